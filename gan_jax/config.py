@@ -1,0 +1,241 @@
+"""The complete description of a run: frozen dataclasses, to and from JSON.
+
+Every field is a flag of the same dotted name (`--penalty.weight 10`). Types and ranges
+stand beside each field and are checked by `validate`. A field that is None means "the
+published value of whatever is chosen by `name`". A step is a generator update.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Schedule = Literal["constant", "linear", "cosine"]
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    name: str = "digits"
+    """What to learn: a name of DATASETS."""
+    resolution: Count | None = None
+    """Side of the images in pixels, resized antialiased; None: the data's own."""
+    flip: bool = False
+    """Add each image's mirror image (left-right), doubling the data set."""
+    sigma: Positive | None = None
+    """Toys: standard deviation of each mode; None: ring 0.01, grid 0.05."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    name: str | None = None
+    """A pair of MODELS; None: mlp for points, resize for images."""
+    width: Count | None = None
+    """Channels or units; None: the pair's own."""
+    z_dim: Count = 64
+    """Size of the latent z ~ N(0, I)."""
+    g_norm: str = "none"
+    """Normalization in G: none, batch, layer, group or instance."""
+    d_norm: str = "none"
+    """Normalization in D; batch excludes critic penalties."""
+    g_spectral: bool = False
+    """Spectral normalization of every kernel of G."""
+    d_spectral: bool = False
+    """Spectral normalization of every kernel of D."""
+    activation: str | None = None
+    """relu, leaky_relu, prelu or silu in both networks; None: the pair's own."""
+    slope: NonNegative = 0.2
+    """Negative slope of leaky_relu; initial slope of prelu."""
+    g_init: str = "he"
+    """Initializer of G's kernels: normal (0.02), xavier, he or orthogonal."""
+    d_init: str = "he"
+    """Initializer of D's kernels: normal (0.02), xavier, he or orthogonal."""
+    init_scale: Positive = 1.0
+    """Factor on the initial kernels of both networks."""
+    output: str | None = None
+    """G's last function: tanh, sigmoid or linear; None: tanh for images, linear for
+    points."""
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    name: str = "non_saturating"
+    """A pair of LOSSES."""
+    real_target: Positive = 1.0
+    """D's target on reals; 0.9 is one-sided label smoothing."""
+    fake_weight: Positive = 1.0
+    """Weight of the fake term of D's loss."""
+    alpha_d: Positive = 1.0
+    """alpha of D's alpha-loss; 1 is cross-entropy."""
+    alpha_g: Positive = 1.0
+    """alpha of G's alpha-loss; 1 is cross-entropy."""
+
+
+@dataclass(frozen=True)
+class PenaltyConfig:
+    name: str = "none"
+    """A critic penalty of PENALTIES."""
+    weight: NonNegative = 10.0
+    """Weight: lambda of WGAN-GP, gamma of R1 (which has its 1/2 inside)."""
+    weight_end: NonNegative | None = None
+    """Weight at the last step, reached by the schedule; None: constant."""
+    schedule: Schedule = "cosine"
+    """How weight goes to weight_end: constant, linear or cosine."""
+    every: Count = 1
+    """Apply every so many steps, with the weight times as much (lazy)."""
+    sigma: Positive | None = None
+    """Size of the perturbation: aR1 in data units (0.01), DRAGAN in data deviations
+    (0.5); None: those."""
+
+
+@dataclass(frozen=True)
+class GeneratorPenaltyConfig:
+    name: str = "none"
+    """A generator penalty of GENERATOR_PENALTIES."""
+    weight: NonNegative = 1.0
+    """Weight."""
+    every: Count = 1
+    """Apply every so many steps, with the weight times as much (lazy)."""
+    sigma: Positive | None = None
+    """Size of the perturbation of z, in z's units; None: 0.1."""
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    name: str = "adam"
+    """A chain of OPTIMIZERS."""
+    learning_rate: NonNegative = 2e-4
+    """Peak learning rate per update."""
+    b1: Fraction = 0.5
+    """Adam: decay of the first moment."""
+    b2: Fraction | None = None
+    """Decay of the second moment; None: Adam 0.999, RMSprop 0.99."""
+    eps: Positive = 1e-8
+    """Adam, RMSprop: added to the root of the second moment."""
+    momentum: Annotated[float, Field(gt=-1, lt=1)] = 0.9
+    """Momentum: decay of the velocity; negative values are allowed."""
+    schedule: Schedule = "constant"
+    """Learning rate over the run: constant, or linear or cosine decay to 0."""
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """Steps over which the learning rate rises linearly from 0."""
+    clip_norm: Positive | None = None
+    """Largest global norm of a gradient; None: no limit."""
+    clip_value: Positive | None = None
+    """Largest absolute entry of a gradient; None: no limit."""
+    clip_params: Positive | None = None
+    """Largest absolute weight after each update (WGAN: 0.01); None: no limit."""
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    name: str = "none"
+    """A change of everything D sees: a name of AUGMENTS."""
+    strength: NonNegative | None = None
+    """Noise: its deviation in data units (0.1); flip: its probability (0.5)."""
+
+
+@dataclass(frozen=True)
+class EmaConfig:
+    decay: Fraction = 0.999
+    """Decay per step of the average of G's weights; 0: no average."""
+    start: Annotated[int, Field(ge=0)] = 0
+    """Steps before which the average is a copy."""
+    warmup: bool = True
+    """Keep the decay below (1 + t) / (10 + t), t steps after start."""
+
+
+@dataclass(frozen=True)
+class DynamicsConfig:
+    name: str = "alternating"
+    """How the players move: a rule of DYNAMICS."""
+
+
+@dataclass(frozen=True)
+class LogConfig:
+    every: Count = 20
+    """Steps between lines of metrics.jsonl."""
+    samples_every: Annotated[int, Field(ge=0)] = 0
+    """Steps between renewals of samples.png; 0: only at the end."""
+
+
+@dataclass(frozen=True)
+class Config:
+    steps: Count = 5000
+    """Generator updates."""
+    batch_size: Count = 64
+    """Examples per update, over all devices."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Root of all randomness."""
+    out: str | None = None
+    """Folder of the run; None: runs/METHOD."""
+    d_steps: Count = 1
+    """Discriminator updates per generator update, each on fresh data."""
+    g_first: bool = False
+    """Order of play: the generator moves first."""
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    penalty: PenaltyConfig = field(default_factory=PenaltyConfig)
+    generator_penalty: GeneratorPenaltyConfig = field(
+        default_factory=GeneratorPenaltyConfig
+    )
+    g_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    d_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    ema: EmaConfig = field(default_factory=EmaConfig)
+    dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+
+
+@cache
+def adapter() -> TypeAdapter:
+    """Checks types and ranges strictly: no unknown names, no text for a number."""
+    strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    for f in dataclasses.fields(Config):
+        if dataclasses.is_dataclass(f.default_factory):
+            f.default_factory.__pydantic_config__ = strict  # pyright: ignore
+    Config.__pydantic_config__ = strict  # pyright: ignore
+    return TypeAdapter(Config)
+
+
+def from_json(text: str, source: str = "config") -> Config:
+    """A Config from `to_json`'s text; absent fields keep their defaults.
+
+    Raises ValueError with each wrong field, its value and what is allowed.
+    """
+    try:
+        return adapter().validate_json(text)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}, got "
+            f"{fault['input']!r:.100}"
+            for fault in error.errors()
+        )
+        raise ValueError(f"{source}: {faults}") from None
+
+
+def to_json(config: Config) -> str:
+    return json.dumps(dataclasses.asdict(config), indent=2, default=repr) + "\n"
+
+
+def validate(config: Config) -> Config:
+    """The same Config, if every field has its type and range; else a ValueError."""
+    return from_json(to_json(config))
+
+
+def flat(config: Any, prefix: str = "") -> dict[str, Any]:
+    """`{"penalty.weight": 10.0, ...}`: every field by its dotted name."""
+    names: dict[str, Any] = {}
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        if dataclasses.is_dataclass(value):
+            names |= flat(value, f"{prefix}{f.name}.")
+        else:
+            names[prefix + f.name] = value
+    return names

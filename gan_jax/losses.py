@@ -1,0 +1,169 @@
+"""Adversarial losses: pure functions of logits, one value per example.
+
+Notation: a = D(x) real logits, b = D(G(z)) fake logits (both `[B]`, higher = more
+real), s(t) = softplus(t) = log(1 + e^t). Each function returns `[B]`, is minimized, and
+is neither weighted nor reduced. `-log sigmoid(t) = s(-t)`, so all logarithms stay finite
+with finite gradients.
+
+Keyword-only arguments are the fields of the config's `loss` group that a loss reads;
+`mean` is the batch mean, which spans devices inside a placed step.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from gan_jax.types import Array, Loss
+
+Mean = Callable[[Array], Array]
+softplus = jax.nn.softplus
+
+
+def cross_entropy_d(
+    real: Array, fake: Array, *, real_target: float = 1.0, fake_weight: float = 1.0
+) -> Array:
+    """`t s(-a) + (1 - t) s(a) + w s(b)`: D's binary cross-entropy.
+
+    t = real_target (1; 0.9 is the one-sided label smoothing of Salimans et al. 2016,
+    arXiv 1606.03498), w = fake_weight. Goodfellow et al. 2014, arXiv 1406.2661.
+    """
+    on_real = real_target * softplus(-real) + (1 - real_target) * softplus(real)
+    return on_real + fake_weight * softplus(fake)
+
+
+def minimax_g(real: Array, fake: Array) -> Array:
+    """`-s(b) = log(1 - sigmoid(b))`: saturating; G's gradient is scaled by sigmoid(b).
+
+    Goodfellow et al. 2014, arXiv 1406.2661, eq. 1.
+    """
+    return -softplus(fake)
+
+
+def non_saturating_g(real: Array, fake: Array) -> Array:
+    """`s(-b) = -log sigmoid(b)`. Goodfellow et al. 2014, arXiv 1406.2661, section 3."""
+    return softplus(-fake)
+
+
+def lsgan_d(
+    real: Array, fake: Array, *, real_target: float = 1.0, fake_weight: float = 1.0
+) -> Array:
+    """`(a - t)^2 / 2 + w b^2 / 2` on raw logits, with the 1/2 of the paper.
+
+    Targets (fake 0, real t = 1, G's 1): Mao et al. 2016, arXiv 1611.04076, eq. 9.
+    """
+    return (real - real_target) ** 2 / 2 + fake_weight * fake**2 / 2
+
+
+def lsgan_g(real: Array, fake: Array) -> Array:
+    """`(b - 1)^2 / 2` on raw logits. Mao et al. 2016, arXiv 1611.04076, eq. 9."""
+    return (fake - 1) ** 2 / 2
+
+
+def wasserstein_d(real: Array, fake: Array) -> Array:
+    """`b - a`. Arjovsky et al. 2017, arXiv 1701.07875. Needs a Lipschitz critic."""
+    return fake - real
+
+
+def wasserstein_g(real: Array, fake: Array) -> Array:
+    """`-b`. Arjovsky et al. 2017, arXiv 1701.07875."""
+    return -fake
+
+
+def hinge_d(real: Array, fake: Array, *, fake_weight: float = 1.0) -> Array:
+    """`max(0, 1 - a) + w max(0, 1 + b)`; G's loss is `-b`.
+
+    Lim and Ye 2017, arXiv 1705.02894; Miyato et al. 2018, arXiv 1802.05957.
+    """
+    return jax.nn.relu(1 - real) + fake_weight * jax.nn.relu(1 + fake)
+
+
+def relativistic_d(real: Array, fake: Array) -> Array:
+    """`s(-(a - b))`, reals and fakes paired by index (RpGAN).
+
+    Jolicoeur-Martineau 2018, arXiv 1807.00734, section 4.2 (there RSGAN).
+    """
+    return softplus(fake - real)
+
+
+def relativistic_g(real: Array, fake: Array) -> Array:
+    """`s(-(b - a))`: `relativistic_d` with the roles exchanged."""
+    return softplus(real - fake)
+
+
+def relativistic_average_d(real: Array, fake: Array, *, mean: Mean = jnp.mean) -> Array:
+    """`[s(-(a - mean b)) + s(b - mean a)] / 2` (RaGAN, logistic form).
+
+    The 1/2 is the official code's; the paper's eq. 8 has none. The means are part of the
+    graph and span the global batch. Jolicoeur-Martineau 2018, arXiv 1807.00734.
+    """
+    return (softplus(mean(fake) - real) + softplus(fake - mean(real))) / 2
+
+
+def relativistic_average_g(real: Array, fake: Array, *, mean: Mean = jnp.mean) -> Array:
+    """`[s(a - mean b) + s(-(b - mean a))] / 2`: the roles of RaGAN exchanged."""
+    return (softplus(real - mean(fake)) + softplus(mean(real) - fake)) / 2
+
+
+LOG_SMALLEST = jnp.log(1e-7).item()
+
+
+def alpha_loss(logit: Array, alpha: float) -> Array:
+    """`A (1 - p^(1/A))` with p = sigmoid(logit), A = alpha / (alpha - 1).
+
+    alpha = 1 is `-log p`. p is kept above 1e-7, as in the authors' code, because for
+    alpha < 1 the loss grows like p^(1 - 1/alpha); below it the gradient is 0.
+    Sypherd et al. 2019, arXiv 1906.02314.
+    """
+    log_p = jnp.maximum(jax.nn.log_sigmoid(logit), LOG_SMALLEST)
+    rate = (alpha - 1) / alpha
+    return -jnp.expm1(rate * log_p) / rate if rate else -log_p
+
+
+def alpha_d(
+    real: Array, fake: Array, *, alpha_d: float = 1.0, fake_weight: float = 1.0
+) -> Array:
+    """`l(a) + w l(-b)`, l = `alpha_loss` with alpha_d.
+
+    Kurri et al. 2022 and Welfert et al. 2023, arXiv 2302.14320 and 2310.18291.
+    """
+    return alpha_loss(real, alpha_d) + fake_weight * alpha_loss(-fake, alpha_d)
+
+
+def alpha_g(real: Array, fake: Array, *, alpha_g: float = 1.0) -> Array:
+    """`-l(-b)`, l = `alpha_loss` with alpha_g: the saturating form (1 is minimax)."""
+    return -alpha_loss(-fake, alpha_g)
+
+
+def alpha_non_saturating_g(real: Array, fake: Array, *, alpha_g: float = 1.0) -> Array:
+    """`l(b)`, l = `alpha_loss` with alpha_g: the non-saturating form."""
+    return alpha_loss(fake, alpha_g)
+
+
+def hybrid_d(
+    real: Array, fake: Array, *, real_target: float = 1.0, fake_weight: float = 1.0
+) -> Array:
+    """`(t - sigmoid(a))^2 + w s(b)`: squared error on reals, cross-entropy on fakes.
+
+    The objective of the founding configuration `mlp_leaky`; no 1/2.
+    """
+    return (real_target - jax.nn.sigmoid(real)) ** 2 + fake_weight * softplus(fake)
+
+
+def hybrid_g(real: Array, fake: Array) -> Array:
+    """`1 - sigmoid(b)`: one minus D's credibility of the fake."""
+    return jax.nn.sigmoid(-fake)
+
+
+LOSSES: dict[str, Loss] = {
+    "minimax": Loss(cross_entropy_d, minimax_g),
+    "non_saturating": Loss(cross_entropy_d, non_saturating_g),
+    "lsgan": Loss(lsgan_d, lsgan_g, boundary=0.5),
+    "wasserstein": Loss(wasserstein_d, wasserstein_g),
+    "hinge": Loss(hinge_d, wasserstein_g),
+    "relativistic": Loss(relativistic_d, relativistic_g),
+    "relativistic_average": Loss(relativistic_average_d, relativistic_average_g),
+    "alpha": Loss(alpha_d, alpha_g),
+    "alpha_non_saturating": Loss(alpha_d, alpha_non_saturating_g),
+    "hybrid": Loss(hybrid_d, hybrid_g),
+}

@@ -1,0 +1,146 @@
+"""Optax chains for either player.
+
+A chain is: clip the gradient, the optimizer proper, the run's traced learning-rate
+multiplier, clip the weights. Keyword-only arguments of an optimizer are the fields of
+the config's optimizer group that it reads.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from gan_jax.config import OptimizerConfig
+from gan_jax.types import Array
+
+Schedule = Callable[[Array], Array | float]
+
+
+def sgd(learning_rate: Schedule) -> optax.GradientTransformation:
+    """`w - lr g`."""
+    return optax.sgd(learning_rate)
+
+
+def momentum(
+    learning_rate: Schedule, *, momentum: float = 0.9
+) -> optax.GradientTransformation:
+    """`m' = momentum m + g; w - lr m'` (heavy ball, no dampening)."""
+    return optax.sgd(learning_rate, momentum=momentum)
+
+
+def adam(
+    learning_rate: Schedule, *, b1: float = 0.5, b2: float = 0.999, eps: float = 1e-8
+) -> optax.GradientTransformation:
+    """`w - lr m^ / (sqrt(v^) + eps)`. Kingma and Ba 2014, arXiv 1412.6980."""
+    return optax.adam(learning_rate, b1=b1, b2=b2, eps=eps)
+
+
+def rmsprop(
+    learning_rate: Schedule, *, b2: float = 0.99, eps: float = 1e-8
+) -> optax.GradientTransformation:
+    """`v' = b2 v + (1 - b2) g^2; w - lr g / (sqrt(v') + eps)`; v starts at 0.
+
+    Tieleman and Hinton 2012; eps outside the root, as in PyTorch.
+    """
+    return optax.rmsprop(learning_rate, decay=b2, eps=eps, eps_in_sqrt=False)
+
+
+def optimistic_adam(
+    learning_rate: Schedule, *, b1: float = 0.5, b2: float = 0.999, eps: float = 1e-8
+) -> optax.GradientTransformation:
+    """`w - lr (2 u_t - u_(t-1))`, u = Adam's direction `m^ / (sqrt(v^) + eps)`.
+
+    Daskalakis et al. 2017, arXiv 1711.00141. The first update takes u_(-1) = u_0.
+    """
+    return optax.optimistic_adam_v2(
+        learning_rate, b1=b1, b2=b2, eps=eps, nesterov=False
+    )
+
+
+def scale_by_traced() -> optax.GradientTransformationExtraArgs:
+    """Multiply updates by `scale`, an extra argument of `update`."""
+
+    def update(updates, state, params=None, *, scale: Array | float = 1.0, **_):
+        return jax.tree.map(lambda u: scale * u, updates), state
+
+    return optax.GradientTransformationExtraArgs(lambda _: optax.EmptyState(), update)
+
+
+def clip_params(bound: float) -> optax.GradientTransformation:
+    """Updates after which every weight lies in [-bound, bound]; the last of a chain.
+
+    Normalization scales (leaves named `scale`) are left alone. The bound is drawn in by
+    two units in the last place: float32's `w + (clip(w + u) - w)` may round outwards.
+    Arjovsky et al. 2017, arXiv 1701.07875.
+    """
+    inside = bound * (1 - 2 * float(jnp.finfo(jnp.float32).eps))
+
+    def clip(path, update, param):
+        if path[-1] == jax.tree_util.DictKey("scale"):
+            return update
+        return jnp.clip(param + update, -inside, inside) - param
+
+    def update(updates, state, params=None):
+        return jax.tree_util.tree_map_with_path(clip, updates, params), state
+
+    return optax.GradientTransformation(lambda _: optax.EmptyState(), update)
+
+
+def constant(start: float, end: float, steps: int) -> Schedule:
+    return optax.constant_schedule(start)
+
+
+def linear(start: float, end: float, steps: int) -> Schedule:
+    return optax.linear_schedule(start, end, steps)
+
+
+def cosine(start: float, end: float, steps: int) -> Schedule:
+    """`end + (start - end) (1 + cos(pi t / steps)) / 2`."""
+    unit = optax.cosine_decay_schedule(1.0, steps)
+    return lambda step: end + (start - end) * unit(step)
+
+
+def learning_rate(
+    config: OptimizerConfig, steps: int, updates_per_step: int
+) -> Schedule:
+    """The learning rate at an update count: warm-up times the schedule to 0 at `steps`."""
+    decay = SCHEDULES[config.schedule](config.learning_rate, 0.0, steps)
+
+    def rate(count):
+        step = count / updates_per_step
+        warmup = jnp.minimum(1.0, (step + 1) / config.warmup_steps)
+        return decay(step) * warmup
+
+    if config.warmup_steps == 0:
+        return lambda count: decay(count / updates_per_step)
+    return rate
+
+
+def chain(
+    config: OptimizerConfig, optimizer: optax.GradientTransformation
+) -> optax.GradientTransformationExtraArgs:
+    """clip_value, clip_norm, the optimizer, the traced multiplier, clip_params."""
+    parts = [optimizer, scale_by_traced()]
+    if config.clip_norm is not None:
+        parts.insert(0, optax.clip_by_global_norm(config.clip_norm))
+    if config.clip_value is not None:
+        parts.insert(0, optax.clip(config.clip_value))
+    if config.clip_params is not None:
+        parts.append(clip_params(config.clip_params))
+    return optax.chain(*parts)
+
+
+SCHEDULES: dict[str, Callable[[float, float, int], Schedule]] = {
+    "constant": constant,
+    "linear": linear,
+    "cosine": cosine,
+}
+
+OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
+    "sgd": sgd,
+    "momentum": momentum,
+    "adam": adam,
+    "rmsprop": rmsprop,
+    "optimistic_adam": optimistic_adam,
+}

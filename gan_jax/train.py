@@ -1,0 +1,231 @@
+"""The two objectives of the game, and one pure step of it.
+
+Randomness belongs to the example: everything drawn in step t comes from
+`fold_in(state.key, t)`, the player, and the example's index in the global batch, so the
+numbers do not depend on how many devices share the work.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from gan_jax.gan import Gan, Term, net_variables
+from gan_jax.types import Array, Batch, Metrics, Probe, TrainState
+
+Variables = Any
+
+
+def example_keys(gan: Gan, key: Array, count: int) -> Array:
+    """`[B]` keys, one per example, from its index in the global batch."""
+    first = lax.axis_index(gan.axis_name) * count if gan.axis_name else 0
+    return jax.vmap(jax.random.fold_in, (None, 0))(key, first + jnp.arange(count))
+
+
+def latents(gan: Gan, keys: Array) -> Array:
+    """z ~ N(0, I), `[B] -> [B, Z]`."""
+    return jax.vmap(lambda key: jax.random.normal(key, (gan.z_dim,)))(keys)
+
+
+def forward(
+    module: nn.Module,
+    params: Variables,
+    model_state: Variables,
+    x: Array,
+    label: Array | None,
+    *,
+    hold: tuple[str, ...] = (),
+) -> tuple[Array, Variables]:
+    """A training pass: outputs, and the model state with all but `hold` renewed."""
+    mutable = [name for name in model_state if name not in hold]
+    variables = {"params": params, **model_state}
+    outputs, renewed = module.apply(variables, x, label, train=True, mutable=mutable)
+    return outputs, {**model_state, **renewed}
+
+
+def discriminator_loss(
+    gan: Gan,
+    d_params: Variables,
+    g_params: Variables,
+    state: TrainState,
+    batch: Batch,
+    key: Array,
+) -> tuple[Array, tuple[Variables, Metrics]]:
+    """`mean_i L_D(D(x_i), D(G(z_i))) + sum_k w_k mean_i P_k(D, x_i, G(z_i))`.
+
+    batch: one D step's data, `[B, ...]`. Returns the loss, and D's new model state and
+    the metrics. It is differentiable in both players' parameters: nothing is detached.
+    The pass over the reals renews D's spectral vectors; all other passes share them.
+    """
+    keys = example_keys(gan, key, len(batch.image))
+    z_keys, real_keys, fake_keys, penalty_keys = jax.vmap(
+        lambda key: jax.random.split(key, 4), out_axes=1
+    )(keys)
+    z, label = latents(gan, z_keys), batch.label
+    fake, _ = forward(gan.generator, g_params, state.generator.model_state, z, label)
+    real, fake = gan.augment(batch.image, real_keys), gan.augment(fake, fake_keys)
+
+    judge = partial(forward, gan.discriminator, d_params)
+    real_logits, d_state = judge(state.discriminator.model_state, real, label)
+    fake_logits, d_state = judge(d_state, fake, label, hold=("spectral",))
+    check_logits(real_logits, len(real))
+
+    def critic(x: Array) -> Array:
+        variables = {"params": d_params, **d_state}
+        return gan.discriminator.apply(variables, x, label, train=False)  # pyright: ignore
+
+    def evaluate(penalty: Callable, keys: Array) -> Metrics:
+        squares: list[Array] = []
+        value = penalty(Probe(critic, squares.append), real, fake, keys).mean()
+        if not squares:
+            return {"penalty": value}
+        norm = jnp.mean(jnp.sqrt(jnp.stack(squares)))
+        return {"penalty": value, "critic_grad_norm": norm}
+
+    loss = gan.loss.discriminator(real_logits, fake_logits).mean()
+    penalty, seen = weighted_sum(gan.penalties, state.step, penalty_keys, evaluate)
+    penalty *= state.scales["penalty"]
+    metrics = {
+        "d_loss": loss,
+        "d_penalty": penalty,
+        "real_logits": real_logits.mean(),
+        "fake_logits": fake_logits.mean(),
+        "real_accuracy": jnp.mean(real_logits > gan.loss.boundary),
+        "fake_accuracy": jnp.mean(fake_logits < gan.loss.boundary),
+    }
+    return loss + penalty, (d_state, metrics | seen)
+
+
+def generator_loss(
+    gan: Gan,
+    g_params: Variables,
+    d_params: Variables,
+    state: TrainState,
+    batch: Batch,
+    key: Array,
+) -> tuple[Array, tuple[Variables, Metrics]]:
+    """`mean_i L_G(D(x_i), D(G(z_i))) + sum_k w_k mean_i Q_k(G, z_i)`.
+
+    batch: `[B, ...]`, the reals of relativistic losses. Returns the loss, and G's new
+    model state and the metrics; D's model state does not change.
+    """
+    keys = example_keys(gan, key, len(batch.image))
+    z_keys, real_keys, fake_keys, penalty_keys = jax.vmap(
+        lambda key: jax.random.split(key, 4), out_axes=1
+    )(keys)
+    z, label = latents(gan, z_keys), batch.label
+    g_state = state.generator.model_state
+    fake, new_g_state = forward(gan.generator, g_params, g_state, z, label)
+    real, fake = gan.augment(batch.image, real_keys), gan.augment(fake, fake_keys)
+
+    d_state = state.discriminator.model_state
+    judge = partial(forward, gan.discriminator, d_params, d_state, hold=("spectral",))
+    real_logits, _ = judge(x=real, label=label)
+    fake_logits, _ = judge(x=fake, label=label)
+
+    def generator(z: Array) -> Array:
+        variables = {"params": g_params, **g_state}
+        return gan.generator.apply(variables, z, label, train=False)  # pyright: ignore
+
+    def evaluate(penalty: Callable, keys: Array) -> Metrics:
+        return {"penalty": penalty(generator, z, keys).mean()}
+
+    loss = gan.loss.generator(real_logits, fake_logits).mean()
+    penalty, _ = weighted_sum(
+        gan.generator_penalties, state.step, penalty_keys, evaluate
+    )
+    return loss + penalty, (new_g_state, {"g_loss": loss, "g_penalty": penalty})
+
+
+def weighted_sum(
+    terms: tuple[Term, ...],
+    step: Array,
+    keys: Array,
+    evaluate: Callable[[Callable, Array], Metrics],
+) -> tuple[Array, Metrics]:
+    """`sum_k every_k w_k penalty_k` over the terms due at this step, and their metrics.
+
+    At a step where a lazy term is not due its metrics are 0.
+    """
+    total, metrics = jnp.zeros(()), {}
+    for index, term in enumerate(terms):
+        term_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, index)
+        due = partial(evaluate, term.penalty, term_keys)
+        seen = due() if term.every == 1 else when_due(term.every, step, due)
+        total += term.every * term.weight(step) * seen.pop("penalty")
+        metrics |= seen
+    return total, metrics
+
+
+def when_due(every: int, step: Array, evaluate: Callable[[], Metrics]) -> Metrics:
+    """`evaluate()` if `every` divides the step, else zeros, without computing it."""
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape), jax.eval_shape(evaluate))
+    return lax.cond(step % every == 0, evaluate, lambda: zeros)
+
+
+def check_logits(logits: Array, count: int) -> None:
+    if logits.shape != (count,):
+        raise ValueError(
+            f"discriminator: logits must have shape ({count},), got {logits.shape}; "
+            "return one number per example, e.g. x[:, 0]"
+        )
+
+
+def average_generator(gan: Gan, state: TrainState) -> Variables:
+    """`d ema + (1 - d) w` for params and batch statistics, d = ema_decay(step).
+
+    Other variables of G (spectral vectors) are copied.
+    """
+    now = net_variables(state.generator)
+    decay = gan.ema_decay(state.step)
+    averaged = {
+        name: jax.tree.map(
+            lambda old, new: decay * old + (1 - decay) * new, state.ema[name], now[name]
+        )
+        for name in ("params", "batch_stats")
+        if name in now
+    }
+    return now | averaged
+
+
+def train_step(gan: Gan, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+    """One step of the game: the players move, the average follows.
+
+    batch: leading axes `[d_steps, B, ...]`. Returns the next state and scalar metrics
+    (of the last D update where there are several); `finite` is false when any of them
+    is not. Pure: jit it, scan it, vmap it over states.
+    """
+    state, metrics = gan.dynamics(gan, state, batch)
+    state = state.replace(ema=average_generator(gan, state), step=state.step + 1)  # pyright: ignore
+    finite = jnp.all(jnp.isfinite(jnp.stack(list(metrics.values()))))
+    return state, metrics | {"finite": finite}
+
+
+def train_steps(
+    gan: Gan, state: TrainState, batches: Batch
+) -> tuple[TrainState, Metrics]:
+    """`train_step` scanned over a leading axis of `batches`; metrics are stacked."""
+    return lax.scan(partial(train_step, gan), state, batches)
+
+
+def sample(
+    gan: Gan,
+    state: TrainState,
+    key: Array,
+    n: int,
+    *,
+    ema: bool = True,
+    label: Array | None = None,
+) -> Array:
+    """n fakes `[n, ...]` of the averaged (or the raw) generator.
+
+    Sample i depends on key and i alone: more samples keep the first ones.
+    """
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n))
+    variables = state.ema if ema else net_variables(state.generator)
+    images = gan.generator.apply(variables, latents(gan, keys), label, train=False)
+    return images  # pyright: ignore

@@ -1,0 +1,18 @@
+"""Eight CPU devices, strict shapes, and one compilation cache for all tests."""
+
+import os
+import tempfile
+
+os.environ["XLA_FLAGS"] = (
+    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+)
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import jax
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update(
+    "jax_compilation_cache_dir", os.path.join(tempfile.gettempdir(), "gan_jax_tests")
+)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
