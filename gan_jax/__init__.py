@@ -8,6 +8,7 @@ from gan_jax.losses import LOSSES
 from gan_jax.methods import METHODS
 from gan_jax.parallel import jit_step
 from gan_jax.penalties import PENALTIES
+from gan_jax.run import load_generator, train
 from gan_jax.train import sample, train_step, train_steps
 from gan_jax.types import Batch, Loss, TrainState
 
@@ -25,8 +26,10 @@ __all__ = [
     "build",
     "init_state",
     "jit_step",
+    "load_generator",
     "sample",
     "simultaneous",
+    "train",
     "train_step",
     "train_steps",
 ]

@@ -1,8 +1,8 @@
 """From a Config to a Gan: where names become functions and every user error is raised.
 
 A registered function's keyword-only arguments are the fields of its config group that
-it reads. A field it does not read is ignored; `refuse_unread` makes an error of one that
-was set on purpose.
+it reads. A field it does not read is ignored; `refuse_unread` makes an error of one
+that was set on purpose.
 """
 
 import dataclasses
@@ -260,8 +260,8 @@ def refuse_unread(base: Config, config: Config) -> None:
             group = name.partition(".")[0]
             chosen = getattr(getattr(config, group), "name", None)
             raise ValueError(
-                f"{name} {value!r} has no effect: {group}.name {chosen!r} does not read "
-                f"it; leave it out or choose another {group}.name"
+                f"{name} {value!r} has no effect: {group}.name {chosen!r} does not "
+                f"read it; leave it out or choose another {group}.name"
             )
 
 

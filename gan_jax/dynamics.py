@@ -121,8 +121,8 @@ def alternating(
 def simultaneous(
     gan: Gan, state: TrainState, batch: Batch
 ) -> tuple[TrainState, Metrics]:
-    """Both players move from the same point: `psi' = psi - h dL_D(theta, psi)`, `theta' =
-    theta - h dL_G(theta, psi)`. With several D steps, the last is the joint one.
+    """Both players move from the same point: `psi' = psi - h dL_D(theta, psi)`, `theta'
+    = theta - h dL_G(theta, psi)`. With several D steps, the last is the joint one.
 
     Mescheder et al. 2018, arXiv 1801.04406, algorithm 1.
     """

@@ -1,7 +1,7 @@
 """Layers: dense and convolutional, spectral normalization, norms, activations.
 
-A network is given a `Style`: which norm, activation, initializer and whether its kernels
-are spectrally normalized. Kernels are `[..., in, out]`, images channels last.
+A network is given a `Style`: which norm, activation, initializer and whether its
+kernels are spectrally normalized. Kernels are `[..., in, out]`, images channels last.
 """
 
 import math
@@ -94,7 +94,7 @@ class Dense(nn.Module):
 
 
 class Conv(nn.Module):
-    """Convolution with SAME padding, `[B, H, W, in] -> [B, H/stride, W/stride, out]`."""
+    """Convolution, SAME, `[B, H, W, in] -> [B, H/stride, W/stride, out]`."""
 
     features: int
     size: int
@@ -116,7 +116,7 @@ class Conv(nn.Module):
 
 
 class ConvTranspose(nn.Module):
-    """Transposed convolution, SAME, `[B, H, W, in] -> [B, stride H, stride W, out]`."""
+    """Transposed convolution, SAME, `[B, H, W, in] -> [B, sH, sW, out]`."""
 
     features: int
     size: int

@@ -2,8 +2,8 @@
 
 Notation: a = D(x) real logits, b = D(G(z)) fake logits (both `[B]`, higher = more
 real), s(t) = softplus(t) = log(1 + e^t). Each function returns `[B]`, is minimized, and
-is neither weighted nor reduced. `-log sigmoid(t) = s(-t)`, so all logarithms stay finite
-with finite gradients.
+is neither weighted nor reduced. `-log sigmoid(t) = s(-t)`, so all logarithms stay
+finite with finite gradients.
 
 Keyword-only arguments are the fields of the config's `loss` group that a loss reads;
 `mean` is the batch mean, which spans devices inside a placed step.
@@ -94,8 +94,8 @@ def relativistic_g(real: Array, fake: Array) -> Array:
 def relativistic_average_d(real: Array, fake: Array, *, mean: Mean = jnp.mean) -> Array:
     """`[s(-(a - mean b)) + s(b - mean a)] / 2` (RaGAN, logistic form).
 
-    The 1/2 is the official code's; the paper's eq. 8 has none. The means are part of the
-    graph and span the global batch. Jolicoeur-Martineau 2018, arXiv 1807.00734.
+    The 1/2 is the official code's; the paper's eq. 8 has none. The means are part of
+    the graph and span the global batch. Jolicoeur-Martineau 2018, arXiv 1807.00734.
     """
     return (softplus(mean(fake) - real) + softplus(fake - mean(real))) / 2
 

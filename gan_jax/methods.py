@@ -41,8 +41,8 @@ RPGAN_ADAM = both(adam(2e-4, 0.0, 0.99))
 
 CATALOGUE: dict[str, Method] = {
     "ns_gan": Method(
-        "Non-saturating GAN. Goodfellow et al. 2014, 1406.2661. Optimizer: DCGAN's Adam "
-        "2e-4, b1 0.5 (paper: SGD with momentum).",
+        "Non-saturating GAN. Goodfellow et al. 2014, 1406.2661. Optimizer: DCGAN's "
+        "Adam 2e-4, b1 0.5 (paper: SGD with momentum).",
         Config(loss=LossConfig("non_saturating"), **DCGAN_ADAM),
     ),
     "minimax": Method(
@@ -51,13 +51,14 @@ CATALOGUE: dict[str, Method] = {
         Config(loss=LossConfig("minimax"), **DCGAN_ADAM),
     ),
     "lsgan": Method(
-        "Least squares, targets 0, 1, 1. Mao et al. 2016, 1611.04076. Adam 2e-4, b1 0.5.",
+        "Least squares, targets 0, 1, 1. Mao et al. 2016, 1611.04076. Adam 2e-4, b1 "
+        "0.5.",
         Config(loss=LossConfig("lsgan"), **DCGAN_ADAM),
     ),
     "wgan": Method(
-        "Wasserstein critic with weights clipped to 0.01, 5 D steps, RMSprop 5e-5, batch "
-        "64. Arjovsky et al. 2017, 1701.07875. Initial weights are not clipped before "
-        "the first update.",
+        "Wasserstein critic with weights clipped to 0.01, 5 D steps, RMSprop 5e-5, "
+        "batch 64. Arjovsky et al. 2017, 1701.07875. Initial weights are not clipped "
+        "before the first update.",
         Config(
             loss=LossConfig("wasserstein"),
             d_steps=5,
@@ -68,8 +69,8 @@ CATALOGUE: dict[str, Method] = {
         ),
     ),
     "wgan_gp": Method(
-        "Wasserstein critic, gradient penalty lambda 10 on interpolates, 5 D steps, Adam "
-        "1e-4 (0, 0.9). Gulrajani et al. 2017, 1704.00028, algorithm 1.",
+        "Wasserstein critic, gradient penalty lambda 10 on interpolates, 5 D steps, "
+        "Adam 1e-4 (0, 0.9). Gulrajani et al. 2017, 1704.00028, algorithm 1.",
         Config(
             loss=LossConfig("wasserstein"),
             penalty=PenaltyConfig("wgan_gp", weight=10.0),
@@ -88,8 +89,8 @@ CATALOGUE: dict[str, Method] = {
         ),
     ),
     "dragan": Method(
-        "Gradient penalty lambda 10 around the reals. Kodali et al. 2017, 1705.07215, in "
-        "its released code's form. Loss non-saturating; Adam 2e-4, b1 0.5.",
+        "Gradient penalty lambda 10 around the reals. Kodali et al. 2017, 1705.07215, "
+        "in its released code's form. Loss non-saturating; Adam 2e-4, b1 0.5.",
         Config(
             loss=LossConfig("non_saturating"),
             penalty=PenaltyConfig("dragan", weight=10.0),
@@ -116,8 +117,8 @@ CATALOGUE: dict[str, Method] = {
         ),
     ),
     "ar1_ar2": Method(
-        "Relativistic loss with finite-difference R1 + R2, sigma 0.01, lambda 100. Lin et "
-        "al. 2025, 2501.08316. Adam 2e-4 (0, 0.99) (paper: a video model's).",
+        "Relativistic loss with finite-difference R1 + R2, sigma 0.01, lambda 100. Lin "
+        "et al. 2025, 2501.08316. Adam 2e-4 (0, 0.99) (paper: a video model's).",
         Config(
             loss=LossConfig("relativistic"),
             penalty=PenaltyConfig("ar1_ar2", weight=100.0, sigma=0.01),
@@ -125,13 +126,13 @@ CATALOGUE: dict[str, Method] = {
         ),
     ),
     "rpgan": Method(
-        "Relativistic pairing. Jolicoeur-Martineau 2018, 1807.00734. Adam 2e-4 (0, 0.99) "
-        "as in r3gan; G's reals are the last D batch (R3GAN: a fresh one).",
+        "Relativistic pairing. Jolicoeur-Martineau 2018, 1807.00734. Adam 2e-4 (0, "
+        "0.99) as in r3gan; G's reals are the last D batch (R3GAN: a fresh one).",
         Config(loss=LossConfig("relativistic"), **RPGAN_ADAM),
     ),
     "rpgan_r1": Method(
-        "Relativistic pairing with R1 alone, gamma 1 to 0.1 by cosine: the arm that Huang "
-        "et al. 2025, 2501.05441, report as failing. Deviations as r3gan.",
+        "Relativistic pairing with R1 alone, gamma 1 to 0.1 by cosine: the arm that "
+        "Huang et al. 2025, 2501.05441, report as failing. Deviations as r3gan.",
         Config(
             loss=LossConfig("relativistic"),
             penalty=PenaltyConfig("r1", weight=1.0, weight_end=0.1),
@@ -139,10 +140,10 @@ CATALOGUE: dict[str, Method] = {
         ),
     ),
     "r3gan": Method(
-        "Relativistic pairing with R1 + R2, gamma 1 to 0.1 by cosine over the run. Huang "
-        "et al. 2025, 2501.05441, table 9 (Stacked MNIST). Constant b2 0.99 and learning "
-        "rate 2e-4 (paper: b2 0.9 to 0.99, decayed rate), batch 64 (512), the resize "
-        "pair (its own residual network), G's reals the last D batch (a fresh one).",
+        "Relativistic pairing with R1 + R2, gamma 1 to 0.1 by cosine over the run. "
+        "Huang et al. 2025, 2501.05441, table 9 (Stacked MNIST). Constant b2 0.99 and "
+        "learning rate 2e-4 (paper: b2 0.9 to 0.99, decayed rate), batch 64 (512), the "
+        "resize pair (a residual network), G's reals the last D batch (a fresh one).",
         Config(
             loss=LossConfig("relativistic"),
             penalty=PenaltyConfig("r1_r2", weight=1.0, weight_end=0.1),
@@ -150,8 +151,9 @@ CATALOGUE: dict[str, Method] = {
         ),
     ),
     "sn_gan": Method(
-        "Spectral normalization of D, hinge loss, 5 D steps, Adam 2e-4 (0, 0.9). Miyato "
-        "et al. 2018, 1802.05957; its networks: --model.name resnet --model.g-norm batch.",
+        "Spectral normalization of D, hinge loss, 5 D steps, Adam 2e-4 (0, 0.9). "
+        "Miyato et al. 2018, 1802.05957; its networks: --model.name resnet "
+        "--model.g-norm batch.",
         Config(
             loss=LossConfig("hinge"),
             model=ModelConfig(d_spectral=True),
@@ -169,16 +171,17 @@ CATALOGUE: dict[str, Method] = {
         Config(loss=LossConfig("relativistic_average"), **DCGAN_ADAM),
     ),
     "alpha": Method(
-        "Saturating alpha-loss, alpha_D 0.3, alpha_G 1, the best of its ring experiment. "
-        "Welfert et al. 2023, 2310.18291. Adam 1e-4, b1 0.5.",
+        "Saturating alpha-loss, alpha_D 0.3, alpha_G 1, the best of its ring "
+        "experiment. Welfert et al. 2023, 2310.18291. Adam 1e-4, b1 0.5.",
         Config(
             loss=LossConfig("alpha", alpha_d=0.3, alpha_g=1.0),
             **both(adam(1e-4, 0.5, 0.999)),
         ),
     ),
     "ttur": Method(
-        "Two time scales: D 4e-4, G 1e-4, Adam (0, 0.9), the rates of Zhang et al. 2018, "
-        "1805.08318; the rule of Heusel et al. 2017, 1706.08500. Loss non-saturating.",
+        "Two time scales: D 4e-4, G 1e-4, Adam (0, 0.9), the rates of Zhang et al. "
+        "2018, 1805.08318; the rule of Heusel et al. 2017, 1706.08500. Loss "
+        "non-saturating.",
         Config(
             loss=LossConfig("non_saturating"),
             g_optimizer=adam(1e-4, 0.0, 0.9),
@@ -186,8 +189,8 @@ CATALOGUE: dict[str, Method] = {
         ),
     ),
     "dense_conv": Method(
-        "Founding configuration: dense G with sigmoid, convolutional D, minimax. Xavier "
-        "initialization.",
+        "Founding configuration: dense G with sigmoid, convolutional D, minimax. "
+        "Xavier initialization is ours.",
         Config(
             model=ModelConfig(
                 "dense_conv",
@@ -202,9 +205,9 @@ CATALOGUE: dict[str, Method] = {
         ),
     ),
     "conv_7x7": Method(
-        "Founding configuration: dense and transposed G on a 7x7 base, minimax with D's "
-        "fake term weighted 0.9. Digits are resized to 28; z_dim 100 and initial normal "
-        "0.02 are ours.",
+        "Founding configuration: dense and transposed G on a 7x7 base, minimax with "
+        "D's fake term weighted 0.9. Digits are resized to 28; z_dim 100 and initial "
+        "normal 0.02 are ours.",
         Config(
             dataset=DatasetConfig(resolution=28),
             model=ModelConfig("conv_7x7", z_dim=100, g_init="normal", d_init="normal"),
@@ -215,8 +218,8 @@ CATALOGUE: dict[str, Method] = {
     ),
     "dcgan64_gp": Method(
         "Founding configuration: DCGAN at 64 pixels with a gradient penalty (WGAN-GP, "
-        "lambda 10) and, by choice, the generator's Jacobian-difference penalty. Digits "
-        "are resized to 64; loss wasserstein and 1 D step are ours.",
+        "lambda 10) and, by choice, the generator's Jacobian-difference penalty. "
+        "Digits are resized to 64; loss wasserstein and 1 D step are ours.",
         Config(
             dataset=DatasetConfig(resolution=64),
             model=ModelConfig(
@@ -247,8 +250,8 @@ CATALOGUE: dict[str, Method] = {
         ),
     ),
     "mlp_leaky": Method(
-        "Founding configuration: mlp_sgd's networks with LeakyReLU 0.01, hybrid loss, Adam "
-        "2e-4, b1 0.5. PReLU: --model.activation prelu.",
+        "Founding configuration: mlp_sgd's networks with LeakyReLU 0.01, hybrid loss, "
+        "Adam 2e-4, b1 0.5. PReLU: --model.activation prelu.",
         Config(
             model=ModelConfig(
                 "mlp",

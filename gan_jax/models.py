@@ -65,7 +65,7 @@ class MlpDiscriminator(nn.Module):
 
 
 class DcganGenerator(nn.Module):
-    """Dense to `base x base x channels[0]`, then stride-2 4x4 transposed convolutions."""
+    """Dense to base x base, then stride-2 4x4 transposed convolutions."""
 
     shape: Shape
     channels: Shape
@@ -86,7 +86,7 @@ class DcganGenerator(nn.Module):
 
 
 class StridedDiscriminator(nn.Module):
-    """Strided convolutions of the given channels, then dense 1; no norm in the first."""
+    """Strided convolutions, then dense 1; no norm after the first."""
 
     channels: Shape
     size: int
@@ -122,7 +122,7 @@ class ResizeGenerator(nn.Module):
 
 
 class ResizeDiscriminator(nn.Module):
-    """3x3 convolution, then (activation, 3x3 convolution, 2x2 mean) down to the base."""
+    """3x3 convolution, then (activation, 3x3 convolution, 2x2 mean) per stage."""
 
     channels: Shape
     style: Style
@@ -181,7 +181,7 @@ class ResnetGenerator(nn.Module):
 
 
 class ResnetDiscriminator(nn.Module):
-    """First block without leading activation, residual blocks, sum over space, dense."""
+    """Residual blocks (the first without activation), sum over space, dense."""
 
     width: int
     down: int

@@ -104,7 +104,7 @@ def cosine(start: float, end: float, steps: int) -> Schedule:
 def learning_rate(
     config: OptimizerConfig, steps: int, updates_per_step: int
 ) -> Schedule:
-    """The learning rate at an update count: warm-up times the schedule to 0 at `steps`."""
+    """Learning rate at an update count: warm-up times the schedule over `steps`."""
     decay = SCHEDULES[config.schedule](config.learning_rate, 0.0, steps)
 
     def rate(count):

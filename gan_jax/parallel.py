@@ -13,5 +13,5 @@ Step = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 
 
 def jit_step(gan: Gan) -> Step:
-    """`train_step` compiled for one device. The state is donated: use the returned one."""
+    """`train_step` compiled for one device; the state given to it is donated."""
     return jax.jit(partial(train_step, gan), donate_argnums=0)

@@ -90,7 +90,7 @@ def r1(critic: Critic, real: Array, fake: Array, keys: Array) -> Array:
 
 
 def r2(critic: Critic, real: Array, fake: Array, keys: Array) -> Array:
-    """`n(G(z))^2 / 2` at the fakes; its weight is gamma. Mescheder et al. 2018, eq. 10."""
+    """`n(G(z))^2 / 2` at the fakes; weight gamma. Mescheder et al. 2018, eq. 10."""
     return input_gradient_sq(critic, fake) / 2
 
 
@@ -100,7 +100,7 @@ def r1_r2(critic: Critic, real: Array, fake: Array, keys: Array) -> Array:
 
 
 def finite_difference(critic: Critic, x: Array, keys: Array, sigma: float) -> Array:
-    """`(D(x) - D(x + sigma e))^2`, e ~ N(0, I): to first order sigma^2 (grad D . e)^2."""
+    """`(D(x) - D(x + sigma e))^2`, e ~ N(0, I); about sigma^2 (grad D . e)^2."""
     noise = per_example(jax.random.normal, keys, x)
     return (critic(x) - critic(x + sigma * noise)) ** 2
 
@@ -110,8 +110,8 @@ def ar1(
 ) -> Array:
     """`(D(x) - D(x + sigma e))^2` at the reals: R1 without a double backward pass.
 
-    To first order, weight lambda acts as R1's gamma = 2 lambda sigma^2. float32 only: the
-    difference cancels in lower precision. Lin et al. 2025, arXiv 2501.08316.
+    To first order, weight lambda acts as R1's gamma = 2 lambda sigma^2. float32 only:
+    the difference cancels in lower precision. Lin et al. 2025, arXiv 2501.08316.
     """
     return finite_difference(critic, real, keys, sigma)
 
@@ -119,14 +119,14 @@ def ar1(
 def ar1_ar2(
     critic: Critic, real: Array, fake: Array, keys: Array, *, sigma: float = 0.01
 ) -> Array:
-    """`ar1` at the reals plus the same at the fakes. Lin et al. 2025, arXiv 2501.08316."""
+    """`ar1` at the reals plus the same at the fakes; same source."""
     real_keys, fake_keys = split_each(keys)
     on_real = finite_difference(critic, real, real_keys, sigma)
     return on_real + finite_difference(critic, fake, fake_keys, sigma)
 
 
 def roth(critic: Critic, real: Array, fake: Array, keys: Array) -> Array:
-    """`[(1 - sigmoid(a))^2 n(x)^2 + sigmoid(b)^2 n(G(z))^2] / 2`, a = D(x), b = D(G(z)).
+    """`[(1 - sigmoid(D(x)))^2 n(x)^2 + sigmoid(D(G(z)))^2 n(G(z))^2] / 2`.
 
     The Jensen-Shannon regularizer of Roth et al. 2017, arXiv 1705.09367, eq. 25.
     """

@@ -1,6 +1,6 @@
 """Array conventions and the small types every module shares.
 
-Images are `[B, H, W, C]` float32 in [-1, 1], points `[B, 2]` float32, latents `z [B, Z]`,
+Images are `[B, H, W, C]` float32 in [-1, 1], points `[B, 2]` float32, latents `[B, Z]`,
 logits `[B]` float32 (higher = more real), keys typed `jax.random.key` arrays.
 """
 

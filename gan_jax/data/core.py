@@ -25,7 +25,7 @@ class Spec(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A whole data set: uint8 images, or float32 in their final range; labels or None."""
+    """All examples: uint8 images or final float32 values; labels or None."""
 
     image: np.ndarray | Array
     label: np.ndarray | Array | None
@@ -53,7 +53,7 @@ class Dataset:
 
 
 def gather(stored: Stored, indices: Array) -> Batch:
-    """The examples at `indices [...]`; n + i is the mirror image of i among n images."""
+    """The examples at `indices [...]`; n + i mirrors image i of n."""
     count = len(stored.image)
     image = to_float(jnp.asarray(stored.image)[indices % count])
     if stored.image.ndim == 4:
@@ -69,7 +69,7 @@ def to_float(image: Array) -> Array:
 
 
 def resized(images: np.ndarray, resolution: int) -> np.ndarray:
-    """float32 `[N, H, W, C]` to `[N, R, R, C]`: bilinear, antialiased when shrinking."""
+    """float32 `[N, H, W, C] -> [N, R, R, C]`, bilinear, antialiased."""
     shape = (len(images), resolution, resolution, images.shape[-1])
     return np.asarray(jax.image.resize(images, shape, "linear", antialias=True))
 

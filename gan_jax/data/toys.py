@@ -9,7 +9,7 @@ SIZE = 100_000
 
 
 def mixture(centres: np.ndarray, sigma: float) -> Dataset:
-    """100,000 fixed points; point i is mode `i % K` plus `sigma N(0, I)`, labelled so."""
+    """100,000 fixed points; point i is mode `i % K`, its label, plus sigma N(0, I)."""
 
     def read() -> Stored:
         label = np.arange(SIZE) % len(centres)

@@ -1,0 +1,139 @@
+"""What a run writes for people: metric lines, pictures, progress."""
+
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+
+def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let `write` fill a temporary file beside `path`, then rename it."""
+    temporary = path.with_name(f".{path.name}.part{path.suffix}")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    text = json.dumps(value, indent=2) + "\n"
+    write_atomically(path, lambda part: part.write_text(text))
+
+
+def append_line(path: Path, row: dict[str, Any]) -> None:
+    """Add one JSON line; numbers that are not finite become null."""
+    plain = {
+        k: None if isinstance(v, float) and not math.isfinite(v) else v
+        for k, v in row.items()
+    }
+    with path.open("a") as file:
+        file.write(json.dumps(plain) + "\n")
+
+
+def progress_bar(enabled: bool) -> Progress:
+    """Steps, rate, losses and time left."""
+    return Progress(
+        TextColumn("step"),
+        MofNCompleteColumn(),
+        BarColumn(),
+        TextColumn("{task.fields[rate]:.0f} steps/s"),
+        TextColumn("D {task.fields[d_loss]:.3f}  G {task.fields[g_loss]:.3f}"),
+        TimeRemainingColumn(),
+        disable=not enabled,
+    )
+
+
+def image_grid(path: Path, images: np.ndarray, side: int = 64) -> None:
+    """A near-square grid of images `[N, H, W, C]` in [-1, 1], about `side` pixels each."""
+    from PIL import Image
+
+    count, height, width, channels = images.shape
+    zoom = max(1, round(side / height))
+    columns = math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    pixels = np.nan_to_num(np.clip((images + 1) * 127.5, 0, 255)).round()
+    pixels = pixels.astype(np.uint8).repeat(zoom, axis=1).repeat(zoom, axis=2)
+    gap = max(1, zoom // 2)
+    canvas = np.full(
+        (rows, columns, height * zoom + gap, width * zoom + gap, channels),
+        96,
+        np.uint8,
+    )
+    for index, tile in enumerate(pixels):
+        canvas[*divmod(index, columns), gap:, gap:] = tile
+    sheet = canvas.transpose(0, 2, 1, 3, 4).reshape(
+        rows * canvas.shape[2], columns * canvas.shape[3], channels
+    )
+    picture = Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
+    write_atomically(path, picture.save)
+
+
+def new_figure(columns: int) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5 * columns, 4), layout="constrained", dpi=100)
+    return figure, figure.subplots(1, columns, squeeze=False)[0]
+
+
+def scatter(
+    path: Path,
+    real: np.ndarray,
+    fake: np.ndarray,
+    critic: Callable[[np.ndarray], np.ndarray],
+) -> None:
+    """Real and generated points `[N, 2]` over the level sets of D's logit."""
+    figure, (axis,) = new_figure(1)
+    figure.set_size_inches(6.5, 6)
+    reach = 1.3 * np.abs(real).max()
+    line = np.linspace(-reach, reach, 121, dtype=np.float32)
+    x, y = np.meshgrid(line, line)
+    logits = critic(np.stack([x, y], axis=-1).reshape(-1, 2)).reshape(x.shape)
+    if np.isfinite(logits).all():
+        filled = axis.contourf(x, y, logits, levels=24, cmap="PuOr", alpha=0.7)
+        figure.colorbar(filled, ax=axis, label="D's logit (higher: more real)")
+    axis.scatter(*real.T, s=9, color="black", alpha=0.5, label="real", linewidths=0)
+    axis.scatter(*fake.T, s=9, color="crimson", alpha=0.6, label="fake", linewidths=0)
+    outside = int((~(np.abs(fake) <= reach).all(axis=1)).sum())
+    axis.set(
+        xlim=(-reach, reach),
+        ylim=(-reach, reach),
+        aspect="equal",
+        title=f"{len(fake)} generated points, {outside} outside the frame",
+    )
+    axis.legend(loc="upper right")
+    write_atomically(path, figure.savefig)
+
+
+CURVES = {
+    "losses (adversarial terms)": ("d_loss", "g_loss"),
+    "gradient norms": ("d_grad_norm", "g_grad_norm"),
+    "mean logits": ("real_logits", "fake_logits"),
+}
+
+
+def curves(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Losses, gradient norms and logits against steps."""
+    figure, axes = new_figure(len(CURVES))
+    steps = [row["step"] for row in rows]
+    for axis, (title, names) in zip(axes, CURVES.items(), strict=True):
+        for name, color in zip(names, ("tab:blue", "tab:orange"), strict=True):
+            axis.plot(steps, [row[name] for row in rows], color, lw=0.9, label=name)
+        axis.set(title=title, xlabel="step (generator updates)")
+        axis.grid(alpha=0.3)
+        axis.legend()
+    positive = any(row[name] > 0 for row in rows for name in CURVES["gradient norms"])
+    if positive:
+        axes[1].set_yscale("log")
+    write_atomically(path, figure.savefig)

@@ -1,0 +1,235 @@
+"""A whole run on the host: data, steps, logs, pictures, the final state."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from gan_jax import logs
+from gan_jax.build import build, dataset
+from gan_jax.checkpoint import load_state, save_state
+from gan_jax.config import Config, from_json, to_json
+from gan_jax.data import Dataset, Stored, batch_indices, gather
+from gan_jax.gan import Gan, init_state, net_variables
+from gan_jax.train import sample, train_step
+from gan_jax.types import Array, Metrics, TrainState
+
+FILES = ("config.json", "metrics.jsonl", "samples.png", "curves.png", "summary.json")
+CHECKPOINT = "checkpoint"
+Row = dict[str, Any]
+
+
+def train(
+    config: Config,
+    out: str | Path,
+    *,
+    callback: Callable[[Row], None] | None = None,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> tuple[TrainState, Row]:
+    """Train to the end and write the folder `out`; returns the state and the summary.
+
+    callback: called with each logged row (step, wall_seconds and the step's metrics).
+    overwrite: replace the files of an earlier run in `out`. progress: show a bar.
+
+    The run ends with a verdict: "completed", "diverged" (a metric was not finite) or
+    "interrupted" (Ctrl-C; the step is finished and everything is written). Raises
+    ValueError for a Config that cannot be built and FileExistsError for a folder that
+    is in use.
+    """
+    gan, data = build(config), dataset(config)
+    folder = claim_folder(Path(out), overwrite)
+    (folder / "config.json").write_text(to_json(config))
+    state = init_state(gan, jax.random.key(config.seed))
+    rows: list[Row] = []
+
+    def record(row: Row) -> None:
+        logs.append_line(folder / "metrics.jsonl", row)
+        rows.append(row)
+        if callback:
+            callback(row)
+
+    draw = partial(write_samples, folder / "samples.png", gan, data)
+    with logs.progress_bar(progress) as bar, stop_request() as stopped:
+        task = bar.add_task(
+            "", total=config.steps, rate=0.0, d_loss=np.nan, g_loss=np.nan
+        )
+
+        def show(row: Row) -> None:
+            record(row)
+            losses = {name: row[name] for name in ("d_loss", "g_loss")}
+            rate = row["step"] / row["wall_seconds"]
+            bar.update(task, completed=row["step"], rate=rate, **losses)
+
+        started = time.perf_counter()
+        state, verdict = loop(config, gan, data, state, show, draw, stopped)
+        wall_seconds = time.perf_counter() - started
+    draw(state)
+    logs.curves(folder / "curves.png", rows)
+    save_state(folder / CHECKPOINT, state)
+    summary = summarize(verdict, state, rows, wall_seconds)
+    logs.write_json(folder / "summary.json", summary)
+    return state, summary
+
+
+def loop(
+    config: Config,
+    gan: Gan,
+    data: Dataset,
+    state: TrainState,
+    show: Callable[[Row], None],
+    draw: Callable[[TrainState], None],
+    stopped: Callable[[], bool],
+) -> tuple[TrainState, str]:
+    """The steps themselves; metrics are fetched every `config.log.every` steps."""
+    step = jax.jit(partial(gather_and_step, gan), donate_argnums=0)
+    started = time.perf_counter()
+    unseen: list[Metrics] = []
+    for number in range(1, config.steps + 1):
+        indices = batch_indices(
+            len(data), config.batch_size, config.d_steps, config.seed, number - 1
+        )
+        state, metrics = step(state, data.stored, indices)
+        unseen.append(metrics)
+        last = number == config.steps or stopped()
+        if number % config.log.every == 0 or number == 1 or last:
+            seen, unseen = jax.device_get(unseen), []
+            bad = next((i for i, m in enumerate(seen) if not m["finite"]), None)
+            row = {name: value.item() for name, value in seen[bad or -1].items()}
+            at = number if bad is None else number - len(seen) + 1 + bad
+            show({"step": at, "wall_seconds": time.perf_counter() - started} | row)
+            if bad is not None:
+                return state, "diverged"
+            if last:
+                return state, "completed" if number == config.steps else "interrupted"
+        if config.log.samples_every and number % config.log.samples_every == 0:
+            draw(state)
+    raise AssertionError("unreachable: the last step returns")
+
+
+def gather_and_step(
+    gan: Gan, state: TrainState, stored: Stored, indices: Array
+) -> tuple[TrainState, Metrics]:
+    return train_step(gan, state, gather(stored, indices))
+
+
+def claim_folder(folder: Path, overwrite: bool) -> Path:
+    """The folder, made or emptied of an earlier run's files."""
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"out {folder}: is a file; choose another --out")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not overwrite:
+            raise FileExistsError(
+                f"out {folder}: exists and is not empty; choose another --out, or "
+                "--overwrite to replace the run in it"
+            )
+        if not (folder / "config.json").exists():
+            raise FileExistsError(
+                f"out {folder}: holds no run (no config.json), so --overwrite leaves "
+                "it alone; choose another --out"
+            )
+        for name in FILES:
+            (folder / name).unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def stop_request() -> Iterator[Callable[[], bool]]:
+    """A function that tells whether Ctrl-C was pressed; a second one interrupts."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    previous = signal.getsignal(signal.SIGINT)
+
+    def ask(signum, frame):
+        asked.set()
+        signal.signal(signal.SIGINT, previous)
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def write_samples(path: Path, gan: Gan, data: Dataset, state: TrainState) -> None:
+    """Images: a grid of 100 fakes. Points: 1,000 real and fake ones over D's logit."""
+    points = len(gan.data_shape) == 1
+    count = 1000 if points else 100
+    key = jax.random.key(0)
+    fake = np.asarray(jax.jit(partial(sample, gan, n=count))(state, key))
+    if not points:
+        return logs.image_grid(path, fake)
+
+    def critic(x: np.ndarray) -> np.ndarray:
+        variables = net_variables(state.discriminator)
+        return np.asarray(gan.discriminator.apply(variables, x, None, train=False))
+
+    chosen = np.random.default_rng(0).permutation(len(data))[:count]
+    logs.scatter(path, np.asarray(data.get(chosen).image), fake, critic)
+
+
+def summarize(
+    verdict: str, state: TrainState, rows: list[Row], wall_seconds: float
+) -> Row:
+    """The run in one small dictionary."""
+    last = rows[-1]
+    counted = last["step"] - rows[0]["step"]
+    return {
+        "verdict": verdict,
+        "steps": last["step"],
+        "wall_seconds": round(wall_seconds, 2),
+        "first_step_seconds": round(rows[0]["wall_seconds"], 2),
+        "steps_per_second": round(
+            counted / max(last["wall_seconds"] - rows[0]["wall_seconds"], 1e-9), 2
+        ),
+        "parameters": {
+            "generator": parameter_count(state.generator.params),
+            "discriminator": parameter_count(state.discriminator.params),
+        },
+        "last_row": {
+            k: v if np.isfinite(v) else str(v)
+            for k, v in last.items()
+            if k != "wall_seconds"
+        },
+        "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+        "versions": {
+            name: version(name) for name in ("gan_jax", "jax", "flax", "optax")
+        },
+    }
+
+
+def parameter_count(params: Any) -> int:
+    return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def load_generator(run: str | Path) -> tuple[Callable[..., Array], Config]:
+    """`(sample, config)` of a finished run; `sample(key, n, ema=True)` gives fakes.
+
+    key: typed (`jax.random.key(0)`). Returns images `[n, H, W, C]` in [-1, 1], or
+    points `[n, 2]`. Reads only config.json and arrays: nothing in the folder is executed.
+    """
+    folder = Path(run)
+    path = folder / "config.json"
+    if not path.is_file():
+        raise ValueError(f"run {folder}: holds no config.json; is it a run's folder?")
+    config = from_json(path.read_text(), str(path))
+    gan = build(config)
+    like = jax.eval_shape(partial(init_state, gan), jax.random.key(0))
+    state = load_state(folder / CHECKPOINT, like)
+
+    def draw(key: Array, n: int, *, ema: bool = True) -> Array:
+        return jitted(state, key, n=n, ema=ema)
+
+    jitted = jax.jit(partial(sample, gan), static_argnames=("n", "ema"))
+    return draw, config
