@@ -13,6 +13,7 @@ from typing import Any
 
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import ArrayLike
 
 from gan_jax.augment import AUGMENTS
 from gan_jax.config import Config, ModelConfig, flat, validate
@@ -172,8 +173,8 @@ def ema_decay(config: Config) -> Schedule:
     """0 before `start`, then `decay`, with warm-up at most `(1 + t) / (10 + t)`."""
     group = config.ema
 
-    def decay(step: Array) -> Array:
-        since = step - group.start
+    def decay(step: ArrayLike) -> Array:
+        since = jnp.asarray(step) - group.start
         limit = (1 + since) / (10 + since) if group.warmup else 1.0
         return jnp.where(since < 0, 0.0, jnp.minimum(group.decay, limit))
 

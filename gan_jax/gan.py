@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from jax.typing import ArrayLike
 
 from gan_jax.types import (
     Array,
@@ -21,7 +22,7 @@ from gan_jax.types import (
     TrainState,
 )
 
-Schedule = Callable[[Array], Array | float]
+Schedule = optax.Schedule
 Dynamics = Callable[["Gan", TrainState, Batch], tuple[TrainState, Metrics]]
 
 
@@ -38,7 +39,7 @@ def unchanged(images: Array, keys: Array) -> Array:
     return images
 
 
-def no_average(step: Array) -> float:
+def no_average(step: ArrayLike) -> float:
     return 0.0
 
 

@@ -7,7 +7,7 @@ kernels are spectrally normalized. Kernels are `[..., in, out]`, images channels
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -211,7 +211,7 @@ def normal_init(scale: float) -> jax.nn.initializers.Initializer:
 
 
 def scaled_init(
-    factor: float, mode: str, scale: float
+    factor: float, mode: Literal["fan_in", "fan_avg"], scale: float
 ) -> jax.nn.initializers.Initializer:
     """Normal with variance `scale^2 factor / fan`."""
     return nn.initializers.variance_scaling(factor * scale**2, mode, "normal")

@@ -56,28 +56,28 @@ def progress_bar(enabled: bool) -> Progress:
 
 
 def image_grid(path: Path, images: np.ndarray, side: int = 64) -> None:
-    """A near-square grid of images `[N, H, W, C]` in [-1, 1], about `side` pixels each."""
+    """A near-square grid of images `[N, H, W, C]` in [-1, 1].
+
+    Small images are enlarged to about `side` pixels, bicubic.
+    """
     from PIL import Image
 
     count, height, width, channels = images.shape
     zoom = max(1, round(side / height))
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
+    cell = np.array([width, height]) * zoom + max(1, zoom // 4)
+    size = int(cell[0] * columns), int(cell[1] * rows)
+    sheet = Image.new("L" if channels == 1 else "RGB", size, 96)
     pixels = np.nan_to_num(np.clip((images + 1) * 127.5, 0, 255)).round()
-    pixels = pixels.astype(np.uint8).repeat(zoom, axis=1).repeat(zoom, axis=2)
-    gap = max(1, zoom // 2)
-    canvas = np.full(
-        (rows, columns, height * zoom + gap, width * zoom + gap, channels),
-        96,
-        np.uint8,
-    )
-    for index, tile in enumerate(pixels):
-        canvas[*divmod(index, columns), gap:, gap:] = tile
-    sheet = canvas.transpose(0, 2, 1, 3, 4).reshape(
-        rows * canvas.shape[2], columns * canvas.shape[3], channels
-    )
-    picture = Image.fromarray(sheet[..., 0] if channels == 1 else sheet)
-    write_atomically(path, picture.save)
+    for index, tile in enumerate(pixels.astype(np.uint8)):
+        picture = Image.fromarray(tile[..., 0] if channels == 1 else tile)
+        picture = picture.resize(
+            (width * zoom, height * zoom), Image.Resampling.BICUBIC
+        )
+        row, column = divmod(index, columns)
+        sheet.paste(picture, (int(column * cell[0]), int(row * cell[1])))
+    write_atomically(path, sheet.save)
 
 
 def new_figure(columns: int) -> tuple[Any, Any]:

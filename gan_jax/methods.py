@@ -6,7 +6,7 @@ and `mlp` for points, so networks other than a paper's are the common deviation;
 learning-rate, batch and penalty settings are the paper's unless stated.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from gan_jax.config import (
     Config,
@@ -31,7 +31,12 @@ def adam(learning_rate: float, b1: float, b2: float | None = None) -> OptimizerC
     return OptimizerConfig("adam", learning_rate=learning_rate, b1=b1, b2=b2)
 
 
-def both(optimizer: OptimizerConfig) -> dict[str, OptimizerConfig]:
+class Players(TypedDict):
+    g_optimizer: OptimizerConfig
+    d_optimizer: OptimizerConfig
+
+
+def both(optimizer: OptimizerConfig) -> Players:
     return {"g_optimizer": optimizer, "d_optimizer": optimizer}
 
 

@@ -14,7 +14,7 @@ import optax
 from gan_jax.config import OptimizerConfig
 from gan_jax.types import Array
 
-Schedule = Callable[[Array], Array | float]
+Schedule = optax.Schedule
 
 
 def sgd(learning_rate: Schedule) -> optax.GradientTransformation:
@@ -58,13 +58,17 @@ def optimistic_adam(
     )
 
 
+def no_memory(params: optax.Params) -> optax.EmptyState:
+    return optax.EmptyState()
+
+
 def scale_by_traced() -> optax.GradientTransformationExtraArgs:
     """Multiply updates by `scale`, an extra argument of `update`."""
 
     def update(updates, state, params=None, *, scale: Array | float = 1.0, **_):
         return jax.tree.map(lambda u: scale * u, updates), state
 
-    return optax.GradientTransformationExtraArgs(lambda _: optax.EmptyState(), update)
+    return optax.GradientTransformationExtraArgs(no_memory, update)
 
 
 def clip_params(bound: float) -> optax.GradientTransformation:
@@ -84,7 +88,7 @@ def clip_params(bound: float) -> optax.GradientTransformation:
     def update(updates, state, params=None):
         return jax.tree_util.tree_map_with_path(clip, updates, params), state
 
-    return optax.GradientTransformation(lambda _: optax.EmptyState(), update)
+    return optax.GradientTransformation(no_memory, update)
 
 
 def constant(start: float, end: float, steps: int) -> Schedule:

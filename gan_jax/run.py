@@ -66,7 +66,7 @@ def train(
         def show(row: Row) -> None:
             record(row)
             losses = {name: row[name] for name in ("d_loss", "g_loss")}
-            rate = row["step"] / row["wall_seconds"]
+            rate = steps_per_second(rows)
             bar.update(task, completed=row["step"], rate=rate, **losses)
 
         started = time.perf_counter()
@@ -184,15 +184,12 @@ def summarize(
 ) -> Row:
     """The run in one small dictionary."""
     last = rows[-1]
-    counted = last["step"] - rows[0]["step"]
     return {
         "verdict": verdict,
         "steps": last["step"],
         "wall_seconds": round(wall_seconds, 2),
         "first_step_seconds": round(rows[0]["wall_seconds"], 2),
-        "steps_per_second": round(
-            counted / max(last["wall_seconds"] - rows[0]["wall_seconds"], 1e-9), 2
-        ),
+        "steps_per_second": round(steps_per_second(rows), 2),
         "parameters": {
             "generator": parameter_count(state.generator.params),
             "discriminator": parameter_count(state.discriminator.params),
@@ -209,6 +206,12 @@ def summarize(
     }
 
 
+def steps_per_second(rows: list[Row]) -> float:
+    """The rate after the first row, which holds the compilation."""
+    steps = rows[-1]["step"] - rows[0]["step"]
+    return steps / max(rows[-1]["wall_seconds"] - rows[0]["wall_seconds"], 1e-9)
+
+
 def parameter_count(params: Any) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(params))
 
@@ -217,7 +220,7 @@ def load_generator(run: str | Path) -> tuple[Callable[..., Array], Config]:
     """`(sample, config)` of a finished run; `sample(key, n, ema=True)` gives fakes.
 
     key: typed (`jax.random.key(0)`). Returns images `[n, H, W, C]` in [-1, 1], or
-    points `[n, 2]`. Reads only config.json and arrays: nothing in the folder is executed.
+    points `[n, 2]`. Reads only config.json and arrays: nothing in the folder runs.
     """
     folder = Path(run)
     path = folder / "config.json"

@@ -1,0 +1,44 @@
+# make demo: train a GAN on real digits, about a minute on 2 cores.
+# make test: every test not marked slow. make slow, make lint: the rest.
+
+PYTHON ?= python3
+VENV ?= .venv
+PIP = $(VENV)/bin/pip --disable-pip-version-check --quiet
+
+.PHONY: demo test slow lint clean
+
+demo: $(VENV)/.installed
+	$(VENV)/bin/python -m experiments.train r3gan --out runs/demo --overwrite \
+	  --steps 12000 --batch-size 128 --model.name mlp --model.width 256 \
+	  --g-optimizer.learning-rate 1e-3 --g-optimizer.schedule linear \
+	  --d-optimizer.learning-rate 1e-3 --d-optimizer.schedule linear
+
+test: $(VENV)/.test
+	$(VENV)/bin/python -m pytest -n 2
+
+slow: $(VENV)/.test
+	$(VENV)/bin/python -m pytest -n 2 -m slow
+
+lint: $(VENV)/.lint
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/pyright
+
+$(VENV)/.installed: setup.cfg pyproject.toml
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "needs Python 3.11 or newer"'
+	test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV) || \
+	  { echo "No venv module: apt-get install python3-venv (or set PYTHON=)"; rm -rf $(VENV); exit 1; }
+	@echo "Installing into $(VENV) (a few minutes the first time) ..."
+	$(PIP) install -e .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.installed
+	$(PIP) install -e '.[test]'
+	touch $@
+
+$(VENV)/.lint: $(VENV)/.installed
+	$(PIP) install -e '.[lint]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) runs/demo

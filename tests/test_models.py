@@ -1,0 +1,254 @@
+"""Every pair of networks: what it makes, of which layers, and what it couples."""
+
+from dataclasses import replace
+from functools import cache, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gan_jax.build import build
+from gan_jax.config import Config, DatasetConfig, ModelConfig
+from gan_jax.layers import INITIALIZERS, NORMS, Style
+from gan_jax.methods import METHODS
+from gan_jax.models import MODELS
+
+SIDES = (8, 16, 28, 32, 64)
+SUPPORTED = {
+    "mlp": SIDES,
+    "dcgan": SIDES,
+    "resize": SIDES,
+    "resnet": SIDES,
+    "dense_conv": SIDES,
+    "conv_7x7": (28,),
+    "dcgan64": (64,),
+}
+CONVOLUTIONAL = [name for name in SUPPORTED if name != "mlp"]
+Z = 6
+
+
+def style(norm="none", spectral=False):
+    return Style(NORMS[norm], None, INITIALIZERS["he"](1.0), spectral)
+
+
+def pair(name, shape, g=None, d=None, width=4):
+    make = MODELS[name]
+    return make(shape, g or style(), d or style(), jnp.tanh, width=width)
+
+
+def outline(module, shape):
+    """Output and variables of `module` on a batch of 3, as shapes."""
+    init = partial(module.init_with_output, label=None, train=True)
+    return jax.eval_shape(init, jax.random.key(0), jnp.zeros((3, *shape)))
+
+
+def kernels(module, shape):
+    """The shapes of all kernels, sorted."""
+    _, variables = outline(module, shape)
+    leaves = jax.tree_util.tree_leaves_with_path(variables["params"])
+    return sorted(leaf.shape for path, leaf in leaves if path[-1].key == "kernel")
+
+
+def test_every_pair_is_tested():
+    assert set(SUPPORTED) == set(MODELS)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    "name, side", [(name, side) for name in SUPPORTED for side in SUPPORTED[name]]
+)
+def test_generator_makes_images_and_discriminator_one_logit_each(name, side, channels):
+    shape = (side, side, channels)
+    generator, discriminator = pair(name, shape)
+    assert outline(generator, (Z,))[0].shape == (3, *shape)
+    assert outline(discriminator, shape)[0].shape == (3,)
+
+
+def test_mlp_makes_points():
+    generator, discriminator = pair("mlp", (2,))
+    assert outline(generator, (Z,))[0].shape == (3, 2)
+    assert outline(discriminator, (2,))[0].shape == (3,)
+
+
+def test_dcgan_at_32_doubles_its_channels_at_each_halving():
+    w, c = 8, 3
+    generator, discriminator = pair("dcgan", (32, 32, c), width=w)
+    assert kernels(generator, (Z,)) == sorted(
+        [(Z, 4 * 4 * 4 * w), (4, 4, 4 * w, 2 * w), (4, 4, 2 * w, w), (4, 4, w, c)]
+    )
+    assert kernels(discriminator, (32, 32, c)) == sorted(
+        [(4, 4, c, w), (4, 4, w, 2 * w), (4, 4, 2 * w, 4 * w), (4 * 4 * 4 * w, 1)]
+    )
+
+
+FOUNDING = {
+    "dense_conv": (
+        28,
+        [(100, 256), (256, 512), (512, 28 * 28)],
+        [(3, 3, 1, 32), (3, 3, 32, 64), (7 * 7 * 64, 1)],
+    ),
+    "dcgan64_gp": (
+        64,
+        [
+            (100, 4 * 4 * 512),
+            (4, 4, 512, 256),
+            (4, 4, 256, 128),
+            (4, 4, 128, 64),
+            (4, 4, 64, 1),
+        ],
+        [(4, 4, 1, 64), (4, 4, 64, 128), (4, 4, 128, 256), (8 * 8 * 256, 1)],
+    ),
+    "mlp_sgd": (
+        28,
+        [(100, 128), (128, 128), (128, 784)],
+        [(784, 128), (128, 128), (128, 1)],
+    ),
+    "mlp_leaky": (
+        28,
+        [(100, 128), (128, 128), (128, 784)],
+        [(784, 128), (128, 128), (128, 1)],
+    ),
+}
+
+
+def founding(name, side):
+    config = replace(METHODS[name], dataset=DatasetConfig(resolution=side))
+    gan = build(config)
+    return gan, kernels(gan.generator, (gan.z_dim,)), gan.data_shape
+
+
+@pytest.mark.parametrize("name", FOUNDING)
+def test_founding_networks_have_the_layers_of_their_write_up(name):
+    side, g_kernels, d_kernels = FOUNDING[name]
+    gan, actual, shape = founding(name, side)
+    assert actual == sorted(g_kernels)
+    assert kernels(gan.discriminator, shape) == sorted(d_kernels)
+
+
+@pytest.mark.parametrize("side", [28, 56])
+def test_conv_7x7_has_the_layers_of_its_write_up(side):
+    """Dense 128, 1024, 7 * 7 * 256: whether 128 is z or a layer, 128 meets 1024."""
+    gan, actual, shape = founding("conv_7x7", side)
+    transposed = [(4, 4, 256, 128), (4, 4, 128, 64), (4, 4, 64, 1)]
+    dense = [(1024, 7 * 7 * 256)]
+    assert set(transposed + dense) <= set(actual)
+    assert outline(gan.generator, (gan.z_dim,))[0].shape == (3, side, side, 1)
+    flat = (side // 4) ** 2 * 128
+    assert kernels(gan.discriminator, shape) == sorted(
+        [(4, 4, 1, 64), (4, 4, 64, 128), (flat, 1)]
+    )
+    assert (128, 1024) in actual
+
+
+def test_dcgan64_generator_has_batch_norm_and_no_bias_in_its_dense_layer():
+    gan, _, _ = founding("dcgan64_gp", 64)
+    _, variables = outline(gan.generator, (gan.z_dim,))
+    means = jax.tree.map(lambda x: x.shape, variables["batch_stats"])
+    assert sorted(layer["mean"] for layer in means.values()) == [
+        (64,),
+        (128,),
+        (256,),
+        (512,),
+    ]
+    assert set(variables["params"]["Dense_0"]) == {"kernel"}
+
+
+@pytest.mark.parametrize(
+    "name, side",
+    [(name, 9) for name in CONVOLUTIONAL if name != "dense_conv"]
+    + [("dcgan", 18), ("resize", 36), ("conv_7x7", 32), ("dcgan64", 32)],
+)
+def test_unsupported_resolutions_are_refused_by_name(name, side):
+    config = Config(
+        dataset=DatasetConfig(resolution=side), model=ModelConfig(name, width=4)
+    )
+    with pytest.raises(ValueError, match=rf"dataset\.resolution {side}"):
+        build(config)
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONAL)
+def test_convolutional_pairs_refuse_points(name):
+    config = Config(dataset=DatasetConfig("ring"), model=ModelConfig(name, width=4))
+    with pytest.raises(ValueError, match=r"model\.name.*square images.*\(2,\)"):
+        build(config)
+
+
+def small(name):
+    """The smallest shape, and a width at which every norm leaves the input a say."""
+    side = SUPPORTED[name][0]
+    return (side, side, 1), {"mlp": 128, "dense_conv": 8}.get(name, 2)
+
+
+@cache
+def couplings(name, norm, train, spectral=False):
+    """`|d D(x_i) / d x_j|_2`, `[3, 3]`, at random inputs."""
+    shape, width = small(name)
+    _, discriminator = pair(name, shape, d=style(norm, spectral), width=width)
+    x = jax.random.normal(jax.random.key(1), (3, *shape))
+
+    @jax.jit
+    def norms(x):
+        variables = discriminator.init(jax.random.key(0), x, None, train=True)
+
+        def logits(x):
+            mutable = ["batch_stats"] if train else []
+            out, _ = discriminator.apply(
+                variables, x, None, train=train, mutable=mutable
+            )
+            return out
+
+        jacobian = jax.jacrev(logits)(x).reshape(3, 3, -1)
+        return jnp.linalg.norm(jacobian, axis=-1)
+
+    return np.asarray(norms(x))
+
+
+INDEPENDENT = [
+    (name, norm)
+    for name in MODELS
+    for norm in ("none", "layer", "group", "instance")
+    if (name, norm) != ("mlp", "instance")
+]
+
+
+def assert_independent(norms):
+    assert np.all(np.diag(norms) > 1e-6)
+    np.testing.assert_array_equal(norms, np.diag(np.diag(norms)))
+
+
+@pytest.mark.parametrize("name, norm", INDEPENDENT)
+def test_logit_depends_on_its_own_example_alone(name, norm):
+    assert_independent(couplings(name, norm, train=False))
+
+
+@pytest.mark.parametrize("name", ["mlp", "dcgan"])
+def test_spectral_norm_leaves_examples_independent(name):
+    assert_independent(couplings(name, "none", train=False, spectral=True))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_batch_norm_in_training_couples_examples(name):
+    norms = couplings(name, "batch", train=True)
+    assert np.all(norms > 1e-6)
+
+
+@pytest.mark.parametrize("norm", ["none", "batch"])
+@pytest.mark.parametrize("name", MODELS)
+def test_image_does_not_depend_on_the_batch_when_sampling(name, norm):
+    shape, width = small(name)
+    generator, _ = pair(name, shape, g=style(norm), width=width)
+    z = jax.random.normal(jax.random.key(1), (4, Z))
+
+    @jax.jit
+    def images(z, others):
+        variables = generator.init(jax.random.key(0), z, None, train=True)
+        mixed = jnp.concatenate([z[:1], others])
+        return (
+            generator.apply(variables, z, None, train=False)[0],
+            generator.apply(variables, mixed, None, train=False)[0],
+        )
+
+    alone, among_others = images(z, 5 * z[1:] + 1)
+    assert alone.std() > 1e-3
+    np.testing.assert_allclose(alone, among_others, rtol=1e-5, atol=1e-6)

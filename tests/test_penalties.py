@@ -1,0 +1,467 @@
+"""Penalties: closed forms, zero gradients, double backward in PyTorch, independence."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from gan_jax.penalties import (
+    GENERATOR_PENALTIES,
+    PENALTIES,
+    input_gradient_sq,
+    interpolate,
+    per_example,
+    split_each,
+)
+from gan_jax.types import Probe
+
+BATCH = 6
+SHAPES = {"points": (2,), "images": (7, 7, 2)}
+W = {"points": np.array([3.0, -4.0]) / 2}
+W["images"] = np.random.default_rng(1).normal(size=SHAPES["images"]) / 5
+GRADIENTS_TAKEN = {
+    "none": 0,
+    "wgan_gp": 1,
+    "wgan_lp": 1,
+    "gp_zero": 1,
+    "r1": 1,
+    "r2": 1,
+    "r1_r2": 2,
+    "ar1": 0,
+    "ar1_ar2": 0,
+    "roth": 2,
+    "dragan": 1,
+}
+
+
+def example_keys(seed=0, count=BATCH):
+    return jax.random.split(jax.random.key(seed), count)
+
+
+def pairs(shape, count=BATCH):
+    """Real and fake examples."""
+    real, fake = np.random.default_rng(0).normal(size=(2, count, *shape))
+    return jnp.asarray(real, jnp.float32), jnp.asarray(fake / 2 + 1, jnp.float32)
+
+
+def linear(w):
+    """D(x) = w . x."""
+    w = jnp.asarray(w, jnp.float32)
+    return lambda x: jnp.tensordot(x, w, w.ndim)
+
+
+def test_every_penalty_is_tested():
+    assert set(GRADIENTS_TAKEN) == set(PENALTIES)
+    assert set(GENERATOR_PENALTIES) == {"none", "jacobian_difference"}
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("scale", [0.5, 2.0])
+def test_gradient_penalty_of_linear_critic_has_its_closed_form(kind, scale):
+    w = scale * W[kind]
+    real, fake = pairs(SHAPES[kind])
+    square = np.sum(w**2)
+    norm = np.sqrt(square)
+    logit = {
+        "real": np.tensordot(real, w, w.ndim),
+        "fake": np.tensordot(fake, w, w.ndim),
+    }
+    sure = {k: 1 / (1 + np.exp(-v)) for k, v in logit.items()}
+    closed_forms = {
+        "none": 0,
+        "wgan_gp": (norm - 1) ** 2,
+        "wgan_lp": max(0, norm - 1) ** 2,
+        "gp_zero": square,
+        "r1": square / 2,
+        "r2": square / 2,
+        "r1_r2": square,
+        "roth": ((1 - sure["real"]) ** 2 + sure["fake"] ** 2) * square / 2,
+        "dragan": (norm - 1) ** 2,
+    }
+    for name, expected in closed_forms.items():
+        actual = PENALTIES[name](linear(w), real, fake, example_keys())
+        assert actual.shape == (BATCH,)
+        np.testing.assert_allclose(
+            actual, np.broadcast_to(expected, BATCH), rtol=1e-5, err_msg=name
+        )
+
+
+def test_wgan_lp_is_zero_below_unit_norm_where_wgan_gp_is_not():
+    real, fake = pairs((2,))
+    arguments = linear([0.3, 0.4]), real, fake, example_keys()
+    np.testing.assert_array_equal(PENALTIES["wgan_lp"](*arguments), np.zeros(BATCH))
+    np.testing.assert_allclose(
+        PENALTIES["wgan_gp"](*arguments), np.full(BATCH, 0.25), rtol=1e-5
+    )
+
+
+def test_r1_reads_the_reals_and_r2_the_fakes():
+    def critic(x):
+        return (x**2).sum(axis=1) / 2
+
+    real, fake = pairs((2,))
+    on_real, on_fake = (np.sum(np.square(x), axis=1) / 2 for x in (real, fake))
+    expected = {"r1": on_real, "r2": on_fake, "r1_r2": on_real + on_fake}
+    for name, value in expected.items():
+        actual = PENALTIES[name](critic, real, fake, example_keys())
+        np.testing.assert_allclose(actual, value, rtol=1e-5)
+
+
+def test_ar1_of_linear_critic_is_the_squared_projection_of_the_noise():
+    origin, keys = jnp.zeros((BATCH, 2)), example_keys()
+    noise = np.asarray(per_example(jax.random.normal, keys, origin))
+    actual = PENALTIES["ar1"](linear([3, -4]), origin, origin + 9, keys, sigma=0.01)
+    np.testing.assert_allclose(actual, (0.01 * noise @ [3, -4]) ** 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "copies"), [("ar1", 1), ("ar1_ar2", 2)])
+def test_finite_difference_averages_sigma_squared_times_squared_norm(name, copies):
+    count = 20_000
+    origin = jnp.zeros((count, 2))
+    actual = PENALTIES[name](
+        linear([3, -4]), origin, origin, example_keys(3, count), sigma=0.02
+    )
+    # (w . e)^2 / |w|^2 is chi-squared: mean 1, variance 2; five deviations.
+    mean = 0.02**2 * 25 * copies
+    deviation = 0.02**2 * 25 * np.sqrt(2 * copies / count)
+    assert abs(np.mean(actual) - mean) < 5 * deviation
+
+
+def test_ar1_approximates_r1_with_gamma_two_lambda_sigma_squared():
+    count, sigma, weight = 20_000, 0.01, 100.0
+
+    def critic(x):
+        return jnp.sin(x[:, 0]) + 2 * x[:, 1]
+
+    x = jnp.ones((count, 2)) * 0.3
+    ar1 = PENALTIES["ar1"](critic, x, x, example_keys(4, count), sigma=sigma)
+    gamma = 2 * weight * sigma**2
+    r1 = gamma * (np.cos(0.3) ** 2 + 4) / 2
+    # Five deviations of a chi-squared mean; curvature adds terms of order sigma^2.
+    tolerance = r1 * (5 * np.sqrt(2 / count) + 1e-3)
+    assert abs(weight * np.mean(ar1) - r1) < tolerance
+
+
+def test_ar1_ar2_draws_different_noise_for_real_and_fake():
+    x, keys = jnp.zeros((BATCH, 2)), example_keys()
+    w = linear([3, -4])
+    both = PENALTIES["ar1_ar2"](w, x, x, keys)
+    first, second = (PENALTIES["ar1"](w, x, x, half) for half in split_each(keys))
+    np.testing.assert_allclose(both, first + second, rtol=1e-5)
+    assert not np.isclose(first, second, rtol=1e-2).any()
+
+
+def test_dragan_perturbs_reals_by_up_to_sigma_deviations_of_one_sign():
+    # Of D(x) = |x|^2 / 4 at the origin moved by d, the gradient's norm is |d| / 2.
+    seen = []
+
+    def critic(x):
+        return (x**2).sum(axis=1) / 4
+
+    real = jnp.concatenate([jnp.full((500, 2), -1.0), jnp.full((500, 2), 1.0)])
+    keys = example_keys(5, 1000)
+
+    def mean(x):
+        # A "global batch" of centre 0 and variance 4, whatever the local one.
+        return jnp.float32(0 if not seen.append(x) and len(seen) == 1 else 4)
+
+    value = PENALTIES["dragan"](critic, real, real, keys, sigma=0.5, mean=mean)
+    assert len(seen) == 2
+    np.testing.assert_allclose(seen[1], np.ones((1000, 2)))
+    u_keys, noise_keys = split_each(keys)
+    u = np.asarray(jax.vmap(jax.random.uniform)(u_keys))[:, None]
+    noise = np.asarray(per_example(jax.random.uniform, noise_keys, real))
+    moved = np.asarray(real) + u * 0.5 * 2 * noise
+    expected = (np.linalg.norm(moved, axis=1) / 2 - 1) ** 2
+    np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-6)
+
+
+def quadratic(a):
+    """G(z) = A z^2 / 2, whose Jacobian is A diag(z)."""
+    return lambda z: (z**2 / 2) @ a.T
+
+
+def test_jacobian_difference_of_linear_generator_is_zero():
+    a = jnp.asarray(np.random.default_rng(0).normal(size=(5, 3)), jnp.float32)
+    z = pairs((3,))[0]
+    value = GENERATOR_PENALTIES["jacobian_difference"](
+        lambda z: z @ a.T, z, example_keys()
+    )
+    np.testing.assert_array_equal(value, np.zeros(BATCH))
+
+
+def test_jacobian_difference_of_quadratic_generator_is_its_projection_on_the_probe():
+    a = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    z, keys = jnp.zeros((BATCH, 3)), example_keys()
+    noise_keys, probe_keys = split_each(keys)
+    shift = 0.1 * np.asarray(per_example(jax.random.normal, noise_keys, z))
+    probe = np.asarray(
+        per_example(jax.random.normal, probe_keys, jnp.zeros((BATCH, 5)))
+    )
+    expected = np.sum((shift * (probe @ a)) ** 2, axis=1)
+    value = GENERATOR_PENALTIES["jacobian_difference"](quadratic(a), z, keys)
+    np.testing.assert_allclose(value, expected, rtol=1e-5)
+
+
+def test_jacobian_difference_averages_the_squared_frobenius_norm():
+    count, sigma = 20_000, 0.2
+    a = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    z = jnp.ones((count, 3))
+    keys = example_keys(6, count)
+    noise_keys, _ = split_each(keys)
+    shift = sigma * np.asarray(per_example(jax.random.normal, noise_keys, z))
+    frobenius = np.sum(shift**2 * np.sum(a**2, axis=0), axis=1)
+    value = GENERATOR_PENALTIES["jacobian_difference"](
+        quadratic(jnp.asarray(a)), z, keys, sigma=sigma
+    )
+    # Given z', the ratio is a Gaussian quadratic form of mean 1 and variance at most 2.
+    assert abs(np.mean(value / frobenius) - 1) < 5 * np.sqrt(2 / count)
+
+
+def test_no_generator_penalty_is_zero():
+    value = GENERATOR_PENALTIES["none"](lambda z: z, jnp.ones((BATCH, 3)), 0)
+    np.testing.assert_array_equal(value, np.zeros(BATCH))
+
+
+def constant_critic(params, x):
+    return jnp.broadcast_to(params["bias"], (len(x),))
+
+
+def dead_critic(params, x):
+    """A ReLU network with all units off."""
+    return jax.nn.relu(x @ params["w"] - 1e3) @ params["v"] + params["bias"]
+
+
+@pytest.mark.parametrize("critic", [constant_critic, dead_critic])
+@pytest.mark.parametrize("name", PENALTIES)
+def test_zero_input_gradient_gives_finite_values_and_gradients(name, critic):
+    real, fake = pairs((2,))
+    params = {"w": jnp.ones((2, 4)), "v": jnp.ones(4), "bias": jnp.float32(0.5)}
+
+    def total(params):
+        value = PENALTIES[name](partial(critic, params), real, fake, example_keys())
+        return value.sum(), value
+
+    gradients, value = jax.grad(total, has_aux=True)(params)
+    expected = 1 if name in ("wgan_gp", "dragan") else 0
+    np.testing.assert_allclose(value, np.full(BATCH, expected), atol=1e-5)
+    for leaf in jax.tree.leaves(gradients):
+        np.testing.assert_array_equal(leaf, np.zeros(leaf.shape))
+
+
+def network(seed=0):
+    """Weights of a 3x3, stride-2 convolution, tanh and a linear layer."""
+    rng = np.random.default_rng(seed)
+    shapes = {"kernel": (3, 3, 2, 4), "bias": (4,), "head": (36,), "shift": (1,)}
+    return {
+        k: rng.normal(size=shape).astype(np.float32) / 3 for k, shape in shapes.items()
+    }
+
+
+def critic_in_jax(params, x):
+    y = lax.conv_general_dilated(
+        x, params["kernel"], (2, 2), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    y = jnp.tanh(y + params["bias"].reshape(1, 1, 1, -1))
+    return y.reshape(len(x), -1) @ params["head"] + params["shift"]
+
+
+def critic_in_torch(torch, params, x):
+    """The same on the same arrays, `x [B, H, W, C]`."""
+    kernel = params["kernel"].permute(3, 2, 0, 1)
+    y = torch.nn.functional.conv2d(
+        x.permute(0, 3, 1, 2), kernel, params["bias"], stride=2
+    )
+    y = torch.tanh(y).permute(0, 2, 3, 1).flatten(1)
+    return y @ params["head"] + params["shift"]
+
+
+def oracle(torch, name, critic, real, fake, draws):
+    """The papers' formulas with `torch.autograd.grad(create_graph=True)`."""
+
+    def squared_norm(x):
+        x = x.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+        return gradient.flatten(1).square().sum(1)
+
+    def u_between(x, y):
+        u = draws["u"].reshape(-1, 1, 1, 1)
+        return u * x + (1 - u) * y
+
+    def difference(x, noise):
+        return (critic(x) - critic(x + 0.3 * noise)) ** 2
+
+    def roth():
+        on_real = (1 - torch.sigmoid(critic(real))) ** 2 * squared_norm(real)
+        return (on_real + torch.sigmoid(critic(fake)) ** 2 * squared_norm(fake)) / 2
+
+    def dragan():
+        noise = 0.5 * real.std(correction=0) * draws["uniform"]
+        u = draws["dragan_u"].reshape(-1, 1, 1, 1)
+        return (squared_norm(real + u * noise).sqrt() - 1) ** 2
+
+    formulas = {
+        "none": lambda: 0 * critic(real),
+        "wgan_gp": lambda: (squared_norm(u_between(real, fake)).sqrt() - 1) ** 2,
+        "wgan_lp": lambda: (
+            torch.relu(squared_norm(u_between(real, fake)).sqrt() - 1) ** 2
+        ),
+        "gp_zero": lambda: squared_norm(u_between(real, fake)),
+        "r1": lambda: squared_norm(real) / 2,
+        "r2": lambda: squared_norm(fake) / 2,
+        "r1_r2": lambda: squared_norm(real) / 2 + squared_norm(fake) / 2,
+        "ar1": lambda: difference(real, draws["normal"]),
+        "ar1_ar2": lambda: (
+            difference(real, draws["normal_real"])
+            + difference(fake, draws["normal_fake"])
+        ),
+        "roth": roth,
+        "dragan": dragan,
+    }
+    return formulas[name]()
+
+
+def documented_draws(keys, like):
+    """The random numbers of each penalty, drawn by its documented recipe."""
+    first, second = split_each(keys)
+    return {
+        "u": jax.vmap(jax.random.uniform)(keys),
+        "normal": per_example(jax.random.normal, keys, like),
+        "normal_real": per_example(jax.random.normal, first, like),
+        "normal_fake": per_example(jax.random.normal, second, like),
+        "dragan_u": jax.vmap(jax.random.uniform)(first),
+        "uniform": per_example(jax.random.uniform, second, like),
+    }
+
+
+def assert_close(actual, expected):
+    """Relative to the largest entry."""
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_penalty_and_parameter_gradients_equal_pytorch(name):
+    torch = pytest.importorskip("torch")
+    real, fake = pairs(SHAPES["images"])
+    keys, weights = example_keys(7), np.linspace(0.5, 1.5, BATCH, dtype=np.float32)
+    options = {"sigma": 0.3} if name.startswith("ar1") else {}
+
+    def total(params):
+        critic = partial(critic_in_jax, params)
+        value = PENALTIES[name](critic, real, fake, keys, **options)
+        return jnp.sum(value * weights), value
+
+    params = {k: jnp.asarray(v) for k, v in network().items()}
+    gradients, value = jax.jit(jax.grad(total, has_aux=True))(params)
+
+    def tensor(array):
+        return torch.tensor(np.asarray(array), dtype=torch.float64)
+
+    theirs = {k: tensor(v).requires_grad_() for k, v in params.items()}
+    draws = {k: tensor(v) for k, v in documented_draws(keys, real).items()}
+    critic = partial(critic_in_torch, torch, theirs)
+    expected = oracle(torch, name, critic, tensor(real), tensor(fake), draws)
+    slopes = torch.autograd.grad(
+        (expected * tensor(weights)).sum(),
+        list(theirs.values()),
+        allow_unused=True,
+        materialize_grads=True,
+    )
+    assert_close(value, expected.detach().numpy())
+    for key, slope in zip(theirs, slopes, strict=True):
+        assert_close(gradients[key], slope.numpy())
+
+
+def test_jacobian_difference_and_parameter_gradients_equal_pytorch():
+    torch = pytest.importorskip("torch")
+    a = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
+    z, keys = pairs((3,))[0], example_keys(8)
+
+    def total(a):
+        value = GENERATOR_PENALTIES["jacobian_difference"](
+            lambda z: jnp.tanh(z @ a), z, keys, sigma=0.5
+        )
+        return value.sum(), value
+
+    gradient, value = jax.grad(total, has_aux=True)(jnp.asarray(a))
+
+    def tensor(array):
+        return torch.tensor(np.asarray(array), dtype=torch.float64)
+
+    noise_keys, probe_keys = split_each(keys)
+    noise = tensor(per_example(jax.random.normal, noise_keys, z))
+    probe = tensor(per_example(jax.random.normal, probe_keys, jnp.zeros((BATCH, 5))))
+    theirs = tensor(a).requires_grad_()
+
+    def pull(z):
+        z = z.clone().requires_grad_()
+        return torch.autograd.grad(torch.tanh(z @ theirs), z, probe, create_graph=True)
+
+    difference = pull(tensor(z))[0] - pull(tensor(z) + 0.5 * noise)[0]
+    expected = difference.square().sum(1)
+    assert_close(value, expected.detach().numpy())
+    assert_close(gradient, torch.autograd.grad(expected.sum(), theirs)[0].numpy())
+
+
+def test_interpolation_draws_its_own_uniform_for_each_example():
+    count = 4000
+    ones = jnp.ones((count, 2, 2, 1))
+    points = np.asarray(interpolate(ones, 0 * ones, example_keys(9, count)))
+    u = points[:, 0, 0, 0]
+    np.testing.assert_array_equal(
+        points, np.broadcast_to(u[:, None, None, None], points.shape)
+    )
+    assert len(np.unique(u)) > 0.99 * count
+    assert 0 <= u.min() < 0.01 and 0.99 < u.max() < 1
+    assert abs(u.mean() - 0.5) < 5 * np.sqrt(1 / 12 / count)
+
+
+def stub_mean(x):
+    """Dragan's only coupling of examples, replaced: centre and variance 1/4."""
+    return jnp.float32(0.25)
+
+
+def penalty_of(name):
+    """The penalty on the oracle's critic, with dragan's batch statistics fixed."""
+    options = {"mean": stub_mean} if name == "dragan" else {}
+    critic = partial(critic_in_jax, {k: jnp.asarray(v) for k, v in network().items()})
+    return jax.jit(partial(PENALTIES[name], critic, **options))
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_penalty_treats_examples_one_by_one(name):
+    real, fake = pairs(SHAPES["images"])
+    keys, penalty = example_keys(), penalty_of(name)
+    whole = penalty(real, fake, keys)
+    alone = [
+        penalty(real[i : i + 1], fake[i : i + 1], keys[i : i + 1])[0]
+        for i in range(BATCH)
+    ]
+    order = np.random.default_rng(2).permutation(BATCH)
+    permuted = penalty(real[order], fake[order], keys[order])
+    assert name == "none" or len(np.unique(whole)) == BATCH
+    np.testing.assert_allclose(whole, alone, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(whole[order], permuted, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_gradient_penalties_note_their_squared_norms_and_others_nothing(name):
+    real, fake = pairs((2,))
+    noted = []
+    probe = Probe(linear([3, -4]), noted.append)
+    with_probe = PENALTIES[name](probe, real, fake, example_keys())
+    without = PENALTIES[name](linear([3, -4]), real, fake, example_keys())
+    np.testing.assert_array_equal(with_probe, without)
+    assert len(noted) == GRADIENTS_TAKEN[name]
+    for squares in noted:
+        np.testing.assert_allclose(squares, np.full(BATCH, 25), rtol=1e-6)
+
+
+def test_input_gradient_spans_all_axes_but_the_batch():
+    w = W["images"]
+    square = input_gradient_sq(linear(w), pairs(SHAPES["images"])[0])
+    np.testing.assert_allclose(square, np.full(BATCH, np.sum(w**2)), rtol=1e-5)

@@ -1,0 +1,196 @@
+"""A whole run: its files, its verdicts, its command line."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+import gan_jax
+from experiments.train import EXIT_CODES, main
+from gan_jax.config import flat, from_json
+from gan_jax.run import FILES
+
+FLAGS = ["--model.name", "mlp", "--model.width", "8", "--batch-size", "8"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The folder of a short run on digits, through the command line."""
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    code = main(["r1", *FLAGS, "--steps", "50", "--out", str(folder)])
+    assert code == 0
+    return folder
+
+
+def rows(folder):
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_run_writes_its_files(run):
+    assert {path.name for path in run.iterdir()} == {*FILES, "checkpoint"}
+    assert [row["step"] for row in rows(run)] == [1, 20, 40, 50]
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["verdict"] == "completed"
+    assert summary["steps"] == 50
+
+
+def test_samples_are_a_grid_of_100_images(run):
+    with Image.open(run / "samples.png") as image:
+        picture = np.asarray(image)
+    cell = 8 * 8 + 2
+    assert picture.shape == (10 * cell, 10 * cell)
+    assert picture.std() > 0
+    assert (picture[64::cell] == 96).all()
+
+
+def test_config_of_a_run_repeats_it(run, tmp_path):
+    again = tmp_path / "again"
+    assert main(["--config", str(run / "config.json"), "--out", str(again)]) == 0
+    timeless = [
+        [{k: v for k, v in row.items() if k != "wall_seconds"} for row in rows(folder)]
+        for folder in (run, again)
+    ]
+    assert timeless[0] == timeless[1]
+
+
+def test_generator_of_a_run_draws_what_the_run_drew(run, tmp_path):
+    sample, config = gan_jax.load_generator(run)
+    config = dataclasses.replace(config, steps=50)
+    state, _ = gan_jax.train(config, tmp_path / "same")
+    direct = gan_jax.sample(gan_jax.build(config), state, jax.random.key(5), 4)
+    np.testing.assert_allclose(sample(jax.random.key(5), 4), direct, atol=1e-6)
+    raw = sample(jax.random.key(5), 4, ema=False)
+    assert np.abs(raw - direct).max() > 1e-4
+
+
+def test_two_dimensional_run_draws_a_scatter(tmp_path):
+    out = tmp_path / "ring"
+    flags = ["--dataset.name", "ring", "--steps", "3", "--out", str(out)]
+    assert main(["wgan_gp", *FLAGS, *flags, "--log.samples-every", "2"]) == 0
+    with Image.open(out / "samples.png") as picture:
+        assert picture.size == (650, 600)
+
+
+def test_nonempty_folder_is_refused_and_kept(run, capsys):
+    before = (run / "metrics.jsonl").read_bytes()
+    assert main(["r1", *FLAGS, "--steps", "1", "--out", str(run)]) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert (run / "metrics.jsonl").read_bytes() == before
+
+
+def test_overwrite_replaces_a_run_but_no_other_folder(tmp_path):
+    config = dataclasses.replace(gan_jax.METHODS["mlp_sgd"], steps=2, batch_size=8)
+    gan_jax.train(config, tmp_path / "run")
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    gan_jax.train(config, tmp_path / "run", overwrite=True)
+    assert len(rows(tmp_path / "run")) == 2
+    assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
+    with pytest.raises(FileExistsError, match="holds no run"):
+        (tmp_path / "other").mkdir()
+        (tmp_path / "other" / "thesis.tex").write_text("precious")
+        gan_jax.train(config, tmp_path / "other", overwrite=True)
+
+
+def test_run_that_diverges_names_the_first_bad_step(tmp_path):
+    config = dataclasses.replace(
+        gan_jax.METHODS["mlp_sgd"],
+        steps=200,
+        batch_size=8,
+        loss=dataclasses.replace(gan_jax.METHODS["mlp_sgd"].loss, name="wasserstein"),
+    )
+    for player in ("g_optimizer", "d_optimizer"):
+        group = dataclasses.replace(getattr(config, player), learning_rate=1e6)
+        config = dataclasses.replace(config, **{player: group})
+    _, summary = gan_jax.train(config, tmp_path / "bad")
+    assert summary["verdict"] == "diverged"
+    last = rows(tmp_path / "bad")[-1]
+    assert last["finite"] is False
+    assert last["step"] == summary["steps"] < 200
+    assert all(row["finite"] for row in rows(tmp_path / "bad")[:-1])
+    assert (tmp_path / "bad" / "samples.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["wgan_pg"], ["method", "'wgan_pg'", "wgan_gp"]),
+        (["r1", "--loss.name", "hing"], ["loss.name", "'hing'", "hinge"]),
+        (["r1", "--dataset.name", "rings"], ["dataset.name", "'rings'", "ring"]),
+        (["r1", "--model.name", "resnets"], ["model.name", "'resnets'", "resnet"]),
+        (["r1", "--model.d-norm", "batch"], ["model.d_norm", "penalty.name"]),
+        (["r1", "--d-steps", "0"], ["d_steps", "0"]),
+        (["r1", "--batch-size", "2000"], ["batch_size", "1797"]),
+        (["r1", "--penalty.weight", "-1"], ["penalty.weight", "-1"]),
+        (["r1", "--dataset.resolution", "9"], ["dataset.resolution", "9"]),
+        (["r1", "--penalty.sigma", "1"], ["penalty.sigma", "r1"]),
+        (["--steps", "3"], ["METHOD"]),
+        (["--config", "nowhere.json"], ["nowhere.json"]),
+    ],
+)
+def test_bad_input_is_one_error_and_writes_nothing(
+    arguments, words, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("error: ")
+    assert all(word in message for word in words)
+    assert not any(tmp_path.iterdir())
+
+
+def test_list_names_every_method_data_set_and_model(capsys):
+    assert main(["--list"]) == 0
+    text = capsys.readouterr().out
+    from gan_jax.data import DATASETS
+    from gan_jax.models import MODELS
+
+    for name in (*gan_jax.METHODS, *DATASETS, *MODELS):
+        assert f"\n  {name} " in text
+
+
+def test_help_explains_every_field(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["r1", "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    for name in flat(gan_jax.Config()):
+        assert "--" + name.replace("_", "-") in text
+
+
+def test_print_config_marks_unused_fields_and_runs_nothing(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["r1", "--print-config"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "--penalty.weight 10.0" in lines
+    assert "--penalty.sigma None   (unused)" in lines
+    assert not any(tmp_path.iterdir())
+
+
+def test_ctrl_c_finishes_the_step_and_writes_everything(tmp_path):
+    out = tmp_path / "stopped"
+    command = [sys.executable, "-m", "experiments.train", "mlp_sgd", *FLAGS]
+    command += ["--steps", "10000000", "--out", str(out)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, env=os.environ | {"PYTHONWARNINGS": ""}
+    )
+    deadline = time.time() + 60
+    while not (out / "metrics.jsonl").exists() and time.time() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == EXIT_CODES["interrupted"] == 130
+    assert b"interrupted" in printed
+    assert json.loads((out / "summary.json").read_text())["verdict"] == "interrupted"
+    assert (out / "samples.png").exists()
+    assert from_json((out / "config.json").read_text()).steps == 10000000
