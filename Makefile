@@ -9,7 +9,7 @@ PIP = $(VENV)/bin/pip --disable-pip-version-check --quiet
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/python -m experiments.train r3gan --out runs/demo --overwrite \
-	  --steps 12000 --batch-size 128 --model.name mlp --model.width 256 \
+	  --steps 20000 --batch-size 128 --model.name mlp \
 	  --g-optimizer.learning-rate 1e-3 --g-optimizer.schedule linear \
 	  --d-optimizer.learning-rate 1e-3 --d-optimizer.schedule linear
 

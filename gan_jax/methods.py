@@ -211,11 +211,11 @@ CATALOGUE: dict[str, Method] = {
     ),
     "conv_7x7": Method(
         "Founding configuration: dense and transposed G on a 7x7 base, minimax with "
-        "D's fake term weighted 0.9. Digits are resized to 28; z_dim 100 and initial "
-        "normal 0.02 are ours.",
+        "D's fake term weighted 0.9. Digits are resized to 28; initial normal 0.02 "
+        "is ours.",
         Config(
             dataset=DatasetConfig(resolution=28),
-            model=ModelConfig("conv_7x7", z_dim=100, g_init="normal", d_init="normal"),
+            model=ModelConfig("conv_7x7", z_dim=128, g_init="normal", d_init="normal"),
             loss=LossConfig("minimax", fake_weight=0.9),
             ema=EmaConfig(decay=0.0),
             **DCGAN_ADAM,
