@@ -46,6 +46,7 @@ def train(
     is in use.
     """
     gan, data = build(config), dataset(config)
+    jax.block_until_ready(data.stored)  # read it before anything is written
     folder = claim_folder(Path(out), overwrite)
     (folder / "config.json").write_text(to_json(config))
     state = init_state(gan, jax.random.key(config.seed))
@@ -102,11 +103,12 @@ def loop(
         last = number == config.steps or stopped()
         if number % config.log.every == 0 or number == 1 or last:
             seen, unseen = jax.device_get(unseen), []
-            bad = next((i for i, m in enumerate(seen) if not m["finite"]), None)
-            row = {name: value.item() for name, value in seen[bad or -1].items()}
-            at = number if bad is None else number - len(seen) + 1 + bad
+            bad = (i for i, metrics in enumerate(seen) if not metrics["finite"])
+            index = next(bad, len(seen) - 1)
+            row = {name: value.item() for name, value in seen[index].items()}
+            at = number - len(seen) + 1 + index
             show({"step": at, "wall_seconds": time.perf_counter() - started} | row)
-            if bad is not None:
+            if not row["finite"]:
                 return state, "diverged"
             if last:
                 return state, "completed" if number == config.steps else "interrupted"
