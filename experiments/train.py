@@ -15,7 +15,7 @@ import tyro
 from gan_jax.augment import AUGMENTS
 from gan_jax.build import method, read_fields, refuse_unread
 from gan_jax.config import Config, flat, from_json, validate
-from gan_jax.data import DATASETS
+from gan_jax.data import DATASETS, PREFIXES, TFDS_SETS, TOYS
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.layers import ACTIVATIONS, INITIALIZERS, NORMS
 from gan_jax.losses import LOSSES
@@ -26,6 +26,7 @@ from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
 from gan_jax.run import train
 
 USAGE = "python -m experiments.train"
+PREFIXED = {"tfds:NAME": PREFIXES["tfds"], "folder:PATH": PREFIXES["folder"]}
 EXIT_CODES = {"completed": 0, "diverged": 1, "interrupted": 130}
 
 
@@ -47,10 +48,15 @@ def listing() -> str:
     lines = ["METHODS"]
     for name in METHODS:
         about = CATALOGUE[name].about if name in CATALOGUE else ""
-        lines.append(f"  {name:12} {about.split('. ')[0]}.")
-    for title, registry in (("DATASETS", DATASETS), ("MODELS", MODELS)):
-        lines.append(title)
-        lines += [f"  {k:12} {first_line(v.__doc__)}" for k, v in registry.items()]
+        lines.append(f"  {name:14} {about.split('. ')[0]}.")
+    lines.append("DATASETS")
+    for name in DATASETS:
+        about = TOYS[name] if name in TOYS else DATASETS[name]
+        text = "TFDS image set." if name in TFDS_SETS else first_line(about.__doc__)
+        lines.append(f"  {name:14} {text}")
+    lines += [f"  {k:14} {first_line(v.__doc__)}" for k, v in PREFIXED.items()]
+    lines.append("MODELS")
+    lines += [f"  {k:14} {first_line(v.__doc__)}" for k, v in MODELS.items()]
     names = {
         "losses": LOSSES,
         "penalties": PENALTIES,

@@ -16,8 +16,8 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from gan_jax.augment import AUGMENTS
-from gan_jax.config import Config, ModelConfig, flat, validate
-from gan_jax.data import DATASETS, Dataset, Spec
+from gan_jax.config import Config, DatasetConfig, ModelConfig, flat, validate
+from gan_jax.data import DATASETS, PREFIXES, TOYS, Dataset, Spec
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.gan import Gan, Schedule, Term
 from gan_jax.layers import (
@@ -77,7 +77,10 @@ def build(config: Config, *, axis_name: str | None = None) -> Gan:
     data = dataset(config)
     refuse_mismatches(config, data)
     mean = global_mean(axis_name)
-    generator, discriminator = networks(config.model, data.spec, axis_name)
+    label_count = data.spec.label_count if config.dataset.labels else None
+    generator, discriminator = networks(
+        config.model, data.spec, axis_name=axis_name, label_count=label_count
+    )
     loss = choose(LOSSES, config.loss.name, "loss.name")
     return Gan(
         generator=generator,
@@ -99,6 +102,7 @@ def build(config: Config, *, axis_name: str | None = None) -> Gan:
         ),
         ema_decay=ema_decay(config),
         g_first=config.g_first,
+        label_count=label_count,
         axis_name=axis_name,
     )
 
@@ -115,11 +119,16 @@ def resolve(config: Config) -> Config:
 
 
 def dataset(config: Config) -> Dataset:
-    make = choose(DATASETS, config.dataset.name, "dataset.name")
-    return make(config.dataset)
+    """The data set a Config names; reads no pixels."""
+    prefix, colon, rest = config.dataset.name.partition(":")
+    if colon and prefix in PREFIXES:
+        return PREFIXES[prefix](rest, config.dataset)
+    return choose(DATASETS, config.dataset.name, "dataset.name")(config.dataset)
 
 
-def networks(config: ModelConfig, spec: Spec, axis_name: str | None) -> Any:
+def networks(
+    config: ModelConfig, spec: Spec, *, axis_name: str | None, label_count: int | None
+) -> Any:
     """The pair of modules, each with its Style."""
     activation = None
     if config.activation is not None:
@@ -133,6 +142,7 @@ def networks(config: ModelConfig, spec: Spec, axis_name: str | None) -> Any:
             choose(INITIALIZERS, init, f"model.{side}_init")(config.init_scale),
             spectral,
             axis_name,
+            label_count,
         )
 
     make = bind(choose(MODELS, config.name or "", "model.name"), config)
@@ -204,8 +214,10 @@ def refuse_mismatches(config: Config, data: Dataset) -> None:
         )
     if not image and config.augment.name == "flip":
         raise ValueError("augment.name 'flip' needs images; the data are points")
-    if not image and (config.dataset.flip or config.dataset.resolution):
-        raise ValueError("dataset.flip and dataset.resolution are for images")
+    if config.dataset.labels and data.spec.label_count is None:
+        raise ValueError(
+            f"dataset.labels: {config.dataset.name!r} has no labels; leave it out"
+        )
 
 
 def read_fields(config: Config) -> frozenset[str]:
@@ -232,9 +244,22 @@ def read_fields(config: Config) -> frozenset[str]:
         unread.add("model.slope")
     if config.penalty.weight_end is None:
         unread.add("penalty.schedule")
-    if len(dataset(config).spec.shape) == 3:
-        unread.add("dataset.sigma")
+    unread |= unread_dataset_fields(config.dataset.name)
     return frozenset(flat(config)) - unread
+
+
+def unread_dataset_fields(name: str) -> set[str]:
+    """The fields of the dataset group that a set does not read."""
+    kind = "toys" if name in TOYS else name.partition(":")[0]
+    reads = {
+        "toys": {"labels", "sigma", "size", "seed"},
+        "digits": {"labels", "resolution", "rgb", "flip"},
+        "folder": {"labels", "resolution", "flip", "skip_bad", "device_limit"},
+        "stacked_mnist": {"labels", "resolution", "split", "size", "seed"},
+    }
+    images = {"labels", "resolution", "rgb", "flip", "split", "device_limit"}
+    unread = set(flat(DatasetConfig())) - reads.get(kind, images) - {"name"}
+    return {f"dataset.{field}" for field in unread}
 
 
 def penalty_fields(name: str, registry: dict[str, Any], field: str) -> Iterable[str]:

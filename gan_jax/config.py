@@ -23,13 +23,30 @@ Schedule = Literal["constant", "linear", "cosine"]
 @dataclass(frozen=True)
 class DatasetConfig:
     name: str = "digits"
-    """What to learn: a name of DATASETS."""
+    """What to learn: a name of DATASETS, tfds:NAME (any prepared image set of
+    tensorflow-datasets) or folder:PATH (pictures)."""
+    split: str | None = None
+    """Part of a TFDS set, such as train[:80%]; None: train."""
     resolution: Count | None = None
-    """Side of the images in pixels, resized antialiased; None: the data's own."""
+    """Side of the images in pixels: centre crop, antialiased resize; None: the data's
+    own."""
+    rgb: bool = False
+    """Grey images as three equal channels."""
+    labels: bool = False
+    """Condition both networks on the class."""
     flip: bool = False
     """Add each image's mirror image (left-right), doubling the data set."""
+    skip_bad: bool = False
+    """Folders: leave out pictures that cannot be read, and count them."""
+    device_limit: NonNegative = 2.0
+    """Gigabytes up to which a set lies on the device; larger ones stream from disk."""
     sigma: Positive | None = None
-    """Toys: standard deviation of each mode; None: ring 0.01, grid 0.05."""
+    """Toys: standard deviation of each Gaussian; None: the toy's own."""
+    size: Count | None = None
+    """Toys: fixed points (None: endless fresh ones); stacked_mnist: images (None:
+    128,000)."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """What random_mixture and stacked_mnist draw from."""
 
 
 @dataclass(frozen=True)

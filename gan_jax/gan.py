@@ -55,6 +55,7 @@ class Gan:
     augment: applied to everything D sees.
     ema_decay: step -> decay of the average of G's variables (0: a copy).
     g_first: order of play.
+    label_count: classes the networks are conditioned on; None: they get no labels.
     axis_name: the device axis that means span, inside pmap or shard_map.
     """
 
@@ -71,6 +72,7 @@ class Gan:
     augment: Augment = unchanged
     ema_decay: Schedule = no_average
     g_first: bool = False
+    label_count: int | None = None
     axis_name: str | None = None
 
 
@@ -79,12 +81,13 @@ def init_state(gan: Gan, key: Array) -> TrainState:
     key_run, key_g, key_d = jax.random.split(key, 3)
     z = jnp.zeros((1, gan.z_dim))
     data = jnp.zeros((1, *gan.data_shape))
-    generator = init_net(gan.generator, gan.g_optimizer, key_g, z)
+    label = None if gan.label_count is None else jnp.zeros(1, jnp.int32)
+    generator = init_net(gan.generator, gan.g_optimizer, key_g, z, label)
     return TrainState(
         step=jnp.int32(0),
         key=key_run,
         generator=generator,
-        discriminator=init_net(gan.discriminator, gan.d_optimizer, key_d, data),
+        discriminator=init_net(gan.discriminator, gan.d_optimizer, key_d, data, label),
         ema=jax.tree.map(jnp.copy, net_variables(generator)),
         aux={},
         scales={name: jnp.ones(()) for name in ("penalty", "g_lr", "d_lr")},
@@ -92,9 +95,13 @@ def init_state(gan: Gan, key: Array) -> TrainState:
 
 
 def init_net(
-    module: nn.Module, optimizer: optax.GradientTransformation, key: Array, x: Array
+    module: nn.Module,
+    optimizer: optax.GradientTransformation,
+    key: Array,
+    x: Array,
+    label: Array | None,
 ) -> NetState:
-    variables = dict(module.init(key, x, None, train=True))
+    variables = dict(module.init(key, x, label, train=True))
     params = variables.pop("params")
     return NetState(params, variables, optimizer.init(params))
 

@@ -67,6 +67,7 @@ class Style(NamedTuple):
     kernel_init: jax.nn.initializers.Initializer
     spectral: bool = False
     axis_name: str | None = None
+    label_count: int | None = None
 
     def or_activation(self, activation: Callable[[Array], Array]) -> "Style":
         """This style, with `activation` where none was chosen."""

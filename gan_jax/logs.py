@@ -116,6 +116,27 @@ def scatter(
     write_atomically(path, figure.savefig)
 
 
+def line(
+    path: Path,
+    real: np.ndarray,
+    fake: np.ndarray,
+    critic: Callable[[np.ndarray], np.ndarray],
+) -> None:
+    """Histograms of real and generated numbers `[N, 1]`, and D's logit over them."""
+    figure, (axis,) = new_figure(1)
+    reach = 1.3 * max(1.0, np.abs(real).max(), np.nan_to_num(np.abs(fake)).max())
+    bins = np.linspace(-reach, reach, 61).tolist()
+    axis.hist(real[:, 0], bins, color="black", alpha=0.6, label="real")
+    axis.hist(fake[:, 0], bins, color="crimson", alpha=0.6, label="fake")
+    axis.set(xlabel="x", ylabel="examples")
+    x = np.linspace(-reach, reach, 201, dtype=np.float32)
+    logit = axis.twinx()
+    logit.plot(x, critic(x[:, None]), "tab:blue", label="D's logit")
+    logit.set_ylabel("D's logit (higher: more real)", color="tab:blue")
+    axis.legend(loc="upper right")
+    write_atomically(path, figure.savefig)
+
+
 CURVES = {
     "losses (adversarial terms)": ("d_loss", "g_loss"),
     "gradient norms": ("d_grad_norm", "g_grad_norm"),

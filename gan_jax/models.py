@@ -3,8 +3,8 @@
 `generator.apply(variables, z [B, Z], label, train=...)` gives images `[B, H, W, C]` or
 points `[B, 2]`; `discriminator.apply(variables, x, label, train=...)` gives logits
 `[B]`. A pair is made by `MODELS[name](shape, g_style, d_style, output, width=...)`,
-which refuses shapes it cannot make. The label is the slot of conditional pairs; these
-pairs are unconditional and do not read it.
+which refuses shapes it cannot make. With a style's `label_count` a pair is conditional:
+G reads z beside an embedding of the label, D adds the label's projection.
 """
 
 import math
@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from gan_jax.layers import (
     Array,
@@ -40,7 +41,7 @@ class DenseGenerator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None, *, train: bool) -> Array:
-        x = z
+        x = with_label(z, label, self.style)
         for width in self.widths:
             x = Dense(width, self.style)(x)
             x = self.style.act(self.style.normalized(x, train))
@@ -61,7 +62,7 @@ class MlpDiscriminator(nn.Module):
             x = Dense(self.width, self.style)(x)
             x = self.style.normalized(x, train) if layer else x
             x = self.style.act(x)
-        return logits(x, self.style)
+        return logits(x, label, self.style)
 
 
 class DcganGenerator(nn.Module):
@@ -77,7 +78,9 @@ class DcganGenerator(nn.Module):
     def __call__(self, z: Array, label: Array | None = None, *, train: bool) -> Array:
         first, *rest = self.channels
         base = self.shape[0] // 2 ** len(self.channels)
-        x = Dense(base * base * first, self.style, bias=self.dense_bias)(z)
+        x = Dense(base * base * first, self.style, bias=self.dense_bias)(
+            with_label(z, label, self.style)
+        )
         x = x.reshape(-1, base, base, first)
         for features in (*rest, self.shape[-1]):
             x = self.style.act(self.style.normalized(x, train))
@@ -98,7 +101,7 @@ class StridedDiscriminator(nn.Module):
             x = Conv(features, self.size, self.style, stride=2)(x)
             x = self.style.normalized(x, train) if layer else x
             x = self.style.act(x)
-        return logits(x.reshape(len(x), -1), self.style)
+        return logits(x.reshape(len(x), -1), label, self.style)
 
 
 class ResizeGenerator(nn.Module):
@@ -113,7 +116,8 @@ class ResizeGenerator(nn.Module):
     def __call__(self, z: Array, label: Array | None = None, *, train: bool) -> Array:
         first, *rest = self.channels
         base = self.shape[0] // 2 ** len(rest)
-        x = Dense(base * base * first, self.style)(z).reshape(-1, base, base, first)
+        x = Dense(base * base * first, self.style)(with_label(z, label, self.style))
+        x = x.reshape(-1, base, base, first)
         for features in rest:
             x = self.style.act(self.style.normalized(x, train))
             x = Conv(features, 3, self.style)(upsample(x))
@@ -135,7 +139,7 @@ class ResizeDiscriminator(nn.Module):
             x = Conv(features, 3, self.style)(self.style.act(x))
             x = downsample(self.style.normalized(x, train))
         x = self.style.act(x)
-        return logits(x.reshape(len(x), -1), self.style)
+        return logits(x.reshape(len(x), -1), label, self.style)
 
 
 class ResBlock(nn.Module):
@@ -172,7 +176,9 @@ class ResnetGenerator(nn.Module):
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None, *, train: bool) -> Array:
         base = self.shape[0] // 2**self.blocks
-        x = Dense(base * base * self.width, self.style)(z)
+        x = Dense(base * base * self.width, self.style)(
+            with_label(z, label, self.style)
+        )
         x = x.reshape(-1, base, base, self.width)
         for _ in range(self.blocks):
             x = ResBlock(self.width, self.style, resize_in=upsample)(x, train)
@@ -197,7 +203,7 @@ class ResnetDiscriminator(nn.Module):
             x = ResBlock(self.width, self.style, resize_out=downsample)(x, train)
         for _ in range(2):
             x = ResBlock(self.width, self.style)(x, train)
-        return logits(self.style.act(x).sum(axis=(1, 2)), self.style)
+        return logits(self.style.act(x).sum(axis=(1, 2)), label, self.style)
 
 
 class Conv7x7Generator(nn.Module):
@@ -213,7 +219,7 @@ class Conv7x7Generator(nn.Module):
         def hidden(x: Array) -> Array:
             return self.style.act(self.style.normalized(x, train))
 
-        x = hidden(Dense(16 * self.width, self.style)(z))
+        x = hidden(Dense(16 * self.width, self.style)(with_label(z, label, self.style)))
         x = hidden(Dense(7 * 7 * 4 * self.width, self.style)(x))
         x = x.reshape(-1, 7, 7, 4 * self.width)
         x = hidden(ConvTranspose(2 * self.width, 4, self.style)(x))
@@ -224,9 +230,30 @@ class Conv7x7Generator(nn.Module):
         )
 
 
-def logits(features: Array, style: Style) -> Array:
-    """`[B, F] -> [B]`."""
-    return Dense(1, style)(features)[:, 0]
+def with_label(z: Array, label: Array | None, style: Style) -> Array:
+    """z beside a learned embedding of the label, as many numbers as z has."""
+    if style.label_count is None:
+        return z
+    return jnp.concatenate([z, embedded(label, z.shape[1], style)], axis=1)
+
+
+def logits(features: Array, label: Array | None, style: Style) -> Array:
+    """`w . f + b`, `[B, F] -> [B]`; conditional: `+ e(label) . f`.
+
+    The projection discriminator of Miyato and Koyama 2018, arXiv 1802.05637.
+    """
+    score = Dense(1, style)(features)[:, 0]
+    if style.label_count is None:
+        return score
+    return score + (embedded(label, features.shape[1], style) * features).sum(axis=1)
+
+
+def embedded(label: Array | None, width: int, style: Style) -> Array:
+    """`[B] -> [B, width]`: one learned row a class."""
+    if label is None or style.label_count is None:
+        raise ValueError("label: a conditional network needs one; this data has none")
+    one_hot = jax.nn.one_hot(label, style.label_count)
+    return Dense(width, style, bias=False)(one_hot)
 
 
 def halvings(shape: Shape) -> int:

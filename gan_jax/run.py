@@ -17,10 +17,12 @@ from gan_jax import logs
 from gan_jax.build import build, dataset
 from gan_jax.checkpoint import load_state, save_state
 from gan_jax.config import Config, from_json, to_json
-from gan_jax.data import Dataset, Stored, batch_indices, gather
+from gan_jax.data import Dataset, batch_indices, supply
+from gan_jax.data.cache import cache_folder
+from gan_jax.data.supply import streamed
 from gan_jax.gan import Gan, init_state, net_variables
 from gan_jax.train import sample, train_step
-from gan_jax.types import Array, Metrics, TrainState
+from gan_jax.types import Array, Batch, Metrics, TrainState
 
 FILES = ("config.json", "metrics.jsonl", "samples.png", "curves.png", "summary.json")
 CHECKPOINT = "checkpoint"
@@ -46,7 +48,7 @@ def train(
     is in use.
     """
     gan, data = build(config), dataset(config)
-    jax.block_until_ready(data.stored)  # read it before anything is written
+    how = placed(config, data)  # reads the data before anything is written
     folder = claim_folder(Path(out), overwrite)
     (folder / "config.json").write_text(to_json(config))
     state = init_state(gan, jax.random.key(config.seed))
@@ -76,7 +78,7 @@ def train(
     draw(state)
     logs.curves(folder / "curves.png", rows)
     save_state(folder / CHECKPOINT, state)
-    summary = summarize(verdict, state, rows, wall_seconds)
+    summary = summarize(verdict, state, rows, wall_seconds) | {"data": how}
     logs.write_json(folder / "summary.json", summary)
     return state, summary
 
@@ -91,14 +93,19 @@ def loop(
     stopped: Callable[[], bool],
 ) -> tuple[TrainState, str]:
     """The steps themselves; metrics are fetched every `config.log.every` steps."""
-    step = jax.jit(partial(gather_and_step, gan), donate_argnums=0)
+    step = jax.jit(partial(gather_and_step, gan, data.gather), donate_argnums=0)
+    batches = supply(
+        data,
+        config.batch_size,
+        config.d_steps,
+        config.seed,
+        range(config.steps),
+        device_limit=config.dataset.device_limit,
+    )
     started = time.perf_counter()
     unseen: list[Metrics] = []
-    for number in range(1, config.steps + 1):
-        indices = batch_indices(
-            len(data), config.batch_size, config.d_steps, config.seed, number - 1
-        )
-        state, metrics = step(state, data.stored, indices)
+    for number, (stored, indices) in enumerate(batches, start=1):
+        state, metrics = step(state, stored, indices)
         unseen.append(metrics)
         last = number == config.steps or stopped()
         if number % config.log.every == 0 or number == 1 or last:
@@ -118,9 +125,23 @@ def loop(
 
 
 def gather_and_step(
-    gan: Gan, state: TrainState, stored: Stored, indices: Array
+    gan: Gan,
+    gather: Callable[[Any, Array], Batch],
+    state: TrainState,
+    stored: Any,
+    indices: Array,
 ) -> tuple[TrainState, Metrics]:
     return train_step(gan, state, gather(stored, indices))
+
+
+def placed(config: Config, data: Dataset) -> str:
+    """Read the data; where they lie, in words."""
+    size = f"{config.dataset.name}, {data.nbytes / 1e9:.3f} GB"
+    limit = config.dataset.device_limit
+    if streamed(data, limit):
+        return f"{size}: streamed from {cache_folder()} (over device_limit {limit} GB)"
+    jax.block_until_ready(data.on_device)
+    return f"{size}: on the device"
 
 
 def claim_folder(folder: Path, overwrite: bool) -> Path:
@@ -165,7 +186,10 @@ def stop_request() -> Iterator[Callable[[], bool]]:
 
 
 def write_samples(path: Path, gan: Gan, data: Dataset, state: TrainState) -> None:
-    """Images: a grid of 100 fakes. Points: 1,000 real and fake ones over D's logit."""
+    """Images: a grid of 100 fakes. Points: 1,000 real and fake ones over D's logit.
+
+    A conditional D's logit is averaged over the classes.
+    """
     points = len(gan.data_shape) == 1
     count = 1000 if points else 100
     key = jax.random.key(0)
@@ -174,11 +198,15 @@ def write_samples(path: Path, gan: Gan, data: Dataset, state: TrainState) -> Non
         return logs.image_grid(path, fake)
 
     def critic(x: np.ndarray) -> np.ndarray:
-        variables = net_variables(state.discriminator)
-        return np.asarray(gan.discriminator.apply(variables, x, None, train=False))
+        judge = partial(gan.discriminator.apply, net_variables(state.discriminator), x)
+        if gan.label_count is None:
+            return np.asarray(judge(None, train=False))
+        classes = (np.full(len(x), k) for k in range(gan.label_count))
+        return np.mean([np.asarray(judge(k, train=False)) for k in classes], axis=0)
 
-    chosen = np.random.default_rng(0).permutation(len(data))[:count]
-    logs.scatter(path, np.asarray(data.get(chosen).image), fake, critic)
+    chosen = batch_indices(len(data), min(count, len(data)), 1, 0, 0)[0]
+    picture = logs.line if gan.data_shape == (1,) else logs.scatter
+    picture(path, np.asarray(data.get(chosen).image), fake, critic)
 
 
 def summarize(
@@ -219,10 +247,11 @@ def parameter_count(params: Any) -> int:
 
 
 def load_generator(run: str | Path) -> tuple[Callable[..., Array], Config]:
-    """`(sample, config)` of a finished run; `sample(key, n, ema=True)` gives fakes.
+    """`(sample, config)` of a finished run; `sample(key, n, ema=True, label=None)`.
 
     key: typed (`jax.random.key(0)`). Returns images `[n, H, W, C]` in [-1, 1], or
-    points `[n, 2]`. Reads only config.json and arrays: nothing in the folder runs.
+    points `[n, 2]`; label as in `gan_jax.sample`. Reads only config.json and arrays:
+    nothing in the folder runs.
     """
     folder = Path(run)
     path = folder / "config.json"
@@ -233,8 +262,10 @@ def load_generator(run: str | Path) -> tuple[Callable[..., Array], Config]:
     like = jax.eval_shape(partial(init_state, gan), jax.random.key(0))
     state = load_state(folder / CHECKPOINT, like)
 
-    def draw(key: Array, n: int, *, ema: bool = True) -> Array:
-        return jitted(state, key, n=n, ema=ema)
+    def draw(
+        key: Array, n: int, *, ema: bool = True, label: Array | None = None
+    ) -> Array:
+        return jitted(state, key, n=n, ema=ema, label=label)
 
     jitted = jax.jit(partial(sample, gan), static_argnames=("n", "ema"))
     return draw, config

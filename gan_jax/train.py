@@ -31,6 +31,11 @@ def latents(gan: Gan, keys: Array) -> Array:
     return jax.vmap(lambda key: jax.random.normal(key, (gan.z_dim,)))(keys)
 
 
+def labels(gan: Gan, batch: Batch) -> Array | None:
+    """The labels, shared by real and fake example i; None if the networks use none."""
+    return None if gan.label_count is None else batch.label
+
+
 def forward(
     module: nn.Module,
     params: Variables,
@@ -65,7 +70,7 @@ def discriminator_loss(
     z_keys, real_keys, fake_keys, penalty_keys = jax.vmap(
         lambda key: jax.random.split(key, 4), out_axes=1
     )(keys)
-    z, label = latents(gan, z_keys), batch.label
+    z, label = latents(gan, z_keys), labels(gan, batch)
     fake, _ = forward(gan.generator, g_params, state.generator.model_state, z, label)
     real, fake = gan.augment(batch.image, real_keys), gan.augment(fake, fake_keys)
 
@@ -117,7 +122,7 @@ def generator_loss(
     z_keys, real_keys, fake_keys, penalty_keys = jax.vmap(
         lambda key: jax.random.split(key, 4), out_axes=1
     )(keys)
-    z, label = latents(gan, z_keys), batch.label
+    z, label = latents(gan, z_keys), labels(gan, batch)
     g_state = state.generator.model_state
     fake, new_g_state = forward(gan.generator, g_params, g_state, z, label)
     real, fake = gan.augment(batch.image, real_keys), gan.augment(fake, fake_keys)
@@ -227,9 +232,13 @@ def sample(
 ) -> Array:
     """n fakes `[n, ...]` of the averaged (or the raw) generator.
 
-    Sample i depends on key and i alone: more samples keep the first ones.
+    label: classes of a conditional GAN, `[n]` or one for all; None: 0, 1, 2, ... in
+    turn. Sample i depends on key, label and i alone: more samples keep the first ones.
     """
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n))
+    index = jnp.arange(n)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, index)
+    if gan.label_count is not None:
+        label = index % gan.label_count if label is None else jnp.broadcast_to(label, n)
     variables = state.ema if ema else net_variables(state.generator)
     images = gan.generator.apply(variables, latents(gan, keys), label, train=False)
     return images  # pyright: ignore

@@ -61,7 +61,10 @@ class Augment(Protocol):
 
 
 class Batch(NamedTuple):
-    """Data for one step: leading axes `[d_steps, B, ...]`, also when d_steps is 1."""
+    """Data for one step: leading axes `[d_steps, B, ...]`, also when d_steps is 1.
+
+    label: int32 `[d_steps, B]`, read by conditional networks only.
+    """
 
     image: Array
     label: Array | None = None

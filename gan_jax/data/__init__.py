@@ -1,16 +1,42 @@
-"""Data sets by name: `DATASETS[name](config.dataset)`."""
+"""Data sets by name: `DATASETS[name](config.dataset)`, `tfds:NAME`, `folder:PATH`."""
 
 from collections.abc import Callable
+from functools import partial
 
 from gan_jax.config import DatasetConfig
 from gan_jax.data.core import Dataset, Spec, Stored, batch_indices, gather
 from gan_jax.data.digits import digits
-from gan_jax.data.toys import grid, ring
+from gan_jax.data.folder import folder_set
+from gan_jax.data.stacked_mnist import stacked_mnist
+from gan_jax.data.supply import supply
+from gan_jax.data.tfds import tfds_set
+from gan_jax.data.toys import TOYS, Mixture, log_density, toy
 
-DATASETS: dict[str, Callable[[DatasetConfig], Dataset]] = {
-    "ring": ring,
-    "grid": grid,
-    "digits": digits,
+PREFIXES: dict[str, Callable[[str, DatasetConfig], Dataset]] = {
+    "tfds": tfds_set,
+    "folder": folder_set,
 }
 
-__all__ = ["DATASETS", "Dataset", "Spec", "Stored", "batch_indices", "gather"]
+TFDS_SETS = ("mnist", "fashion_mnist", "cifar10", "cifar100", "svhn_cropped")
+
+DATASETS: dict[str, Callable[[DatasetConfig], Dataset]] = {
+    **{name: partial(toy, mixture) for name, mixture in TOYS.items()},
+    "digits": digits,
+    **{name: partial(tfds_set, name) for name in TFDS_SETS},
+    "stacked_mnist": stacked_mnist,
+}
+
+__all__ = [
+    "DATASETS",
+    "PREFIXES",
+    "TFDS_SETS",
+    "TOYS",
+    "Dataset",
+    "Mixture",
+    "Spec",
+    "Stored",
+    "batch_indices",
+    "gather",
+    "log_density",
+    "supply",
+]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,12 +11,15 @@ import numpy as np
 
 from gan_jax.types import Array, Batch
 
+ENDLESS = 2**31 - 1
+"""The size of a set whose every index is a fresh draw."""
+
 
 class Spec(NamedTuple):
-    """What is known of a data set without reading it.
+    """What is known of a data set without reading its pixels.
 
-    shape: of one example, (H, W, C) or (2,). label_count: None where there are none.
-    size: how many examples are stored.
+    shape: of one example, `(H, W, C)` or `(D,)`. label_count: None if it has no labels.
+    size: how many examples there are, before flips.
     """
 
     shape: tuple[int, ...]
@@ -31,27 +34,6 @@ class Stored(NamedTuple):
     label: np.ndarray | Array | None
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """A data set that fits in memory; `read` is called once, when first needed."""
-
-    spec: Spec
-    read: Callable[[], Stored]
-    flip: bool = False
-
-    def __len__(self) -> int:
-        return self.spec.size * (2 if self.flip else 1)
-
-    @cached_property
-    def stored(self) -> Stored:
-        """The data on the default device."""
-        return jax.tree.map(jnp.asarray, self.read())
-
-    def get(self, indices: Array | np.ndarray) -> Batch:
-        """Examples `[..., *shape]` float32, images in [-1, 1]; see `gather`."""
-        return gather(self.stored, jnp.asarray(indices))
-
-
 def gather(stored: Stored, indices: Array) -> Batch:
     """The examples at `indices [...]`; n + i mirrors image i of n."""
     count = len(stored.image)
@@ -63,15 +45,66 @@ def gather(stored: Stored, indices: Array) -> Batch:
     return Batch(image, label)
 
 
+@dataclass(frozen=True)
+class Dataset:
+    """A data set: what it is, how it is read, how a batch is made of what was read.
+
+    read: called once, when first needed; arrays in memory or memory-mapped.
+    gather: `(what was read, indices [...]) -> Batch`, pure, runs inside jit.
+    flip: indices n to 2n - 1 are the mirror images of 0 to n - 1.
+    streams: batches may be gathered on the host when the whole does not fit the device.
+    """
+
+    spec: Spec
+    read: Callable[[], Any]
+    gather: Callable[[Any, Array], Batch] = gather
+    flip: bool = False
+    streams: bool = False
+
+    def __len__(self) -> int:
+        return self.spec.size * (2 if self.flip else 1)
+
+    @cached_property
+    def on_host(self) -> Any:
+        """What was read."""
+        return self.read()
+
+    @cached_property
+    def on_device(self) -> Any:
+        """What was read, on the default device."""
+        return jax.tree.map(jnp.asarray, self.on_host)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what was read."""
+        return sum(leaf.nbytes for leaf in jax.tree.leaves(self.on_host))
+
+    def get(self, indices: Array | np.ndarray) -> Batch:
+        """Examples `[..., *shape]` float32, images in [-1, 1]."""
+        indices = np.asarray(indices)
+        if indices.size and not 0 <= indices.min() <= indices.max() < len(self):
+            raise ValueError(f"indices must be in [0, {len(self)}), got {indices}")
+        if self.streams:
+            part, order = picked(self.on_host, indices)
+            return self.gather(part, jnp.asarray(order))
+        return self.gather(self.on_device, jnp.asarray(indices))
+
+
+def picked(stored: Stored, indices: np.ndarray) -> tuple[Stored, np.ndarray]:
+    """The rows at `indices`, read on the host, and the same indices into those rows.
+
+    `gather(*picked(stored, indices))` equals `gather(stored, indices)` bit for bit.
+    """
+    count, rows = len(stored.image), indices.reshape(-1)
+    order = np.arange(rows.size, dtype=np.int32).reshape(indices.shape)
+    label = None if stored.label is None else stored.label[rows % count]
+    part = Stored(np.asarray(stored.image[rows % count]), label)
+    return part, order + rows.size * (indices >= count)
+
+
 def to_float(image: Array) -> Array:
     """uint8 0..255 to float32 -1..1; floats are left alone."""
     return image / 127.5 - 1 if image.dtype == jnp.uint8 else image
-
-
-def resized(images: np.ndarray, resolution: int) -> np.ndarray:
-    """float32 `[N, H, W, C] -> [N, R, R, C]`, bilinear, antialiased."""
-    shape = (len(images), resolution, resolution, images.shape[-1])
-    return np.asarray(jax.image.resize(images, shape, "linear", antialias=True))
 
 
 def batch_indices(
@@ -80,9 +113,14 @@ def batch_indices(
     """Indices `[d_steps, batch_size]` of a step: a pure function of (seed, step).
 
     Epoch e is `default_rng((seed, e)).permutation(size)`; its steps take
-    d_steps * batch_size in turn, and its remainder is dropped.
+    d_steps * batch_size in turn, and its remainder is dropped. An endless set is taken
+    in order, from a start that depends on the seed.
     """
     per_step = d_steps * batch_size
+    if size == ENDLESS:
+        first = int(np.random.default_rng((seed, 0)).integers(ENDLESS))
+        chosen = (first + step * per_step + np.arange(per_step)) % ENDLESS
+        return chosen.reshape(d_steps, batch_size).astype(np.int32)
     epoch, turn = divmod(step, size // per_step)
     chosen = permutation(size, seed, epoch)[turn * per_step : (turn + 1) * per_step]
     return chosen.reshape(d_steps, batch_size)

@@ -1,34 +1,123 @@
-"""Two-dimensional mixtures of Gaussians with known modes."""
+"""Toy distributions, all of them mixtures of equal Gaussians, so densities are exact.
 
+Point i is `centre[i mod K] + sigma e`, e ~ N(0, I) from `fold_in(key(0), i)`: a pure
+function of its index, drawn where it is needed. Sets are endless by default;
+`dataset.size` fixes how many points there are.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.config import DatasetConfig
-from gan_jax.data.core import Dataset, Spec, Stored
-
-SIZE = 100_000
-
-
-def mixture(centres: np.ndarray, sigma: float) -> Dataset:
-    """100,000 fixed points; point i is mode `i % K`, its label, plus sigma N(0, I)."""
-
-    def read() -> Stored:
-        label = np.arange(SIZE) % len(centres)
-        noise = np.random.default_rng(0).standard_normal((SIZE, 2))
-        points = centres[label] + sigma * noise
-        return Stored(points.astype(np.float32), label.astype(np.int32))
-
-    return Dataset(Spec((2,), len(centres), SIZE), read)
+from gan_jax.data.core import ENDLESS, Dataset, Spec
+from gan_jax.types import Array, Batch
 
 
-def ring(config: DatasetConfig) -> Dataset:
+class Mixture(NamedTuple):
+    """`p(x) = 1/K sum_k N(x; centre_k, sigma^2 I)`; sigma 0 is a sum of points.
+
+    centres `[K, D]`. mode_of `[K]`: which mode a centre belongs to, since a curve's
+    centres are one mode. Modes are numbered from 0.
+    """
+
+    centres: np.ndarray
+    sigma: float
+    mode_of: np.ndarray
+
+
+def log_density(mixture: Mixture, points: Array) -> Array:
+    """`log p(x)`, points `[..., D] -> [...]`, in nats; sigma must be positive."""
+    dimension = mixture.centres.shape[1]
+    centres = jnp.asarray(mixture.centres, points.dtype)
+    squares = ((points[..., None, :] - centres.reshape(-1, dimension)) ** 2).sum(-1)
+    scale = 2 * jnp.log(mixture.sigma) + jnp.log(2 * jnp.pi)
+    logits = -squares / (2 * mixture.sigma**2) - dimension * scale / 2
+    return jax.nn.logsumexp(logits, axis=-1) - jnp.log(len(mixture.centres))
+
+
+def draw(sigma: float, stored: tuple[Array, Array], indices: Array) -> Batch:
+    """The points at `indices [...]`, labelled with their mode."""
+    centres, mode_of = (jnp.asarray(array) for array in stored)
+    which = indices % len(centres)
+    key = jax.random.key(0)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, indices.reshape(-1))
+    noise = jax.vmap(lambda key: jax.random.normal(key, centres.shape[1:]))(keys)
+    points = centres[which] + sigma * noise.reshape(*indices.shape, -1)
+    return Batch(points, mode_of[which])
+
+
+def separate(centres: np.ndarray, sigma: float) -> Mixture:
+    """Every centre a mode of its own."""
+    return Mixture(centres, sigma, np.arange(len(centres)))
+
+
+def circle(count: int, radius: float = 1.0) -> np.ndarray:
+    """`count` distinct points at angles 2 pi i / count, `[count, 2]`."""
+    angle = 2 * np.pi * np.arange(count) / count
+    return radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+def dirac(config: DatasetConfig) -> Mixture:
+    """One point at 0 on a line: the data of the Dirac-GAN (Mescheder et al. 2018)."""
+    return separate(np.zeros((1, 1)), config.sigma or 0.0)
+
+
+def ring(config: DatasetConfig) -> Mixture:
     """8 Gaussians on a circle of radius 1, at 2 pi i / 8, sigma 0.01 (PacGAN)."""
-    angle = 2 * np.pi * np.arange(8) / 8
-    centres = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return mixture(centres, config.sigma or 0.01)
+    return separate(circle(8), config.sigma or 0.01)
 
 
-def grid(config: DatasetConfig) -> Dataset:
+def grid(config: DatasetConfig) -> Mixture:
     """25 Gaussians on a 5 x 5 grid over [-4, 4]^2, sigma 0.05 (PacGAN)."""
     side = np.linspace(-4, 4, 5)
     centres = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-    return mixture(centres, config.sigma or 0.05)
+    return separate(centres, config.sigma or 0.05)
+
+
+def random_mixture(config: DatasetConfig) -> Mixture:
+    """20 Gaussians at uniform places in [-2, 2]^2 (from dataset.seed), sigma 0.05."""
+    places = np.random.default_rng(config.seed).uniform(-2, 2, (20, 2))
+    return separate(places, config.sigma or 0.05)
+
+
+def swiss_roll(config: DatasetConfig) -> Mixture:
+    """A spiral of one and a half turns, radius 0.3 to 1, as one mode; sigma 0.02.
+
+    The curve is 1,000 equal Gaussians at equal steps of the angle.
+    """
+    angle = 1.5 * np.pi * (1 + 2 * np.linspace(0, 1, 1000))
+    radius = angle / angle[-1]
+    curve = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return Mixture(curve, config.sigma or 0.02, np.zeros(1000, int))
+
+
+def rings(config: DatasetConfig) -> Mixture:
+    """8 rings of 8 Gaussians: radius 0.25 around a circle of radius 1, sigma 0.01."""
+    centres = (circle(8)[:, None] + circle(8, 0.25)).reshape(-1, 2)
+    return separate(centres, config.sigma or 0.01)
+
+
+def toy(make: Callable[[DatasetConfig], Mixture], config: DatasetConfig) -> Dataset:
+    """The data set of a mixture."""
+    mixture = make(config)
+    modes = int(mixture.mode_of.max()) + 1
+    return Dataset(
+        Spec(mixture.centres.shape[1:], modes, config.size or ENDLESS),
+        lambda: (np.float32(mixture.centres), np.int32(mixture.mode_of)),
+        partial(draw, mixture.sigma),
+    )
+
+
+TOYS: dict[str, Callable[[DatasetConfig], Mixture]] = {
+    "dirac": dirac,
+    "ring": ring,
+    "grid": grid,
+    "random_mixture": random_mixture,
+    "swiss_roll": swiss_roll,
+    "rings": rings,
+}

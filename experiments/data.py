@@ -1,0 +1,104 @@
+"""Look at a data set first: `python -m experiments.data NAME --out preview.png`.
+
+Writes a grid of 100 examples (points: a scatter over the true log-density) and prints
+count, shape, range, label histogram, and channel means and deviations in [0, 1].
+"""
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+
+from gan_jax import logs
+from gan_jax.build import dataset
+from gan_jax.config import Config, DatasetConfig, validate
+from gan_jax.data import TOYS, Dataset, batch_indices, log_density
+from gan_jax.data.core import ENDLESS
+
+CHUNK = 5000
+
+
+@dataclass(frozen=True)
+class Flags:
+    dataset: Annotated[DatasetConfig, tyro.conf.arg(name="")]
+    out: str = "preview.png"
+    """The picture to write."""
+
+
+def describe(data: Dataset) -> str:
+    """The facts about a set, from all of it (endless ones: 100,000 points)."""
+    count = min(len(data), 100_000) if data.spec.size == ENDLESS else len(data)
+    total, squares, low, high = 0.0, 0.0, np.inf, -np.inf
+    labels = np.zeros(data.spec.label_count or 0, int)
+    for start in range(0, count, CHUNK):
+        batch = data.get(np.arange(start, min(start + CHUNK, count)))
+        image = np.asarray(batch.image, np.float64)
+        axes = tuple(range(image.ndim - 1))
+        low, high = min(low, image.min()), max(high, image.max())
+        unit = (image + 1) / 2 if image.ndim == 4 else image
+        total, squares = total + unit.sum(axes), squares + (unit**2).sum(axes)
+        if batch.label is not None:
+            labels += np.bincount(np.asarray(batch.label), minlength=len(labels))
+    values = count * np.prod(data.spec.shape[:-1])
+    mean = total / values
+    deviation = np.sqrt(squares / values - mean**2)
+    known = "endless" if data.spec.size == ENDLESS else f"{len(data):,}"
+    what = "channel" if len(data.spec.shape) == 3 else "coordinate"
+    lines = [
+        f"examples   {known}",
+        f"shape      {' x '.join(map(str, data.spec.shape))}",
+        f"range      {low:.3f} to {high:.3f}",
+        f"{what} means       {np.round(mean, 4).tolist()}",
+        f"{what} deviations  {np.round(deviation, 4).tolist()}",
+    ]
+    if len(labels):
+        shown = labels.tolist() if len(labels) <= 20 else f"{len(labels)} labels"
+        spread = f" (least {labels.min()}, most {labels.max()})"
+        lines.append(f"labels     {shown}{spread}")
+    return "\n".join(lines)
+
+
+def picture(data: Dataset, config: DatasetConfig, path: Path) -> None:
+    points = len(data.spec.shape) == 1
+    count = min(1000 if points else 100, len(data))
+    some = np.asarray(data.get(batch_indices(len(data), count, 1, 0, 0)[0]).image)
+    if not points:
+        return logs.image_grid(path, some)
+    mixture = TOYS[config.name](config)
+
+    def density(x: np.ndarray) -> np.ndarray:
+        blurred = mixture._replace(sigma=max(mixture.sigma, 0.05))
+        return np.maximum(np.asarray(log_density(blurred, x)), -20)
+
+    draw = logs.scatter if data.spec.shape == (2,) else logs.line
+    draw(path, some, some[:0], density)
+
+
+def main(arguments: list[str]) -> int:
+    try:
+        name, rest = ("digits", arguments)
+        if arguments and not arguments[0].startswith("-"):
+            name, *rest = arguments
+        flags = tyro.cli(
+            Flags,
+            default=Flags(DatasetConfig(name=name)),
+            args=rest,
+            prog=f"python -m experiments.data {name}",
+            description=__doc__,
+        )
+        config = validate(replace(Config(), dataset=flags.dataset))
+        data = dataset(config)
+        print(describe(data))
+        picture(data, flags.dataset, Path(flags.out))
+        print(f"picture    {flags.out}")
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

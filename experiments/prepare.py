@@ -1,0 +1,53 @@
+"""Download and prepare a TFDS set, once: `python -m experiments.prepare NAME`.
+
+Writes array_record files to TFDS_DATA_DIR (default ~/tensorflow_datasets), which are
+then read without TensorFlow. Only this step needs it: pip install 'gan_jax[prepare]'.
+Exit codes: 0 prepared (or already there), 2 bad input or a missing package.
+"""
+
+import argparse
+import importlib.util
+import sys
+
+from gan_jax.data.tfds import builder, data_folder
+
+NEEDED = ("tensorflow", "importlib_resources")
+
+
+def prepare(name: str) -> str:
+    """Prepare the set; what happened, in words."""
+    made = builder(name)
+    if made.info.splits:
+        return f"{made.info.full_name} is already in {data_folder()}"
+    missing = [package for package in NEEDED if not importlib.util.find_spec(package)]
+    if missing:
+        raise ValueError(
+            f"preparing {name!r} needs {' and '.join(missing)}: run\n"
+            f"  pip install 'gan_jax[prepare]'\nand then again\n"
+            f"  python -m experiments.prepare {name}"
+        )
+    made.download_and_prepare(file_format="array_record")
+    counts = {split: info.num_examples for split, info in made.info.splits.items()}
+    return f"{made.info.full_name} is in {data_folder()}: {counts}"
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.prepare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "name", help="a TFDS name: cifar10, NAME/config:1.0.0"
+    )
+    name = parser.parse_args(arguments).name.removeprefix("tfds:")
+    try:
+        print(prepare(name))
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
