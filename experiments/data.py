@@ -74,7 +74,7 @@ def picture(data: Dataset, config: DatasetConfig, path: Path) -> None:
         return np.maximum(np.asarray(log_density(blurred, x)), -20)
 
     draw = logs.scatter if data.spec.shape == (2,) else logs.line
-    draw(path, some, some[:0], density)
+    draw(path, some, some[:0], density, "true log-density, sigma at least 0.05")
 
 
 def main(arguments: list[str]) -> int:

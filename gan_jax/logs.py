@@ -68,7 +68,7 @@ def image_grid(path: Path, images: np.ndarray, side: int = 64) -> None:
     rows = math.ceil(count / columns)
     cell = np.array([width, height]) * zoom + max(1, zoom // 4)
     size = int(cell[0] * columns), int(cell[1] * rows)
-    sheet = Image.new("L" if channels == 1 else "RGB", size, 96)
+    sheet = Image.new("L" if channels == 1 else "RGB", size, "dimgray")
     pixels = np.nan_to_num(np.clip((images + 1) * 127.5, 0, 255)).round()
     for index, tile in enumerate(pixels.astype(np.uint8)):
         picture = Image.fromarray(tile[..., 0] if channels == 1 else tile)
@@ -87,22 +87,26 @@ def new_figure(columns: int) -> tuple[Any, Any]:
     return figure, figure.subplots(1, columns, squeeze=False)[0]
 
 
+LOGIT = "D's logit (higher: more real)"
+
+
 def scatter(
     path: Path,
     real: np.ndarray,
     fake: np.ndarray,
-    critic: Callable[[np.ndarray], np.ndarray],
+    height: Callable[[np.ndarray], np.ndarray],
+    meaning: str = LOGIT,
 ) -> None:
-    """Real and generated points `[N, 2]` over the level sets of D's logit."""
+    """Real and generated points `[N, 2]` over the level sets of `height`."""
     figure, (axis,) = new_figure(1)
     figure.set_size_inches(6.5, 6)
     reach = 1.3 * np.abs(real).max()
     line = np.linspace(-reach, reach, 121, dtype=np.float32)
     x, y = np.meshgrid(line, line)
-    logits = critic(np.stack([x, y], axis=-1).reshape(-1, 2)).reshape(x.shape)
-    if np.isfinite(logits).all():
-        filled = axis.contourf(x, y, logits, levels=24, cmap="PuOr", alpha=0.7)
-        figure.colorbar(filled, ax=axis, label="D's logit (higher: more real)")
+    heights = height(np.stack([x, y], axis=-1).reshape(-1, 2)).reshape(x.shape)
+    if np.isfinite(heights).all():
+        filled = axis.contourf(x, y, heights, levels=24, cmap="PuOr", alpha=0.7)
+        figure.colorbar(filled, ax=axis, label=meaning)
     axis.scatter(*real.T, s=9, color="black", alpha=0.5, label="real", linewidths=0)
     axis.scatter(*fake.T, s=9, color="crimson", alpha=0.6, label="fake", linewidths=0)
     outside = int((~(np.abs(fake) <= reach).all(axis=1)).sum())
@@ -120,19 +124,20 @@ def line(
     path: Path,
     real: np.ndarray,
     fake: np.ndarray,
-    critic: Callable[[np.ndarray], np.ndarray],
+    height: Callable[[np.ndarray], np.ndarray],
+    meaning: str = LOGIT,
 ) -> None:
-    """Histograms of real and generated numbers `[N, 1]`, and D's logit over them."""
+    """Histograms of real and generated numbers `[N, 1]`, and `height` over them."""
     figure, (axis,) = new_figure(1)
-    reach = 1.3 * max(1.0, np.abs(real).max(), np.nan_to_num(np.abs(fake)).max())
+    reach = 1.3 * np.abs(np.concatenate([real, np.nan_to_num(fake)])).max(initial=1)
     bins = np.linspace(-reach, reach, 61).tolist()
     axis.hist(real[:, 0], bins, color="black", alpha=0.6, label="real")
     axis.hist(fake[:, 0], bins, color="crimson", alpha=0.6, label="fake")
     axis.set(xlabel="x", ylabel="examples")
     x = np.linspace(-reach, reach, 201, dtype=np.float32)
-    logit = axis.twinx()
-    logit.plot(x, critic(x[:, None]), "tab:blue", label="D's logit")
-    logit.set_ylabel("D's logit (higher: more real)", color="tab:blue")
+    curve = axis.twinx()
+    curve.plot(x, height(x[:, None]), "tab:blue")
+    curve.set_ylabel(meaning, color="tab:blue")
     axis.legend(loc="upper right")
     write_atomically(path, figure.savefig)
 

@@ -40,8 +40,8 @@ def cached(
     (image, label) in order, consumed only when the entry has to be built; there may be
     fewer than `count`, which the progress bar expects.
     """
-    place = cache_folder() / f"{key['name']}-{zlib.crc32(to_text(key).encode()):08x}"
-    place = place.with_name(place.name.replace("/", "-").replace(":", "-"))
+    name = key["name"].replace("/", "-")
+    place = cache_folder() / f"{name}-{zlib.crc32(to_text(key).encode()):08x}"
     stored = intact(place, key)
     if stored is None:
         build_entry(place, key, shape, examples, count)

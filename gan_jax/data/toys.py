@@ -32,9 +32,10 @@ class Mixture(NamedTuple):
 
 def log_density(mixture: Mixture, points: Array) -> Array:
     """`log p(x)`, points `[..., D] -> [...]`, in nats; sigma must be positive."""
-    dimension = mixture.centres.shape[1]
     centres = jnp.asarray(mixture.centres, points.dtype)
-    squares = ((points[..., None, :] - centres.reshape(-1, dimension)) ** 2).sum(-1)
+    count, dimension = centres.shape
+    centres = centres.reshape((1,) * (points.ndim - 1) + (count, dimension))
+    squares = ((points[..., None, :] - centres) ** 2).sum(-1)
     scale = 2 * jnp.log(mixture.sigma) + jnp.log(2 * jnp.pi)
     logits = -squares / (2 * mixture.sigma**2) - dimension * scale / 2
     return jax.nn.logsumexp(logits, axis=-1) - jnp.log(len(mixture.centres))

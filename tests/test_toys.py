@@ -1,0 +1,74 @@
+"""Toy distributions: their densities are true, their modes are distinct."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from gan_jax.config import DatasetConfig
+from gan_jax.data import DATASETS, TOYS, log_density
+
+SPREAD = [name for name in TOYS if name != "dirac"]
+
+
+@pytest.mark.parametrize("name", SPREAD)
+def test_log_density_is_the_mixtures(name):
+    mixture = TOYS[name](DatasetConfig(name))
+    points = np.random.default_rng(0).normal(size=(5, 2)) * 0.1 + mixture.centres[:5]
+    each = [
+        stats.multivariate_normal(centre, mixture.sigma**2).pdf(points)
+        for centre in mixture.centres
+    ]
+    expected = np.log(np.mean(each, axis=0) + 1e-300)
+    ours = log_density(mixture, jnp.asarray(points, jnp.float32))
+    seen = expected > -600
+    np.testing.assert_allclose(np.asarray(ours)[seen], expected[seen], rtol=2e-3)
+
+
+@pytest.mark.parametrize("name", SPREAD)
+def test_points_have_the_entropy_of_the_density(name):
+    """For separated Gaussians `-E log p = log K + log(2 pi e sigma^2)`."""
+    mixture = TOYS[name](DatasetConfig(name))
+    points = DATASETS[name](DatasetConfig(name)).get(np.arange(4000)).image
+    if name in ("ring", "grid", "rings"):
+        entropy = (
+            np.log(len(mixture.centres))
+            + np.log(2 * np.pi * np.e)
+            + 2 * np.log(mixture.sigma)
+        )
+        measured = -np.asarray(log_density(mixture, points)).mean()
+        np.testing.assert_allclose(measured, entropy, atol=5 / np.sqrt(4000))
+    nearest = np.asarray(points)[:, None] - mixture.centres
+    distance = np.sqrt((nearest**2).sum(-1)).min(axis=1)
+    assert np.quantile(distance, 0.9) < 3 * mixture.sigma
+
+
+def test_modes_are_as_many_as_named():
+    counts = {"dirac": 1, "ring": 8, "grid": 25, "random_mixture": 20, "rings": 64}
+    for name, count in counts.items():
+        mixture = TOYS[name](DatasetConfig(name))
+        assert len(np.unique(mixture.centres.round(9), axis=0)) == count
+        assert len(set(mixture.mode_of)) == count
+    assert set(TOYS["swiss_roll"](DatasetConfig()).mode_of) == {0}
+
+
+def test_dirac_is_one_point_at_zero_on_a_line():
+    data = DATASETS["dirac"](DatasetConfig("dirac"))
+    np.testing.assert_array_equal(data.get(np.arange(3)).image, np.zeros((3, 1)))
+
+
+def test_fresh_points_are_a_pure_function_of_their_index():
+    data = DATASETS["ring"](DatasetConfig("ring"))
+    some = np.array([[5, 123456789], [7, 5]])
+    image = np.asarray(data.get(some).image)
+    np.testing.assert_array_equal(image[0, 0], image[1, 1])
+    alone = np.asarray(data.get(np.array([123456789])).image)
+    np.testing.assert_array_equal(image[0, 1], alone[0])
+
+
+def test_random_mixture_depends_on_its_seed():
+    first, same, other = (
+        TOYS["random_mixture"](DatasetConfig(seed=seed)).centres for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, same)
+    assert np.abs(first - other).max() > 0.1
