@@ -17,6 +17,7 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Alpha = Annotated[float, Field(ge=0.2)]
 Schedule = Literal["constant", "linear", "cosine"]
 
 
@@ -88,10 +89,10 @@ class LossConfig:
     """D's target on reals; 0.9 is one-sided label smoothing."""
     fake_weight: Positive = 1.0
     """Weight of the fake term of D's loss."""
-    alpha_d: Positive = 1.0
-    """alpha of D's alpha-loss; 1 is cross-entropy."""
-    alpha_g: Positive = 1.0
-    """alpha of G's alpha-loss; 1 is cross-entropy."""
+    alpha_d: Alpha = 1.0
+    """alpha of D's alpha-loss, at least 0.2; 1 is cross-entropy."""
+    alpha_g: Alpha = 1.0
+    """alpha of G's alpha-loss, at least 0.2; 1 is cross-entropy."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ class OptimizerConfig:
     schedule: Schedule = "constant"
     """Learning rate over the run: constant, or linear or cosine decay to 0."""
     warmup_steps: Annotated[int, Field(ge=0)] = 0
-    """Steps over which the learning rate rises linearly from 0."""
+    """Steps over which the learning rate rises linearly to its peak."""
     clip_norm: Positive | None = None
     """Largest global norm of a gradient; None: no limit."""
     clip_value: Positive | None = None

@@ -112,7 +112,8 @@ def alpha_loss(logit: Array, alpha: float) -> Array:
     """`A (1 - p^(1/A))` with p = sigmoid(logit), A = alpha / (alpha - 1).
 
     alpha = 1 is `-log p`. p is kept above 1e-7, as in the authors' code, because for
-    alpha < 1 the loss grows like p^(1 - 1/alpha); below it the gradient is 0.
+    alpha < 1 the loss grows like p^(1 - 1/alpha); below it the gradient is 0. alpha
+    below 0.16 overflows float32 before that.
     Sypherd et al. 2019, arXiv 1906.02314.
     """
     log_p = jnp.maximum(jax.nn.log_sigmoid(logit), LOG_SMALLEST)
@@ -147,7 +148,8 @@ def hybrid_d(
 
     The objective of the founding configuration `mlp_leaky`; no 1/2.
     """
-    return (real_target - jax.nn.sigmoid(real)) ** 2 + fake_weight * softplus(fake)
+    missing = jax.nn.sigmoid(-real) + (real_target - 1)
+    return missing**2 + fake_weight * softplus(fake)
 
 
 def hybrid_g(real: Array, fake: Array) -> Array:

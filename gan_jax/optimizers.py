@@ -74,16 +74,18 @@ def scale_by_traced() -> optax.GradientTransformationExtraArgs:
 def clip_params(bound: float) -> optax.GradientTransformation:
     """Updates after which every weight lies in [-bound, bound]; the last of a chain.
 
-    Normalization scales (leaves named `scale`) are left alone. The bound is drawn in by
-    two units in the last place: float32's `w + (clip(w + u) - w)` may round outwards.
+    Normalization scales (leaves named `scale`) are left alone. An update whose sum with
+    its weight rounds to outside the bound is drawn in by one unit in the last place.
     Arjovsky et al. 2017, arXiv 1701.07875.
     """
-    inside = bound * (1 - 2 * float(jnp.finfo(jnp.float32).eps))
 
     def clip(path, update, param):
         if path[-1] == jax.tree_util.DictKey("scale"):
             return update
-        return jnp.clip(param + update, -inside, inside) - param
+        change = jnp.clip(param + update, -bound, bound) - param
+        moved = param + change
+        drawn_in = jnp.nextafter(change, -jnp.sign(moved) * jnp.inf)
+        return jnp.where(jnp.abs(moved) > bound, drawn_in, change)
 
     def update(updates, state, params=None):
         return jax.tree_util.tree_map_with_path(clip, updates, params), state

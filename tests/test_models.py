@@ -227,6 +227,16 @@ def test_logit_depends_on_its_own_example_alone(name, norm):
     assert_independent(couplings(name, norm, train=False))
 
 
+@pytest.mark.parametrize("width", [8, 32])
+def test_group_norm_of_few_units_still_sees_the_input(width):
+    """One unit per group would be normalized to a constant."""
+    _, discriminator = pair("mlp", (2,), d=style("group"), width=width)
+    variables = variables_of(discriminator, (2,))
+    x = jax.random.normal(jax.random.key(1), (3, 2))
+    logits = discriminator.apply(variables, x, None, train=False)
+    assert logits.std() > 1e-3
+
+
 @pytest.mark.parametrize("name", ["mlp", "dcgan"])
 def test_spectral_norm_leaves_examples_independent(name):
     assert_independent(couplings(name, "none", train=False, spectral=True))

@@ -1,0 +1,85 @@
+"""Each module imports only what its layer allows."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import gan_jax
+
+ROOT = Path(gan_jax.__file__).parent
+ANY = None
+OUTSIDE = {"experiments", "benchmarks", "tests"}
+
+# Module -> the modules of gan_jax it may import; ANY: all that stand above it.
+ALLOWED = {
+    "types": set(),
+    "config": set(),
+    "metrics": set(),
+    "layers": set(),
+    "losses": {"types"},
+    "penalties": {"types"},
+    "augment": {"types"},
+    "optimizers": {"types", "config"},
+    "methods": {"config"},
+    "models": {"layers", "config"},
+    "data": {"types", "config", "data"},
+    "checkpoint": {"types", "config"},
+    "logs": {"types", "config", "data"},
+    "gan": {"types", "config"},
+    "train": {"types", "gan"},
+    "dynamics": {"types", "gan", "train"},
+    "parallel": {"types", "gan", "train"},
+    "build": ANY,
+    "run": ANY,
+    "__init__": ANY,
+}
+ORDER = list(ALLOWED)
+
+
+def module_of(path):
+    """The name in ALLOWED of a file: `data/toys.py` is `data`."""
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def full_names(path, node):
+    """The dotted names that an import statement may load."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    package = ["gan_jax", *path.relative_to(ROOT).parts[:-1]]
+    outer = package[: len(package) - node.level + 1] if node.level else []
+    base = ".".join([*outer, *([node.module] if node.module else [])])
+    return [f"{base}.{alias.name}" for alias in node.names]
+
+
+def imported(path):
+    """What a file imports: modules of gan_jax by name, and other packages."""
+    ours, packages = set(), set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        for name in full_names(path, node):
+            package, _, rest = name.partition(".")
+            if package == "gan_jax":
+                ours.add(rest.partition(".")[0] or "__init__")
+            else:
+                packages.add(package)
+    return ours, packages
+
+
+def test_a_module_is_allowed_only_what_stands_above_it():
+    for index, allowed in enumerate(ALLOWED.values()):
+        assert (allowed or set()) <= set(ORDER[: index + 1])
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_module_imports_only_what_its_layer_allows(path):
+    module = module_of(path)
+    assert module in ALLOWED, f"give {module} a place in ALLOWED"
+    ours, packages = imported(path)
+    above = set(ORDER[: ORDER.index(module)])
+    allowed = above if ALLOWED[module] is ANY else ALLOWED[module]
+    assert ours <= allowed, f"{module} may not import {sorted(ours - allowed)}"
+    assert not packages & OUTSIDE

@@ -1,0 +1,56 @@
+"""Every method trains for a while, on its own data and on points, without a NaN."""
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from gan_jax.build import build, dataset
+from gan_jax.config import DatasetConfig
+from gan_jax.data import batch_indices
+from gan_jax.gan import init_state
+from gan_jax.methods import METHODS
+from gan_jax.parallel import jit_step
+from gan_jax.train import sample
+
+pytestmark = pytest.mark.slow
+
+STEPS, BATCH, WIDTH = 50, 8, 8
+ON_POINTS = [
+    name for name, config in METHODS.items() if config.model.name in (None, "mlp")
+]
+
+
+def assert_trains(config):
+    config = replace(
+        config,
+        steps=STEPS,
+        batch_size=BATCH,
+        model=replace(config.model, width=WIDTH),
+    )
+    gan, data = build(config), dataset(config)
+    step, state = jit_step(gan), init_state(gan, jax.random.key(0))
+    before = jax.tree.map(np.array, state.generator.params)
+    for index in range(STEPS):
+        indices = batch_indices(len(data), BATCH, config.d_steps, 0, index)
+        state, metrics = step(state, data.get(indices))
+        assert metrics["finite"], (index, metrics)
+    assert state.step == STEPS
+    moved = jax.tree.map(lambda old, new: old - new, before, state.generator.params)
+    assert all(np.any(leaf != 0) for leaf in jax.tree.leaves(moved))
+    images = np.asarray(sample(gan, state, jax.random.key(1), 4))
+    assert images.shape == (4, *gan.data_shape)
+    assert np.all(np.isfinite(images))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_method_trains_on_its_own_data(name):
+    assert_trains(METHODS[name])
+
+
+@pytest.mark.parametrize("name", ON_POINTS)
+def test_method_trains_on_the_ring(name):
+    config = METHODS[name]
+    model = replace(config.model, output=None)
+    assert_trains(replace(config, dataset=DatasetConfig("ring"), model=model))
