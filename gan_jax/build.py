@@ -41,10 +41,9 @@ def choose(registry: dict[str, Any], name: str, field: str) -> Any:
     if name in registry:
         return registry[name]
     near = difflib.get_close_matches(name, registry, n=1, cutoff=0.4)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(
-        f"{field} {name!r} is unknown{hint} Allowed: {', '.join(registry)}"
-    )
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    allowed = ", ".join(registry)
+    raise ValueError(f"{field} {name!r} is unknown; {hint}allowed: {allowed}")
 
 
 def options(function: Callable) -> frozenset[str]:
