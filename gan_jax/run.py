@@ -26,6 +26,8 @@ from gan_jax.types import Array, Batch, Metrics, TrainState
 
 FILES = ("config.json", "metrics.jsonl", "samples.png", "curves.png", "summary.json")
 CHECKPOINT = "checkpoint"
+PICTURE_SEED = 4_000_000_009
+"""The pictures' latents are the same at every step of every run."""
 Row = dict[str, Any]
 
 
@@ -192,7 +194,7 @@ def write_samples(path: Path, gan: Gan, data: Dataset, state: TrainState) -> Non
     """
     points = len(gan.data_shape) == 1
     count = 1000 if points else 100
-    key = jax.random.key(0)
+    key = jax.random.key(PICTURE_SEED)
     fake = np.asarray(jax.jit(partial(sample, gan, n=count))(state, key))
     if not points:
         return logs.image_grid(path, fake)

@@ -38,7 +38,7 @@ from gan_jax.train import (
     train_step,
     train_steps,
 )
-from gan_jax.types import Batch
+from gan_jax.types import Batch, Loss
 
 BATCH, RATE = 8, 0.1
 SGD = OptimizerConfig("sgd", learning_rate=RATE)
@@ -91,7 +91,7 @@ def assert_close(actual, expected, tolerance=1e-5):
 class Affine(nn.Module):
     """`G(z) = z W + b`; hands its latents to `note`."""
 
-    note: Callable = id
+    note: Callable = lambda z: None
 
     @nn.compact
     def __call__(self, z, label=None, *, train):
@@ -200,7 +200,9 @@ ORDERS = {
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_players_see_each_other_as_the_order_of_play_says(order):
-    gan, state, step = game(replace(PLAIN, d_steps=3, **ORDERS[order]))
+    # A relativistic generator also shows which reals it is given.
+    relativistic = replace(PLAIN, loss=LossConfig("relativistic"), d_steps=3)
+    gan, state, step = game(replace(relativistic, **ORDERS[order]))
     data = points(d_steps=3)
     d_key, g_key = player_keys(state)
 
@@ -358,6 +360,17 @@ def test_finite_is_false_once_a_parameter_is_nan(player):
     assert not metrics["finite"]
 
 
+def test_finite_looks_at_every_term():
+    def undefined(generator, z, keys):
+        return jnp.full(len(z), jnp.nan)
+
+    gan = handmade(Affine(), Logistic(), generator_penalties=(Term(undefined, one),))
+    state = init_state(gan, jax.random.key(0))
+    _, metrics = jax.jit(partial(train_step, gan))(state, points())
+    assert jnp.isfinite(metrics["g_loss"])
+    assert not metrics["finite"]
+
+
 class Point(nn.Module):
     """The generator of a Dirac game: `G(z) = theta`."""
 
@@ -450,10 +463,10 @@ def test_spectral_vectors_iterate_once_per_d_update_and_not_for_g(d_steps, d_lr)
         assert_close(stored, (u, v), 1e-6)
 
 
-def mlp_by_hand(net, variables, x, activation):
+def mlp_by_hand(params, variables, x, activation):
     """Three dense layers with kernels `W / (v . W u)`, the stored u and v."""
     for index in range(3):
-        layer = net.params[f"Dense_{index}"]
+        layer = params[f"Dense_{index}"]
         u, v = variables["spectral"][f"Dense_{index}"]["uv"]
         x = x @ (layer["kernel"] / (v @ (layer["kernel"] @ u)))
         x = x + layer["bias"].reshape(1, -1)
@@ -461,23 +474,27 @@ def mlp_by_hand(net, variables, x, activation):
     return x
 
 
-def test_penalty_sees_the_discriminator_with_the_vectors_of_this_update():
+def test_all_passes_of_a_step_share_the_spectral_vectors_of_its_d_update():
     gan, state, _ = game(SPECTRAL)
     state = state.replace(discriminator=scrambled(state.discriminator))
 
     def squared_logits(critic, real, fake, keys):
         return critic(real) ** 2
 
-    gan = replace(gan, penalties=(Term(squared_logits, one),))
+    # Terms of the reals' logits: both objectives and the penalty are known by hand.
+    loss = Loss(lambda real, fake: real, lambda real, fake: real)
+    gan = replace(gan, loss=loss, penalties=(Term(squared_logits, one),))
     after, metrics = jax.jit(partial(train_step, gan))(state, points())
-    logits = mlp_by_hand(
-        state.discriminator,
-        after.discriminator.model_state,
-        points().image[0],
-        lambda x: jnp.where(x > 0, x, 0.2 * x),
-    )
-    np.testing.assert_allclose(metrics["real_logits"], logits.mean(), rtol=1e-5)
-    np.testing.assert_allclose(metrics["d_penalty"], (logits**2).mean(), rtol=1e-5)
+    vectors = after.discriminator.model_state
+
+    def logits(net):
+        leaky = partial(jax.nn.leaky_relu, negative_slope=0.2)
+        return mlp_by_hand(net.params, vectors, points().image[0], leaky)
+
+    before_move, after_move = logits(state.discriminator), logits(after.discriminator)
+    assert_close(metrics["d_loss"], before_move.mean())
+    assert_close(metrics["d_penalty"], (before_move**2).mean())
+    assert_close(metrics["g_loss"], after_move.mean())
 
 
 def test_sample_uses_the_stored_spectral_vectors():
@@ -485,9 +502,8 @@ def test_sample_uses_the_stored_spectral_vectors():
     state = state.replace(generator=scrambled(state.generator))
     key = jax.random.key(1)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(4))
-    expected = mlp_by_hand(
-        state.generator, state.generator.model_state, latents(gan, keys), jax.nn.relu
-    )
+    net, z = state.generator, latents(gan, keys)
+    expected = mlp_by_hand(net.params, net.model_state, z, jax.nn.relu)
     assert_close(sample(gan, state, key, 4, ema=False), expected)
 
 

@@ -1,6 +1,6 @@
 """Toy distributions, all of them mixtures of equal Gaussians, so densities are exact.
 
-Point i is `centre[i mod K] + sigma e`, e ~ N(0, I) from `fold_in(key(0), i)`: a pure
+Point i is `centre[i mod K] + sigma e`, e ~ N(0, I) from `fold_in(key(ROOT), i)`: a pure
 function of its index, drawn where it is needed. Sets are endless by default;
 `dataset.size` fixes how many points there are.
 """
@@ -16,6 +16,9 @@ import numpy as np
 from gan_jax.config import DatasetConfig
 from gan_jax.data.core import ENDLESS, Dataset, Spec
 from gan_jax.types import Array, Batch
+
+ROOT = 4_000_000_007
+"""Seed of the noise, apart from any run's."""
 
 
 class Mixture(NamedTuple):
@@ -45,8 +48,8 @@ def draw(sigma: float, stored: tuple[Array, Array], indices: Array) -> Batch:
     """The points at `indices [...]`, labelled with their mode."""
     centres, mode_of = (jnp.asarray(array) for array in stored)
     which = indices % len(centres)
-    key = jax.random.key(0)
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, indices.reshape(-1))
+    root = jax.random.key(ROOT)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(root, indices.reshape(-1))
     noise = jax.vmap(lambda key: jax.random.normal(key, centres.shape[1:]))(keys)
     points = centres[which] + sigma * noise.reshape(*indices.shape, -1)
     return Batch(points, mode_of[which])
