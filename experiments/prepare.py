@@ -37,9 +37,7 @@ def main(arguments: list[str]) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "name", help="a TFDS name: cifar10, NAME/config:1.0.0"
-    )
+    parser.add_argument("name", help="a TFDS name: cifar10, NAME/config:1.0.0")
     name = parser.parse_args(arguments).name.removeprefix("tfds:")
     try:
         print(prepare(name))

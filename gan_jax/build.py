@@ -16,8 +16,8 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from gan_jax.augment import AUGMENTS
-from gan_jax.config import Config, DatasetConfig, ModelConfig, flat, validate
-from gan_jax.data import DATASETS, PREFIXES, TOYS, Dataset, Spec
+from gan_jax.config import Config, ModelConfig, flat, validate
+from gan_jax.data import DATASETS, PREFIXES, READS, Dataset, Spec
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.gan import Gan, Schedule, Term
 from gan_jax.layers import (
@@ -109,11 +109,12 @@ def build(config: Config, *, axis_name: str | None = None) -> Gan:
 def resolve(config: Config) -> Config:
     """The Config with the choices that depend on the data made."""
     image = len(dataset(config).spec.shape) == 3
-    model = dataclasses.replace(
-        config.model,
-        name=config.model.name or ("resize" if image else "mlp"),
-        output=config.model.output or ("tanh" if image else "linear"),
-    )
+    name, output = config.model.name, config.model.output
+    if name is None:
+        name = "resize" if image else "mlp"
+    if output is None:
+        output = "tanh" if image else "linear"
+    model = dataclasses.replace(config.model, name=name, output=output)
     return dataclasses.replace(config, model=model)
 
 
@@ -243,22 +244,14 @@ def read_fields(config: Config) -> frozenset[str]:
         unread.add("model.slope")
     if config.penalty.weight_end is None:
         unread.add("penalty.schedule")
-    unread |= unread_dataset_fields(config.dataset.name)
+    if config.ema.decay == 0:
+        unread |= {"ema.start", "ema.warmup"}
+    if config.dynamics.name != "alternating":
+        unread.add("g_first")
+    kind = config.dataset.name.partition(":")[0]
+    fields = set(flat(config.dataset)) - {"name", "labels"} - set(READS[kind])
+    unread |= {f"dataset.{field}" for field in fields}
     return frozenset(flat(config)) - unread
-
-
-def unread_dataset_fields(name: str) -> set[str]:
-    """The fields of the dataset group that a set does not read."""
-    kind = "toys" if name in TOYS else name.partition(":")[0]
-    reads = {
-        "toys": {"labels", "sigma", "size", "seed"},
-        "digits": {"labels", "resolution", "rgb", "flip"},
-        "folder": {"labels", "resolution", "flip", "skip_bad", "device_limit"},
-        "stacked_mnist": {"labels", "resolution", "split", "size", "seed"},
-    }
-    images = {"labels", "resolution", "rgb", "flip", "split", "device_limit"}
-    unread = set(flat(DatasetConfig())) - reads.get(kind, images) - {"name"}
-    return {f"dataset.{field}" for field in unread}
 
 
 def penalty_fields(name: str, registry: dict[str, Any], field: str) -> Iterable[str]:
@@ -277,16 +270,25 @@ def optimizer_fields(group: Any, field: str) -> Iterable[str]:
     return options(choose(OPTIMIZERS, group.name, field)) | chained
 
 
+CAUSES = {
+    "model.slope": "model.activation",
+    "penalty.schedule": "penalty.weight_end",
+    "ema.start": "ema.decay",
+    "ema.warmup": "ema.decay",
+    "g_first": "dynamics.name",
+}
+"""Why a field is not read, where it is not its group's name."""
+
+
 def refuse_unread(base: Config, config: Config) -> None:
     """A ValueError if a field was changed from `base` that `config` does not read."""
     read, before = read_fields(config), flat(base)
     for name, value in flat(config).items():
         if value != before[name] and name not in read:
-            group = name.partition(".")[0]
-            chosen = getattr(getattr(config, group), "name", None)
+            cause = CAUSES.get(name, f"{name.partition('.')[0]}.name")
             raise ValueError(
-                f"{name} {value!r} has no effect: {group}.name {chosen!r} does not "
-                f"read it; leave it out or choose another {group}.name"
+                f"{name} {value!r} has no effect with {cause} {flat(config)[cause]!r}; "
+                "leave it out, or change that"
             )
 
 

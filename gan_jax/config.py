@@ -231,7 +231,7 @@ def from_json(text: str, source: str = "config") -> Config:
         return adapter().validate_json(text)
     except ValidationError as error:
         faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}, got "
+            f"{'.'.join(map(str, fault['loc'])) or 'the whole'}: {fault['msg']}, got "
             f"{fault['input']!r:.100}"
             for fault in error.errors()
         )

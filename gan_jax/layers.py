@@ -4,7 +4,6 @@ A network is given a `Style`: which norm, activation, initializer and whether it
 kernels are spectrally normalized. Kernels are `[..., in, out]`, images channels last.
 """
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Literal, NamedTuple
@@ -178,8 +177,14 @@ def layer_norm(x: Array, *, train: bool, axis_name: str | None) -> Array:
 
 
 def group_norm(x: Array, *, train: bool, axis_name: str | None) -> Array:
-    """Over space and each of up to 32 equal groups of channels."""
-    return nn.GroupNorm(num_groups=math.gcd(x.shape[-1], 32))(x)
+    """Over space and each group of 16 channels (or the next divisor of their number).
+
+    Wu and He 2018, arXiv 1803.08494, table 3.
+    """
+    channels = x.shape[-1]
+    sizes = range(min(16, channels), channels + 1)
+    size = next(size for size in sizes if channels % size == 0)
+    return nn.GroupNorm(num_groups=channels // size)(x)
 
 
 def instance_norm(x: Array, *, train: bool, axis_name: str | None) -> Array:

@@ -21,6 +21,7 @@ from gan_jax.layers import (
     Dense,
     Style,
     downsample,
+    instance_norm,
     leaky_relu,
     upsample,
 )
@@ -288,8 +289,19 @@ def require_side(shape: Shape, allowed: Shape) -> None:
         )
 
 
+def require_space(field: str, style: Style) -> None:
+    """A ValueError if the style's norm needs images, for a network of dense layers."""
+    if style.norm is instance_norm:
+        raise ValueError(
+            f"{field} 'instance' normalizes over space, which dense layers have not; "
+            "use layer, group or none"
+        )
+
+
 def mlp(shape: Shape, g: Style, d: Style, output: Output, *, width: int = 128) -> Pair:
     """Two hidden dense layers in each network, ReLU in G, LeakyReLU(0.2) in D."""
+    require_space("model.g_norm", g)
+    require_space("model.d_norm", d)
     return (
         DenseGenerator(shape, (width, width), g.or_activation(relu), output),
         MlpDiscriminator(width, d.or_activation(leaky_relu)),
@@ -341,6 +353,7 @@ def dense_conv(
 ) -> Pair:
     """G: dense 8w, 16w, image, ReLU; D: 3x3 convolutions w, 2w stride 2, LeakyReLU."""
     require_image(shape)
+    require_space("model.g_norm", g)
     widths = (8 * width, 16 * width)
     return (
         DenseGenerator(shape, widths, g.or_activation(relu), output),
@@ -353,6 +366,7 @@ def conv_7x7(
 ) -> Pair:
     """G: dense 16w, 7x7x4w, transposed 2w, w, C (28 or 56 pixels); D: 4x4 w, 2w."""
     require_side(shape, (28, 56))
+    require_space("model.g_norm", g)
     return (
         Conv7x7Generator(shape, width, g.or_activation(relu), output),
         StridedDiscriminator((width, 2 * width), 4, d.or_activation(leaky_relu)),

@@ -286,7 +286,7 @@ def normed(name, x):
 
 
 # The axes of `[B, H, W, groups, channels of a group]` that each norm averages.
-AXES = {"batch": (0, 1, 2), "layer": (1, 2, 3, 4), "instance": (1, 2), "group": (1, 2)}
+AXES = {"batch": (0, 1, 2), "layer": (1, 2, 3, 4), "instance": (1, 2)}
 
 
 @pytest.mark.parametrize("name", AXES)
@@ -302,9 +302,12 @@ def test_norm_standardizes_over_its_axes(name):
     )
 
 
-def test_group_norm_shares_statistics_within_each_of_32_groups():
-    x = normal(2, 3, 3, 64) * 3 + 1
-    grouped = x.astype(np.float64).reshape(2, 3, 3, 32, 2)
+@pytest.mark.parametrize(
+    ("channels", "groups"), [(64, 4), (16, 1), (8, 1), (100, 5), (40, 2)]
+)
+def test_group_norm_shares_statistics_within_groups_of_16(channels, groups):
+    x = normal(2, 3, 3, channels) * 3 + 1
+    grouped = x.astype(np.float64).reshape(2, 3, 3, groups, channels // groups)
     mean = grouped.mean(axis=(1, 2, 4), keepdims=True)
     deviation = grouped.std(axis=(1, 2, 4), keepdims=True)
     y, _ = normed("group", jnp.asarray(x))

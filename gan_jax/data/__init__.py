@@ -26,9 +26,21 @@ DATASETS: dict[str, Callable[[DatasetConfig], Dataset]] = {
     "stacked_mnist": stacked_mnist,
 }
 
+IMAGES = ("split", "resolution", "rgb", "flip", "device_limit")
+READS: dict[str, tuple[str, ...]] = {
+    **{name: ("sigma", "size") for name in TOYS},
+    "random_mixture": ("sigma", "size", "seed"),
+    "digits": ("resolution", "rgb", "flip"),
+    **dict.fromkeys((*TFDS_SETS, "tfds"), IMAGES),
+    "folder": ("resolution", "flip", "skip_bad", "device_limit"),
+    "stacked_mnist": ("split", "resolution", "size", "seed"),
+}
+"""The fields of the dataset group that each set reads, beside name and labels."""
+
 __all__ = [
     "DATASETS",
     "PREFIXES",
+    "READS",
     "TFDS_SETS",
     "TOYS",
     "Dataset",
