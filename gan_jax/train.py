@@ -7,7 +7,7 @@ numbers do not depend on how many devices share the work.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from gan_jax.gan import Gan, Term, net_variables
-from gan_jax.types import Array, Batch, Metrics, Probe, TrainState
+from gan_jax.types import Array, Batch, Critic, Metrics, Probe, TrainState
 
 Variables = Any
 
@@ -29,11 +29,6 @@ def example_keys(gan: Gan, key: Array, count: int) -> Array:
 def latents(gan: Gan, keys: Array) -> Array:
     """z ~ N(0, I), `[B] -> [B, Z]`."""
     return jax.vmap(lambda key: jax.random.normal(key, (gan.z_dim,)))(keys)
-
-
-def labels(gan: Gan, batch: Batch) -> Array | None:
-    """The labels, shared by real and fake example i; None if the networks use none."""
-    return None if gan.label_count is None else batch.label
 
 
 def forward(
@@ -52,6 +47,38 @@ def forward(
     return outputs, {**model_state, **renewed}
 
 
+class Round(NamedTuple):
+    """What one player meets in one update.
+
+    real, fake `[B, ...]`: as D sees them, augmented. z `[B, Z]`. label `[B]` or None,
+    shared by real and fake example i. penalty_keys `[B]`. g_state: G's model state
+    after its pass.
+    """
+
+    real: Array
+    fake: Array
+    z: Array
+    label: Array | None
+    penalty_keys: Array
+    g_state: Variables
+
+
+def deal(
+    gan: Gan, g_params: Variables, state: TrainState, batch: Batch, key: Array
+) -> Round:
+    """Draw latents, make fakes and augment; `batch` is one update's, `[B, ...]`."""
+    keys = example_keys(gan, key, len(batch.image))
+    z_keys, real_keys, fake_keys, penalty_keys = jax.vmap(
+        lambda key: jax.random.split(key, 4), out_axes=1
+    )(keys)
+    z = latents(gan, z_keys)
+    label = None if gan.label_count is None else batch.label
+    g_state = state.generator.model_state
+    fake, g_state = forward(gan.generator, g_params, g_state, z, label)
+    real, fake = gan.augment(batch.image, real_keys), gan.augment(fake, fake_keys)
+    return Round(real, fake, z, label, penalty_keys, g_state)
+
+
 def discriminator_loss(
     gan: Gan,
     d_params: Variables,
@@ -66,31 +93,14 @@ def discriminator_loss(
     the metrics. It is differentiable in both players' parameters: nothing is detached.
     The pass over the reals renews D's spectral vectors; all other passes share them.
     """
-    keys = example_keys(gan, key, len(batch.image))
-    z_keys, real_keys, fake_keys, penalty_keys = jax.vmap(
-        lambda key: jax.random.split(key, 4), out_axes=1
-    )(keys)
-    z, label = latents(gan, z_keys), labels(gan, batch)
-    fake, _ = forward(gan.generator, g_params, state.generator.model_state, z, label)
-    real, fake = gan.augment(batch.image, real_keys), gan.augment(fake, fake_keys)
-
+    real, fake, _, label, penalty_keys, _ = deal(gan, g_params, state, batch, key)
     judge = partial(forward, gan.discriminator, d_params)
     real_logits, d_state = judge(state.discriminator.model_state, real, label)
     fake_logits, d_state = judge(d_state, fake, label, hold=("spectral",))
     check_logits(real_logits, len(real))
 
-    def critic(x: Array) -> Array:
-        variables = {"params": d_params, **d_state}
-        return gan.discriminator.apply(variables, x, label, train=False)  # pyright: ignore
-
-    def evaluate(penalty: Callable, keys: Array) -> Metrics:
-        squares: list[Array] = []
-        value = penalty(Probe(critic, squares.append), real, fake, keys).mean()
-        if not squares:
-            return {"penalty": value}
-        norm = jnp.mean(jnp.sqrt(jnp.stack(squares)))
-        return {"penalty": value, "critic_grad_norm": norm}
-
+    critic = frozen(gan.discriminator, d_params, d_state, label)
+    evaluate = partial(measured, critic, real, fake)
     loss = gan.loss.discriminator(real_logits, fake_logits).mean()
     penalty, seen = weighted_sum(gan.penalties, state.step, penalty_keys, evaluate)
     penalty *= state.scales["penalty"]
@@ -118,23 +128,13 @@ def generator_loss(
     batch: `[B, ...]`, the reals of relativistic losses. Returns the loss, and G's new
     model state and the metrics; D's model state does not change.
     """
-    keys = example_keys(gan, key, len(batch.image))
-    z_keys, real_keys, fake_keys, penalty_keys = jax.vmap(
-        lambda key: jax.random.split(key, 4), out_axes=1
-    )(keys)
-    z, label = latents(gan, z_keys), labels(gan, batch)
-    g_state = state.generator.model_state
-    fake, new_g_state = forward(gan.generator, g_params, g_state, z, label)
-    real, fake = gan.augment(batch.image, real_keys), gan.augment(fake, fake_keys)
-
+    real, fake, z, label, penalty_keys, g_state = deal(gan, g_params, state, batch, key)
     d_state = state.discriminator.model_state
     judge = partial(forward, gan.discriminator, d_params, d_state, hold=("spectral",))
     real_logits, _ = judge(x=real, label=label)
     fake_logits, _ = judge(x=fake, label=label)
 
-    def generator(z: Array) -> Array:
-        variables = {"params": g_params, **g_state}
-        return gan.generator.apply(variables, z, label, train=False)  # pyright: ignore
+    generator = frozen(gan.generator, g_params, state.generator.model_state, label)
 
     def evaluate(penalty: Callable, keys: Array) -> Metrics:
         return {"penalty": penalty(generator, z, keys).mean()}
@@ -143,7 +143,27 @@ def generator_loss(
     penalty, _ = weighted_sum(
         gan.generator_penalties, state.step, penalty_keys, evaluate
     )
-    return loss + penalty, (new_g_state, {"g_loss": loss, "g_penalty": penalty})
+    return loss + penalty, (g_state, {"g_loss": loss, "g_penalty": penalty})
+
+
+def frozen(
+    module: nn.Module, params: Variables, model_state: Variables, label: Array | None
+) -> Callable[[Array], Array]:
+    """The network as a function of its input alone, with frozen statistics."""
+    variables = {"params": params, **model_state}
+    return lambda x: module.apply(variables, x, label, train=False)  # pyright: ignore
+
+
+def measured(
+    critic: Critic, real: Array, fake: Array, penalty: Callable, keys: Array
+) -> Metrics:
+    """A critic penalty's mean, and the mean of the gradient norms it took."""
+    squares: list[Array] = []
+    value = penalty(Probe(critic, squares.append), real, fake, keys).mean()
+    if not squares:
+        return {"penalty": value}
+    norm = jnp.mean(jnp.sqrt(jnp.stack(squares)))
+    return {"penalty": value, "critic_grad_norm": norm}
 
 
 def weighted_sum(
