@@ -22,7 +22,7 @@ ALLOWED = {
     "augment": {"types"},
     "optimizers": {"types", "config"},
     "methods": {"config"},
-    "models": {"layers", "config"},
+    "models": {"layers", "config", "models"},
     "data": {"types", "config", "data"},
     "checkpoint": {"types", "config"},
     "logs": {"types", "config", "data"},
