@@ -6,6 +6,7 @@ from gan_jax.dynamics import alternating, simultaneous
 from gan_jax.gan import Gan, Term, init_state
 from gan_jax.losses import LOSSES
 from gan_jax.methods import METHODS
+from gan_jax.optimizers import scale_by_traced
 from gan_jax.parallel import jit_step
 from gan_jax.penalties import PENALTIES
 from gan_jax.run import load_generator, train
@@ -28,6 +29,7 @@ __all__ = [
     "jit_step",
     "load_generator",
     "sample",
+    "scale_by_traced",
     "simultaneous",
     "train",
     "train_step",

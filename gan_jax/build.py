@@ -214,6 +214,11 @@ def refuse_mismatches(config: Config, data: Dataset) -> None:
         )
     if not image and config.augment.name == "flip":
         raise ValueError("augment.name 'flip' needs images; the data are points")
+    strength = config.augment.strength
+    if config.augment.name == "flip" and strength is not None and strength > 1:
+        raise ValueError(
+            f"augment.strength {strength}: is flip's probability, at most 1"
+        )
     if config.dataset.labels and data.spec.label_count is None:
         raise ValueError(
             f"dataset.labels: {config.dataset.name!r} has no labels; leave it out"
@@ -244,6 +249,8 @@ def read_fields(config: Config) -> frozenset[str]:
         unread.add("model.slope")
     if config.penalty.weight_end is None:
         unread.add("penalty.schedule")
+    if config.penalty.schedule == "constant":
+        unread.add("penalty.weight_end")
     if config.ema.decay == 0:
         unread |= {"ema.start", "ema.warmup"}
     if config.dynamics.name != "alternating":
@@ -273,6 +280,7 @@ def optimizer_fields(group: Any, field: str) -> Iterable[str]:
 CAUSES = {
     "model.slope": "model.activation",
     "penalty.schedule": "penalty.weight_end",
+    "penalty.weight_end": "penalty.schedule",
     "ema.start": "ema.decay",
     "ema.warmup": "ema.decay",
     "g_first": "dynamics.name",

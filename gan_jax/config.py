@@ -85,7 +85,7 @@ class ModelConfig:
 class LossConfig:
     name: str = "non_saturating"
     """A pair of LOSSES."""
-    real_target: Positive = 1.0
+    real_target: Annotated[float, Field(gt=0, le=1)] = 1.0
     """D's target on reals; 0.9 is one-sided label smoothing."""
     fake_weight: Positive = 1.0
     """Weight of the fake term of D's loss."""
@@ -239,7 +239,11 @@ def from_json(text: str, source: str = "config") -> Config:
 
 
 def to_json(config: Config) -> str:
-    return json.dumps(dataclasses.asdict(config), indent=2, default=repr) + "\n"
+    """JSON text; a value that is no plain one becomes a list, which no field takes."""
+    return (
+        json.dumps(dataclasses.asdict(config), indent=2, default=lambda x: [repr(x)])
+        + "\n"
+    )
 
 
 def validate(config: Config) -> Config:

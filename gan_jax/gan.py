@@ -50,6 +50,8 @@ class Gan:
     generator: `apply(variables, z [B, z_dim], label, train=...)` -> data `[B, ...]`.
     discriminator: `apply(variables, x, label, train=...)` -> logits `[B]`.
     data_shape: shape of one example.
+    g_optimizer, d_optimizer: Optax chains; the learning-rate multipliers of
+        `state.scales` act where a chain holds `gan_jax.scale_by_traced()`.
     dynamics: how the two players move, such as `gan_jax.alternating`.
     penalties, generator_penalties: terms added to D's and G's loss.
     augment: applied to everything D sees.

@@ -9,6 +9,7 @@ Keyword-only arguments are the fields of the config's `loss` group that a loss r
 `mean` is the batch mean, which spans devices inside a placed step.
 """
 
+import math
 from collections.abc import Callable
 
 import jax
@@ -105,7 +106,7 @@ def relativistic_average_g(real: Array, fake: Array, *, mean: Mean = jnp.mean) -
     return (softplus(real - mean(fake)) + softplus(mean(real) - fake)) / 2
 
 
-LOG_SMALLEST = jnp.log(1e-7).item()
+LOG_SMALLEST = math.log(1e-7)
 
 
 def alpha_loss(logit: Array, alpha: float) -> Array:

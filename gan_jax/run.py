@@ -1,5 +1,6 @@
 """A whole run on the host: data, steps, logs, pictures, the final state."""
 
+import shutil
 import signal
 import threading
 import time
@@ -51,37 +52,35 @@ def train(
     """
     gan, data = build(config), dataset(config)
     how = placed(config, data)  # reads the data before anything is written
-    folder = claim_folder(Path(out), overwrite)
-    (folder / "config.json").write_text(to_json(config))
-    state = init_state(gan, jax.random.key(config.seed))
-    rows: list[Row] = []
-
-    def record(row: Row) -> None:
-        logs.append_line(folder / "metrics.jsonl", row)
-        rows.append(row)
-        if callback:
-            callback(row)
-
-    draw = partial(write_samples, folder / "samples.png", gan, data)
-    with logs.progress_bar(progress) as bar, stop_request() as stopped:
+    with stop_request() as stopped, logs.progress_bar(progress) as bar:
+        state = jax.jit(partial(init_state, gan))(jax.random.key(config.seed))
+        folder = claim_folder(Path(out), overwrite)
+        (folder / "config.json").write_text(to_json(config))
+        rows: list[Row] = []
+        if progress:
+            bar.console.print(f"data: {how}")
         task = bar.add_task(
-            "", total=config.steps, rate=0.0, d_loss=np.nan, g_loss=np.nan
+            "", total=config.steps, rate=0, d_loss=np.nan, g_loss=np.nan
         )
 
         def show(row: Row) -> None:
-            record(row)
+            logs.append_line(folder / "metrics.jsonl", row)
+            rows.append(row)
             losses = {name: row[name] for name in ("d_loss", "g_loss")}
             rate = steps_per_second(rows)
             bar.update(task, completed=row["step"], rate=rate, **losses)
+            if callback:
+                callback(row)
 
+        draw = partial(write_samples, folder / "samples.png", gan, data, sampler(gan))
         started = time.perf_counter()
         state, verdict = loop(config, gan, data, state, show, draw, stopped)
         wall_seconds = time.perf_counter() - started
-    draw(state)
-    logs.curves(folder / "curves.png", rows)
-    save_state(folder / CHECKPOINT, state)
-    summary = summarize(verdict, state, rows, wall_seconds) | {"data": how}
-    logs.write_json(folder / "summary.json", summary)
+        draw(state)
+        logs.curves(folder / "curves.png", rows)
+        save_state(folder / CHECKPOINT, state)
+        summary = summarize(verdict, state, rows, wall_seconds) | {"data": how}
+        logs.write_json(folder / "summary.json", summary)
     return state, summary
 
 
@@ -115,6 +114,7 @@ def loop(
             bad = (i for i, metrics in enumerate(seen) if not metrics["finite"])
             index = next(bad, len(seen) - 1)
             row = {name: value.item() for name, value in seen[index].items()}
+            row |= lazy_metrics(config, seen[: index + 1], number - len(seen))
             at = number - len(seen) + 1 + index
             show({"step": at, "wall_seconds": time.perf_counter() - started} | row)
             if not row["finite"]:
@@ -124,6 +124,24 @@ def loop(
         if config.log.samples_every and number % config.log.samples_every == 0:
             draw(state)
     raise AssertionError("unreachable: the last step returns")
+
+
+def lazy_metrics(config: Config, seen: list[Metrics], first: int) -> Row:
+    """The penalties' metrics at the last of these steps at which they were due.
+
+    first: how many steps came before. Nothing where none was due.
+    """
+    every = {
+        "d_penalty": config.penalty.every,
+        "critic_grad_norm": config.penalty.every,
+        "g_penalty": config.generator_penalty.every,
+    }
+    return {
+        name: metrics[name].item()
+        for number, metrics in enumerate(seen, start=first)
+        for name, interval in every.items()
+        if name in metrics and number % interval == 0
+    }
 
 
 def gather_and_step(
@@ -163,6 +181,7 @@ def claim_folder(folder: Path, overwrite: bool) -> Path:
             )
         for name in FILES:
             (folder / name).unlink(missing_ok=True)
+        shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -187,15 +206,26 @@ def stop_request() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, previous)
 
 
-def write_samples(path: Path, gan: Gan, data: Dataset, state: TrainState) -> None:
-    """Images: a grid of 100 fakes. Points: 1,000 real and fake ones over D's logit.
+def sampler(gan: Gan) -> Callable[[TrainState], Array]:
+    """The fakes of a run's pictures: 1,000 points or 100 images."""
+    count = 1000 if len(gan.data_shape) == 1 else 100
+    key = jax.random.key(PICTURE_SEED)
+    return jax.jit(lambda state: sample(gan, state, key, count))
+
+
+def write_samples(
+    path: Path,
+    gan: Gan,
+    data: Dataset,
+    draw: Callable[[TrainState], Array],
+    state: TrainState,
+) -> None:
+    """Images: a grid of fakes. Points: real and fake ones over D's logit.
 
     A conditional D's logit is averaged over the classes.
     """
+    fake = np.asarray(draw(state))
     points = len(gan.data_shape) == 1
-    count = 1000 if points else 100
-    key = jax.random.key(PICTURE_SEED)
-    fake = np.asarray(jax.jit(partial(sample, gan, n=count))(state, key))
     if not points:
         return logs.image_grid(path, fake)
 
@@ -206,7 +236,7 @@ def write_samples(path: Path, gan: Gan, data: Dataset, state: TrainState) -> Non
         classes = (np.full(len(x), k) for k in range(gan.label_count))
         return np.mean([np.asarray(judge(k, train=False)) for k in classes], axis=0)
 
-    chosen = batch_indices(len(data), min(count, len(data)), 1, 0, 0)[0]
+    chosen = batch_indices(len(data), min(len(fake), len(data)), 1, 0, 0)[0]
     picture = logs.line if gan.data_shape == (1,) else logs.scatter
     picture(path, np.asarray(data.get(chosen).image), fake, critic)
 
@@ -227,7 +257,7 @@ def summarize(
             "discriminator": parameter_count(state.discriminator.params),
         },
         "last_row": {
-            k: v if np.isfinite(v) else str(v)
+            k: round(v, 6) if np.isfinite(v) else None
             for k, v in last.items()
             if k != "wall_seconds"
         },

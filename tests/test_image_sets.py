@@ -16,6 +16,7 @@ from gan_jax.data import DATASETS, PREFIXES, cache, supply
 from gan_jax.data.core import Stored
 from gan_jax.data.images import square
 from gan_jax.data.supply import streamed
+from gan_jax.data.tfds import builder, keys_of
 
 REAL = os.environ.get("TFDS_DATA_DIR")
 needs_real_data = pytest.mark.skipif(
@@ -88,6 +89,31 @@ def test_tfds_set_is_read_whole_with_labels(tiny):
     assert sorted(values) == list(range(12))
     np.testing.assert_array_equal(label, values % 3)
     assert np.ptp(np.asarray(image), axis=(1, 2, 3)).max() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("cifar100", ("image", "label")),  # beside it a coarse_label
+        ("svhn_cropped", ("image", "label")),
+        ("fashion_mnist", ("image", "label")),
+    ],
+)
+def test_image_and_label_are_found_among_the_features(name, keys):
+    assert keys_of(builder(name), name) == keys
+
+
+def test_set_prepared_for_tensorflow_alone_says_what_to_do(tiny_folder, tmp_path):
+    import shutil
+
+    folder = tmp_path / "records"
+    shutil.copytree(tiny_folder, folder)
+    (info,) = folder.rglob("dataset_info.json")
+    info.write_text(info.read_text().replace('"array_record"', '"tfrecord"'))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFDS_DATA_DIR", str(folder))
+        with pytest.raises(ValueError, match="as tfrecord.*experiments.prepare"):
+            tfds_set("tiny_pictures", resolution=4)
 
 
 def test_part_of_a_split(tiny):

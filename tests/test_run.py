@@ -172,9 +172,57 @@ def test_print_config_marks_unused_fields_and_runs_nothing(
     monkeypatch.chdir(tmp_path)
     assert main(["r1", "--print-config"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "--penalty.weight 10.0" in lines
-    assert "--penalty.sigma None   (unused)" in lines
+    assert "penalty.weight = 10.0" in lines
+    assert "penalty.sigma = None   (unused)" in lines
     assert not any(tmp_path.iterdir())
+
+
+def test_diverged_run_is_reported_and_has_its_own_exit_code(tmp_path, capsys):
+    rates = ["--g-optimizer.learning-rate", "1e30", "--d-optimizer.learning-rate"]
+    flags = [*FLAGS, "--loss.name", "wasserstein", *rates, "1e30"]
+    out = tmp_path / "bad"
+    code = main(["mlp_sgd", *flags, "--steps", "100", "--out", str(out)])
+    assert code == EXIT_CODES["diverged"] == 1
+    assert f"look at  {out}/samples.png" in capsys.readouterr().out
+
+
+def test_lazy_penalty_is_logged_as_it_was_when_last_due(tmp_path):
+    base = dataclasses.replace(gan_jax.METHODS["r1"], steps=8, batch_size=8)
+    model = dataclasses.replace(base.model, name="mlp", width=8)
+    penalty = dataclasses.replace(base.penalty, every=3)
+    log = dataclasses.replace(base.log, every=1)
+    config = dataclasses.replace(base, model=model, penalty=penalty, log=log)
+    gan_jax.train(config, tmp_path / "each")
+    log = dataclasses.replace(base.log, every=4)
+    gan_jax.train(dataclasses.replace(config, log=log), tmp_path / "some")
+    each = {row["step"]: row for row in rows(tmp_path / "each")}
+    some = {row["step"]: row for row in rows(tmp_path / "some")}
+    for shown, due in ((1, 1), (4, 4), (8, 7)):  # steps 0, 3, 6 before counting
+        for name in ("d_penalty", "critic_grad_norm"):
+            assert some[shown][name] == each[due][name] > 0
+    assert each[3]["d_penalty"] == 0
+
+
+def test_overwriting_leaves_no_old_checkpoint(tmp_path):
+    config = dataclasses.replace(gan_jax.METHODS["mlp_sgd"], steps=2, batch_size=8)
+    gan_jax.train(config, tmp_path / "run")
+
+    def fail(row):
+        raise RuntimeError("the new run dies")
+
+    with pytest.raises(RuntimeError):
+        gan_jax.train(config, tmp_path / "run", overwrite=True, callback=fail)
+    with pytest.raises(ValueError, match="checkpoint"):
+        gan_jax.load_generator(tmp_path / "run")
+
+
+def test_importing_gan_jax_starts_no_device():
+    script = (
+        "import gan_jax, jax; jax.config.update('jax_num_cpu_devices', 3);"
+        "assert jax.device_count() == 3"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
 
 
 def test_ctrl_c_finishes_the_step_and_writes_everything(tmp_path):

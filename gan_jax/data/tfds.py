@@ -86,6 +86,13 @@ def split_size(made: Any, name: str, split: str) -> int:
             f"dataset.name {name!r} is not prepared in {data_folder()}: run "
             f"python -m experiments.prepare {name}, or set TFDS_DATA_DIR"
         )
+    file_format = made.info.file_format.value
+    if file_format != "array_record":
+        raise ValueError(
+            f"dataset.name {name!r} is prepared in {data_folder()} as {file_format}, "
+            "which cannot be read by index: set TFDS_DATA_DIR to another folder and "
+            f"run python -m experiments.prepare {name}"
+        )
     try:
         return splits[split].num_examples
     except (KeyError, ValueError):
@@ -106,7 +113,9 @@ def keys_of(made: Any, name: str) -> tuple[str, str | None]:
         raise ValueError(
             f"dataset.name {name!r}: needs exactly one image feature, has {images}"
         )
-    return images[0], labels[0] if len(labels) == 1 else None
+    supervised = made.info.supervised_keys or ()
+    chosen = [key for key in labels if key in supervised] or labels
+    return images[0], chosen[0] if len(chosen) == 1 else None
 
 
 def as_square(image: np.ndarray, side: int, channels: int) -> np.ndarray:

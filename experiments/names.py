@@ -1,0 +1,58 @@
+"""What there is to choose from, and what a Config says, as text."""
+
+import re
+
+from gan_jax.augment import AUGMENTS
+from gan_jax.build import read_fields
+from gan_jax.config import Config, flat
+from gan_jax.data import DATASETS, PREFIXES, TFDS_SETS, TOYS
+from gan_jax.dynamics import DYNAMICS
+from gan_jax.layers import ACTIVATIONS, INITIALIZERS, NORMS
+from gan_jax.losses import LOSSES
+from gan_jax.methods import CATALOGUE, METHODS
+from gan_jax.models import MODELS
+from gan_jax.optimizers import OPTIMIZERS
+from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
+
+PREFIXED = {"tfds:NAME": PREFIXES["tfds"], "folder:PATH": PREFIXES["folder"]}
+OTHERS = {
+    "losses": LOSSES,
+    "penalties": PENALTIES,
+    "generator penalties": GENERATOR_PENALTIES,
+    "optimizers": OPTIMIZERS,
+    "augmentations": AUGMENTS,
+    "dynamics": DYNAMICS,
+    "norms": NORMS,
+    "activations": ACTIVATIONS,
+    "initializers": INITIALIZERS,
+}
+
+
+def first_sentence(text: str | None) -> str:
+    """Up to the first full stop that does not end "al."."""
+    return re.split(r"(?<!al)\.\s", (text or "").strip())[0].rstrip(".") + "."
+
+
+def listing() -> str:
+    """Methods, data sets and models with one line each; the other names."""
+    methods = {k: CATALOGUE[k].about if k in CATALOGUE else "" for k in METHODS}
+    sets = {k: (TOYS.get(k) or v).__doc__ for k, v in DATASETS.items()}
+    sets |= dict.fromkeys(TFDS_SETS, "Image set of tensorflow-datasets")
+    sets |= {k: v.__doc__ for k, v in PREFIXED.items()}
+    models = {k: v.__doc__ for k, v in MODELS.items()}
+    lines = []
+    for title, texts in (("METHODS", methods), ("DATASETS", sets), ("MODELS", models)):
+        lines.append(title)
+        lines += [f"  {k:14} {first_sentence(text)}" for k, text in texts.items()]
+    lines.append("OTHER NAMES")
+    lines += [f"  {title}: {', '.join(names)}" for title, names in OTHERS.items()]
+    return "\n".join(lines)
+
+
+def printed(config: Config) -> str:
+    """Every field by its dotted name, those that have no effect marked."""
+    read = read_fields(config)
+    return "\n".join(
+        f"{name} = {value}{'' if name in read else '   (unused)'}"
+        for name, value in flat(config).items()
+    )
