@@ -50,12 +50,12 @@ def train(
     ValueError for a Config that cannot be built and FileExistsError for a folder that
     is in use.
     """
-    gan, data = build(config), dataset(config)
+    gan, data, folder = build(config), dataset(config), Path(out)
+    refuse_used(folder, overwrite)
     how = placed(config, data)  # reads the data before anything is written
     with stop_request() as stopped, logs.progress_bar(progress) as bar:
         state = jax.jit(partial(init_state, gan))(jax.random.key(config.seed))
-        folder = claim_folder(Path(out), overwrite)
-        (folder / "config.json").write_text(to_json(config))
+        claim(folder, config)
         rows: list[Row] = []
         if progress:
             bar.console.print(f"data: {how}")
@@ -164,26 +164,31 @@ def placed(config: Config, data: Dataset) -> str:
     return f"{size}: on the device"
 
 
-def claim_folder(folder: Path, overwrite: bool) -> Path:
-    """The folder, made or emptied of an earlier run's files."""
+def refuse_used(folder: Path, overwrite: bool) -> None:
+    """FileExistsError for a folder that this run must not write to."""
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"out {folder}: is a file; choose another --out")
-    if folder.is_dir() and any(folder.iterdir()):
-        if not overwrite:
-            raise FileExistsError(
-                f"out {folder}: exists and is not empty; choose another --out, or "
-                "--overwrite to replace the run in it"
-            )
-        if not (folder / "config.json").exists():
-            raise FileExistsError(
-                f"out {folder}: holds no run (no config.json), so --overwrite leaves "
-                "it alone; choose another --out"
-            )
-        for name in FILES:
-            (folder / name).unlink(missing_ok=True)
-        shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    if not overwrite:
+        raise FileExistsError(
+            f"out {folder}: exists and is not empty; choose another --out, or "
+            "--overwrite to replace the run in it"
+        )
+    if not (folder / "config.json").exists():
+        raise FileExistsError(
+            f"out {folder}: holds no run (no config.json), so --overwrite leaves "
+            "it alone; choose another --out"
+        )
+
+
+def claim(folder: Path, config: Config) -> None:
+    """Make the folder, without an earlier run's files, and write config.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
+    (folder / "config.json").write_text(to_json(config))
 
 
 @contextmanager
