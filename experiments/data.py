@@ -6,12 +6,14 @@ count, shape, range, label histogram, and channel means and deviations in [0, 1]
 
 import sys
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import tyro
 
+from experiments.edge import exit_code
 from gan_jax import logs
 from gan_jax.build import dataset
 from gan_jax.config import Config, DatasetConfig, validate
@@ -77,27 +79,25 @@ def picture(data: Dataset, config: DatasetConfig, path: Path) -> None:
     draw(path, some, some[:0], density, "true log-density, sigma at least 0.05")
 
 
+def look(name: str, rest: list[str]) -> None:
+    flags = tyro.cli(
+        Flags,
+        default=Flags(DatasetConfig(name=name)),
+        args=rest,
+        prog=f"python -m experiments.data {name}",
+        description=__doc__,
+    )
+    config = validate(replace(Config(), dataset=flags.dataset))
+    data = dataset(config)
+    print(describe(data))
+    picture(data, flags.dataset, Path(flags.out))
+    print(f"picture    {flags.out}")
+
+
 def main(arguments: list[str]) -> int:
-    try:
-        name, rest = ("digits", arguments)
-        if arguments and not arguments[0].startswith("-"):
-            name, *rest = arguments
-        flags = tyro.cli(
-            Flags,
-            default=Flags(DatasetConfig(name=name)),
-            args=rest,
-            prog=f"python -m experiments.data {name}",
-            description=__doc__,
-        )
-        config = validate(replace(Config(), dataset=flags.dataset))
-        data = dataset(config)
-        print(describe(data))
-        picture(data, flags.dataset, Path(flags.out))
-        print(f"picture    {flags.out}")
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    if arguments and not arguments[0].startswith("-"):
+        return exit_code(partial(look, arguments[0], arguments[1:]))
+    return exit_code(partial(look, "digits", arguments))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import argparse
 import importlib.util
 import sys
 
+from experiments.edge import exit_code
 from gan_jax.data.tfds import builder, data_folder
 
 NEEDED = ("tensorflow", "importlib_resources")
@@ -39,12 +40,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("name", help="a TFDS name: cifar10, NAME/config:1.0.0")
     name = parser.parse_args(arguments).name.removeprefix("tfds:")
-    try:
-        print(prepare(name))
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: print(prepare(name)))
 
 
 if __name__ == "__main__":

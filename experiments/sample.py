@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
+from experiments.edge import exit_code
 from gan_jax import logs
 from gan_jax.build import dataset
 from gan_jax.run import load_generator
@@ -59,12 +61,7 @@ def main(arguments: list[str]) -> int:
     flags = tyro.cli(
         Flags, args=arguments, prog="python -m experiments.sample", description=__doc__
     )
-    try:
-        draw(flags)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(partial(draw, flags))
 
 
 if __name__ == "__main__":
