@@ -16,7 +16,7 @@ from gan_jax.data import DATASETS, PREFIXES, cache, supply
 from gan_jax.data.core import Stored
 from gan_jax.data.images import square
 from gan_jax.data.supply import streamed
-from gan_jax.data.tfds import builder, keys_of
+from gan_jax.data.tfds import as_square, builder, keys_of
 
 REAL = os.environ.get("TFDS_DATA_DIR")
 needs_real_data = pytest.mark.skipif(
@@ -238,10 +238,20 @@ def test_broken_picture_is_named_or_skipped_and_counted(pictures, content, capsy
     bad.write_bytes(content)
     with pytest.raises(ValueError, match="b-broken.png.*--dataset.skip-bad"):
         _ = folder_set(pictures, resolution=8).on_host
-    data = folder_set(pictures, resolution=8, skip_bad=True)
-    assert len(data) == 6
-    assert data.get(np.arange(6)).label.tolist() == [0, 0, 0, 1, 1, 1]
-    assert "left out 1 broken" in capsys.readouterr().out
+    for _ in ("decoded", "from the cache"):
+        data = folder_set(pictures, resolution=8, skip_bad=True)
+        assert len(data) == 6
+        assert data.get(np.arange(6)).label.tolist() == [0, 0, 0, 1, 1, 1]
+        assert "left out 1 broken" in capsys.readouterr().out
+
+
+def test_grey_becomes_rgb_and_alpha_or_sixteen_bits_eight_bit_rgb():
+    grey = np.full((4, 4, 1), 7, np.uint8)
+    np.testing.assert_array_equal(as_square(grey, 4, 3), np.full((4, 4, 3), 7))
+    clear = np.zeros((4, 4, 4), np.uint8)
+    np.testing.assert_array_equal(as_square(clear, 4, 3), np.full((4, 4, 3), 255))
+    deep = np.full((4, 4, 1), 100 * 257, np.uint16)
+    np.testing.assert_array_equal(as_square(deep, 4, 1), np.full((4, 4, 1), 100))
 
 
 def test_empty_and_missing_folders_are_refused(tmp_path):

@@ -34,15 +34,12 @@ def folder_set(path: str, config: DatasetConfig) -> Dataset:
     classes = sorted(set(tops)) if all((root / top).is_dir() for top in tops) else None
     side = config.resolution or min(first_size(files, config.skip_bad))
     spec = Spec((side, side, 3), len(classes) if classes else None, len(files))
-    skipped: list[Path] = []
 
     def examples() -> Iterator[tuple[np.ndarray, int | None]]:
         with ThreadPoolExecutor(2) as pool:
             images = pool.map(partial(decoded, side, config.skip_bad), files)
-            for file, top, image in zip(files, tops, images, strict=True):
-                if image is None:
-                    skipped.append(file)
-                else:
+            for top, image in zip(tops, images, strict=True):
+                if image is not None:
                     yield image, classes.index(top) if classes else None
 
     def read() -> Stored:
@@ -53,8 +50,9 @@ def folder_set(path: str, config: DatasetConfig) -> Dataset:
             "skip_bad": config.skip_bad,
         }
         stored = cached(key, (side, side, 3), examples(), len(files))
-        if skipped:
-            print(f"dataset.skip_bad: left out {len(skipped)} broken pictures")
+        broken_count = len(files) - len(stored.image)
+        if broken_count:
+            print(f"dataset.skip_bad: left out {broken_count} broken pictures")
         return stored
 
     made = Dataset(spec, read, flip=config.flip, streams=True)

@@ -54,7 +54,7 @@ def tfds_set(name: str, config: DatasetConfig) -> Dataset:
             f"dataset.resolution is needed: the images of {name!r} are {height} x "
             f"{width} (None: of several sizes), not one square size; e.g. 64"
         )
-    channels = 3 if config.rgb else channels
+    channels = 1 if channels == 1 and not config.rgb else 3
     labels = made.info.features[label_key].num_classes if label_key else None
 
     def examples() -> Iterator[tuple[np.ndarray, int | None]]:
@@ -119,7 +119,8 @@ def keys_of(made: Any, name: str) -> tuple[str, str | None]:
 
 
 def as_square(image: np.ndarray, side: int, channels: int) -> np.ndarray:
-    if image.shape == (side, side, channels):
+    """uint8 `[side, side, channels]`; as it is where it is that already."""
+    if image.shape == (side, side, channels) and image.dtype == np.uint8:
         return image
     grey = image.shape[-1] == 1
     return square(Image.fromarray(image[..., 0] if grey else image), side, channels)
