@@ -108,13 +108,14 @@ def scatter(
         filled = axis.contourf(x, y, heights, levels=24, cmap="PuOr", alpha=0.7)
         figure.colorbar(filled, ax=axis, label=meaning)
     axis.scatter(*real.T, s=9, color="black", alpha=0.5, label="real", linewidths=0)
-    axis.scatter(*fake.T, s=9, color="crimson", alpha=0.6, label="fake", linewidths=0)
+    if len(fake):
+        axis.scatter(*fake.T, s=9, color="crimson", alpha=0.6, label="fake", lw=0)
     outside = int((~(np.abs(fake) <= reach).all(axis=1)).sum())
     axis.set(
         xlim=(-reach, reach),
         ylim=(-reach, reach),
         aspect="equal",
-        title=f"{len(fake)} generated points, {outside} outside the frame",
+        title=f"{len(real)} real and {len(fake)} generated points, {outside} outside",
     )
     axis.legend(loc="upper right")
     write_atomically(path, figure.savefig)
@@ -132,7 +133,8 @@ def line(
     reach = 1.3 * np.abs(np.concatenate([real, np.nan_to_num(fake)])).max(initial=1)
     bins = np.linspace(-reach, reach, 61).tolist()
     axis.hist(real[:, 0], bins, color="black", alpha=0.6, label="real")
-    axis.hist(fake[:, 0], bins, color="crimson", alpha=0.6, label="fake")
+    if len(fake):
+        axis.hist(fake[:, 0], bins, color="crimson", alpha=0.6, label="fake")
     axis.set(xlabel="x", ylabel="examples")
     x = np.linspace(-reach, reach, 201, dtype=np.float32)
     curve = axis.twinx()

@@ -184,11 +184,16 @@ def refuse_used(folder: Path, overwrite: bool) -> None:
 
 def claim(folder: Path, config: Config) -> None:
     """Make the folder, without an earlier run's files, and write config.json."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in FILES:
-        (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
-    (folder / "config.json").write_text(to_json(config))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            (folder / name).unlink(missing_ok=True)
+        shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
+        (folder / "config.json").write_text(to_json(config))
+    except OSError as error:
+        raise OSError(
+            f"out {folder}: cannot be written ({error.strerror}); choose another --out"
+        ) from None
 
 
 @contextmanager

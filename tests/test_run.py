@@ -133,6 +133,7 @@ def test_run_that_diverges_names_the_first_bad_step(tmp_path):
         (["r1", "--dataset.resolution", "9"], ["dataset.resolution", "9"]),
         (["r1", "--penalty.sigma", "1"], ["penalty.sigma", "r1"]),
         (["--steps", "3"], ["METHOD"]),
+        (["mlp_sgd", "--out", "/proc/run"], ["out /proc/run", "cannot be written"]),
         (["--config", "nowhere.json"], ["nowhere.json"]),
     ],
 )

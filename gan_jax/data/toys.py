@@ -90,7 +90,7 @@ def random_mixture(config: DatasetConfig) -> Mixture:
 
 
 def swiss_roll(config: DatasetConfig) -> Mixture:
-    """A spiral of one and a half turns, radius 0.3 to 1, as one mode; sigma 0.02.
+    """A spiral of one and a half turns, radius 1/3 to 1, as one mode; sigma 0.02.
 
     The curve is 1,000 equal Gaussians at equal steps of the angle.
     """
