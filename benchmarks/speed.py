@@ -15,7 +15,7 @@ import numpy as np
 import tyro
 
 from gan_jax import METHODS, Config, build, init_state, train_step
-from gan_jax.build import dataset
+from gan_jax.checks import dataset
 from gan_jax.config import DatasetConfig, ModelConfig
 from gan_jax.data import Dataset, supply
 

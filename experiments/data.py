@@ -15,7 +15,7 @@ import tyro
 
 from experiments.edge import exit_code
 from gan_jax import logs
-from gan_jax.build import dataset
+from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig, validate
 from gan_jax.data import TOYS, Dataset, batch_indices, log_density
 from gan_jax.data.core import ENDLESS
@@ -76,7 +76,8 @@ def picture(data: Dataset, config: DatasetConfig, path: Path) -> None:
         return np.maximum(np.asarray(log_density(blurred, x)), -20)
 
     draw = logs.scatter if data.spec.shape == (2,) else logs.line
-    draw(path, some, some[:0], density, "true log-density, sigma at least 0.05")
+    meaning = "true log-density, sigma at least 0.05"
+    logs.panels(path, draw, some, [some[:0]], [density], meaning)
 
 
 def look(name: str, rest: list[str]) -> None:

@@ -13,7 +13,7 @@ import tyro
 
 from experiments.edge import exit_code
 from gan_jax import logs
-from gan_jax.build import dataset
+from gan_jax.checks import dataset
 from gan_jax.run import load_generator
 
 

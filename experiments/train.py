@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import jax
 import tyro
 
 from experiments.names import listing, printed
-from gan_jax.build import build, method, refuse_unread
-from gan_jax.config import Config, from_json, validate
+from gan_jax.build import build, method
+from gan_jax.checks import refuse_unread
+from gan_jax.config import Config, SweepConfig, from_json, validate
+from gan_jax.data.cache import cache_folder
+from gan_jax.hosts import join
 from gan_jax.methods import METHODS
 from gan_jax.run import train
 
@@ -30,6 +34,13 @@ class Flags:
     """Replace the run that is in the out folder."""
     print_config: bool = False
     """Print the Config, with the fields its choices do not read, and stop."""
+    coordinator: str | None = None
+    """Several processes: host:port of the first; None: as Slurm, Kubernetes, Open MPI
+    or a TPU pod say, if they do."""
+    num_processes: int | None = None
+    """How many processes there are, with coordinator."""
+    process_id: int | None = None
+    """Which of them this is, from 0, with coordinator."""
 
 
 def start(arguments: list[str]) -> tuple[Config, str, list[str]]:
@@ -51,6 +62,35 @@ def start(arguments: list[str]) -> tuple[Config, str, list[str]]:
     )
 
 
+def listed(arguments: list[str]) -> list[str]:
+    """`--sweep.penalty 0.1,1,10` with the factors as words of their own.
+
+    Raises ValueError for a sweep over a field that is no traced factor.
+    """
+    words, sweeping = [], False
+    for word in arguments:
+        if word.startswith("--"):
+            flag, equals, value = word.partition("=")
+            sweeping = flag.startswith("--sweep.")
+            field = flag.removeprefix("--sweep.").replace("-", "_")
+            if sweeping and field not in vars(SweepConfig()):
+                raise ValueError(
+                    f"sweep.{field}: cannot vary within one program; traced factors "
+                    f"are {', '.join(vars(SweepConfig()))}; run once for each value"
+                )
+            words += [flag, *value.split(",")] if sweeping and equals else [word]
+        else:
+            words += word.split(",") if sweeping else [word]
+    return words
+
+
+def cache_compilations() -> None:
+    """Keep compiled programs under the cache folder, unless told where."""
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
 def main(arguments: list[str]) -> int:
     if "--list" in arguments:
         print(listing())
@@ -60,11 +100,13 @@ def main(arguments: list[str]) -> int:
         flags = tyro.cli(
             Flags,
             default=Flags(base),
-            args=rest,
+            args=listed(rest),
             prog=f"{USAGE} {name}",
             description=__doc__,
         )
         config = validate(flags.run)
+        join(flags.coordinator, flags.num_processes, flags.process_id)
+        cache_compilations()
         build(config)
         refuse_unread(base, config)
         out = config.out or f"runs/{name}"
@@ -79,18 +121,25 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted at once: nothing more was written", file=sys.stderr)
         return EXIT_CODES["interrupted"]
-    report(out, summary)
+    if jax.process_index() == 0:
+        report(out, summary)
     return EXIT_CODES[summary["verdict"]]
 
 
 def report(out: str, summary: dict) -> None:
-    last = summary["last_row"]
+    if "members" in summary:
+        ends = ", ".join(f"{n} {verdict}" for verdict, n in summary["members"].items())
+        outcome = f"GANs: {ends}"
+    else:
+        last = summary["last_row"]
+        outcome = f"D loss {last['d_loss']}, G loss {last['g_loss']}"
+    rows = f"  and  {out}/members.jsonl" if "members" in summary else ""
     print(
         f"{summary['verdict']}: {summary['steps']} steps in "
         f"{summary['wall_seconds']:.0f} s ({summary['steps_per_second']:.0f} steps/s); "
-        f"D loss {last['d_loss']}, G loss {last['g_loss']}\n"
+        f"{outcome}\n"
         f"look at  {out}/samples.png  and  {out}/curves.png\n"
-        f"numbers  {out}/metrics.jsonl  and  {out}/summary.json\n"
+        f"numbers  {out}/metrics.jsonl  and  {out}/summary.json{rows}\n"
         f"repeat   {USAGE} --config {out}/config.json --out {out}-again"
     )
 

@@ -7,7 +7,14 @@ from gan_jax.gan import Gan, Term, init_state
 from gan_jax.losses import LOSSES
 from gan_jax.methods import METHODS
 from gan_jax.optimizers import scale_by_traced
-from gan_jax.parallel import jit_step
+from gan_jax.parallel import (
+    gspmd_step,
+    init_states,
+    jit_step,
+    pmap_step,
+    seeds_step,
+    shard_map_step,
+)
 from gan_jax.penalties import PENALTIES
 from gan_jax.run import load_generator, train
 from gan_jax.train import sample, train_step, train_steps
@@ -25,11 +32,16 @@ __all__ = [
     "TrainState",
     "alternating",
     "build",
+    "gspmd_step",
     "init_state",
+    "init_states",
     "jit_step",
     "load_generator",
+    "pmap_step",
     "sample",
     "scale_by_traced",
+    "seeds_step",
+    "shard_map_step",
     "simultaneous",
     "train",
     "train_step",

@@ -175,6 +175,16 @@ class DynamicsConfig:
 
 
 @dataclass(frozen=True)
+class SweepConfig:
+    penalty: tuple[NonNegative, ...] = ()
+    """Factors on the penalty's weight: 0.1,1,10 trains a GAN with each."""
+    g_lr: tuple[NonNegative, ...] = ()
+    """Factors on G's learning rate."""
+    d_lr: tuple[NonNegative, ...] = ()
+    """Factors on D's learning rate."""
+
+
+@dataclass(frozen=True)
 class LogConfig:
     every: Count = 20
     """Steps between lines of metrics.jsonl."""
@@ -196,6 +206,19 @@ class Config:
     """Discriminator updates per generator update, each on fresh data."""
     g_first: bool = False
     """Order of play: the generator moves first."""
+    precision: Literal["float32", "bf16"] = "float32"
+    """Of the networks' layers; parameters, losses, penalties and optimizers are always
+    float32."""
+    microbatches: Count = 1
+    """Equal parts of the batch whose gradients are taken in turn and averaged."""
+    placement: Literal["jit", "pmap", "shard_map", "gspmd"] = "jit"
+    """One device (jit), or a batch over several; over hosts: shard_map, gspmd."""
+    devices: Count | None = None
+    """How many devices; None: one for jit, else all. With seeds: spreads the GANs."""
+    seeds: Count = 1
+    """GANs trained in one program, from seed, seed + 1, ..."""
+    steps_per_call: Count | Literal["auto"] = "auto"
+    """Steps in one dispatch; auto: by backend and model, as the log says."""
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     loss: LossConfig = field(default_factory=LossConfig)
@@ -208,6 +231,7 @@ class Config:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     ema: EmaConfig = field(default_factory=EmaConfig)
     dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
 

@@ -3,15 +3,21 @@
 A rule moves both players' NetStates; the step count and the average are `train_step`'s.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 from jax import lax
 
 from gan_jax.gan import Dynamics, Gan
-from gan_jax.train import discriminator_loss, generator_loss
+from gan_jax.train import discriminator_loss, example_keys, generator_loss
 from gan_jax.types import Array, Batch, Metrics, NetState, TrainState
+
+Differentiate = Callable[[Batch, Array], Any]
+"""`(batch [B, ...], keys [B]) -> (gradient, (model state, metrics))`."""
 
 
 class Move(NamedTuple):
@@ -31,28 +37,62 @@ def discriminator_move(
     gan: Gan, state: TrainState, batch: Batch, key: Array
 ) -> tuple[Move, Metrics]:
     """D's gradient at the present state, on one batch `[B, ...]`."""
-    gradient, (model_state, metrics) = jax.grad(
-        discriminator_loss, argnums=1, has_aux=True
-    )(gan, state.discriminator.params, state.generator.params, state, batch, key)
-    gradient, metrics = mean_over_devices(gan, (gradient, metrics))
-    metrics["d_grad_norm"] = optax.tree.norm(gradient)
-    return Move(gradient, model_state), metrics
+    differentiate = partial(
+        jax.grad(discriminator_loss, argnums=1, has_aux=True),
+        gan,
+        state.discriminator.params,
+        state.generator.params,
+        state,
+    )
+    move, metrics = whole_batch(gan, differentiate, batch, key)
+    return move, metrics | {"d_grad_norm": optax.tree.norm(move.gradient)}
 
 
 def generator_move(
     gan: Gan, state: TrainState, batch: Batch, key: Array
 ) -> tuple[Move, Metrics]:
     """G's gradient at the present state, against the reals of one batch `[B, ...]`."""
-    gradient, (model_state, metrics) = jax.grad(
-        generator_loss, argnums=1, has_aux=True
-    )(gan, state.generator.params, state.discriminator.params, state, batch, key)
-    gradient, metrics = mean_over_devices(gan, (gradient, metrics))
-    metrics["g_grad_norm"] = optax.tree.norm(gradient)
+    differentiate = partial(
+        jax.grad(generator_loss, argnums=1, has_aux=True),
+        gan,
+        state.generator.params,
+        state.discriminator.params,
+        state,
+    )
+    move, metrics = whole_batch(gan, differentiate, batch, key)
+    return move, metrics | {"g_grad_norm": optax.tree.norm(move.gradient)}
+
+
+def whole_batch(
+    gan: Gan, differentiate: Differentiate, batch: Batch, key: Array
+) -> tuple[Move, Metrics]:
+    """The mean gradient and metrics over all microbatches and devices."""
+    keys = example_keys(gan, key, len(batch.image))
+    if gan.microbatches == 1:
+        gradient, (model_state, metrics) = differentiate(batch, keys)
+    else:
+        gradient, (model_state, metrics) = accumulated(
+            differentiate, (batch, keys), gan.microbatches
+        )
+    if gan.axis_name:
+        gradient, metrics = lax.pmean((gradient, metrics), gan.axis_name)
     return Move(gradient, model_state), metrics
 
 
-def mean_over_devices(gan: Gan, tree: Any) -> Any:
-    return lax.pmean(tree, gan.axis_name) if gan.axis_name else tree
+def accumulated(differentiate: Differentiate, whole: Any, count: int) -> Any:
+    """`differentiate` averaged over `count` parts, taken in turn to save memory."""
+    parts = jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), whole)
+
+    def add(total: Any, part: Any) -> tuple[Any, Any]:
+        gradient, (model_state, metrics) = differentiate(*part)
+        return jax.tree.map(jnp.add, total, (gradient, metrics)), model_state
+
+    first = jax.tree.map(lambda x: x[0], parts)
+    shapes, (_, metric_shapes) = jax.eval_shape(differentiate, *first)
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), (shapes, metric_shapes))
+    total, model_states = lax.scan(add, zeros, parts)
+    gradient, metrics = jax.tree.map(lambda x: x / count, total)
+    return gradient, (jax.tree.map(lambda x: x[-1], model_states), metrics)
 
 
 def moved(

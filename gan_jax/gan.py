@@ -58,6 +58,7 @@ class Gan:
     ema_decay: step -> decay of the average of G's variables (0: a copy).
     g_first: order of play.
     label_count: classes the networks are conditioned on; None: they get no labels.
+    microbatches: equal parts of a batch whose gradients are taken in turn.
     axis_name: the device axis that means span, inside pmap or shard_map.
     """
 
@@ -75,6 +76,7 @@ class Gan:
     ema_decay: Schedule = no_average
     g_first: bool = False
     label_count: int | None = None
+    microbatches: int = 1
     axis_name: str | None = None
 
 

@@ -6,7 +6,7 @@ kernels are spectrally normalized. Kernels are `[..., in, out]`, images channels
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -59,7 +59,11 @@ def spectral_normalize(module: nn.Module, kernel: Array) -> Array:
 
 
 class Style(NamedTuple):
-    """What the layers of one network are made of."""
+    """What the layers of one network are made of.
+
+    dtype: of the layers' arithmetic; parameters, sigma and norms' statistics stay
+    float32.
+    """
 
     norm: Callable[..., Array]
     activation: Callable[[Array], Array] | None
@@ -67,13 +71,14 @@ class Style(NamedTuple):
     spectral: bool = False
     axis_name: str | None = None
     label_count: int | None = None
+    dtype: Any = jnp.float32
 
     def or_activation(self, activation: Callable[[Array], Array]) -> "Style":
         """This style, with `activation` where none was chosen."""
         return self._replace(activation=self.activation or activation)
 
     def normalized(self, x: Array, train: bool) -> Array:
-        return self.norm(x, train=train, axis_name=self.axis_name)
+        return self.norm(x, train=train, axis_name=self.axis_name).astype(x.dtype)
 
     def act(self, x: Array) -> Array:
         assert self.activation is not None
@@ -90,7 +95,7 @@ class Dense(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         shape = (x.shape[-1], self.features)
-        return add_bias(self, x @ kernel(self, shape))
+        return add_bias(self, x.astype(self.style.dtype) @ kernel(self, shape))
 
 
 class Conv(nn.Module):
@@ -106,7 +111,7 @@ class Conv(nn.Module):
     def __call__(self, x: Array) -> Array:
         weights = kernel(self, (self.size, self.size, x.shape[-1], self.features))
         y = lax.conv_general_dilated(
-            x,
+            x.astype(weights.dtype),
             weights,
             (self.stride, self.stride),
             "SAME",
@@ -128,7 +133,7 @@ class ConvTranspose(nn.Module):
     def __call__(self, x: Array) -> Array:
         weights = kernel(self, (self.size, self.size, x.shape[-1], self.features))
         y = lax.conv_transpose(
-            x,
+            x.astype(weights.dtype),
             weights,
             (self.stride, self.stride),
             "SAME",
@@ -139,14 +144,16 @@ class ConvTranspose(nn.Module):
 
 def kernel(module: Dense | Conv | ConvTranspose, shape: tuple[int, ...]) -> Array:
     weights = module.param("kernel", module.style.kernel_init, shape)
-    return spectral_normalize(module, weights) if module.style.spectral else weights
+    if module.style.spectral:
+        weights = spectral_normalize(module, weights)
+    return weights.astype(module.style.dtype)
 
 
 def add_bias(module: Dense | Conv | ConvTranspose, y: Array) -> Array:
     if not module.bias:
         return y
     bias = module.param("bias", nn.initializers.zeros, (module.features,))
-    return y + bias.reshape((1,) * (y.ndim - 1) + (-1,))
+    return y + bias.astype(y.dtype).reshape((1,) * (y.ndim - 1) + (-1,))
 
 
 def upsample(x: Array) -> Array:

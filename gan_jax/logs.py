@@ -55,8 +55,10 @@ def progress_bar(enabled: bool) -> Progress:
     )
 
 
-def image_grid(path: Path, images: np.ndarray, side: int = 64) -> None:
-    """A near-square grid of images `[N, H, W, C]` in [-1, 1].
+def image_grid(
+    path: Path, images: np.ndarray, side: int = 64, columns: int | None = None
+) -> None:
+    """A grid of images `[N, H, W, C]` in [-1, 1]; columns None: near-square.
 
     Small images are enlarged to about `side` pixels, bicubic.
     """
@@ -64,7 +66,7 @@ def image_grid(path: Path, images: np.ndarray, side: int = 64) -> None:
 
     count, height, width, channels = images.shape
     zoom = max(1, round(side / height))
-    columns = math.ceil(math.sqrt(count))
+    columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     cell = np.array([width, height]) * zoom + max(1, zoom // 4)
     size = int(cell[0] * columns), int(cell[1] * rows)
@@ -80,26 +82,49 @@ def image_grid(path: Path, images: np.ndarray, side: int = 64) -> None:
     write_atomically(path, sheet.save)
 
 
-def new_figure(columns: int) -> tuple[Any, Any]:
+def new_figure(columns: int, rows: int = 1) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5 * columns, 4), layout="constrained", dpi=100)
-    return figure, figure.subplots(1, columns, squeeze=False)[0]
+    size = 5 * columns, 4 * rows
+    figure = Figure(figsize=size, layout="constrained", dpi=100)
+    return figure, figure.subplots(rows, columns, squeeze=False)
 
 
+Height = Callable[[np.ndarray], np.ndarray]
 LOGIT = "D's logit (higher: more real)"
 
 
-def scatter(
+def panels(
     path: Path,
+    panel: Callable[..., None],
     real: np.ndarray,
-    fake: np.ndarray,
-    height: Callable[[np.ndarray], np.ndarray],
+    fakes: list[np.ndarray],
+    heights: list[Height],
     meaning: str = LOGIT,
 ) -> None:
+    """A `panel` (`scatter` or `line`) for each of several sets of fakes."""
+    columns = math.ceil(math.sqrt(len(fakes)))
+    rows = math.ceil(len(fakes) / columns)
+    figure, axes = new_figure(columns, rows)
+    figure.set_size_inches(6.5 * columns, 6 * rows)
+    if len(fakes) > 1:
+        figure.set_dpi(max(20, 100 // columns))
+    for axis, fake, height in zip(axes.flat, fakes, heights, strict=False):
+        panel(figure, axis, real, fake, height, meaning)
+    for axis in axes.flat[len(fakes) :]:
+        axis.axis("off")
+    write_atomically(path, figure.savefig)
+
+
+def scatter(
+    figure: Any,
+    axis: Any,
+    real: np.ndarray,
+    fake: np.ndarray,
+    height: Height,
+    meaning: str,
+) -> None:
     """Real and generated points `[N, 2]` over the level sets of `height`."""
-    figure, (axis,) = new_figure(1)
-    figure.set_size_inches(6.5, 6)
     reach = 1.3 * np.abs(real).max()
     line = np.linspace(-reach, reach, 121, dtype=np.float32)
     x, y = np.meshgrid(line, line)
@@ -118,18 +143,17 @@ def scatter(
         title=f"{len(real)} real and {len(fake)} generated points, {outside} outside",
     )
     axis.legend(loc="upper right")
-    write_atomically(path, figure.savefig)
 
 
 def line(
-    path: Path,
+    figure: Any,
+    axis: Any,
     real: np.ndarray,
     fake: np.ndarray,
-    height: Callable[[np.ndarray], np.ndarray],
-    meaning: str = LOGIT,
+    height: Height,
+    meaning: str,
 ) -> None:
     """Histograms of real and generated numbers `[N, 1]`, and `height` over them."""
-    figure, (axis,) = new_figure(1)
     reach = 1.3 * np.abs(np.concatenate([real, np.nan_to_num(fake)])).max(initial=1)
     bins = np.linspace(-reach, reach, 61).tolist()
     axis.hist(real[:, 0], bins, color="black", alpha=0.6, label="real")
@@ -141,7 +165,6 @@ def line(
     curve.plot(x, height(x[:, None]), "tab:blue")
     curve.set_ylabel(meaning, color="tab:blue")
     axis.legend(loc="upper right")
-    write_atomically(path, figure.savefig)
 
 
 CURVES = {
@@ -151,17 +174,23 @@ CURVES = {
 }
 
 
-def curves(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Losses, gradient norms and logits against steps."""
+def curves(path: Path, runs: list[list[dict[str, Any]]]) -> None:
+    """Losses, gradient norms and logits against steps, a line for each run."""
     figure, axes = new_figure(len(CURVES))
-    steps = [row["step"] for row in rows]
-    for axis, (title, names) in zip(axes, CURVES.items(), strict=True):
+    for axis, (title, names) in zip(axes.flat, CURVES.items(), strict=True):
         for name, color in zip(names, ("tab:blue", "tab:orange"), strict=True):
-            axis.plot(steps, [row[name] for row in rows], color, lw=0.9, label=name)
+            for index, rows in enumerate(runs):
+                steps, values = (
+                    [row["step"] for row in rows],
+                    [row[name] for row in rows],
+                )
+                label = None if index else name
+                alpha = max(0.15, len(runs) ** -0.5)
+                axis.plot(steps, values, color, lw=0.9, alpha=alpha, label=label)
         axis.set(title=title, xlabel="step (generator updates)")
         axis.grid(alpha=0.3)
         axis.legend()
-    positive = any(row[name] > 0 for row in rows for name in CURVES["gradient norms"])
-    if positive:
-        axes[1].set_yscale("log")
+    norms = CURVES["gradient norms"]
+    if any(row[name] > 0 for rows in runs for row in rows for name in norms):
+        axes.flat[1].set_yscale("log")
     write_atomically(path, figure.savefig)

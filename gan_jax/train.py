@@ -64,10 +64,9 @@ class Round(NamedTuple):
 
 
 def deal(
-    gan: Gan, g_params: Variables, state: TrainState, batch: Batch, key: Array
+    gan: Gan, g_params: Variables, state: TrainState, batch: Batch, keys: Array
 ) -> Round:
-    """Draw latents, make fakes and augment; `batch` is one update's, `[B, ...]`."""
-    keys = example_keys(gan, key, len(batch.image))
+    """Draw latents, make fakes and augment, from one key per example of the batch."""
     z_keys, real_keys, fake_keys, penalty_keys = jax.vmap(
         lambda key: jax.random.split(key, 4), out_axes=1
     )(keys)
@@ -85,15 +84,16 @@ def discriminator_loss(
     g_params: Variables,
     state: TrainState,
     batch: Batch,
-    key: Array,
+    keys: Array,
 ) -> tuple[Array, tuple[Variables, Metrics]]:
     """`mean_i L_D(D(x_i), D(G(z_i))) + sum_k w_k mean_i P_k(D, x_i, G(z_i))`.
 
-    batch: one D step's data, `[B, ...]`. Returns the loss, and D's new model state and
-    the metrics. It is differentiable in both players' parameters: nothing is detached.
-    The pass over the reals renews D's spectral vectors; all other passes share them.
+    batch: one D step's data, `[B, ...]`. keys: `[B]`, from `example_keys`. Returns the
+    loss, and D's new model state and the metrics. It is differentiable in both players'
+    parameters: nothing is detached. The pass over the reals renews D's spectral
+    vectors; all other passes share them.
     """
-    real, fake, _, label, penalty_keys, _ = deal(gan, g_params, state, batch, key)
+    real, fake, _, label, penalty_keys, _ = deal(gan, g_params, state, batch, keys)
     judge = partial(forward, gan.discriminator, d_params)
     real_logits, d_state = judge(state.discriminator.model_state, real, label)
     fake_logits, d_state = judge(d_state, fake, label, hold=("spectral",))
@@ -121,14 +121,16 @@ def generator_loss(
     d_params: Variables,
     state: TrainState,
     batch: Batch,
-    key: Array,
+    keys: Array,
 ) -> tuple[Array, tuple[Variables, Metrics]]:
     """`mean_i L_G(D(x_i), D(G(z_i))) + sum_k w_k mean_i Q_k(G, z_i)`.
 
-    batch: `[B, ...]`, the reals of relativistic losses. Returns the loss, and G's new
-    model state and the metrics; D's model state does not change.
+    batch: `[B, ...]`, the reals of relativistic losses. keys: `[B]`, as for D. Returns
+    the loss, and G's new model state and the metrics; D's model state does not change.
     """
-    real, fake, z, label, penalty_keys, g_state = deal(gan, g_params, state, batch, key)
+    real, fake, z, label, penalty_keys, g_state = deal(
+        gan, g_params, state, batch, keys
+    )
     d_state = state.discriminator.model_state
     judge = partial(forward, gan.discriminator, d_params, d_state, hold=("spectral",))
     real_logits, _ = judge(x=real, label=label)

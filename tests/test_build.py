@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gan_jax.augment import AUGMENTS
-from gan_jax.build import build, method, refuse_unread
+from gan_jax.build import build, method
+from gan_jax.checks import refuse_unread
 from gan_jax.config import (
     Config,
     DatasetConfig,

@@ -6,7 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from gan_jax.build import build, dataset
+from gan_jax.build import build
+from gan_jax.checks import dataset
 from gan_jax.config import DatasetConfig
 from gan_jax.data import batch_indices
 from gan_jax.gan import init_state

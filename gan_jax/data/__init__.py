@@ -8,7 +8,7 @@ from gan_jax.data.core import Dataset, Spec, Stored, batch_indices, gather
 from gan_jax.data.digits import digits
 from gan_jax.data.folder import folder_set
 from gan_jax.data.stacked_mnist import stacked_mnist
-from gan_jax.data.supply import supply
+from gan_jax.data.supply import Source, indices_of, source, supply
 from gan_jax.data.tfds import tfds_set
 from gan_jax.data.toys import TOYS, Mixture, log_density, toy
 
@@ -45,10 +45,13 @@ __all__ = [
     "TOYS",
     "Dataset",
     "Mixture",
+    "Source",
     "Spec",
     "Stored",
     "batch_indices",
     "gather",
+    "indices_of",
     "log_density",
+    "source",
     "supply",
 ]

@@ -85,21 +85,31 @@ class Dataset:
         if indices.size and not 0 <= indices.min() <= indices.max() < len(self):
             raise ValueError(f"indices must be in [0, {len(self)}), got {indices}")
         if self.streams:
-            part, order = picked(self.on_host, indices)
-            return self.gather(part, jnp.asarray(order))
+            return from_rows((), rows(self.on_host, indices))
         return self.gather(self.on_device, jnp.asarray(indices))
 
 
-def picked(stored: Stored, indices: np.ndarray) -> tuple[Stored, np.ndarray]:
-    """The rows at `indices`, read on the host, and the same indices into those rows.
+def rows(stored: Stored, indices: np.ndarray) -> Stored:
+    """The examples at `indices [...]`, read on the host: `[..., H, W, C]` as stored.
 
-    `gather(*picked(stored, indices))` equals `gather(stored, indices)` bit for bit.
+    `from_rows((), rows(stored, i))` equals `gather(stored, i)` bit for bit.
     """
-    count, rows = len(stored.image), indices.reshape(-1)
-    order = np.arange(rows.size, dtype=np.int32).reshape(indices.shape)
-    label = None if stored.label is None else stored.label[rows % count]
-    part = Stored(np.asarray(stored.image[rows % count]), label)
-    return part, order + rows.size * (indices >= count)
+    count = len(stored.image)
+    flat = indices.reshape(-1) % count
+    image = np.asarray(stored.image[flat]).reshape(
+        *indices.shape, *stored.image.shape[1:]
+    )
+    mirrored = indices >= count
+    if mirrored.any():
+        image[mirrored] = image[mirrored][..., ::-1, :]
+    label = None if stored.label is None else stored.label[flat].reshape(indices.shape)
+    return Stored(image, label)
+
+
+def from_rows(shared: tuple[()], read: Stored) -> Batch:
+    """A batch of rows that the host read."""
+    label = None if read.label is None else jnp.asarray(read.label)
+    return Batch(to_float(jnp.asarray(read.image)), label)
 
 
 def to_float(image: Array) -> Array:
@@ -118,14 +128,18 @@ def batch_indices(
     """
     per_step = d_steps * batch_size
     if size == ENDLESS:
-        first = int(np.random.default_rng((seed, 0)).integers(ENDLESS))
-        chosen = (first + step * per_step + np.arange(per_step)) % ENDLESS
+        chosen = (endless_start(seed) + step * per_step + np.arange(per_step)) % ENDLESS
         return chosen.reshape(d_steps, batch_size).astype(np.int32)
     epoch, turn = divmod(step, size // per_step)
     chosen = permutation(size, seed, epoch)[turn * per_step : (turn + 1) * per_step]
     return chosen.reshape(d_steps, batch_size)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=64)
+def endless_start(seed: int) -> int:
+    return int(np.random.default_rng((seed, 0)).integers(ENDLESS))
+
+
+@lru_cache(maxsize=64)
 def permutation(size: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng((seed, epoch)).permutation(size).astype(np.int32)

@@ -1,46 +1,69 @@
 """Batches to the step: gathered on the device, or streamed from the host."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
-from gan_jax.data.core import Dataset, batch_indices, picked
+from gan_jax.data.core import Dataset, batch_indices, from_rows, rows
+from gan_jax.types import Batch
 
 AHEAD = 8
-"""Batches read ahead of the consumer, by two threads."""
+"""Reads ahead of the consumer, by two threads."""
+
+
+class Source(NamedTuple):
+    """How a data set reaches the step: `gather(shared, read(indices [...])) -> Batch`.
+
+    shared: what lies on the device. read: host side, per dispatch. gather: inside jit.
+    streams: whether `read` takes time and returns examples, not indices.
+    """
+
+    shared: Any
+    read: Callable[[np.ndarray], Any]
+    gather: Callable[[Any, Any], Batch]
+    streams: bool
+
+
+def source(data: Dataset, device_limit: float) -> Source:
+    """A set of at most `device_limit` gigabytes lies on the device as it was read
+    (uint8 for images); a larger one stays on disk and only its rows travel. The batches
+    are the same, bit for bit.
+    """
+    if data.streams and data.nbytes > device_limit * 1e9:
+        return Source((), partial(rows, data.on_host), from_rows, streams=True)
+    return Source(data.on_host, lambda indices: indices, data.gather, streams=False)
+
+
+def indices_of(
+    data: Dataset, batch_size: int, d_steps: int, seeds: list[int], steps: range
+) -> np.ndarray:
+    """`[S, K, d_steps, B]`: the batches of some steps, in each seed's own order."""
+    own = {
+        seed: [
+            batch_indices(len(data), batch_size, d_steps, seed, step) for step in steps
+        ]
+        for seed in set(seeds)
+    }
+    return np.stack([own[seed] for seed in seeds])
 
 
 def supply(
-    data: Dataset,
-    batch_size: int,
-    d_steps: int,
-    seed: int,
-    steps: range,
-    *,
-    device_limit: float,
-) -> Iterator[tuple[Any, np.ndarray]]:
-    """For each step what `data.gather` takes: `(stored, indices [d_steps, B])`.
+    source: Source, order: Callable[[range], np.ndarray], bounds: np.ndarray
+) -> Iterator[Any]:
+    """`source.read(order(steps))` for the steps between each two of `bounds`.
 
-    A set of at most `device_limit` gigabytes lies on the device as it was read (uint8
-    for images); a larger one stays on disk, and rows are read ahead by grain. The
-    batches are the same, bit for bit, in the order of `batch_indices`.
+    Rows are read ahead by grain.
     """
-    order = partial(batch_indices, len(data), batch_size, d_steps, seed)
-    if not streamed(data, device_limit):
-        return ((data.on_device, order(step)) for step in steps)
+
+    def read(index: int) -> Any:
+        return source.read(order(range(*bounds[index : index + 2].tolist())))
+
+    count = len(bounds) - 1
+    if not source.streams:
+        return map(read, range(count))
     import grain
 
-    def read(step: int) -> tuple[Any, np.ndarray]:
-        return picked(data.on_host, order(step))
-
     ahead = grain.ReadOptions(num_threads=2, prefetch_buffer_size=AHEAD)
-    batches = grain.MapDataset.range(steps.start, steps.stop).map(read)
-    return (jax.device_put(batch) for batch in batches.to_iter_dataset(ahead))
-
-
-def streamed(data: Dataset, device_limit: float) -> bool:
-    """Whether the set exceeds `device_limit` gigabytes, and so streams."""
-    return data.streams and data.nbytes > device_limit * 1e9
+    return iter(grain.MapDataset.range(count).map(read).to_iter_dataset(ahead))

@@ -230,8 +230,10 @@ def with_label(z: Array, label: Array | None, style: Style) -> Array:
 def logits(features: Array, label: Array | None, style: Style) -> Array:
     """`w . f + b`, `[B, F] -> [B]`; conditional: `+ e(label) . f`.
 
-    The projection discriminator of Miyato and Koyama 2018, arXiv 1802.05637.
+    The projection discriminator of Miyato and Koyama 2018, arXiv 1802.05637. In float32
+    at any precision.
     """
+    style, features = style._replace(dtype=jnp.float32), features.astype(jnp.float32)
     score = Dense(1, style)(features)[:, 0]
     if style.label_count is None:
         return score

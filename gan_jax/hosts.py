@@ -1,0 +1,133 @@
+"""Several processes, one run: joining them, and agreeing between them."""
+
+import os
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from gan_jax.types import Array
+
+HEARTBEAT_SECONDS = 20
+"""A process that has been silent for so long is taken for dead, and ends the others."""
+
+
+def join(
+    coordinator: str | None = None,
+    num_processes: int | None = None,
+    process_id: int | None = None,
+) -> None:
+    """Join the run's other processes; nothing where there are none.
+
+    coordinator: `host:port` of process 0. With none given, Slurm, Open MPI, Kubernetes
+    and TPU pods are recognized. Call it before any other use of JAX.
+    """
+    given = {
+        "coordinator": coordinator,
+        "num_processes": num_processes,
+        "process_id": process_id,
+    }
+    missing = [name for name, value in given.items() if value is None]
+    if 0 < len(missing) < len(given):
+        raise ValueError(
+            f"{missing[0]}: is missing; give coordinator, num_processes and process_id "
+            "together, or none of them"
+        )
+    if num_processes is not None and process_id is not None:
+        if not 0 <= process_id < num_processes:
+            raise ValueError(
+                f"process_id {process_id}: must be 0 to {num_processes - 1}, one less "
+                "than num_processes"
+            )
+    if coordinator is None and not announced(os.environ):
+        return
+    try:
+        jax.distributed.initialize(
+            coordinator,
+            num_processes,
+            process_id,
+            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+        )
+    except RuntimeError as error:
+        raise ValueError(f"coordinator {coordinator}: {error}") from None
+
+
+def announced(environment: os._Environ[str] | dict[str, str]) -> bool:
+    """Whether the environment tells of more than one process."""
+    counts = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
+    return (
+        any(int(environment.get(name, 1)) > 1 for name in counts)
+        or "JAX_COORDINATOR_ADDRESS" in environment
+        or "," in environment.get("TPU_WORKER_HOSTNAMES", "")
+        or {"KUBERNETES_SERVICE_HOST", "JOB_COMPLETION_INDEX"} <= environment.keys()
+        or find_spec("libtpu") is not None
+    )
+
+
+def agreed(check: Callable[[], None]) -> None:
+    """Run a check in the first process alone; if it fails, all processes stop."""
+    if jax.process_count() == 1:
+        return check()
+    problem = None
+    if jax.process_index() == 0:
+        try:
+            check()
+        except (ValueError, OSError) as error:
+            problem = error
+    failed = multihost_utils.broadcast_one_to_all(np.array(problem is not None))
+    if problem is not None:
+        raise problem
+    if failed:
+        raise ValueError("process 0 refused the run; its message says why")
+
+
+def anywhere(flag: bool) -> bool:
+    """Whether the flag is set in any process."""
+    if jax.process_count() == 1:
+        return flag
+    return bool(multihost_utils.process_allgather(np.array(flag)).any())
+
+
+def across_hosts(
+    mesh: Mesh, batch_axis: int, read: Callable[[np.ndarray], Any]
+) -> Callable[[np.ndarray], Any]:
+    """`read` of the whole batch's indices; each process reads its own slice alone."""
+    sharding = NamedSharding(mesh, P(*[None] * batch_axis, mesh.axis_names))
+
+    def read_part(indices: np.ndarray) -> Any:
+        places = sharding.addressable_devices_indices_map(indices.shape).values()
+        slices = [place[batch_axis] for place in places if place is not None]
+        own = range(min(s.start for s in slices), max(s.stop for s in slices))
+
+        def together(part: np.ndarray) -> Array:
+            shape = indices.shape + part.shape[indices.ndim :]
+            return jax.make_array_from_process_local_data(sharding, part, shape)
+
+        return jax.tree.map(together, read(indices.take(own, axis=batch_axis)))
+
+    return read_part
+
+
+def put(tree: Any, layout: Any) -> Any:
+    """The tree laid out so; leaves that are already stay where they are."""
+    if jax.process_count() == 1:
+        return jax.device_put(tree, layout)
+
+    def send(sharding: NamedSharding, leaf: Any) -> Array:
+        if isinstance(leaf, jax.Array) and leaf.sharding == sharding:
+            return leaf
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(send(sharding, jax.random.key_data(leaf)))
+        host = np.asarray(leaf)
+        return jax.make_array_from_callback(host.shape, sharding, lambda i: host[i])
+
+    return jax.tree.map(
+        lambda sharding, part: jax.tree.map(partial(send, sharding), part), layout, tree
+    )

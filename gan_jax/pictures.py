@@ -1,0 +1,66 @@
+"""The pictures of a run: what its generators make, the curves of its metrics."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from gan_jax import logs
+from gan_jax.data import Dataset, batch_indices
+from gan_jax.gan import Gan, net_variables
+from gan_jax.parallel import member
+from gan_jax.train import sample
+from gan_jax.types import Array, TrainState
+
+PICTURE_SEED = 4_000_000_009
+"""The pictures' latents are the same at every step of every run."""
+PER_MEMBER = 10
+MOST_MEMBERS = 64
+"""Of a run of many GANs: images of each, and GANs shown."""
+
+
+def painter(
+    path: Path, gan: Gan, data: Dataset, count: int | None
+) -> Callable[[TrainState], None]:
+    """A function that draws samples.png from a state (stacked, for `count` GANs).
+
+    Images: a grid of 100 fakes, or a row of 10 for each GAN. Points: 1,000 real and
+    fake ones over D's logit, a panel for each GAN. At most 64 GANs are shown.
+    """
+    points = len(gan.data_shape) == 1
+    draw = sampler(gan, 1000 if points else 100 if count is None else PER_MEMBER)
+
+    def paint(state: TrainState) -> None:
+        shown = range(min(count or 0, MOST_MEMBERS))
+        states = [state] if count is None else [member(state, i) for i in shown]
+        fakes = [np.asarray(draw(state)) for state in states]
+        if not points:
+            columns = None if count is None else PER_MEMBER
+            return logs.image_grid(path, np.concatenate(fakes), columns=columns)
+        real = len(fakes[0])
+        chosen = batch_indices(len(data), min(real, len(data)), 1, 0, 0)[0]
+        panel = logs.line if gan.data_shape == (1,) else logs.scatter
+        critics = [critic(gan, state) for state in states]
+        logs.panels(path, panel, np.asarray(data.get(chosen).image), fakes, critics)
+
+    return paint
+
+
+def sampler(gan: Gan, count: int) -> Callable[[TrainState], Array]:
+    key = jax.random.key(PICTURE_SEED)
+    return jax.jit(lambda state: sample(gan, state, key, count))
+
+
+def critic(gan: Gan, state: TrainState) -> Callable[[np.ndarray], np.ndarray]:
+    """D's logit; of a conditional D, averaged over the classes."""
+
+    def height(x: np.ndarray) -> np.ndarray:
+        judge = partial(gan.discriminator.apply, net_variables(state.discriminator), x)
+        if gan.label_count is None:
+            return np.asarray(judge(None, train=False))
+        classes = (np.full(len(x), k) for k in range(gan.label_count))
+        return np.mean([np.asarray(judge(k, train=False)) for k in classes], axis=0)
+
+    return height

@@ -1,0 +1,222 @@
+"""From a Config to a program: which GANs, on which devices, how many steps a dispatch.
+
+A run trains one GAN or, with `seeds` or a sweep, several at once: its members. Seed i
+of a run of many is the run of `seed + i` alone.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from gan_jax.build import build
+from gan_jax.config import Config
+from gan_jax.data import Dataset, indices_of, source, supply
+from gan_jax.gan import Gan, init_state
+from gan_jax.hosts import across_hosts
+from gan_jax.parallel import (
+    DATA,
+    PLACEMENTS,
+    SEED,
+    Body,
+    better_in_turn,
+    has_convolutions,
+    init_states,
+    placed_in_turn,
+    placed_members,
+    require_multiple,
+    row,
+    whole,
+)
+from gan_jax.train import train_step
+from gan_jax.types import Batch, Metrics, TrainState
+
+Member = dict[str, Any]
+"""What tells one GAN of a run from the others: its seed and its sweep factors."""
+BATCH_AXIS = 2
+"""Of what `advance` takes: `[K, d_steps, B, ...]`."""
+LONGEST_CALL = 100
+"""Steps in one dispatch, at most, where the choice is ours."""
+
+
+class Program(NamedTuple):
+    """What a run executes.
+
+    members: one per GAN; None: a single GAN, whose state and metrics have no such axis.
+    init: the state before the first step.
+    advance: `(state, split) -> (state, metrics)`, K steps; metrics `[K]` or `[S, K]`.
+    splits: what `advance` takes, for the steps between each two of some bounds.
+    steps_per_call: K, at most. about: the choices made, in words.
+    """
+
+    gan: Gan
+    members: list[Member] | None
+    init: Callable[[], TrainState]
+    advance: Callable[[TrainState, Any], tuple[TrainState, Metrics]]
+    splits: Callable[[np.ndarray], Iterator[Any]]
+    steps_per_call: int
+    about: list[str]
+
+
+Parts = tuple[Callable[[], TrainState], Body, str]
+"""The first state, the placed body, and how that was placed in words."""
+
+
+def program(config: Config, data: Dataset) -> Program:
+    """What a run of this Config executes on this machine; reads the data.
+
+    Raises ValueError, naming the field, for devices and placements there are not.
+    """
+    members = members_of(config)
+    mesh = device_row(config, members)
+    gan = build(config, axis_name=PLACEMENTS[config.placement].axis_name)
+    examples = source(data, config.dataset.device_limit)
+    body = partial(several_steps, gan, examples.gather)
+    order = partial(indices_of, data, config.batch_size, config.d_steps)
+    read, shared = examples.read, whole(examples.shared, mesh)
+    if members is None:
+        init, placed, how = single(config, gan, body, mesh)
+        if jax.process_count() > 1:
+            read = across_hosts(mesh, BATCH_AXIS, read)
+    else:
+        init, placed, how = many(members, gan, body, mesh)
+    steps_per_call, reason = dispatch(config, gan)
+
+    def indices(steps: range) -> np.ndarray:
+        if members is None:
+            return order([config.seed], steps)[0]
+        return order([member["seed"] for member in members], steps)
+
+    return Program(
+        gan,
+        members,
+        init,
+        lambda state, split: placed(state, shared, split),
+        partial(supply, examples._replace(read=read), indices),
+        steps_per_call,
+        [
+            f"placement: {how} on {mesh.size} x {mesh.devices.flat[0].device_kind}",
+            f"data: {config.dataset.name}, {data.nbytes / 1e9:.3f} GB, "
+            f"{'streamed from disk' if examples.streams else 'on the device'}",
+            f"steps per call: {steps_per_call} ({reason})",
+        ],
+    )
+
+
+def single(config: Config, gan: Gan, body: Body, mesh: Mesh) -> Parts:
+    """One GAN, its batch over the mesh."""
+
+    def init() -> TrainState:
+        first = partial(init_state, gan, jax.random.key(config.seed))
+        return jax.jit(first, out_shardings=NamedSharding(mesh, P()))()
+
+    placed = PLACEMENTS[config.placement].place(body, mesh, BATCH_AXIS)
+    return init, placed, config.placement
+
+
+def many(members: list[Member], gan: Gan, body: Body, mesh: Mesh) -> Parts:
+    """Several GANs in one program, shared out over the mesh."""
+
+    def init() -> TrainState:
+        keys = jax.vmap(jax.random.key)(jnp.array([m["seed"] for m in members]))
+        states = jax.jit(partial(init_states, gan))(keys)
+        factors = {
+            name: jnp.array([m.get(f"sweep.{name}", 1.0) for m in members])
+            for name in states.scales
+        }
+        return states.replace(scales=factors)
+
+    if mesh.size == 1 and better_in_turn(gan):
+        how = "in turn (with convolutions on CPU, vmap over weights is slower)"
+        return init, placed_in_turn(body, None, True), f"{len(members)} GANs {how}"
+    placed = placed_members(body, mesh if mesh.size > 1 else None, True)
+    return init, placed, f"{len(members)} GANs by vmap"
+
+
+def members_of(config: Config) -> list[Member] | None:
+    """Every seed with every combination of the sweep's factors; None: a single GAN."""
+    factors = {name: values for name, values in vars(config.sweep).items() if values}
+    if config.seeds == 1 and not factors:
+        return None
+    names = [f"sweep.{name}" for name in factors]
+    return [
+        {"seed": config.seed + seed, **dict(zip(names, point, strict=True))}
+        for point in itertools.product(*factors.values())
+        for seed in range(config.seeds)
+    ]
+
+
+def device_row(config: Config, members: list[Member] | None) -> Mesh:
+    """The devices that take part, in the order of their hosts."""
+    devices = sorted(
+        jax.devices(), key=lambda device: (device.process_index, device.id)
+    )
+    name, hosts = config.placement, jax.process_count()
+    if members is not None and name != "jit":
+        raise ValueError(
+            f"placement {name!r}: splits the batch of one GAN, and there are "
+            f"{len(members)}; leave it out (--devices spreads GANs over devices)"
+        )
+    if hosts > 1 and not PLACEMENTS[name].hosts:
+        raise ValueError(
+            f"placement {name!r}: serves one process, and there are {hosts}; choose "
+            "shard_map or gspmd"
+        )
+    alone = name == "jit" and members is None
+    count = config.devices or (1 if name == "jit" else len(devices))
+    if count > len(devices) or (hosts > 1 and count < len(devices)):
+        raise ValueError(
+            f"devices {count}: there are {len(devices)} in {hosts} process(es); leave "
+            "it out to use all (XLA_FLAGS=--xla_force_host_platform_device_count=N "
+            "makes N of a CPU)"
+        )
+    if alone and count > 1:
+        raise ValueError(
+            f"devices {count}: placement 'jit' trains one GAN on one device; choose "
+            "placement pmap, shard_map or gspmd, or several --seeds"
+        )
+    if members is None:
+        require_multiple("batch_size", config.batch_size, count)
+        share = config.batch_size // count
+        if share % config.microbatches:
+            raise ValueError(
+                f"microbatches {config.microbatches}: does not divide the {share} "
+                f"examples of a device"
+            )
+    else:
+        require_multiple("seeds (times the sweep)", len(members), count)
+    return row(devices[:count], DATA if members is None else SEED)
+
+
+def dispatch(config: Config, gan: Gan) -> tuple[int, str]:
+    """Steps in one dispatch, and why so many."""
+    if config.steps_per_call != "auto":
+        return min(config.steps_per_call, config.steps), "as asked"
+    if jax.default_backend() == "cpu" and has_convolutions(gan):
+        return 1, "XLA runs convolutions in a loop slowly on CPU"
+    return min(config.log.every, config.steps, LONGEST_CALL), "one scan"
+
+
+def several_steps(
+    gan: Gan,
+    gather: Callable[[Any, Any], Batch],
+    state: TrainState,
+    shared: Any,
+    split: Any,
+) -> tuple[TrainState, Metrics]:
+    """Gather and step for each entry of `split`'s leading axis; metrics `[K]`."""
+
+    def step(state: TrainState, part: Any) -> tuple[TrainState, Metrics]:
+        return train_step(gan, state, gather(shared, part))
+
+    if len(jax.tree.leaves(split)[0]) > 1:
+        return lax.scan(step, state, split)
+    state, metrics = step(state, jax.tree.map(lambda x: x[0], split))
+    return state, jax.tree.map(lambda x: x[None], metrics)
