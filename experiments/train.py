@@ -19,8 +19,9 @@ from gan_jax.build import build, method
 from gan_jax.checks import refuse_unread
 from gan_jax.config import Config, SweepConfig, from_json, validate
 from gan_jax.data.cache import cache_folder
-from gan_jax.hosts import join
+from gan_jax.hosts import cores_as_devices, join
 from gan_jax.methods import METHODS
+from gan_jax.program import members_of
 from gan_jax.run import train
 
 USAGE = "python -m experiments.train"
@@ -106,6 +107,8 @@ def main(arguments: list[str]) -> int:
         )
         config = validate(flags.run)
         join(flags.coordinator, flags.num_processes, flags.process_id)
+        if config.placement != "jit" or members_of(config):
+            cores_as_devices()
         cache_compilations()
         build(config)
         refuse_unread(base, config)

@@ -75,8 +75,8 @@ def program(config: Config, data: Dataset) -> Program:
     Raises ValueError, naming the field, for devices and placements there are not.
     """
     members = members_of(config)
-    mesh = device_row(config, members)
     gan = build(config, axis_name=PLACEMENTS[config.placement].axis_name)
+    mesh = device_row(config, members, gan)
     examples = source(data, config.dataset.device_limit)
     body = partial(several_steps, gan, examples.gather)
     order = partial(indices_of, data, config.batch_size, config.d_steps)
@@ -153,46 +153,60 @@ def members_of(config: Config) -> list[Member] | None:
     ]
 
 
-def device_row(config: Config, members: list[Member] | None) -> Mesh:
-    """The devices that take part, in the order of their hosts."""
+def device_row(config: Config, members: list[Member] | None, gan: Gan) -> Mesh:
+    """The devices that take part, in the order of their hosts.
+
+    Where `devices` is None: one for placement jit, else all; for several GANs as many
+    as share them out evenly, or one if they train in turn.
+    """
     devices = sorted(
         jax.devices(), key=lambda device: (device.process_index, device.id)
     )
-    name, hosts = config.placement, jax.process_count()
-    if members is not None and name != "jit":
+    available, hosts = len(devices), jax.process_count()
+    count = config.devices
+    if count is not None and (count > available or (hosts > 1 and count < available)):
         raise ValueError(
-            f"placement {name!r}: splits the batch of one GAN, and there are "
-            f"{len(members)}; leave it out (--devices spreads GANs over devices)"
+            f"devices {count}: there are {available} in {hosts} process(es); leave it "
+            "out, or choose one that is there (of several processes all take part)"
         )
-    if hosts > 1 and not PLACEMENTS[name].hosts:
+    if members is not None:
+        refuse_split(config.placement, hosts, len(members))
+        if count is None:
+            even = (n for n in range(available, 0, -1) if len(members) % n == 0)
+            count = 1 if better_in_turn(gan) else next(even)
+        require_multiple("seeds (times the sweep)", len(members), count)
+        return row(devices[:count], SEED)
+    if hosts > 1 and not PLACEMENTS[config.placement].hosts:
         raise ValueError(
-            f"placement {name!r}: serves one process, and there are {hosts}; choose "
-            "shard_map or gspmd"
+            f"placement {config.placement!r}: serves one process, and there are "
+            f"{hosts}; choose shard_map or gspmd"
         )
-    alone = name == "jit" and members is None
-    count = config.devices or (1 if name == "jit" else len(devices))
-    if count > len(devices) or (hosts > 1 and count < len(devices)):
-        raise ValueError(
-            f"devices {count}: there are {len(devices)} in {hosts} process(es); leave "
-            "it out to use all (XLA_FLAGS=--xla_force_host_platform_device_count=N "
-            "makes N of a CPU)"
-        )
-    if alone and count > 1:
+    if config.placement == "jit" and count not in (None, 1):
         raise ValueError(
             f"devices {count}: placement 'jit' trains one GAN on one device; choose "
             "placement pmap, shard_map or gspmd, or several --seeds"
         )
-    if members is None:
-        require_multiple("batch_size", config.batch_size, count)
-        share = config.batch_size // count
-        if share % config.microbatches:
-            raise ValueError(
-                f"microbatches {config.microbatches}: does not divide the {share} "
-                f"examples of a device"
-            )
-    else:
-        require_multiple("seeds (times the sweep)", len(members), count)
-    return row(devices[:count], DATA if members is None else SEED)
+    count = count or (1 if config.placement == "jit" else available)
+    require_multiple("batch_size", config.batch_size, count)
+    if config.batch_size // count % config.microbatches:
+        raise ValueError(
+            f"microbatches {config.microbatches}: does not divide the "
+            f"{config.batch_size // count} examples of a device"
+        )
+    return row(devices[:count], DATA)
+
+
+def refuse_split(placement: str, hosts: int, members: int) -> None:
+    if placement != "jit":
+        raise ValueError(
+            f"placement {placement!r}: splits the batch of one GAN, and there are "
+            f"{members}; leave it out (--devices spreads GANs over devices)"
+        )
+    if hosts > 1:
+        raise ValueError(
+            f"seeds: {members} GANs train in one process, and there are {hosts}; start "
+            "one process, or one for each part of the seeds"
+        )
 
 
 def dispatch(config: Config, gan: Gan) -> tuple[int, str]:

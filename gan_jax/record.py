@@ -40,7 +40,7 @@ def enter(
         series = {name: values[index] for name, values in metrics.items()}
         label = work.members[index] if work.members else {}
         for row in due_rows(config, series, seen, last):
-            run.append(label | {"wall_seconds": seconds} | row)
+            run.append({"step": row["step"], "wall_seconds": seconds} | label | row)
             added.append(run[-1])
     return added
 
