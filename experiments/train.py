@@ -2,11 +2,13 @@
 
 METHOD is a name of METHODS (`--list` shows them); `--config FILE` may stand in its
 place. Every field of the Config is a flag. Exit codes: 0 the run completed, 1 it
-diverged, 2 bad input, 130 interrupted by Ctrl-C.
+diverged, 2 bad input, 130 interrupted by Ctrl-C, 134 another process of the run died.
 """
 
 import dataclasses
+import os
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -19,13 +21,13 @@ from gan_jax.build import build, method
 from gan_jax.checks import refuse_unread
 from gan_jax.config import Config, SweepConfig, from_json, validate
 from gan_jax.data.cache import cache_folder
-from gan_jax.hosts import cores_as_devices, join
+from gan_jax.hosts import HEARTBEAT_SECONDS, cores_as_devices, join
 from gan_jax.methods import METHODS
 from gan_jax.program import members_of
 from gan_jax.run import train
 
 USAGE = "python -m experiments.train"
-EXIT_CODES = {"completed": 0, "diverged": 1, "interrupted": 130}
+EXIT_CODES = {"completed": 0, "diverged": 1, "interrupted": 130, "abandoned": 134}
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,14 @@ def cache_compilations() -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
+def lost_contact(error: Exception) -> str:
+    return (
+        f"process {jax.process_index()} of {jax.process_count()} lost contact with "
+        f"another ({error}); JAX says below which one, within a minute, and ends this "
+        "one; start all of them again"
+    )
+
+
 def main(arguments: list[str]) -> int:
     if "--list" in arguments:
         print(listing())
@@ -121,6 +131,12 @@ def main(arguments: list[str]) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except jax.errors.JaxRuntimeError as error:
+        if jax.process_count() == 1:
+            raise
+        print(f"error: {lost_contact(error)}", file=sys.stderr, flush=True)
+        time.sleep(3 * HEARTBEAT_SECONDS)
+        os._exit(EXIT_CODES["abandoned"])
     except KeyboardInterrupt:
         print("interrupted at once: nothing more was written", file=sys.stderr)
         return EXIT_CODES["interrupted"]

@@ -14,11 +14,18 @@ def storable(state: TrainState) -> TrainState:
 
 
 def save_state(folder: Path, state: TrainState) -> None:
-    """Write the state to a new folder, or replace the one that is there."""
+    """Write the state to a new folder, or replace the one that is there.
+
+    Of several processes, all of which have the whole state, the first writes.
+    """
     import orbax.checkpoint as ocp
 
-    with ocp.StandardCheckpointer() as checkpointer:
-        checkpointer.save(folder.absolute(), storable(state), force=True)
+    arrays = jax.device_get(storable(state))
+    if jax.process_index() != 0:
+        return
+    alone = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
+    with ocp.StandardCheckpointer(multiprocessing_options=alone) as checkpointer:
+        checkpointer.save(folder.absolute(), arrays, force=True)
 
 
 def load_state(folder: Path, like: Any) -> TrainState:

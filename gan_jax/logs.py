@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +101,9 @@ def panels(
     fakes: list[np.ndarray],
     heights: list[Height],
     meaning: str = LOGIT,
+    names: Sequence[str] = (),
 ) -> None:
-    """A `panel` (`scatter` or `line`) for each of several sets of fakes."""
+    """A `panel` (`scatter` or `line`) for each of several sets of fakes, named so."""
     columns = math.ceil(math.sqrt(len(fakes)))
     rows = math.ceil(len(fakes) / columns)
     figure, axes = new_figure(columns, rows)
@@ -111,6 +112,8 @@ def panels(
         figure.set_dpi(max(20, 100 // columns))
     for axis, fake, height in zip(axes.flat, fakes, heights, strict=False):
         panel(figure, axis, real, fake, height, meaning)
+    for axis, name in zip(axes.flat, names, strict=False):
+        axis.set_title(name)
     for axis in axes.flat[len(fakes) :]:
         axis.axis("off")
     write_atomically(path, figure.savefig)

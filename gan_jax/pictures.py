@@ -22,28 +22,30 @@ MOST_MEMBERS = 64
 
 
 def painter(
-    path: Path, gan: Gan, data: Dataset, count: int | None
+    path: Path, gan: Gan, data: Dataset, names: list[str] | None
 ) -> Callable[[TrainState], None]:
-    """A function that draws samples.png from a state (stacked, for `count` GANs).
+    """A function that draws samples.png from a state (of many GANs, from their states).
 
-    Images: a grid of 100 fakes, or a row of 10 for each GAN. Points: 1,000 real and
-    fake ones over D's logit, a panel for each GAN. At most 64 GANs are shown.
+    Images: a grid of 100 fakes, or a row of 10 for each of many GANs. Points: 1,000
+    real and fake ones over D's logit, a panel with a name for each of many GANs, of
+    which at most 64 are shown.
     """
-    points = len(gan.data_shape) == 1
-    draw = sampler(gan, 1000 if points else 100 if count is None else PER_MEMBER)
+    points, shown = len(gan.data_shape) == 1, (names or [])[:MOST_MEMBERS]
+    draw = sampler(gan, 1000 if points else 100 if names is None else PER_MEMBER)
 
     def paint(state: TrainState) -> None:
-        shown = range(min(count or 0, MOST_MEMBERS))
-        states = [state] if count is None else [member(state, i) for i in shown]
+        each = range(len(shown))
+        states = [state] if names is None else [member(state, i) for i in each]
         fakes = [np.asarray(draw(state)) for state in states]
         if not points:
-            columns = None if count is None else PER_MEMBER
+            columns = None if names is None else PER_MEMBER
             return logs.image_grid(path, np.concatenate(fakes), columns=columns)
-        real = len(fakes[0])
-        chosen = batch_indices(len(data), min(real, len(data)), 1, 0, 0)[0]
+        count = min(len(fakes[0]), len(data))
+        chosen = batch_indices(len(data), count, 1, 0, 0)[0]
         panel = logs.line if gan.data_shape == (1,) else logs.scatter
         critics = [critic(gan, state) for state in states]
-        logs.panels(path, panel, np.asarray(data.get(chosen).image), fakes, critics)
+        real_points = np.asarray(data.get(chosen).image)
+        logs.panels(path, panel, real_points, fakes, critics, names=shown)
 
     return paint
 

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from gan_jax.config import Config
-from gan_jax.program import Program
+from gan_jax.program import Member, Program
 from gan_jax.types import Metrics, TrainState
 
 Row = dict[str, Any]
@@ -75,6 +75,14 @@ def due_rows(
         rows.append(row)
         since = index + 1
     return rows
+
+
+def described(member: Member) -> str:
+    """`seed 0, penalty x 0.1`."""
+    seed, *factors = (
+        f"{name.removeprefix('sweep.')} x {value}" for name, value in member.items()
+    )
+    return ", ".join([seed.replace(" x", ""), *factors])
 
 
 def verdict(config: Config, run: list[Row]) -> str:

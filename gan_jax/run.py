@@ -24,6 +24,7 @@ from gan_jax.pictures import painter
 from gan_jax.program import Program, members_of, program
 from gan_jax.record import (
     Row,
+    described,
     enter,
     fetched,
     steps_per_second,
@@ -58,9 +59,9 @@ def train(
     data, folder, first = dataset(config), Path(out), jax.process_index() == 0
     agreed(partial(refuse_used, folder, overwrite))
     work = program(config, data)
-    count = None if work.members is None else len(work.members)
     runs: list[list[Row]] = [[] for _ in work.members or [None]]
-    paint = painter(folder / "samples.png", work.gan, data, count)
+    names = None if work.members is None else list(map(described, work.members))
+    paint = painter(folder / "samples.png", work.gan, data, names)
     with stop_request() as stopped, logs.progress_bar(progress and first) as bar:
         state = work.init()
         agreed(partial(claim, folder, config))

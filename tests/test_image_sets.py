@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,10 +13,17 @@ from PIL import Image
 from experiments import data as data_command
 from experiments import prepare as prepare_command
 from gan_jax.config import DatasetConfig
-from gan_jax.data import DATASETS, PREFIXES, cache, supply
+from gan_jax.data import (
+    DATASETS,
+    PREFIXES,
+    batch_indices,
+    cache,
+    indices_of,
+    source,
+    supply,
+)
 from gan_jax.data.core import Stored
 from gan_jax.data.images import square
-from gan_jax.data.supply import streamed
 from gan_jax.data.tfds import as_square, builder, keys_of
 
 REAL = os.environ.get("TFDS_DATA_DIR")
@@ -264,15 +272,23 @@ def test_empty_and_missing_folders_are_refused(tmp_path):
 @pytest.mark.parametrize("flip", [False, True])
 def test_streamed_batches_equal_those_on_the_device(tiny, flip):
     data = tfds_set("tiny_pictures", resolution=4, flip=flip)
-    ways = [list(supply(data, 3, 2, 5, range(2, 9), device_limit=x)) for x in (1, 0)]
-    assert [streamed(data, limit) for limit in (1.0, 0.0)] == [False, True]
-    assert len(ways[0]) == len(ways[1]) == 7
-    for here, there in zip(*ways, strict=True):
-        assert len(there[0].image) == 6
-        kept, sent = data.gather(*here), data.gather(*there)
-        assert kept.image.shape == (2, 3, 4, 4, 3)
+    order = partial(indices_of, data, 3, 2, [5])
+    sources = [source(data, limit) for limit in (1.0, 0.0)]
+    assert [one.streams for one in sources] == [False, True]
+    bounds = np.array([2, 3, 6, 8])
+    ways = [
+        [one.gather(one.shared, split) for split in supply(one, order, bounds)]
+        for one in sources
+    ]
+    for way in ways:
+        assert [batch.image.shape[1] for batch in way] == [1, 3, 2]
+    for kept, sent in zip(*ways, strict=True):
+        assert kept.image.shape[2:] == (2, 3, 4, 4, 3)
         np.testing.assert_array_equal(kept.image, sent.image)
         np.testing.assert_array_equal(kept.label, sent.label)
+    for step, image in enumerate(np.concatenate([w.image[0] for w in ways[0]]), 2):
+        own = batch_indices(len(data), 3, 2, 5, step)
+        np.testing.assert_array_equal(image, data.get(own).image)
 
 
 def test_stacked_mnist_is_three_digits_and_a_pure_function_of_seed(monkeypatch):

@@ -32,6 +32,7 @@ from gan_jax.parallel import jit_step
 from gan_jax.penalties import PENALTIES
 from gan_jax.train import (
     discriminator_loss,
+    example_keys,
     generator_loss,
     latents,
     sample,
@@ -210,7 +211,7 @@ def test_players_see_each_other_as_the_order_of_play_says(order):
     def descend(loss, params, others, image, key):
         """`params - RATE d loss / d params`: one SGD move by hand."""
         gradient, _ = jax.grad(loss, argnums=1, has_aux=True)(
-            gan, params, others, state, Batch(image), key
+            gan, params, others, state, Batch(image), example_keys(gan, key, len(image))
         )
         return jax.tree.map(lambda w, g: w - RATE * g, params, gradient)
 
@@ -402,7 +403,8 @@ def test_no_player_is_detached_from_the_other():
     )
     state = init_state(gan, jax.random.key(0))
     d, g = state.discriminator.params, state.generator.params
-    rest = (state, Batch(points().image[0]), state.key)
+    image = points().image[0]
+    rest = (state, Batch(image), example_keys(gan, state.key, len(image)))
     w, theta = d["w"], g["theta"]
 
     def d_gradient(g):
