@@ -1,0 +1,348 @@
+"""Runs of many GANs, runs over devices and hosts, and what a dispatch holds."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+import gan_jax
+from experiments.train import main
+from gan_jax import METHODS, Config, load_generator, train
+from gan_jax.checks import dataset
+from gan_jax.config import (
+    DatasetConfig,
+    LogConfig,
+    ModelConfig,
+    OptimizerConfig,
+    PenaltyConfig,
+    SweepConfig,
+)
+from gan_jax.hosts import announced, join
+from gan_jax.program import members_of, program
+
+SGD = OptimizerConfig("sgd", learning_rate=0.01)
+RING = Config(
+    steps=30,
+    batch_size=16,
+    dataset=DatasetConfig("ring"),
+    model=ModelConfig("mlp", width=8, z_dim=4),
+    penalty=PenaltyConfig("r1", weight=2.0, every=3),
+    g_optimizer=SGD,
+    d_optimizer=SGD,
+    log=LogConfig(every=7),
+)
+GRID = replace(RING, seeds=2, sweep=SweepConfig(penalty=(1.0, 0.5), d_lr=(1.0, 1e30)))
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def assert_rows_agree(ours, theirs, rtol=1e-4):
+    """The same steps and, up to rounding, the same metrics; wall time apart."""
+    assert [row["step"] for row in ours] == [row["step"] for row in theirs]
+    for row, other in zip(ours, theirs, strict=True):
+        for name in other.keys() - {"wall_seconds"}:
+            np.testing.assert_allclose(
+                row[name], other[name], rtol=rtol, atol=1e-6, err_msg=name
+            )
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory):
+    """A run of two seeds times four points of a sweep, half of which diverge."""
+    folder = tmp_path_factory.mktemp("grid") / "run"
+    seen = []
+    state, summary = train(GRID, folder, callback=seen.append)
+    return folder, state, summary, seen
+
+
+def test_members_are_every_seed_at_every_point():
+    members = members_of(GRID)
+    assert len(members) == 2 * 2 * 2
+    assert members[0] == {"seed": 0, "sweep.penalty": 1.0, "sweep.d_lr": 1.0}
+    assert len({tuple(member.values()) for member in members}) == 8
+    assert members_of(RING) is None
+    assert members_of(replace(RING, seed=5, seeds=2)) == [{"seed": 5}, {"seed": 6}]
+    assert len(members_of(replace(RING, sweep=SweepConfig(g_lr=(2.0,))))) == 1
+
+
+def test_each_gan_of_a_grid_has_its_verdict_and_one_row(grid):
+    folder, state, summary, _ = grid
+    rows = lines(folder / "members.jsonl")
+    assert len(rows) == 8
+    assert summary["verdict"] == "completed"
+    assert summary["members"] == {"completed": 4, "diverged": 4}
+    for row in rows:
+        wild = row["sweep.d_lr"] == 1e30
+        assert row["verdict"] == ("diverged" if wild else "completed")
+        assert (row["step"] == 30) != wild
+        assert row["finite"] != wild
+    assert jax.tree.leaves(state.generator.params)[0].shape[0] == 8
+
+
+def test_rows_of_a_grid_tell_which_gan_they_are_of(grid):
+    folder, _, _, seen = grid
+    rows = lines(folder / "metrics.jsonl")
+    assert len(rows) == len(seen)
+    calm = [r for r in rows if r["sweep.d_lr"] == 1.0]
+    assert {(r["seed"], r["sweep.penalty"]) for r in calm} == {
+        (seed, factor) for seed in (0, 1) for factor in (1.0, 0.5)
+    }
+    steps = [r["step"] for r in calm if r["seed"] == 1 and r["sweep.penalty"] == 0.5]
+    assert steps == [1, 7, 14, 21, 28, 30]
+    wild = [r for r in rows if r["sweep.d_lr"] == 1e30 and not r["finite"]]
+    assert len(wild) == 4  # Each diverged GAN's last row; nothing after it.
+
+
+def test_a_gan_of_a_grid_is_the_run_of_its_seed_and_scaled_settings(grid, tmp_path):
+    folder, state, _, _ = grid
+    penalty = replace(RING.penalty, weight=RING.penalty.weight * 0.5)
+    alone, _ = train(replace(RING, seed=1, penalty=penalty), tmp_path / "alone")
+    index = members_of(GRID).index({"seed": 1, "sweep.penalty": 0.5, "sweep.d_lr": 1.0})
+    together = jax.tree.map(lambda x: x[index], state.generator.params)
+    for ours, theirs in zip(
+        jax.tree.leaves(together), jax.tree.leaves(alone.generator.params), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+    rows = [
+        row
+        for row in lines(folder / "metrics.jsonl")
+        if (row["seed"], row["sweep.penalty"], row["sweep.d_lr"]) == (1, 0.5, 1.0)
+    ]
+    assert_rows_agree(rows, lines(tmp_path / "alone" / "metrics.jsonl"))
+    sample, _ = load_generator(folder, index=index)
+    single, _ = load_generator(tmp_path / "alone")
+    key = jax.random.key(0)
+    np.testing.assert_allclose(sample(key, 4), single(key, 4), rtol=1e-4, atol=1e-6)
+    with pytest.raises(ValueError, match="index 8: the run has 8"):
+        load_generator(folder, index=8)
+
+
+def test_a_grid_draws_a_panel_for_each_gan(grid):
+    with Image.open(grid[0] / "samples.png") as picture:
+        assert picture.size[0] == picture.size[1] * 6.5 / 6
+
+
+def test_a_run_in_which_every_gan_diverges_is_diverged(tmp_path):
+    rate = replace(SGD, learning_rate=1e30)
+    config = replace(RING, seeds=2, g_optimizer=rate, d_optimizer=rate)
+    _, summary = train(config, tmp_path / "run")
+    assert summary["verdict"] == "diverged"
+    assert summary["steps"] < 30
+
+
+@pytest.mark.parametrize("steps_per_call", [1, 4, 30])
+def test_steps_per_dispatch_do_not_change_the_rows(steps_per_call, tmp_path):
+    log = LogConfig(every=7, samples_every=9)
+    paths = [tmp_path / "auto", tmp_path / "own"]
+    train(RING, paths[0])
+    train(replace(RING, steps_per_call=steps_per_call, log=log), paths[1])
+    rows = [lines(path / "metrics.jsonl") for path in paths]
+    assert [row["step"] for row in rows[0]] == [1, 7, 14, 21, 28, 30]
+    assert_rows_agree(rows[1], rows[0])
+
+
+def test_convolutions_on_cpu_are_neither_scanned_nor_batched_over_seeds():
+    config = replace(RING, dataset=DatasetConfig("digits"))
+    convolutional = replace(config, seeds=2, model=ModelConfig("dcgan", width=4))
+    work = program(convolutional, dataset(convolutional))
+    assert work.steps_per_call == 1
+    assert "in turn" in work.about[0]
+    work = program(replace(config, seeds=2), dataset(config))
+    assert work.steps_per_call == 7
+    assert "2 GANs by vmap on 2 x" in work.about[0]
+
+
+@pytest.mark.parametrize("placement", ["pmap", "shard_map", "gspmd"])
+def test_placed_runs_write_the_rows_of_one_device(placement, tmp_path):
+    train(RING, tmp_path / "one")
+    _, summary = train(replace(RING, placement=placement, devices=4), tmp_path / "four")
+    assert f"placement: {placement} on 4 x" in summary["program"][0]
+    rows = [lines(tmp_path / name / "metrics.jsonl") for name in ("four", "one")]
+    assert_rows_agree(*rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--seeds", "0"], ["seeds", "0"]),
+        (["--devices", "99"], ["devices 99", "there are 8"]),
+        (["--devices", "2"], ["devices 2", "placement 'jit'", "--seeds"]),
+        (["--placement", "pmap", "--batch-size", "12"], ["batch_size 12", "8 devices"]),
+        (["--placement", "gspmd", "--seeds", "2"], ["placement 'gspmd'", "--devices"]),
+        (["--seeds", "3", "--devices", "2"], ["seeds", "3", "2 devices"]),
+        (["--sweep.batch-size", "8,16"], ["sweep.batch_size", "penalty, g_lr, d_lr"]),
+        (["--sweep.penalty", "-1,1"], ["sweep.penalty", "-1"]),
+        (["--penalty.name", "none", "--sweep.penalty", "1,2"], ["sweep.penalty"]),
+        (["--microbatches", "3"], ["microbatches 3", "batch_size 64"]),
+        (
+            ["--placement", "pmap", "--microbatches", "16"],
+            ["microbatches 16", "8 examples of a device"],
+        ),
+        (["--steps-per-call", "0"], ["steps_per_call", "0"]),
+        (["--process-id", "1"], ["coordinator", "missing"]),
+        (
+            ["--coordinator", "here:1", "--num-processes", "2", "--process-id", "2"],
+            ["process_id 2", "0 to 1"],
+        ),
+    ],
+)
+def test_bad_placement_is_one_error_and_writes_nothing(
+    arguments, words, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["r1", "--model.name", "mlp", "--steps", "2", *arguments]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("error: ") and message.count("\n") == 1
+    assert all(word in message for word in words), message
+    assert not any(tmp_path.iterdir())
+
+
+def test_command_line_trains_a_grid(tmp_path, capsys):
+    out = tmp_path / "grid"
+    flags = ["--dataset.name", "ring", "--model.width", "8", "--steps", "3"]
+    sweep = ["--sweep.penalty", "0.1,1", "--sweep.d-lr=0.5,1,2", "--seeds", "2"]
+    assert main(["r1", *flags, *sweep, "--out", str(out)]) == 0
+    assert len(lines(out / "members.jsonl")) == 12
+    text = capsys.readouterr().out
+    assert "12 GANs by vmap" in text and "step compiled in" in text
+    assert "GANs: 12 completed" in text
+
+
+def test_many_images_are_drawn_in_a_row_for_each_gan(tmp_path):
+    config = replace(METHODS["mlp_sgd"], seeds=3, steps=2, batch_size=8)
+    train(config, tmp_path / "run")
+    with Image.open(tmp_path / "run" / "samples.png") as picture:
+        assert picture.size == (10 * 66, 3 * 66)
+
+
+# Hosts.
+
+
+@pytest.mark.parametrize(
+    ("environment", "several"),
+    [
+        ({}, False),
+        ({"SLURM_JOB_ID": "7", "SLURM_STEP_NUM_TASKS": "1"}, False),
+        ({"SLURM_JOB_ID": "7", "SLURM_STEP_NUM_TASKS": "4"}, True),
+        ({"OMPI_COMM_WORLD_SIZE": "2"}, True),
+        ({"TPU_WORKER_HOSTNAMES": "localhost"}, False),
+        ({"TPU_WORKER_HOSTNAMES": "a,b"}, True),
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, False),
+        ({"KUBERNETES_SERVICE_HOST": "x", "JOB_COMPLETION_INDEX": "0"}, True),
+        ({"JAX_COORDINATOR_ADDRESS": "a:1"}, True),
+    ],
+)
+def test_several_processes_are_recognized(environment, several):
+    assert announced(environment) == several
+
+
+def test_joining_needs_all_three_flags_or_none():
+    with pytest.raises(ValueError, match="num_processes: is missing"):
+        join("localhost:1", None, None)
+    with pytest.raises(ValueError, match="process_id 3: must be 0 to 1"):
+        join("localhost:1", 2, 3)
+
+
+WORKER = Path(__file__).with_name("host_worker.py")
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("localhost", 0))
+        return listener.getsockname()[1]
+
+
+def processes(count, devices, command):
+    """Processes of one run on loopback, with some CPU devices each."""
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    port = free_port()
+    hosts = ["--coordinator", f"localhost:{port}", "--num-processes", str(count)]
+    return [
+        subprocess.Popen(
+            [sys.executable, *command, *hosts, "--process-id", str(index)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+        )
+        for index in range(count)
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("placement", ["shard_map", "gspmd"])
+def test_two_processes_of_two_devices_are_one_of_four(placement, tmp_path):
+    config = replace(
+        RING,
+        dataset=DatasetConfig("digits"),
+        model=replace(RING.model, g_norm="batch"),
+        loss=replace(RING.loss, name="relativistic_average"),
+        placement=placement,
+    )
+    path = tmp_path / "config.json"
+    path.write_text(gan_jax.config.to_json(config))
+    train(replace(config, devices=4), tmp_path / "one")
+    train(replace(config, placement="jit"), tmp_path / "alone")
+    out = tmp_path / "two"
+    workers = processes(2, 2, [str(WORKER), str(path), str(out)])
+    outputs = [worker.communicate(timeout=180)[0] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], outputs
+    ours = lines(out / "metrics.jsonl")
+    assert_rows_agree(ours, lines(tmp_path / "one" / "metrics.jsonl"))
+    assert_rows_agree(ours, lines(tmp_path / "alone" / "metrics.jsonl"))
+    samples = [load_generator(tmp_path / run)[0] for run in ("two", "one")]
+    drawn = [sample(jax.random.key(0), 4) for sample in samples]
+    np.testing.assert_allclose(*drawn, atol=1e-5)
+    read = [json.loads(text.splitlines()[-1]) for text in outputs]
+    assert read[0]["rows"] == read[1]["rows"] == 30 * 16 // 2
+    assert not set(map(tuple, read[0]["first"])) & set(map(tuple, read[1]["first"]))
+    assert [one["wrote"] for one in read] == [True, False]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_process_that_dies_ends_the_other_with_its_name(victim, tmp_path):
+    out = tmp_path / "run"
+    flags = ["--dataset.name", "ring", "--model.width", "8", "--steps", "10000000"]
+    flags += ["--placement", "shard_map", "--out", str(out)]
+    workers = processes(2, 2, ["-m", "experiments.train", "r1", *flags])
+    deadline = time.time() + 120
+    while not (out / "metrics.jsonl").exists() and time.time() < deadline:
+        time.sleep(0.2)
+    workers[victim].send_signal(signal.SIGKILL)
+    died = time.time()
+    text, _ = workers[1 - victim].communicate(timeout=90)
+    workers[victim].communicate()
+    assert time.time() - died < 60
+    assert workers[1 - victim].returncode != 0
+    named = r"leader task" if victim == 0 else r"unhealthy[^\n]*\n1\b"
+    assert re.search(named, text), text
+    assert lines(out / "metrics.jsonl")[0]["step"] == 1
+
+
+@pytest.mark.slow
+def test_a_run_that_process_0_refuses_ends_them_all(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("precious")
+    flags = ["--dataset.name", "ring", "--model.width", "8", "--placement", "gspmd"]
+    command = ["-m", "experiments.train", "r1", *flags, "--out", str(tmp_path / "run")]
+    workers = processes(2, 1, command)
+    texts = [worker.communicate(timeout=120)[0] for worker in workers]
+    assert [worker.returncode for worker in workers] == [2, 2]
+    assert "exists and is not empty" in texts[0]
+    assert "process 0 refused the run" in texts[1]
+    assert os.listdir(tmp_path / "run") == ["mine.txt"]
