@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -23,26 +24,27 @@ ON_POINTS = [
 ]
 
 
-def assert_trains(config):
+def assert_trains(config, steps=STEPS):
     config = replace(
         config,
-        steps=STEPS,
+        steps=steps,
         batch_size=BATCH,
         model=replace(config.model, width=WIDTH),
     )
     gan, data = build(config), dataset(config)
-    step, state = jit_step(gan), init_state(gan, jax.random.key(0))
+    metrics, step, state = {}, jit_step(gan), init_state(gan, jax.random.key(0))
     before = jax.tree.map(np.array, state.generator.params)
-    for index in range(STEPS):
+    for index in range(steps):
         indices = batch_indices(len(data), BATCH, config.d_steps, 0, index)
         state, metrics = step(state, data.get(indices))
         assert metrics["finite"], (index, metrics)
-    assert state.step == STEPS
+    assert state.step == steps
     moved = jax.tree.map(lambda old, new: old - new, before, state.generator.params)
     assert all(np.any(leaf != 0) for leaf in jax.tree.leaves(moved))
     images = np.asarray(sample(gan, state, jax.random.key(1), 4))
     assert images.shape == (4, *gan.data_shape)
     assert np.all(np.isfinite(images))
+    return state, metrics
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -55,3 +57,11 @@ def test_method_trains_on_the_ring(name):
     config = METHODS[name]
     model = replace(config.model, output=None)
     assert_trains(replace(config, dataset=DatasetConfig("ring"), model=model))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_method_stays_finite_in_bfloat16(name):
+    """The layers compute in bfloat16; what they learn and report is float32."""
+    state, metrics = assert_trains(replace(METHODS[name], precision="bf16"), 10)
+    for leaf in jax.tree.leaves((state, metrics)):
+        assert leaf.dtype not in (jnp.bfloat16, jnp.float16)

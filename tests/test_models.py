@@ -260,3 +260,34 @@ def test_image_does_not_depend_on_the_batch_when_sampling(name, norm):
     first = images(z)[0]
     assert first.std() > 1e-3
     np.testing.assert_allclose(first, images(others)[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["mlp", "dcgan", "resnet"])
+def test_bf16_layers_multiply_in_bfloat16_and_answer_in_float32(name):
+    exact = Config(
+        dataset=DatasetConfig("digits"),
+        model=ModelConfig(name, width=4, z_dim=Z, g_norm="batch", d_spectral=True),
+    )
+    gans = [build(replace(exact, precision=p)) for p in ("float32", "bf16")]
+    random = np.random.default_rng(0)
+    inputs = {
+        "generator": jnp.asarray(random.normal(size=(64, Z)), jnp.float32),
+        "discriminator": jnp.asarray(random.uniform(-1, 1, (64, 8, 8, 1)), jnp.float32),
+    }
+    for player, x in inputs.items():
+        modules = [getattr(gan, player) for gan in gans]
+        variables = modules[0].init(jax.random.key(0), x, train=True)
+        calls = [partial(module.apply, train=False) for module in modules]
+        full, half = (call(variables, x) for call in calls)
+        assert half.dtype == jnp.float32
+        error = np.linalg.norm(half - full) / np.linalg.norm(full)
+        assert 0 < error < 0.03  # A bfloat16 holds 8 bits: 2^-8 = 0.4% per rounding.
+        program = str(jax.make_jaxpr(calls[1])(variables, x))
+        products = [
+            line
+            for line in program.splitlines()
+            if "dot_general[" in line or "conv_general_dilated[" in line
+        ]
+        halves = ["bf16[" in line for line in products]
+        assert any(halves)
+        assert all(halves) == (player == "generator")  # D's logits are float32.
