@@ -42,6 +42,10 @@ def refuse_mismatches(config: Config, data: Dataset) -> None:
             f"batch_size {config.batch_size} x d_steps {config.d_steps} = {per_step} "
             f"exceeds the {len(data)} examples of {config.dataset.name!r}; lower one"
         )
+    if config.seed + config.seeds > 2**32:
+        raise ValueError(
+            f"seeds {config.seeds}: from seed {config.seed} they pass 2^32; lower one"
+        )
     norm = choose(NORMS, config.model.d_norm, "model.d_norm")
     if config.penalty.name != "none" and norm in BATCH_COUPLED:
         raise ValueError(

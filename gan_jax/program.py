@@ -125,7 +125,7 @@ def many(members: list[Member], gan: Gan, body: Body, mesh: Mesh) -> Parts:
     """Several GANs in one program, shared out over the mesh."""
 
     def init() -> TrainState:
-        keys = jax.vmap(jax.random.key)(jnp.array([m["seed"] for m in members]))
+        keys = jnp.stack([jax.random.key(member["seed"]) for member in members])
         states = jax.jit(partial(init_states, gan))(keys)
         factors = {
             name: jnp.array([m.get(f"sweep.{name}", 1.0) for m in members])
