@@ -1,8 +1,9 @@
-"""Train one GAN: `python -m experiments.train METHOD [--flags]`.
+"""Train a GAN, or many: `python -m experiments.train METHOD [--flags]`.
 
 METHOD is a name of METHODS (`--list` shows them); `--config FILE` may stand in its
-place. Every field of the Config is a flag. Exit codes: 0 the run completed, 1 it
-diverged, 2 bad input, 130 interrupted by Ctrl-C, 134 another process of the run died.
+place. Every field of the Config is a flag. Exit codes: 0 the run completed (of several
+GANs at least one), 1 it diverged, 2 bad input, 130 interrupted by Ctrl-C, 134 another
+process of the run died.
 """
 
 import dataclasses
@@ -10,6 +11,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +23,7 @@ from gan_jax.build import build, method
 from gan_jax.checks import refuse_unread
 from gan_jax.config import Config, SweepConfig, from_json, validate
 from gan_jax.data.cache import cache_folder
-from gan_jax.hosts import HEARTBEAT_SECONDS, cores_as_devices, join
+from gan_jax.hosts import HEARTBEAT_SECONDS, agreed, cores_as_devices, join
 from gan_jax.methods import METHODS
 from gan_jax.program import members_of
 from gan_jax.run import train
@@ -116,16 +118,17 @@ def main(arguments: list[str]) -> int:
             description=__doc__,
         )
         config = validate(flags.run)
+        out = config.out or f"runs/{name}"
+        if flags.print_config:
+            build(config)
+            refuse_unread(base, config)
+            print(printed(dataclasses.replace(config, out=out)))
+            return 0
         join(flags.coordinator, flags.num_processes, flags.process_id)
         if config.placement != "jit" or members_of(config):
             cores_as_devices()
         cache_compilations()
-        build(config)
-        refuse_unread(base, config)
-        out = config.out or f"runs/{name}"
-        if flags.print_config:
-            print(printed(dataclasses.replace(config, out=out)))
-            return 0
+        agreed(partial(refuse_unread, base, config))
         config = dataclasses.replace(config, out=out)
         _, summary = train(config, out, overwrite=flags.overwrite, progress=True)
     except (ValueError, OSError) as error:

@@ -81,7 +81,9 @@ def refuse_microbatches(config: Config) -> None:
     players = "g_norm", "d_norm"
     norms = {f"model.{name}": getattr(config.model, name) for name in players}
     culprits = {
-        name: norm for name, norm in norms.items() if NORMS[norm] in BATCH_COUPLED
+        name: norm
+        for name, norm in norms.items()
+        if choose(NORMS, norm, name) in BATCH_COUPLED
     }
     if "mean" in options(loss.discriminator) | options(loss.generator):
         culprits["loss.name"] = config.loss.name

@@ -80,8 +80,13 @@ def whole_batch(
 
 
 def accumulated(differentiate: Differentiate, whole: Any, count: int) -> Any:
-    """`differentiate` averaged over `count` parts, taken in turn to save memory."""
-    parts = jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), whole)
+    """`differentiate` averaged over `count` parts, taken in turn to save memory.
+
+    Part i has examples i, i + count, ...: each device (GSPMD) then has its share of it.
+    """
+    parts = jax.tree.map(
+        lambda x: jnp.moveaxis(x.reshape(-1, count, *x.shape[1:]), 1, 0), whole
+    )
 
     def add(total: Any, part: Any) -> tuple[Any, Any]:
         gradient, (model_state, metrics) = differentiate(*part)

@@ -1,11 +1,11 @@
 """Several processes, one run: joining them, and agreeing between them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from jax.sharding import PartitionSpec as P
 
 from gan_jax.types import Array
 
+T = TypeVar("T")
 HEARTBEAT_SECONDS = 20
 """A process that has been silent for so long is taken for dead, and ends the others."""
 
@@ -27,8 +28,9 @@ def join(
 ) -> None:
     """Join the run's other processes; nothing where there are none.
 
-    coordinator: `host:port` of process 0. With none given, Slurm, Open MPI, Kubernetes
-    and TPU pods are recognized. Call it before any other use of JAX.
+    coordinator: `host:port` of process 0. With none given, Slurm, Open MPI, TPU pods
+    and (with the package `kubernetes`) indexed Kubernetes jobs are recognized. Call it
+    before any other use of JAX. Raises ValueError if the others cannot be joined.
     """
     given = {
         "coordinator": coordinator,
@@ -47,7 +49,8 @@ def join(
                 f"process_id {process_id}: must be 0 to {num_processes - 1}, one less "
                 "than num_processes"
             )
-    if coordinator is None and not announced(os.environ):
+    told = coordinator is not None or announced(os.environ)
+    if not told and find_spec("libtpu") is None:
         return
     try:
         jax.distributed.initialize(
@@ -56,46 +59,65 @@ def join(
             process_id,
             heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
         )
-    except RuntimeError as error:
-        raise ValueError(f"coordinator {coordinator}: {error}") from None
+    except (ValueError, RuntimeError) as error:
+        if told:
+            raise ValueError(
+                f"coordinator {coordinator}: the other processes cannot be joined "
+                f"({error}); give coordinator, num_processes and process_id"
+            ) from None
+
+
+def announced(environment: Mapping[str, str]) -> bool:
+    """Whether the environment tells of more than one process, as JAX can read it."""
+
+    def several(name: str) -> bool:
+        count = environment.get(name, "")
+        return count.isdigit() and int(count) > 1
+
+    indexed_job = {"KUBERNETES_SERVICE_HOST", "JOB_COMPLETION_INDEX"}
+    return (
+        several("SLURM_STEP_NUM_TASKS")
+        or (several("OMPI_COMM_WORLD_SIZE") and "OMPI_MCA_orte_hnp_uri" in environment)
+        or "JAX_COORDINATOR_ADDRESS" in environment
+        or "," in environment.get("TPU_WORKER_HOSTNAMES", "")
+        or (indexed_job <= environment.keys() and find_spec("kubernetes") is not None)
+    )
 
 
 def cores_as_devices() -> None:
     """Make each core of a CPU a JAX device, so that GANs or parts of a batch run side
-    by side. Nothing where XLA_FLAGS says how many, or once a device was used."""
-    if "host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
+    by side. Nothing where JAX was told how many, or once a device was used."""
+    told = jax.config.jax_num_cpu_devices >= 0  # pyright: ignore
+    if told or "host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     with suppress(RuntimeError):
-        jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+        jax.config.update("jax_num_cpu_devices", cores)
 
 
-def announced(environment: os._Environ[str] | dict[str, str]) -> bool:
-    """Whether the environment tells of more than one process."""
-    counts = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
-    return (
-        any(int(environment.get(name, 1)) > 1 for name in counts)
-        or "JAX_COORDINATOR_ADDRESS" in environment
-        or "," in environment.get("TPU_WORKER_HOSTNAMES", "")
-        or {"KUBERNETES_SERVICE_HOST", "JOB_COMPLETION_INDEX"} <= environment.keys()
-        or find_spec("libtpu") is not None
-    )
-
-
-def agreed(check: Callable[[], None]) -> None:
-    """Run a check in the first process alone; if it fails, all processes stop."""
+def agreed(action: Callable[[], T]) -> T:
+    """The action's result; if it fails in one process, all of them stop."""
     if jax.process_count() == 1:
-        return check()
-    problem = None
-    if jax.process_index() == 0:
-        try:
-            check()
-        except (ValueError, OSError) as error:
-            problem = error
-    failed = multihost_utils.broadcast_one_to_all(np.array(problem is not None))
+        return action()
+    problem, result = None, None
+    try:
+        result = action()
+    except Exception as error:
+        problem = error
+    failed = multihost_utils.process_allgather(np.array(problem is not None))
     if problem is not None:
         raise problem
-    if failed:
-        raise ValueError("process 0 refused the run; its message says why")
+    if failed.any():
+        raise ValueError(
+            f"process {failed.argmax()} refused the run; its message says why"
+        )
+    return result  # pyright: ignore
+
+
+def on_this_host(tree: Any) -> Any:
+    """A replicated tree as arrays of this process alone (one process: unchanged)."""
+    return tree if jax.process_count() == 1 else jax.device_get(tree)
 
 
 def anywhere(flag: bool) -> bool:

@@ -2,8 +2,8 @@
 
 A body is `(state, shared, split) -> (state, metrics)`: `shared` is data that every
 device needs whole, `split` has the batch axis that devices share out. A placement
-compiles a body for a row of devices; the state is donated. State and metrics go in and
-come out as one logical copy, so all placements look alike from outside.
+compiles a body for a row of devices; the state is donated (but by `placed_in_turn`).
+State and metrics go in and come out as one logical copy, so all placements look alike.
 """
 
 from collections.abc import Callable, Sequence
@@ -73,6 +73,8 @@ def seeds_step(gan: Gan, mesh: Mesh | None = None) -> Step:
     is slow and there is no mesh, the GANs train in turn (`better_in_turn`).
     """
     require_no_axis(gan)
+    if mesh is not None and SEED not in mesh.axis_names:
+        raise ValueError(f"mesh: its axes are {mesh.axis_names}; name one {SEED!r}")
     place = placed_in_turn if mesh is None and better_in_turn(gan) else placed_members
     own, common = (place(plain(gan), mesh, split) for split in (True, False))
 
@@ -80,9 +82,19 @@ def seeds_step(gan: Gan, mesh: Mesh | None = None) -> Step:
         if states.step.ndim:  # stacked, as from a plain vmap of init_state
             states = states.replace(step=states.step[0])  # pyright: ignore
         has_own = batch.image.ndim > 2 + len(gan.data_shape)
+        require_stacked(states, batch if has_own else None)
         return (own if has_own else common)(states, (), batch)
 
     return step
+
+
+def require_stacked(states: TrainState, batch: Batch | None) -> None:
+    if states.key.ndim != 1:
+        raise ValueError("state: must be stacked over GANs, as from init_states")
+    if batch is not None and len(batch.image) != len(states.key):
+        raise ValueError(
+            f"batch: is for {len(batch.image)} GANs, and there are {len(states.key)}"
+        )
 
 
 def plain(gan: Gan) -> Body:
@@ -255,7 +267,8 @@ def placed_members(body: Body, mesh: Mesh | None, split: bool) -> Body:
 
 
 def placed_in_turn(body: Body, mesh: Mesh | None, split: bool) -> Body:
-    """One compiled body, called for each of the stacked states; there is no mesh."""
+    """One compiled body, called for each of the stacked states, which are not donated;
+    there is no mesh."""
 
     @jax.jit
     def one(states: TrainState, index: int, shared: Any, part: Any) -> Any:
@@ -268,7 +281,7 @@ def placed_in_turn(body: Body, mesh: Mesh | None, split: bool) -> Body:
         return states.replace(step=states.step[0]), metrics  # pyright: ignore
 
     def step(states: TrainState, shared: Any, part: Any) -> Any:
-        count = len(states.key)
+        part, count = jax.device_put(part), len(states.key)
         return together([one(states, i, shared, part) for i in range(count)])
 
     return step

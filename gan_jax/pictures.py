@@ -10,6 +10,7 @@ import numpy as np
 from gan_jax import logs
 from gan_jax.data import Dataset, batch_indices
 from gan_jax.gan import Gan, net_variables
+from gan_jax.hosts import on_this_host
 from gan_jax.parallel import member
 from gan_jax.train import sample
 from gan_jax.types import Array, TrainState
@@ -34,6 +35,7 @@ def painter(
     draw = sampler(gan, 1000 if points else 100 if names is None else PER_MEMBER)
 
     def paint(state: TrainState) -> None:
+        state = on_this_host(state.replace(key=()))  # pyright: ignore
         each = range(len(shown))
         states = [state] if names is None else [member(state, i) for i in each]
         fakes = [np.asarray(draw(state)) for state in states]

@@ -87,7 +87,7 @@ def program(config: Config, data: Dataset) -> Program:
             read = across_hosts(mesh, BATCH_AXIS, read)
     else:
         init, placed, how = many(members, gan, body, mesh)
-    steps_per_call, reason = dispatch(config, gan)
+    steps_per_call, reason = dispatch(config, gan, examples.streams)
 
     def indices(steps: range) -> np.ndarray:
         if members is None:
@@ -209,10 +209,12 @@ def refuse_split(placement: str, hosts: int, members: int) -> None:
         )
 
 
-def dispatch(config: Config, gan: Gan) -> tuple[int, str]:
+def dispatch(config: Config, gan: Gan, streams: bool) -> tuple[int, str]:
     """Steps in one dispatch, and why so many."""
     if config.steps_per_call != "auto":
         return min(config.steps_per_call, config.steps), "as asked"
+    if streams:
+        return 1, "its rows are read from disk"
     if jax.default_backend() == "cpu" and has_convolutions(gan):
         return 1, "XLA runs convolutions in a loop slowly on CPU"
     return min(config.log.every, config.steps, LONGEST_CALL), "one scan"

@@ -2,7 +2,7 @@
 
 import time
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -22,59 +22,67 @@ def fetched(unseen: list[Metrics]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([m[name] for m in parts], axis=1) for name in parts[0]}
 
 
+class Record(NamedTuple):
+    """One GAN's part of a run.
+
+    label: its seed and sweep factors; empty for a single GAN. rows: what was logged.
+    due: each lazy penalty's metrics at the last step at which it was due.
+    """
+
+    label: Member
+    rows: list[Row]
+    due: dict[str, float]
+
+
+def alive(record: Record) -> bool:
+    return not record.rows or record.rows[-1]["finite"]
+
+
 def enter(
     config: Config,
-    work: Program,
-    runs: list[list[Row]],
+    records: list[Record],
     metrics: dict[str, np.ndarray],
     seen: int,
     started: float,
     last: bool,
 ) -> list[Row]:
-    """Add the rows due in these steps to each GAN still finite; return them."""
-    seconds = time.perf_counter() - started
+    """Add the rows of the steps after `seen` to each GAN still finite; the new ones.
+
+    Logged are the first step of all, each that `log.every` divides, the end of the run
+    and, as the last, the first step that is not finite.
+    """
+    wall_seconds = time.perf_counter() - started
     added = []
-    for index, run in enumerate(runs):
-        if run and not run[-1]["finite"]:
+    for index, record in enumerate(records):
+        if not alive(record):
             continue
         series = {name: values[index] for name, values in metrics.items()}
-        label = work.members[index] if work.members else {}
-        for row in due_rows(config, series, seen, last):
-            run.append({"step": row["step"], "wall_seconds": seconds} | label | row)
-            added.append(run[-1])
+        finite = series["finite"]
+        count = len(finite) if finite.all() else int(finite.argmin()) + 1
+        for i in range(count):
+            step = seen + i + 1
+            now = {name: values[i].item() for name, values in series.items()}
+            record.due.update(due_metrics(config, now, step - 1))
+            ends = i == count - 1 and (last or not now["finite"])
+            if step == 1 or step % config.log.every == 0 or ends:
+                head = {"step": step, "wall_seconds": wall_seconds}
+                record.rows.append(head | record.label | now | record.due)
+                added.append(record.rows[-1])
     return added
 
 
-def due_rows(
-    config: Config, series: dict[str, np.ndarray], seen: int, last: bool
-) -> list[Row]:
-    """Rows of one GAN for the steps after `seen`: the first step of all, each that
-    `log.every` divides, the end of the run, the first that is not finite (and no more).
-
-    A lazy penalty's metrics are those of the last step, in this row's reach, at which
-    it was due.
-    """
-    finite = series["finite"]
-    count = len(finite) if finite.all() else int(finite.argmin()) + 1
-    intervals = {
+def due_metrics(config: Config, now: Row, taken: int) -> Row:
+    """The penalties' metrics, if they were due after `taken` steps."""
+    every = {
         "d_penalty": config.penalty.every,
         "critic_grad_norm": config.penalty.every,
         "g_penalty": config.generator_penalty.every,
     }
-    rows, since = [], 0
-    for index in range(count):
-        step = seen + index + 1
-        ends = index == count - 1 and (last or not finite[index])
-        if not (step == 1 or step % config.log.every == 0 or ends):
-            continue
-        row = {"step": step} | {name: v[index].item() for name, v in series.items()}
-        for name in intervals.keys() & series.keys():
-            due = np.arange(seen + since, step) % intervals[name] == 0
-            if due.any():
-                row[name] = series[name][since : index + 1][due][-1].item()
-        rows.append(row)
-        since = index + 1
-    return rows
+    return {
+        name: now[name]
+        for name, interval in every.items()
+        if name in now and taken % interval == 0
+    }
 
 
 def described(member: Member) -> str:
@@ -85,45 +93,51 @@ def described(member: Member) -> str:
     return ", ".join([seed.replace(" x", ""), *factors])
 
 
-def verdict(config: Config, run: list[Row]) -> str:
+def verdict(config: Config, record: Record) -> str:
     """How one GAN ended."""
-    if not run[-1]["finite"]:
+    if not alive(record):
         return "diverged"
-    return "completed" if run[-1]["step"] == config.steps else "interrupted"
+    done = record.rows[-1]["step"] == config.steps
+    return "completed" if done else "interrupted"
+
+
+def longest(records: list[Record]) -> list[Row]:
+    """The rows of a GAN that got furthest."""
+    return max((record.rows for record in records), key=lambda rows: rows[-1]["step"])
 
 
 def summarize(
     config: Config,
     work: Program,
     state: TrainState,
-    runs: list[list[Row]],
+    records: list[Record],
     wall_seconds: float,
 ) -> Row:
     """The run in one small dictionary.
 
     Several GANs: the best of their verdicts, and how many have each.
     """
-    verdicts = [verdict(config, run) for run in runs]
+    verdicts = [verdict(config, record) for record in records]
     best = next(v for v in ("completed", "interrupted", "diverged") if v in verdicts)
     if work.members:
         detail: Row = {"members": {v: verdicts.count(v) for v in sorted(set(verdicts))}}
     else:
-        last = {k: v for k, v in runs[0][-1].items() if k != "wall_seconds"}
+        last = {k: v for k, v in records[0].rows[-1].items() if k != "wall_seconds"}
         detail = {
             "last_row": {
                 k: round(v, 6) if np.isfinite(v) else None for k, v in last.items()
             }
         }
-    one = len(work.members or [None])
+    rows, count = longest(records), len(records)
     return {
         "verdict": best,
-        "steps": max(run[-1]["step"] for run in runs),
+        "steps": rows[-1]["step"],
         "wall_seconds": round(wall_seconds, 2),
-        "first_row_seconds": round(runs[0][0]["wall_seconds"], 2),
-        "steps_per_second": round(steps_per_second(runs[0]), 2),
+        "first_row_seconds": round(rows[0]["wall_seconds"], 2),
+        "steps_per_second": round(steps_per_second(rows), 2),
         "parameters": {
-            "generator": parameter_count(state.generator.params) // one,
-            "discriminator": parameter_count(state.discriminator.params) // one,
+            "generator": parameter_count(state.generator.params) // count,
+            "discriminator": parameter_count(state.discriminator.params) // count,
         },
         **detail,
         "program": work.about,

@@ -16,6 +16,7 @@ from gan_jax.build import build
 from gan_jax.checkpoint import load_state, save_state
 from gan_jax.checks import dataset
 from gan_jax.config import Config, from_json
+from gan_jax.data import Dataset
 from gan_jax.folder import CHECKPOINT, claim, refuse_used
 from gan_jax.gan import init_state
 from gan_jax.hosts import agreed, anywhere
@@ -23,10 +24,13 @@ from gan_jax.parallel import init_states, member
 from gan_jax.pictures import painter
 from gan_jax.program import Program, members_of, program
 from gan_jax.record import (
+    Record,
     Row,
+    alive,
     described,
     enter,
     fetched,
+    longest,
     steps_per_second,
     summarize,
     verdict,
@@ -55,16 +59,14 @@ def train(
     first alone writes. Raises ValueError for a Config that cannot be built or placed,
     and FileExistsError for a folder that is in use.
     """
-    build(config)
-    data, folder, first = dataset(config), Path(out), jax.process_index() == 0
-    agreed(partial(refuse_used, folder, overwrite))
-    work = program(config, data)
-    runs: list[list[Row]] = [[] for _ in work.members or [None]]
+    folder, first = Path(out), jax.process_index() == 0
+    data, work = agreed(partial(prepared, config, folder, overwrite))
+    records = [Record(label, [], {}) for label in work.members or [{}]]
     names = None if work.members is None else list(map(described, work.members))
     paint = painter(folder / "samples.png", work.gan, data, names)
     with stop_request() as stopped, logs.progress_bar(progress and first) as bar:
         state = work.init()
-        agreed(partial(claim, folder, config))
+        agreed(partial(claim, folder, config) if first else lambda: None)
         tell = bar.console.print if progress and first else lambda line: None
         for line in work.about:
             tell(line)
@@ -78,32 +80,42 @@ def train(
                     logs.append_line(folder / "metrics.jsonl", row)
                 if callback:
                     callback(row)
-            finite = [run[-1] for run in runs if run[-1]["finite"]]
+            finite = [record.rows[-1] for record in records if alive(record)]
+            furthest = longest(records)
             bar.update(
                 task,
-                completed=max(run[-1]["step"] for run in runs),
-                rate=steps_per_second(runs[0]),
+                completed=furthest[-1]["step"],
+                rate=steps_per_second(furthest),
                 d_loss=np.mean([row["d_loss"] for row in finite]) if finite else np.nan,
                 g_loss=np.mean([row["g_loss"] for row in finite]) if finite else np.nan,
             )
 
         started = time.perf_counter()
         state = loop(
-            config, work, state, runs, show, tell, paint if first else None, stopped
+            config, work, state, records, show, tell, paint if first else None, stopped
         )
         wall_seconds = time.perf_counter() - started
-        summary = summarize(config, work, state, runs, wall_seconds)
+        summary = summarize(config, work, state, records, wall_seconds)
         save_state(folder / CHECKPOINT, state)
         if first:
-            write_end(folder, config, work, runs, summary, partial(paint, state))
+            write_end(folder, config, records, summary, partial(paint, state))
     return state, summary
+
+
+def prepared(config: Config, folder: Path, overwrite: bool) -> tuple[Dataset, Program]:
+    """The data and the program; all that can be refused is refused here."""
+    build(config)
+    data = dataset(config)
+    if jax.process_index() == 0:
+        refuse_used(folder, overwrite)
+    return data, program(config, data)
 
 
 def loop(
     config: Config,
     work: Program,
     state: TrainState,
-    runs: list[list[Row]],
+    records: list[Record],
     show: Callable[[list[Row]], None],
     tell: Callable[[str], None],
     paint: Callable[[TrainState], None] | None,
@@ -111,7 +123,7 @@ def loop(
 ) -> TrainState:
     """The steps themselves; metrics are fetched when a logged step has been made.
 
-    Rows are added to `runs`, one list per GAN. It ends at the last step, on request, or
+    Rows are added to the records, one per GAN. It ends at the last step, on request, or
     when no GAN is finite any more.
     """
     bounds = dispatch_bounds(config, work.steps_per_call)
@@ -126,10 +138,10 @@ def loop(
         last = end == config.steps or (jax.process_count() == 1 and stopped())
         if due or last:
             last = last or anywhere(stopped())
-            new = enter(config, work, runs, fetched(unseen), seen, started, last)
+            new = enter(config, records, fetched(unseen), seen, started, last)
             show(new)
             seen, unseen = end, []
-            if last or not any(run[-1]["finite"] for run in runs):
+            if last or not any(map(alive, records)):
                 return state
         if paint and config.log.samples_every and end % config.log.samples_every == 0:
             paint(state)
@@ -166,16 +178,15 @@ def stop_request() -> Iterator[Callable[[], bool]]:
 def write_end(
     folder: Path,
     config: Config,
-    work: Program,
-    runs: list[list[Row]],
+    records: list[Record],
     summary: Row,
     paint: Callable[[], None],
 ) -> None:
     """Pictures, the summary, and for several GANs a line each."""
     paint()
-    logs.curves(folder / "curves.png", runs)
-    for run in runs if work.members else ():
-        row = {"verdict": verdict(config, run)} | run[-1]
+    logs.curves(folder / "curves.png", [record.rows for record in records])
+    for record in records if "members" in summary else ():
+        row = {"verdict": verdict(config, record)} | record.rows[-1]
         logs.append_line(folder / "members.jsonl", row)
     logs.write_json(folder / "summary.json", summary)
 

@@ -42,10 +42,12 @@ from gan_jax.parallel import (
     placed_members,
     plain,
     pmap_step,
+    row,
     seeds_step,
     shard_map_step,
 )
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
+from gan_jax.train import train_step
 from gan_jax.types import Batch
 
 BATCH, STEPS, TOLERANCE = 64, 20, 1e-5
@@ -351,11 +353,17 @@ def test_lazy_penalty_stays_a_branch_for_many_seeds():
     assert "cond[" in program
 
 
-def test_too_few_seeds_for_the_mesh_are_refused():
+def test_seeds_that_do_not_fit_their_mesh_or_batch_are_refused():
     gan = build(PLAIN)
     states = init_states(gan, jax.random.split(jax.random.key(0), 3))
     with pytest.raises(ValueError, match="seeds 3: .* over 2 devices"):
         seeds_step(gan, seed_mesh(2))(states, batches(PLAIN)[0])
+    with pytest.raises(ValueError, match="mesh: its axes .* name one 'seed'"):
+        seeds_step(gan, row(jax.devices(), "data"))
+    with pytest.raises(ValueError, match="state: must be stacked"):
+        seeds_step(gan)(init_state(gan, jax.random.key(0)), batches(PLAIN)[0])
+    with pytest.raises(ValueError, match="batch: is for 2 GANs, and there are 3"):
+        seeds_step(gan)(states, Batch(np.stack([batches(PLAIN)[0].image] * 2)))
 
 
 # Microbatches.
@@ -378,6 +386,22 @@ def test_microbatches_equal_the_whole_batch(name, count, parts):
     )
     parted = replace(config, microbatches=parts)
     assert_agree(trained(parted, name, count), reference(config))
+
+
+def test_microbatches_are_shared_out_by_gspmd():
+    """Each device works on its share of each part: gradients are reduced, and no
+    example is sent to another device.
+    """
+    config = replace(PLAIN, penalty=PenaltyConfig("r1"), microbatches=4)
+    gan = build(config)
+    mesh = row(jax.devices()[:4], "data")
+    whole, split = (
+        jax.NamedSharding(mesh, jax.P(*spec)) for spec in ((), (None, "data"))
+    )
+    step = jax.jit(partial(train_step, gan), in_shardings=(whole, split))
+    program = step.lower(first_state(PLAIN), batches(config)[0]).compile().as_text()
+    assert "all-reduce(" in program
+    assert "all-gather(" not in program
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,25 @@ def test_steps_per_dispatch_do_not_change_the_rows(steps_per_call, tmp_path):
     assert_rows_agree(rows[1], rows[0])
 
 
+@pytest.mark.parametrize("steps_per_call", [1, 8, 50])
+def test_lazy_penalty_is_logged_as_last_due_whatever_the_dispatch(
+    steps_per_call, tmp_path
+):
+    """Due after 0, 16, 32, 48 steps; a dispatch may end between that and the row."""
+    penalty = replace(RING.penalty, every=16)
+    config = replace(RING, steps=60, penalty=penalty, steps_per_call=steps_per_call)
+    train(replace(config, log=LogConfig(every=1)), tmp_path / "each")
+    each = {row["step"]: row for row in lines(tmp_path / "each" / "metrics.jsonl")}
+    train(replace(config, log=LogConfig(every=10)), tmp_path / "some")
+    some = lines(tmp_path / "some" / "metrics.jsonl")
+    assert [row["step"] for row in some] == [1, 10, 20, 30, 40, 50, 60]
+    for row in some:
+        due = each[(row["step"] - 1) // 16 * 16 + 1]
+        for name in ("d_penalty", "critic_grad_norm"):
+            np.testing.assert_allclose(row[name], due[name], rtol=1e-4)
+            assert row[name] > 0
+
+
 def test_convolutions_on_cpu_are_neither_scanned_nor_batched_over_seeds():
     config = replace(RING, dataset=DatasetConfig("digits"))
     convolutional = replace(config, seeds=2, model=ModelConfig("dcgan", width=4))
@@ -163,6 +182,14 @@ def test_convolutions_on_cpu_are_neither_scanned_nor_batched_over_seeds():
     work = program(replace(config, seeds=2), dataset(config))
     assert work.steps_per_call == 7
     assert "2 GANs by vmap on 2 x" in work.about[0]
+
+
+def test_streamed_data_are_taken_a_step_at_a_time():
+    data = replace(dataset(RING), streams=True)
+    config = replace(RING, dataset=replace(RING.dataset, device_limit=0.0))
+    work = program(config, data)
+    assert work.steps_per_call == 1
+    assert "streamed from disk" in work.about[1]
 
 
 @pytest.mark.parametrize("placement", ["pmap", "shard_map", "gspmd"])
@@ -187,6 +214,8 @@ def test_placed_runs_write_the_rows_of_one_device(placement, tmp_path):
         (["--sweep.penalty", "-1,1"], ["sweep.penalty", "-1"]),
         (["--penalty.name", "none", "--sweep.penalty", "1,2"], ["sweep.penalty"]),
         (["--microbatches", "3"], ["microbatches 3", "batch_size 64"]),
+        (["--microbatches", "2", "--model.g-norm", "foo"], ["model.g_norm", "'foo'"]),
+        (["--seed", "4294967295", "--seeds", "2"], ["seeds 2", "2^32"]),
         (
             ["--placement", "pmap", "--microbatches", "16"],
             ["microbatches 16", "8 examples of a device"],
@@ -237,11 +266,13 @@ def test_many_images_are_drawn_in_a_row_for_each_gan(tmp_path):
         ({}, False),
         ({"SLURM_JOB_ID": "7", "SLURM_STEP_NUM_TASKS": "1"}, False),
         ({"SLURM_JOB_ID": "7", "SLURM_STEP_NUM_TASKS": "4"}, True),
-        ({"OMPI_COMM_WORLD_SIZE": "2"}, True),
+        ({"SLURM_STEP_NUM_TASKS": "x"}, False),
+        ({"OMPI_COMM_WORLD_SIZE": "2"}, False),  # As of Open MPI 5, JAX cannot read it.
+        ({"OMPI_COMM_WORLD_SIZE": "2", "OMPI_MCA_orte_hnp_uri": "1.0"}, True),
         ({"TPU_WORKER_HOSTNAMES": "localhost"}, False),
         ({"TPU_WORKER_HOSTNAMES": "a,b"}, True),
         ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, False),
-        ({"KUBERNETES_SERVICE_HOST": "x", "JOB_COMPLETION_INDEX": "0"}, True),
+        ({"KUBERNETES_SERVICE_HOST": "x", "JOB_COMPLETION_INDEX": "0"}, False),
         ({"JAX_COORDINATOR_ADDRESS": "a:1"}, True),
     ],
 )
@@ -265,15 +296,25 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def processes(count, devices, command):
-    """Processes of one run on loopback, with some CPU devices each."""
+def processes(count, devices, command, folders=None, root=None):
+    """Processes of one run on loopback, with some CPU devices each; with `folders`,
+    each with its own folder of pictures.
+    """
+    own = [["--dataset.name", f"folder:{root / name}"] for name in folders or ()]
     flags = f"--xla_force_host_platform_device_count={devices}"
     environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     port = free_port()
     hosts = ["--coordinator", f"localhost:{port}", "--num-processes", str(count)]
     return [
         subprocess.Popen(
-            [sys.executable, *command, *hosts, "--process-id", str(index)],
+            [
+                sys.executable,
+                *command,
+                *hosts,
+                "--process-id",
+                str(index),
+                *(own[index] if own else ()),
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -332,6 +373,22 @@ def test_a_process_that_dies_ends_the_other_with_its_name(victim, tmp_path):
     named = r"leader task" if victim == 0 else r"unhealthy[^\n]*\n1\b"
     assert re.search(named, text), text
     assert lines(out / "metrics.jsonl")[0]["step"] == 1
+
+
+@pytest.mark.slow
+def test_what_one_process_refuses_ends_the_other(tmp_path):
+    (tmp_path / "here").mkdir()
+    image = Image.new("RGB", (8, 8))
+    for index in range(4):
+        image.save(tmp_path / "here" / f"{index}.png")
+    flags = ["-m", "experiments.train", "r1", "--placement", "gspmd", "--steps", "2"]
+    flags += ["--batch-size", "2", "--out", str(tmp_path / "run")]
+    workers = processes(2, 1, flags, ["here", "nowhere"], tmp_path)
+    texts = [worker.communicate(timeout=120)[0] for worker in workers]
+    assert [worker.returncode for worker in workers] == [2, 2], texts
+    assert "process 1 refused the run" in texts[0]
+    assert "no such folder" in texts[1]
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow
