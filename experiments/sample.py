@@ -14,7 +14,7 @@ import tyro
 from experiments.edge import exit_code
 from gan_jax import logs
 from gan_jax.checks import dataset
-from gan_jax.run import load_generator
+from gan_jax.generators import load_generator
 
 
 @dataclass(frozen=True)

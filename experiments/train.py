@@ -2,7 +2,8 @@
 
 METHOD is a name of METHODS (`--list` shows them); `--config FILE` may stand in its
 place. Every field of the Config is a flag. Exit codes: 0 the run completed (of several
-GANs at least one), 1 it diverged, 2 bad input, 130 interrupted by Ctrl-C, 134 another
+GANs at least one), 1 it diverged, 2 bad input or files that cannot be written, 130 and
+143 stopped by Ctrl-C and SIGTERM (everything is saved; --resume goes on), 134 another
 process of the run died.
 """
 
@@ -29,7 +30,13 @@ from gan_jax.program import members_of
 from gan_jax.run import train
 
 USAGE = "python -m experiments.train"
-EXIT_CODES = {"completed": 0, "diverged": 1, "interrupted": 130, "abandoned": 134}
+EXIT_CODES = {
+    "completed": 0,
+    "diverged": 1,
+    "SIGINT": 130,
+    "abandoned": 134,
+    "SIGTERM": 143,
+}
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,10 @@ class Flags:
     run: Annotated[Config, tyro.conf.arg(name="")]
     overwrite: bool = False
     """Replace the run that is in the out folder."""
+    resume: bool = False
+    """Go on from the newest intact checkpoint in the out folder, or begin if none."""
+    allow_changes: bool = False
+    """Resume even with another model, loss, batch, ..."""
     print_config: bool = False
     """Print the Config, with the fields its choices do not read, and stop."""
     coordinator: str | None = None
@@ -130,7 +141,14 @@ def main(arguments: list[str]) -> int:
         cache_compilations()
         agreed(partial(refuse_unread, base, config))
         config = dataclasses.replace(config, out=out)
-        _, summary = train(config, out, overwrite=flags.overwrite, progress=True)
+        _, summary = train(
+            config,
+            out,
+            overwrite=flags.overwrite,
+            resume=flags.resume,
+            allow_changes=flags.allow_changes,
+            progress=True,
+        )
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -141,10 +159,15 @@ def main(arguments: list[str]) -> int:
         time.sleep(3 * HEARTBEAT_SECONDS)
         os._exit(EXIT_CODES["abandoned"])
     except KeyboardInterrupt:
-        print("interrupted at once: nothing more was written", file=sys.stderr)
-        return EXIT_CODES["interrupted"]
+        print(
+            "interrupted at once; --resume goes on from the newest checkpoint",
+            file=sys.stderr,
+        )
+        return EXIT_CODES["SIGINT"]
     if jax.process_index() == 0:
         report(out, summary)
+    if summary["verdict"] == "interrupted":
+        return EXIT_CODES[summary["stopped_by"]]
     return EXIT_CODES[summary["verdict"]]
 
 
@@ -164,6 +187,8 @@ def report(out: str, summary: dict) -> None:
         f"numbers  {out}/metrics.jsonl  and  {out}/summary.json{rows}\n"
         f"repeat   {USAGE} --config {out}/config.json --out {out}-again"
     )
+    if summary["verdict"] == "interrupted":
+        print(f"resume   {USAGE} --config {out}/config.json --out {out} --resume")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from gan_jax.build import build
 from gan_jax.config import Config
 from gan_jax.dynamics import alternating, simultaneous
 from gan_jax.gan import Gan, Term, init_state
+from gan_jax.generators import load_generator
 from gan_jax.losses import LOSSES
 from gan_jax.methods import METHODS
 from gan_jax.optimizers import scale_by_traced
@@ -16,7 +17,7 @@ from gan_jax.parallel import (
     shard_map_step,
 )
 from gan_jax.penalties import PENALTIES
-from gan_jax.run import load_generator, train
+from gan_jax.run import train
 from gan_jax.train import sample, train_step, train_steps
 from gan_jax.types import Batch, Loss, TrainState
 

@@ -1,44 +1,163 @@
-"""A TrainState on disk, by Orbax. No pickle is ever read."""
+"""A run's checkpoints on disk: arrays by Orbax, a note, and checksums written last.
 
+    checkpoints/000002000/state/         the whole TrainState; no pickle, nothing runs
+    checkpoints/000002000/note.json      step, versions, what the log needs to go on
+    checkpoints/000002000/manifest.json  SHA-256 of every other file
+
+A checkpoint is written beside its place and renamed when it is complete, so what has
+the name of a step is whole unless it was damaged later; the checksums tell.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from gan_jax.types import TrainState
 
+FOLDER = "checkpoints"
+Note = dict[str, Any]
 
-def storable(state: TrainState) -> TrainState:
-    """The state with its typed key as plain integers."""
+
+def with_plain_key(state: TrainState) -> TrainState:
+    """The state with its typed key as integers."""
     return state.replace(key=jax.random.key_data(state.key))  # pyright: ignore
 
 
-def save_state(folder: Path, state: TrainState) -> None:
-    """Write the state to a new folder, or replace the one that is there.
+@contextmanager
+def saver(
+    folder: Path, keep: int, keep_every: int | None
+) -> Iterator[Callable[[TrainState, Note], None]]:
+    """A function that saves a state in the background, one at a time.
 
-    Of several processes, all of which have the whole state, the first writes.
+    The state has its key as integers: `with_plain_key` is a computation of all
+    processes, where saving is one's. The newest `keep` checkpoints stay, and those of
+    steps that `keep_every` divides. An OSError of the background is raised at the next
+    call or at the end.
     """
+    pending: list[Future] = []
+    with ThreadPoolExecutor(max_workers=1) as pool:
+
+        def finish() -> None:
+            while pending:
+                pending.pop().result()
+
+        def save(state: TrainState, note: Note) -> None:
+            finish()
+            # A copy: on CPU device_get is a view of what the next step overwrites.
+            arrays = jax.tree.map(np.array, jax.device_get(state))
+            pending.append(pool.submit(write, folder, arrays, note, keep, keep_every))
+
+        try:
+            yield save
+        finally:
+            finish()
+
+
+def write(
+    folder: Path, arrays: Any, note: Note, keep: int, keep_every: int | None
+) -> None:
+    """Write one checkpoint and remove those that need not be kept."""
     import orbax.checkpoint as ocp
 
-    arrays = jax.device_get(storable(state))
-    if jax.process_index() != 0:
-        return
-    alone = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
-    with ocp.StandardCheckpointer(multiprocessing_options=alone) as checkpointer:
-        checkpointer.save(folder.absolute(), arrays, force=True)
+    name = f"{note['step']:09d}"
+    part, final = folder / f".{name}.part", folder / name
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        part.mkdir(parents=True)
+        alone = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
+        with ocp.StandardCheckpointer(multiprocessing_options=alone) as checkpointer:
+            checkpointer.save(part.absolute() / "state", arrays)
+        (part / "note.json").write_text(json.dumps(note))
+        sums = {path: checksum(part / path) for path in files(part)}
+        with (part / "manifest.json").open("w") as manifest:
+            json.dump(sums, manifest, indent=1)
+            manifest.flush()
+            os.fsync(manifest.fileno())
+        shutil.rmtree(final, ignore_errors=True)
+        os.replace(part, final)
+    except Exception as error:  # Orbax and TensorStore have many for a full disk
+        reason = str(error).partition("\n")[0]
+        raise OSError(f"checkpoint {final}: cannot be written ({reason})") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    for path in checkpoints(folder)[keep:]:
+        if keep_every is None or int(path.name) % keep_every:
+            shutil.rmtree(path, ignore_errors=True)
 
 
-def load_state(folder: Path, like: Any) -> TrainState:
-    """The state in `folder`, of the shapes of `like` (from `jax.eval_shape`)."""
+def files(folder: Path) -> list[str]:
+    """Every file but the manifest, relative to the folder."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    names = (str(path.relative_to(folder)) for path in found)
+    return sorted(name for name in names if name != "manifest.json")
+
+
+def checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, the newest first."""
+    found = folder.iterdir() if folder.is_dir() else ()
+    return sorted((path for path in found if path.name.isdigit()), reverse=True)
+
+
+def fault(path: Path) -> str | None:
+    """What is wrong with a checkpoint; None if it is intact."""
+    try:
+        sums = json.loads((path / "manifest.json").read_text())
+    except (OSError, ValueError):
+        return "manifest.json is missing or damaged"
+    for name in sorted(sums.keys() | set(files(path))):
+        if name not in sums:
+            return f"{name} does not belong to it"
+        if not (path / name).is_file():
+            return f"{name} is missing"
+        if checksum(path / name) != sums[name]:
+            return f"{name} is damaged (its SHA-256 differs)"
+    return None
+
+
+def newest(
+    folder: Path, tell: Callable[[str], None] = print
+) -> tuple[Path, Note] | None:
+    """The newest intact checkpoint and its note; None if there is none at all.
+
+    Damaged ones are told of and passed over. Raises ValueError if all are damaged.
+    """
+    faults = []
+    for path in checkpoints(folder):
+        wrong = fault(path)
+        if wrong is None:
+            return path, json.loads((path / "note.json").read_text())
+        faults.append(f"checkpoint {path}: {wrong}")
+        tell(f"{faults[-1]}; taking the one before")
+    if faults:
+        raise ValueError(f"{faults[0]}; none of {len(faults)} is intact")
+    return None
+
+
+def restore(path: Path, like: Any) -> TrainState:
+    """The state of a checkpoint, of the shapes of `like` (from `jax.eval_shape`)."""
     import orbax.checkpoint as ocp
 
-    if not folder.is_dir():
-        raise ValueError(f"checkpoint {folder}: there is none; did the run finish?")
-    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     target = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
-        jax.eval_shape(storable, like),
+        jax.eval_shape(with_plain_key, like),
     )
-    with ocp.StandardCheckpointer() as checkpointer:
-        state = checkpointer.restore(folder.absolute(), target)
+    own = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(primary_host=own, active_processes={own})
+    with ocp.StandardCheckpointer(multiprocessing_options=alone) as checkpointer:
+        state = checkpointer.restore(path.absolute() / "state", target)
     return state.replace(key=jax.random.wrap_key_data(state.key))

@@ -18,6 +18,7 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Alpha = Annotated[float, Field(ge=0.2)]
+Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]*[smh]$")]
 Schedule = Literal["constant", "linear", "cosine"]
 
 
@@ -185,6 +186,16 @@ class SweepConfig:
 
 
 @dataclass(frozen=True)
+class CheckpointConfig:
+    every: Count | Duration = "5m"
+    """Steps, or time (60s, 5m, 2h), between checkpoints; one more at the end."""
+    keep: Count = 2
+    """How many of the newest stay."""
+    keep_every: Count | None = None
+    """Those of steps that this divides stay as well; None: none."""
+
+
+@dataclass(frozen=True)
 class LogConfig:
     every: Count = 20
     """Steps between lines of metrics.jsonl."""
@@ -232,6 +243,7 @@ class Config:
     ema: EmaConfig = field(default_factory=EmaConfig)
     dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
     sweep: SweepConfig = field(default_factory=SweepConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
 

@@ -1,9 +1,17 @@
 """The folder of a run: what lies in it, and who may write to it."""
 
+import json
+import math
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from gan_jax.config import Config, to_json
+from filelock import FileLock, Timeout
+
+from gan_jax import checkpoint, logs
+from gan_jax.config import Config, flat, from_json, to_json
 
 FILES = (
     "config.json",
@@ -13,20 +21,58 @@ FILES = (
     "curves.png",
     "summary.json",
 )
-"""What a run writes beside its checkpoint; members.jsonl for several GANs only."""
-CHECKPOINT = "checkpoint"
+"""What a run writes beside its checkpoints; members.jsonl for several GANs only."""
+HARMLESS = (
+    "steps",
+    "out",
+    "placement",
+    "devices",
+    "steps_per_call",
+    "log",
+    "checkpoint",
+)
+"""Fields and groups in which a resumed run may differ from what it was."""
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold the folder against other runs; FileExistsError if another holds it.
+
+    The lock is the operating system's: a dead process holds nothing.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock", timeout=0)
+        lock.acquire()
+    except Timeout:
+        raise FileExistsError(
+            f"out {folder}: another run is writing to it; wait for it, or choose "
+            "another --out"
+        ) from None
+    except OSError as error:
+        raise unwritable(folder, error) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def unwritable(folder: Path, error: OSError) -> OSError:
+    return OSError(
+        f"out {folder}: cannot be written ({error.strerror}); choose another --out"
+    )
 
 
 def refuse_used(folder: Path, overwrite: bool) -> None:
     """FileExistsError for a folder that this run must not write to."""
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"out {folder}: is a file; choose another --out")
-    if not folder.is_dir() or not any(folder.iterdir()):
+    if not folder.is_dir() or {path.name for path in folder.iterdir()} <= {".lock"}:
         return
     if not overwrite:
         raise FileExistsError(
-            f"out {folder}: exists and is not empty; choose another --out, or "
-            "--overwrite to replace the run in it"
+            f"out {folder}: exists and is not empty; choose another --out, --resume "
+            "to go on with the run in it, or --overwrite to replace it"
         )
     if not (folder / "config.json").exists():
         raise FileExistsError(
@@ -36,14 +82,63 @@ def refuse_used(folder: Path, overwrite: bool) -> None:
 
 
 def claim(folder: Path, config: Config) -> None:
-    """Make the folder, without an earlier run's files, and write config.json."""
+    """Remove an earlier run's files (which was agreed to), and write config.json."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for name in FILES:
             (folder / name).unlink(missing_ok=True)
-        shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
-        (folder / "config.json").write_text(to_json(config))
+        shutil.rmtree(folder / checkpoint.FOLDER, ignore_errors=True)
+        logs.write_text(folder / "config.json", to_json(config))
     except OSError as error:
-        raise OSError(
-            f"out {folder}: cannot be written ({error.strerror}); choose another --out"
-        ) from None
+        raise unwritable(folder, error) from None
+
+
+def changes(folder: Path, config: Config) -> dict[str, tuple[Any, Any]]:
+    """The fields in which a Config differs from that of the run in the folder."""
+    path = folder / "config.json"
+    before, now = flat(from_json(path.read_text(), str(path))), flat(config)
+    return {
+        name: (before[name], value)
+        for name, value in now.items()
+        if name != "out" and value != before[name]
+    }
+
+
+def refuse_changes(folder: Path, config: Config, allowed: bool) -> None:
+    """A ValueError, unless allowed, for differences that make it another run."""
+    harmful = [
+        f"{name} {new!r} (was {old!r})"
+        for name, (old, new) in changes(folder, config).items()
+        if name.partition(".")[0] not in HARMLESS
+    ]
+    if harmful and not allowed:
+        raise ValueError(
+            f"out {folder}: the run in it was started with another "
+            f"{', '.join(harmful)}; leave that as it was, choose another --out, or "
+            "--allow-changes"
+        )
+
+
+def kept_rows(folder: Path, config: Config, step: int) -> list[dict[str, Any]]:
+    """The complete rows of metrics.jsonl up to a step; the others are removed.
+
+    So is the row of a step at which the run was only interrupted. What is null there,
+    because it was not finite, is NaN here.
+    """
+
+    def stays(row: dict[str, Any]) -> bool:
+        at = row["step"]
+        logged = at in (1, config.steps) or at % config.log.every == 0
+        return at <= step and (logged or not row["finite"])
+
+    path = folder / "metrics.jsonl"
+    rows, lines = [], []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue  # cut off when the run died
+        if stays(row):
+            rows.append({k: math.nan if v is None else v for k, v in row.items()})
+            lines.append(line + "\n")
+    logs.write_text(path, "".join(lines))
+    return rows

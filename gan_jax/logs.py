@@ -27,19 +27,34 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write_json(path: Path, value: Any) -> None:
-    text = json.dumps(value, indent=2) + "\n"
+def write_text(path: Path, text: str) -> None:
     write_atomically(path, lambda part: part.write_text(text))
 
 
-def append_line(path: Path, row: dict[str, Any]) -> None:
-    """Add one JSON line; numbers that are not finite become null."""
-    plain = {
-        k: None if isinstance(v, float) and not math.isfinite(v) else v
-        for k, v in row.items()
-    }
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def json_lines(rows: list[dict[str, Any]]) -> str:
+    """A JSON line for each row; numbers that are not finite become null."""
+
+    def plain(value: Any) -> Any:
+        bad = isinstance(value, float) and not math.isfinite(value)
+        return None if bad else value
+
+    return "".join(
+        json.dumps({name: plain(value) for name, value in row.items()}) + "\n"
+        for row in rows
+    )
+
+
+def append_lines(path: Path, rows: list[dict[str, Any]]) -> None:
     with path.open("a") as file:
-        file.write(json.dumps(plain) + "\n")
+        file.write(json_lines(rows))
+
+
+def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
+    write_text(path, json_lines(rows))
 
 
 def progress_bar(enabled: bool) -> Progress:

@@ -212,12 +212,12 @@ def refuse_split(placement: str, hosts: int, members: int) -> None:
 def dispatch(config: Config, gan: Gan, streams: bool) -> tuple[int, str]:
     """Steps in one dispatch, and why so many."""
     if config.steps_per_call != "auto":
-        return min(config.steps_per_call, config.steps), "as asked"
+        return config.steps_per_call, "as asked"
     if streams:
         return 1, "its rows are read from disk"
     if jax.default_backend() == "cpu" and has_convolutions(gan):
         return 1, "XLA runs convolutions in a loop slowly on CPU"
-    return min(config.log.every, config.steps, LONGEST_CALL), "one scan"
+    return min(config.log.every, LONGEST_CALL), "one scan"
 
 
 def several_steps(

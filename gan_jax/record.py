@@ -101,6 +101,15 @@ def verdict(config: Config, record: Record) -> str:
     return "completed" if done else "interrupted"
 
 
+def versions() -> dict[str, str]:
+    return {name: version(name) for name in ("gan_jax", "jax", "flax", "optax")}
+
+
+def last_wall_seconds(records: list[Record]) -> float:
+    """Of the newest row; 0 before the first."""
+    return max((r.rows[-1]["wall_seconds"] for r in records if r.rows), default=0.0)
+
+
 def longest(records: list[Record]) -> list[Row]:
     """The rows of a GAN that got furthest."""
     return max((record.rows for record in records), key=lambda rows: rows[-1]["step"])
@@ -111,7 +120,6 @@ def summarize(
     work: Program,
     state: TrainState,
     records: list[Record],
-    wall_seconds: float,
 ) -> Row:
     """The run in one small dictionary.
 
@@ -132,7 +140,7 @@ def summarize(
     return {
         "verdict": best,
         "steps": rows[-1]["step"],
-        "wall_seconds": round(wall_seconds, 2),
+        "wall_seconds": round(last_wall_seconds(records), 2),
         "first_row_seconds": round(rows[0]["wall_seconds"], 2),
         "steps_per_second": round(steps_per_second(rows), 2),
         "parameters": {
@@ -142,9 +150,7 @@ def summarize(
         **detail,
         "program": work.about,
         "processes": jax.process_count(),
-        "versions": {
-            name: version(name) for name in ("gan_jax", "jax", "flax", "optax")
-        },
+        "versions": versions(),
     }
 
 

@@ -1,28 +1,35 @@
-"""A whole run on the host: data, steps, logs, pictures, the final state."""
+"""A whole run on the host: data, steps, logs, pictures, checkpoints."""
 
-import signal
-import threading
+import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
+from rich.progress import Progress
 
 from gan_jax import logs
 from gan_jax.build import build
-from gan_jax.checkpoint import load_state, save_state
+from gan_jax.checkpoint import FOLDER, newest, restore, saver, with_plain_key
 from gan_jax.checks import dataset
-from gan_jax.config import Config, from_json
+from gan_jax.config import Config, to_json
 from gan_jax.data import Dataset
-from gan_jax.folder import CHECKPOINT, claim, refuse_used
-from gan_jax.gan import init_state
+from gan_jax.folder import (
+    changes,
+    claim,
+    held,
+    kept_rows,
+    refuse_changes,
+    refuse_used,
+)
 from gan_jax.hosts import agreed, anywhere
-from gan_jax.parallel import init_states, member
 from gan_jax.pictures import painter
-from gan_jax.program import Program, members_of, program
+from gan_jax.program import Program, program
 from gan_jax.record import (
     Record,
     Row,
@@ -30,13 +37,18 @@ from gan_jax.record import (
     described,
     enter,
     fetched,
+    last_wall_seconds,
     longest,
     steps_per_second,
     summarize,
     verdict,
+    versions,
 )
-from gan_jax.train import sample
-from gan_jax.types import Array, TrainState
+from gan_jax.signals import stop_request
+from gan_jax.types import TrainState
+
+Beginning = tuple[TrainState, list[Record], int]
+"""A state, the rows so far, the steps made so far."""
 
 
 def train(
@@ -45,134 +57,237 @@ def train(
     *,
     callback: Callable[[Row], None] | None = None,
     overwrite: bool = False,
+    resume: bool = False,
+    allow_changes: bool = False,
     progress: bool = False,
 ) -> tuple[TrainState, Row]:
     """Train to the end and write the folder `out`; returns the state and the summary.
 
     callback: called with each logged row (step, wall_seconds and the step's metrics; of
     several GANs also the seed and the sweep's factors). overwrite: replace the files of
-    an earlier run in `out`. progress: show a bar.
+    an earlier run in `out`. resume: go on from its newest intact checkpoint, exactly,
+    or begin if there is none; a Config that makes it another run is refused unless
+    allow_changes. progress: show a bar.
 
-    The run ends with a verdict: "completed", "diverged" (a metric was not finite) or
-    "interrupted" (Ctrl-C; the step is finished and everything is written). Several GANs
-    have stacked states and a verdict each, in members.jsonl. Of several processes the
-    first alone writes. Raises ValueError for a Config that cannot be built or placed,
-    and FileExistsError for a folder that is in use.
+    The run ends with a verdict: "completed", "diverged" (a metric was not finite; the
+    newest checkpoint holds a finite state) or "interrupted" (Ctrl-C, SIGTERM: the step
+    is finished and saved). Several GANs have stacked states and a verdict each, in
+    members.jsonl. Of several processes the first alone writes. Raises ValueError for a
+    Config that cannot be built, placed or resumed, FileExistsError for a folder in use.
     """
     folder, first = Path(out), jax.process_index() == 0
-    data, work = agreed(partial(prepared, config, folder, overwrite))
-    records = [Record(label, [], {}) for label in work.members or [{}]]
-    names = None if work.members is None else list(map(described, work.members))
-    paint = painter(folder / "samples.png", work.gan, data, names)
-    with stop_request() as stopped, logs.progress_bar(progress and first) as bar:
-        state = work.init()
-        agreed(partial(claim, folder, config) if first else lambda: None)
+    with stop_request() as asked, logs.progress_bar(progress and first) as bar:
         tell = bar.console.print if progress and first else lambda line: None
-        for line in work.about:
-            tell(line)
-        task = bar.add_task(
-            "", total=config.steps, rate=0, d_loss=np.nan, g_loss=np.nan
+        fresh = not (resume and (folder / "config.json").exists())
+        refuse = (
+            partial(refuse_used, folder, overwrite)
+            if fresh
+            else partial(refuse_changes, folder, config, allow_changes)
         )
-
-        def show(rows: list[Row]) -> None:
-            for row in rows:
-                if first:
-                    logs.append_line(folder / "metrics.jsonl", row)
-                if callback:
-                    callback(row)
-            finite = [record.rows[-1] for record in records if alive(record)]
-            furthest = longest(records)
-            bar.update(
-                task,
-                completed=furthest[-1]["step"],
-                rate=steps_per_second(furthest),
-                d_loss=np.mean([row["d_loss"] for row in finite]) if finite else np.nan,
-                g_loss=np.mean([row["g_loss"] for row in finite]) if finite else np.nan,
-            )
-
-        started = time.perf_counter()
-        state = loop(
-            config, work, state, records, show, tell, paint if first else None, stopped
-        )
-        wall_seconds = time.perf_counter() - started
-        summary = summarize(config, work, state, records, wall_seconds)
-        save_state(folder / CHECKPOINT, state)
-        if first:
-            write_end(folder, config, records, summary, partial(paint, state))
+        data, work = agreed(partial(prepared, config, refuse if first else do_nothing))
+        with held(folder) if first else nullcontext():
+            begin = partial(claimed if fresh else resumed, config, folder, work, tell)
+            state, records, step = agreed(begin)
+            for line in work.about:
+                tell(line)
+            path = folder / "metrics.jsonl" if first else None
+            show = shower(config, bar, records, path, callback)
+            paint = painter(folder / "samples.png", work.gan, data, titles(work))
+            paint = paint if first else do_nothing
+            with saving(config, folder, state, records) as save:
+                host = Host(show, tell, save, paint, asked)
+                state = loop(config, work, state, step, records, host)
+            summary = summarize(config, work, state, records)
+            summary["stopped_by"] = asked[0] if asked else None
+            if first:
+                write_end(folder, config, records, summary, partial(paint, state))
     return state, summary
 
 
-def prepared(config: Config, folder: Path, overwrite: bool) -> tuple[Dataset, Program]:
-    """The data and the program; all that can be refused is refused here."""
+def do_nothing(*arguments: object) -> None:
+    pass
+
+
+def prepared(config: Config, refuse: Callable[[], None]) -> tuple[Dataset, Program]:
+    """The data and the program; what can be refused is, before anything is written."""
     build(config)
     data = dataset(config)
-    if jax.process_index() == 0:
-        refuse_used(folder, overwrite)
+    refuse()
     return data, program(config, data)
+
+
+def claimed(
+    config: Config, folder: Path, work: Program, tell: Callable[[str], None]
+) -> Beginning:
+    """A new run's beginning, in a folder that is now its own."""
+    if jax.process_index() == 0:
+        claim(folder, config)
+    return work.init(), [Record(label, [], {}) for label in work.members or [{}]], 0
+
+
+def resumed(
+    config: Config, folder: Path, work: Program, tell: Callable[[str], None]
+) -> Beginning:
+    """Where the newest intact checkpoint left off; the beginning if there is none."""
+    for name, (old, new) in changes(folder, config).items():
+        tell(f"resumed with another {name}: {new!r} (was {old!r})")
+    found = newest(folder / FOLDER, tell)
+    if found is None:
+        return claimed(config, folder, work, tell)
+    path, note = found
+    if note["step"] > config.steps:
+        raise ValueError(f"steps {config.steps}: the run has made {note['step']}")
+    state = restore(path, jax.eval_shape(work.init))
+    labels = work.members or [{}]
+    records = [
+        Record(label, [], due) for label, due in zip(labels, note["due"], strict=True)
+    ]
+    if jax.process_index() == 0:
+        logs.write_text(folder / "config.json", to_json(config))
+        for row in kept_rows(folder, config, note["step"]):
+            own = {name: row[name] for name in labels[0]}
+            records[labels.index(own)].rows.append(row)
+    tell(f"resumed after {note['step']} steps")
+    return state, records, note["step"]
+
+
+def titles(work: Program) -> list[str] | None:
+    return None if work.members is None else list(map(described, work.members))
+
+
+def shower(
+    config: Config,
+    bar: Progress,
+    records: list[Record],
+    path: Path | None,
+    callback: Callable[[Row], None] | None,
+) -> Callable[[list[Row]], None]:
+    """A function that writes new rows to a file, and shows them."""
+    task = bar.add_task("", total=config.steps, rate=0, d_loss=np.nan, g_loss=np.nan)
+
+    def mean(name: str, rows: list[Row]) -> float:
+        return float(np.mean([row[name] for row in rows])) if rows else np.nan
+
+    def show(rows: list[Row]) -> None:
+        if path is not None:
+            logs.append_lines(path, rows)
+        for row in rows if callback else ():
+            callback(row)  # pyright: ignore
+        latest = [record.rows[-1] for record in records if alive(record)]
+        furthest = longest(records)
+        bar.update(
+            task,
+            completed=furthest[-1]["step"],
+            rate=steps_per_second(furthest),
+            d_loss=mean("d_loss", latest),
+            g_loss=mean("g_loss", latest),
+        )
+
+    return show
+
+
+class Host(NamedTuple):
+    """What the loop does outside the devices.
+
+    show: new rows. tell: a line. save: the state after so many steps. paint: its
+    pictures. asked: the signals that asked it to stop, filled from outside.
+    """
+
+    show: Callable[[list[Row]], None]
+    tell: Callable[[str], None]
+    save: Callable[[TrainState, int], None]
+    paint: Callable[[TrainState], None]
+    asked: list[str]
 
 
 def loop(
     config: Config,
     work: Program,
     state: TrainState,
+    begin: int,
     records: list[Record],
-    show: Callable[[list[Row]], None],
-    tell: Callable[[str], None],
-    paint: Callable[[TrainState], None] | None,
-    stopped: Callable[[], bool],
+    host: Host,
 ) -> TrainState:
     """The steps themselves; metrics are fetched when a logged step has been made.
 
     Rows are added to the records, one per GAN. It ends at the last step, on request, or
-    when no GAN is finite any more.
+    when no GAN is finite any more; a state that is not finite is never saved.
     """
-    bounds = dispatch_bounds(config, work.steps_per_call)
-    started, seen, unseen = time.perf_counter(), 0, []
-    for end, split in zip(bounds[1:].tolist(), work.splits(bounds), strict=True):
+    started = time.perf_counter() - last_wall_seconds(records)
+    bounds = dispatch_bounds(config, work.steps_per_call, begin)
+    seen, unseen, saved = begin, [], time.monotonic()
+    if begin == 0:
+        host.save(state, 0)
+    ends = itertools.pairwise(bounds.tolist())
+    for (start, end), split in zip(ends, work.splits(bounds), strict=True):
         called = time.perf_counter()
         state, metrics = work.advance(state, split)
-        if end == bounds[1]:
-            tell(f"step compiled in {time.perf_counter() - called:.1f} s")
+        if start == begin:
+            host.tell(f"step compiled in {time.perf_counter() - called:.1f} s")
         unseen.append(metrics)
-        due = seen == 0 or seen // config.log.every < end // config.log.every
-        last = end == config.steps or (jax.process_count() == 1 and stopped())
-        if due or last:
-            last = last or anywhere(stopped())
+        logged = start == 0 or start // config.log.every < end // config.log.every
+        kept = checkpoint_due(config, start, end, time.monotonic() - saved)
+        last = end == config.steps or (jax.process_count() == 1 and bool(host.asked))
+        if logged or kept or last:
+            last = last or (logged and anywhere(bool(host.asked)))
             new = enter(config, records, fetched(unseen), seen, started, last)
-            show(new)
+            host.show(new)
             seen, unseen = end, []
-            if last or not any(map(alive, records)):
+            going = any(map(alive, records))
+            if going and (kept or last):
+                host.save(state, end)
+                saved = time.monotonic()
+            if last or not going:
                 return state
-        if paint and config.log.samples_every and end % config.log.samples_every == 0:
-            paint(state)
-    raise AssertionError("unreachable: the last step returns")
+        if config.log.samples_every and end % config.log.samples_every == 0:
+            host.paint(state)
+    return state
 
 
-def dispatch_bounds(config: Config, steps_per_call: int) -> np.ndarray:
-    """The step counts at which dispatches begin and end: 0, ..., steps."""
-    every = [steps_per_call, *filter(None, [config.log.samples_every])]
-    grids = [np.arange(0, config.steps, interval) for interval in every]
-    return np.unique(np.concatenate([*grids, [config.steps]]))
+def dispatch_bounds(config: Config, steps_per_call: int, begin: int) -> np.ndarray:
+    """The step counts at which dispatches begin and end: begin, ..., steps.
+
+    They lie on the same grid wherever a run begins: to resume is to repeat.
+    """
+    every = [steps_per_call, config.log.samples_every, config.checkpoint.every]
+    grids = [
+        np.arange(begin - begin % interval + interval, config.steps, interval)
+        for interval in every
+        if isinstance(interval, int) and interval
+    ]
+    return np.unique(np.concatenate([[begin], *grids, [config.steps]]).astype(int))
+
+
+SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def checkpoint_due(config: Config, start: int, end: int, seconds: float) -> bool:
+    """Whether these steps, or this time since the last one, call for a checkpoint."""
+    every = config.checkpoint.every
+    if isinstance(every, int):
+        return start // every < end // every
+    return seconds >= int(every[:-1]) * SECONDS[every[-1]]
 
 
 @contextmanager
-def stop_request() -> Iterator[Callable[[], bool]]:
-    """A function that tells whether Ctrl-C was pressed; a second one interrupts."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
+def saving(
+    config: Config, folder: Path, state: TrainState, records: list[Record]
+) -> Iterator[Callable[[TrainState, int], None]]:
+    """A function that saves a state of this run after so many steps."""
+    key = np.array(with_plain_key(state).key)
+    if jax.process_index() != 0:
+        yield lambda state, step: None
         return
-    previous = signal.getsignal(signal.SIGINT)
+    keep, keep_every = config.checkpoint.keep, config.checkpoint.keep_every
+    about = {"config": dataclasses.asdict(config), "versions": versions()}
+    with saver(folder / FOLDER, keep, keep_every) as save:
 
-    def ask(signum, frame):
-        asked.set()
-        signal.signal(signal.SIGINT, previous)
+        def save_now(state: TrainState, step: int) -> None:
+            due = [dict(record.due) for record in records]
+            note = {"step": step, "due": due, **about}
+            save(state.replace(key=key), note)  # pyright: ignore
 
-    signal.signal(signal.SIGINT, ask)
-    try:
-        yield asked.is_set
-    finally:
-        signal.signal(signal.SIGINT, previous)
+        yield save_now
 
 
 def write_end(
@@ -185,43 +300,7 @@ def write_end(
     """Pictures, the summary, and for several GANs a line each."""
     paint()
     logs.curves(folder / "curves.png", [record.rows for record in records])
-    for record in records if "members" in summary else ():
-        row = {"verdict": verdict(config, record)} | record.rows[-1]
-        logs.append_line(folder / "members.jsonl", row)
+    if "members" in summary:
+        ends = [{"verdict": verdict(config, r)} | r.rows[-1] for r in records]
+        logs.write_lines(folder / "members.jsonl", ends)
     logs.write_json(folder / "summary.json", summary)
-
-
-def load_generator(
-    run: str | Path, *, index: int = 0
-) -> tuple[Callable[..., Array], Config]:
-    """`(sample, config)` of a finished run; `sample(key, n, ema=True, label=None)`.
-
-    index: which GAN of a run of several, as in members.jsonl. key: typed
-    (`jax.random.key(0)`). Returns images `[n, H, W, C]` in [-1, 1], or points `[n, 2]`;
-    label as in `gan_jax.sample`. Reads only config.json and arrays: nothing in the
-    folder runs.
-    """
-    folder = Path(run)
-    path = folder / "config.json"
-    if not path.is_file():
-        raise ValueError(f"run {folder}: holds no config.json; is it a run's folder?")
-    config = from_json(path.read_text(), str(path))
-    gan, members = build(config), members_of(config)
-    count = len(members or [None])
-    if not 0 <= index < count:
-        raise ValueError(f"index {index}: the run has {count} GAN(s), counted from 0")
-    if members is None:
-        like = jax.eval_shape(partial(init_state, gan), jax.random.key(0))
-        state = load_state(folder / CHECKPOINT, like)
-    else:
-        keys = jax.random.split(jax.random.key(0), count)
-        like = jax.eval_shape(partial(init_states, gan), keys)
-        state = member(load_state(folder / CHECKPOINT, like), index)
-
-    def draw(
-        key: Array, n: int, *, ema: bool = True, label: Array | None = None
-    ) -> Array:
-        return jitted(state, key, n=n, ema=ema, label=label)
-
-    jitted = jax.jit(partial(sample, gan), static_argnames=("n", "ema"))
-    return draw, config

@@ -24,7 +24,7 @@ ALLOWED = {
     "methods": {"config"},
     "models": {"layers", "config", "models"},
     "data": {"types", "config", "data"},
-    "checkpoint": {"types", "config"},
+    "checkpoint": {"types"},
     "logs": {"types", "config", "data"},
     "gan": {"types", "config"},
     "train": {"types", "gan"},
@@ -38,6 +38,8 @@ ALLOWED = {
     "pictures": ANY,
     "folder": ANY,
     "record": ANY,
+    "signals": set(),
+    "generators": ANY,
     "run": ANY,
     "__init__": ANY,
 }

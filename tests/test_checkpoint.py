@@ -1,0 +1,436 @@
+"""Nothing is lost: exact resume, kills, damage, full disks, two runs in one folder."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from experiments.train import EXIT_CODES, main
+from gan_jax import METHODS, Config, load_generator, train
+from gan_jax.checkpoint import FOLDER, checkpoints, fault, newest
+from gan_jax.config import (
+    CheckpointConfig,
+    DatasetConfig,
+    LogConfig,
+    ModelConfig,
+    OptimizerConfig,
+    SweepConfig,
+    to_json,
+)
+from gan_jax.folder import held
+
+SMALL = Config(
+    steps=40,
+    batch_size=8,
+    dataset=DatasetConfig("ring"),
+    model=ModelConfig("mlp", width=8, z_dim=4, g_norm="batch"),
+    penalty=replace(METHODS["r1"].penalty, every=4),
+    log=LogConfig(every=7, samples_every=9),
+    checkpoint=CheckpointConfig(every=10),
+)
+
+
+class Died(Exception):
+    pass
+
+
+def crash_at(step):
+    """A callback by which a run dies when it has logged this step."""
+
+    def callback(row):
+        if row["step"] >= step:
+            raise Died
+
+    return callback
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def timeless(run):
+    """The rows of a run without the wall time."""
+    rows = lines(run / "metrics.jsonl")
+    return [{k: v for k, v in row.items() if k != "wall_seconds"} for row in rows]
+
+
+def assert_same_bits(state, other):
+    for ours, theirs in zip(
+        jax.tree.leaves(state), jax.tree.leaves(other), strict=True
+    ):
+        if jax.dtypes.issubdtype(ours.dtype, jax.dtypes.prng_key):
+            ours, theirs = jax.random.key_data(ours), jax.random.key_data(theirs)
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def crashed(config, run, step):
+    with pytest.raises(Died):
+        train(config, run, callback=crash_at(step))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that was never interrupted."""
+    run = tmp_path_factory.mktemp("whole") / "run"
+    state, summary = train(SMALL, run)
+    return run, state, summary
+
+
+@pytest.mark.parametrize("step", [1, 14, 40])
+def test_resumed_run_is_the_uninterrupted_one_bit_for_bit(step, whole, tmp_path):
+    run = tmp_path / "run"
+    crashed(SMALL, run, step)
+    state, summary = train(SMALL, run, resume=True)
+    assert_same_bits(state, whole[1])
+    assert timeless(run) == timeless(whole[0])
+    assert [row["step"] for row in timeless(run)] == [1, 7, 14, 21, 28, 35, 40]
+    assert summary["verdict"] == "completed"
+    assert {**summary["last_row"]} == whole[2]["last_row"]
+    walls = [row["wall_seconds"] for row in lines(run / "metrics.jsonl")]
+    assert walls == sorted(walls)
+
+
+def test_resumed_grid_is_the_uninterrupted_one_bit_for_bit(tmp_path):
+    config = replace(SMALL, seeds=2, sweep=SweepConfig(d_lr=(1.0, 1e30)))
+    state, _ = train(config, tmp_path / "whole")
+    crashed(config, tmp_path / "run", 14)
+    again, summary = train(config, tmp_path / "run", resume=True)
+    assert_same_bits(again, state)
+    assert timeless(tmp_path / "run") == timeless(tmp_path / "whole")
+    assert summary["members"] == {"completed": 2, "diverged": 2}
+    members = [lines(tmp_path / run / "members.jsonl") for run in ("run", "whole")]
+    assert [m["verdict"] for m in members[0]] == [m["verdict"] for m in members[1]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_resumes_bit_for_bit(name, tmp_path):
+    method = METHODS[name]
+    points = method.model.name in (None, "mlp")
+    model = replace(
+        method.model, width=4, output=None if points else method.model.output
+    )
+    config = replace(
+        method,
+        steps=8,
+        batch_size=8,
+        dataset=DatasetConfig("ring") if points else method.dataset,
+        model=model,
+        log=LogConfig(every=2),
+        checkpoint=CheckpointConfig(every=3),
+    )
+    state, _ = train(config, tmp_path / "whole")
+    crashed(config, tmp_path / "run", 4)
+    again, _ = train(config, tmp_path / "run", resume=True)
+    assert_same_bits(again, state)
+    assert timeless(tmp_path / "run") == timeless(tmp_path / "whole")
+
+
+def test_finished_run_resumes_to_itself_and_goes_further(whole, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole[0], run)
+    state, summary = train(SMALL, run, resume=True)
+    assert_same_bits(state, whole[1])
+    assert (summary["verdict"], summary["steps"]) == ("completed", 40)
+    longer = replace(SMALL, steps=50)
+    state, _ = train(longer, run, resume=True)
+    direct, _ = train(longer, tmp_path / "direct")
+    assert_same_bits(state, direct)
+    assert timeless(run) == timeless(tmp_path / "direct")
+    with pytest.raises(ValueError, match="steps 40: the run has made 50"):
+        train(SMALL, run, resume=True)
+
+
+def test_resume_begins_where_there_is_no_run(tmp_path, whole):
+    state, _ = train(SMALL, tmp_path / "new", resume=True)
+    assert_same_bits(state, whole[1])
+
+
+@pytest.mark.slow
+def test_checkpoint_of_many_devices_goes_on_with_one_and_the_reverse(tmp_path, whole):
+    sgd = OptimizerConfig("sgd", 0.01)
+    config = replace(SMALL, g_optimizer=sgd, d_optimizer=sgd)
+    expected, _ = train(config, tmp_path / "whole")
+    for first, second in (("shard_map", "jit"), ("jit", "gspmd")):
+        run = tmp_path / first
+        crashed(replace(config, placement=first), run, 14)
+        state, _ = train(replace(config, placement=second), run, resume=True)
+        for ours, theirs in zip(
+            jax.tree.leaves(state.generator.params),
+            jax.tree.leaves(expected.generator.params),
+            strict=True,
+        ):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_newest_checkpoints_and_those_asked_for_stay(tmp_path):
+    keep = CheckpointConfig(every=5, keep=2, keep_every=15)
+    train(replace(SMALL, checkpoint=keep), tmp_path / "run")
+    steps = [int(path.name) for path in checkpoints(tmp_path / "run" / FOLDER)]
+    assert steps == [40, 35, 30, 15, 0]
+
+
+def test_checkpoints_by_time(tmp_path):
+    seldom = CheckpointConfig(every="1h", keep=9)
+    train(replace(SMALL, checkpoint=seldom), tmp_path / "run")
+    steps = [int(path.name) for path in checkpoints(tmp_path / "run" / FOLDER)]
+    assert steps == [40, 0]
+
+
+# Damage.
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGE = {
+    "flipped bit": flip,
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-1]),
+    "missing": Path.unlink,
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_damage_to_any_file_is_noticed_and_the_one_before_is_taken(
+    kind, whole, tmp_path
+):
+    source = whole[0] / FOLDER
+    names = [path.relative_to(source) for path in source.rglob("*") if path.is_file()]
+    newest_step = checkpoints(source)[0].name
+    own = [name for name in names if name.parts[0] == newest_step]
+    assert len(own) >= 8
+    for index, name in enumerate(own):
+        folder = tmp_path / str(index)
+        shutil.copytree(source, folder)
+        DAMAGE[kind](folder / name)
+        told = []
+        path, note = newest(folder, told.append)
+        assert note["step"] == 30
+        assert fault(path) is None
+        assert len(told) == 1 and newest_step in told[0]
+        if name.name != "manifest.json":  # a checksum that differs blames its file
+            assert name.name in told[0]
+
+
+def test_run_goes_on_from_the_intact_checkpoint_or_says_that_none_is(whole, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole[0], run)
+    flip(checkpoints(run / FOLDER)[0] / "manifest.json")
+    state, _ = train(SMALL, run, resume=True)
+    assert_same_bits(state, whole[1])
+    assert timeless(run) == timeless(whole[0])
+    before = (run / "metrics.jsonl").read_bytes()
+    for path in checkpoints(run / FOLDER):
+        flip(path / "note.json")
+    with pytest.raises(ValueError, match=r"checkpoint .*; none of 2 is intact"):
+        train(SMALL, run, resume=True)
+    with pytest.raises(ValueError, match="none of 2 is intact"):
+        load_generator(run)
+    assert (run / "metrics.jsonl").read_bytes() == before
+
+
+def test_cut_off_metric_line_is_dropped(whole, tmp_path):
+    run = tmp_path / "run"
+    crashed(SMALL, run, 28)
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 29, "d_lo')
+    train(SMALL, run, resume=True)
+    assert timeless(run) == timeless(whole[0])
+
+
+def test_diverged_run_keeps_its_last_finite_state(tmp_path):
+    rate = OptimizerConfig("sgd", 3.0)
+    every = CheckpointConfig(every=1)
+    config = replace(
+        SMALL, steps=2000, g_optimizer=rate, d_optimizer=rate, checkpoint=every
+    )
+    config = replace(config, loss=replace(config.loss, name="wasserstein"))
+    state, summary = train(config, tmp_path / "run")
+    assert summary["verdict"] == "diverged"
+    _, note = newest(tmp_path / "run" / FOLDER)
+    assert 0 < note["step"] < summary["steps"]
+    sample, _ = load_generator(tmp_path / "run")
+    assert np.isfinite(sample(jax.random.key(0), 4)).all()
+
+
+# Who may write, and what may change.
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from gan_jax.folder import held
+with held(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_two_runs_in_one_folder_are_refused_while_the_first_lives(whole, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole[0], run)
+    before = (run / "metrics.jsonl").read_bytes()
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            HOLD,
+            str(run),
+        ],
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout.readline() == b"held\n"
+    for how in ({"resume": True}, {"overwrite": True}):
+        with pytest.raises(FileExistsError, match="another run is writing to it"):
+            train(SMALL, run, **how)
+    assert (run / "metrics.jsonl").read_bytes() == before
+    holder.kill()
+    holder.communicate()
+    with held(run):  # A dead process's lock is no obstacle.
+        pass
+
+
+def test_changes_are_listed_and_harmful_ones_refused(whole, tmp_path, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(whole[0], run)
+    path = tmp_path / "config.json"
+    path.write_text(to_json(SMALL))
+    resume = ["--config", str(path), "--out", str(run), "--resume"]
+    assert main([*resume, "--batch-size", "16", "--model.width", "4"]) == 2
+    message = capsys.readouterr().err
+    for words in ("batch_size 16 (was 8)", "model.width 4 (was 8)", "--allow-changes"):
+        assert words in message
+    assert main([*resume, "--steps", "42", "--log.every", "3"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "another steps: 42 (was 40)" in text
+    assert "another log.every: 3 (was 7)" in text
+    assert main([*resume, "--steps", "44", "--penalty.weight", "1"]) == 2
+    allowed = ["--penalty.weight", "1", "--allow-changes"]
+    assert main([*resume, "--steps", "44", *allowed]) == 0
+
+
+# Signals, kills and full disks, through the command line.
+
+
+def command(config, run, tmp_path, *flags):
+    path = tmp_path / "config.json"
+    path.write_text(to_json(config))
+    words = ["-m", "experiments.train", "--config", str(path), "--out", str(run)]
+    return [sys.executable, *words, *flags]
+
+
+ENVIRONMENT = os.environ | {"PYTHONWARNINGS": ""}
+
+
+def started(arguments):
+    return subprocess.Popen(
+        arguments,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=ENVIRONMENT,
+    )
+
+
+def wait_for(condition, seconds=60):
+    deadline = time.time() + seconds
+    while not condition() and time.time() < deadline:
+        time.sleep(0.02)
+    assert condition()
+
+
+def test_sigterm_saves_says_how_to_resume_and_exits_with_its_code(tmp_path):
+    run, config = tmp_path / "run", replace(SMALL, steps=10_000_000)
+    process = started(command(config, run, tmp_path))
+    wait_for(lambda: (run / "metrics.jsonl").exists())
+    process.send_signal(signal.SIGTERM)
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == EXIT_CODES["SIGTERM"] == 143, text
+    assert "--resume" in text
+    _, note = newest(run / FOLDER)
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["verdict"] == "interrupted"
+    assert summary["steps"] == note["step"]
+    further = replace(SMALL, steps=note["step"] + 20)
+    state, _ = train(further, run, resume=True)
+    direct, _ = train(further, tmp_path / "direct")
+    assert_same_bits(state, direct)
+    assert timeless(run) == timeless(tmp_path / "direct")
+
+
+def writing_since(run, moment, process):
+    """Whether the run has logged a row since then (it may not have ended)."""
+    assert process.poll() is None, process.communicate()[0]
+    log = run / "metrics.jsonl"
+    return log.exists() and log.stat().st_mtime > moment
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_moments_lose_nothing(tmp_path):
+    config = replace(
+        SMALL,
+        steps=3000,
+        log=LogConfig(every=7),
+        checkpoint=CheckpointConfig(every=21),
+    )
+    expected, _ = train(config, tmp_path / "whole")
+    run, chance, kills = tmp_path / "run", random.Random(0), 0
+    while kills < 20:
+        process = started(command(config, run, tmp_path, "--resume"))
+        if chance.random() < 0.8:  # while it steps and saves
+            wait_for(partial(writing_since, run, time.time(), process))
+            time.sleep(chance.uniform(0, 0.15))
+        else:  # while it starts
+            time.sleep(chance.uniform(0, 4))
+        process.kill()
+        text, _ = process.communicate()
+        assert process.returncode == -signal.SIGKILL, text
+        kills += 1
+    assert main(command(config, run, tmp_path, "--resume")[3:]) == 0
+    state, _ = train(config, run, resume=True)
+    assert_same_bits(state, expected)
+    assert timeless(run) == timeless(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_full_disk_stops_with_one_line_and_freeing_space_goes_on(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a small tmpfs is not permitted here")
+    try:
+        config = replace(SMALL, steps=2000, model=replace(SMALL.model, width=64))
+        filler = disk / "filler"
+        filler.write_bytes(b"0" * 1_300_000)
+        run = disk / "run"
+        process = started(command(config, run, tmp_path))
+        text, _ = process.communicate(timeout=120)
+        assert process.returncode == 2, text
+        errors = [line for line in text.splitlines() if line.startswith("error: ")]
+        assert len(errors) == 1 and "Traceback" not in text, text
+        assert all(
+            line for line in (run / "metrics.jsonl").read_text().split("\n")[:-1]
+        )
+        filler.unlink()
+        shorter = replace(config, steps=200)
+        state, _ = train(shorter, run, resume=True)
+        expected, _ = train(shorter, tmp_path / "whole")
+        assert_same_bits(state, expected)
+        assert timeless(run) == timeless(tmp_path / "whole")
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
