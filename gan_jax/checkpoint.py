@@ -10,6 +10,7 @@ the name of a step is whole unless it was damaged later; the checksums tell.
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -73,8 +74,12 @@ def write(
     shutil.rmtree(part, ignore_errors=True)
     try:
         part.mkdir(parents=True)
+        require_space(part, arrays)
         alone = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
-        with ocp.StandardCheckpointer(multiprocessing_options=alone) as checkpointer:
+        with (
+            quiet_orbax(),
+            ocp.StandardCheckpointer(multiprocessing_options=alone) as checkpointer,
+        ):
             checkpointer.save(part.absolute() / "state", arrays)
         (part / "note.json").write_text(json.dumps(note))
         sums = {path: checksum(part / path) for path in files(part)}
@@ -85,13 +90,39 @@ def write(
         shutil.rmtree(final, ignore_errors=True)
         os.replace(part, final)
     except Exception as error:  # Orbax and TensorStore have many for a full disk
-        reason = str(error).partition("\n")[0]
-        raise OSError(f"checkpoint {final}: cannot be written ({reason})") from error
+        raise OSError(f"checkpoint {final}: not written ({reason(error)})") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
     for path in checkpoints(folder)[keep:]:
         if keep_every is None or int(path.name) % keep_every:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def require_space(folder: Path, arrays: Any) -> None:
+    """An OSError if the arrays will not fit: Orbax writes them, then merges them."""
+    needed = 100_000 + 2 * sum(leaf.nbytes for leaf in jax.tree.leaves(arrays))
+    if shutil.disk_usage(folder).free < needed:
+        raise OSError("No space left")
+
+
+def reason(error: Exception) -> str:
+    """Why nothing could be written, in a line."""
+    text = str(error)
+    if "RESOURCE_EXHAUSTED" in text or "No space left" in text:
+        return "no space left on the disk; free some, then go on with --resume"
+    return text.partition("\n")[0]
+
+
+@contextmanager
+def quiet_orbax() -> Iterator[None]:
+    """Orbax logs a traceback of what it raises as well."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def files(folder: Path) -> list[str]:

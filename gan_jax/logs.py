@@ -49,8 +49,14 @@ def json_lines(rows: list[dict[str, Any]]) -> str:
 
 
 def append_lines(path: Path, rows: list[dict[str, Any]]) -> None:
-    with path.open("a") as file:
-        file.write(json_lines(rows))
+    try:
+        with path.open("a") as file:
+            file.write(json_lines(rows))
+    except OSError as error:
+        raise OSError(
+            f"{path}: cannot be written ({error.strerror}); mend that, then go on with "
+            "--resume"
+        ) from None
 
 
 def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:

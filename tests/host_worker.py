@@ -19,7 +19,7 @@ join(
     values["--coordinator"], int(values["--num-processes"]), int(values["--process-id"])
 )
 read, wrote = [], []
-source, append_line = program.source, logs.append_line
+source, append_lines = program.source, logs.append_lines
 
 
 def noted(*arguments):
@@ -30,10 +30,10 @@ def noted(*arguments):
 
 def noting(*arguments):
     wrote.append(True)
-    append_line(*arguments)
+    append_lines(*arguments)
 
 
-program.source, logs.append_line = noted, noting
+program.source, logs.append_lines = noted, noting
 train(from_json(Path(config_path).read_text()), out)
 rows = sum(indices.size for indices in read)
 first = read[0].reshape(-1, 1).tolist()
