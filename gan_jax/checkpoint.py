@@ -81,6 +81,7 @@ def write(
             ocp.StandardCheckpointer(multiprocessing_options=alone) as checkpointer,
         ):
             checkpointer.save(part.absolute() / "state", arrays)
+        note = note | {"arrays": kinds(arrays)}
         (part / "note.json").write_text(json.dumps(note))
         sums = {path: checksum(part / path) for path in files(part)}
         with (part / "manifest.json").open("w") as manifest:
@@ -96,6 +97,13 @@ def write(
     for path in checkpoints(folder)[keep:]:
         if keep_every is None or int(path.name) % keep_every:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def kinds(tree: Any) -> dict[str, str]:
+    """`{".ema['params']...": "float32[64, 128]"}` for each array of a tree."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    name = jax.tree_util.keystr
+    return {name(path): f"{x.dtype}{list(x.shape)}" for path, x in leaves}
 
 
 def require_space(folder: Path, arrays: Any) -> None:
@@ -179,7 +187,10 @@ def newest(
 
 
 def restore(path: Path, like: Any) -> TrainState:
-    """The state of a checkpoint, of the shapes of `like` (from `jax.eval_shape`)."""
+    """The state of a checkpoint, of the shapes of `like` (from `jax.eval_shape`).
+
+    Raises ValueError where they are not its shapes.
+    """
     import orbax.checkpoint as ocp
 
     sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
@@ -187,6 +198,17 @@ def restore(path: Path, like: Any) -> TrainState:
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
         jax.eval_shape(with_plain_key, like),
     )
+    stored, wanted = (
+        json.loads((path / "note.json").read_text())["arrays"],
+        kinds(target),
+    )
+    for name in sorted(stored.keys() | wanted.keys()):
+        here, there = wanted.get(name), stored.get(name)
+        if here != there:
+            raise ValueError(
+                f"checkpoint {path}: holds {there or 'nothing'} for state{name}, where "
+                f"this config needs {here or 'nothing'}; resume with the config it had"
+            )
     own = jax.process_index()
     alone = ocp.options.MultiprocessingOptions(primary_host=own, active_processes={own})
     with ocp.StandardCheckpointer(multiprocessing_options=alone) as checkpointer:

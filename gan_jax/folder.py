@@ -118,10 +118,10 @@ def refuse_changes(folder: Path, config: Config, allowed: bool) -> None:
         )
 
 
-def kept_rows(folder: Path, config: Config, step: int) -> list[dict[str, Any]]:
-    """The complete rows of metrics.jsonl up to a step; the others are removed.
+def rows_until(folder: Path, config: Config, step: int) -> list[dict[str, Any]]:
+    """The complete rows of metrics.jsonl up to a step.
 
-    So is the row of a step at which the run was only interrupted. What is null there,
+    Without the row of a step at which the run was only interrupted. What is null there,
     because it was not finite, is NaN here.
     """
 
@@ -130,8 +130,7 @@ def kept_rows(folder: Path, config: Config, step: int) -> list[dict[str, Any]]:
         logged = at in (1, config.steps) or at % config.log.every == 0
         return at <= step and (logged or not row["finite"])
 
-    path = folder / "metrics.jsonl"
-    rows, lines = [], []
+    path, rows = folder / "metrics.jsonl", []
     for line in path.read_text().splitlines() if path.exists() else ():
         try:
             row = json.loads(line)
@@ -139,6 +138,4 @@ def kept_rows(folder: Path, config: Config, step: int) -> list[dict[str, Any]]:
             continue  # cut off when the run died
         if stays(row):
             rows.append({k: math.nan if v is None else v for k, v in row.items()})
-            lines.append(line + "\n")
-    logs.write_text(path, "".join(lines))
     return rows

@@ -23,9 +23,9 @@ from gan_jax.folder import (
     changes,
     claim,
     held,
-    kept_rows,
     refuse_changes,
     refuse_used,
+    rows_until,
 )
 from gan_jax.hosts import agreed, anywhere
 from gan_jax.pictures import painter
@@ -139,14 +139,15 @@ def resumed(
         raise ValueError(f"steps {config.steps}: the run has made {note['step']}")
     state = restore(path, jax.eval_shape(work.init))
     labels = work.members or [{}]
-    records = [
-        Record(label, [], due) for label, due in zip(labels, note["due"], strict=True)
-    ]
+    pairs = zip(labels, note["due"], strict=True)
+    records = [Record(label, [], due) for label, due in pairs]
+    rows = rows_until(folder, config, note["step"])
+    for row in rows:
+        own = {name: row[name] for name in labels[0]}
+        records[labels.index(own)].rows.append(row)
     if jax.process_index() == 0:
         logs.write_text(folder / "config.json", to_json(config))
-        for row in kept_rows(folder, config, note["step"]):
-            own = {name: row[name] for name in labels[0]}
-            records[labels.index(own)].rows.append(row)
+        logs.write_lines(folder / "metrics.jsonl", rows)
     tell(f"resumed after {note['step']} steps")
     return state, records, note["step"]
 

@@ -321,6 +321,12 @@ def test_changes_are_listed_and_harmful_ones_refused(whole, tmp_path, capsys):
     assert main([*resume, "--steps", "44", "--penalty.weight", "1"]) == 2
     allowed = ["--penalty.weight", "1", "--allow-changes"]
     assert main([*resume, "--steps", "44", *allowed]) == 0
+    capsys.readouterr()
+    for changed in (["--model.width", "4"], ["--seeds", "2"]):
+        assert main([*resume, "--steps", "46", *changed, "--allow-changes"]) == 2
+        message = capsys.readouterr().err
+        assert message.startswith("error: checkpoint") and message.count("\n") == 1
+        assert "where this config needs" in message
 
 
 # Signals, kills and full disks, through the command line.
