@@ -1,11 +1,12 @@
 # make demo: train a GAN on real digits, about a minute on 2 cores.
-# make test: every test not marked slow. make slow, make lint: the rest.
+# make test: every test not marked slow or exhaustive. make slow, make exhaustive,
+# make lint: the rest.
 
 PYTHON ?= python3
 VENV ?= .venv
 PIP = $(VENV)/bin/pip --disable-pip-version-check --quiet
 
-.PHONY: demo test slow lint clean
+.PHONY: demo test slow exhaustive lint clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/python -m experiments.train r3gan --out runs/demo --overwrite \
@@ -18,6 +19,9 @@ test: $(VENV)/.test
 
 slow: $(VENV)/.test
 	$(VENV)/bin/python -m pytest -n 2 -m slow
+
+exhaustive: $(VENV)/.test
+	$(VENV)/bin/python -m pytest -n 2 -m exhaustive
 
 lint: $(VENV)/.lint
 	$(VENV)/bin/ruff check .

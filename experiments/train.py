@@ -167,7 +167,7 @@ def main(arguments: list[str]) -> int:
     if jax.process_index() == 0:
         report(out, summary)
     if summary["verdict"] == "interrupted":
-        return EXIT_CODES[summary["stopped_by"]]
+        return EXIT_CODES[summary["stopped_by"] or "SIGINT"]  # None: another process's
     return EXIT_CODES[summary["verdict"]]
 
 

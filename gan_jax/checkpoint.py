@@ -15,7 +15,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,11 @@ def saver(
 
         try:
             yield save
-        finally:
-            finish()
+        except BaseException:
+            with suppress(OSError):  # what ended the run matters more
+                finish()
+            raise
+        finish()
 
 
 def write(
@@ -71,7 +74,8 @@ def write(
 
     name = f"{note['step']:09d}"
     part, final = folder / f".{name}.part", folder / name
-    shutil.rmtree(part, ignore_errors=True)
+    for left in folder.glob(".*.part"):  # by a run that was killed
+        shutil.rmtree(left, ignore_errors=True)
     try:
         part.mkdir(parents=True)
         require_space(part, arrays)
@@ -154,15 +158,19 @@ def checkpoints(folder: Path) -> list[Path]:
 def fault(path: Path) -> str | None:
     """What is wrong with a checkpoint; None if it is intact."""
     try:
-        sums = json.loads((path / "manifest.json").read_text())
-    except (OSError, ValueError):
+        sums = dict(json.loads((path / "manifest.json").read_text()))
+    except (OSError, ValueError, TypeError):
         return "manifest.json is missing or damaged"
     for name in sorted(sums.keys() | set(files(path))):
         if name not in sums:
             return f"{name} does not belong to it"
         if not (path / name).is_file():
             return f"{name} is missing"
-        if checksum(path / name) != sums[name]:
+        try:
+            intact = checksum(path / name) == sums[name]
+        except OSError as error:
+            return f"{name} cannot be read ({error.strerror})"
+        if not intact:
             return f"{name} is damaged (its SHA-256 differs)"
     return None
 

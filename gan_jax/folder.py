@@ -22,16 +22,10 @@ FILES = (
     "summary.json",
 )
 """What a run writes beside its checkpoints; members.jsonl for several GANs only."""
-HARMLESS = (
-    "steps",
-    "out",
-    "placement",
-    "devices",
-    "steps_per_call",
-    "log",
-    "checkpoint",
-)
+HARMLESS = {"steps", "placement", "devices", "steps_per_call", "log", "checkpoint"}
 """Fields and groups in which a resumed run may differ from what it was."""
+IDENTITY = {"seed", "seeds", "sweep"}
+"""Those in which it may not."""
 
 
 @contextmanager
@@ -67,7 +61,8 @@ def refuse_used(folder: Path, overwrite: bool) -> None:
     """FileExistsError for a folder that this run must not write to."""
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"out {folder}: is a file; choose another --out")
-    if not folder.is_dir() or {path.name for path in folder.iterdir()} <= {".lock"}:
+    used = folder.is_dir() and any(p.name[0] != "." for p in folder.iterdir())
+    if not used:
         return
     if not overwrite:
         raise FileExistsError(
@@ -84,10 +79,24 @@ def refuse_used(folder: Path, overwrite: bool) -> None:
 def claim(folder: Path, config: Config) -> None:
     """Remove an earlier run's files (which was agreed to), and write config.json."""
     try:
-        for name in FILES:
-            (folder / name).unlink(missing_ok=True)
-        shutil.rmtree(folder / checkpoint.FOLDER, ignore_errors=True)
         logs.write_text(folder / "config.json", to_json(config))
+        for name in FILES[1:]:
+            (folder / name).unlink(missing_ok=True)
+        if (folder / checkpoint.FOLDER).exists():
+            shutil.rmtree(folder / checkpoint.FOLDER)
+    except OSError as error:
+        raise unwritable(folder, error) from None
+
+
+def take_over(folder: Path, config: Config, step: int) -> None:
+    """Set a run back to one of its checkpoints: newer ones are damaged, and go."""
+    try:
+        for path in checkpoint.checkpoints(folder / checkpoint.FOLDER):
+            if int(path.name) > step:
+                shutil.rmtree(path)
+        logs.write_text(folder / "config.json", to_json(config))
+        rows = rows_until(folder, config, step)
+        logs.write_lines(folder / "metrics.jsonl", rows)
     except OSError as error:
         raise unwritable(folder, error) from None
 
@@ -104,31 +113,41 @@ def changes(folder: Path, config: Config) -> dict[str, tuple[Any, Any]]:
 
 
 def refuse_changes(folder: Path, config: Config, allowed: bool) -> None:
-    """A ValueError, unless allowed, for differences that make it another run."""
+    """A ValueError for differences that make it another run, unless they are allowed.
+
+    Other seeds and sweeps never are: they are in the state. Other `steps` are harmless
+    where no schedule runs over them.
+    """
+    optimizers = (config.g_optimizer, config.d_optimizer)
+    scheduled = config.penalty.weight_end is not None or any(
+        group.schedule != "constant" for group in optimizers
+    )
+    harmless = HARMLESS - {"steps"} if scheduled else HARMLESS
     harmful = [
         f"{name} {new!r} (was {old!r})"
         for name, (old, new) in changes(folder, config).items()
-        if name.partition(".")[0] not in HARMLESS
+        for group in [name.partition(".")[0]]
+        if group in IDENTITY or not (allowed or group in harmless)
     ]
-    if harmful and not allowed:
+    if harmful:
         raise ValueError(
             f"out {folder}: the run in it was started with another "
             f"{', '.join(harmful)}; leave that as it was, choose another --out, or "
-            "--allow-changes"
+            "--allow-changes (but of seeds and sweeps)"
         )
 
 
 def rows_until(folder: Path, config: Config, step: int) -> list[dict[str, Any]]:
     """The complete rows of metrics.jsonl up to a step.
 
-    Without the row of a step at which the run was only interrupted. What is null there,
-    because it was not finite, is NaN here.
+    Without that step's own row if the run was only interrupted at it. What is null in
+    the file, because it was not finite, is NaN here.
     """
 
     def stays(row: dict[str, Any]) -> bool:
         at = row["step"]
         logged = at in (1, config.steps) or at % config.log.every == 0
-        return at <= step and (logged or not row["finite"])
+        return at < step or (at == step and (logged or not row["finite"]))
 
     path, rows = folder / "metrics.jsonl", []
     for line in path.read_text().splitlines() if path.exists() else ():

@@ -115,6 +115,19 @@ def agreed(action: Callable[[], T]) -> T:
     return result  # pyright: ignore
 
 
+def require_same(**values: int) -> None:
+    """A ValueError in all processes if a value is not the same in all."""
+    if jax.process_count() == 1:
+        return
+    for name, value in values.items():
+        every = multihost_utils.process_allgather(np.array(value))
+        if len(set(every.tolist())) > 1:
+            raise ValueError(
+                f"out: processes see different folders ({name}: {every.tolist()}); "
+                "--out must lie on a disk that they share"
+            )
+
+
 def on_this_host(tree: Any) -> Any:
     """A replicated tree as arrays of this process alone (one process: unchanged)."""
     return tree if jax.process_count() == 1 else jax.device_get(tree)

@@ -93,12 +93,11 @@ def described(member: Member) -> str:
     return ", ".join([seed.replace(" x", ""), *factors])
 
 
-def verdict(config: Config, record: Record) -> str:
-    """How one GAN ended."""
+def verdict(config: Config, record: Record, steps: int) -> str:
+    """How one GAN ended, in a run that made so many steps."""
     if not alive(record):
         return "diverged"
-    done = record.rows[-1]["step"] == config.steps
-    return "completed" if done else "interrupted"
+    return "completed" if steps == config.steps else "interrupted"
 
 
 def versions() -> dict[str, str]:
@@ -125,7 +124,8 @@ def summarize(
 
     Several GANs: the best of their verdicts, and how many have each.
     """
-    verdicts = [verdict(config, record) for record in records]
+    steps = int(state.step)
+    verdicts = [verdict(config, record, steps) for record in records]
     best = next(v for v in ("completed", "interrupted", "diverged") if v in verdicts)
     if work.members:
         detail: Row = {"members": {v: verdicts.count(v) for v in sorted(set(verdicts))}}
@@ -139,7 +139,7 @@ def summarize(
     rows, count = longest(records), len(records)
     return {
         "verdict": best,
-        "steps": rows[-1]["step"],
+        "steps": rows[-1]["step"] if best == "diverged" else steps,
         "wall_seconds": round(last_wall_seconds(records), 2),
         "first_row_seconds": round(rows[0]["wall_seconds"], 2),
         "steps_per_second": round(steps_per_second(rows), 2),

@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from gan_jax import logs
 from gan_jax.build import build
 from gan_jax.checkpoint import FOLDER, newest, restore, saver, with_plain_key
 from gan_jax.checks import dataset
-from gan_jax.config import Config, to_json
+from gan_jax.config import Config
 from gan_jax.data import Dataset
 from gan_jax.folder import (
     changes,
@@ -26,8 +26,9 @@ from gan_jax.folder import (
     refuse_changes,
     refuse_used,
     rows_until,
+    take_over,
 )
-from gan_jax.hosts import agreed, anywhere
+from gan_jax.hosts import agreed, anywhere, require_same
 from gan_jax.pictures import painter
 from gan_jax.program import Program, program
 from gan_jax.record import (
@@ -47,8 +48,8 @@ from gan_jax.record import (
 from gan_jax.signals import stop_request
 from gan_jax.types import TrainState
 
-Beginning = tuple[TrainState, list[Record], int]
-"""A state, the rows so far, the steps made so far."""
+Beginning = tuple[TrainState, list[Record], int, bool]
+"""A state, the rows so far, the steps made so far, whether a checkpoint was found."""
 
 
 def train(
@@ -85,9 +86,16 @@ def train(
             else partial(refuse_changes, folder, config, allow_changes)
         )
         data, work = agreed(partial(prepared, config, refuse if first else do_nothing))
-        with held(folder) if first else nullcontext():
-            begin = partial(claimed if fresh else resumed, config, folder, work, tell)
-            state, records, step = agreed(begin)
+        with ExitStack() as stack:
+            if first:
+                agreed(lambda: stack.enter_context(held(folder)))
+            else:
+                agreed(do_nothing)
+            begin = partial(beginning, config, folder, work, fresh, tell)
+            state, records, step, found = agreed(begin)
+            require_same(fresh=fresh, step=step)
+            write = write_beginning if first else do_nothing
+            agreed(partial(write, config, folder, refuse, step, found))
             for line in work.about:
                 tell(line)
             path = folder / "metrics.jsonl" if first else None
@@ -116,40 +124,50 @@ def prepared(config: Config, refuse: Callable[[], None]) -> tuple[Dataset, Progr
     return data, program(config, data)
 
 
-def claimed(
-    config: Config, folder: Path, work: Program, tell: Callable[[str], None]
+def beginning(
+    config: Config, folder: Path, work: Program, fresh: bool, tell: Callable
 ) -> Beginning:
-    """A new run's beginning, in a folder that is now its own."""
-    if jax.process_index() == 0:
-        claim(folder, config)
-    return work.init(), [Record(label, [], {}) for label in work.members or [{}]], 0
-
-
-def resumed(
-    config: Config, folder: Path, work: Program, tell: Callable[[str], None]
-) -> Beginning:
-    """Where the newest intact checkpoint left off; the beginning if there is none."""
+    """A new run, or where the newest intact checkpoint left off; writes nothing."""
+    labels = work.members or [{}]
+    found = None if fresh else newest(folder / FOLDER, tell)
+    if found is None:
+        if not fresh and (folder / "summary.json").exists():
+            raise ValueError(
+                f"out {folder}: the run in it has no checkpoints; choose another "
+                "--out, or --overwrite to replace it"
+            )
+        return work.init(), [Record(label, [], {}) for label in labels], 0, False
     for name, (old, new) in changes(folder, config).items():
         tell(f"resumed with another {name}: {new!r} (was {old!r})")
-    found = newest(folder / FOLDER, tell)
-    if found is None:
-        return claimed(config, folder, work, tell)
     path, note = found
-    if note["step"] > config.steps:
-        raise ValueError(f"steps {config.steps}: the run has made {note['step']}")
+    step = note["step"]
+    if step > config.steps:
+        raise ValueError(f"steps {config.steps}: the run has made {step}")
     state = restore(path, jax.eval_shape(work.init))
-    labels = work.members or [{}]
     pairs = zip(labels, note["due"], strict=True)
     records = [Record(label, [], due) for label, due in pairs]
-    rows = rows_until(folder, config, note["step"])
-    for row in rows:
+    for row in rows_until(folder, config, step):
         own = {name: row[name] for name in labels[0]}
         records[labels.index(own)].rows.append(row)
-    if jax.process_index() == 0:
-        logs.write_text(folder / "config.json", to_json(config))
-        logs.write_lines(folder / "metrics.jsonl", rows)
-    tell(f"resumed after {note['step']} steps")
-    return state, records, note["step"]
+    if step and not all(record.rows for record in records):
+        raise ValueError(f"{folder}/metrics.jsonl: the rows before {step} are missing")
+    tell(f"resumed after {step} steps")
+    return state, records, step, True
+
+
+def write_beginning(
+    config: Config,
+    folder: Path,
+    refuse: Callable[[], None],
+    step: int,
+    found: bool,
+) -> None:
+    """The folder as it has to be when the loop begins; it is ours alone by now."""
+    refuse()
+    if found:
+        take_over(folder, config, step)
+    else:
+        claim(folder, config)
 
 
 def titles(work: Program) -> list[str] | None:
@@ -228,6 +246,8 @@ def loop(
         unseen.append(metrics)
         logged = start == 0 or start // config.log.every < end // config.log.every
         kept = checkpoint_due(config, start, end, time.monotonic() - saved)
+        if jax.process_count() > 1:  # clocks differ; steps at which all fetch do not
+            kept = kept and logged
         last = end == config.steps or (jax.process_count() == 1 and bool(host.asked))
         if logged or kept or last:
             last = last or (logged and anywhere(bool(host.asked)))
@@ -302,6 +322,9 @@ def write_end(
     paint()
     logs.curves(folder / "curves.png", [record.rows for record in records])
     if "members" in summary:
-        ends = [{"verdict": verdict(config, r)} | r.rows[-1] for r in records]
+        ends = [
+            {"verdict": verdict(config, record, summary["steps"])} | record.rows[-1]
+            for record in records
+        ]
         logs.write_lines(folder / "members.jsonl", ends)
     logs.write_json(folder / "summary.json", summary)

@@ -15,14 +15,17 @@ def stop_request() -> Iterator[list[str]]:
         yield asked
         return
 
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    heeded = [one for one, how in before.items() if how != signal.SIG_IGN]  # nohup
+
     def ask(signum: int, frame: Any) -> None:
         asked.append(signal.Signals(signum).name)
         signal.signal(signal.SIGINT, before[signal.SIGINT])
 
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {one: signal.signal(one, ask) for one in signals}
+    for one in heeded:
+        signal.signal(one, ask)
     try:
         yield asked
     finally:
-        for one in signals:
+        for one in heeded:
             signal.signal(one, before[one])

@@ -101,6 +101,7 @@ def test_resumed_run_is_the_uninterrupted_one_bit_for_bit(step, whole, tmp_path)
     assert walls == sorted(walls)
 
 
+@pytest.mark.slow
 def test_resumed_grid_is_the_uninterrupted_one_bit_for_bit(tmp_path):
     config = replace(SMALL, seeds=2, sweep=SweepConfig(d_lr=(1.0, 1e30)))
     state, _ = train(config, tmp_path / "whole")
@@ -137,6 +138,7 @@ def test_every_method_resumes_bit_for_bit(name, tmp_path):
     assert timeless(tmp_path / "run") == timeless(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_finished_run_resumes_to_itself_and_goes_further(whole, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(whole[0], run)
@@ -318,15 +320,58 @@ def test_changes_are_listed_and_harmful_ones_refused(whole, tmp_path, capsys):
     text = " ".join(capsys.readouterr().out.split())
     assert "another steps: 42 (was 40)" in text
     assert "another log.every: 3 (was 7)" in text
+    steps = [row["step"] for row in timeless(run)]
+    assert steps == [1, 7, 14, 21, 28, 35, 42]  # 40 was an end that is none now.
     assert main([*resume, "--steps", "44", "--penalty.weight", "1"]) == 2
     allowed = ["--penalty.weight", "1", "--allow-changes"]
     assert main([*resume, "--steps", "44", *allowed]) == 0
     capsys.readouterr()
-    for changed in (["--model.width", "4"], ["--seeds", "2"]):
+    changed = ["--model.width", "4", "--allow-changes"]
+    assert main([*resume, "--steps", "46", *changed]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("error: checkpoint") and message.count("\n") == 1
+    assert "where this config needs" in message
+    for changed in (["--seeds", "2"], ["--seed", "1"], ["--sweep.penalty", "2"]):
         assert main([*resume, "--steps", "46", *changed, "--allow-changes"]) == 2
-        message = capsys.readouterr().err
-        assert message.startswith("error: checkpoint") and message.count("\n") == 1
-        assert "where this config needs" in message
+        assert "seeds and sweeps" in capsys.readouterr().err
+
+
+def test_other_steps_are_refused_where_a_schedule_runs_over_them(tmp_path):
+    decay = OptimizerConfig("sgd", 0.01, schedule="linear")
+    config = replace(SMALL, steps=4, g_optimizer=decay)
+    train(config, tmp_path / "run")
+    with pytest.raises(ValueError, match=r"steps 6 \(was 4\)"):
+        train(replace(config, steps=6), tmp_path / "run", resume=True)
+
+
+def test_resuming_to_the_steps_made_is_completed(tmp_path):
+    crashed(SMALL, tmp_path / "run", 35)
+    _, note = newest(tmp_path / "run" / FOLDER)
+    assert note["step"] == 30
+    fewer = replace(SMALL, steps=30)
+    _, summary = train(fewer, tmp_path / "run", resume=True)
+    assert (summary["verdict"], summary["steps"]) == ("completed", 30)
+
+
+def test_damaged_newer_checkpoints_give_way_to_those_made_again(whole, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole[0], run)
+    flip(checkpoints(run / FOLDER)[0] / "manifest.json")
+    (run / FOLDER / ".000000031.part").mkdir()
+    train(replace(SMALL, steps=35), run, resume=True)
+    steps = [int(path.name) for path in checkpoints(run / FOLDER)]
+    assert steps == [35, 30]
+    assert not list((run / FOLDER).glob(".*"))
+
+
+def test_run_whose_rows_are_gone_is_refused(whole, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole[0], run)
+    (run / "metrics.jsonl").unlink()
+    with pytest.raises(
+        ValueError, match="metrics.jsonl: the rows before 40 are missing"
+    ):
+        train(SMALL, run, resume=True)
 
 
 # Signals, kills and full disks, through the command line.

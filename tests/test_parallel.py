@@ -437,6 +437,15 @@ def cover():
     ]
 
 
+def cover_parameters():
+    """Every third row is a slow test; the others take too long for each change."""
+    marks = itertools.cycle([pytest.mark.slow, *[pytest.mark.exhaustive] * 2])
+    return [
+        pytest.param(*row, marks=mark)
+        for row, mark in zip(cover(), marks, strict=False)
+    ]
+
+
 def small(model):
     resolution = SIDES.get(model, 8)
     return replace(
@@ -476,8 +485,9 @@ def with_both(config, penalties, axis_name=None):
     return replace(gans[0], penalties=gans[0].penalties + gans[1].penalties)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("loss", "model", "penalties", "name", "count"), cover())
+@pytest.mark.parametrize(
+    ("loss", "model", "penalties", "name", "count"), cover_parameters()
+)
 def test_pairwise_cover_agrees_with_one_device(loss, model, penalties, name, count):
     config = replace(small(model), loss=LossConfig(loss))
     alone = jit_step(with_both(config, penalties))
