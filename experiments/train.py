@@ -2,9 +2,10 @@
 
 METHOD is a name of METHODS (`--list` shows them); `--config FILE` may stand in its
 place. Every field of the Config is a flag. Exit codes: 0 the run completed (of several
-GANs at least one), 1 it diverged, 2 bad input or files that cannot be written, 130 and
-143 stopped by Ctrl-C and SIGTERM (everything is saved; --resume goes on), 134 another
-process of the run died.
+GANs at least one), 1 it diverged (a metric was not finite), 3 it collapsed (its samples
+stayed far less diverse than the data), 2 bad input or files that cannot be written, 130
+and 143 stopped by Ctrl-C and SIGTERM (everything is saved; --resume goes on), 134
+another process of the run died.
 """
 
 import dataclasses
@@ -33,6 +34,7 @@ USAGE = "python -m experiments.train"
 EXIT_CODES = {
     "completed": 0,
     "diverged": 1,
+    "collapsed": 3,
     "SIGINT": 130,
     "abandoned": 134,
     "SIGTERM": 143,
@@ -178,6 +180,9 @@ def report(out: str, summary: dict) -> None:
     else:
         last = summary["last_row"]
         outcome = f"D loss {last['d_loss']}, G loss {last['g_loss']}"
+        if "fault" in summary:
+            fault = summary["fault"]
+            outcome += f"; {fault['term']} was not finite at step {fault['step']}"
     rows = f"  and  {out}/members.jsonl" if "members" in summary else ""
     print(
         f"{summary['verdict']}: {summary['steps']} steps in "

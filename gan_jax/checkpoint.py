@@ -77,7 +77,8 @@ def write(
     for left in folder.glob(".*.part"):  # by a run that was killed
         shutil.rmtree(left, ignore_errors=True)
     try:
-        part.mkdir(parents=True)
+        folder.mkdir(exist_ok=True)  # but not what it lies in, if that has vanished
+        part.mkdir()
         require_space(part, arrays)
         alone = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
         with (

@@ -186,6 +186,12 @@ class SweepConfig:
 
 
 @dataclass(frozen=True)
+class MetricsConfig:
+    every: Annotated[int, Field(ge=0)] = 500
+    """Steps between measurements of the samples' diversity; 0: none."""
+
+
+@dataclass(frozen=True)
 class CheckpointConfig:
     every: Count | Duration = "5m"
     """Steps, or time (60s, 5m, 2h), between checkpoints; one more at the end."""
@@ -200,7 +206,11 @@ class LogConfig:
     every: Count = 20
     """Steps between lines of metrics.jsonl."""
     samples_every: Annotated[int, Field(ge=0)] = 0
-    """Steps between renewals of samples.png; 0: only at the end."""
+    """Steps between pictures, kept as frames of training.gif; 0: only at the end."""
+    tensorboard: bool = False
+    """Write TensorBoard event files to the run's folder."""
+    wandb: bool = False
+    """Log to Weights & Biases (pip install wandb), project gan_jax."""
 
 
 @dataclass(frozen=True)
@@ -230,6 +240,9 @@ class Config:
     """GANs trained in one program, from seed, seed + 1, ..."""
     steps_per_call: Count | Literal["auto"] = "auto"
     """Steps in one dispatch; auto: by backend and model, as the log says."""
+    on_divergence: Literal["stop", "continue", "restore"] = "stop"
+    """When a metric is not finite: stop, go on regardless, or go back to the newest
+    checkpoint with half the learning rates, at most three times."""
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     loss: LossConfig = field(default_factory=LossConfig)
@@ -243,6 +256,7 @@ class Config:
     ema: EmaConfig = field(default_factory=EmaConfig)
     dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
     sweep: SweepConfig = field(default_factory=SweepConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     log: LogConfig = field(default_factory=LogConfig)
 

@@ -12,17 +12,33 @@ from filelock import FileLock, Timeout
 
 from gan_jax import checkpoint, logs
 from gan_jax.config import Config, flat, from_json, to_json
+from gan_jax.health import Row
+from gan_jax.record import logged
 
 FILES = (
     "config.json",
     "metrics.jsonl",
+    "events.jsonl",
     "members.jsonl",
     "samples.png",
+    "training.gif",
     "curves.png",
     "summary.json",
 )
-"""What a run writes beside its checkpoints; members.jsonl for several GANs only."""
-HARMLESS = {"steps", "placement", "devices", "steps_per_call", "log", "checkpoint"}
+"""Files of a run: events.jsonl for a run that had some, members.jsonl for several GANs,
+training.gif with `log.samples_every`."""
+FRAMES, TENSORBOARD = "samples", "tensorboard"
+FOLDERS = (checkpoint.FOLDER, FRAMES, TENSORBOARD)
+HARMLESS = {
+    "steps",
+    "placement",
+    "devices",
+    "steps_per_call",
+    "on_divergence",
+    "log",
+    "metrics",
+    "checkpoint",
+}
 """Fields and groups in which a resumed run may differ from what it was."""
 IDENTITY = {"seed", "seeds", "sweep"}
 """Those in which it may not."""
@@ -82,8 +98,9 @@ def claim(folder: Path, config: Config) -> None:
         logs.write_text(folder / "config.json", to_json(config))
         for name in FILES[1:]:
             (folder / name).unlink(missing_ok=True)
-        if (folder / checkpoint.FOLDER).exists():
-            shutil.rmtree(folder / checkpoint.FOLDER)
+        for name in FOLDERS:
+            if (folder / name).exists():
+                shutil.rmtree(folder / name)
     except OSError as error:
         raise unwritable(folder, error) from None
 
@@ -94,9 +111,14 @@ def take_over(folder: Path, config: Config, step: int) -> None:
         for path in checkpoint.checkpoints(folder / checkpoint.FOLDER):
             if int(path.name) > step:
                 shutil.rmtree(path)
+        for path in (folder / FRAMES).glob("*.png"):
+            if int(path.stem) > step:
+                path.unlink()
         logs.write_text(folder / "config.json", to_json(config))
         rows = rows_until(folder, config, step)
         logs.write_lines(folder / "metrics.jsonl", rows)
+        if (folder / "events.jsonl").exists():
+            logs.write_lines(folder / "events.jsonl", events_until(folder, step))
     except OSError as error:
         raise unwritable(folder, error) from None
 
@@ -137,24 +159,31 @@ def refuse_changes(folder: Path, config: Config, allowed: bool) -> None:
         )
 
 
-def rows_until(folder: Path, config: Config, step: int) -> list[dict[str, Any]]:
+def rows_until(folder: Path, config: Config, step: int) -> list[Row]:
     """The complete rows of metrics.jsonl up to a step.
 
-    Without that step's own row if the run was only interrupted at it. What is null in
-    the file, because it was not finite, is NaN here.
+    Without that step's own row if the run was only interrupted at it.
     """
 
-    def stays(row: dict[str, Any]) -> bool:
+    def stays(row: Row) -> bool:
         at = row["step"]
-        logged = at in (1, config.steps) or at % config.log.every == 0
-        return at < step or (at == step and (logged or not row["finite"]))
+        return at < step or (at == step and (logged(config, at) or not row["finite"]))
 
-    path, rows = folder / "metrics.jsonl", []
+    return [row for row in lines(folder / "metrics.jsonl") if stays(row)]
+
+
+def events_until(folder: Path, step: int) -> list[Row]:
+    """The events up to a step; going back to it is one of them."""
+    return [row for row in lines(folder / "events.jsonl") if row["step"] <= step]
+
+
+def lines(path: Path) -> list[Row]:
+    """The complete rows of a file; what is null, as it was not finite, is NaN here."""
+    rows = []
     for line in path.read_text().splitlines() if path.exists() else ():
         try:
             row = json.loads(line)
         except ValueError:
             continue  # cut off when the run died
-        if stays(row):
-            rows.append({k: math.nan if v is None else v for k, v in row.items()})
+        rows.append({k: math.nan if v is None else v for k, v in row.items()})
     return rows

@@ -3,7 +3,9 @@
 import json
 import math
 import os
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +50,23 @@ def json_lines(rows: list[dict[str, Any]]) -> str:
     )
 
 
-def append_lines(path: Path, rows: list[dict[str, Any]]) -> None:
+@contextmanager
+def telling(path: Path) -> Iterator[None]:
+    """Tell in one line what could not be written, and that --resume goes on."""
     try:
-        with path.open("a") as file:
-            file.write(json_lines(rows))
+        yield
     except OSError as error:
+        if error.strerror is None:  # it was told already
+            raise
         raise OSError(
-            f"{path}: cannot be written ({error.strerror}); mend that, then go on with "
-            "--resume"
+            f"{error.filename or path}: cannot be written ({error.strerror}); mend "
+            "that, then go on with --resume"
         ) from None
+
+
+def append_lines(path: Path, rows: list[dict[str, Any]]) -> None:
+    with telling(path), path.open("a") as file:
+        file.write(json_lines(rows))
 
 
 def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -101,6 +111,32 @@ def image_grid(
         row, column = divmod(index, columns)
         sheet.paste(picture, (int(column * cell[0]), int(row * cell[1])))
     write_atomically(path, sheet.save)
+
+
+def copy(source: Path, path: Path) -> None:
+    write_atomically(path, lambda part: shutil.copyfile(source, part))
+
+
+def animation(path: Path, frames: Path) -> None:
+    """A GIF of the pictures in a folder, 100 of them at most; nothing if it has none.
+
+    Ten a second, the last for two seconds.
+    """
+    from PIL import Image
+
+    found = sorted(frames.glob("*.png"))
+    if not found:
+        return
+    chosen = np.unique(np.linspace(0, len(found) - 1, 100).round().astype(int))
+    images = [Image.open(found[i]).convert("P") for i in chosen]
+    duration = [100] * (len(images) - 1) + [2000]
+
+    def save(part: Path) -> None:
+        images[0].save(
+            part, save_all=True, append_images=images[1:], duration=duration, loop=0
+        )
+
+    write_atomically(path, save)
 
 
 def new_figure(columns: int, rows: int = 1) -> tuple[Any, Any]:

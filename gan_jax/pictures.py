@@ -11,6 +11,7 @@ from gan_jax import logs
 from gan_jax.data import Dataset, batch_indices
 from gan_jax.gan import Gan, net_variables
 from gan_jax.hosts import on_this_host
+from gan_jax.metrics import diversity
 from gan_jax.parallel import member
 from gan_jax.train import sample
 from gan_jax.types import Array, TrainState
@@ -23,9 +24,9 @@ MOST_MEMBERS = 64
 
 
 def painter(
-    path: Path, gan: Gan, data: Dataset, names: list[str] | None
-) -> Callable[[TrainState], None]:
-    """A function that draws samples.png from a state (of many GANs, from their states).
+    gan: Gan, data: Dataset, names: list[str] | None
+) -> Callable[[TrainState, Path], None]:
+    """A function that draws a state (of many GANs, their states) into a file.
 
     Images: a grid of 100 fakes, or a row of 10 for each of many GANs. Points: 1,000
     real and fake ones over D's logit, a panel with a name for each of many GANs, of
@@ -34,7 +35,7 @@ def painter(
     points, shown = len(gan.data_shape) == 1, (names or [])[:MOST_MEMBERS]
     draw = sampler(gan, 1000 if points else 100 if names is None else PER_MEMBER)
 
-    def paint(state: TrainState) -> None:
+    def paint(state: TrainState, path: Path) -> None:
         state = on_this_host(state.replace(key=()))  # pyright: ignore
         each = range(len(shown))
         states = [state] if names is None else [member(state, i) for i in each]
@@ -50,6 +51,27 @@ def painter(
         logs.panels(path, panel, real_points, fakes, critics, names=shown)
 
     return paint
+
+
+def measurer(
+    gan: Gan, data: Dataset, members: list | None
+) -> Callable[[TrainState], list[float]]:
+    """A function of a state to its averaged generator's diversity (of many: of each).
+
+    members: the GANs whose states are stacked; None: a single one. 256 fakes against as
+    many examples, the same ones each time.
+    """
+    draw = sampler(gan, size := min(256, len(data)))
+    chosen = batch_indices(len(data), size, 1, 0, 0)[0]
+    real = np.asarray(data.get(chosen).image)
+
+    def measure(state: TrainState) -> list[float]:
+        state = on_this_host(state.replace(key=()))  # pyright: ignore
+        each = range(len(members or []))
+        states = [member(state, i) for i in each] if members else [state]
+        return [diversity(real, np.asarray(draw(state))) for state in states]
+
+    return measure
 
 
 def sampler(gan: Gan, count: int) -> Callable[[TrainState], Array]:

@@ -8,10 +8,9 @@ import jax
 import numpy as np
 
 from gan_jax.config import Config
+from gan_jax.health import RULES, Row, findings, first_fault, has_collapsed
 from gan_jax.program import Member, Program
 from gan_jax.types import Metrics, TrainState
-
-Row = dict[str, Any]
 
 
 def fetched(unseen: list[Metrics]) -> dict[str, np.ndarray]:
@@ -26,16 +25,31 @@ class Record(NamedTuple):
     """One GAN's part of a run.
 
     label: its seed and sweep factors; empty for a single GAN. rows: what was logged.
-    due: each lazy penalty's metrics at the last step at which it was due.
+    due: each lazy penalty's metrics at the last step at which it was due. faults: the
+    first step that was not finite and its first such term, if there was one. known: the
+    signs of trouble already told of.
     """
 
     label: Member
     rows: list[Row]
     due: dict[str, float]
+    faults: list[Row]
+    known: set[str]
+
+
+def record_of(label: Member, rows: list[Row], due: Row, events: list[Row]) -> Record:
+    """A GAN's record from what was written of it."""
+    faults = [fault_of(row) for row in rows if not row["finite"]]
+    known = {event["sign"] for event in events if "sign" in event}
+    return Record(label, rows, dict(due), faults[:1], known)
+
+
+def fault_of(row: Row) -> Row:
+    return {"step": row["step"], "term": first_fault(row)}
 
 
 def alive(record: Record) -> bool:
-    return not record.rows or record.rows[-1]["finite"]
+    return not record.faults
 
 
 def enter(
@@ -46,29 +60,54 @@ def enter(
     started: float,
     last: bool,
 ) -> list[Row]:
-    """Add the rows of the steps after `seen` to each GAN still finite; the new ones.
+    """Add the rows of the steps after `seen` to each GAN; returns the new ones.
 
-    Logged are the first step of all, each that `log.every` divides, the end of the run
-    and, as the last, the first step that is not finite.
+    Logged are the first step of all, each that `log.every` or `metrics.every` divides,
+    the end of the run and the first step that is not finite, which is a GAN's last
+    unless it is to continue.
     """
     wall_seconds = time.perf_counter() - started
     added = []
     for index, record in enumerate(records):
-        if not alive(record):
-            continue
-        series = {name: values[index] for name, values in metrics.items()}
-        finite = series["finite"]
-        count = len(finite) if finite.all() else int(finite.argmin()) + 1
-        for i in range(count):
+        steps = len(metrics["finite"][index])
+        for i in range(steps):
+            if not alive(record) and config.on_divergence != "continue":
+                break
             step = seen + i + 1
-            now = {name: values[i].item() for name, values in series.items()}
+            now = {name: values[index, i].item() for name, values in metrics.items()}
             record.due.update(due_metrics(config, now, step - 1))
-            ends = i == count - 1 and (last or not now["finite"])
-            if step == 1 or step % config.log.every == 0 or ends:
+            fails = alive(record) and not now["finite"]
+            if fails or logged(config, step) or (last and i == steps - 1):
                 head = {"step": step, "wall_seconds": wall_seconds}
                 record.rows.append(head | record.label | now | record.due)
                 added.append(record.rows[-1])
+            if fails:
+                record.faults.append(fault_of(record.rows[-1]))
     return added
+
+
+def logged(config: Config, step: int) -> bool:
+    """Whether a step has a row wherever the run ends."""
+    every = (config.log.every, config.metrics.every)
+    return step in (1, config.steps) or any(n and step % n == 0 for n in every)
+
+
+def enter_diversity(records: list[Record], step: int, values: list[float]) -> None:
+    """Complete the rows of a step; a GAN that has ended has none."""
+    for record, value in zip(records, values, strict=True):
+        if record.rows[-1]["step"] == step:
+            record.rows[-1]["diversity"] = value
+
+
+def signs(records: list[Record]) -> list[Row]:
+    """New signs of trouble, as events."""
+    events = []
+    for record in records:
+        for sign in findings(record.rows, record.known) if record.rows else ():
+            record.known.add(sign)
+            step = record.rows[-1]["step"]
+            events.append({"step": step, **record.label, "sign": sign})
+    return events
 
 
 def due_metrics(config: Config, now: Row, taken: int) -> Row:
@@ -93,11 +132,38 @@ def described(member: Member) -> str:
     return ", ".join([seed.replace(" x", ""), *factors])
 
 
+LABEL = ("seed", "sweep")
+VERDICTS = ("completed", "interrupted", "collapsed", "diverged")
+"""From the best to the worst."""
+
+
+def in_words(event: Row) -> str:
+    """An event as a line for people."""
+    label = {k: v for k, v in event.items() if k.partition(".")[0] in LABEL}
+    who = f", {described(label)}" if label else ""
+    prefix = f"step {event['step']}{who}: "
+    if "restored" in event:
+        fault = event["fault"]
+        return (
+            f"{prefix}restored, with half the learning rates ({event['restored']} of "
+            f"at most 3); {fault['term']} was not finite at step {fault['step']}"
+        )
+    return f"{prefix}{event['sign']}: {RULES[event['sign']].says}"
+
+
 def verdict(config: Config, record: Record, steps: int) -> str:
     """How one GAN ended, in a run that made so many steps."""
     if not alive(record):
         return "diverged"
-    return "completed" if steps == config.steps else "interrupted"
+    if steps < config.steps:
+        return "interrupted"
+    return "collapsed" if has_collapsed(record.rows) else "completed"
+
+
+def ending(config: Config, record: Record, steps: int) -> Row:
+    """The verdict and, of a GAN that diverged, the step and the term."""
+    why = {"fault": record.faults[0]} if record.faults else {}
+    return {"verdict": verdict(config, record, steps), **why}
 
 
 def versions() -> dict[str, str]:
@@ -126,12 +192,12 @@ def summarize(
     """
     steps = int(state.step)
     verdicts = [verdict(config, record, steps) for record in records]
-    best = next(v for v in ("completed", "interrupted", "diverged") if v in verdicts)
+    best = next(verdict for verdict in VERDICTS if verdict in verdicts)
     if work.members:
         detail: Row = {"members": {v: verdicts.count(v) for v in sorted(set(verdicts))}}
     else:
         last = {k: v for k, v in records[0].rows[-1].items() if k != "wall_seconds"}
-        detail = {
+        detail = ending(config, records[0], steps) | {
             "last_row": {
                 k: round(v, 6) if np.isfinite(v) else None for k, v in last.items()
             }

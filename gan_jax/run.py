@@ -1,17 +1,14 @@
 """A whole run on the host: data, steps, logs, pictures, checkpoints."""
 
 import dataclasses
-import itertools
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import numpy as np
-from rich.progress import Progress
 
 from gan_jax import logs
 from gan_jax.build import build
@@ -22,34 +19,46 @@ from gan_jax.data import Dataset
 from gan_jax.folder import (
     changes,
     claim,
+    events_until,
     held,
     refuse_changes,
     refuse_used,
     rows_until,
     take_over,
 )
-from gan_jax.hosts import agreed, anywhere, require_same
-from gan_jax.pictures import painter
-from gan_jax.program import Program, program
+from gan_jax.health import Row
+from gan_jax.hosts import agreed, require_same
+from gan_jax.loop import Host, loop
+from gan_jax.outputs import album, noter, shower
+from gan_jax.pictures import measurer
+from gan_jax.program import Program, members_of, program
 from gan_jax.record import (
     Record,
-    Row,
     alive,
-    described,
-    enter,
-    fetched,
-    last_wall_seconds,
-    longest,
-    steps_per_second,
+    ending,
+    record_of,
     summarize,
-    verdict,
     versions,
 )
 from gan_jax.signals import stop_request
+from gan_jax.trackers import require_wandb, trackers
 from gan_jax.types import TrainState
 
-Beginning = tuple[TrainState, list[Record], int, bool]
-"""A state, the rows so far, the steps made so far, whether a checkpoint was found."""
+MOST_RESTORES = 3
+
+
+class Beginning(NamedTuple):
+    """Where a run begins.
+
+    records: one per GAN. step, restores: those made so far. found: whether there was a
+    checkpoint.
+    """
+
+    state: TrainState
+    records: list[Record]
+    step: int
+    restores: int
+    found: bool
 
 
 def train(
@@ -70,11 +79,12 @@ def train(
     or begin if there is none; a Config that makes it another run is refused unless
     allow_changes. progress: show a bar.
 
-    The run ends with a verdict: "completed", "diverged" (a metric was not finite; the
-    newest checkpoint holds a finite state) or "interrupted" (Ctrl-C, SIGTERM: the step
-    is finished and saved). Several GANs have stacked states and a verdict each, in
-    members.jsonl. Of several processes the first alone writes. Raises ValueError for a
-    Config that cannot be built, placed or resumed, FileExistsError for a folder in use.
+    The run ends with a verdict: "completed", "collapsed" (`health.has_collapsed`),
+    "diverged" (a metric was not finite; the newest checkpoint holds a finite state) or
+    "interrupted" (Ctrl-C, SIGTERM: the step is finished and saved). Several GANs have
+    stacked states and a verdict each, in members.jsonl. Of several processes the first
+    alone writes. Raises ValueError for a Config that cannot be built, placed or
+    resumed, FileExistsError for a folder in use.
     """
     folder, first = Path(out), jax.process_index() == 0
     with stop_request() as asked, logs.progress_bar(progress and first) as bar:
@@ -91,25 +101,76 @@ def train(
                 agreed(lambda: stack.enter_context(held(folder)))
             else:
                 agreed(do_nothing)
-            begin = partial(beginning, config, folder, work, fresh, tell)
-            state, records, step, found = agreed(begin)
-            require_same(fresh=fresh, step=step)
+            begin = partial(beginning, config, folder, work, tell=tell)
+            start = agreed(partial(begin, fresh))
+            require_same(fresh=fresh, step=start.step)
             write = write_beginning if first else do_nothing
-            agreed(partial(write, config, folder, refuse, step, found))
+            agreed(partial(write, config, folder, refuse, start))
             for line in work.about:
                 tell(line)
-            path = folder / "metrics.jsonl" if first else None
-            show = shower(config, bar, records, path, callback)
-            paint = painter(folder / "samples.png", work.gan, data, titles(work))
-            paint = paint if first else do_nothing
-            with saving(config, folder, state, records) as save:
-                host = Host(show, tell, save, paint, asked)
-                state = loop(config, work, state, step, records, host)
-            summary = summarize(config, work, state, records)
+            state, records = start.state, start.records
+            places = stack.enter_context(
+                trackers(config, folder, work.members or [{}], start.step)
+                if first
+                else nullcontext([])
+            )
+            path = folder if first else None
+            paint = album(config, folder, work, data, places) if first else do_nothing
+            host = Host(
+                shower(config, bar, records, path, places, callback),
+                noter(path, tell),
+                tell,
+                do_nothing,
+                paint,
+                measurer(work.gan, data, work.members),
+                asked,
+            )
+            state, restores = played(config, folder, work, start, host, begin)
+            summary = summarize(config, work, state, records) | {"restores": restores}
             summary["stopped_by"] = asked[0] if asked else None
             if first:
-                write_end(folder, config, records, summary, partial(paint, state))
+                paint(state, None)
+                with logs.telling(folder):
+                    write_end(folder, config, records, summary)
     return state, summary
+
+
+def played(
+    config: Config,
+    folder: Path,
+    work: Program,
+    start: Beginning,
+    host: Host,
+    begin: Callable[[bool], Beginning],
+) -> tuple[TrainState, int]:
+    """The loop, and again from a checkpoint if that is asked for; restores made.
+
+    Going back, both learning rates become half of what they were, and the checkpoint is
+    written again with that, so that a resumed run goes on with it.
+    """
+    records, (state, _, step, restores, _) = start.records, start
+    first = jax.process_index() == 0
+    while True:
+        with saving(config, folder, state, records, restores) as save:
+            state = loop(config, work, state, step, records, host._replace(save=save))
+        wanted = config.on_divergence == "restore" and not alive(records[0])
+        if not wanted or restores == MOST_RESTORES:
+            return state, restores
+        fault, restores = records[0].faults[0], restores + 1
+        again = agreed(partial(begin, False))
+        state, step = slower(again.state), again.step
+        records[:] = again.records
+        if first:
+            take_over(folder, config, step)
+        with saving(config, folder, state, records, restores) as save:
+            save(state, step)
+        host.note([{"step": step, "restored": restores, "fault": fault}])
+
+
+def slower(state: TrainState) -> TrainState:
+    """The same state, with half the learning rates."""
+    halves = {name: state.scales[name] / 2 for name in ("g_lr", "d_lr")}
+    return state.replace(scales=state.scales | halves)  # pyright: ignore
 
 
 def do_nothing(*arguments: object) -> None:
@@ -119,13 +180,19 @@ def do_nothing(*arguments: object) -> None:
 def prepared(config: Config, refuse: Callable[[], None]) -> tuple[Dataset, Program]:
     """The data and the program; what can be refused is, before anything is written."""
     build(config)
+    require_wandb(config)
+    if config.on_divergence == "restore" and members_of(config):
+        raise ValueError(
+            "on_divergence 'restore': goes back with the whole run, and there are "
+            "several GANs; choose stop or continue, or one seed and no sweep"
+        )
     data = dataset(config)
     refuse()
     return data, program(config, data)
 
 
 def beginning(
-    config: Config, folder: Path, work: Program, fresh: bool, tell: Callable
+    config: Config, folder: Path, work: Program, fresh: bool, *, tell: Callable
 ) -> Beginning:
     """A new run, or where the newest intact checkpoint left off; writes nothing."""
     labels = work.members or [{}]
@@ -136,7 +203,8 @@ def beginning(
                 f"out {folder}: the run in it has no checkpoints; choose another "
                 "--out, or --overwrite to replace it"
             )
-        return work.init(), [Record(label, [], {}) for label in labels], 0, False
+        records = [record_of(label, [], {}, []) for label in labels]
+        return Beginning(work.init(), records, 0, 0, False)
     for name, (old, new) in changes(folder, config).items():
         tell(f"resumed with another {name}: {new!r} (was {old!r})")
     path, note = found
@@ -144,155 +212,40 @@ def beginning(
     if step > config.steps:
         raise ValueError(f"steps {config.steps}: the run has made {step}")
     state = restore(path, jax.eval_shape(work.init))
-    pairs = zip(labels, note["due"], strict=True)
-    records = [Record(label, [], due) for label, due in pairs]
-    for row in rows_until(folder, config, step):
-        own = {name: row[name] for name in labels[0]}
-        records[labels.index(own)].rows.append(row)
+    rows, events = rows_until(folder, config, step), events_until(folder, step)
+    records = [
+        record_of(label, of(label, rows), due, of(label, events))
+        for label, due in zip(labels, note["due"], strict=True)
+    ]
     if step and not all(record.rows for record in records):
         raise ValueError(f"{folder}/metrics.jsonl: the rows before {step} are missing")
     tell(f"resumed after {step} steps")
-    return state, records, step, True
+    return Beginning(state, records, step, note["restores"], True)
+
+
+def of(label: Row, rows: list[Row]) -> list[Row]:
+    """The rows of one GAN."""
+    return [row for row in rows if label.items() <= row.items()]
 
 
 def write_beginning(
-    config: Config,
-    folder: Path,
-    refuse: Callable[[], None],
-    step: int,
-    found: bool,
+    config: Config, folder: Path, refuse: Callable[[], None], start: Beginning
 ) -> None:
     """The folder as it has to be when the loop begins; it is ours alone by now."""
     refuse()
-    if found:
-        take_over(folder, config, step)
+    if start.found:
+        take_over(folder, config, start.step)
     else:
         claim(folder, config)
 
 
-def titles(work: Program) -> list[str] | None:
-    return None if work.members is None else list(map(described, work.members))
-
-
-def shower(
-    config: Config,
-    bar: Progress,
-    records: list[Record],
-    path: Path | None,
-    callback: Callable[[Row], None] | None,
-) -> Callable[[list[Row]], None]:
-    """A function that writes new rows to a file, and shows them."""
-    task = bar.add_task("", total=config.steps, rate=0, d_loss=np.nan, g_loss=np.nan)
-
-    def mean(name: str, rows: list[Row]) -> float:
-        return float(np.mean([row[name] for row in rows])) if rows else np.nan
-
-    def show(rows: list[Row]) -> None:
-        if path is not None:
-            logs.append_lines(path, rows)
-        for row in rows if callback else ():
-            callback(row)  # pyright: ignore
-        latest = [record.rows[-1] for record in records if alive(record)]
-        furthest = longest(records)
-        bar.update(
-            task,
-            completed=furthest[-1]["step"],
-            rate=steps_per_second(furthest),
-            d_loss=mean("d_loss", latest),
-            g_loss=mean("g_loss", latest),
-        )
-
-    return show
-
-
-class Host(NamedTuple):
-    """What the loop does outside the devices.
-
-    show: new rows. tell: a line. save: the state after so many steps. paint: its
-    pictures. asked: the signals that asked it to stop, filled from outside.
-    """
-
-    show: Callable[[list[Row]], None]
-    tell: Callable[[str], None]
-    save: Callable[[TrainState, int], None]
-    paint: Callable[[TrainState], None]
-    asked: list[str]
-
-
-def loop(
-    config: Config,
-    work: Program,
-    state: TrainState,
-    begin: int,
-    records: list[Record],
-    host: Host,
-) -> TrainState:
-    """The steps themselves; metrics are fetched when a logged step has been made.
-
-    Rows are added to the records, one per GAN. It ends at the last step, on request, or
-    when no GAN is finite any more; a state that is not finite is never saved.
-    """
-    started = time.perf_counter() - last_wall_seconds(records)
-    bounds = dispatch_bounds(config, work.steps_per_call, begin)
-    seen, unseen, saved = begin, [], time.monotonic()
-    if begin == 0:
-        host.save(state, 0)
-    ends = itertools.pairwise(bounds.tolist())
-    for (start, end), split in zip(ends, work.splits(bounds), strict=True):
-        called = time.perf_counter()
-        state, metrics = work.advance(state, split)
-        if start == begin:
-            host.tell(f"step compiled in {time.perf_counter() - called:.1f} s")
-        unseen.append(metrics)
-        logged = start == 0 or start // config.log.every < end // config.log.every
-        kept = checkpoint_due(config, start, end, time.monotonic() - saved)
-        if jax.process_count() > 1:  # clocks differ; steps at which all fetch do not
-            kept = kept and logged
-        last = end == config.steps or (jax.process_count() == 1 and bool(host.asked))
-        if logged or kept or last:
-            last = last or (logged and anywhere(bool(host.asked)))
-            new = enter(config, records, fetched(unseen), seen, started, last)
-            host.show(new)
-            seen, unseen = end, []
-            going = any(map(alive, records))
-            if going and (kept or last):
-                host.save(state, end)
-                saved = time.monotonic()
-            if last or not going:
-                return state
-        if config.log.samples_every and end % config.log.samples_every == 0:
-            host.paint(state)
-    return state
-
-
-def dispatch_bounds(config: Config, steps_per_call: int, begin: int) -> np.ndarray:
-    """The step counts at which dispatches begin and end: begin, ..., steps.
-
-    They lie on the same grid wherever a run begins: to resume is to repeat.
-    """
-    every = [steps_per_call, config.log.samples_every, config.checkpoint.every]
-    grids = [
-        np.arange(begin - begin % interval + interval, config.steps, interval)
-        for interval in every
-        if isinstance(interval, int) and interval
-    ]
-    return np.unique(np.concatenate([[begin], *grids, [config.steps]]).astype(int))
-
-
-SECONDS = {"s": 1, "m": 60, "h": 3600}
-
-
-def checkpoint_due(config: Config, start: int, end: int, seconds: float) -> bool:
-    """Whether these steps, or this time since the last one, call for a checkpoint."""
-    every = config.checkpoint.every
-    if isinstance(every, int):
-        return start // every < end // every
-    return seconds >= int(every[:-1]) * SECONDS[every[-1]]
-
-
 @contextmanager
 def saving(
-    config: Config, folder: Path, state: TrainState, records: list[Record]
+    config: Config,
+    folder: Path,
+    state: TrainState,
+    records: list[Record],
+    restores: int,
 ) -> Iterator[Callable[[TrainState, int], None]]:
     """A function that saves a state of this run after so many steps."""
     key = np.array(with_plain_key(state).key)
@@ -305,25 +258,20 @@ def saving(
 
         def save_now(state: TrainState, step: int) -> None:
             due = [dict(record.due) for record in records]
-            note = {"step": step, "due": due, **about}
+            note = {"step": step, "due": due, "restores": restores, **about}
             save(state.replace(key=key), note)  # pyright: ignore
 
         yield save_now
 
 
 def write_end(
-    folder: Path,
-    config: Config,
-    records: list[Record],
-    summary: Row,
-    paint: Callable[[], None],
+    folder: Path, config: Config, records: list[Record], summary: Row
 ) -> None:
-    """Pictures, the summary, and for several GANs a line each."""
-    paint()
+    """The curves, the summary, and for several GANs a line each."""
     logs.curves(folder / "curves.png", [record.rows for record in records])
     if "members" in summary:
         ends = [
-            {"verdict": verdict(config, record, summary["steps"])} | record.rows[-1]
+            ending(config, record, summary["steps"]) | record.rows[-1]
             for record in records
         ]
         logs.write_lines(folder / "members.jsonl", ends)

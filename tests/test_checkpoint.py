@@ -2,20 +2,19 @@
 
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
+from benchmarks.kills import rows, same_bits, survives
 from experiments.train import EXIT_CODES, main
 from gan_jax import METHODS, Config, load_generator, train
 from gan_jax.checkpoint import FOLDER, checkpoints, fault, newest
@@ -59,21 +58,6 @@ def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def timeless(run):
-    """The rows of a run without the wall time."""
-    rows = lines(run / "metrics.jsonl")
-    return [{k: v for k, v in row.items() if k != "wall_seconds"} for row in rows]
-
-
-def assert_same_bits(state, other):
-    for ours, theirs in zip(
-        jax.tree.leaves(state), jax.tree.leaves(other), strict=True
-    ):
-        if jax.dtypes.issubdtype(ours.dtype, jax.dtypes.prng_key):
-            ours, theirs = jax.random.key_data(ours), jax.random.key_data(theirs)
-        np.testing.assert_array_equal(ours, theirs)
-
-
 def crashed(config, run, step):
     with pytest.raises(Died):
         train(config, run, callback=crash_at(step))
@@ -92,9 +76,9 @@ def test_resumed_run_is_the_uninterrupted_one_bit_for_bit(step, whole, tmp_path)
     run = tmp_path / "run"
     crashed(SMALL, run, step)
     state, summary = train(SMALL, run, resume=True)
-    assert_same_bits(state, whole[1])
-    assert timeless(run) == timeless(whole[0])
-    assert [row["step"] for row in timeless(run)] == [1, 7, 14, 21, 28, 35, 40]
+    assert same_bits(state, whole[1])
+    assert rows(run) == rows(whole[0])
+    assert [row["step"] for row in rows(run)] == [1, 7, 14, 21, 28, 35, 40]
     assert summary["verdict"] == "completed"
     assert {**summary["last_row"]} == whole[2]["last_row"]
     walls = [row["wall_seconds"] for row in lines(run / "metrics.jsonl")]
@@ -107,8 +91,8 @@ def test_resumed_grid_is_the_uninterrupted_one_bit_for_bit(tmp_path):
     state, _ = train(config, tmp_path / "whole")
     crashed(config, tmp_path / "run", 14)
     again, summary = train(config, tmp_path / "run", resume=True)
-    assert_same_bits(again, state)
-    assert timeless(tmp_path / "run") == timeless(tmp_path / "whole")
+    assert same_bits(again, state)
+    assert rows(tmp_path / "run") == rows(tmp_path / "whole")
     assert summary["members"] == {"completed": 2, "diverged": 2}
     members = [lines(tmp_path / run / "members.jsonl") for run in ("run", "whole")]
     assert [m["verdict"] for m in members[0]] == [m["verdict"] for m in members[1]]
@@ -144,8 +128,8 @@ def test_every_method_resumes_bit_for_bit(name, tmp_path):
     state, _ = train(config, tmp_path / "whole")
     crashed(config, tmp_path / "run", 4)
     again, _ = train(config, tmp_path / "run", resume=True)
-    assert_same_bits(again, state)
-    assert timeless(tmp_path / "run") == timeless(tmp_path / "whole")
+    assert same_bits(again, state)
+    assert rows(tmp_path / "run") == rows(tmp_path / "whole")
 
 
 @pytest.mark.slow
@@ -153,20 +137,20 @@ def test_finished_run_resumes_to_itself_and_goes_further(whole, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(whole[0], run)
     state, summary = train(SMALL, run, resume=True)
-    assert_same_bits(state, whole[1])
+    assert same_bits(state, whole[1])
     assert (summary["verdict"], summary["steps"]) == ("completed", 40)
     longer = replace(SMALL, steps=50)
     state, _ = train(longer, run, resume=True)
     direct, _ = train(longer, tmp_path / "direct")
-    assert_same_bits(state, direct)
-    assert timeless(run) == timeless(tmp_path / "direct")
+    assert same_bits(state, direct)
+    assert rows(run) == rows(tmp_path / "direct")
     with pytest.raises(ValueError, match="steps 40: the run has made 50"):
         train(SMALL, run, resume=True)
 
 
 def test_resume_begins_where_there_is_no_run(tmp_path, whole):
     state, _ = train(SMALL, tmp_path / "new", resume=True)
-    assert_same_bits(state, whole[1])
+    assert same_bits(state, whole[1])
 
 
 @pytest.mark.slow
@@ -243,8 +227,8 @@ def test_run_goes_on_from_the_intact_checkpoint_or_says_that_none_is(whole, tmp_
     shutil.copytree(whole[0], run)
     flip(checkpoints(run / FOLDER)[0] / "manifest.json")
     state, _ = train(SMALL, run, resume=True)
-    assert_same_bits(state, whole[1])
-    assert timeless(run) == timeless(whole[0])
+    assert same_bits(state, whole[1])
+    assert rows(run) == rows(whole[0])
     before = (run / "metrics.jsonl").read_bytes()
     for path in checkpoints(run / FOLDER):
         flip(path / "note.json")
@@ -255,13 +239,66 @@ def test_run_goes_on_from_the_intact_checkpoint_or_says_that_none_is(whole, tmp_
     assert (run / "metrics.jsonl").read_bytes() == before
 
 
+HOT = replace(
+    SMALL,
+    steps=100,
+    loss=replace(SMALL.loss, name="wasserstein"),
+    g_optimizer=OptimizerConfig("sgd", 0.024),
+    d_optimizer=OptimizerConfig("sgd", 0.024),
+    checkpoint=CheckpointConfig(every="1h"),
+    log=LogConfig(every=10),
+    on_divergence="restore",
+)
+
+
+def test_restored_run_is_the_one_with_quarter_the_learning_rates(tmp_path):
+    state, summary = train(HOT, tmp_path / "hot")
+    assert (summary["verdict"], summary["restores"]) == ("completed", 2)
+    calm = OptimizerConfig("sgd", 0.006)  # halved twice; powers of two are exact
+    config = replace(HOT, g_optimizer=calm, d_optimizer=calm, on_divergence="stop")
+    expected, _ = train(config, tmp_path / "calm")
+    assert state.scales["g_lr"] == state.scales["d_lr"] == 0.25
+    assert same_bits(state.replace(scales=expected.scales), expected)
+    assert rows(tmp_path / "hot") == rows(tmp_path / "calm")
+    events = lines(tmp_path / "hot" / "events.jsonl")
+    assert [event["restored"] for event in events] == [1, 2]
+    assert all(event["fault"]["step"] > event["step"] == 0 for event in events)
+    crashed(HOT, tmp_path / "run", 50)  # after it was restored
+    again, summary = train(HOT, tmp_path / "run", resume=True)
+    assert same_bits(again, state) and summary["restores"] == 2
+    assert lines(tmp_path / "run" / "events.jsonl") == events
+
+
+def test_run_that_cannot_be_restored_ends_diverged_after_three_times(tmp_path):
+    hot = OptimizerConfig("sgd", 10.0)
+    config = replace(HOT, g_optimizer=hot, d_optimizer=hot)
+    _, summary = train(config, tmp_path / "run")
+    assert (summary["verdict"], summary["restores"]) == ("diverged", 3)
+    assert summary["fault"]["step"] == summary["steps"] < 100
+    with pytest.raises(ValueError, match="on_divergence 'restore'.*several GANs"):
+        train(replace(config, seeds=2), tmp_path / "many")
+
+
+def test_run_told_to_continue_goes_on_and_is_called_diverged(tmp_path):
+    config = replace(HOT, on_divergence="continue")
+    _, summary = train(config, tmp_path / "run")
+    assert (summary["verdict"], summary["steps"]) == ("diverged", 100)
+    steps = [row["step"] for row in rows(tmp_path / "run")]
+    fault = summary["fault"]["step"]
+    assert steps == sorted({1, 100, fault, *range(10, 100, 10)})
+    last = {row["step"]: row for row in rows(tmp_path / "run")}
+    assert last[fault][summary["fault"]["term"]] is None and not last[100]["finite"]
+    _, note = newest(tmp_path / "run" / FOLDER)
+    assert note["step"] < fault
+
+
 def test_cut_off_metric_line_is_dropped(whole, tmp_path):
     run = tmp_path / "run"
     crashed(SMALL, run, 28)
     with (run / "metrics.jsonl").open("a") as file:
         file.write('{"step": 29, "d_lo')
     train(SMALL, run, resume=True)
-    assert timeless(run) == timeless(whole[0])
+    assert rows(run) == rows(whole[0])
 
 
 def test_diverged_run_keeps_its_last_finite_state(tmp_path):
@@ -330,7 +367,7 @@ def test_changes_are_listed_and_harmful_ones_refused(whole, tmp_path, capsys):
     text = " ".join(capsys.readouterr().out.split())
     assert "another steps: 42 (was 40)" in text
     assert "another log.every: 3 (was 7)" in text
-    steps = [row["step"] for row in timeless(run)]
+    steps = [row["step"] for row in rows(run)]
     assert steps == [1, 7, 14, 21, 28, 35, 42]  # 40 was an end that is none now.
     assert main([*resume, "--steps", "44", "--penalty.weight", "1"]) == 2
     allowed = ["--penalty.weight", "1", "--allow-changes"]
@@ -429,42 +466,13 @@ def test_sigterm_saves_says_how_to_resume_and_exits_with_its_code(tmp_path):
     further = replace(SMALL, steps=note["step"] + 20)
     state, _ = train(further, run, resume=True)
     direct, _ = train(further, tmp_path / "direct")
-    assert_same_bits(state, direct)
-    assert timeless(run) == timeless(tmp_path / "direct")
-
-
-def writing_since(run, moment, process):
-    """Whether the run has logged a row since then (it may not have ended)."""
-    assert process.poll() is None, process.communicate()[0]
-    log = run / "metrics.jsonl"
-    return log.exists() and log.stat().st_mtime > moment
+    assert same_bits(state, direct)
+    assert rows(run) == rows(tmp_path / "direct")
 
 
 @pytest.mark.slow
 def test_twenty_kills_at_random_moments_lose_nothing(tmp_path):
-    config = replace(
-        SMALL,
-        steps=3000,
-        log=LogConfig(every=7),
-        checkpoint=CheckpointConfig(every=21),
-    )
-    expected, _ = train(config, tmp_path / "whole")
-    run, chance, kills = tmp_path / "run", random.Random(0), 0
-    while kills < 20:
-        process = started(command(config, run, tmp_path, "--resume"))
-        if chance.random() < 0.8:  # while it steps and saves
-            wait_for(partial(writing_since, run, time.time(), process))
-            time.sleep(chance.uniform(0, 0.15))
-        else:  # while it starts
-            time.sleep(chance.uniform(0, 4))
-        process.kill()
-        text, _ = process.communicate()
-        assert process.returncode == -signal.SIGKILL, text
-        kills += 1
-    assert main(command(config, run, tmp_path, "--resume")[3:]) == 0
-    state, _ = train(config, run, resume=True)
-    assert_same_bits(state, expected)
-    assert timeless(run) == timeless(tmp_path / "whole")
+    assert survives(20, 3000, tmp_path)
 
 
 @pytest.mark.slow
@@ -491,7 +499,48 @@ def test_full_disk_stops_with_one_line_and_freeing_space_goes_on(tmp_path):
         shorter = replace(config, steps=200)
         state, _ = train(shorter, run, resume=True)
         expected, _ = train(shorter, tmp_path / "whole")
-        assert_same_bits(state, expected)
-        assert timeless(run) == timeless(tmp_path / "whole")
+        assert same_bits(state, expected)
+        assert rows(run) == rows(tmp_path / "whole")
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_folder_that_vanishes_is_one_line_and_is_not_made_again(tmp_path):
+    run = tmp_path / "run"
+
+    def vanish(row):
+        if row["step"] == 14:
+            shutil.rmtree(run)
+
+    with pytest.raises(OSError, match=r"run/(metrics|checkp|samples).*not.* written"):
+        train(SMALL, run, callback=vanish)
+    assert not run.exists()
+
+
+@pytest.mark.slow
+def test_read_only_folder_stops_in_one_line_and_mending_that_goes_on(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=9m", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a small tmpfs is not permitted here")
+    run = disk / "run"
+
+    def protect(row):
+        if row["step"] == 14:
+            again = ["mount", "-o", "remount,ro", str(disk)]
+            subprocess.run(again, check=True)
+
+    try:
+        with pytest.raises(OSError, match="Read-only file system") as error:
+            train(SMALL, run, callback=protect)
+        assert "\n" not in str(error.value)
+        with pytest.raises(OSError, match="cannot be written .Read-only"):
+            train(SMALL, run, resume=True)
+        subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+        state, _ = train(SMALL, run, resume=True)
+        expected, _ = train(SMALL, tmp_path / "whole")
+        assert same_bits(state, expected)
+        assert rows(run) == rows(tmp_path / "whole")
     finally:
         subprocess.run(["umount", str(disk)], check=True)

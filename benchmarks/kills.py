@@ -1,0 +1,119 @@
+"""Kill a run again and again: `python -m benchmarks.kills --kills 200`.
+
+A run is sent SIGKILL at random moments (four of five while it steps and saves, else
+while it starts) and resumed each time. In the end its parameters and its metrics have
+to be those of a run that was never interrupted, bit for bit. Exit codes: 0 they are, 1
+they are not.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+import tyro
+
+from gan_jax import METHODS, Config, train
+from gan_jax.config import (
+    CheckpointConfig,
+    DatasetConfig,
+    LogConfig,
+    MetricsConfig,
+    ModelConfig,
+    to_json,
+)
+from gan_jax.types import TrainState
+
+CONFIG = Config(
+    batch_size=8,
+    dataset=DatasetConfig("ring"),
+    model=ModelConfig("mlp", width=8, z_dim=4, g_norm="batch"),
+    penalty=replace(METHODS["r1"].penalty, every=4),
+    log=LogConfig(every=7),
+    metrics=MetricsConfig(every=70),
+    checkpoint=CheckpointConfig(every=21),
+)
+
+
+def rows(run: Path) -> list[dict]:
+    """The metrics of a run, without the wall time."""
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    found = [json.loads(line) for line in lines]
+    return [{k: v for k, v in row.items() if k != "wall_seconds"} for row in found]
+
+
+def same_bits(state: TrainState, other: TrainState) -> bool:
+    pairs = zip(
+        *(
+            jax.tree.leaves(s.replace(key=jax.random.key_data(s.key)))
+            for s in (state, other)
+        ),
+        strict=True,
+    )
+    return all(np.array_equal(ours, theirs) for ours, theirs in pairs)
+
+
+def wait_for_row(run: Path, process: subprocess.Popen, seconds: float = 120) -> None:
+    """Until the run logs; an error if it ends or does not within so many seconds."""
+    begin, log = time.time(), run / "metrics.jsonl"
+    while not (log.exists() and log.stat().st_mtime > begin):
+        if process.poll() is not None or time.time() > begin + seconds:
+            process.kill()
+            raise RuntimeError(f"the run logs nothing: {process.communicate()[0]}")
+        time.sleep(0.02)
+
+
+def killed(run: Path, config: Path, chance: random.Random) -> None:
+    """Start or resume the run, and kill it at a random moment."""
+    command = [sys.executable, "-m", "experiments.train", "--config", str(config)]
+    process = subprocess.Popen(
+        [*command, "--out", str(run), "--resume"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"PYTHONWARNINGS": ""},
+    )
+    if chance.random() < 0.8:
+        wait_for_row(run, process)
+        time.sleep(chance.uniform(0, 0.15))
+    else:
+        time.sleep(chance.uniform(0, 4))
+    process.kill()
+    text, _ = process.communicate()
+    if process.returncode != -signal.SIGKILL:
+        raise RuntimeError(f"the run ended by itself ({process.returncode}): {text}")
+
+
+def survives(kills: int, steps: int, folder: Path, seed: int = 0) -> bool:
+    """Whether a run that was killed so often is one that never was, bit for bit."""
+    config = replace(CONFIG, steps=steps)
+    path, run, chance = folder / "config.json", folder / "run", random.Random(seed)
+    path.write_text(to_json(config))
+    expected, _ = train(config, folder / "whole")
+    for count in range(1, kills + 1):
+        killed(run, path, chance)
+        print(f"\rkilled {count} of {kills}", end="", flush=True)
+    print()
+    state, _ = train(config, run, resume=True)
+    return same_bits(state, expected) and rows(run) == rows(folder / "whole")
+
+
+def main(kills: int = 200, steps: int = 30_000, seed: int = 0) -> int:
+    """kills: how many. steps: of the run, enough that it does not end by itself. seed:
+    of the moments."""
+    with tempfile.TemporaryDirectory() as folder:
+        same = survives(kills, steps, Path(folder), seed)
+    print(f"{kills} kills: {'the same bits' if same else 'NOT the same bits'}")
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(tyro.cli(main, description=__doc__))

@@ -1,0 +1,175 @@
+"""What the rows of a log say about a run: signs of trouble, and how it ended.
+
+Every rule is a function of rows alone, so a resumed run comes to the same findings.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Row = dict[str, Any]
+Series = dict[str, np.ndarray]
+"""Metrics by name, a number for each row."""
+
+CAUSAL = (
+    "real_logits",
+    "fake_logits",
+    "d_loss",
+    "critic_grad_norm",
+    "d_penalty",
+    "d_grad_norm",
+    "g_loss",
+    "g_penalty",
+    "g_grad_norm",
+)
+"""The order in which a step computes its terms."""
+COLLAPSED = 0.2
+"""A run whose diversity stays under this share of the data's has collapsed."""
+LATE = 0.25
+"""Of the steps made: the part at the end that decides whether it has."""
+LEAST = 3
+"""Measurements in that part, without which nothing is said."""
+EARLIER = 500
+"""Rows, evenly spread, that stand for all before the recent ones."""
+
+
+def first_fault(row: Row) -> str | None:
+    """The first term of a row, as the step computes them, that is not finite."""
+    order = {name: i for i, name in enumerate(CAUSAL)}
+    names = sorted(row, key=lambda name: order.get(name, len(order)))
+    numbers = (name for name in names if isinstance(row[name], float))
+    return next((name for name in numbers if not np.isfinite(row[name])), None)
+
+
+def has_collapsed(rows: list[Row]) -> bool:
+    """Whether every `diversity` of the last quarter of the steps is under 0.2.
+
+    `diversity` is the effective number of fakes over that of equally many examples
+    (`metrics.diversity`): 1 for the data's own, 1/8 for one of eight modes. False with
+    fewer than three measurements in the quarter, and where the data have no diversity.
+    """
+    begin = (1 - LATE) * rows[-1]["step"]
+    late = [r["diversity"] for r in rows if "diversity" in r and r["step"] > begin]
+    return len(late) >= LEAST and all(value < COLLAPSED for value in late)
+
+
+class Rule(NamedTuple):
+    """A sign of trouble.
+
+    window: how many recent rows it needs. holds: of those and of the rows before them.
+    says: what it means, what usually helps, the setting to try.
+    """
+
+    window: int
+    holds: Callable[[Series, Series], bool]
+    says: str
+
+
+def wins(recent: Series) -> bool:
+    """Whether D tells nine of ten examples of each batch."""
+    told = (recent["real_accuracy"] + recent["fake_accuracy"]) / 2
+    return bool((told > 0.9).all())
+
+
+def vanishing(name: str, recent: Series, earlier: Series) -> bool:
+    """Under 1/1000 of its running median or under 1e-8, while D wins."""
+    floor = max(np.median(earlier[name]) / 1000, 1e-8)
+    return bool((recent[name] < floor).all()) and wins(recent)
+
+
+def exploding(name: str, recent: Series, earlier: Series) -> bool:
+    """Over 100 times its running median and over 1."""
+    roof = max(100 * np.median(earlier[name]), 1.0)
+    return bool((recent[name] > roof).all())
+
+
+def saturated(recent: Series, earlier: Series) -> bool:
+    """D tells 99 of 100 reals, and as many fakes, in every row."""
+    told = np.minimum(recent["real_accuracy"], recent["fake_accuracy"])
+    return bool((told > 0.99).all())
+
+
+def blown_up(recent: Series, earlier: Series) -> bool:
+    """A mean logit over 1,000 in every row."""
+    size = np.maximum(np.abs(recent["real_logits"]), np.abs(recent["fake_logits"]))
+    return bool((size > 1000).all())
+
+
+def oscillating(recent: Series, earlier: Series) -> bool:
+    """The logits of fakes come back with the opposite sign, again and again.
+
+    Their autocorrelation (about their mean, biased) falls under -0.6 at some lag up to
+    a quarter of the window, and their deviation is over 0.1.
+    """
+    x = recent["fake_logits"] - recent["fake_logits"].mean()
+    if x.std() <= 0.1:
+        return False
+    lags = np.correlate(x, x, "full")[len(x) - 1 :][: len(x) // 4 + 1]
+    return bool(lags.min() / lags[0] < -0.6)
+
+
+CALMER_D = "a critic penalty (--penalty.name r1)"
+RULES = {
+    "vanishing_g_gradient": Rule(
+        10,
+        lambda recent, earlier: vanishing("g_grad_norm", recent, earlier),
+        "G's gradient is under 1/1000 of its running median while D wins: G learns "
+        f"nothing. What helps: --loss.name non_saturating, {CALMER_D}, a lower "
+        "--d-optimizer.learning-rate",
+    ),
+    "vanishing_d_gradient": Rule(
+        10,
+        lambda recent, earlier: vanishing("d_grad_norm", recent, earlier),
+        "D's gradient is under 1/1000 of its running median while it wins: it is sure "
+        f"of everything. What helps: {CALMER_D}, --augment.name instance_noise",
+    ),
+    "exploding_g_gradient": Rule(
+        10,
+        lambda recent, earlier: exploding("g_grad_norm", recent, earlier),
+        f"G's gradient is over 100 times its running median. What helps: {CALMER_D}, "
+        "on the fakes too (r1_r2), --g-optimizer.clip-norm, a lower learning rate",
+    ),
+    "exploding_d_gradient": Rule(
+        10,
+        lambda recent, earlier: exploding("d_grad_norm", recent, earlier),
+        "D's gradient is over 100 times its running median. What helps: a lower "
+        "--d-optimizer.learning-rate, --d-optimizer.clip-norm, --model.d-spectral",
+    ),
+    "saturated_discriminator": Rule(
+        50,
+        saturated,
+        f"D has told all fakes from all reals in 50 rows. What helps: {CALMER_D}, "
+        "--augment.name instance_noise, a lower --d-optimizer.learning-rate, more data",
+    ),
+    "logit_blow_up": Rule(
+        10,
+        blown_up,
+        f"a mean logit is over 1,000. What helps: {CALMER_D}, --model.d-spectral, a "
+        "lower --d-optimizer.learning-rate",
+    ),
+    "oscillation": Rule(
+        200,
+        oscillating,
+        f"the players go round: fakes' logits swing. What helps: {CALMER_D}, "
+        "--g-optimizer.b1 0 and --d-optimizer.b1 0, a learning rate that decays "
+        "(--g-optimizer.schedule linear); judge the averaged generator",
+    ),
+}
+
+
+def findings(rows: list[Row], known: set[str]) -> Iterator[str]:
+    """The names of the RULES not yet known that hold for the newest whole window."""
+    for name, rule in RULES.items():
+        before = rows[: -rule.window]
+        if before and len(rows) % rule.window == 0 and name not in known:
+            few = before[:: max(1, len(before) // EARLIER)]
+            if rule.holds(series(rows[-rule.window :]), series(few)):
+                yield name
+
+
+def series(rows: list[Row]) -> Series:
+    names = (*CAUSAL, "real_accuracy", "fake_accuracy")
+    return {
+        name: np.array([row[name] for row in rows]) for name in names if name in rows[0]
+    }

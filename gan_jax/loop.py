@@ -1,0 +1,128 @@
+"""The loop of a run: dispatches, and when their metrics are fetched."""
+
+import itertools
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from gan_jax.config import Config
+from gan_jax.health import Row
+from gan_jax.hosts import anywhere
+from gan_jax.program import Program
+from gan_jax.record import (
+    Record,
+    alive,
+    enter,
+    enter_diversity,
+    fetched,
+    last_wall_seconds,
+    signs,
+)
+from gan_jax.types import TrainState
+
+
+class Host(NamedTuple):
+    """What the loop does outside the devices.
+
+    show: new rows. note: new events. tell: a line. save, paint: the state after so many
+    steps. measure: the diversity of each GAN of a state. asked: the signals that asked
+    it to stop, filled from outside.
+    """
+
+    show: Callable[[list[Row]], None]
+    note: Callable[[list[Row]], None]
+    tell: Callable[[str], None]
+    save: Callable[[TrainState, int], None]
+    paint: Callable[[TrainState, int], None]
+    measure: Callable[[TrainState], list[float]]
+    asked: list[str]
+
+
+def loop(
+    config: Config,
+    work: Program,
+    state: TrainState,
+    begin: int,
+    records: list[Record],
+    host: Host,
+) -> TrainState:
+    """The steps themselves; metrics are fetched when a logged step has been made.
+
+    Rows are added to the records, one per GAN. It ends at the last step, on request, or
+    when no GAN is finite any more, unless they are to continue; a state that is not
+    finite is never saved.
+    """
+    started = time.perf_counter() - last_wall_seconds(records)
+    bounds = dispatch_bounds(config, work.steps_per_call, begin)
+    seen, unseen, saved = begin, [], time.monotonic()
+    if begin == 0:
+        host.save(state, 0)
+    ends = itertools.pairwise(bounds.tolist())
+    for (start, end), split in zip(ends, work.splits(bounds), strict=True):
+        called = time.perf_counter()
+        state, metrics = work.advance(state, split)
+        if start == begin:
+            host.tell(f"step compiled in {time.perf_counter() - called:.1f} s")
+        unseen.append(metrics)
+        logged = start == 0 or passes(config.log.every, start, end)
+        measured = passes(config.metrics.every, start, end)
+        kept = checkpoint_due(config, start, end, time.monotonic() - saved)
+        if jax.process_count() > 1:  # clocks differ; steps at which all fetch do not
+            kept = kept and logged
+        last = end == config.steps or (jax.process_count() == 1 and bool(host.asked))
+        if logged or measured or kept or last:
+            last = last or (logged and anywhere(bool(host.asked)))
+            new = enter(config, records, fetched(unseen), seen, started, last)
+            if measured:
+                enter_diversity(records, end, host.measure(state))
+            host.show(new)
+            host.note(signs(records))
+            seen, unseen = end, []
+            sound = any(map(alive, records))
+            if sound and (kept or last):
+                host.save(state, end)
+                saved = time.monotonic()
+            last = last or not (sound or config.on_divergence == "continue")
+        if passes(config.log.samples_every, start, end):
+            host.paint(state, end)
+        if last:
+            break
+    return state
+
+
+def passes(every: int, start: int, end: int) -> bool:
+    """Whether a multiple of `every` lies in (start, end]; 0 has none."""
+    return every > 0 and start // every < end // every
+
+
+def dispatch_bounds(config: Config, steps_per_call: int, begin: int) -> np.ndarray:
+    """The step counts at which dispatches begin and end: begin, ..., steps.
+
+    They lie on the same grid wherever a run begins: to resume is to repeat.
+    """
+    every = [
+        steps_per_call,
+        config.metrics.every,
+        config.log.samples_every,
+        config.checkpoint.every,
+    ]
+    grids = [
+        np.arange(begin - begin % interval + interval, config.steps, interval)
+        for interval in every
+        if isinstance(interval, int) and interval
+    ]
+    return np.unique(np.concatenate([[begin], *grids, [config.steps]]).astype(int))
+
+
+SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def checkpoint_due(config: Config, start: int, end: int, seconds: float) -> bool:
+    """Whether these steps, or this time since the last one, call for a checkpoint."""
+    every = config.checkpoint.every
+    if isinstance(every, int):
+        return passes(every, start, end)
+    return seconds >= int(every[:-1]) * SECONDS[every[-1]]

@@ -1,0 +1,200 @@
+"""Signs of trouble and verdicts, from rows alone."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from experiments.train import EXIT_CODES, main
+from gan_jax import METHODS, Config, train
+from gan_jax.config import (
+    DatasetConfig,
+    LogConfig,
+    MetricsConfig,
+    ModelConfig,
+    OptimizerConfig,
+)
+from gan_jax.folder import lines
+from gan_jax.health import RULES, findings, first_fault, has_collapsed
+from gan_jax.metrics import diversity, effective_number
+
+CALM = {
+    "real_logits": 0.1,
+    "fake_logits": -0.1,
+    "d_loss": 1.3,
+    "d_grad_norm": 0.5,
+    "g_loss": 0.7,
+    "g_grad_norm": 0.2,
+    "real_accuracy": 0.6,
+    "fake_accuracy": 0.6,
+}
+
+
+def told(rows):
+    """All signs found while a log grows row by row, in order."""
+    known = []
+    for count in range(1, len(rows) + 1):
+        known += findings(rows[:count], set(known))
+    return known
+
+
+def log(count, **changed):
+    """Rows of a calm run, with some metrics as functions of the row's index."""
+    return [
+        CALM | {name: value(i) for name, value in changed.items()} for i in range(count)
+    ]
+
+
+def after(index, late, early):
+    return lambda i: late if i >= index else early
+
+
+WON = {"real_accuracy": after(300, 1.0, 0.6), "fake_accuracy": after(300, 0.9, 0.6)}
+TROUBLE = {
+    "vanishing_g_gradient": WON | {"g_grad_norm": after(300, 1.9e-4, 0.2)},
+    "vanishing_d_gradient": WON | {"d_grad_norm": after(300, 4.9e-4, 0.5)},
+    "exploding_g_gradient": {"g_grad_norm": after(300, 20.1, 0.2)},
+    "exploding_d_gradient": {"d_grad_norm": after(300, 50.1, 0.5)},
+    "saturated_discriminator": {
+        "real_accuracy": lambda i: 1.0,
+        "fake_accuracy": lambda i: 1.0,
+    },
+    "logit_blow_up": {"real_logits": after(300, -1001.0, 0.1)},
+    "oscillation": {"fake_logits": lambda i: 0.2 * math.sin(i / 3)},
+}
+FINE = {
+    "G's gradient vanishes at the solution": {"g_grad_norm": after(300, 1e-9, 0.2)},
+    "single spikes": {"g_grad_norm": lambda i: 900.0 if i % 10 == 5 else 0.2},
+    "growth under 1": {"g_grad_norm": after(300, 0.99, 1e-6)},
+    "one bad batch in fifty": {
+        "real_accuracy": lambda i: 1.0,
+        "fake_accuracy": lambda i: 0.98 if i % 50 == 7 else 1.0,
+    },
+    "logits that drift": {"fake_logits": lambda i: i / 100},
+    "a swing of a hundredth": {"fake_logits": lambda i: 0.01 * math.sin(i / 3)},
+}
+
+
+def test_every_rule_has_a_case():
+    assert TROUBLE.keys() == RULES.keys()
+
+
+@pytest.mark.parametrize("sign", TROUBLE)
+def test_trouble_is_told_once(sign):
+    assert told(log(600, **TROUBLE[sign])) == [sign]
+
+
+@pytest.mark.parametrize("case", FINE)
+def test_what_looks_like_trouble_is_not_told(case):
+    assert told(log(600, **FINE[case])) == []
+
+
+def test_noise_is_no_oscillation():
+    noise = np.random.default_rng(0).normal(size=4000)
+    assert told(log(4000, fake_logits=lambda i: noise[i])) == []
+
+
+def test_first_fault_is_the_first_the_step_computes():
+    row = {"g_loss": math.inf, "step": 3, "d_penalty": math.nan, "finite": False}
+    assert first_fault(row) == "d_penalty"
+    assert first_fault(row | {"fake_logits": -math.inf}) == "fake_logits"
+    assert first_fault(CALM) is None
+
+
+def measured(values, steps=2000):
+    every = steps // len(values)
+    return [
+        CALM | {"step": (i + 1) * every, "diversity": value}
+        for i, value in enumerate(values)
+    ]
+
+
+def test_collapse_is_the_whole_last_quarter_under_a_fifth():
+    assert has_collapsed(measured([1.0] * 9 + [0.19] * 3))
+    assert not has_collapsed(measured([0.1] * 9 + [0.19, 0.21, 0.19]))
+    assert not has_collapsed(measured([0.1] * 8))  # two in the last quarter
+    assert not has_collapsed(measured([math.nan] * 12))  # data of a single point
+
+
+def test_effective_number_counts_distant_points():
+    corners = np.eye(5) * 100
+    assert effective_number(np.repeat(corners, 7, axis=0), 1.0) == pytest.approx(5)
+    two = np.array([[0.0], [1.0]])  # 4 / (2 + 2 k^2), k = exp(-1/2)
+    assert effective_number(two, 1.0) == pytest.approx(4 / (2 + 2 * math.exp(-1)))
+
+
+def test_diversity_is_the_share_of_the_modes():
+    ring = np.exp(2j * np.pi * np.arange(256) / 8)
+    points = np.stack([ring.real, ring.imag], axis=1)
+    assert diversity(points, points) == pytest.approx(1)
+    one = np.repeat(points[:1], 256, axis=0)
+    # Neighbours at 2 sin(pi / 8), a bandwidth of 2 sin(pi / 4) / 5: k^2 = exp(-7.3).
+    neighbours = 2 * math.exp(-((2 * math.sin(math.pi / 8) / (0.2 * 2**0.5)) ** 2))
+    assert diversity(points, one) == pytest.approx((1 + neighbours) / 8, rel=1e-5)
+    assert math.isnan(diversity(one, points))
+
+
+SHORT = Config(
+    steps=80,
+    batch_size=8,
+    dataset=DatasetConfig("ring"),
+    model=ModelConfig("mlp", width=8, z_dim=4),
+    metrics=MetricsConfig(every=5),
+    log=LogConfig(every=5),
+)
+
+
+def test_generator_of_a_single_point_ends_collapsed(tmp_path, capsys):
+    """Its weights are 0.01 of the usual and do not move: 1 of 8 modes."""
+    flags = ["--dataset.name", "ring", "--model.name", "mlp", "--model.width", "8"]
+    flags += ["--model.init-scale", "0.01", "--g-optimizer.learning-rate", "0"]
+    flags += ["--steps", "80", "--batch-size", "8", "--metrics.every", "5"]
+    run = tmp_path / "run"
+    code = main(["ns_gan", *flags, "--out", str(run)])
+    assert code == EXIT_CODES["collapsed"] == 3
+    rows = lines(run / "metrics.jsonl")
+    values = [row["diversity"] for row in rows if "diversity" in row]
+    assert len(values) == 16 and max(values) < 0.15
+    assert json.loads((run / "summary.json").read_text())["verdict"] == "collapsed"
+
+
+def test_each_of_several_gans_has_its_verdict_and_its_signs(tmp_path):
+    fixed = OptimizerConfig("sgd", 0.0)
+    model = replace(SHORT.model, init_scale=0.01)
+    sweep = replace(SHORT.sweep, d_lr=(1.0, 1e30))
+    config = replace(
+        SHORT, model=model, g_optimizer=fixed, d_optimizer=OptimizerConfig("sgd", 0.01)
+    )
+    _, summary = train(replace(config, sweep=sweep), tmp_path / "run")
+    assert summary["members"] == {"collapsed": 1, "diverged": 1}
+    assert summary["verdict"] == "collapsed"
+    members = lines(tmp_path / "run" / "members.jsonl")
+    assert "fault" not in members[0]
+    assert members[1]["fault"]["step"] == members[1]["step"] < 80
+
+
+def test_dirac_gan_without_a_penalty_is_told_to_oscillate_and_with_r1_is_not(tmp_path):
+    """Mescheder 2018, 1801.04406: the plain game cycles, R1 damps it."""
+    signs = {}
+    for name in ("ns_gan", "r1"):
+        method = METHODS[name]
+        rate = OptimizerConfig("sgd", 0.1)
+        config = replace(
+            method,
+            steps=1000,
+            batch_size=4,
+            dataset=DatasetConfig("dirac"),
+            model=ModelConfig("mlp", width=8, z_dim=4),
+            penalty=replace(method.penalty, weight=1.0),
+            g_optimizer=rate,
+            d_optimizer=rate,
+            log=LogConfig(every=1),
+            metrics=MetricsConfig(0),
+            steps_per_call=50,
+        )
+        train(config, tmp_path / name)
+        events = lines(tmp_path / name / "events.jsonl")
+        signs[name] = [event["sign"] for event in events]
+    assert signs == {"ns_gan": ["oscillation"], "r1": []}

@@ -1,0 +1,195 @@
+"""TensorBoard, Weights & Biases and the pictures over time."""
+
+import math
+import shutil
+import struct
+import sys
+import types
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+from tensorboardX.proto.event_pb2 import Event
+
+from gan_jax import Config, train
+from gan_jax.config import (
+    CheckpointConfig,
+    DatasetConfig,
+    LogConfig,
+    MetricsConfig,
+    ModelConfig,
+    OptimizerConfig,
+)
+from gan_jax.folder import lines
+
+SHORT = Config(
+    steps=20,
+    batch_size=8,
+    dataset=DatasetConfig("digits"),
+    model=ModelConfig("mlp", width=8, z_dim=4),
+    log=LogConfig(every=5, samples_every=10, tensorboard=True),
+    metrics=MetricsConfig(every=10),
+    checkpoint=CheckpointConfig(every=10),
+)
+
+
+def events(folder):
+    """What the event files of a folder hold, with no help from their writer.
+
+    A TFRecord is a length of 8 bytes, 4 of its checksum, the data, 4 of theirs.
+    """
+    found = []
+    for path in sorted(folder.glob("events.*")):
+        content, at = path.read_bytes(), 0
+        while at < len(content):
+            (length,) = struct.unpack_from("<Q", content, at)
+            found.append(Event.FromString(content[at + 12 : at + 12 + length]))
+            at += 16 + length
+    return found
+
+
+def scalars(folder):
+    """`{(step, name): value}`, without what a later session made void."""
+    values = {}
+    for event in events(folder):
+        if event.HasField("session_log"):
+            values = {k: v for k, v in values.items() if k[0] < event.step}
+        for value in event.summary.value:
+            if value.HasField("simple_value"):
+                values[event.step, value.tag] = value.simple_value
+    return values
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tracked") / "run"
+    train(SHORT, folder)
+    return folder
+
+
+def expected(rows):
+    return {
+        (row["step"], name): pytest.approx(float(value))
+        for row in rows
+        for name, value in row.items()
+        if name not in ("step", "seed", "sweep.d_lr") and math.isfinite(value)
+    }
+
+
+def test_event_files_hold_every_row(run):
+    assert scalars(run / "tensorboard") == expected(lines(run / "metrics.jsonl"))
+    pictures = [
+        (event.step, value.tag)
+        for event in events(run / "tensorboard")
+        for value in event.summary.value
+        if value.HasField("image")
+    ]
+    assert pictures == [(10, "samples"), (20, "samples")]
+
+
+class Died(Exception):
+    pass
+
+
+def test_resumed_run_voids_the_events_it_makes_again(tmp_path):
+    def die(row):
+        if row["step"] == 15:
+            raise Died
+
+    with pytest.raises(Died):
+        train(SHORT, tmp_path / "run", callback=die)
+    train(SHORT, tmp_path / "run", resume=True)
+    rows = lines(tmp_path / "run" / "metrics.jsonl")
+    assert [row["step"] for row in rows] == [1, 5, 10, 15, 20]
+    assert scalars(tmp_path / "run" / "tensorboard") == expected(rows)
+
+
+def test_each_of_several_gans_has_its_event_files(tmp_path):
+    sgd = OptimizerConfig("sgd", 0.01)
+    sweep = replace(SHORT.sweep, d_lr=(1.0, 1e30))
+    config = replace(SHORT, g_optimizer=sgd, d_optimizer=sgd, sweep=sweep)
+    train(config, tmp_path / "run")
+    rows = lines(tmp_path / "run" / "metrics.jsonl")
+    assert any(not row["finite"] for row in rows)
+    for factor in (1.0, 1e30):
+        own = [row for row in rows if row["sweep.d_lr"] == factor]
+        folder = tmp_path / "run" / "tensorboard" / f"seed-0_sweep.d_lr-{factor}"
+        assert scalars(folder) == expected(own)
+
+
+def test_frames_and_their_animation(run):
+    frames = sorted((run / "samples").iterdir())
+    assert [frame.name for frame in frames] == ["000000010.png", "000000020.png"]
+    assert (run / "samples.png").read_bytes() == frames[1].read_bytes()
+    with Image.open(run / "training.gif") as gif, Image.open(frames[0]) as frame:
+        assert gif.n_frames == 2
+        assert gif.size == frame.size
+
+
+def test_overwriting_removes_frames_and_events(run, tmp_path):
+    again = tmp_path / "run"
+    shutil.copytree(run, again)
+    plain = replace(SHORT, log=LogConfig(every=5))
+    train(plain, again, overwrite=True)
+    assert not any((again / name).exists() for name in ("samples", "tensorboard"))
+    assert not (again / "training.gif").exists()
+
+
+class FakeRun:
+    """What we use of Weights & Biases; its steps may not go back."""
+
+    def __init__(self):
+        self.logged, self.finished = [], False
+
+    def log(self, values, step):
+        assert not self.logged or step >= self.logged[-1][0]
+        self.logged.append((step, values))
+
+    def finish(self):
+        self.finished = True
+
+
+def test_weights_and_biases_gets_rows_pictures_and_the_same_run_again(
+    tmp_path, monkeypatch
+):
+    inits, runs = [], []
+
+    def init(**given):
+        inits.append(given)
+        runs.append(FakeRun())
+        return runs[-1]
+
+    fake = types.ModuleType("wandb")
+    fake.__spec__ = types.SimpleNamespace()
+    fake.init, fake.Image = init, lambda path: path
+    monkeypatch.setitem(sys.modules, "wandb", fake)
+    log = LogConfig(every=5, samples_every=10, wandb=True)
+    config = replace(SHORT, log=log, seeds=2)
+    train(config, tmp_path / "run")
+    assert inits[0]["project"] == "gan_jax" and inits[0]["name"] == "run"
+    assert inits[0]["config"]["batch_size"] == 8
+    rows = lines(tmp_path / "run" / "metrics.jsonl")
+    for seed in (0, 1):
+        own = [row for row in rows if row["seed"] == seed]
+        logged = {
+            (step, name.removeprefix(f"seed-{seed}/")): value
+            for step, values in runs[0].logged
+            for name, value in values.items()
+            if name.startswith(f"seed-{seed}/")
+        }
+        assert logged == expected(own)
+    pictures = [step for step, values in runs[0].logged if "samples" in values]
+    assert pictures == [10, 20]
+    assert runs[0].finished
+    train(replace(config, steps=25), tmp_path / "run", resume=True)
+    assert inits[1]["id"] == inits[0]["id"] and inits[1]["resume"] == "allow"
+    train(config, tmp_path / "run", overwrite=True)
+    assert inits[2]["id"] != inits[0]["id"]
+
+
+def test_weights_and_biases_that_is_missing_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    config = replace(SHORT, log=LogConfig(wandb=True))
+    with pytest.raises(ValueError, match="log.wandb.*pip install wandb"):
+        train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
