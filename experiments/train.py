@@ -117,6 +117,18 @@ def lost_contact(error: Exception) -> str:
     )
 
 
+def out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+
+
+def out_of_memory_told(error: Exception) -> str:
+    reason = (str(error).splitlines() or ["MemoryError"])[0]
+    return (
+        f"out of memory ({reason:.200}); lower batch_size or model.width, or raise "
+        "microbatches"
+    )
+
+
 def main(arguments: list[str]) -> int:
     if "--list" in arguments:
         print(listing())
@@ -154,9 +166,12 @@ def main(arguments: list[str]) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except jax.errors.JaxRuntimeError as error:
+    except (jax.errors.JaxRuntimeError, MemoryError) as error:
         if jax.process_count() == 1:
-            raise
+            if not out_of_memory(error):
+                raise
+            print(f"error: {out_of_memory_told(error)}", file=sys.stderr)
+            return 2
         print(f"error: {lost_contact(error)}", file=sys.stderr, flush=True)
         time.sleep(3 * HEARTBEAT_SECONDS)
         os._exit(EXIT_CODES["abandoned"])

@@ -13,12 +13,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-Alpha = Annotated[float, Field(ge=0.2)]
-Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]*[smh]$")]
+from gan_jax.ranges import (
+    LONGEST_TEXT,
+    Alpha,
+    Count,
+    CountOrZero,
+    Duration,
+    FolderName,
+    Fraction,
+    NonNegative,
+    Positive,
+    Scale,
+    fault_told,
+    require_plain,
+)
+
 Schedule = Literal["constant", "linear", "cosine"]
 
 
@@ -75,8 +84,8 @@ class ModelConfig:
     """Initializer of G's kernels: normal (0.02), xavier, he or orthogonal."""
     d_init: str = "he"
     """Initializer of D's kernels: normal (0.02), xavier, he or orthogonal."""
-    init_scale: Positive = 1.0
-    """Factor on the initial kernels of both networks."""
+    init_scale: Scale = 1.0
+    """Factor on the initial kernels of both networks, 1e-15 to 1e15."""
     output: str | None = None
     """G's last function: tanh, sigmoid or linear; None: tanh for images, linear for
     points."""
@@ -141,7 +150,7 @@ class OptimizerConfig:
     """Momentum: decay of the velocity; negative values are allowed."""
     schedule: Schedule = "constant"
     """Learning rate over the run: constant, or linear or cosine decay to 0."""
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    warmup_steps: CountOrZero = 0
     """Steps over which the learning rate rises linearly to its peak."""
     clip_norm: Positive | None = None
     """Largest global norm of a gradient; None: no limit."""
@@ -163,7 +172,7 @@ class AugmentConfig:
 class EmaConfig:
     decay: Fraction = 0.999
     """Decay per step of the average of G's weights; 0: no average."""
-    start: Annotated[int, Field(ge=0)] = 0
+    start: CountOrZero = 0
     """Steps before which the average is a copy."""
     warmup: bool = True
     """Keep the decay below (1 + t) / (10 + t), t steps after start."""
@@ -187,7 +196,7 @@ class SweepConfig:
 
 @dataclass(frozen=True)
 class MetricsConfig:
-    every: Annotated[int, Field(ge=0)] = 500
+    every: CountOrZero = 500
     """Steps between measurements of the samples' diversity; 0: none."""
 
 
@@ -205,7 +214,7 @@ class CheckpointConfig:
 class LogConfig:
     every: Count = 20
     """Steps between lines of metrics.jsonl."""
-    samples_every: Annotated[int, Field(ge=0)] = 0
+    samples_every: CountOrZero = 0
     """Steps between pictures, kept as frames of training.gif; 0: only at the end."""
     tensorboard: bool = False
     """Write TensorBoard event files to the run's folder."""
@@ -221,7 +230,7 @@ class Config:
     """Examples per update, over all devices."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Root of all randomness."""
-    out: str | None = None
+    out: FolderName | None = None
     """Folder of the run; None: runs/METHOD."""
     d_steps: Count = 1
     """Discriminator updates per generator update, each on fresh data."""
@@ -264,7 +273,12 @@ class Config:
 @cache
 def adapter() -> TypeAdapter:
     """Checks types and ranges strictly: no unknown names, no text for a number."""
-    strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    strict = ConfigDict(
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        str_max_length=LONGEST_TEXT,
+    )
     for f in dataclasses.fields(Config):
         if dataclasses.is_dataclass(f.default_factory):
             f.default_factory.__pydantic_config__ = strict  # pyright: ignore
@@ -275,30 +289,38 @@ def adapter() -> TypeAdapter:
 def from_json(text: str, source: str = "config") -> Config:
     """A Config from `to_json`'s text; absent fields keep their defaults.
 
-    Raises ValueError with each wrong field, its value and what is allowed.
+    Raises ValueError with wrong fields (three at most), their values and what is
+    allowed.
     """
     try:
         return adapter().validate_json(text)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'the whole'}: {fault['msg']}, got "
-            f"{fault['input']!r:.100}"
-            for fault in error.errors()
-        )
-        raise ValueError(f"{source}: {faults}") from None
+        faults = error.errors()
+    except UnicodeEncodeError:
+        raise ValueError(f"{source}: is no JSON text: it holds a surrogate") from None
+    told = "; ".join(map(fault_told, faults[:3]))
+    more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
+    raise ValueError(f"{source}: {told}{more}")
 
 
 def to_json(config: Config) -> str:
-    """JSON text; a value that is no plain one becomes a list, which no field takes."""
-    return (
-        json.dumps(dataclasses.asdict(config), indent=2, default=lambda x: [repr(x)])
-        + "\n"
-    )
+    """Indented JSON text, ended by a newline."""
+    return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
 
 
 def validate(config: Config) -> Config:
     """The same Config, if every field has its type and range; else a ValueError."""
-    return from_json(to_json(config))
+    for name, value in flat(config).items():
+        require_plain(name, value)
+    checked = from_json(to_json(config))
+    # JSON tells neither a list from a tuple nor a dict from a group.
+    expected, given = ({**flat(c), **vars(c)} for c in (checked, config))
+    for name, value in expected.items():
+        if name in given and given[name] != value:
+            raise ValueError(
+                f"{name}: must be {value!r:.100}, got {given[name]!r:.100}"
+            )
+    return checked
 
 
 def flat(config: Any, prefix: str = "") -> dict[str, Any]:

@@ -5,6 +5,7 @@ of a run of many is the run of `seed + i` alone.
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from gan_jax.config import Config
 from gan_jax.data import Dataset, indices_of, source, supply
 from gan_jax.gan import Gan, init_state
 from gan_jax.hosts import across_hosts
+from gan_jax.memory import require_memory
 from gan_jax.parallel import (
     DATA,
     PLACEMENTS,
@@ -44,6 +46,8 @@ BATCH_AXIS = 2
 """Of what `advance` takes: `[K, d_steps, B, ...]`."""
 LONGEST_CALL = 100
 """Steps in one dispatch, at most, where the choice is ours."""
+MOST_MEMBERS = 2**16
+"""GANs of one run."""
 
 
 class Program(NamedTuple):
@@ -77,6 +81,7 @@ def program(config: Config, data: Dataset) -> Program:
     members = members_of(config)
     gan = build(config, axis_name=PLACEMENTS[config.placement].axis_name)
     mesh = device_row(config, members, gan)
+    require_memory(config, gan, data, mesh, len(members or [None]))
     examples = source(data, config.dataset.device_limit)
     body = partial(several_steps, gan, examples.gather)
     order = partial(indices_of, data, config.batch_size, config.d_steps)
@@ -141,10 +146,19 @@ def many(members: list[Member], gan: Gan, body: Body, mesh: Mesh) -> Parts:
 
 
 def members_of(config: Config) -> list[Member] | None:
-    """Every seed with every combination of the sweep's factors; None: a single GAN."""
+    """Every seed with every combination of the sweep's factors; None: a single GAN.
+
+    Raises ValueError for more than MOST_MEMBERS.
+    """
     factors = {name: values for name, values in vars(config.sweep).items() if values}
     if config.seeds == 1 and not factors:
         return None
+    count = config.seeds * math.prod(map(len, factors.values()))
+    if count > MOST_MEMBERS:
+        raise ValueError(
+            f"seeds {config.seeds} (times the sweep): {count} GANs, and one run trains "
+            f"at most {MOST_MEMBERS}; lower seeds, or shorten sweep"
+        )
     names = [f"sweep.{name}" for name in factors]
     return [
         {"seed": config.seed + seed, **dict(zip(names, point, strict=True))}

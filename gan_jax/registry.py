@@ -17,7 +17,7 @@ def choose(registry: dict[str, Any], name: str, field: str) -> Any:
     near = difflib.get_close_matches(name, registry, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]!r}? " if near else ""
     allowed = ", ".join(registry)
-    raise ValueError(f"{field} {name!r} is unknown; {hint}allowed: {allowed}")
+    raise ValueError(f"{field} {name!r:.100} is unknown; {hint}allowed: {allowed}")
 
 
 def options(function: Callable) -> frozenset[str]:

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 import gan_jax
+from benchmarks.kills import rows
 from experiments.train import main
 from gan_jax import METHODS, Config, load_generator, train
 from gan_jax.checks import dataset
@@ -352,6 +353,27 @@ def test_two_processes_of_two_devices_are_one_of_four(placement, tmp_path):
     assert read[0]["rows"] == read[1]["rows"] == 30 * 16 // 2
     assert not set(map(tuple, read[0]["first"])) & set(map(tuple, read[1]["first"]))
     assert [one["wrote"] for one in read] == [True, False]
+
+
+@pytest.mark.slow
+def test_two_processes_resume_bit_for_bit(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(gan_jax.config.to_json(replace(RING, placement="shard_map")))
+    train_it = ["-m", "experiments.train", "--config", str(path)]
+    for run, *flags in (
+        ("whole",),
+        ("again", "--steps", "15"),
+        ("again", "--resume"),
+    ):
+        command = [*train_it, "--out", str(tmp_path / run), *flags]
+        workers = processes(2, 1, command)
+        outputs = [worker.communicate(timeout=180)[0] for worker in workers]
+        assert [worker.returncode for worker in workers] == [0, 0], outputs
+    assert "resumed after 15 steps" in outputs[0]
+    runs = [tmp_path / "whole", tmp_path / "again"]
+    assert rows(runs[0]) == rows(runs[1])
+    samples = [load_generator(run)[0](jax.random.key(0), 64) for run in runs]
+    np.testing.assert_array_equal(*samples)
 
 
 @pytest.mark.slow

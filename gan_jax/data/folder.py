@@ -22,9 +22,7 @@ def folder_set(path: str, config: DatasetConfig) -> Dataset:
     Labels are the top subfolders in sorted order, when every picture lies in one. Side:
     dataset.resolution, or the shorter side of the first picture.
     """
-    root = Path(path).expanduser()
-    if not root.is_dir():
-        raise ValueError(f"dataset.name 'folder:{path}': there is no such folder")
+    root = existing(path)
     files = sorted(f for f in root.rglob("*") if f.suffix.lower() in SUFFIXES)
     if not files:
         raise ValueError(
@@ -61,6 +59,17 @@ def folder_set(path: str, config: DatasetConfig) -> Dataset:
     stored = made.on_host  # only decoding tells how many pictures are whole
     counted = spec._replace(size=len(stored.image))
     return Dataset(counted, lambda: stored, flip=config.flip, streams=True)
+
+
+def existing(path: str) -> Path:
+    """The folder, or a ValueError."""
+    try:
+        root = Path(path).expanduser()
+        if path and root.is_dir():
+            return root
+    except (OSError, RuntimeError):  # too long a name; nobody's home
+        pass
+    raise ValueError(f"dataset.name {'folder:' + path!r}: there is no such folder")
 
 
 def first_size(files: list[Path], skip_bad: bool) -> tuple[int, int]:

@@ -35,10 +35,15 @@ def builder(name: str) -> Any:
         known = tfds.list_builders(with_community_datasets=False)
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean 'tfds:{near[0]}'?" if near else ""
-        raise ValueError(f"dataset.name 'tfds:{name}' is unknown{hint}") from None
-    except ValueError as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"dataset.name 'tfds:{name}': {reason}") from None
+        raise ValueError(
+            f"dataset.name {'tfds:' + name!r:.200} is unknown{hint}"
+        ) from None
+    except (ValueError, TypeError, AssertionError, ImportError, OSError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        reason = "".join(filter(str.isprintable, lines[0]))
+        raise ValueError(
+            f"dataset.name {'tfds:' + name!r:.200}: {reason:.250}"
+        ) from None
 
 
 def tfds_set(name: str, config: DatasetConfig) -> Dataset:
