@@ -14,7 +14,8 @@ OUTSIDE = {"experiments", "benchmarks", "tests"}
 # Module -> the modules of gan_jax it may import; ANY: all that stand above it.
 ALLOWED = {
     "types": set(),
-    "config": set(),
+    "ranges": set(),
+    "config": {"ranges"},
     "metrics": set(),
     "layers": set(),
     "losses": {"types"},
@@ -34,6 +35,7 @@ ALLOWED = {
     "registry": set(),
     "checks": ANY,
     "build": ANY,
+    "memory": ANY,
     "program": ANY,
     "pictures": ANY,
     "folder": ANY,
