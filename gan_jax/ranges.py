@@ -36,7 +36,7 @@ Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]*[smh]$")]
 def fault_told(fault: Any) -> str:
     """A fault that pydantic found, in one line: `penalty.weight: ..., got -1`."""
     place = ".".join(map(str, fault["loc"])) or "the whole"
-    place = place if place.isprintable() else ascii(place)
+    place = place if place.isprintable() else ascii(place)[1:-1]
     what = fault["msg"].removeprefix("Value error, ")
     return f"{place:.100}: {what:.300}, got {fault['input']!r:.100}"
 
