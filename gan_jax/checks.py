@@ -40,7 +40,8 @@ def refuse_mismatches(config: Config, data: Dataset) -> None:
     if per_step > len(data):
         raise ValueError(
             f"batch_size {config.batch_size} x d_steps {config.d_steps} = {per_step} "
-            f"exceeds the {len(data)} examples of {config.dataset.name!r}; lower one"
+            f"exceeds the {len(data)} examples of {config.dataset.name!r} "
+            f"(dataset.size {config.dataset.size}); lower one"
         )
     if config.seed + config.seeds > 2**32:
         raise ValueError(

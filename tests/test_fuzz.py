@@ -181,7 +181,7 @@ def test_binary_config_files_are_refused_by_their_path(
     @fuzz(count)
     @given(st.binary(max_size=30))
     def search(content):
-        (tmp_path / "c.json").write_bytes(b"{" + content)
+        (tmp_path / "c.json").write_bytes(b"{," + content)
         assert main(["--config", "c.json", "--print-config"]) == 2
         message = capsys.readouterr().err
         assert message.startswith("error: c.json: ")
