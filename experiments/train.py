@@ -23,7 +23,7 @@ import tyro
 from experiments.names import listing, printed
 from gan_jax.build import build, method
 from gan_jax.checks import refuse_unread
-from gan_jax.config import Config, SweepConfig, from_json, validate
+from gan_jax.config import Config, SweepConfig, from_file, validate
 from gan_jax.data.cache import cache_folder
 from gan_jax.hosts import HEARTBEAT_SECONDS, agreed, cores_as_devices, join
 from gan_jax.methods import METHODS
@@ -67,11 +67,7 @@ def start(arguments: list[str]) -> tuple[Config, str, list[str]]:
         case [word, *rest] if not word.startswith("-"):
             return method(word), word, rest
         case ["--config", path, *rest]:
-            try:
-                config = from_json(Path(path).read_text(), path)
-            except UnicodeDecodeError:
-                raise ValueError(f"{path}: is not text, so no config.json") from None
-            return config, Path(path).parent.name or "run", rest
+            return from_file(Path(path)), Path(path).parent.name or "run", rest
         case _ if {"-h", "--help"} & set(arguments):
             return Config(), "METHOD", arguments
     raise ValueError(

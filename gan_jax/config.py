@@ -9,6 +9,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -301,6 +302,14 @@ def from_json(text: str, source: str = "config") -> Config:
     told = "; ".join(map(fault_told, faults[:3]))
     more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
     raise ValueError(f"{source}: {told}{more}")
+
+
+def from_file(path: Path) -> Config:
+    """The Config in a file; raises ValueError as `from_json` does."""
+    try:
+        return from_json(path.read_text(), str(path))
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: is not text, so no config.json") from None
 
 
 def to_json(config: Config) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from gan_jax import checkpoint, logs
-from gan_jax.config import Config, flat, from_json, to_json
+from gan_jax.config import Config, flat, from_file, to_json
 from gan_jax.health import Row
 from gan_jax.record import logged
 
@@ -125,8 +125,7 @@ def take_over(folder: Path, config: Config, step: int) -> None:
 
 def changes(folder: Path, config: Config) -> dict[str, tuple[Any, Any]]:
     """The fields in which a Config differs from that of the run in the folder."""
-    path = folder / "config.json"
-    before, now = flat(from_json(path.read_text(), str(path))), flat(config)
+    before, now = flat(from_file(folder / "config.json")), flat(config)
     return {
         name: (before[name], value)
         for name, value in now.items()

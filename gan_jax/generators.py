@@ -8,7 +8,7 @@ import jax
 
 from gan_jax.build import build
 from gan_jax.checkpoint import FOLDER, newest, restore
-from gan_jax.config import Config, from_json
+from gan_jax.config import Config, from_file
 from gan_jax.gan import init_state
 from gan_jax.parallel import init_states, member
 from gan_jax.program import members_of
@@ -30,7 +30,7 @@ def load_generator(
     path = folder / "config.json"
     if not path.is_file():
         raise ValueError(f"run {folder}: holds no config.json; is it a run's folder?")
-    config = from_json(path.read_text(), str(path))
+    config = from_file(path)
     gan, members = build(config), members_of(config)
     count = len(members or [None])
     if not 0 <= index < count:

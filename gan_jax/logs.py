@@ -120,7 +120,7 @@ def copy(source: Path, path: Path) -> None:
 def animation(path: Path, frames: Path) -> None:
     """A GIF of the pictures in a folder, 100 of them at most; nothing if it has none.
 
-    Ten a second, the last for two seconds.
+    Ten a second, the last for two seconds; of at most 400 pixels a side.
     """
     from PIL import Image
 
@@ -128,7 +128,9 @@ def animation(path: Path, frames: Path) -> None:
     if not found:
         return
     chosen = np.unique(np.linspace(0, len(found) - 1, 100).round().astype(int))
-    images = [Image.open(found[i]).convert("P") for i in chosen]
+    images = [Image.open(found[i]).convert("RGB") for i in chosen]
+    for image in images:
+        image.thumbnail((400, 400))
     duration = [100] * (len(images) - 1) + [2000]
 
     def save(part: Path) -> None:
