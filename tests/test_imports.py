@@ -15,7 +15,7 @@ OUTSIDE = {"experiments", "benchmarks", "tests"}
 ALLOWED = {
     "types": set(),
     "config": set(),
-    "metrics": set(),
+    "metrics": {"metrics"},
     "layers": set(),
     "losses": {"types"},
     "penalties": {"types"},
