@@ -1,4 +1,10 @@
-"""Metrics for mixtures of Gaussians, whose density is known."""
+"""Metrics for mixtures of Gaussians, whose density is known.
+
+Modes are counted by points of high quality, as published. The divergences of the mode
+counts take all points, each at its nearest centre: by high quality alone, as in the
+coverage that PacGAN's released code logs, a generator with no good point would leave
+nothing but the smoothing and look perfect.
+"""
 
 import math
 from collections.abc import Sequence
@@ -64,9 +70,7 @@ def mode_report(
       A perfect generator's is about (K - 1) / 2N: at N = 2,500, .0014 for 8 modes and
       .0048 for 25.
 
-    Both KLs count all points: counting only those of high quality, as the released code
-    of PacGAN does for its coverage, a generator with none would look perfect. The paper
-    does not smooth.
+    Both KLs count all points: see the module. Smoothing 1/K keeps them finite.
 
     Raises ValueError on NaN, infinity, other shapes, sigma or within not positive.
     Srivastava et al. 2017, arXiv 1705.07761; Lin et al. 2018, arXiv 1712.04086.
