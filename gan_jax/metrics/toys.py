@@ -68,9 +68,7 @@ def mode_report(
       generator of two dimensions (.9889 at 3) and separate modes;
     - reverse_kl: `KL(p || w)`, `p_k = (n_k + 1/K) / (N + 1)`; forward_kl: `KL(w || p)`.
       A perfect generator's is about (K - 1) / 2N: at N = 2,500, .0014 for 8 modes and
-      .0048 for 25.
-
-    Both KLs count all points: see the module. Smoothing 1/K keeps them finite.
+      .0048 for 25. Smoothing 1/K keeps both finite.
 
     Raises ValueError on NaN, infinity, other shapes, sigma or within not positive.
     Srivastava et al. 2017, arXiv 1705.07761; Lin et al. 2018, arXiv 1712.04086.
