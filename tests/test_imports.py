@@ -16,7 +16,7 @@ ALLOWED = {
     "types": set(),
     "ranges": set(),
     "config": {"ranges"},
-    "metrics": set(),
+    "metrics": {"metrics"},
     "layers": set(),
     "losses": {"types"},
     "penalties": {"types"},

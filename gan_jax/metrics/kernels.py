@@ -1,0 +1,172 @@
+"""Unbiased distances between distributions: kernel distances (MMD^2), energy distance.
+
+All are U-statistics, `E k(x, x') + E k(y, y') - 2 E k(x, y)` without the pairs of a
+sample with itself: centred on 0 for equal distributions, so often below 0. Never clip.
+"""
+
+from collections.abc import Callable, Sequence
+
+import jax.numpy as jnp
+import numpy as np
+from scipy.spatial.distance import pdist
+
+from gan_jax.metrics.blocks import over_products, over_squares, total
+from gan_jax.metrics.inputs import Features, checked, equal_counts, matched, on_host
+
+BANDWIDTH_FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
+MEDIAN_POINTS = 2000
+
+
+def cubic_sum(products: Features, width: float) -> Features:
+    value = products / width + 1
+    return (value * value * value).sum(axis=1)
+
+
+def gaussian_sum(squares: Features, *rates: float) -> Features:
+    """`sum_j mean_r exp(-rate_r d^2)`."""
+    exp = np.exp if isinstance(squares, np.ndarray) else jnp.exp
+    sums = [exp(squares * -rate).sum(axis=1) for rate in rates]
+    return sum(sums[1:], start=sums[0]) / len(rates)
+
+
+def distance_sum(squares: Features) -> Features:
+    return (squares**0.5).sum(axis=1)
+
+
+def u_statistic(over: Callable, real: Features, fake: Features, own: float) -> float:
+    """`E k(x, x') + E k(y, y') - 2 E k(x, y)`; `own` makes k(x, x) count 0.
+
+    over: `(queries, references, own) -> [N]`, the sums of k over the references.
+    """
+    within = [
+        total(over(x, x, own=own)) / (len(x) * (len(x) - 1)) for x in (real, fake)
+    ]
+    return sum(within) - 2 * total(over(real, fake)) / (len(real) * len(fake))
+
+
+def kernel_distance(real: Features, fake: Features) -> float:
+    """Unbiased MMD^2 with `k(x, y) = (x.y / F + 1)^3`: the KID over all pairs.
+
+    real `[N, F]`, fake `[M, F]`, N and M at least 2. May be negative. Not multiplied by
+    1,000. Raises ValueError on NaN, infinity, different widths, too few rows.
+    Binkowski et al. 2018, arXiv 1801.01401.
+    """
+    real, fake = matched(2, real=real, fake=fake)
+    width = float(real.shape[1])
+
+    def over(queries: Features, references: Features, own: float | None = None):
+        return over_products(cubic_sum, queries, references, width, own=own)
+
+    return u_statistic(over, real, fake, -width)
+
+
+def kernel_distance_subsets(
+    real: Features,
+    fake: Features,
+    *,
+    subsets: int = 100,
+    size: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """The mean of `kernel_distance` over random subsets, and its standard error.
+
+    Each subset is `size` rows of both, drawn without replacement from NumPy's
+    generator at `seed`. The standard error is the deviation (ddof 1) over
+    sqrt(subsets): of the choice of subsets, which overlap; not of other samples, nor
+    of other models. Raises ValueError as `kernel_distance`, or if a set is too small.
+    Binkowski et al. 2018, arXiv 1801.01401.
+    """
+    real, fake = matched(2, real=real, fake=fake)
+    smaller = min(len(real), len(fake))
+    if not 2 <= size <= smaller:
+        raise ValueError(
+            f"size {size} of a subset; 2 to {smaller} are allowed with {len(real)} "
+            f"real and {len(fake)} fake samples"
+        )
+    if subsets < 2:
+        raise ValueError(f"subsets {subsets}; a standard error needs at least 2")
+    rng = np.random.default_rng(seed)
+    values = []
+    for _ in range(subsets):
+        rows = [rng.choice(len(x), size, replace=False) for x in (real, fake)]
+        values.append(kernel_distance(real[rows[0]], fake[rows[1]]))
+    return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(subsets))
+
+
+def median_distance(points: Features) -> float:
+    """The median of |x - x'| over all pairs of `[N, F]`; 0 for one point.
+
+    Of more than 2,000 points, those of a fixed random subset of 2,000. Differences are
+    taken before squares, so that equal points are at distance exactly 0.
+    """
+    checked("points", points)
+    if len(points) > MEDIAN_POINTS:
+        rng = np.random.default_rng(0)
+        points = points[rng.choice(len(points), MEDIAN_POINTS, replace=False)]
+    return float(np.median(pdist(on_host(points)))) if len(points) > 1 else 0.0
+
+
+def rbf_mmd(
+    real: Features, fake: Features, *, bandwidths: Sequence[float] | None = None
+) -> float:
+    """Unbiased MMD^2, `k(x, y) = mean_h exp(-|x - y|^2 / (2 h^2))`; no root is taken.
+
+    bandwidths: the h, in the features' units; by default 1/4, 1/2, 1, 2 and 4 times the
+    median distance between reals (`median_distance`), which no generator changes. May
+    be negative. Raises ValueError on NaN, infinity, different widths, fewer than 2
+    rows, a bandwidth that is not positive. Gretton et al. 2012, JMLR 13, eq. 3.
+    """
+    real, fake = matched(2, real=real, fake=fake)
+    if bandwidths is None:
+        median = median_distance(real)
+        bandwidths = [factor * median for factor in BANDWIDTH_FACTORS]
+    if not len(bandwidths) or not all(0 < h < np.inf for h in bandwidths):
+        raise ValueError(
+            f"bandwidths {list(bandwidths)}; at least one, all positive, is needed "
+            "(the default is 0 where most reals coincide: give them)"
+        )
+    rates = [float(1 / (2 * h**2)) for h in bandwidths]
+
+    def over(queries: Features, references: Features, own: float | None = None):
+        return over_squares(gaussian_sum, queries, references, *rates, own=own)
+
+    return u_statistic(over, real, fake, np.inf)
+
+
+def energy_distance(real: Features, fake: Features) -> float:
+    """`2 E|x - y| - E|x - x'| - E|y - y'|`, a U-statistic; no root is taken.
+
+    real `[N, F]`, fake `[M, F]`, N and M at least 2. No parameters. May be negative.
+    Raises ValueError on NaN, infinity, different widths, too few rows. Szekely and
+    Rizzo 2013, doi 10.1016/j.jspi.2013.03.018.
+    """
+    real, fake = matched(2, real=real, fake=fake)
+
+    def over(queries: Features, references: Features, own: float | None = None):
+        return over_squares(distance_sum, queries, references, own=own)
+
+    return -u_statistic(over, real, fake, 0.0)
+
+
+def sliced_wasserstein(
+    real: Features, fake: Features, *, directions: int = 128, seed: int = 0
+) -> float:
+    """The mean over unit directions u of `W1(u.x, u.y)`: sorted, `mean |x_i - y_i|`.
+
+    real, fake `[N, F]`, equally many. The directions are normalized Gaussians from
+    NumPy's generator at `seed`: the same for all sets of one width. Biased upwards:
+    print real against real beside it. In float64 on the host. Raises ValueError on NaN,
+    infinity, different shapes. Rabin et al. 2011, doi 10.1007/978-3-642-24785-9_37.
+    """
+    real, fake = (on_host(x) for x in matched(real=real, fake=fake))
+    equal_counts("sliced_wasserstein", real, fake)
+    if directions < 1:
+        raise ValueError(f"directions {directions}; at least 1 is needed")
+    rng = np.random.default_rng(seed)
+    distances = []
+    for _ in range(directions):
+        direction = rng.normal(size=real.shape[1])
+        direction /= np.linalg.norm(direction)
+        gap = np.sort(real @ direction) - np.sort(fake @ direction)
+        distances.append(np.abs(gap).mean())
+    return float(np.mean(distances))
