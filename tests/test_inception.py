@@ -271,8 +271,9 @@ def test_network_equals_pytorch_layer_by_layer(torch, tensors, tmp_path, monkeyp
     exponentials = np.exp(unbiased - unbiased.max(axis=1, keepdims=True))
     # A second pass through the network would show nothing more.
     given = []
-    fake = lambda _self, *inputs: given.extend(inputs) or output  # noqa: E731
-    monkeypatch.setattr(InceptionV3, "apply", fake)
+    monkeypatch.setattr(
+        InceptionV3, "apply", lambda _self, *inputs: given.extend(inputs) or output
+    )
     found = extract(variables, jnp.asarray(images))
     assert given[0] is variables
     np.testing.assert_array_equal(given[1], prepared(jnp.asarray(images)))
