@@ -2,7 +2,9 @@
 
 Writes array_record files to TFDS_DATA_DIR (default ~/tensorflow_datasets), which are
 then read without TensorFlow. Only this step needs it: pip install 'gan_jax[prepare]'.
-Exit codes: 0 prepared (or already there), 2 bad input or a missing package.
+`inception` is the weights of FID's Inception-v3 (96 MB, to GAN_JAX_CACHE; neither
+TensorFlow nor PyTorch is needed).
+Exit codes: 0 prepared (or already there), 2 bad input, no internet, a missing package.
 """
 
 import argparse
@@ -10,7 +12,9 @@ import importlib.util
 import sys
 
 from experiments.edge import exit_code
+from gan_jax.data.cache import cache_folder
 from gan_jax.data.tfds import builder, data_folder
+from gan_jax.features.weights import URL, download, inception_weights_path, is_whole
 
 NEEDED = ("tensorflow", "importlib_resources")
 
@@ -32,14 +36,27 @@ def prepare(name: str) -> str:
     return f"{made.info.full_name} is in {data_folder()}: {counts}"
 
 
+def prepare_inception() -> str:
+    """Fetch the weights unless they are there, whole; what happened, in words."""
+    path = inception_weights_path(cache_folder())
+    if is_whole(path):
+        return f"{path} is already there"
+    download(URL, path)
+    return f"{path} is there, its SHA-256 the published one"
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m experiments.prepare",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", help="a TFDS name: cifar10, NAME/config:1.0.0")
+    parser.add_argument(
+        "name", help="a TFDS name: cifar10, NAME/config:1.0.0; or inception"
+    )
     name = parser.parse_args(arguments).name.removeprefix("tfds:")
+    if name == "inception":
+        return exit_code(lambda: print(prepare_inception()))
     return exit_code(lambda: print(prepare(name)))
 
 

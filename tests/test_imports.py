@@ -25,6 +25,7 @@ ALLOWED = {
     "methods": {"config"},
     "models": {"layers", "config", "models"},
     "data": {"types", "config", "data"},
+    "features": {"types", "config", "data", "features"},
     "checkpoint": {"types"},
     "logs": {"types", "config", "data"},
     "gan": {"types", "config"},

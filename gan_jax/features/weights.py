@@ -1,0 +1,150 @@
+"""The published weights of `gan_jax.features.inception`: fetched, checked, read.
+
+pytorch-fid's file of 95,628,359 bytes, which its author converted from the TensorFlow
+graph of 2015-12-05. It is parsed only after its SHA-256 was found to be the one below.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+from rich.progress import wrap_file
+
+from gan_jax.features.inception import SIZE, InceptionV3
+from gan_jax.features.torch_file import read_state_dict
+
+FILE = "pt_inception-2015-12-05-6726825d.pth"
+URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{FILE}"
+# Its publisher gives the first eight digits, in the file's name. The whole is what
+# several users of the file recorded in public, each on their own.
+SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+SILENCE_SECONDS = 60
+"""How long the server may say nothing."""
+
+PLACES = {
+    "fc.weight": ("params", "fc", "kernel"),
+    "fc.bias": ("params", "fc_bias"),
+    "conv.weight": ("params", "conv", "kernel"),
+    "bn.weight": ("params", "bn", "scale"),
+    "bn.bias": ("params", "bn", "bias"),
+    "bn.running_mean": ("batch_stats", "bn", "mean"),
+    "bn.running_var": ("batch_stats", "bn", "var"),
+}
+"""The end of a name in the file -> its collection and the end of its path in Flax."""
+
+
+def inception_weights_path(folder: Path) -> Path:
+    """The file's place in a cache folder."""
+    return folder / FILE
+
+
+def load_inception(path: str | Path) -> dict[str, Any]:
+    """Variables (float32) of `InceptionV3`, from the published file.
+
+    Nothing in the file runs (see `gan_jax.features.torch_file`). Raises ValueError where there
+    is no file, with the ways to get one, and for any file but the published one.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"Inception weights {path}: no such file; {how_to_get(path)}")
+    data = path.read_bytes()
+    check_hash(hashlib.sha256(data).hexdigest(), str(path), path)
+    variables = to_variables(read_state_dict(data, str(path)), str(path))
+    return jax.tree.map(jnp.asarray, variables)
+
+
+def how_to_get(path: Path) -> str:
+    return (
+        "where there is internet, run `python -m experiments.prepare inception`; "
+        f"elsewhere, copy {URL} to {path}, or give the path of a copy"
+    )
+
+
+def check_hash(found: str, source: str, path: Path) -> None:
+    if found != SHA256:
+        raise ValueError(
+            f"Inception weights {source}: SHA-256 {found}, not {SHA256}: damaged, or "
+            f"not the published file; {how_to_get(path)}"
+        )
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_whole(path: Path) -> bool:
+    """Whether the published file lies there."""
+    return path.is_file() and sha256_of(path) == SHA256
+
+
+def to_variables(tensors: dict[str, np.ndarray], source: str) -> dict[str, Any]:
+    """`{"params", "batch_stats"}` of `InceptionV3` from the file's tensors by name.
+
+    Kernels `[O, I, H, W]` become `[H, W, I, O]`, the last layer's `[O, I]` `[I, O]`;
+    BN's step counters are left out. Raises ValueError where a tensor is missing, left
+    over, or of another shape or dtype.
+    """
+    flat = {
+        place_of(name): value.transpose(2, 3, 1, 0) if value.ndim == 4 else value.T
+        for name, value in tensors.items()
+        if not name.endswith(".bn.num_batches_tracked")
+    }
+    image = jax.ShapeDtypeStruct((1, SIZE, SIZE, 3), jnp.float32)
+    like: Any = jax.eval_shape(InceptionV3().init, jax.random.key(0), image)
+    leaves: dict[tuple[str, ...], Any] = flatten_dict(like)  # pyright: ignore
+    wanted = {k: (v.shape, v.dtype) for k, v in leaves.items()}
+    found = {k: (v.shape, v.dtype) for k, v in flat.items()}
+    wrong = {k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k)}
+    if wrong:
+        worst = min(wrong)
+        raise ValueError(
+            f"Inception weights {source}: {len(wrong)} tensors do not fit, first "
+            f"{'.'.join(worst)}: {found.get(worst)}, not {wanted.get(worst)}"
+        )
+    return unflatten_dict(flat)
+
+
+def place_of(name: str) -> tuple[str, ...]:
+    """`Mixed_5b.branch1x1.bn.weight` -> (params, Mixed_5b, branch1x1, bn, scale)."""
+    for end, (collection, *place) in PLACES.items():
+        if name.endswith(end):
+            modules = name.removesuffix(end).split(".")[:-1]
+            return (collection, *modules, *place)
+    return ("unknown", name)
+
+
+def download(url: str, path: Path) -> None:
+    """The published file to `path`: whole and checked, or not there at all.
+
+    Raises OSError where it cannot be fetched or written, ValueError for another file.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".part-", dir=path.parent) as folder:
+            part = Path(folder) / path.name
+            fetch(url, part)
+            check_hash(sha256_of(part), url, path)
+            os.replace(part, path)
+    except (OSError, HTTPException) as error:
+        raise OSError(
+            f"Inception weights: {url} cannot be fetched to {path} ({error}); "
+            f"{how_to_get(path)}"
+        ) from error
+
+
+def fetch(url: str, path: Path) -> None:
+    """Whatever is at the address, with a progress bar."""
+    with urlopen(url, timeout=SILENCE_SECONDS) as reply, path.open("wb") as file:
+        size = int(reply.headers.get("Content-Length") or 0)
+        with wrap_file(reply, size, description=path.name) as source:
+            shutil.copyfileobj(source, file)
