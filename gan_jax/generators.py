@@ -19,11 +19,11 @@ from gan_jax.types import Array
 def load_generator(
     run: str | Path, *, index: int = 0
 ) -> tuple[Callable[..., Array], Config]:
-    """`(sample, config)` of a finished run; `sample(key, n, ema=True, label=None)`.
+    """`(sample, config)` of a run; `sample(key, n, ema=True, label=None, first=0)`.
 
     index: which GAN of a run of several, as in members.jsonl. key: typed
     (`jax.random.key(0)`). Returns images `[n, H, W, C]` in [-1, 1], or points `[n, 2]`;
-    label as in `gan_jax.sample`. Reads only config.json and arrays: nothing in the
+    label and first as in `gan_jax.sample`. Reads only config.json and arrays: nothing in the
     folder runs.
     """
     folder = Path(run)
@@ -46,9 +46,14 @@ def load_generator(
         state = member(restore(found[0], like), index)
 
     def draw(
-        key: Array, n: int, *, ema: bool = True, label: Array | None = None
+        key: Array,
+        n: int,
+        *,
+        ema: bool = True,
+        label: Array | None = None,
+        first: int = 0,
     ) -> Array:
-        return jitted(state, key, n=n, ema=ema, label=label)
+        return jitted(state, key, n=n, ema=ema, label=label, first=first)
 
     jitted = jax.jit(partial(sample, gan), static_argnames=("n", "ema"))
     return draw, config

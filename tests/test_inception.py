@@ -17,6 +17,7 @@ import pytest
 from experiments import prepare
 from gan_jax.features import weights as inception_weights
 from gan_jax.features.inception import InceptionV3, extract, prepared, resize
+from gan_jax.features.torch_file import read_state_dict
 from gan_jax.features.weights import (
     SHA256,
     URL,
@@ -26,7 +27,6 @@ from gan_jax.features.weights import (
     place_of,
     to_variables,
 )
-from gan_jax.features.torch_file import read_state_dict
 
 # An independent statement of the network: name -> (in, out, height, width), stride 1
 # and the same size unless listed below. Branches of a block are concatenated in order.
