@@ -251,13 +251,15 @@ def sample(
     *,
     ema: bool = True,
     label: Array | None = None,
+    first: Array | int = 0,
 ) -> Array:
     """n fakes `[n, ...]` of the averaged (or the raw) generator.
 
     label: classes of a conditional GAN, `[n]` or one for all; None: 0, 1, 2, ... in
-    turn. Sample i depends on key, label and i alone: more samples keep the first ones.
+    turn. first: the number of the first one. Sample i depends on key, label and i
+    alone: more samples keep the first ones.
     """
-    index = jnp.arange(n)
+    index = first + jnp.arange(n)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, index)
     if gan.label_count is not None:
         label = index % gan.label_count if label is None else jnp.broadcast_to(label, n)
