@@ -35,14 +35,14 @@ def with_plain_key(state: TrainState) -> TrainState:
 
 @contextmanager
 def saver(
-    folder: Path, keep: int, keep_every: int | None
+    folder: Path, keep: int, keep_every: int | None, only_finite: bool
 ) -> Iterator[Callable[[TrainState, Note], None]]:
     """A function that saves a state in the background, one at a time.
 
     The state has its key as integers: `with_plain_key` is a computation of all
-    processes, where saving is one's. The newest `keep` checkpoints stay, and those of
-    steps that `keep_every` divides. An OSError of the background is raised at the next
-    call or at the end.
+    processes, where saving is one's. only_finite: leave out a state that is not. The
+    newest `keep` stay, and those of steps that `keep_every` divides. An OSError of the
+    background is raised at the next call or at the end.
     """
     pending: list[Future] = []
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -55,6 +55,8 @@ def saver(
             finish()
             # A copy: on CPU device_get is a view of what the next step overwrites.
             arrays = jax.tree.map(np.array, jax.device_get(state))
+            if only_finite and not is_finite(arrays):
+                return
             pending.append(pool.submit(write, folder, arrays, note, keep, keep_every))
 
         try:
@@ -64,6 +66,10 @@ def saver(
                 finish()
             raise
         finish()
+
+
+def is_finite(arrays: Any) -> bool:
+    return all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(arrays))
 
 
 def write(
@@ -154,6 +160,13 @@ def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints in a folder, the newest first."""
     found = folder.iterdir() if folder.is_dir() else ()
     return sorted((path for path in found if path.name.isdigit()), reverse=True)
+
+
+def discard(folder: Path, step: int) -> None:
+    """Remove the checkpoint of a step, if it is not the only one."""
+    path = folder / f"{step:09d}"
+    if path.exists() and len(checkpoints(folder)) > 1:
+        shutil.rmtree(path)
 
 
 def fault(path: Path) -> str | None:

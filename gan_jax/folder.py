@@ -1,5 +1,6 @@
 """The folder of a run: what lies in it, and who may write to it."""
 
+import dataclasses
 import json
 import math
 import shutil
@@ -13,7 +14,7 @@ from filelock import FileLock, Timeout
 from gan_jax import checkpoint, logs
 from gan_jax.config import Config, flat, from_file, to_json
 from gan_jax.health import Row
-from gan_jax.record import logged
+from gan_jax.record import label_of, logged
 
 FILES = (
     "config.json",
@@ -95,12 +96,12 @@ def refuse_used(folder: Path, overwrite: bool) -> None:
 def claim(folder: Path, config: Config) -> None:
     """Remove an earlier run's files (which was agreed to), and write config.json."""
     try:
-        logs.write_text(folder / "config.json", to_json(config))
-        for name in FILES[1:]:
-            (folder / name).unlink(missing_ok=True)
         for name in FOLDERS:
             if (folder / name).exists():
                 shutil.rmtree(folder / name)
+        logs.write_text(folder / "config.json", to_json(config))
+        for name in (*FILES[1:], ".wandb-id"):
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise unwritable(folder, error) from None
 
@@ -111,14 +112,14 @@ def take_over(folder: Path, config: Config, step: int) -> None:
         for path in checkpoint.checkpoints(folder / checkpoint.FOLDER):
             if int(path.name) > step:
                 shutil.rmtree(path)
-        for path in (folder / FRAMES).glob("*.png"):
+        for path in logs.frames(folder / FRAMES):
             if int(path.stem) > step:
                 path.unlink()
-        logs.write_text(folder / "config.json", to_json(config))
         rows = rows_until(folder, config, step)
         logs.write_lines(folder / "metrics.jsonl", rows)
         if (folder / "events.jsonl").exists():
             logs.write_lines(folder / "events.jsonl", events_until(folder, step))
+        logs.write_text(folder / "config.json", to_json(config))
     except OSError as error:
         raise unwritable(folder, error) from None
 
@@ -161,14 +162,19 @@ def refuse_changes(folder: Path, config: Config, allowed: bool) -> None:
 def rows_until(folder: Path, config: Config, step: int) -> list[Row]:
     """The complete rows of metrics.jsonl up to a step.
 
-    Without that step's own row if the run was only interrupted at it.
+    Without that step's own rows if the run was only interrupted at it, but with a row
+    in which a GAN failed.
     """
-
-    def stays(row: Row) -> bool:
-        at = row["step"]
-        return at < step or (at == step and (logged(config, at) or not row["finite"]))
-
-    return [row for row in lines(folder / "metrics.jsonl") if stays(row)]
+    before = dataclasses.replace(from_file(folder / "config.json"), steps=config.steps)
+    kept, failed = [], []
+    for row in lines(folder / "metrics.jsonl"):
+        at, label = row["step"], label_of(row)
+        fails = not row["finite"] and label not in failed
+        failed += [label] if fails else []
+        stays = logged(config, at) or logged(before, at) or fails
+        if at < step or (at == step and stays):
+            kept.append(row)
+    return kept
 
 
 def events_until(folder: Path, step: int) -> list[Row]:

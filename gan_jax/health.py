@@ -160,11 +160,12 @@ RULES = {
 
 def findings(rows: list[Row], known: set[str]) -> Iterator[str]:
     """The names of the RULES not yet known that hold for the newest whole window."""
+    count = len(rows)
     for name, rule in RULES.items():
-        before = rows[: -rule.window]
-        if before and len(rows) % rule.window == 0 and name not in known:
-            few = before[:: max(1, len(before) // EARLIER)]
-            if rule.holds(series(rows[-rule.window :]), series(few)):
+        before = count - rule.window
+        if name not in known and before > 0 and count % rule.window == 0:
+            few = rows[: before : max(1, before // EARLIER)]
+            if rule.holds(series(rows[before:]), series(few)):
                 yield name
 
 

@@ -117,14 +117,19 @@ def copy(source: Path, path: Path) -> None:
     write_atomically(path, lambda part: shutil.copyfile(source, part))
 
 
-def animation(path: Path, frames: Path) -> None:
+def frames(folder: Path) -> list[Path]:
+    """The pictures of a folder that are named by a step, in order."""
+    return sorted(path for path in folder.glob("*.png") if path.stem.isdigit())
+
+
+def animation(path: Path, folder: Path) -> None:
     """A GIF of the pictures in a folder, 100 of them at most; nothing if it has none.
 
     Ten a second, the last for two seconds; of at most 400 pixels a side.
     """
     from PIL import Image
 
-    found = sorted(frames.glob("*.png"))
+    found = frames(folder)
     if not found:
         return
     chosen = np.unique(np.linspace(0, len(found) - 1, 100).round().astype(int))

@@ -19,7 +19,6 @@ from gan_jax.record import (
     enter_diversity,
     fetched,
     last_wall_seconds,
-    signs,
 )
 from gan_jax.types import TrainState
 
@@ -75,11 +74,11 @@ def loop(
         last = end == config.steps or (jax.process_count() == 1 and bool(host.asked))
         if logged or measured or kept or last:
             last = last or (logged and anywhere(bool(host.asked)))
-            new = enter(config, records, fetched(unseen), seen, started, last)
+            new, events = enter(config, records, fetched(unseen), seen, started, last)
             if measured:
                 enter_diversity(records, end, host.measure(state))
             host.show(new)
-            host.note(signs(records))
+            host.note(events)
             seen, unseen = end, []
             sound = any(map(alive, records))
             if sound and (kept or last):

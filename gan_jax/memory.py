@@ -28,7 +28,9 @@ def require_memory(
     model, per_step = config.model, config.batch_size * config.d_steps
     asked = config.steps_per_call
     steps = 1 if asked == "auto" else min(int(asked), config.steps)
+    split = mesh.size if members == 1 else 1
     batches = per_step * (4 * math.prod(data.spec.shape) + 4 * steps * config.seeds)
+    batches //= split
     parts = {
         f"dataset.size {config.dataset.size}, dataset.resolution "
         f"{config.dataset.resolution}: the data": data_bytes(data),

@@ -60,7 +60,7 @@ def shower(
 
 
 def noter(
-    folder: Path | None, tell: Callable[[str], None]
+    folder: Path | None, tell: Callable[[str], None], places: list[Tracker]
 ) -> Callable[[list[Row]], None]:
     """A function that writes events, and tells of them."""
 
@@ -69,6 +69,8 @@ def noter(
             logs.append_lines(folder / "events.jsonl", events)
         for event in events:
             tell(in_words(event))
+            for place in places if "restored" in event else ():
+                place.back(event["step"])
 
     return note
 

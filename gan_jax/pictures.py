@@ -1,13 +1,14 @@
 """The pictures of a run: what its generators make, the curves of its metrics."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import jax
 import numpy as np
 
 from gan_jax import logs
+from gan_jax.config import Config
 from gan_jax.data import Dataset, batch_indices
 from gan_jax.gan import Gan, net_variables
 from gan_jax.hosts import on_this_host
@@ -18,6 +19,8 @@ from gan_jax.types import Array, TrainState
 
 PICTURE_SEED = 4_000_000_009
 """The pictures' latents are the same at every step of every run."""
+MEASURED = 256
+"""Fakes of which the diversity is measured."""
 PER_MEMBER = 10
 MOST_MEMBERS = 64
 """Of a run of many GANs: images of each, and GANs shown."""
@@ -54,29 +57,51 @@ def painter(
 
 
 def measurer(
-    gan: Gan, data: Dataset, members: list | None
+    config: Config, gan: Gan, data: Dataset, members: list | None
 ) -> Callable[[TrainState], list[float]]:
     """A function of a state to its averaged generator's diversity (of many: of each).
 
-    members: the GANs whose states are stacked; None: a single one. 256 fakes against as
-    many examples, the same ones each time.
+    members: the GANs whose states are stacked; None: a single one. 256 fakes, made in
+    batches no larger than in training, against as many examples, the same ones each
+    time; images are averaged down to at most 64 pixels a side.
     """
-    draw = sampler(gan, size := min(256, len(data)))
-    chosen = batch_indices(len(data), size, 1, 0, 0)[0]
-    real = np.asarray(data.get(chosen).image)
+    size = min(MEASURED, len(data))
+    part = min(size, config.batch_size)
+    draw = sampler(gan, part)
+
+    @cache
+    def real() -> np.ndarray:
+        chosen = batch_indices(len(data), size, 1, 0, 0)[0]
+        return coarse(np.asarray(data.get(chosen).image))
 
     def measure(state: TrainState) -> list[float]:
         state = on_this_host(state.replace(key=()))  # pyright: ignore
         each = range(len(members or []))
         states = [member(state, i) for i in each] if members else [state]
-        return [diversity(real, np.asarray(draw(state))) for state in states]
+        return [diversity(real(), fakes(state)) for state in states]
+
+    def fakes(state: TrainState) -> np.ndarray:
+        parts = [draw(state, first=i) for i in range(0, size, part)]
+        return coarse(np.concatenate(parts)[:size])
 
     return measure
 
 
-def sampler(gan: Gan, count: int) -> Callable[[TrainState], Array]:
+def coarse(images: np.ndarray, side: int = 64) -> np.ndarray:
+    """`[N, F]`: pixels averaged over squares until a side has at most so many."""
+    if images.ndim == 2:
+        return images
+    count, height, width, channels = images.shape
+    step = -(-height // side)
+    images = images[:, : height - height % step, : width - width % step]
+    squares = images.reshape(count, height // step, step, width // step, step, channels)
+    return squares.mean(axis=(2, 4)).reshape(count, -1)
+
+
+def sampler(gan: Gan, count: int) -> Callable[..., Array]:
+    """A function of a state, and the number of the first, to so many fakes."""
     key = jax.random.key(PICTURE_SEED)
-    return jax.jit(lambda state: sample(gan, state, key, count))
+    return jax.jit(lambda state, first=0: sample(gan, state, key, count, first=first))
 
 
 def critic(gan: Gan, state: TrainState) -> Callable[[np.ndarray], np.ndarray]:

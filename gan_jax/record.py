@@ -59,15 +59,15 @@ def enter(
     seen: int,
     started: float,
     last: bool,
-) -> list[Row]:
-    """Add the rows of the steps after `seen` to each GAN; returns the new ones.
+) -> tuple[list[Row], list[Row]]:
+    """Add the rows of the steps after `seen` to each GAN; the new ones and new events.
 
     Logged are the first step of all, each that `log.every` or `metrics.every` divides,
     the end of the run and the first step that is not finite, which is a GAN's last
     unless it is to continue.
     """
     wall_seconds = time.perf_counter() - started
-    added = []
+    added, events = [], []
     for index, record in enumerate(records):
         steps = len(metrics["finite"][index])
         for i in range(steps):
@@ -81,9 +81,11 @@ def enter(
                 head = {"step": step, "wall_seconds": wall_seconds}
                 record.rows.append(head | record.label | now | record.due)
                 added.append(record.rows[-1])
+                if fails or logged(config, step):  # the others go when it is resumed
+                    events += signs(record)
             if fails:
                 record.faults.append(fault_of(record.rows[-1]))
-    return added
+    return added, events
 
 
 def logged(config: Config, step: int) -> bool:
@@ -99,15 +101,12 @@ def enter_diversity(records: list[Record], step: int, values: list[float]) -> No
             record.rows[-1]["diversity"] = value
 
 
-def signs(records: list[Record]) -> list[Row]:
-    """New signs of trouble, as events."""
-    events = []
-    for record in records:
-        for sign in findings(record.rows, record.known) if record.rows else ():
-            record.known.add(sign)
-            step = record.rows[-1]["step"]
-            events.append({"step": step, **record.label, "sign": sign})
-    return events
+def signs(record: Record) -> list[Row]:
+    """New signs of trouble in a GAN's newest rows, as events."""
+    found = list(findings(record.rows, record.known))
+    record.known.update(found)
+    step = record.rows[-1]["step"]
+    return [{"step": step, **record.label, "sign": sign} for sign in found]
 
 
 def due_metrics(config: Config, now: Row, taken: int) -> Row:
@@ -132,14 +131,18 @@ def described(member: Member) -> str:
     return ", ".join([seed.replace(" x", ""), *factors])
 
 
-LABEL = ("seed", "sweep")
 VERDICTS = ("completed", "interrupted", "collapsed", "diverged")
 """From the best to the worst."""
 
 
+def label_of(row: Row) -> Member:
+    """Which GAN it tells of."""
+    return {k: v for k, v in row.items() if k == "seed" or k.startswith("sweep.")}
+
+
 def in_words(event: Row) -> str:
     """An event as a line for people."""
-    label = {k: v for k, v in event.items() if k.partition(".")[0] in LABEL}
+    label = label_of(event)
     who = f", {described(label)}" if label else ""
     prefix = f"step {event['step']}{who}: "
     if "restored" in event:

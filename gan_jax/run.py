@@ -12,7 +12,7 @@ import numpy as np
 
 from gan_jax import logs
 from gan_jax.build import build
-from gan_jax.checkpoint import FOLDER, newest, restore, saver, with_plain_key
+from gan_jax.checkpoint import FOLDER, discard, newest, restore, saver, with_plain_key
 from gan_jax.checks import dataset
 from gan_jax.config import Config
 from gan_jax.data import Dataset
@@ -109,20 +109,20 @@ def train(
             for line in work.about:
                 tell(line)
             state, records = start.state, start.records
-            places = stack.enter_context(
-                trackers(config, folder, work.members or [{}], start.step)
-                if first
-                else nullcontext([])
-            )
+            labels = work.members or [{}]
+            track = trackers(config, folder, labels) if first else nullcontext([])
+            places = agreed(lambda: stack.enter_context(track))
+            for place in places if start.found else ():
+                place.back(start.step)
             path = folder if first else None
             paint = album(config, folder, work, data, places) if first else do_nothing
             host = Host(
                 shower(config, bar, records, path, places, callback),
-                noter(path, tell),
+                noter(path, tell, places),
                 tell,
                 do_nothing,
                 paint,
-                measurer(work.gan, data, work.members),
+                measurer(config, work.gan, data, work.members),
                 asked,
             )
             state, restores = played(config, folder, work, start, host, begin)
@@ -143,34 +143,43 @@ def played(
     host: Host,
     begin: Callable[[bool], Beginning],
 ) -> tuple[TrainState, int]:
-    """The loop, and again from a checkpoint if that is asked for; restores made.
-
-    Going back, both learning rates become half of what they were, and the checkpoint is
-    written again with that, so that a resumed run goes on with it.
-    """
-    records, (state, _, step, restores, _) = start.records, start
-    first = jax.process_index() == 0
+    """The loop, and again from a checkpoint if that is asked for; restores made."""
+    records, first = start.records, jax.process_index() == 0
+    tried = None
     while True:
-        with saving(config, folder, state, records, restores) as save:
-            state = loop(config, work, state, step, records, host._replace(save=save))
+        with saving(config, folder, start, records) as save:
+            host = host._replace(save=save)
+            state = loop(config, work, start.state, start.step, records, host)
         wanted = config.on_divergence == "restore" and not alive(records[0])
-        if not wanted or restores == MOST_RESTORES:
-            return state, restores
-        fault, restores = records[0].faults[0], restores + 1
-        again = agreed(partial(begin, False))
-        state, step = slower(again.state), again.step
-        records[:] = again.records
-        if first:
-            take_over(folder, config, step)
-        with saving(config, folder, state, records, restores) as save:
-            save(state, step)
-        host.note([{"step": step, "restored": restores, "fault": fault}])
+        if not wanted or start.restores == MOST_RESTORES:
+            return state, start.restores
+        event = {"restored": start.restores + 1, "fault": records[0].faults[0]}
+        go_back = partial(gone_back, folder, tried, event, host.note)
+        agreed(go_back if first else do_nothing)
+        start = agreed(partial(begin, False))
+        require_same(step=start.step, restores=start.restores)
+        agreed(partial(take_over if first else do_nothing, folder, config, start.step))
+        records[:], tried = start.records, start.step
 
 
-def slower(state: TrainState) -> TrainState:
-    """The same state, with half the learning rates."""
-    halves = {name: state.scales[name] / 2 for name in ("g_lr", "d_lr")}
-    return state.replace(scales=state.scales | halves)  # pyright: ignore
+def gone_back(
+    folder: Path, tried: int | None, event: Row, note: Callable[[list[Row]], None]
+) -> None:
+    """Choose a checkpoint to go back to, an older one if this was tried, and say so.
+
+    `beginning` finds the event, and lowers the learning rates: so does a resumed run.
+    """
+    if tried is not None:
+        discard(folder / FOLDER, tried)
+    found = newest(folder / FOLDER)
+    assert found is not None, "a run begins with a checkpoint"
+    note([{"step": found[1]["step"], **event}])
+
+
+def slower(state: TrainState, times: int) -> TrainState:
+    """The same state, the learning rates halved so many times."""
+    lower = {name: state.scales[name] * 0.5**times for name in ("g_lr", "d_lr")}
+    return state.replace(scales=state.scales | lower)  # pyright: ignore
 
 
 def do_nothing(*arguments: object) -> None:
@@ -220,7 +229,9 @@ def beginning(
     if step and not all(record.rows for record in records):
         raise ValueError(f"{folder}/metrics.jsonl: the rows before {step} are missing")
     tell(f"resumed after {step} steps")
-    return Beginning(state, records, step, note["restores"], True)
+    restores = sum("restored" in event for event in events)
+    state = slower(state, restores - note["restores"])
+    return Beginning(state, records, step, restores, True)
 
 
 def of(label: Row, rows: list[Row]) -> list[Row]:
@@ -241,25 +252,24 @@ def write_beginning(
 
 @contextmanager
 def saving(
-    config: Config,
-    folder: Path,
-    state: TrainState,
-    records: list[Record],
-    restores: int,
+    config: Config, folder: Path, start: Beginning, records: list[Record]
 ) -> Iterator[Callable[[TrainState, int], None]]:
     """A function that saves a state of this run after so many steps."""
-    key = np.array(with_plain_key(state).key)
+    key = np.array(with_plain_key(start.state).key)
     if jax.process_index() != 0:
         yield lambda state, step: None
         return
+    about = {
+        "restores": start.restores,
+        "config": dataclasses.asdict(config),
+        "versions": versions(),
+    }
     keep, keep_every = config.checkpoint.keep, config.checkpoint.keep_every
-    about = {"config": dataclasses.asdict(config), "versions": versions()}
-    with saver(folder / FOLDER, keep, keep_every) as save:
+    with saver(folder / FOLDER, keep, keep_every, len(records) == 1) as save:
 
         def save_now(state: TrainState, step: int) -> None:
             due = [dict(record.due) for record in records]
-            note = {"step": step, "due": due, "restores": restores, **about}
-            save(state.replace(key=key), note)  # pyright: ignore
+            save(state.replace(key=key), {"step": step, "due": due, **about})  # pyright: ignore
 
         yield save_now
 

@@ -1,8 +1,9 @@
 """Other places where a run is logged: TensorBoard, Weights & Biases."""
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,10 +18,12 @@ from gan_jax.health import Row
 
 
 class Tracker(NamedTuple):
-    """rows: takes new rows of metrics. picture: takes a file and its step."""
+    """rows: takes new rows of metrics. picture: takes a file and its step. back: voids
+    what comes after a step, as the run goes on from there."""
 
     rows: Callable[[list[Row]], None]
     picture: Callable[[Path, int], None]
+    back: Callable[[int], None]
 
 
 def require_wandb(config: Config) -> None:
@@ -30,97 +33,116 @@ def require_wandb(config: Config) -> None:
 
 @contextmanager
 def trackers(
-    config: Config, folder: Path, labels: list[dict[str, Any]], step: int
+    config: Config, folder: Path, labels: list[dict[str, Any]]
 ) -> Iterator[list[Tracker]]:
-    """Those the Config asks for, for a run that goes on after so many steps."""
+    """Those the Config asks for; labels tell the GANs of a run apart."""
     with ExitStack() as stack:
         asked = [(config.log.tensorboard, tensorboard), (config.log.wandb, wandb_run)]
         yield [
-            stack.enter_context(place(config, folder, labels, step))
+            stack.enter_context(place(config, folder, labels))
             for wanted, place in asked
             if wanted
         ]
 
 
-def title(label: dict[str, Any]) -> str:
-    """`seed-0_sweep.penalty-0.1`, a folder's name; empty for a single GAN."""
-    return "_".join(f"{name}-{value}" for name, value in label.items())
-
-
-def numbers(row: Row, label: dict[str, Any]) -> dict[str, float]:
-    """What is measured; without what is not finite, as it has no place in a plot."""
+def numbers(row: Row, labels: list[dict[str, Any]]) -> dict[str, float]:
+    """A row's finite metrics; of several GANs as `d_loss/seed-0_sweep.d_lr-0.1`."""
+    label = next(x for x in labels if x.items() <= row.items())
+    tag = "_".join(f"{name}-{value}" for name, value in label.items())
     names = row.keys() - label.keys() - {"step"}
-    return {name: float(row[name]) for name in sorted(names) if np.isfinite(row[name])}
+    return {
+        f"{name}/{tag}" if tag else name: float(row[name])
+        for name in sorted(names)
+        if np.isfinite(row[name])
+    }
 
 
 @contextmanager
 def tensorboard(
-    config: Config, folder: Path, labels: list[dict[str, Any]], step: int
+    config: Config, folder: Path, labels: list[dict[str, Any]]
 ) -> Iterator[Tracker]:
-    """Event files in `tensorboard/`, a folder in it for each of several GANs.
+    """An event file in `tensorboard/`, written at once and not by another thread."""
+    from tensorboardX.event_file_writer import EventsWriter
+    from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore
+    from tensorboardX.summary import image, scalar
 
-    Events after `step` that an earlier process wrote are marked as void.
-    """
-    from tensorboardX import SummaryWriter
+    place = folder / TENSORBOARD
+    with logs.telling(place):
+        place.mkdir(exist_ok=True)
+        writer = EventsWriter(str(place / "events"), f".{time.time_ns()}")
 
-    with ExitStack() as stack:
-        writers = []
-        for label in labels:
-            path = folder / TENSORBOARD / title(label)
-            purge = None if step == 0 else step + 1
-            writer = SummaryWriter(str(path), purge_step=purge)
-            writers.append(stack.enter_context(writer))
+    def write(events: list[Event]) -> None:
+        with logs.telling(place):
+            for event in events:
+                event.wall_time = time.time()
+                writer.write_event(event)
+            writer.flush()
 
-        def log_rows(rows: list[Row]) -> None:
-            for row in rows:
-                label = next(x for x in labels if x.items() <= row.items())
-                for name, value in numbers(row, label).items():
-                    writers[labels.index(label)].add_scalar(name, value, row["step"])
+    def log_rows(rows: list[Row]) -> None:
+        write(
+            [
+                Event(step=row["step"], summary=scalar(name, value))
+                for row in rows
+                for name, value in numbers(row, labels).items()
+            ]
+        )
 
-        def picture(path: Path, step: int) -> None:
-            from PIL import Image
+    def picture(path: Path, step: int) -> None:
+        from PIL import Image
 
-            with Image.open(path) as image:
-                pixels = np.asarray(image.convert("RGB"))
-            writers[0].add_image("samples", pixels, step, dataformats="HWC")
+        with Image.open(path) as opened:
+            pixels = np.asarray(opened.convert("RGB"))
+        write([Event(step=step, summary=image("samples", pixels, dataformats="HWC"))])
 
-        yield Tracker(log_rows, picture)
+    def back(step: int) -> None:
+        void = SessionLog(status=SessionLog.START)
+        write([Event(step=step + 1, session_log=void)])
+
+    try:
+        yield Tracker(log_rows, picture, back)
+    finally:
+        with suppress(OSError):  # it has been told
+            writer.close()
 
 
 @contextmanager
 def wandb_run(
-    config: Config, folder: Path, labels: list[dict[str, Any]], step: int
+    config: Config, folder: Path, labels: list[dict[str, Any]]
 ) -> Iterator[Tracker]:
     """A run in the project gan_jax; a resumed one goes on in its own.
 
-    Metrics of several GANs bear their label before a slash. `WANDB_MODE=offline` and
-    its other environment variables hold.
+    Everything is logged against the metric `step`, which may go back. Its environment
+    variables hold, such as `WANDB_MODE=offline`.
     """
     import wandb
 
     identity = folder / ".wandb-id"
-    if step == 0 or not identity.exists():
+    if not identity.exists():
         logs.write_text(identity, uuid4().hex)
-    run = wandb.init(
-        project="gan_jax",
-        name=folder.name,
-        id=identity.read_text(),
-        dir=str(folder),
-        config=dataclasses.asdict(config),
-        resume="allow",
-    )
+    try:
+        run = wandb.init(
+            project="gan_jax",
+            name=folder.name,
+            id=identity.read_text(),
+            dir=str(folder),
+            config=dataclasses.asdict(config),
+            resume="allow",
+        )
+    except wandb.Error as error:
+        raise ValueError(
+            f"log.wandb: {str(error).partition(chr(10))[0]}; run `wandb login`, or set "
+            "WANDB_MODE=offline"
+        ) from None
+    run.define_metric("*", step_metric="step")
 
     def log_rows(rows: list[Row]) -> None:
-        for row in sorted(rows, key=lambda row: row["step"]):  # it takes no step back
-            label = next(x for x in labels if x.items() <= row.items())
-            prefix = f"{title(label)}/" if label else ""
-            named = {prefix + k: v for k, v in numbers(row, label).items()}
-            run.log(named, step=row["step"])
+        for row in rows:
+            run.log({"step": row["step"], **numbers(row, labels)})
 
     def picture(path: Path, step: int) -> None:
-        run.log({"samples": wandb.Image(str(path))}, step=step)
+        run.log({"step": step, "samples": wandb.Image(str(path))})
 
     try:
-        yield Tracker(log_rows, picture)
+        yield Tracker(log_rows, picture, lambda step: None)
     finally:
         run.finish()

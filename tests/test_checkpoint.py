@@ -279,6 +279,37 @@ def test_run_that_cannot_be_restored_ends_diverged_after_three_times(tmp_path):
         train(replace(config, seeds=2), tmp_path / "many")
 
 
+def test_going_back_to_the_same_checkpoint_twice_takes_an_older_one(tmp_path):
+    config = replace(HOT, checkpoint=CheckpointConfig(every=1, keep=9))
+    hot = OptimizerConfig("sgd", 0.1)
+    config = replace(config, g_optimizer=hot, d_optimizer=hot)
+    _, summary = train(config, tmp_path / "run")
+    steps = [event["step"] for event in lines(tmp_path / "run" / "events.jsonl")]
+    assert summary["restores"] == len(steps) == 3
+    assert all(one != next for one, next in zip(steps, steps[1:], strict=False) if one)
+
+
+@pytest.mark.slow
+def test_interrupted_gans_that_continue_after_a_fault_resume_bit_for_bit(tmp_path):
+    config = replace(
+        SMALL,
+        sweep=SweepConfig(d_lr=(1.0, 1e30)),
+        steps_per_call=3,
+        log=LogConfig(every=20),
+        on_divergence="continue",
+    )
+
+    def terminate(row):
+        if row["step"] == 20:
+            signal.raise_signal(signal.SIGTERM)
+
+    train(config, tmp_path / "whole")
+    _, summary = train(config, tmp_path / "run", callback=terminate)
+    assert summary["verdict"] == "interrupted"
+    train(config, tmp_path / "run", resume=True)
+    assert rows(tmp_path / "run") == rows(tmp_path / "whole")
+
+
 def test_run_told_to_continue_goes_on_and_is_called_diverged(tmp_path):
     config = replace(HOT, on_divergence="continue")
     _, summary = train(config, tmp_path / "run")

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 from PIL import Image
+from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event
 
 from gan_jax import Config, train
@@ -87,6 +88,15 @@ def test_event_files_hold_every_row(run):
     assert pictures == [(10, "samples"), (20, "samples")]
 
 
+def tagged(found, tag):
+    """What one of several GANs logged, by the plain names."""
+    return {
+        (step, name.removesuffix(tag)): value
+        for (step, name), value in found.items()
+        if name.endswith(tag)
+    }
+
+
 class Died(Exception):
     pass
 
@@ -98,23 +108,26 @@ def test_resumed_run_voids_the_events_it_makes_again(tmp_path):
 
     with pytest.raises(Died):
         train(SHORT, tmp_path / "run", callback=die)
+    (tmp_path / "run" / "samples" / ".000000020.png.part.png").touch()  # by a kill
+    (tmp_path / "run" / "samples" / "mine.png").touch()
     train(SHORT, tmp_path / "run", resume=True)
     rows = lines(tmp_path / "run" / "metrics.jsonl")
     assert [row["step"] for row in rows] == [1, 5, 10, 15, 20]
     assert scalars(tmp_path / "run" / "tensorboard") == expected(rows)
 
 
-def test_each_of_several_gans_has_its_event_files(tmp_path):
+def test_each_of_several_gans_has_its_tags(tmp_path):
     sgd = OptimizerConfig("sgd", 0.01)
     sweep = replace(SHORT.sweep, d_lr=(1.0, 1e30))
     config = replace(SHORT, g_optimizer=sgd, d_optimizer=sgd, sweep=sweep)
     train(config, tmp_path / "run")
     rows = lines(tmp_path / "run" / "metrics.jsonl")
     assert any(not row["finite"] for row in rows)
+    found = scalars(tmp_path / "run" / "tensorboard")
     for factor in (1.0, 1e30):
         own = [row for row in rows if row["sweep.d_lr"] == factor]
-        folder = tmp_path / "run" / "tensorboard" / f"seed-0_sweep.d_lr-{factor}"
-        assert scalars(folder) == expected(own)
+        tag = f"/seed-0_sweep.d_lr-{factor}".replace("+", "_")  # not in a tag
+        assert tagged(found, tag) == expected(own)
 
 
 def test_frames_and_their_animation(run):
@@ -135,14 +148,17 @@ def test_overwriting_removes_frames_and_events(run, tmp_path):
 
 
 class FakeRun:
-    """What we use of Weights & Biases; its steps may not go back."""
+    """What we use of Weights & Biases."""
 
     def __init__(self):
-        self.logged, self.finished = [], False
+        self.logged, self.finished, self.axes = {}, False, {}
 
-    def log(self, values, step):
-        assert not self.logged or step >= self.logged[-1][0]
-        self.logged.append((step, values))
+    def define_metric(self, name, step_metric):
+        self.axes[name] = step_metric
+
+    def log(self, values):
+        step = values.pop(self.axes["*"])
+        self.logged |= {(step, name): value for name, value in values.items()}
 
     def finish(self):
         self.finished = True
@@ -160,7 +176,7 @@ def test_weights_and_biases_gets_rows_pictures_and_the_same_run_again(
 
     fake = types.ModuleType("wandb")
     fake.__spec__ = types.SimpleNamespace()
-    fake.init, fake.Image = init, lambda path: path
+    fake.init, fake.Image, fake.Error = init, str, RuntimeError
     monkeypatch.setitem(sys.modules, "wandb", fake)
     log = LogConfig(every=5, samples_every=10, wandb=True)
     config = replace(SHORT, log=log, seeds=2)
@@ -170,20 +186,40 @@ def test_weights_and_biases_gets_rows_pictures_and_the_same_run_again(
     rows = lines(tmp_path / "run" / "metrics.jsonl")
     for seed in (0, 1):
         own = [row for row in rows if row["seed"] == seed]
-        logged = {
-            (step, name.removeprefix(f"seed-{seed}/")): value
-            for step, values in runs[0].logged
-            for name, value in values.items()
-            if name.startswith(f"seed-{seed}/")
-        }
-        assert logged == expected(own)
-    pictures = [step for step, values in runs[0].logged if "samples" in values]
+        assert tagged(runs[0].logged, f"/seed-{seed}") == expected(own)
+    pictures = [step for step, name in runs[0].logged if name == "samples"]
     assert pictures == [10, 20]
     assert runs[0].finished
     train(replace(config, steps=25), tmp_path / "run", resume=True)
     assert inits[1]["id"] == inits[0]["id"] and inits[1]["resume"] == "allow"
     train(config, tmp_path / "run", overwrite=True)
     assert inits[2]["id"] != inits[0]["id"]
+
+
+def test_weights_and_biases_that_refuses_is_one_line(tmp_path, monkeypatch):
+    def init(**given):
+        raise RuntimeError("no API key\nTraceback ...")
+
+    fake = types.ModuleType("wandb")
+    fake.__spec__ = types.SimpleNamespace()
+    fake.init, fake.Error = init, RuntimeError
+    monkeypatch.setitem(sys.modules, "wandb", fake)
+    config = replace(SHORT, log=LogConfig(wandb=True))
+    with pytest.raises(ValueError, match="^log.wandb: no API key; run `wandb login`"):
+        train(config, tmp_path / "run")
+
+
+def test_full_disk_under_tensorboard_is_one_line(tmp_path, monkeypatch):
+    flush, full = EventsWriter.flush, [True]
+
+    def flush_to_full_disk(writer):
+        if full:
+            raise OSError(full.pop() and 28, "No space left on device")
+        return flush(writer)
+
+    monkeypatch.setattr(EventsWriter, "flush", flush_to_full_disk)
+    with pytest.raises(OSError, match="tensorboard: cannot be written .No space left"):
+        train(SHORT, tmp_path / "run")
 
 
 def test_weights_and_biases_that_is_missing_is_asked_for(tmp_path, monkeypatch):
