@@ -17,12 +17,12 @@ from typing import Annotated, Any
 import jax
 import tyro
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from experiments.edge import exit_code
 from gan_jax import logs
 from gan_jax.config import Config, DatasetConfig, validate
-from gan_jax.evaluate import evaluate
+from gan_jax.evaluate import evaluate, yardstick
 from gan_jax.generators import load_generator
 
 
@@ -52,7 +52,7 @@ class Flags:
     """Root of the latents."""
 
 
-def measure(flags: Flags) -> None:
+def look(flags: Flags) -> None:
     if (flags.run is None) == (flags.reference is None):
         raise ValueError("RUN: give the folder of a run, or --reference NAME")
     sample, about = None, {}
@@ -68,15 +68,14 @@ def measure(flags: Flags) -> None:
 
     split = flags.split or config.dataset.split
     data = dataclasses.replace(config.dataset, split=split)
-    found = evaluate(
+    measure = yardstick(
         validate(dataclasses.replace(config, dataset=data)),
-        sample,
-        metrics=tuple(flags.metrics.split(",")) if flags.metrics else None,
-        n=flags.n,
-        extractor=flags.extractor,
-        weights=flags.weights,
-        about=about,
+        tuple(flags.metrics.split(",")) if flags.metrics else None,
+        flags.n,
+        flags.extractor,
+        flags.weights,
     )
+    found = evaluate(measure, sample, about)
     show(found)
     if flags.run is not None:
         row = {"index": flags.index, **found}
@@ -84,21 +83,20 @@ def measure(flags: Flags) -> None:
 
 
 def show(found: dict[str, Any]) -> None:
-    mark = found["fingerprint"]
-    table = Table(
-        title=f"{mark['dataset']} ({mark['split']}), extractor {mark['extractor']} "
-        f"{mark['weights'][:8]}"
+    """A table of the numbers beside their floor."""
+    mark, least = found["fingerprint"], found["floor"]
+    columns = {f"floor (n = {least['n']})": least}
+    if found["metrics"] is not None:
+        columns = {f"samples (n = {mark['n_fake']})": found["metrics"]} | columns
+    table = Table("metric", *(Column(title, justify="right") for title in columns))
+    for name in next(iter(columns.values())):
+        if name != "n":
+            values = (column.get(name) for column in columns.values())
+            table.add_row(name, *("" if v is None else f"{v:.5g}" for v in values))
+    print(
+        f"{mark['dataset']} ({mark['split']}), extractor {mark['extractor']} "
+        f"{mark['weights'][:8]}: {mark['about']}"
     )
-    columns = {f"samples, n = {mark['n_fake']}": found["metrics"]}
-    if found["floor"]:
-        columns[f"floor, n = {found['floor'].pop('n')}"] = found["floor"]
-    table.add_column("metric")
-    for title in columns:
-        table.add_column(title, justify="right")
-    names = dict.fromkeys(name for c in columns.values() for name in c or {})
-    for name in names:
-        values = [(c or {}).get(name) for c in columns.values()]
-        table.add_row(name, *("" if v is None else f"{v:.5g}" for v in values))
     Console().print(table)
     for warning in found["warnings"]:
         print(f"warning: {warning}")
@@ -111,7 +109,7 @@ def main(arguments: list[str]) -> int:
         prog="python -m experiments.evaluate",
         description=__doc__,
     )
-    return exit_code(partial(measure, flags))
+    return exit_code(partial(look, flags))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,10 @@
-"""Draw from a finished run: `python -m experiments.sample RUN [--label 3]`."""
+"""Draw from a run: `python -m experiments.sample RUN --n 64 --grid out.png`.
+
+Writes a grid; or with --npz the samples as one array (`arr_0`, uint8 `[N, H, W, C]`,
+points float32 `[N, 2]`), with --folder N PNG files, as other tools read them.
+`--interpolate` makes each row of the grid a walk between two latents. Exit codes: 0
+drawn, 2 bad input.
+"""
 
 import sys
 from dataclasses import dataclass
@@ -10,11 +16,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import tyro
+from rich.progress import track
 
 from experiments.edge import exit_code
 from gan_jax import logs
-from gan_jax.checks import dataset
-from gan_jax.generators import load_generator
+from gan_jax.gan import Gan
+from gan_jax.generators import load_run, truncated_latents, walks
+from gan_jax.train import generate, latents
+from gan_jax.types import Array
+
+BATCH, STEPS = 100, 10
 
 
 @dataclass(frozen=True)
@@ -22,39 +33,88 @@ class Flags:
     run: Annotated[str, tyro.conf.Positional]
     """Folder of the run."""
     n: int = 64
-    """How many samples."""
-    grid: str = "samples-drawn.png"
-    """The picture to write, a grid of images."""
+    """How many samples; with interpolate: how many rows of 10."""
+    grid: str | None = None
+    """A picture of all samples; None: samples-drawn.png, or none with npz or folder."""
+    npz: str | None = None
+    """A file for the samples as an array."""
+    folder: str | None = None
+    """A folder for each sample as a PNG."""
     seed: int = 0
     """Root of the latents."""
     label: int | None = None
     """Class to draw (conditional runs); None: the classes in turn."""
     ema: bool = True
     """Draw from the averaged generator."""
+    index: int = 0
+    """Which GAN of a run of several."""
+    truncation: float | None = None
+    """Draw each latent value anew until it is within this many deviations."""
+    interpolate: bool = False
+    """Rows of 10 steps on the great circle between two latents."""
+
+
+def draw_latents(gan: Gan, flags: Flags) -> Array:
+    """`[n, Z]`, or with interpolate `[10 n, Z]`."""
+    count = 2 * flags.n if flags.interpolate else flags.n
+    root = jax.random.key(flags.seed)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(root, jnp.arange(count))
+    if flags.truncation is None:
+        z = latents(gan, keys)
+    else:
+        z = truncated_latents(gan, keys, flags.truncation)
+    return walks(z[: flags.n], z[flags.n :], STEPS) if flags.interpolate else z
+
+
+def draw_labels(gan: Gan, flags: Flags, count: int) -> Array | None:
+    if flags.label is not None and gan.label_count is None:
+        raise ValueError(
+            f"label {flags.label}: the run is not conditional; train with "
+            "--dataset.labels"
+        )
+    if gan.label_count is None:
+        return None
+    if flags.label is not None and not 0 <= flags.label < gan.label_count:
+        raise ValueError(f"label {flags.label}: must be 0 to {gan.label_count - 1}")
+    own = jnp.arange(count) // (STEPS if flags.interpolate else 1) % gan.label_count
+    return own if flags.label is None else jnp.full(count, flags.label)
 
 
 def draw(flags: Flags) -> None:
-    sample, config = load_generator(flags.run)
-    spec = dataset(config).spec
+    gan, state, _ = load_run(flags.run, index=flags.index)
     if flags.n < 1:
         raise ValueError(f"n {flags.n}: must be at least 1")
-    if len(spec.shape) != 3:
-        raise ValueError(f"run {flags.run}: makes points, of which there is no grid")
-    label = None
-    if flags.label is not None:
-        if not config.dataset.labels:
-            raise ValueError(
-                f"label {flags.label}: the run is not conditional; train with "
-                "--dataset.labels"
-            )
-        if not 0 <= flags.label < (spec.label_count or 0):
-            raise ValueError(
-                f"label {flags.label}: must be 0 to {(spec.label_count or 0) - 1}"
-            )
-        label = jnp.int32(flags.label)
-    images = sample(jax.random.key(flags.seed), flags.n, ema=flags.ema, label=label)
-    logs.image_grid(Path(flags.grid), np.asarray(images))
-    print(f"{flags.n} samples of {flags.run}: {flags.grid}")
+    if flags.truncation is not None and not flags.truncation > 0:
+        raise ValueError(f"truncation {flags.truncation}: must be over 0")
+    points, wanted = len(gan.data_shape) != 3, flags.npz or flags.folder
+    if points and (flags.grid or flags.folder or not wanted):
+        raise ValueError(f"run {flags.run}: makes points; --npz FILE takes them")
+    z = draw_latents(gan, flags)
+    label = draw_labels(gan, flags, len(z))
+    make = jax.jit(lambda z, label: generate(gan, state, z, label, ema=flags.ema))
+    parts = [
+        np.asarray(
+            make(z[i : i + BATCH], None if label is None else label[i : i + BATCH])
+        )
+        for i in track(range(0, len(z), BATCH), "drawing", disable=len(z) <= 1000)
+    ]
+    write(flags, np.concatenate(parts), points)
+
+
+def write(flags: Flags, samples: np.ndarray) -> None:
+    """The files that are asked for."""
+    places = []
+    if flags.npz:
+        logs.write_array(Path(flags.npz), samples)
+        places.append(flags.npz)
+    if flags.folder:
+        logs.write_images(Path(flags.folder), samples)
+        places.append(flags.folder)
+    if flags.grid or not places:
+        places.append(flags.grid or "samples-drawn.png")
+        columns = STEPS if flags.interpolate else None
+        logs.image_grid(Path(places[-1]), samples, columns=columns)
+    print(f"{len(samples)} samples of {flags.run}: {', '.join(places)}")
 
 
 def main(arguments: list[str]) -> int:

@@ -77,11 +77,11 @@ def start(arguments: list[str]) -> tuple[Config, str, list[str]]:
 
 
 def listed(arguments: list[str]) -> list[str]:
-    """`--sweep.penalty 0.1,1,10` with the factors as words of their own.
+    """`--sweep.penalty 0.1,1,10` and `--metrics.names a,b` with words of their own.
 
     Raises ValueError for a sweep over a field that is no traced factor.
     """
-    words, sweeping = [], False
+    words, several = [], False
     for word in arguments:
         if word.startswith("--"):
             flag, equals, value = word.partition("=")
@@ -92,9 +92,10 @@ def listed(arguments: list[str]) -> list[str]:
                     f"sweep.{field}: cannot vary within one program; traced factors "
                     f"are {', '.join(vars(SweepConfig()))}; run once for each value"
                 )
-            words += [flag, *value.split(",")] if sweeping and equals else [word]
+            several = sweeping or flag == "--metrics.names"
+            words += [flag, *value.split(",")] if several and equals else [word]
         else:
-            words += word.split(",") if sweeping else [word]
+            words += word.split(",") if several else [word]
     return words
 
 

@@ -5,26 +5,24 @@ from functools import partial
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 
 from gan_jax.build import build
 from gan_jax.checkpoint import FOLDER, newest, restore
 from gan_jax.config import Config, from_file
-from gan_jax.gan import init_state
+from gan_jax.gan import Gan, init_state
 from gan_jax.parallel import init_states, member
 from gan_jax.program import members_of
 from gan_jax.train import sample
-from gan_jax.types import Array
+from gan_jax.types import Array, TrainState
 
 
-def load_generator(
-    run: str | Path, *, index: int = 0
-) -> tuple[Callable[..., Array], Config]:
-    """`(sample, config)` of a run; `sample(key, n, ema=True, label=None, first=0)`.
+def load_run(run: str | Path, *, index: int = 0) -> tuple[Gan, TrainState, Config]:
+    """What a run trained, from its newest intact checkpoint.
 
-    index: which GAN of a run of several, as in members.jsonl. key: typed
-    (`jax.random.key(0)`). Returns images `[n, H, W, C]` in [-1, 1], or points `[n, 2]`;
-    label and first as in `gan_jax.sample`. Reads only config.json and arrays: nothing in the
-    folder runs.
+    index: which GAN of a run of several, as in members.jsonl. Reads only config.json
+    and arrays: nothing in the folder runs. Raises ValueError for a folder without a
+    run, without a checkpoint, or without that GAN.
     """
     folder = Path(run)
     path = folder / "config.json"
@@ -40,10 +38,21 @@ def load_generator(
         raise ValueError(f"run {folder}: has no checkpoint yet")
     keys = jax.random.split(jax.random.key(0), count)
     if members is None:
-        state = restore(found[0], jax.eval_shape(partial(init_state, gan), keys[0]))
-    else:
-        like = jax.eval_shape(partial(init_states, gan), keys)
-        state = member(restore(found[0], like), index)
+        like = jax.eval_shape(partial(init_state, gan), keys[0])
+        return gan, restore(found[0], like), config
+    like = jax.eval_shape(partial(init_states, gan), keys)
+    return gan, member(restore(found[0], like), index), config
+
+
+def load_generator(
+    run: str | Path, *, index: int = 0
+) -> tuple[Callable[..., Array], Config]:
+    """`(sample, config)` of a run; `sample(key, n, ema=True, label=None, first=0)`.
+
+    key: typed (`jax.random.key(0)`). Returns images `[n, H, W, C]` in [-1, 1], or
+    points `[n, 2]`; label and first as in `gan_jax.sample`. Otherwise as `load_run`.
+    """
+    gan, state, config = load_run(run, index=index)
 
     def draw(
         key: Array,
@@ -57,3 +66,30 @@ def load_generator(
 
     jitted = jax.jit(partial(sample, gan), static_argnames=("n", "ema"))
     return draw, config
+
+
+def truncated_latents(gan: Gan, keys: Array, bound: float) -> Array:
+    """z ~ N(0, I) given that each value lies within the bound, `[n] -> [n, Z]`.
+
+    The truncation trick: fewer and better samples (Brock et al. 2019, 1809.11096).
+    """
+
+    def draw(key: Array) -> Array:
+        return jax.random.truncated_normal(key, -bound, bound, (gan.z_dim,))
+
+    return jax.vmap(draw)(keys)
+
+
+def walks(begin: Array, end: Array, steps: int) -> Array:
+    """`[n, Z]` twice to `[n * steps, Z]`: from one to the other in equal angles.
+
+    `(sin((1 - t) w) a + sin(t w) b) / sin w`, w the angle between a and b: latents on
+    the way have the norm of a normal one (White 2016, 1609.04468).
+    """
+    size = jnp.linalg.norm(begin, axis=1) * jnp.linalg.norm(end, axis=1)
+    cosine = jnp.clip((begin * end).sum(axis=1) / size, -1 + 1e-6, 1 - 1e-6)
+    angle = jnp.arccos(cosine)[:, None]
+    t = jnp.linspace(0, 1, steps)[None]
+    left, right = jnp.sin((1 - t) * angle), jnp.sin(t * angle)
+    both = left[..., None] * begin[:, None] + right[..., None] * end[:, None]
+    return (both / jnp.sin(angle)[..., None]).reshape(-1, begin.shape[1])

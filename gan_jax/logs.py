@@ -86,6 +86,32 @@ def progress_bar(enabled: bool) -> Progress:
     )
 
 
+def pixels_of(images: np.ndarray) -> np.ndarray:
+    """uint8 of images in [-1, 1], rounded; NaN is black."""
+    return np.nan_to_num(np.clip((images + 1) * 127.5, 0, 255)).round().astype(np.uint8)
+
+
+def write_array(path: Path, samples: np.ndarray) -> None:
+    """A .npz of one array `arr_0`: images as uint8, points as they are."""
+    array = pixels_of(samples) if samples.ndim == 4 else samples
+
+    def save(part: Path) -> None:
+        with part.open("wb") as file:  # given a name, NumPy would change it
+            np.savez(file, array)
+
+    write_atomically(path, save)
+
+
+def write_images(folder: Path, images: np.ndarray) -> None:
+    """`000000.png`, ... for each of `[N, H, W, C]`, which is 1 or 3 channels deep."""
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, image in enumerate(pixels_of(images)):
+        plain = image[..., 0] if image.shape[2] == 1 else image
+        Image.fromarray(plain).save(folder / f"{i:06d}.png")
+
+
 def image_grid(
     path: Path, images: np.ndarray, side: int = 64, columns: int | None = None
 ) -> None:
@@ -102,8 +128,7 @@ def image_grid(
     cell = np.array([width, height]) * zoom + max(1, zoom // 4)
     size = int(cell[0] * columns), int(cell[1] * rows)
     sheet = Image.new("L" if channels == 1 else "RGB", size, "dimgray")
-    pixels = np.nan_to_num(np.clip((images + 1) * 127.5, 0, 255)).round()
-    for index, tile in enumerate(pixels.astype(np.uint8)):
+    for index, tile in enumerate(pixels_of(images)):
         picture = Image.fromarray(tile[..., 0] if channels == 1 else tile)
         picture = picture.resize(
             (width * zoom, height * zoom), Image.Resampling.BICUBIC

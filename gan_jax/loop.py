@@ -16,7 +16,7 @@ from gan_jax.record import (
     Record,
     alive,
     enter,
-    enter_diversity,
+    enter_measured,
     fetched,
     last_wall_seconds,
 )
@@ -27,7 +27,7 @@ class Host(NamedTuple):
     """What the loop does outside the devices.
 
     show: new rows. note: new events. tell: a line. save, paint: the state after so many
-    steps. measure: the diversity of each GAN of a state. asked: the signals that asked
+    steps. measure: the samples of each GAN of a state. asked: the signals that asked
     it to stop, filled from outside.
     """
 
@@ -36,7 +36,7 @@ class Host(NamedTuple):
     tell: Callable[[str], None]
     save: Callable[[TrainState, int], None]
     paint: Callable[[TrainState, int], None]
-    measure: Callable[[TrainState], list[float]]
+    measure: Callable[[TrainState], list[Row]]
     asked: list[str]
 
 
@@ -76,7 +76,7 @@ def loop(
             last = last or (logged and anywhere(bool(host.asked)))
             new, events = enter(config, records, fetched(unseen), seen, started, last)
             if measured:
-                enter_diversity(records, end, host.measure(state))
+                enter_measured(records, end, host.measure(state))
             host.show(new)
             host.note(events)
             seen, unseen = end, []

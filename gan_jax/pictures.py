@@ -1,26 +1,22 @@
 """The pictures of a run: what its generators make, the curves of its metrics."""
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import jax
 import numpy as np
 
 from gan_jax import logs
-from gan_jax.config import Config
 from gan_jax.data import Dataset, batch_indices
 from gan_jax.gan import Gan, net_variables
 from gan_jax.hosts import on_this_host
-from gan_jax.metrics import diversity
 from gan_jax.parallel import member
 from gan_jax.train import sample
 from gan_jax.types import Array, TrainState
 
 PICTURE_SEED = 4_000_000_009
 """The pictures' latents are the same at every step of every run."""
-MEASURED = 256
-"""Fakes of which the diversity is measured."""
 PER_MEMBER = 10
 MOST_MEMBERS = 64
 """Of a run of many GANs: images of each, and GANs shown."""
@@ -54,48 +50,6 @@ def painter(
         logs.panels(path, panel, real_points, fakes, critics, names=shown)
 
     return paint
-
-
-def measurer(
-    config: Config, gan: Gan, data: Dataset, members: list | None
-) -> Callable[[TrainState], list[float]]:
-    """A function of a state to its averaged generator's diversity (of many: of each).
-
-    members: the GANs whose states are stacked; None: a single one. 256 fakes, made in
-    batches no larger than in training, against as many examples, the same ones each
-    time; images are averaged down to at most 64 pixels a side.
-    """
-    size = min(MEASURED, len(data))
-    part = min(size, config.batch_size)
-    draw = sampler(gan, part)
-
-    @cache
-    def real() -> np.ndarray:
-        chosen = batch_indices(len(data), size, 1, 0, 0)[0]
-        return coarse(np.asarray(data.get(chosen).image))
-
-    def measure(state: TrainState) -> list[float]:
-        state = on_this_host(state.replace(key=()))  # pyright: ignore
-        each = range(len(members or []))
-        states = [member(state, i) for i in each] if members else [state]
-        return [diversity(real(), fakes(state)) for state in states]
-
-    def fakes(state: TrainState) -> np.ndarray:
-        parts = [draw(state, first=i) for i in range(0, size, part)]
-        return coarse(np.concatenate(parts)[:size])
-
-    return measure
-
-
-def coarse(images: np.ndarray, side: int = 64) -> np.ndarray:
-    """`[N, F]`: pixels averaged over squares until a side has at most so many."""
-    if images.ndim == 2:
-        return images
-    count, height, width, channels = images.shape
-    step = -(-height // side)
-    images = images[:, : height - height % step, : width - width % step]
-    squares = images.reshape(count, height // step, step, width // step, step, channels)
-    return squares.mean(axis=(2, 4)).reshape(count, -1)
 
 
 def sampler(gan: Gan, count: int) -> Callable[..., Array]:

@@ -94,11 +94,11 @@ def logged(config: Config, step: int) -> bool:
     return step in (1, config.steps) or any(n and step % n == 0 for n in every)
 
 
-def enter_diversity(records: list[Record], step: int, values: list[float]) -> None:
+def enter_measured(records: list[Record], step: int, values: list[Row]) -> None:
     """Complete the rows of a step; a GAN that has ended has none."""
-    for record, value in zip(records, values, strict=True):
+    for record, found in zip(records, values, strict=True):
         if record.rows[-1]["step"] == step:
-            record.rows[-1]["diversity"] = value
+            record.rows[-1].update(found)
 
 
 def signs(record: Record) -> list[Row]:

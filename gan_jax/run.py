@@ -16,6 +16,7 @@ from gan_jax.checkpoint import FOLDER, discard, newest, restore, saver, with_pla
 from gan_jax.checks import dataset
 from gan_jax.config import Config
 from gan_jax.data import Dataset
+from gan_jax.evaluate import Yardstick
 from gan_jax.folder import (
     changes,
     claim,
@@ -29,8 +30,8 @@ from gan_jax.folder import (
 from gan_jax.health import Row
 from gan_jax.hosts import agreed, require_same
 from gan_jax.loop import Host, loop
+from gan_jax.monitor import measurer, watched
 from gan_jax.outputs import album, noter, shower
-from gan_jax.pictures import measurer
 from gan_jax.program import Program, members_of, program
 from gan_jax.record import (
     Record,
@@ -95,7 +96,8 @@ def train(
             if fresh
             else partial(refuse_changes, folder, config, allow_changes)
         )
-        data, work = agreed(partial(prepared, config, refuse if first else do_nothing))
+        prepare = partial(prepared, config, refuse if first else do_nothing)
+        data, work, measure = agreed(prepare)
         with ExitStack() as stack:
             if first:
                 agreed(lambda: stack.enter_context(held(folder)))
@@ -122,7 +124,7 @@ def train(
                 tell,
                 do_nothing,
                 paint,
-                measurer(config, work.gan, data, work.members),
+                measurer(config, work.gan, data, work.members, measure),
                 asked,
             )
             state, restores = played(config, folder, work, start, host, begin)
@@ -186,8 +188,10 @@ def do_nothing(*arguments: object) -> None:
     pass
 
 
-def prepared(config: Config, refuse: Callable[[], None]) -> tuple[Dataset, Program]:
-    """The data and the program; what can be refused is, before anything is written."""
+def prepared(
+    config: Config, refuse: Callable[[], None]
+) -> tuple[Dataset, Program, Yardstick | None]:
+    """The data, the program, what samples are measured with; refuses what cannot be."""
     build(config)
     require_wandb(config)
     if config.on_divergence == "restore" and members_of(config):
@@ -197,7 +201,7 @@ def prepared(config: Config, refuse: Callable[[], None]) -> tuple[Dataset, Progr
         )
     data = dataset(config)
     refuse()
-    return data, program(config, data)
+    return data, program(config, data), watched(config)
 
 
 def beginning(

@@ -263,6 +263,16 @@ def sample(
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, index)
     if gan.label_count is not None:
         label = index % gan.label_count if label is None else jnp.broadcast_to(label, n)
+    return generate(gan, state, latents(gan, keys), label, ema=ema)
+
+
+def generate(
+    gan: Gan, state: TrainState, z: Array, label: Array | None, *, ema: bool = True
+) -> Array:
+    """The fakes `[n, ...]` of latents `[n, Z]` and labels `[n]` (or None).
+
+    Batch normalization uses stored statistics, in the averaged generator their average:
+    a fake does not depend on the others.
+    """
     variables = state.ema if ema else net_variables(state.generator)
-    images = gan.generator.apply(variables, latents(gan, keys), label, train=False)
-    return images  # pyright: ignore
+    return gan.generator.apply(variables, z, label, train=False)  # pyright: ignore

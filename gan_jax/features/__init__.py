@@ -10,7 +10,7 @@ import numpy as np
 
 from gan_jax.config import DatasetConfig
 from gan_jax.data.cache import cache_folder
-from gan_jax.features.classifier import CLASSIFIED, Classifier, classifier
+from gan_jax.features.classifier import CLASSIFIED, Classifier, classifier, judge
 from gan_jax.features.inception import extract
 from gan_jax.features.weights import (
     SHA256,
@@ -65,7 +65,7 @@ def cnn(config: DatasetConfig, path: str | None) -> Extractor:
     net = Classifier(found.classes)
 
     def look(x: Array) -> tuple[Array, Array]:
-        features, logits = net.apply(found.params, x)  # pyright: ignore
+        features, logits = judge(net, found.params, x)
         return features, jax.nn.softmax(logits)
 
     def look_at_each(x: Array) -> tuple[Array, Array]:

@@ -137,8 +137,13 @@ def trained(
     return state[0], classes, accuracy(net, state[0], test, others)
 
 
+def judge(net: Classifier, params: Any, image: Array) -> tuple[Array, Array]:
+    """Features `[B, 128]` and logits `[B, K]`."""
+    return net.apply(params, image)  # pyright: ignore
+
+
 def cross_entropy(net: Classifier, params: Any, image: Array, label: Array) -> Array:
-    _, logits = net.apply(params, image)  # pyright: ignore
+    _, logits = judge(net, params, image)
     return optax.softmax_cross_entropy_with_integer_labels(logits, label).mean()
 
 
@@ -158,7 +163,11 @@ def shifted(image: Array, key: Array) -> Array:
 
 def accuracy(net: Classifier, params: Any, test: Dataset, rows: np.ndarray) -> float:
     """The share of examples whose most probable class is theirs."""
-    name = jax.jit(lambda image: net.apply(params, image)[1].argmax(axis=1))
+
+    @jax.jit
+    def name(image: Array) -> Array:
+        return judge(net, params, image)[1].argmax(axis=1)
+
     right = 0
     for start in range(0, len(rows), 500):
         image, label = test.get(rows[start : start + 500])
@@ -188,7 +197,7 @@ def keep(place: Path, params: Any, classes: int, test_accuracy: float) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=".part-", dir=place.parent))
         try:
-            np.savez(part / "weights.npz", **flat)
+            np.savez(part / "weights.npz", **flat)  # pyright: ignore
             (part / "facts.json").write_text(json.dumps(facts, indent=1))
             if place.exists():
                 shutil.rmtree(place)

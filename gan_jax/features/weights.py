@@ -50,8 +50,9 @@ def inception_weights_path(folder: Path) -> Path:
 def load_inception(path: str | Path) -> dict[str, Any]:
     """Variables (float32) of `InceptionV3`, from the published file.
 
-    Nothing in the file runs (see `gan_jax.features.torch_file`). Raises ValueError where there
-    is no file, with the ways to get one, and for any file but the published one.
+    Nothing in the file runs (see `gan_jax.features.torch_file`). Raises ValueError
+    where there is no file, with the ways to get one, and for any file but the published
+    one.
     """
     path = Path(path)
     if not path.is_file():
@@ -65,7 +66,7 @@ def load_inception(path: str | Path) -> dict[str, Any]:
 def how_to_get(path: Path) -> str:
     return (
         "where there is internet, run `python -m experiments.prepare inception`; "
-        f"elsewhere, copy {URL} to {path}, or give the path of a copy"
+        f"elsewhere, copy {URL} to {path}, or give --weights the path of a copy"
     )
 
 

@@ -1,0 +1,88 @@
+"""What is measured of the samples while a run goes on."""
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+
+from gan_jax.config import Config
+from gan_jax.data import Dataset, batch_indices
+from gan_jax.evaluate import Yardstick, compare, yardstick
+from gan_jax.gan import Gan
+from gan_jax.health import Row
+from gan_jax.hosts import on_this_host
+from gan_jax.metrics import diversity
+from gan_jax.parallel import member
+from gan_jax.pictures import sampler
+from gan_jax.types import TrainState
+
+MEASURED = 256
+"""Fakes of which the diversity is measured."""
+
+
+def watched(config: Config) -> Yardstick | None:
+    """What `metrics.names` are measured with; None: they are none.
+
+    Raises ValueError for what cannot be measured.
+    """
+    wanted = config.metrics
+    if not wanted.names or not wanted.every:
+        return None
+    return yardstick(config, wanted.names, wanted.n, wanted.extractor)
+
+
+def measurer(
+    config: Config,
+    gan: Gan,
+    data: Dataset,
+    members: list | None,
+    measure: Yardstick | None,
+) -> Callable[[TrainState], list[Row]]:
+    """A function of a state to measurements of its averaged generator (of many: each).
+
+    members: the GANs whose states are stacked; None: a single one. The diversity is of
+    256 fakes against as many examples, the same ones each time; images are averaged
+    down to at most 64 pixels a side. What `measure` finds bears its number of samples:
+    `frechet_distance@1000`. Batches are no larger than in training. A generator whose
+    samples are not finite has none of them.
+    """
+    size = min(MEASURED, len(data))
+    batch = min(size, config.batch_size)
+    draw = sampler(gan, batch)
+
+    @cache
+    def real() -> np.ndarray:
+        chosen = batch_indices(len(data), size, 1, 0, 0)[0]
+        return coarse(np.asarray(data.get(chosen).image))
+
+    def fakes(state: TrainState, first: int, count: int) -> np.ndarray:
+        starts = range(first, first + count, batch)
+        return np.concatenate([draw(state, first=i) for i in starts])[:count]
+
+    def of_one(state: TrainState) -> Row:
+        some = coarse(fakes(state, 0, size))
+        if not np.isfinite(some).all():
+            return {}
+        found: Row = {"diversity": diversity(real(), some)}
+        if measure is None:
+            return found
+        more = compare(measure, lambda first, count: fakes(state, first, count))
+        return found | {f"{k}@{measure.n}": float(v) for k, v in more.items()}
+
+    def of_each(state: TrainState) -> list[Row]:
+        state = on_this_host(state.replace(key=()))  # pyright: ignore
+        each = range(len(members or []))
+        return [of_one(s) for s in ([member(state, i) for i in each] or [state])]
+
+    return of_each
+
+
+def coarse(images: np.ndarray, side: int = 64) -> np.ndarray:
+    """`[N, F]`: pixels averaged over squares until a side has at most so many."""
+    if images.ndim == 2:
+        return images
+    count, height, width, channels = images.shape
+    step = -(-height // side)
+    images = images[:, : height - height % step, : width - width % step]
+    squares = images.reshape(count, height // step, step, width // step, step, channels)
+    return squares.mean(axis=(2, 4)).reshape(count, -1)
