@@ -114,7 +114,7 @@ def wandb_run(
     Everything is logged against the metric `step`, which may go back. Its environment
     variables hold, such as `WANDB_MODE=offline`.
     """
-    import wandb
+    import wandb  # pyright: ignore
 
     identity = folder / ".wandb-id"
     if not identity.exists():

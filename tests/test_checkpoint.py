@@ -35,7 +35,7 @@ SMALL = Config(
     dataset=DatasetConfig("ring"),
     model=ModelConfig("mlp", width=8, z_dim=4, g_norm="batch"),
     penalty=replace(METHODS["r1"].penalty, every=4),
-    log=LogConfig(every=7, samples_every=9),
+    log=LogConfig(every=7, samples_every=18),
     checkpoint=CheckpointConfig(every=10),
 )
 
