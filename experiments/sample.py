@@ -92,13 +92,11 @@ def draw(flags: Flags) -> None:
     z = draw_latents(gan, flags)
     label = draw_labels(gan, flags, len(z))
     make = jax.jit(lambda z, label: generate(gan, state, z, label, ema=flags.ema))
-    parts = [
-        np.asarray(
-            make(z[i : i + BATCH], None if label is None else label[i : i + BATCH])
-        )
-        for i in track(range(0, len(z), BATCH), "drawing", disable=len(z) <= 1000)
-    ]
-    write(flags, np.concatenate(parts), points)
+    parts = []
+    for i in track(range(0, len(z), BATCH), "drawing", disable=len(z) <= 1000):
+        own = None if label is None else label[i : i + BATCH]
+        parts.append(np.asarray(make(z[i : i + BATCH], own)))
+    write(flags, np.concatenate(parts))
 
 
 def write(flags: Flags, samples: np.ndarray) -> None:

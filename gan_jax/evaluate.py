@@ -77,7 +77,7 @@ def real_side(
 
 def cached_side(place: Path, key: str) -> Side | None:
     try:
-        with np.load(place, allow_pickle=False) as stored:
+        with place.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             if str(stored["key"]) != key:
                 return None
             p = stored["probabilities"] if "probabilities" in stored else None

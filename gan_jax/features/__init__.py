@@ -10,7 +10,12 @@ import numpy as np
 
 from gan_jax.config import DatasetConfig
 from gan_jax.data.cache import cache_folder
-from gan_jax.features.classifier import CLASSIFIED, Classifier, classifier, judge
+from gan_jax.features.classifier import (
+    CLASSIFIED,
+    Classifier,
+    judge,
+    trained_classifier,
+)
 from gan_jax.features.inception import extract
 from gan_jax.features.weights import (
     SHA256,
@@ -61,7 +66,7 @@ def cnn(config: DatasetConfig, path: str | None) -> Extractor:
     stacked = config.name == "stacked_mnist"
     side = None if config.resolution == 32 else config.resolution  # 28 in a border
     own = DatasetConfig("mnist", resolution=side) if stacked else config
-    found = classifier(own)
+    found = trained_classifier(own)
     net = Classifier(found.classes)
 
     def look(x: Array) -> tuple[Array, Array]:

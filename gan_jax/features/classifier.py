@@ -65,7 +65,7 @@ class Trained(NamedTuple):
     test_accuracy: float
 
 
-def classifier(config: DatasetConfig) -> Trained:
+def trained_classifier(config: DatasetConfig) -> Trained:
     """The classifier of a data set at its resolution; trained where it is not cached.
 
     Raises ValueError for a data set without one.
@@ -83,7 +83,7 @@ def classifier(config: DatasetConfig) -> Trained:
     place = cache_folder() / f"classifier-{config.name}-{zlib.crc32(text.encode()):08x}"
     found = intact(place)
     if found is None:
-        keep(place, *trained(*halves(plain)))
+        keep(place, *fit(*halves(plain)))
         found = intact(place)
         assert found is not None
     return found
@@ -100,7 +100,7 @@ def halves(config: DatasetConfig) -> tuple[Dataset, np.ndarray, Dataset, np.ndar
     return train, np.arange(len(train)), test, np.arange(len(test))
 
 
-def trained(
+def fit(
     train: Dataset, own: np.ndarray, test: Dataset, others: np.ndarray
 ) -> tuple[Any, int, float]:
     """Adam, cosine decay, images shifted by up to 2 pixels; params, classes, accuracy.
@@ -212,7 +212,8 @@ def intact(place: Path) -> Trained | None:
     """A classifier in the cache, if it is there and whole."""
     try:
         facts = json.loads((place / "facts.json").read_text())
-        with np.load(place / "weights.npz", allow_pickle=False) as stored:
+        weights = place / "weights.npz"
+        with weights.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             flat = {name: stored[name] for name in stored.files}
         if hash_of(flat) != facts["weights"]:
             return None
