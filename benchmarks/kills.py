@@ -58,7 +58,7 @@ def same_bits(state: TrainState, other: TrainState) -> bool:
         ),
         strict=True,
     )
-    return all(np.array_equal(ours, theirs) for ours, theirs in pairs)
+    return all(np.array_equal(ours, theirs, equal_nan=True) for ours, theirs in pairs)
 
 
 def wait_for_row(run: Path, process: subprocess.Popen, seconds: float = 120) -> None:

@@ -69,7 +69,7 @@ def on_host(mesh: Mesh) -> bool:
 
 
 def memory(mesh: Mesh) -> int:
-    """Bytes of a device, where it tells; else of this machine."""
-    told = mesh.devices.flat[0].memory_stats() or {}
+    """Bytes of a device of this process, where it tells; else of this machine."""
+    told = mesh.local_devices[0].memory_stats() or {}
     pages = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return told.get("bytes_limit") or pages
