@@ -98,18 +98,8 @@ def test_resumed_grid_is_the_uninterrupted_one_bit_for_bit(tmp_path):
     assert [m["verdict"] for m in members[0]] == [m["verdict"] for m in members[1]]
 
 
-QUICK = ("r1", "wgan_gp", "sn_gan", "r3gan", "mlp_sgd")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name, marks=pytest.mark.slow if name in QUICK else pytest.mark.exhaustive
-        )
-        for name in METHODS
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", METHODS)
 def test_every_method_resumes_bit_for_bit(name, tmp_path):
     method = METHODS[name]
     points = method.model.name in (None, "mlp")
