@@ -7,7 +7,6 @@ may be compared with, to RUN/evaluations.jsonl. `--reference NAME` in place of R
 prints the floor of a data set alone. Exit codes: 0 measured, 2 bad input.
 """
 
-import dataclasses
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -17,13 +16,16 @@ from typing import Annotated, Any
 import jax
 import tyro
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Column, Table
 
 from experiments.edge import exit_code
 from gan_jax import logs
 from gan_jax.config import Config, DatasetConfig, validate
 from gan_jax.evaluate import evaluate, yardstick
-from gan_jax.generators import load_generator
+from gan_jax.generators import load_run
+from gan_jax.train import sample
+from gan_jax.types import Array
 
 
 @dataclass(frozen=True)
@@ -55,31 +57,39 @@ class Flags:
 def look(flags: Flags) -> None:
     if (flags.run is None) == (flags.reference is None):
         raise ValueError("RUN: give the folder of a run, or --reference NAME")
-    sample, about = None, {}
-    if flags.run is None:
-        config = Config(dataset=DatasetConfig(str(flags.reference)))
-    else:
-        draw, config = load_generator(flags.run, index=flags.index)
-        key = jax.random.key(flags.seed)
-        about = {"ema": flags.ema, "seed": flags.seed}
+    if not 0 <= flags.seed < 2**32:
+        raise ValueError(f"seed {flags.seed}: must be 0 to 2^32 - 1")
+    take, about, row = None, {}, {}
+    with Progress(transient=True) as bar:
+        task = bar.add_task("examples", total=None)
+        tick = partial(bar.advance, task)
+        if flags.run is None:
+            config = Config(dataset=DatasetConfig(str(flags.reference)))
+        else:
+            gan, state, config = load_run(flags.run, index=flags.index)
+            draw = jax.jit(partial(sample, gan), static_argnames=("n", "ema"))
+            key = jax.random.key(flags.seed)
+            about = {"ema": flags.ema, "seed": flags.seed}
+            row = {"index": flags.index, "step": int(state.step)}
 
-        def sample(first: int, count: int) -> Any:
-            return draw(key, count, ema=flags.ema, first=first)
+            def take(first: int, count: int) -> Array:
+                tick(count)
+                return draw(state, key, n=count, ema=flags.ema, first=first)
 
-    split = flags.split or config.dataset.split
-    data = dataclasses.replace(config.dataset, split=split)
-    measure = yardstick(
-        validate(dataclasses.replace(config, dataset=data)),
-        tuple(flags.metrics.split(",")) if flags.metrics else None,
-        flags.n,
-        flags.extractor,
-        flags.weights,
-    )
-    found = evaluate(measure, sample, about)
+        measure = yardstick(
+            validate(config),
+            tuple(flags.metrics.split(",")) if flags.metrics else None,
+            flags.n,
+            flags.extractor,
+            flags.weights,
+            split=flags.split,
+            tick=tick,
+        )
+        bar.update(task, description="samples", completed=0, total=measure.n)
+        found = evaluate(measure, take, about)
     show(found)
     if flags.run is not None:
-        row = {"index": flags.index, **found}
-        logs.append_lines(Path(flags.run) / "evaluations.jsonl", [row])
+        logs.append_lines(Path(flags.run) / "evaluations.jsonl", [row | found])
 
 
 def show(found: dict[str, Any]) -> None:

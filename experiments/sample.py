@@ -84,11 +84,14 @@ def draw(flags: Flags) -> None:
     gan, state, _ = load_run(flags.run, index=flags.index)
     if flags.n < 1:
         raise ValueError(f"n {flags.n}: must be at least 1")
+    if not 0 <= flags.seed < 2**32:
+        raise ValueError(f"seed {flags.seed}: must be 0 to 2^32 - 1")
     if flags.truncation is not None and not flags.truncation > 0:
         raise ValueError(f"truncation {flags.truncation}: must be over 0")
     points, wanted = len(gan.data_shape) != 3, flags.npz or flags.folder
     if points and (flags.grid or flags.folder or not wanted):
         raise ValueError(f"run {flags.run}: makes points; --npz FILE takes them")
+    refuse_places(flags)
     z = draw_latents(gan, flags)
     label = draw_labels(gan, flags, len(z))
     make = jax.jit(lambda z, label: generate(gan, state, z, label, ema=flags.ema))
@@ -97,6 +100,17 @@ def draw(flags: Flags) -> None:
         own = None if label is None else label[i : i + BATCH]
         parts.append(np.asarray(make(z[i : i + BATCH], own)))
     write(flags, np.concatenate(parts))
+
+
+def refuse_places(flags: Flags) -> None:
+    """A ValueError for a place that cannot be written to, before anything is drawn."""
+    for name in ("grid", "npz", "folder"):
+        place = getattr(flags, name)
+        if place and not Path(place).absolute().parent.is_dir():
+            raise ValueError(f"{name} {place}: its folder does not exist; make it")
+    folder = Path(flags.folder) if flags.folder else None
+    if folder and folder.exists() and (folder.is_file() or any(folder.iterdir())):
+        raise ValueError(f"folder {folder}: is not empty; choose another")
 
 
 def write(flags: Flags, samples: np.ndarray) -> None:

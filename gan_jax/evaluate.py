@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import warnings
 import zipfile
 import zlib
@@ -10,12 +11,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.data import TFDS_SETS, TOYS, Dataset, Mixture
-from gan_jax.data.cache import cache_folder
+from gan_jax.data import READS, TFDS_SETS, TOYS, Dataset, Mixture
+from gan_jax.data.cache import cache_folder, cannot_write
 from gan_jax.data.core import ENDLESS
 from gan_jax.features import EXTRACTORS, Extractor, Side, natural, side
 from gan_jax.logs import write_atomically
@@ -28,8 +30,10 @@ Sampler = Callable[[int, int], Array | np.ndarray]
 """`(first, count)` to the samples from the first on."""
 
 COMPARED_FROM = 2**30
-"""First index of the endless points that are compared with; few runs come so far."""
+"""First index of the endless points that are compared with."""
 DEFAULT_N, DEFAULT_TOY_N = 10_000, 2_500
+TRIED = 100
+"""Examples on which metrics are tried before anything is measured."""
 
 
 def count_of(config: DatasetConfig, data: Dataset, n: int | None) -> int:
@@ -40,9 +44,16 @@ def count_of(config: DatasetConfig, data: Dataset, n: int | None) -> int:
     if not 2 <= n <= size:
         raise ValueError(
             f"n {n}: must be 2 to {size}, the examples of {config.name!r} "
-            f"({config.split or 'train'}); lower it, or choose another split"
+            f"({split_of(config)}); lower it, or choose another split"
         )
     return n
+
+
+def split_of(config: DatasetConfig) -> str:
+    if "split" not in READS[config.name.partition(":")[0]]:
+        return "all"
+    default = "train+test" if config.name == "stacked_mnist" else "train"
+    return config.split or default
 
 
 def chosen(data: Dataset, n: int, turn: int) -> np.ndarray:
@@ -57,22 +68,39 @@ def chosen(data: Dataset, n: int, turn: int) -> np.ndarray:
     return rng.permutation(data.spec.size)[:n]
 
 
+def checksum(data: Dataset, indices: np.ndarray) -> int:
+    """CRC-32 of the first 64 of the examples compared with: it tells their content."""
+    some = np.asarray(data.get(indices[:64]).image)
+    return zlib.crc32(np.ascontiguousarray(some).tobytes())
+
+
 def real_side(
-    extractor: Extractor, config: DatasetConfig, data: Dataset, n: int, turn: int = 0
-) -> Side:
-    """The features of n examples, kept in the cache where a network makes them."""
+    extractor: Extractor,
+    config: DatasetConfig,
+    n: int | None,
+    turn: int,
+    tick: Callable[[int], None] = lambda count: None,
+) -> tuple[Side, int]:
+    """The features of n examples (None: of all) and the checksum of their content.
+
+    They are kept in the cache where a network makes them.
+    """
+    data = dataset(Config(dataset=config))
+    n = data.spec.size if n is None else min(n, data.spec.size)
+    indices = chosen(data, n, turn)
+    content = checksum(data, indices)
     key = json.dumps(
-        [extractor.name, extractor.weights, extractor.resize, n, turn]
+        [extractor.name, extractor.weights, extractor.resize, n, turn, content]
         + sorted(dataclasses.asdict(config).items())
     )
     place = cache_folder() / f"features-{zlib.crc32(key.encode()):08x}.npz"
     if extractor.weights and (found := cached_side(place, key)) is not None:
-        return found
-    rows = np.array_split(chosen(data, n, turn), -(-n // extractor.batch))
-    made = side(extractor, (data.get(indices).image for indices in rows))
+        return found, content
+    rows = np.array_split(indices, -(-n // extractor.batch))
+    made = side(extractor, (data.get(part).image for part in rows), tick)
     if extractor.weights:
         keep_side(place, key, made)
-    return made
+    return made, content
 
 
 def cached_side(place: Path, key: str) -> Side | None:
@@ -88,37 +116,48 @@ def cached_side(place: Path, key: str) -> Side | None:
 
 def keep_side(place: Path, key: str, made: Side) -> None:
     arrays = {k: v for k, v in made._asdict().items() if v is not None}
-    place.parent.mkdir(parents=True, exist_ok=True)
     arrays["key"] = np.array(key)
-    write_atomically(place, lambda part: np.savez(part, **arrays))  # pyright: ignore
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(place, lambda part: np.savez(part, **arrays))  # pyright: ignore
+    except OSError as error:
+        raise cannot_write(error) from None
 
 
-def held_out(config: DatasetConfig) -> DatasetConfig | None:
-    """Data like these that no training on them has seen; None if there are none."""
-    if config.name in TOYS:
-        return config if config.size is None else None
-    if config.name == "stacked_mnist":  # other triples of the same digits
-        return dataclasses.replace(config, seed=config.seed + 1)
-    trained = config.split is None or config.split.partition("[")[0] == "train"
-    if trained and config.name in TFDS_SETS:
-        return dataclasses.replace(config, split="test")
+def held_out(trained: DatasetConfig, compared: DatasetConfig) -> DatasetConfig | None:
+    """Examples other than those compared with, which training saw no more than them.
+
+    TFDS sets trained on train: the test split. Toys: fresh points. Stacked MNIST: other
+    triples, of the same digits. None if there are none.
+    """
+    if compared.name in TOYS:
+        return compared if compared.size is None else None
+    if compared.name == "stacked_mnist":
+        return dataclasses.replace(compared, seed=compared.seed + 1)
+    splits = (trained.split or "train", compared.split or "train")
+    plain = all(re.fullmatch(r"train(\[[^]]*\])?", split) for split in splits)
+    if compared.name in TFDS_SETS and plain:
+        return dataclasses.replace(compared, split="test")
     return None
 
 
 class Yardstick(NamedTuple):
     """What samples are compared with, and how.
 
-    config: flips left out. n: examples of each side. real, others: features of examples
-    and of held-out ones (None: there are none). mixture: the density of a toy.
+    n: examples of each side. real, others: features of examples and of held-out ones
+    (None: there are none). whole: whether `real` is all there is. batch: samples made
+    at a time.
     """
 
-    config: Config
     n: int
+    batch: int
     tool: Extractor
     metrics: dict[str, Callable[[Comparison], Numbers]]
     real: Side
     others: Side | None
     mixture: Mixture | None
+    whole: bool
+    fingerprint: Fingerprint
 
 
 def yardstick(
@@ -127,42 +166,73 @@ def yardstick(
     n: int | None = None,
     extractor: str | None = None,
     weights: str | None = None,
+    *,
+    split: str | None = None,
+    tick: Callable[[int], None] = lambda count: None,
 ) -> Yardstick:
-    """Choose, check and prepare what samples of a Config's data are compared with.
+    """Choose, check and prepare what samples of a run are compared with.
 
     metrics: names of METRICS; None: those that suit the data. n: examples of each side;
     None: 2,500 of toys, else 10,000 or all. extractor: of EXTRACTORS; None: cnn where
-    the data have a classifier, else pixels. weights: Inception's file. Raises
-    ValueError for names, counts and files that cannot be.
+    the data have a classifier, else pixels. weights: Inception's file. split: the part
+    compared with; None: what was trained on. tick: told of examples seen. Raises
+    ValueError for names, counts and files that cannot be, and metrics that do not suit.
     """
     own = dataclasses.replace(config.dataset, flip=False)
-    config = dataclasses.replace(config, dataset=own)
-    data = dataset(config)
+    if split is not None and split_of(own) == "all":
+        raise ValueError(f"split {split!r}: {own.name} has no splits; leave it out")
+    own = dataclasses.replace(own, split=split or own.split)
+    data = dataset(Config(dataset=own))
     n = count_of(own, data, n)
     name = extractor or natural(own)
-    chosen_metrics = {
-        metric: choose(METRICS, metric, "metrics")
-        for metric in metrics or suited(own, name)
-    }
+    wanted = metrics or suited(own, name)
+    chosen_metrics = {metric: choose(METRICS, metric, "metrics") for metric in wanted}
     tool = choose(EXTRACTORS, name, "extractor")(own, weights)
-    real, others = real_side(tool, own, data, n), None
-    if (other := held_out(own)) is not None:
-        data = dataset(dataclasses.replace(config, dataset=other))
-        others = real_side(tool, other, data, min(n, data.spec.size), turn=1)
-    mixture = TOYS[own.name](own) if own.name in TOYS else None
-    return Yardstick(config, n, tool, chosen_metrics, real, others, mixture)
+    (real, content), others = real_side(tool, own, n, 0, tick), None
+    if (other := held_out(config.dataset, own)) is not None:
+        others, _ = real_side(tool, dataclasses.replace(other, flip=False), n, 1, tick)
+    made = Yardstick(
+        n,
+        min(tool.batch, config.batch_size),
+        tool,
+        chosen_metrics,
+        real,
+        others,
+        TOYS[own.name](own) if own.name in TOYS else None,
+        n == data.spec.size,
+        fingerprint(tool, own, n, content),
+    )
+    try_out(made)
+    return made
 
 
-def compare(measure: Yardstick, sample: Sampler) -> Numbers:
-    """The metrics of n samples."""
-    n, batch = measure.n, measure.tool.batch
+def try_out(measure: Yardstick) -> None:
+    """A ValueError for metrics that cannot be taken of such data."""
+    some = first(measure.real, min(measure.n, TRIED))
+    others = measure.others and first(measure.others, TRIED)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sides = Comparison(some, some, others, measure.mixture, measure.whole)
+        numbers(measure.metrics, sides)
+
+
+def fake_side(measure: Yardstick, sample: Sampler) -> Side:
+    """The features of n samples."""
+    n, batch = measure.n, measure.batch
     parts = (sample(i, min(batch, n - i)) for i in range(0, n, batch))
-    fake = side(measure.tool, parts)
-    return numbers(measure.metrics, Comparison(measure.real, fake, *measure[-2:]))
+    return side(measure.tool, parts)
+
+
+def compare(measure: Yardstick, fake: Side) -> Numbers:
+    """The metrics of n samples."""
+    return numbers(
+        measure.metrics,
+        Comparison(measure.real, fake, measure.others, measure.mixture, measure.whole),
+    )
 
 
 def floor(measure: Yardstick) -> Numbers:
-    """The metrics of held-out reals, what a perfect generator would reach, and their n.
+    """The metrics of held-out reals in place of samples, and their number n.
 
     Where there are none, of one half of the reals against the other.
     """
@@ -182,19 +252,22 @@ def evaluate(
     """Compare samples with the data they should be like.
 
     sample: None to measure the floor alone. about: how the samples were made (EMA or
-    not, seed). Returns `metrics`, the `floor`, `warnings`, and the `fingerprint`: only
-    numbers with one fingerprint are comparable.
+    not, seed). Returns `metrics`, the `floor` (what a perfect generator would reach, if
+    its n is theirs), `warnings`, and the `fingerprint`: only numbers with one
+    fingerprint are comparable.
     """
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", UserWarning)
-        found = None if sample is None else compare(measure, sample)
+        found = None if sample is None else compare(measure, fake_side(measure, sample))
         least = floor(measure)
-    return {
-        "metrics": found,
-        "floor": least,
-        "warnings": sorted({str(one.message) for one in told}),
-        "fingerprint": fingerprint(measure.tool, measure.config, measure.n, about),
-    }
+    said = sorted({str(one.message) for one in told})
+    if least["n"] != measure.n:
+        said.append(
+            f"the floor is of {least['n']:.0f} examples, the samples are {measure.n}: "
+            "distances shrink as n grows, so it is no floor for them"
+        )
+    mark = measure.fingerprint | about
+    return {"metrics": found, "floor": least, "warnings": said, "fingerprint": mark}
 
 
 def numbers(
@@ -212,23 +285,24 @@ def first(one: Side, count: int, start: int = 0) -> Side:
 
 
 def fingerprint(
-    tool: Extractor, config: Config, n: int, about: dict[str, Any]
+    tool: Extractor, config: DatasetConfig, n: int, content: int
 ) -> Fingerprint:
     """All that two numbers must share to be compared."""
-    data = config.dataset
+    fields = READS[config.name.partition(":")[0]]
+    left_out = ("flip", "skip_bad", "device_limit", "split")
     return {
         "extractor": tool.name,
         "weights": tool.weights,
         "about": tool.about,
         "resize": tool.resize,
         "dtype": "float32",
+        "backend": jax.default_backend(),
         "n_real": n,
         "n_fake": n,
-        "dataset": data.name,
-        "split": data.split or "train",
-        "resolution": data.resolution,
-        "rgb": data.rgb,
-        **about,
+        "dataset": config.name,
+        "split": split_of(config),
+        "content": f"{content:08x}",
+        **{f: getattr(config, f) for f in fields if f not in left_out},
         "versions": {name: version(name) for name in ("gan_jax", "jax", "numpy")},
     }
 

@@ -25,9 +25,10 @@ FILES = (
     "training.gif",
     "curves.png",
     "summary.json",
+    "evaluations.jsonl",
 )
 """Files of a run: events.jsonl for a run that had some, members.jsonl for several GANs,
-training.gif with `log.samples_every`."""
+training.gif with `log.samples_every`, evaluations.jsonl by experiments.evaluate."""
 FRAMES, TENSORBOARD = "samples", "tensorboard"
 FOLDERS = (checkpoint.FOLDER, FRAMES, TENSORBOARD)
 HARMLESS = {

@@ -27,18 +27,29 @@ Numbers = dict[str, float]
 class Comparison(NamedTuple):
     """What metrics are taken of.
 
-    real, fake: features and probabilities. held_out: reals that no training saw, None
-    if there are none. mixture: the density of toy data.
+    real, fake: features and probabilities. held_out: other reals, None if there are
+    none. mixture: the density of toy data. whole: whether `real` is all there is.
     """
 
     real: Side
     fake: Side
     held_out: Side | None
     mixture: Mixture | None
+    whole: bool = False
+
+
+WIDEST = 4096
+"""Features of a Frechet distance, which takes their number cubed."""
 
 
 def fid(sides: Comparison) -> Numbers:
     """Frechet distance of the features (the FID, if they are Inception's)."""
+    width = sides.real.features.shape[1]
+    if width > WIDEST:
+        raise ValueError(
+            f"metrics fid: {width} features, at most {WIDEST} can be; choose the "
+            "extractor cnn or inception, or leave it out"
+        )
     value = frechet_distance(sides.real.features, sides.fake.features)
     return {"frechet_distance": value}
 
@@ -72,12 +83,7 @@ def modes(sides: Comparison) -> Numbers:
     """Modes covered: of a toy's mixture, of Stacked MNIST's 1,000, or classes."""
     fake, p = sides.fake.features, sides.fake.probabilities
     if sides.mixture is not None:
-        centres, sigma, _ = sides.mixture
-        if not 0 < sigma:
-            raise ValueError("metrics modes: the data are points, with no width")
-        return mode_report(fake, centres, sigma) | {
-            "energy_distance": energy_to_mixture(fake, centres, sigma)
-        }
+        return toy_modes(fake, sides.mixture)
     if p is None:
         raise ValueError("metrics modes: needs toy data, or the extractor cnn")
     if p.ndim == 3:
@@ -93,6 +99,17 @@ def modes(sides: Comparison) -> Numbers:
     }
 
 
+def toy_modes(points: np.ndarray, mixture: Mixture) -> Numbers:
+    """Of a curve, which is one mode of many centres, the quality alone."""
+    centres, sigma, mode_of = mixture
+    if not 0 < sigma:
+        raise ValueError("metrics modes: the data are one point, with no width")
+    found = mode_report(points, centres, sigma)
+    if len(set(mode_of.tolist())) < len(centres):
+        found = {"high_quality": found["high_quality"]}
+    return found | {"energy_distance": energy_to_mixture(points, centres, sigma)}
+
+
 def swd(sides: Comparison) -> Numbers:
     """Sliced Wasserstein-1 distance, 128 directions."""
     value = sliced_wasserstein(sides.real.features, sides.fake.features)
@@ -101,8 +118,11 @@ def swd(sides: Comparison) -> Numbers:
 
 def memorization(sides: Comparison) -> Numbers:
     """Nearest training example: of fakes over that of held-out examples, in mean."""
-    if sides.held_out is None:
-        raise ValueError("metrics memorization: there are no held-out examples")
+    if sides.held_out is None or not sides.whole:
+        raise ValueError(
+            "metrics memorization: needs held-out examples and all training examples; "
+            "give n the size of a TFDS set's training split"
+        )
     three = (sides.real, sides.held_out, sides.fake)
     return {"memorization_ratio": memorization_ratio(*(s.features for s in three))}
 
@@ -121,6 +141,10 @@ METRICS: dict[str, Callable[[Comparison], Numbers]] = {
 def suited(config: DatasetConfig, extractor: str) -> tuple[str, ...]:
     """The metrics taken where none are asked for."""
     if config.name in TOYS:
-        return ("modes", "swd", "prdc")
-    known = extractor == "cnn" and config.name != "stacked_mnist"
-    return ("fid", "kid", "prdc", *(("is", "modes") if known else ("modes",)))
+        return ("modes", "swd", "prdc") if config.name != "dirac" else ("swd",)
+    if extractor == "pixels":
+        return ("kid", "prdc")
+    if extractor == "inception":
+        return ("fid", "kid", "prdc", "is")
+    scored = () if config.name == "stacked_mnist" else ("is",)
+    return ("fid", "kid", "prdc", *scored, "modes")

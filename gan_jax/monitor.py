@@ -7,13 +7,16 @@ import numpy as np
 
 from gan_jax.config import Config
 from gan_jax.data import Dataset, batch_indices
-from gan_jax.evaluate import Yardstick, compare, yardstick
+from gan_jax.evaluate import Yardstick, compare, fake_side, yardstick
+from gan_jax.features import EXTRACTORS
 from gan_jax.gan import Gan
 from gan_jax.health import Row
 from gan_jax.hosts import on_this_host
+from gan_jax.measures import METRICS
 from gan_jax.metrics import diversity
 from gan_jax.parallel import member
 from gan_jax.pictures import sampler
+from gan_jax.registry import choose
 from gan_jax.types import TrainState
 
 MEASURED = 256
@@ -28,6 +31,10 @@ def watched(config: Config) -> Yardstick | None:
     wanted = config.metrics
     if not wanted.names or not wanted.every:
         return None
+    for name in wanted.names:
+        choose(METRICS, name, "metrics.names")
+    if wanted.extractor is not None:
+        choose(EXTRACTORS, wanted.extractor, "metrics.extractor")
     return yardstick(config, wanted.names, wanted.n, wanted.extractor)
 
 
@@ -66,7 +73,10 @@ def measurer(
         found: Row = {"diversity": diversity(real(), some)}
         if measure is None:
             return found
-        more = compare(measure, lambda first, count: fakes(state, first, count))
+        made = fake_side(measure, lambda first, count: fakes(state, first, count))
+        if not np.isfinite(made.features).all():
+            return found
+        more = compare(measure, made)
         return found | {f"{k}@{measure.n}": float(v) for k, v in more.items()}
 
     def of_each(state: TrainState) -> list[Row]:

@@ -71,7 +71,14 @@ def whole(tmp_path_factory):
     return run, state, summary
 
 
-@pytest.mark.parametrize("step", [1, 14, 40])
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(1, marks=pytest.mark.slow),
+        14,
+        pytest.param(40, marks=pytest.mark.slow),
+    ],
+)
 def test_resumed_run_is_the_uninterrupted_one_bit_for_bit(step, whole, tmp_path):
     run = tmp_path / "run"
     crashed(SMALL, run, step)
@@ -412,6 +419,7 @@ def test_other_steps_are_refused_where_a_schedule_runs_over_them(tmp_path):
         train(replace(config, steps=6), tmp_path / "run", resume=True)
 
 
+@pytest.mark.slow
 def test_resuming_to_the_steps_made_is_completed(tmp_path):
     crashed(SMALL, tmp_path / "run", 35)
     _, note = newest(tmp_path / "run" / FOLDER)
@@ -473,7 +481,8 @@ def wait_for(condition, seconds=60):
 
 
 def test_sigterm_saves_says_how_to_resume_and_exits_with_its_code(tmp_path):
-    run, config = tmp_path / "run", replace(SMALL, steps=10_000_000)
+    run = tmp_path / "run"
+    config = replace(SMALL, steps=10_000_000, log=LogConfig(every=7))
     process = started(command(config, run, tmp_path))
     wait_for(lambda: (run / "metrics.jsonl").exists())
     process.send_signal(signal.SIGTERM)
@@ -484,7 +493,7 @@ def test_sigterm_saves_says_how_to_resume_and_exits_with_its_code(tmp_path):
     summary = json.loads((run / "summary.json").read_text())
     assert summary["verdict"] == "interrupted"
     assert summary["steps"] == note["step"]
-    further = replace(SMALL, steps=note["step"] + 20)
+    further = replace(config, steps=note["step"] + 20)
     state, _ = train(further, run, resume=True)
     direct, _ = train(further, tmp_path / "direct")
     assert same_bits(state, direct)

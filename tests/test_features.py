@@ -26,11 +26,11 @@ DIGITS = DatasetConfig("digits")
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
-    """A cache folder, in which a digits classifier of 8 epochs comes to lie."""
+    """A cache folder, in which a digits classifier of 4 epochs comes to lie."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GAN_JAX_CACHE", str(folder))
-        patch.setattr(module, "DIGITS_EPOCHS", 8)
+        patch.setattr(module, "DIGITS_EPOCHS", 4)
         yield folder
 
 
@@ -40,13 +40,13 @@ def trained(cache):
 
 
 def test_classifier_of_digits_reads_scans_it_has_not_seen(trained):
-    """Chance is 0.1; eight of its sixty epochs."""
+    """Chance is 0.1; four of its sixty epochs."""
     data = DATASETS["digits"](DIGITS)
     image, label = data.get(np.arange(1437, 1797))
     _, logits = judge(Classifier(10), trained.params, image)
     right = np.mean(np.asarray(logits).argmax(axis=1) == np.asarray(label))
     assert right == pytest.approx(trained.test_accuracy)
-    assert right > 0.85
+    assert right > 0.5
 
 
 @pytest.mark.exhaustive

@@ -547,7 +547,7 @@ def test_download_without_internet_gives_both_ways(tmp_path):
     url = "http://127.0.0.1:9/weights"  # Nobody listens at the discard port.
     with pytest.raises(OSError, match="cannot be fetched") as error:
         download(url, tmp_path / "weights.pth")
-    for words in ("experiments.prepare inception", "give the path of a copy"):
+    for words in ("experiments.prepare inception", "give --weights the path of a copy"):
         assert words in str(error.value)
     assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == []

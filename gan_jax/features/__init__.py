@@ -100,9 +100,19 @@ def natural(config: DatasetConfig) -> str:
     return "cnn" if has_classifier else "pixels"
 
 
-def side(extractor: Extractor, batches: Iterable[Array | np.ndarray]) -> Side:
-    """What the extractor makes of examples that come in batches, on the host."""
-    found = [jax.device_get(extractor.extract(jnp.asarray(batch))) for batch in batches]
+def side(
+    extractor: Extractor,
+    batches: Iterable[Array | np.ndarray],
+    tick: Callable[[int], None] = lambda count: None,
+) -> Side:
+    """What the extractor makes of examples that come in batches, on the host.
+
+    tick: called with each batch's size when it is done.
+    """
+    found = []
+    for batch in batches:
+        found.append(jax.device_get(extractor.extract(jnp.asarray(batch))))
+        tick(len(batch))
     features = np.concatenate([f for f, _ in found])
     given = [p for _, p in found if p is not None]
     return Side(features, np.concatenate(given) if given else None)

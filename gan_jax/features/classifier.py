@@ -31,6 +31,10 @@ from gan_jax.types import Array
 
 CLASSIFIED = ("digits", *TFDS_SETS)
 """The data sets that have a classifier."""
+PRECISION = jax.lax.Precision.HIGHEST
+"""Without it accelerators round what they multiply."""
+SMALLEST = 8
+"""Pixels a side, which are halved three times."""
 VERSION = 1
 """Of the recipe below; other numbers, another classifier."""
 BATCH, EPOCHS, LEARNING_RATE, SHIFT = 128, 6, 2e-3, 2
@@ -49,10 +53,11 @@ class Classifier(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> tuple[Array, Array]:
         for width in (32, 64, 128):
-            x = nn.relu(nn.Conv(width, (3, 3))(x))
+            x = nn.relu(nn.Conv(width, (3, 3), precision=PRECISION)(x))
             x = nn.max_pool(x, (2, 2), (2, 2))
-        features = nn.relu(nn.Dense(128)(x.reshape(len(x), -1)))
-        return features, nn.Dense(self.classes)(features)
+        flat = x.reshape(len(x), -1)
+        features = nn.relu(nn.Dense(128, precision=PRECISION)(flat))
+        return features, nn.Dense(self.classes, precision=PRECISION)(features)
 
 
 class Trained(NamedTuple):
@@ -78,15 +83,15 @@ def trained_classifier(config: DatasetConfig) -> Trained:
     plain = DatasetConfig(
         name=config.name, resolution=config.resolution, rgb=config.rgb
     )
+    if (side := DATASETS[config.name](plain).spec.shape[0]) < SMALLEST:
+        raise ValueError(
+            f"dataset.resolution {side}: the classifier needs {SMALLEST} at least; "
+            "choose the extractor pixels"
+        )
     key = {"version": VERSION, **dataclasses.asdict(plain)}
     text = json.dumps(key, sort_keys=True)
     place = cache_folder() / f"classifier-{config.name}-{zlib.crc32(text.encode()):08x}"
-    found = intact(place)
-    if found is None:
-        keep(place, *fit(*halves(plain)))
-        found = intact(place)
-        assert found is not None
-    return found
+    return intact(place) or keep(place, *fit(*halves(plain)))
 
 
 def halves(config: DatasetConfig) -> tuple[Dataset, np.ndarray, Dataset, np.ndarray]:
@@ -185,14 +190,11 @@ def hash_of(flat: dict[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def keep(place: Path, params: Any, classes: int, test_accuracy: float) -> None:
+def keep(place: Path, params: Any, classes: int, test_accuracy: float) -> Trained:
     """Write a classifier beside its place in the cache, and rename it into it."""
     flat = {k: np.asarray(v) for k, v in flatten_dict(params, sep="/").items()}
-    facts = {
-        "classes": classes,
-        "test_accuracy": test_accuracy,
-        "weights": hash_of(flat),
-    }
+    weights = hash_of(flat)
+    facts = {"classes": classes, "test_accuracy": test_accuracy, "weights": weights}
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=".part-", dir=place.parent))
@@ -205,7 +207,9 @@ def keep(place: Path, params: Any, classes: int, test_accuracy: float) -> None:
         finally:
             shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
-        raise cannot_write(error) from None
+        if intact(place) is None:  # another process may have been first
+            raise cannot_write(error) from None
+    return Trained(params, classes, weights, test_accuracy)
 
 
 def intact(place: Path) -> Trained | None:
