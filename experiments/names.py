@@ -7,8 +7,10 @@ from gan_jax.checks import read_fields
 from gan_jax.config import Config, flat
 from gan_jax.data import DATASETS, PREFIXES, TFDS_SETS, TOYS
 from gan_jax.dynamics import DYNAMICS
+from gan_jax.features import EXTRACTORS
 from gan_jax.layers import ACTIVATIONS, INITIALIZERS, NORMS
 from gan_jax.losses import LOSSES
+from gan_jax.measures import METRICS
 from gan_jax.methods import CATALOGUE, METHODS
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS
@@ -25,6 +27,8 @@ OTHERS = {
     "norms": NORMS,
     "activations": ACTIVATIONS,
     "initializers": INITIALIZERS,
+    "metrics": METRICS,
+    "extractors": EXTRACTORS,
 }
 
 

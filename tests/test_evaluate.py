@@ -25,6 +25,7 @@ from gan_jax.evaluate import (
     chosen,
     evaluate,
     floor,
+    held_out,
     require_one_fingerprint,
     yardstick,
 )
@@ -121,6 +122,7 @@ def test_samples_that_are_not_finite_are_counted(ring):
     [
         ({"metrics": ("fdi",)}, "metrics 'fdi' is unknown; did you mean 'fid'"),
         ({"n": 1798}, "n 1798: must be 2 to 1797"),
+        ({"split": "test"}, "split 'test': digits has no splits"),
         ({"extractor": "pixel"}, "extractor 'pixel'.*'pixels'"),
         ({"extractor": "inception"}, "Inception weights .*prepare inception"),
     ],
@@ -144,8 +146,8 @@ def test_numbers_are_comparable_only_with_one_fingerprint(ring):
     others = {
         "ema": evaluate(ring, None, {"ema": False}),
         "n_fake": evaluate(yardstick(RING, ("prdc",), n=100), None, {"ema": True}),
-        "dataset": evaluate(
-            yardstick(Config(dataset=DatasetConfig("grid")), ("prdc",), n=2500),
+        "content": evaluate(
+            yardstick(Config(dataset=DatasetConfig("ring", sigma=0.1)), ("prdc",)),
             None,
             {"ema": True},
         ),
@@ -268,10 +270,59 @@ def test_each_of_several_gans_is_measured_alone(run, tmp_path):
 
 
 def test_metrics_that_cannot_be_are_refused_before_anything_is_written(tmp_path):
-    wrong = replace(SHORT, metrics=MetricsConfig(names=("fdi",)))
-    with pytest.raises(ValueError, match="metrics 'fdi'"):
-        train(wrong, tmp_path / "run")
-    assert not (tmp_path / "run").exists()
+    for name, words in (
+        ("fdi", "metrics.names 'fdi' is unknown; did you mean 'fid'"),
+        ("is", "metrics is: needs an extractor with classes"),
+        ("memorization", "metrics memorization: needs held-out examples and all"),
+    ):
+        wrong = replace(SHORT, metrics=MetricsConfig(names=(name,)))
+        with pytest.raises(ValueError, match=words):
+            train(wrong, tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_every_toy_has_metrics_that_suit_it(name):
+    config = Config(dataset=DatasetConfig(name))
+    found = evaluate(yardstick(config, n=100), None, {})["floor"]
+    assert found["n"] == 100 and len(found) > 1
+
+
+def test_a_curve_is_one_mode_of_which_the_quality_is_measured():
+    config = Config(dataset=DatasetConfig("swiss_roll"))
+    found = evaluate(yardstick(config, ("modes",)), None, {})["floor"]
+    assert found.keys() == {"high_quality", "energy_distance", "n"}
+    assert found["high_quality"] > 0.98  # nearest of many centres: at least .9889
+
+
+def test_too_many_features_for_a_frechet_distance_are_refused():
+    wide = Side(np.zeros((5, 4097)), None)
+    with pytest.raises(ValueError, match="metrics fid: 4097 features, at most 4096"):
+        METRICS["fid"](Comparison(wide, wide, None, None))
+
+
+@pytest.mark.parametrize(
+    ("name", "trained", "compared", "other"),
+    [
+        ("mnist", None, None, "test"),
+        ("mnist", "train[:50%]", "train", "test"),
+        ("mnist", "train+test", "train", None),
+        ("mnist", "train", "test", None),
+        ("mnist", "train[:50%]+test", "train[:50%]+test", None),
+        ("digits", None, None, None),
+        ("tfds:mine", None, None, None),
+    ],
+)
+def test_held_out_examples_were_not_trained_on(name, trained, compared, other):
+    one, two = (DatasetConfig(name, split=split) for split in (trained, compared))
+    found = held_out(one, two)
+    assert found == (other and DatasetConfig(name, split=other))
+
+
+def test_floor_of_other_counts_is_said_to_be_none():
+    measure = yardstick(DIGITS, ("prdc",), n=100, extractor="pixels")
+    found = evaluate(measure, lambda first, n: np.zeros((n, 8, 8, 1)), {})
+    assert any("the floor is of 50 examples" in text for text in found["warnings"])
 
 
 def test_script_prints_numbers_and_floor_and_keeps_them(run, capsys):
@@ -368,6 +419,9 @@ def test_truncated_latents_lie_within_the_bound():
         (["--n", "0"], "n 0: must be at least 1"),
         (["--truncation", "0"], "truncation 0.0: must be over 0"),
         (["--index", "1"], "index 1: the run has 1 GAN"),
+        (["--seed", "-1"], "seed -1: must be 0 to"),
+        (["--npz", "nowhere/x.npz"], "npz nowhere/x.npz: its folder does not exist"),
+        (["--folder", "/"], "folder /: is not empty"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(

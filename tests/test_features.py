@@ -80,6 +80,7 @@ def test_damaged_classifier_is_trained_again(damage, trained, cache, monkeypatch
         params = jax.tree.map(np.asarray, trained.params)
         accuracy = trained.test_accuracy
         patch.setattr(module, "fit", lambda *given: (params, 10, accuracy))
+        patch.setattr(module, "halves", lambda config: ())
         assert trained_classifier(DIGITS).weights == trained.weights
     assert json.loads((place / "facts.json").read_text()) == json.loads(facts)
     (place / "weights.npz").write_bytes(weights)
@@ -135,6 +136,11 @@ def test_accuracy_counts_every_row_once():
 def test_data_without_a_classifier_are_told_what_there_is(cache):
     with pytest.raises(ValueError, match="'ring'.*no classifier.*mnist.*pixels"):
         trained_classifier(DatasetConfig("ring"))
+
+
+def test_images_too_small_for_the_classifier_are_refused(cache):
+    with pytest.raises(ValueError, match="dataset.resolution 4: .* needs 8"):
+        trained_classifier(DatasetConfig("digits", resolution=4))
 
 
 def test_pixels_are_the_examples_themselves():
