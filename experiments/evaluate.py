@@ -35,8 +35,8 @@ class Flags:
     reference: str | None = None
     """A data set whose training part is compared with its test part."""
     metrics: str | None = None
-    """Names with commas: fid, kid, prdc, is, modes, swd, memorization; None: those that
-    suit the data."""
+    """Names with commas: fid, kid, prdc, is, modes, swd, mmd, memorization; None: those
+    that suit the data."""
     n: int | None = None
     """Examples of each side; None: 2,500 of toys, else 10,000 or all there are."""
     extractor: str | None = None

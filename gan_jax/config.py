@@ -200,7 +200,7 @@ class MetricsConfig:
     every: CountOrZero = 500
     """Steps between measurements of the samples; 0: none."""
     names: tuple[str, ...] = ()
-    """Beside their diversity: fid, kid, prdc, is, modes, swd, memorization."""
+    """Beside their diversity: fid, kid, prdc, is, modes, swd, mmd, memorization."""
     n: Annotated[int, Field(ge=2, le=1_000_000)] = 1000
     """Samples they are taken of; the log says so: frechet_distance@1000."""
     extractor: str | None = None

@@ -17,6 +17,7 @@ from gan_jax.metrics import (
     memorization_ratio,
     mode_report,
     precision_recall,
+    rbf_mmd,
     sliced_wasserstein,
     stacked_modes,
 )
@@ -116,6 +117,11 @@ def swd(sides: Comparison) -> Numbers:
     return {"sliced_wasserstein": value}
 
 
+def mmd(sides: Comparison) -> Numbers:
+    """Unbiased squared MMD of Gaussian kernels, bandwidths about the reals' median."""
+    return {"rbf_mmd": rbf_mmd(sides.real.features, sides.fake.features)}
+
+
 def memorization(sides: Comparison) -> Numbers:
     """Nearest training example: of fakes over that of held-out examples, in mean."""
     if sides.held_out is None or not sides.whole:
@@ -134,6 +140,7 @@ METRICS: dict[str, Callable[[Comparison], Numbers]] = {
     "is": inception,
     "modes": modes,
     "swd": swd,
+    "mmd": mmd,
     "memorization": memorization,
 }
 
