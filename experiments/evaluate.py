@@ -103,10 +103,8 @@ def show(found: dict[str, Any]) -> None:
         if name != "n":
             values = (column.get(name) for column in columns.values())
             table.add_row(name, *("" if v is None else f"{v:.5g}" for v in values))
-    print(
-        f"{mark['dataset']} ({mark['split']}), extractor {mark['extractor']} "
-        f"{mark['weights'][:8]}: {mark['about']}"
-    )
+    tool = f"{mark['extractor']} {mark['weights'][:8]}".strip()
+    print(f"{mark['dataset']} ({mark['split']}), extractor {tool}: {mark['about']}")
     Console().print(table)
     for warning in found["warnings"]:
         print(f"warning: {warning}")
