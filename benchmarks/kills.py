@@ -28,6 +28,8 @@ from gan_jax.config import (
     LogConfig,
     MetricsConfig,
     ModelConfig,
+)
+from gan_jax.config_json import (
     to_json,
 )
 from gan_jax.types import TrainState

@@ -16,7 +16,13 @@ import tyro
 from experiments.edge import exit_code
 from gan_jax import logs
 from gan_jax.checks import dataset
-from gan_jax.config import Config, DatasetConfig, validate
+from gan_jax.config import (
+    Config,
+    DatasetConfig,
+)
+from gan_jax.config_json import (
+    validate,
+)
 from gan_jax.data import TOYS, Dataset, batch_indices, log_density
 from gan_jax.data.core import ENDLESS
 

@@ -21,7 +21,13 @@ from rich.table import Column, Table
 
 from experiments.edge import exit_code
 from gan_jax import logs
-from gan_jax.config import Config, DatasetConfig, validate
+from gan_jax.config import (
+    Config,
+    DatasetConfig,
+)
+from gan_jax.config_json import (
+    validate,
+)
 from gan_jax.evaluate import evaluate, yardstick
 from gan_jax.generators import load_run
 from gan_jax.train import sample

@@ -4,7 +4,12 @@ import re
 
 from gan_jax.augment import AUGMENTS
 from gan_jax.checks import read_fields
-from gan_jax.config import Config, flat
+from gan_jax.config import (
+    Config,
+)
+from gan_jax.config_json import (
+    flat,
+)
 from gan_jax.data import DATASETS, PREFIXES, TFDS_SETS, TOYS
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.features import EXTRACTORS

@@ -23,7 +23,14 @@ import tyro
 from experiments.names import listing, printed
 from gan_jax.build import build, method
 from gan_jax.checks import refuse_unread
-from gan_jax.config import Config, SweepConfig, from_file, validate
+from gan_jax.config import (
+    Config,
+    SweepConfig,
+)
+from gan_jax.config_json import (
+    from_file,
+    validate,
+)
 from gan_jax.data.cache import cache_folder
 from gan_jax.hosts import HEARTBEAT_SECONDS, agreed, cores_as_devices, join
 from gan_jax.methods import METHODS

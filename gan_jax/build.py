@@ -12,7 +12,13 @@ from jax.typing import ArrayLike
 
 from gan_jax.augment import AUGMENTS
 from gan_jax.checks import dataset, refuse_mismatches, resolve
-from gan_jax.config import Config, ModelConfig, validate
+from gan_jax.config import (
+    Config,
+    ModelConfig,
+)
+from gan_jax.config_json import (
+    validate,
+)
 from gan_jax.data import Spec
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.gan import Gan, Schedule, Term

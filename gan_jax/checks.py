@@ -5,7 +5,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from gan_jax.augment import AUGMENTS
-from gan_jax.config import Config, flat
+from gan_jax.config import (
+    Config,
+)
+from gan_jax.config_json import (
+    flat,
+)
 from gan_jax.data import DATASETS, PREFIXES, READS, Dataset
 from gan_jax.layers import BATCH_COUPLED, NORMS
 from gan_jax.losses import LOSSES

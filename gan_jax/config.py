@@ -1,21 +1,16 @@
-"""The complete description of a run: frozen dataclasses, to and from JSON.
+"""The complete description of a run: frozen dataclasses.
 
 Every field is a flag of the same dotted name (`--penalty.weight 10`). Types and ranges
-stand beside each field and are checked by `validate`. A field that is None means "the
-published value of whatever is chosen by `name`". A step is a generator update.
+stand beside each field; `config_json.validate` checks them. A field that is None means
+"the published value of whatever is chosen by `name`". A step is a generator update.
 """
 
-import dataclasses
-import json
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field
 
 from gan_jax.ranges import (
-    LONGEST_TEXT,
     Alpha,
     Count,
     CountOrZero,
@@ -25,8 +20,6 @@ from gan_jax.ranges import (
     NonNegative,
     Positive,
     Scale,
-    fault_told,
-    require_plain,
 )
 
 Schedule = Literal["constant", "linear", "cosine"]
@@ -276,76 +269,3 @@ class Config:
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     log: LogConfig = field(default_factory=LogConfig)
-
-
-@cache
-def adapter() -> TypeAdapter:
-    """Checks types and ranges strictly: no unknown names, no text for a number."""
-    strict = ConfigDict(
-        extra="forbid",
-        strict=True,
-        allow_inf_nan=False,
-        str_max_length=LONGEST_TEXT,
-    )
-    for f in dataclasses.fields(Config):
-        if dataclasses.is_dataclass(f.default_factory):
-            f.default_factory.__pydantic_config__ = strict  # pyright: ignore
-    Config.__pydantic_config__ = strict  # pyright: ignore
-    return TypeAdapter(Config)
-
-
-def from_json(text: str, source: str = "config") -> Config:
-    """A Config from `to_json`'s text; absent fields keep their defaults.
-
-    Raises ValueError with wrong fields (three at most), their values and what is
-    allowed.
-    """
-    try:
-        return adapter().validate_json(text)
-    except ValidationError as error:
-        faults = error.errors()
-    except UnicodeEncodeError:
-        raise ValueError(f"{source}: is no JSON text: it holds a surrogate") from None
-    told = "; ".join(map(fault_told, faults[:3]))
-    more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
-    raise ValueError(f"{source}: {told}{more}")
-
-
-def from_file(path: Path) -> Config:
-    """The Config in a file; raises ValueError as `from_json` does."""
-    try:
-        return from_json(path.read_text(), str(path))
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: is not text, so no config.json") from None
-
-
-def to_json(config: Config) -> str:
-    """Indented JSON text, ended by a newline."""
-    return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
-
-
-def validate(config: Config) -> Config:
-    """The same Config, if every field has its type and range; else a ValueError."""
-    for name, value in flat(config).items():
-        require_plain(name, value)
-    checked = from_json(to_json(config))
-    # JSON tells neither a list from a tuple nor a dict from a group.
-    expected, given = ({**flat(c), **vars(c)} for c in (checked, config))
-    for name, value in expected.items():
-        if name in given and given[name] != value:
-            raise ValueError(
-                f"{name}: must be {value!r:.100}, got {given[name]!r:.100}"
-            )
-    return checked
-
-
-def flat(config: Any, prefix: str = "") -> dict[str, Any]:
-    """`{"penalty.weight": 10.0, ...}`: every field by its dotted name."""
-    names: dict[str, Any] = {}
-    for f in dataclasses.fields(config):
-        value = getattr(config, f.name)
-        if dataclasses.is_dataclass(value):
-            names |= flat(value, f"{prefix}{f.name}.")
-        else:
-            names[prefix + f.name] = value
-    return names

@@ -12,7 +12,14 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from gan_jax import checkpoint, logs
-from gan_jax.config import Config, flat, from_file, to_json
+from gan_jax.config import (
+    Config,
+)
+from gan_jax.config_json import (
+    flat,
+    from_file,
+    to_json,
+)
 from gan_jax.health import Row
 from gan_jax.record import label_of, logged
 

@@ -9,7 +9,12 @@ import jax.numpy as jnp
 
 from gan_jax.build import build
 from gan_jax.checkpoint import FOLDER, newest, restore
-from gan_jax.config import Config, from_file
+from gan_jax.config import (
+    Config,
+)
+from gan_jax.config_json import (
+    from_file,
+)
 from gan_jax.gan import Gan, init_state
 from gan_jax.parallel import init_states, member
 from gan_jax.program import members_of

@@ -99,27 +99,19 @@ def train(
         prepare = partial(prepared, config, refuse if first else do_nothing)
         data, work, measure = agreed(prepare)
         with ExitStack() as stack:
-            if first:
-                agreed(lambda: stack.enter_context(held(folder)))
-            else:
-                agreed(do_nothing)
             begin = partial(beginning, config, folder, work, tell=tell)
-            start = agreed(partial(begin, fresh))
-            require_same(fresh=fresh, step=start.step)
-            write = write_beginning if first else do_nothing
-            agreed(partial(write, config, folder, refuse, start))
+            start = opened(config, folder, begin, fresh, refuse, stack)
             for line in work.about:
                 tell(line)
-            state, records = start.state, start.records
-            labels = work.members or [{}]
-            track = trackers(config, folder, labels) if first else nullcontext([])
+            log = partial(trackers, config, folder, work.members or [{}])
+            track = log() if first else nullcontext([])
             places = agreed(lambda: stack.enter_context(track))
             for place in places if start.found else ():
                 place.back(start.step)
             path = folder if first else None
             paint = album(config, folder, work, data, places) if first else do_nothing
             host = Host(
-                shower(config, bar, records, path, places, callback),
+                shower(config, bar, start.records, path, places, callback),
                 noter(path, tell, places),
                 tell,
                 do_nothing,
@@ -128,13 +120,31 @@ def train(
                 asked,
             )
             state, restores = played(config, folder, work, start, host, begin)
-            summary = summarize(config, work, state, records) | {"restores": restores}
-            summary["stopped_by"] = asked[0] if asked else None
+            summary = summarize(config, work, state, start.records)
+            summary |= {"restores": restores, "stopped_by": next(iter(asked), None)}
             if first:
                 paint(state, None)
                 with logs.telling(folder):
-                    write_end(folder, config, records, summary)
+                    write_end(folder, config, start.records, summary)
     return state, summary
+
+
+def opened(
+    config: Config,
+    folder: Path,
+    begin: Callable[[bool], Beginning],
+    fresh: bool,
+    refuse: Callable[[], None],
+    stack: ExitStack,
+) -> Beginning:
+    """Take hold of the folder until the stack ends, and begin, or go on, in it."""
+    first = jax.process_index() == 0
+    agreed(partial(stack.enter_context, held(folder)) if first else do_nothing)
+    start = agreed(partial(begin, fresh))
+    require_same(fresh=fresh, step=start.step)
+    write = write_beginning if first else do_nothing
+    agreed(partial(write, config, folder, refuse, start))
+    return start
 
 
 def played(

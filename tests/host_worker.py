@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from gan_jax import logs, program, train
-from gan_jax.config import from_json
+from gan_jax.config_json import (
+    from_json,
+)
 from gan_jax.hosts import join
 
 config_path, out, *flags = sys.argv[1:]

@@ -18,6 +18,8 @@ from gan_jax.config import (
     ModelConfig,
     OptimizerConfig,
     PenaltyConfig,
+)
+from gan_jax.config_json import (
     flat,
     from_json,
     to_json,

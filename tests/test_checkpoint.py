@@ -25,6 +25,8 @@ from gan_jax.config import (
     ModelConfig,
     OptimizerConfig,
     SweepConfig,
+)
+from gan_jax.config_json import (
     to_json,
 )
 from gan_jax.folder import held

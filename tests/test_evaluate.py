@@ -21,11 +21,8 @@ from gan_jax.config import (
 )
 from gan_jax.data import DATASETS, TOYS
 from gan_jax.evaluate import (
-    cached_side,
-    chosen,
     evaluate,
     floor,
-    held_out,
     require_one_fingerprint,
     yardstick,
 )
@@ -34,6 +31,11 @@ from gan_jax.folder import lines
 from gan_jax.generators import truncated_latents, walks
 from gan_jax.measures import METRICS, Comparison
 from gan_jax.pictures import PICTURE_SEED
+from gan_jax.reals import (
+    cached_side,
+    chosen,
+    held_out,
+)
 from gan_jax.train import generate
 
 RING = Config(dataset=DatasetConfig("ring"))

@@ -24,6 +24,8 @@ from gan_jax.config import (
     GeneratorPenaltyConfig,
     ModelConfig,
     SweepConfig,
+)
+from gan_jax.config_json import (
     flat,
     from_json,
     to_json,

@@ -15,7 +15,10 @@ from PIL import Image
 
 import gan_jax
 from experiments.train import EXIT_CODES, main
-from gan_jax.config import flat, from_json
+from gan_jax.config_json import (
+    flat,
+    from_json,
+)
 from gan_jax.folder import FILES
 
 # Not of every run:
