@@ -484,7 +484,10 @@ def wait_for(condition, seconds=60):
 
 def test_sigterm_saves_says_how_to_resume_and_exits_with_its_code(tmp_path):
     run = tmp_path / "run"
-    config = replace(SMALL, steps=10_000_000, log=LogConfig(every=7))
+    seldom = CheckpointConfig(every="1h")
+    config = replace(
+        SMALL, steps=10_000_000, log=LogConfig(every=50), checkpoint=seldom
+    )
     process = started(command(config, run, tmp_path))
     wait_for(lambda: (run / "metrics.jsonl").exists())
     process.send_signal(signal.SIGTERM)

@@ -278,9 +278,8 @@ def test_each_seed_equals_its_separate_run(devices, own):
             assert distance(params, getattr(alone, part).params) < TOLERANCE
 
 
-@pytest.mark.parametrize(
-    "devices", [None, pytest.param(2, marks=pytest.mark.slow)], ids=str
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [None, 2], ids=str)
 def test_seeds_of_convolutional_gans_equal_separate_runs(devices):
     """None: in turn, on CPU. 2: by vmap on each device."""
     states = seeds_trained(DIGITS, 2, seed_mesh(devices), own=False)
