@@ -4,8 +4,10 @@ Which choices go together is checked by `gan_jax.checks`.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import flax.linen as nn
 import jax.numpy as jnp
 from jax import lax
 from jax.typing import ArrayLike
@@ -20,8 +22,8 @@ from gan_jax.config_json import (
     validate,
 )
 from gan_jax.data import Spec
-from gan_jax.dynamics import DYNAMICS
-from gan_jax.gan import Gan, Schedule, Term
+from gan_jax.dynamics import DYNAMICS, MEMORIES, UPDATES
+from gan_jax.gan import Gan, Live, Memory, Schedule, Term
 from gan_jax.layers import (
     ACTIVATIONS,
     INITIALIZERS,
@@ -29,13 +31,15 @@ from gan_jax.layers import (
     OUTPUTS,
     Style,
 )
-from gan_jax.losses import LOSSES
+from gan_jax.losses import LOSSES, top_k
 from gan_jax.methods import METHODS
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS, SCHEDULES, chain, learning_rate
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.registry import bind, choose
-from gan_jax.types import Array, Loss
+from gan_jax.registry import bind, choose, options
+from gan_jax.running import RUNNING
+from gan_jax.train import frozen
+from gan_jax.types import Array, Loss, NetState, TrainState
 
 PRECISIONS = {"float32": jnp.float32, "bf16": jnp.bfloat16}
 
@@ -45,6 +49,13 @@ def global_mean(axis_name: str | None) -> Callable[[Array], Array]:
     if axis_name is None:
         return jnp.mean
     return lambda x: lax.pmean(jnp.mean(x), axis_name)
+
+
+def global_gather(axis_name: str | None) -> Callable[[Array], Array]:
+    """The whole global batch of one's share of it."""
+    if axis_name is None:
+        return lambda x: x
+    return lambda x: lax.all_gather(x, axis_name, tiled=True)
 
 
 def build(config: Config, *, axis_name: str | None = None) -> Gan:
@@ -64,29 +75,29 @@ def build(config: Config, *, axis_name: str | None = None) -> Gan:
         axis_name=axis_name,
         label_count=label_count,
     )
-    loss = choose(LOSSES, config.loss.name, "loss.name")
+    rule = choose(DYNAMICS, config.dynamics.name, "dynamics.name")
+    base = config.dynamics.base and DYNAMICS[config.dynamics.base]
+    eta = config.g_optimizer.learning_rate
+    updates = UPDATES.get(config.dynamics.base or config.dynamics.name, 1)
     return Gan(
         generator=generator,
         discriminator=discriminator,
-        loss=Loss(
-            bind(loss.discriminator, config.loss, mean=mean),
-            bind(loss.generator, config.loss, mean=mean),
-            loss.boundary,
-        ),
+        loss=adversarial(config, mean, global_gather(axis_name)),
         z_dim=config.model.z_dim,
         data_shape=data.spec.shape,
-        g_optimizer=optimizer(config, "g_optimizer", 1),
-        d_optimizer=optimizer(config, "d_optimizer", config.d_steps),
-        dynamics=choose(DYNAMICS, config.dynamics.name, "dynamics.name"),
-        penalties=critic_terms(config, mean),
-        generator_penalties=generator_terms(config),
-        augment=bind(
-            choose(AUGMENTS, config.augment.name, "augment.name"), config.augment
-        ),
+        g_optimizer=optimizer(config, "g_optimizer", updates),
+        d_optimizer=optimizer(config, "d_optimizer", config.d_steps - 1 + updates),
+        dynamics=bind(rule, config.dynamics, base=base, eta=eta),
+        penalties=critic_terms(config, mean, generator),
+        generator_penalties=generator_terms(config, generator),
+        augment=augmentation(config),
+        pack=config.model.pack,
+        memory=memories(config),
         ema_decay=ema_decay(config),
         g_first=config.g_first,
         label_count=label_count,
         microbatches=config.microbatches,
+        watch_layers=config.log.layers,
         axis_name=axis_name,
     )
 
@@ -133,22 +144,126 @@ def optimizer(config: Config, player: str, updates_per_step: int) -> Any:
     return chain(group, bind(make, group)(rate))
 
 
-def critic_terms(config: Config, mean: Callable) -> tuple[Term, ...]:
+def adversarial(config: Config, mean: Callable, gather: Callable) -> Loss:
+    """The pair of losses, with what of them follows the step."""
+    group = config.loss
+    loss = choose(LOSSES, group.name, "loss.name")
+    discriminator = bind(loss.discriminator, group, mean=mean)
+    generator = bind(loss.generator, group, mean=mean)
+    change = SCHEDULES[group.schedule]
+    if group.real_target_end is not None:
+        target = change(group.real_target, group.real_target_end, config.steps)
+        discriminator = by_step(discriminator, real_target=target)
+    if group.top_k is not None:
+        first = group.top_k if group.schedule == "constant" else 1.0
+        best = partial(top_k, generator=generator, gather=gather)
+        generator = by_step(best, share=change(first, group.top_k, config.steps))
+    return Loss(discriminator, generator, loss.boundary)
+
+
+def by_step(function: Callable, **schedules: Schedule) -> Any:
+    """The function with arguments that are schedules of the step."""
+
+    def now(schedule: Schedule, state: TrainState) -> Any:
+        return schedule(state.step)
+
+    return Live(function, {k: partial(now, v) for k, v in schedules.items()})
+
+
+def augmentation(config: Config) -> Callable | Live:
+    """The augmentation, with its strength as the step or D's confidence has it."""
+    group = config.augment
+    function = choose(AUGMENTS, group.name, "augment.name")
+    augment = bind(function, group)
+    if group.schedule == "adaptive":
+        strength = function.__kwdefaults__["strength"]
+        most = strength if group.strength is None else group.strength
+        return Live(
+            augment, {"strength": lambda state: most * state.aux["adaptive_strength"]}
+        )
+    if group.strength_end is None:
+        return augment
+    start, end = group.strength, group.strength_end
+    start = function.__kwdefaults__["strength"] if start is None else start
+    change = SCHEDULES[group.schedule]
+    return by_step(augment, strength=change(start, end, config.steps))
+
+
+def critic_terms(
+    config: Config, mean: Callable, generator: nn.Module
+) -> tuple[Term, ...]:
     group = config.penalty
     penalty = choose(PENALTIES, group.name, "penalty.name")
     if group.name == "none":
         return ()
     end = group.weight if group.weight_end is None else group.weight_end
     weight = SCHEDULES[group.schedule](group.weight, end, config.steps)
-    return (Term(bind(penalty, group, mean=mean), weight, group.every),)
+    transform = partial(
+        choose(AUGMENTS, group.transform or "none", "penalty.transform")
+    )
+    extra = {"mean": mean, "transform": transform, "z_dim": config.model.z_dim}
+    penalty = bind(penalty, group, **dict.fromkeys(FOLLOWED) | extra)
+    return (Term(following(penalty, generator), weight, group.every),)
 
 
-def generator_terms(config: Config) -> tuple[Term, ...]:
+def generator_terms(config: Config, generator: nn.Module) -> tuple[Term, ...]:
     group = config.generator_penalty
     penalty = choose(GENERATOR_PENALTIES, group.name, "generator_penalty.name")
     if group.name == "none":
         return ()
-    return (Term(bind(penalty, group), lambda step: group.weight, group.every),)
+    penalty = following(bind(penalty, group, **dict.fromkeys(FOLLOWED)), generator)
+    return (Term(penalty, lambda step: group.weight, group.every),)
+
+
+FOLLOWED = {"generator", "g_params", *RUNNING}
+"""Keyword-only arguments of penalties that follow the run."""
+
+
+def following(penalty: Callable, generator: nn.Module) -> Callable | Live:
+    """The penalty, with what it reads of the run filled in at each step."""
+
+    def as_it_is(state: TrainState) -> Callable[[Array], Array]:
+        net = state.generator
+        return frozen(generator, net.params, net.model_state, None)
+
+    sights = {name: partial(running, name) for name in RUNNING} | {
+        "generator": as_it_is,
+        "g_params": lambda state: state.generator.params,
+    }
+    values = {name: sights[name] for name in options(penalty) & FOLLOWED}
+    return Live(penalty, values) if values else penalty
+
+
+def running(name: str, state: TrainState) -> Array:
+    return state.aux[name]
+
+
+def memories(config: Config) -> tuple[Memory, ...]:
+    """What this Config's choices remember: running statistics, and the dynamics' own.
+
+    A statistic reads its options from the group of what reads it.
+    """
+    readers = [
+        (PENALTIES[config.penalty.name], config.penalty),
+        (GENERATOR_PENALTIES[config.generator_penalty.name], config.generator_penalty),
+    ]
+    wanted = {
+        name: group
+        for function, group in readers
+        for name in sorted(options(function) & RUNNING.keys())
+    }
+    if config.augment.schedule == "adaptive":
+        wanted["adaptive_strength"] = config.augment
+    statistics = [
+        Memory(name, zero, bind(RUNNING[name], group, batch_size=config.batch_size))
+        for name, group in wanted.items()
+    ]
+    name = config.dynamics.name
+    return (*statistics, *([MEMORIES[name]] if name in MEMORIES else []))
+
+
+def zero(generator: NetState, discriminator: NetState) -> Array:
+    return jnp.zeros(())
 
 
 def ema_decay(config: Config) -> Schedule:

@@ -4,19 +4,21 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
+import jax.numpy as jnp
+
 from gan_jax.augment import AUGMENTS
-from gan_jax.config import (
-    Config,
-)
+from gan_jax.config import Config, OptimizerConfig
 from gan_jax.config_json import (
     flat,
 )
 from gan_jax.data import DATASETS, PREFIXES, READS, Dataset
+from gan_jax.dynamics import DYNAMICS
 from gan_jax.layers import BATCH_COUPLED, NORMS
 from gan_jax.losses import LOSSES
 from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
 from gan_jax.registry import choose, options
+from gan_jax.running import RUNNING
 
 
 def resolve(config: Config) -> Config:
@@ -28,7 +30,12 @@ def resolve(config: Config) -> Config:
     if output is None:
         output = "tanh" if image else "linear"
     model = dataclasses.replace(config.model, name=name, output=output)
-    return dataclasses.replace(config, model=model)
+    penalty = config.penalty
+    reads = options(choose(PENALTIES, penalty.name, "penalty.name"))
+    if "transform" in reads and penalty.transform is None:
+        transform = "shift_flip" if image else "instance_noise"
+        penalty = dataclasses.replace(penalty, transform=transform)
+    return dataclasses.replace(config, model=model, penalty=penalty)
 
 
 def dataset(config: Config) -> Dataset:
@@ -61,6 +68,10 @@ def refuse_mismatches(config: Config, data: Dataset) -> None:
         )
     if config.microbatches > 1:
         refuse_microbatches(config)
+    if config.model.pack > 1:
+        refuse_packing(config)
+    refuse_dynamics(config)
+    refuse_schedules(config)
     image = len(data.spec.shape) == 3
     if not image and config.model.output != "linear":
         raise ValueError(
@@ -73,6 +84,12 @@ def refuse_mismatches(config: Config, data: Dataset) -> None:
     if config.augment.name == "flip" and strength is not None and strength > 1:
         raise ValueError(
             f"augment.strength {strength}: is flip's probability, at most 1"
+        )
+    reads = options(choose(PENALTIES, config.penalty.name, "penalty.name"))
+    if config.dataset.labels and "generator" in reads:
+        raise ValueError(
+            f"penalty.name {config.penalty.name!r} with dataset.labels: its latents "
+            "have no labels; leave labels out, or use another penalty"
         )
     if config.dataset.labels and data.spec.label_count is None:
         raise ValueError(
@@ -95,6 +112,12 @@ def refuse_microbatches(config: Config) -> None:
         culprits["loss.name"] = config.loss.name
     if "mean" in options(penalty):
         culprits["penalty.name"] = config.penalty.name
+    if config.loss.top_k is not None:
+        culprits["loss.top_k"] = config.loss.top_k
+    if config.model.pack > 1:
+        culprits["model.pack"] = config.model.pack
+    if config.dynamics.name == "unrolled":
+        culprits["dynamics.name"] = config.dynamics.name
     for field, value in culprits.items():
         raise ValueError(
             f"microbatches {config.microbatches} with {field} {value!r}: needs "
@@ -107,13 +130,82 @@ def refuse_microbatches(config: Config) -> None:
         )
 
 
+def refuse_packing(config: Config) -> None:
+    """A ValueError for what cannot be packed."""
+    pack = f"model.pack {config.model.pack}"
+    if config.batch_size % config.model.pack:
+        raise ValueError(f"{pack}: does not divide batch_size {config.batch_size}")
+    if config.dataset.labels:
+        raise ValueError(f"{pack} with dataset.labels: a pack has no one label")
+    penalty = choose(PENALTIES, config.penalty.name, "penalty.name")
+    if "generator" in options(penalty):
+        raise ValueError(
+            f"{pack} with penalty.name {config.penalty.name!r}: makes single fakes, "
+            "and D judges packs; use another penalty"
+        )
+
+
+def refuse_dynamics(config: Config) -> None:
+    """A ValueError for players that a rule cannot move."""
+    name = config.dynamics.name
+    for player in ("g_optimizer", "d_optimizer"):
+        group = getattr(config, player)
+        if name in LEAVES_BOUNDS and group.clip_params is not None:
+            raise ValueError(
+                f"dynamics.name {name!r} with {player}.clip_params: goes beyond the "
+                "update, and so beyond the bound; use another rule"
+            )
+    if name in PLAIN_STEPS:
+        players = config.g_optimizer, config.d_optimizer
+        rates = {group.learning_rate for group in players}
+        swept = config.sweep.g_lr or config.sweep.d_lr
+        if swept or len(rates) > 1 or not all(map(plain_descent, players)):
+            raise ValueError(
+                f"dynamics.name {name!r}: needs plain sgd with one constant learning "
+                "rate for both players and no sweep of it; set g_optimizer and "
+                "d_optimizer so"
+            )
+    optimizer = config.d_optimizer.name
+    if name in THROUGH_OPTIMIZERS and optimizer in WITHOUT_DERIVATIVE:
+        raise ValueError(
+            f"dynamics.name {name!r} with d_optimizer.name {optimizer!r}: "
+            "differentiates through D's optimizer, whose root has no derivative at 0; "
+            "use adam, momentum or sgd"
+        )
+
+
+def plain_descent(group: OptimizerConfig) -> bool:
+    clips = group.clip_norm, group.clip_value, group.clip_params
+    constant = group.schedule == "constant" and group.warmup_steps == 0
+    return group.name == "sgd" and constant and clips == (None, None, None)
+
+
+def refuse_schedules(config: Config) -> None:
+    """A ValueError for an adaptive strength that has nothing to go by."""
+    if config.augment.schedule != "adaptive":
+        return
+    if "strength" not in options(choose(AUGMENTS, config.augment.name, "augment.name")):
+        raise ValueError(
+            f"augment.schedule 'adaptive': augment.name {config.augment.name!r} has no "
+            "strength; use bgc, instance_noise or flip"
+        )
+    loss = choose(LOSSES, config.loss.name, "loss.name")
+    zeros, ones = jnp.zeros(2), jnp.ones(2)
+    shift = loss.discriminator(ones, ones) - loss.discriminator(zeros, zeros)
+    if loss.boundary != 0 or not shift.any():
+        raise ValueError(
+            f"augment.schedule 'adaptive' with loss.name {config.loss.name!r}: the "
+            "sign of D's logits says nothing there; use non_saturating or hinge"
+        )
+
+
 def read_fields(config: Config) -> frozenset[str]:
     """The dotted names of the fields that this Config's choices read."""
     config = resolve(config)
-    loss = choose(LOSSES, config.loss.name, "loss.name")
     groups: dict[str, Iterable[str]] = {
-        "loss": options(loss.discriminator) | options(loss.generator),
-        "augment": options(choose(AUGMENTS, config.augment.name, "augment.name")),
+        "loss": loss_fields(config),
+        "augment": augment_fields(config),
+        "dynamics": options(choose(DYNAMICS, config.dynamics.name, "dynamics.name")),
         "penalty": penalty_fields(config.penalty.name, PENALTIES, "penalty.name"),
         "generator_penalty": penalty_fields(
             config.generator_penalty.name, GENERATOR_PENALTIES, "generator_penalty.name"
@@ -137,7 +229,7 @@ def read_fields(config: Config) -> frozenset[str]:
         unread.add("sweep.penalty")
     if config.ema.decay == 0:
         unread |= {"ema.start", "ema.warmup"}
-    if config.dynamics.name != "alternating":
+    if (config.dynamics.base or config.dynamics.name) not in TURNS:
         unread.add("g_first")
     kind = config.dataset.name.partition(":")[0]
     fields = set(flat(config.dataset)) - {"name", "labels"} - set(READS[kind])
@@ -149,7 +241,30 @@ def penalty_fields(name: str, registry: dict[str, Any], field: str) -> Iterable[
     function = choose(registry, name, field)
     if name == "none":
         return ()
-    return options(function) | {"weight", "weight_end", "schedule", "every"}
+    statistics = (options(RUNNING[name]) for name in options(function) & RUNNING.keys())
+    general = {"weight", "weight_end", "schedule", "every"}
+    return options(function).union(general, *statistics)
+
+
+def loss_fields(config: Config) -> Iterable[str]:
+    loss = choose(LOSSES, config.loss.name, "loss.name")
+    read = options(loss.discriminator) | options(loss.generator) | {"top_k"}
+    changing = config.loss.real_target_end is not None and "real_target" in read
+    if "real_target" in read and config.loss.schedule != "constant":
+        read |= {"real_target_end"}
+    return read | {"schedule"} if changing or config.loss.top_k is not None else read
+
+
+def augment_fields(config: Config) -> Iterable[str]:
+    group = config.augment
+    read = options(choose(AUGMENTS, group.name, "augment.name"))
+    if "strength" not in read:
+        return read
+    if group.schedule == "adaptive":
+        return read | {"schedule"} | options(RUNNING["adaptive_strength"])
+    if group.schedule != "constant":
+        read |= {"strength_end"}
+    return read | {"schedule"} if group.strength_end is not None else read
 
 
 def optimizer_fields(group: Any, field: str) -> Iterable[str]:
@@ -161,12 +276,23 @@ def optimizer_fields(group: Any, field: str) -> Iterable[str]:
     return options(choose(OPTIMIZERS, group.name, field)) | chained
 
 
+TURNS = {"alternating", "lookahead"}
+"""Rules in which somebody is first."""
+LEAVES_BOUNDS = {"optimistic"}
+"""Rules that move the players beyond their optimizers' updates."""
+PLAIN_STEPS = {"competitive"}
+"""Rules that know the learning rate, and nothing of optimizers."""
+THROUGH_OPTIMIZERS = {"unrolled"}
+WITHOUT_DERIVATIVE = {"rmsprop"}
 CAUSES = {
     "model.slope": "model.activation",
     "penalty.schedule": "penalty.weight_end",
     "penalty.weight_end": "penalty.schedule",
     "ema.start": "ema.decay",
     "ema.warmup": "ema.decay",
+    "loss.schedule": "loss.real_target_end",
+    "loss.real_target_end": "loss.name",
+    "augment.schedule": "augment.strength_end",
     "g_first": "dynamics.name",
     "sweep.penalty": "penalty.name",
 }

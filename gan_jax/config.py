@@ -20,6 +20,7 @@ from gan_jax.ranges import (
     NonNegative,
     Positive,
     Scale,
+    Share,
 )
 
 Schedule = Literal["constant", "linear", "cosine"]
@@ -80,6 +81,8 @@ class ModelConfig:
     """Initializer of D's kernels: normal (0.02), xavier, he or orthogonal."""
     init_scale: Scale = 1.0
     """Factor on the initial kernels of both networks, 1e-15 to 1e15."""
+    pack: Count = 1
+    """Samples that D judges together, side by side as channels (PacGAN)."""
     output: str | None = None
     """G's last function: tanh, sigmoid or linear; None: tanh for images, linear for
     points."""
@@ -89,8 +92,15 @@ class ModelConfig:
 class LossConfig:
     name: str = "non_saturating"
     """A pair of LOSSES."""
-    real_target: Annotated[float, Field(gt=0, le=1)] = 1.0
+    real_target: Share = 1.0
     """D's target on reals; 0.9 is one-sided label smoothing."""
+    real_target_end: Share | None = None
+    """D's target on reals at the last step, reached by the schedule; None: constant."""
+    top_k: Share | None = None
+    """Share of the fakes, those D scores highest, that G learns from at the last step,
+    from all at the first by the schedule; None: all."""
+    schedule: Schedule = "linear"
+    """How real_target and top_k change: constant (top_k: at once), linear, cosine."""
     fake_weight: Positive = 1.0
     """Weight of the fake term of D's loss."""
     alpha_d: Alpha = 1.0
@@ -113,7 +123,12 @@ class PenaltyConfig:
     """Apply every so many steps, with the weight times as much (lazy)."""
     sigma: Positive | None = None
     """Size of the perturbation: aR1 in data units (0.01), DRAGAN in data deviations
-    (0.5); None: those."""
+    (0.5), zCR in z's units (0.05); None: those."""
+    decay: Fraction | None = None
+    """LeCam: decay of the averages of the logits; None: 0.99."""
+    transform: str | None = None
+    """CR, bCR: the change of AUGMENTS under which D shall not change; None: shift_flip
+    for images, instance_noise for points."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +140,9 @@ class GeneratorPenaltyConfig:
     every: Count = 1
     """Apply every so many steps, with the weight times as much (lazy)."""
     sigma: Positive | None = None
-    """Size of the perturbation of z, in z's units; None: 0.1."""
+    """Size of the perturbation of z, in z's units; None: 0.1 (zCR: 0.05)."""
+    decay: Fraction | None = None
+    """Path length: decay of its average; None: 0.99."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +177,15 @@ class AugmentConfig:
     """A change of everything D sees: a name of AUGMENTS."""
     strength: NonNegative | None = None
     """Noise: its deviation in data units (0.1); flip: its probability (0.5)."""
+    strength_end: NonNegative | None = None
+    """Strength at the last step, reached by the schedule; None: constant."""
+    schedule: Schedule | Literal["adaptive"] = "linear"
+    """How strength goes to strength_end: constant, linear or cosine; adaptive: from 0
+    towards strength while D's mean sign on reals is over target, else back."""
+    target: Annotated[float, Field(gt=-1, lt=1)] = 0.6
+    """Adaptive: the mean sign of D's logits on reals that is aimed at."""
+    adapt_kimg: Positive = 500.0
+    """Adaptive: thousands of reals in which the strength can rise from 0 to full."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +202,14 @@ class EmaConfig:
 class DynamicsConfig:
     name: str = "alternating"
     """How the players move: a rule of DYNAMICS."""
+    gamma: NonNegative | None = None
+    """Weight: of consensus (None: 10), of sga's adjustment (None: 1)."""
+    k: Count | None = None
+    """Steps: that unrolled looks ahead, between lookahead's meetings; None: 5."""
+    alpha: Share | None = None
+    """Lookahead: how far the slow parameters go to meet the fast; None: 0.5."""
+    base: Literal["alternating", "simultaneous", "extragradient"] | None = None
+    """Lookahead: the rule of the fast parameters; None: alternating."""
 
 
 @dataclass(frozen=True)
@@ -217,6 +251,8 @@ class LogConfig:
     """Steps between lines of metrics.jsonl."""
     samples_every: CountOrZero = 0
     """Steps between pictures, kept as frames of training.gif; 0: only at the end."""
+    layers: bool = False
+    """Log the gradient norm and the relative update of each array of parameters."""
     tensorboard: bool = False
     """Write TensorBoard event files to the run's folder."""
     wandb: bool = False

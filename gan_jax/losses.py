@@ -158,6 +158,28 @@ def hybrid_g(real: Array, fake: Array) -> Array:
     return jax.nn.sigmoid(-fake)
 
 
+def top_k(
+    real: Array,
+    fake: Array,
+    *,
+    generator: Callable[[Array, Array], Array],
+    share: Array | float = 0.5,
+    gather: Callable[[Array], Array] = lambda x: x,
+) -> Array:
+    """`l_i B / k` for the k = max(1, round(share B)) highest b_i, 0 for the others.
+
+    l is G's loss of another pair, so the mean over the batch is l's over those k; B and
+    k are of the global batch, which `gather` gives. Ties at the k-th all count. Sinha
+    et al. 2020, arXiv 2002.06224: share falls by 1 % an epoch to 0.5; here by a
+    schedule over the run.
+    """
+    scores = jnp.sort(gather(fake), descending=True)
+    count = jnp.maximum(1, jnp.round(share * len(scores))).astype(int)
+    threshold = scores[count - 1]
+    weight = len(scores) / jnp.sum(scores >= threshold)
+    return jnp.where(fake >= threshold, weight, 0.0) * generator(real, fake)
+
+
 LOSSES: dict[str, Loss] = {
     "minimax": Loss(cross_entropy_d, minimax_g),
     "non_saturating": Loss(cross_entropy_d, non_saturating_g),

@@ -32,8 +32,12 @@ def momentum(
 def adam(
     learning_rate: Schedule, *, b1: float = 0.5, b2: float = 0.999, eps: float = 1e-8
 ) -> optax.GradientTransformation:
-    """`w - lr m^ / (sqrt(v^) + eps)`. Kingma and Ba 2014, arXiv 1412.6980."""
-    return optax.adam(learning_rate, b1=b1, b2=b2, eps=eps)
+    """`w - lr m^ / (sqrt(v^ + 1e-20) + eps)`. Kingma and Ba 2014, arXiv 1412.6980.
+
+    The constant inside the root gives the update a derivative where v^ is 0, which
+    unrolled play needs; it changes nothing where |g| is over 1e-9.
+    """
+    return optax.adam(learning_rate, b1=b1, b2=b2, eps=eps, eps_root=1e-20)
 
 
 def rmsprop(
@@ -49,12 +53,12 @@ def rmsprop(
 def optimistic_adam(
     learning_rate: Schedule, *, b1: float = 0.5, b2: float = 0.999, eps: float = 1e-8
 ) -> optax.GradientTransformation:
-    """`w - lr (2 u_t - u_(t-1))`, u = Adam's direction `m^ / (sqrt(v^) + eps)`.
+    """`w - lr (2 u_t - u_(t-1))`, u = Adam's direction, as for `adam`.
 
     Daskalakis et al. 2017, arXiv 1711.00141. The first update takes u_(-1) = u_0.
     """
     return optax.optimistic_adam_v2(
-        learning_rate, b1=b1, b2=b2, eps=eps, nesterov=False
+        learning_rate, b1=b1, b2=b2, eps=eps, eps_root=1e-20, nesterov=False
     )
 
 

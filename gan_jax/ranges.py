@@ -17,6 +17,7 @@ CountOrZero = Annotated[int, Field(ge=0, le=LARGEST_INT)]
 Positive = Annotated[float, Field(gt=0, le=LARGEST_FLOAT)]
 NonNegative = Annotated[float, Field(ge=0, le=LARGEST_FLOAT)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
 Alpha = Annotated[float, Field(ge=0.2, le=LARGEST_FLOAT)]
 Scale = Annotated[float, Field(ge=1e-15, le=1e15)]
 """Its square is a float32."""

@@ -6,6 +6,7 @@ numbers do not depend on how many devices share the work.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,8 +15,17 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax.gan import Gan, Term, net_variables
-from gan_jax.types import Array, Batch, Critic, Metrics, Probe, TrainState
+from gan_jax.gan import (
+    Gan,
+    Players,
+    Term,
+    at,
+    layers,
+    net_variables,
+    packed,
+    with_params,
+)
+from gan_jax.types import Array, Batch, Metrics, Probe, TrainState
 
 Variables = Any
 
@@ -50,9 +60,9 @@ def forward(
 class Round(NamedTuple):
     """What one player meets in one update.
 
-    real, fake `[B, ...]`: as D sees them, augmented. z `[B, Z]`. label `[B]` or None,
-    shared by real and fake example i. penalty_keys `[B]`. g_state: G's model state
-    after its pass.
+    real, fake `[B, ...]`: as D sees them, augmented and packed (then B is fewer). z
+    `[B, Z]`. label `[B]` or None, shared by real and fake example i. penalty_keys
+    `[B]`. g_state: G's model state after its pass.
     """
 
     real: Array
@@ -63,18 +73,18 @@ class Round(NamedTuple):
     g_state: Variables
 
 
-def deal(
-    gan: Gan, g_params: Variables, state: TrainState, batch: Batch, keys: Array
-) -> Round:
-    """Draw latents, make fakes and augment, from one key per example of the batch."""
+def deal(gan: Gan, state: TrainState, batch: Batch, keys: Array) -> Round:
+    """Draw latents, make fakes, augment and pack, from one key per example."""
     z_keys, real_keys, fake_keys, penalty_keys = jax.vmap(
         lambda key: jax.random.split(key, 4), out_axes=1
     )(keys)
     z = latents(gan, z_keys)
     label = None if gan.label_count is None else batch.label
-    g_state = state.generator.model_state
-    fake, g_state = forward(gan.generator, g_params, g_state, z, label)
-    real, fake = gan.augment(batch.image, real_keys), gan.augment(fake, fake_keys)
+    params, g_state = state.generator.params, state.generator.model_state
+    fake, g_state = forward(gan.generator, params, g_state, z, label)
+    augment = at(state, gan.augment)
+    real, fake = augment(batch.image, real_keys), augment(fake, fake_keys)
+    real, fake = packed(gan.pack, real), packed(gan.pack, fake)
     return Round(real, fake, z, label, penalty_keys, g_state)
 
 
@@ -93,16 +103,18 @@ def discriminator_loss(
     parameters: nothing is detached. The pass over the reals renews D's spectral
     vectors; all other passes share them.
     """
-    real, fake, _, label, penalty_keys, _ = deal(gan, g_params, state, batch, keys)
+    state = with_params(state, Players(g_params, d_params))
+    real, fake, _, label, penalty_keys, _ = deal(gan, state, batch, keys)
     judge = partial(forward, gan.discriminator, d_params)
     real_logits, d_state = judge(state.discriminator.model_state, real, label)
     fake_logits, d_state = judge(d_state, fake, label, hold=("spectral",))
     check_logits(real_logits, len(real))
 
     critic = frozen(gan.discriminator, d_params, d_state, label)
-    evaluate = partial(measured, critic, real, fake)
-    loss = gan.loss.discriminator(real_logits, fake_logits).mean()
-    penalty, seen = weighted_sum(gan.penalties, state.step, penalty_keys, evaluate)
+    evaluate = partial(measured, "critic_grad_norm", critic, (real, fake))
+    loss = at(state, gan.loss.discriminator)(real_logits, fake_logits).mean()
+    keys = penalty_keys[:: gan.pack]
+    penalty, seen = weighted_sum(gan.penalties, state, keys, evaluate)
     penalty *= state.scales["penalty"]
     metrics = {
         "d_loss": loss,
@@ -128,24 +140,19 @@ def generator_loss(
     batch: `[B, ...]`, the reals of relativistic losses. keys: `[B]`, as for D. Returns
     the loss, and G's new model state and the metrics; D's model state does not change.
     """
-    real, fake, z, label, penalty_keys, g_state = deal(
-        gan, g_params, state, batch, keys
-    )
+    state = with_params(state, Players(g_params, d_params))
+    real, fake, z, label, penalty_keys, g_state = deal(gan, state, batch, keys)
     d_state = state.discriminator.model_state
     judge = partial(forward, gan.discriminator, d_params, d_state, hold=("spectral",))
     real_logits, _ = judge(x=real, label=label)
     fake_logits, _ = judge(x=fake, label=label)
 
     generator = frozen(gan.generator, g_params, state.generator.model_state, label)
-
-    def evaluate(penalty: Callable, keys: Array) -> Metrics:
-        return {"penalty": penalty(generator, z, keys).mean()}
-
-    loss = gan.loss.generator(real_logits, fake_logits).mean()
-    penalty, _ = weighted_sum(
-        gan.generator_penalties, state.step, penalty_keys, evaluate
-    )
-    return loss + penalty, (g_state, {"g_loss": loss, "g_penalty": penalty})
+    evaluate = partial(measured, "path_length", generator, (z,))
+    loss = at(state, gan.loss.generator)(real_logits, fake_logits).mean()
+    terms = gan.generator_penalties
+    penalty, seen = weighted_sum(terms, state, penalty_keys, evaluate)
+    return loss + penalty, (g_state, {"g_loss": loss, "g_penalty": penalty} | seen)
 
 
 def frozen(
@@ -157,20 +164,23 @@ def frozen(
 
 
 def measured(
-    critic: Critic, real: Array, fake: Array, penalty: Callable, keys: Array
+    name: str,
+    network: Callable[[Array], Array],
+    examples: tuple[Array, ...],
+    penalty: Callable,
+    keys: Array,
 ) -> Metrics:
-    """A critic penalty's mean, and the mean of the gradient norms it took."""
+    """A penalty's mean and, as `name`, the mean of the gradient norms it took."""
     squares: list[Array] = []
-    value = penalty(Probe(critic, squares.append), real, fake, keys).mean()
+    value = penalty(Probe(network, squares.append), *examples, keys).mean()
     if not squares:
         return {"penalty": value}
-    norm = jnp.mean(jnp.sqrt(jnp.stack(squares)))
-    return {"penalty": value, "critic_grad_norm": norm}
+    return {"penalty": value, name: jnp.mean(jnp.sqrt(jnp.stack(squares)))}
 
 
 def weighted_sum(
     terms: tuple[Term, ...],
-    step: Array,
+    state: TrainState,
     keys: Array,
     evaluate: Callable[[Callable, Array], Metrics],
 ) -> tuple[Array, Metrics]:
@@ -181,9 +191,9 @@ def weighted_sum(
     total, metrics = jnp.zeros(()), {}
     for index, term in enumerate(terms):
         term_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, index)
-        due = partial(evaluate, term.penalty, term_keys)
-        seen = due() if term.every == 1 else when_due(term.every, step, due)
-        total += term.every * term.weight(step) * seen.pop("penalty")
+        due = partial(evaluate, at(state, term.penalty), term_keys)
+        seen = due() if term.every == 1 else when_due(term.every, state.step, due)
+        total += term.every * term.weight(state.step) * seen.pop("penalty")
         metrics |= seen
     return total, metrics
 
@@ -223,15 +233,45 @@ def average_generator(gan: Gan, state: TrainState) -> Variables:
     return now | averaged
 
 
+def renewed(gan: Gan, state: TrainState, metrics: Metrics) -> Metrics:
+    """The running statistics after a step with these metrics."""
+    return {
+        memory.name: memory.renew(state.aux[memory.name], metrics)
+        for memory in gan.memory
+        if memory.renew is not None
+    }
+
+
+def layer_updates(before: TrainState, after: TrainState) -> Metrics:
+    """`|w' - w| / |w|` of each array of parameters of both players."""
+    updates = {}
+    for player in ("generator", "discriminator"):
+        old, new = getattr(before, player).params, getattr(after, player).params
+        for (path, w), (_, moved) in zip(layers(old), layers(new), strict=True):
+            size = jnp.maximum(jnp.linalg.norm(w), 1e-12)
+            updates[f"{player[0]}_update/{path}"] = jnp.linalg.norm(moved - w) / size
+    return updates
+
+
 def train_step(gan: Gan, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-    """One step of the game: the players move, the average follows.
+    """One step of the game: the players move, averages and statistics follow.
 
     batch: leading axes `[d_steps, B, ...]`. Returns the next state and scalar metrics
     (of the last D update where there are several); `finite` is false when any of them
     is not. Pure: jit it, scan it, vmap it over states.
     """
+    before = state
     state, metrics = gan.dynamics(gan, state, batch)
-    state = state.replace(ema=average_generator(gan, state), step=state.step + 1)  # pyright: ignore
+    statistics = renewed(gan, state, metrics)
+    metrics |= statistics
+    if gan.watch_layers:
+        metrics |= layer_updates(before, state)
+    state = replace(
+        state,
+        ema=average_generator(gan, state),
+        aux=state.aux | statistics,
+        step=state.step + 1,
+    )
     finite = jnp.all(jnp.isfinite(jnp.stack(list(metrics.values()))))
     return state, metrics | {"finite": finite}
 

@@ -18,13 +18,13 @@ Critic = Callable[[Array], Array]
 
 
 class Probe(NamedTuple):
-    """A critic that hands on the squared input-gradient norms `[B]` taken of it."""
+    """A network that hands on the squared gradient norms `[B]` taken of it."""
 
-    critic: Critic
+    network: Callable[[Array], Array]
     note: Callable[[Array], None]
 
     def __call__(self, x: Array) -> Array:
-        return self.critic(x)
+        return self.network(x)
 
 
 class Loss(NamedTuple):
@@ -96,5 +96,5 @@ class TrainState:
     generator: NetState
     discriminator: NetState
     ema: Any
-    aux: dict[str, Array]
+    aux: dict[str, Any]
     scales: dict[str, Array]

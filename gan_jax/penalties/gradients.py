@@ -1,33 +1,12 @@
-"""Penalties on the critic's and the generator's derivatives, written with `jax.grad`.
-
-Critic penalties map `(critic, real, fake, keys)` to `[B]`, unweighted. `critic` is D as
-a function of its input alone and must treat examples independently (no batch norm in
-D): only then are the rows of `grad sum_i D(x_i)` the per-example gradients. Norms run
-over all axes but the batch's: n(x) = |grad_x D(x)|_2, not a mean over pixels.
-
-Keyword-only arguments are the fields of the config's penalty group that a penalty
-reads; `mean` is the batch mean, which spans devices inside a placed step. `keys [B]`
-are one per example.
-"""
+"""Penalties on the critic's derivatives with respect to its input."""
 
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 
-from gan_jax.types import Array, Critic, GeneratorPenalty, Penalty, Probe
-
-EPSILON = 1e-12
-
-
-def sum_square(x: Array) -> Array:
-    """`[B, ...] -> [B]`: the squared Euclidean norm of each example."""
-    return jnp.sum(x**2, axis=tuple(range(1, x.ndim)))
-
-
-def per_example(draw: Callable, keys: Array, like: Array) -> Array:
-    """`draw(key, shape, dtype)` for each example's key, shaped like `like [B, ...]`."""
-    return jax.vmap(lambda key: draw(key, like.shape[1:], like.dtype))(keys)
+from gan_jax.penalties.examples import EPSILON, per_example, split_each, sum_square
+from gan_jax.types import Array, Critic, Probe
 
 
 def input_gradient_sq(critic: Critic, x: Array) -> Array:
@@ -157,50 +136,3 @@ def dragan(
     return (
         input_gradient_norm(critic, interpolate(real + noise, real, u_keys)) - 1
     ) ** 2
-
-
-def split_each(keys: Array) -> Array:
-    """`[B] -> [2, B]`: two independent keys for each example."""
-    return jax.vmap(jax.random.split, out_axes=1)(keys)
-
-
-def no_generator_penalty(generator: Callable, z: Array, keys: Array) -> Array:
-    """`0`."""
-    return jnp.zeros(len(z))
-
-
-def jacobian_difference(
-    generator: Callable[[Array], Array], z: Array, keys: Array, *, sigma: float = 0.1
-) -> Array:
-    """`|J(z)^T v - J(z')^T v|_2^2`, z' = z + sigma e, e ~ N(0, I), v ~ N(0, I).
-
-    J(z) is G's Jacobian at z; v is a random probe in data space, shared by both terms,
-    so the expectation over v is `|J(z) - J(z')|_F^2`, without forming J. G must treat
-    examples independently. From the founding configuration `dcgan64_gp`.
-    """
-    noise_keys, probe_keys = split_each(keys)
-    shifted = z + sigma * per_example(jax.random.normal, noise_keys, z)
-    images, pull = jax.vjp(generator, z)
-    _, pull_shifted = jax.vjp(generator, shifted)
-    probe = per_example(jax.random.normal, probe_keys, images)
-    return sum_square(pull(probe)[0] - pull_shifted(probe)[0])
-
-
-PENALTIES: dict[str, Penalty] = {
-    "none": none,
-    "wgan_gp": wgan_gp,
-    "wgan_lp": wgan_lp,
-    "gp_zero": gp_zero,
-    "r1": r1,
-    "r2": r2,
-    "r1_r2": r1_r2,
-    "ar1": ar1,
-    "ar1_ar2": ar1_ar2,
-    "roth": roth,
-    "dragan": dragan,
-}
-
-GENERATOR_PENALTIES: dict[str, GeneratorPenalty] = {
-    "none": no_generator_penalty,
-    "jacobian_difference": jacobian_difference,
-}

@@ -1,0 +1,20 @@
+"""METHODS: name -> a complete Config, each with its source and deviations.
+
+All run on the embedded digits unless their networks need another resolution; any data
+set that their networks can make can be set (`--dataset.name ring`). Deviations that
+many share: networks are the `resize` pair for images and `mlp` for points, with He
+initialization, and G is averaged with decay 0.999 (the founding configurations: not,
+and on digits their dense layers end in 64 pixels, not 784). Learning rates, batches and
+penalties are the paper's unless stated.
+"""
+
+from gan_jax.config import Config
+from gan_jax.methods.entry import Method
+from gan_jax.methods.founding import FOUNDING
+from gan_jax.methods.objectives import OBJECTIVES
+from gan_jax.methods.rules import RULES
+from gan_jax.methods.stabilizers import STABILIZERS
+
+CATALOGUE: dict[str, Method] = OBJECTIVES | RULES | STABILIZERS | FOUNDING
+
+METHODS: dict[str, Config] = {name: entry.config for name, entry in CATALOGUE.items()}

@@ -1,0 +1,96 @@
+"""Penalties on the critic's values: consistency under changes, and LeCam's."""
+
+from collections.abc import Callable
+
+import jax
+
+from gan_jax.penalties.examples import per_example, split_each
+from gan_jax.types import Array, Critic
+
+
+def lecam(
+    critic: Critic,
+    real: Array,
+    fake: Array,
+    keys: Array,
+    *,
+    real_logit_average: Array | float = 0.0,
+    fake_logit_average: Array | float = 0.0,
+) -> Array:
+    """`max(0, D(x) - a_fake)^2 + max(0, a_real - D(G(z)))^2`: LeCam regularization.
+
+    a_real, a_fake: running averages of the mean logits, up to the last step (the
+    authors' code: this step's included; there they begin after a warm-up, here at 0).
+    Tseng et al. 2021, arXiv 2104.03310, eq. 4.
+    """
+    on_real = jax.nn.relu(critic(real) - fake_logit_average) ** 2
+    return on_real + jax.nn.relu(real_logit_average - critic(fake)) ** 2
+
+
+def unchanged(x: Array, keys: Array) -> Array:
+    return x
+
+
+def cr(
+    critic: Critic,
+    real: Array,
+    fake: Array,
+    keys: Array,
+    *,
+    transform: Callable[[Array, Array], Array] = unchanged,
+) -> Array:
+    """`(D(x) - D(T x))^2` at the reals: consistency regularization, T random.
+
+    Zhang et al. 2019, arXiv 1910.12027, eq. 3.
+    """
+    return (critic(real) - critic(transform(real, keys))) ** 2
+
+
+def bcr(
+    critic: Critic,
+    real: Array,
+    fake: Array,
+    keys: Array,
+    *,
+    transform: Callable[[Array, Array], Array] = unchanged,
+) -> Array:
+    """`cr` at the reals plus the same at the fakes (balanced, equal weights).
+
+    Zhao et al. 2020, arXiv 2002.04724, algorithm 1.
+    """
+    real_keys, fake_keys = split_each(keys)
+    on_real = cr(critic, real, fake, real_keys, transform=transform)
+    return on_real + cr(critic, fake, real, fake_keys, transform=transform)
+
+
+def neighbours(
+    generator: Callable[[Array], Array], z: Array, keys: Array, sigma: float
+) -> tuple[Array, Array]:
+    """`G(z)` and `G(z + sigma e)`, e ~ N(0, I)."""
+    noise = per_example(jax.random.normal, keys, z)
+    return generator(z), generator(z + sigma * noise)
+
+
+def no_generator(z: Array) -> Array:
+    raise ValueError("generator: zcr compares fakes of near latents; give it G")
+
+
+def zcr(
+    critic: Critic,
+    real: Array,
+    fake: Array,
+    keys: Array,
+    *,
+    generator: Callable[[Array], Array] = no_generator,
+    z_dim: int = 64,
+    sigma: float = 0.05,
+) -> Array:
+    """`(D(G(z)) - D(G(z + sigma e)))^2`, z, e ~ N(0, I): D's part of zCR.
+
+    z is drawn for it, and not augmented. Zhao et al. 2020, arXiv 2002.04724, algorithm
+    2; sigma 0.05 and weight 20 are StudioGAN's.
+    """
+    z_keys, noise_keys = split_each(keys)
+    z = jax.vmap(lambda key: jax.random.normal(key, (z_dim,), real.dtype))(z_keys)
+    one, other = neighbours(generator, z, noise_keys, sigma)
+    return (critic(one) - critic(other)) ** 2

@@ -1,0 +1,82 @@
+"""Penalties on the generator: its Jacobian, its outputs, its weights."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from gan_jax.penalties.consistency import neighbours
+from gan_jax.penalties.examples import EPSILON, per_example, split_each, sum_square
+from gan_jax.types import Array, Probe
+
+
+def no_generator_penalty(generator: Callable, z: Array, keys: Array) -> Array:
+    """`0`."""
+    return jnp.zeros(len(z))
+
+
+def jacobian_difference(
+    generator: Callable[[Array], Array], z: Array, keys: Array, *, sigma: float = 0.1
+) -> Array:
+    """`|J(z)^T v - J(z')^T v|_2^2`, z' = z + sigma e, e ~ N(0, I), v ~ N(0, I).
+
+    J(z) is G's Jacobian at z; v is a random probe in data space, shared by both terms,
+    so the expectation over v is `|J(z) - J(z')|_F^2`, without forming J. G must treat
+    examples independently. From the founding configuration `dcgan64_gp`.
+    """
+    noise_keys, probe_keys = split_each(keys)
+    shifted = z + sigma * per_example(jax.random.normal, noise_keys, z)
+    images, pull = jax.vjp(generator, z)
+    _, pull_shifted = jax.vjp(generator, shifted)
+    probe = per_example(jax.random.normal, probe_keys, images)
+    return sum_square(pull(probe)[0] - pull_shifted(probe)[0])
+
+
+def zcr_reward(
+    generator: Callable[[Array], Array], z: Array, keys: Array, *, sigma: float = 0.05
+) -> Array:
+    """`-mean (G(z) - G(z + sigma e))^2` over the entries of a fake: G's part of zCR.
+
+    The one term that is negative: it rewards G for changes with z. Source as `zcr`;
+    weight 0.5 is StudioGAN's.
+    """
+    one, other = neighbours(generator, z, keys, sigma)
+    return -sum_square(one - other) / math.prod(one.shape[1:])
+
+
+def path_length(
+    generator: Callable[[Array], Array],
+    z: Array,
+    keys: Array,
+    *,
+    path_length_average: Array | float = 0.0,
+) -> Array:
+    """`(|J(z)^T y| - a)^2`, y ~ N(0, I) / sqrt(H W), a the average of |J^T y| so far.
+
+    J is G's Jacobian at z (StyleGAN2: at the mapped latents w, and a has this step's
+    share in it); points have H W = 1; |.| has 1e-12 inside its root. Karras et al.
+    2019, arXiv 1912.04958, eq. 4.
+    """
+    images, pull = jax.vjp(generator, z)
+    pixels = math.prod(images.shape[1:-1])
+    probe = per_example(jax.random.normal, keys, images) / math.sqrt(pixels)
+    squares = sum_square(pull(probe)[0])
+    if isinstance(generator, Probe):
+        generator.note(squares)
+    return (jnp.sqrt(squares + EPSILON) - path_length_average) ** 2
+
+
+def orthogonal(
+    generator: Callable[[Array], Array], z: Array, keys: Array, *, g_params: Any = ()
+) -> Array:
+    """`sum_W |W^T W o (1 - I)|_F^2` over G's kernels as matrices `[-1, out]`.
+
+    The same for each example. Brock et al. 2018, arXiv 1809.11096, eq. 3, weight 1e-4
+    (the released code: half its gradient).
+    """
+    kernels = (leaf for leaf in jax.tree.leaves(g_params) if leaf.ndim > 1)
+    matrices = [kernel.reshape(-1, kernel.shape[-1]) for kernel in kernels]
+    overlaps = (m.T @ m * (1 - jnp.eye(m.shape[1], dtype=m.dtype)) for m in matrices)
+    return jnp.full(len(z), sum(jnp.sum(overlap**2) for overlap in overlaps))
