@@ -4,15 +4,16 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from gan_jax.augment import AUGMENTS
+from gan_jax.augment import AUGMENTS, IMAGES_ONLY, PROBABILITIES
 from gan_jax.config import (
     Config,
 )
 from gan_jax.config_json import (
     flat,
 )
+from gan_jax.coupled import MINIBATCH
 from gan_jax.data import DATASETS, PREFIXES, READS, Dataset
-from gan_jax.layers import BATCH_COUPLED, NORMS
+from gan_jax.layers import BATCH_COUPLED, NORMS, independent
 from gan_jax.losses import LOSSES
 from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
@@ -59,6 +60,13 @@ def refuse_mismatches(config: Config, data: Dataset) -> None:
             f"{config.penalty.name!r}: a critic penalty needs a D that treats examples "
             "independently; use model.d_norm layer, group, instance or none"
         )
+    coupled = couples(config) and not config.penalty.coupled
+    if config.penalty.name != "none" and coupled:
+        raise ValueError(
+            f"model.d_minibatch {config.model.d_minibatch!r} with penalty.name "
+            f"{config.penalty.name!r}: the penalty would take the gradient of a sum "
+            "over examples; use none, or set penalty.coupled true if that is meant"
+        )
     if config.microbatches > 1:
         refuse_microbatches(config)
     image = len(data.spec.shape) == 3
@@ -67,16 +75,31 @@ def refuse_mismatches(config: Config, data: Dataset) -> None:
             f"model.output {config.model.output!r} cannot make points outside "
             "[-1, 1]; use model.output linear"
         )
-    if not image and config.augment.name == "flip":
-        raise ValueError("augment.name 'flip' needs images; the data are points")
-    strength = config.augment.strength
-    if config.augment.name == "flip" and strength is not None and strength > 1:
-        raise ValueError(
-            f"augment.strength {strength}: is flip's probability, at most 1"
-        )
+    refuse_augment(config, image)
     if config.dataset.labels and data.spec.label_count is None:
         raise ValueError(
             f"dataset.labels: {config.dataset.name!r} has no labels; leave it out"
+        )
+
+
+def couples(config: Config) -> bool:
+    """Whether D has a layer by which its examples see each other."""
+    name = config.model.d_minibatch
+    return choose(MINIBATCH, name, "model.d_minibatch") is not independent
+
+
+def refuse_augment(config: Config, image: bool) -> None:
+    """A ValueError for an augmentation of the wrong data, or with no probability."""
+    name, strength = config.augment.name, config.augment.strength
+    augment = choose(AUGMENTS, name, "augment.name")
+    if augment in IMAGES_ONLY and not image:
+        raise ValueError(
+            f"augment.name {name!r} needs images; the data are points: use none or "
+            "instance_noise"
+        )
+    if augment in PROBABILITIES and strength is not None and strength > 1:
+        raise ValueError(
+            f"augment.strength {strength}: is {name}'s probability, at most 1"
         )
 
 
@@ -91,6 +114,8 @@ def refuse_microbatches(config: Config) -> None:
         for name, norm in norms.items()
         if choose(NORMS, norm, name) in BATCH_COUPLED
     }
+    if couples(config):
+        culprits["model.d_minibatch"] = config.model.d_minibatch
     if "mean" in options(loss.discriminator) | options(loss.generator):
         culprits["loss.name"] = config.loss.name
     if "mean" in options(penalty):
@@ -135,6 +160,8 @@ def read_fields(config: Config) -> frozenset[str]:
         unread.add("penalty.weight_end")
     if config.penalty.name == "none":
         unread.add("sweep.penalty")
+    if not couples(config):
+        unread.add("penalty.coupled")
     if config.ema.decay == 0:
         unread |= {"ema.start", "ema.warmup"}
     if config.dynamics.name != "alternating":
@@ -149,7 +176,7 @@ def penalty_fields(name: str, registry: dict[str, Any], field: str) -> Iterable[
     function = choose(registry, name, field)
     if name == "none":
         return ()
-    return options(function) | {"weight", "weight_end", "schedule", "every"}
+    return options(function) | {"weight", "weight_end", "schedule", "every", "coupled"}
 
 
 def optimizer_fields(group: Any, field: str) -> Iterable[str]:
@@ -165,6 +192,7 @@ CAUSES = {
     "model.slope": "model.activation",
     "penalty.schedule": "penalty.weight_end",
     "penalty.weight_end": "penalty.schedule",
+    "penalty.coupled": "model.d_minibatch",
     "ema.start": "ema.decay",
     "ema.warmup": "ema.decay",
     "g_first": "dynamics.name",

@@ -66,6 +66,8 @@ class ModelConfig:
     """Normalization in G: none, batch, layer, group or instance."""
     d_norm: str = "none"
     """Normalization in D; batch excludes critic penalties."""
+    d_minibatch: str = "none"
+    """Layer by which D sees a batch together: none, stddev or discrimination."""
     g_spectral: bool = False
     """Spectral normalization of every kernel of G."""
     d_spectral: bool = False
@@ -114,6 +116,9 @@ class PenaltyConfig:
     sigma: Positive | None = None
     """Size of the perturbation: aR1 in data units (0.01), DRAGAN in data deviations
     (0.5); None: those."""
+    coupled: bool = False
+    """Allow a D whose examples see each other: the penalty's gradients are then of the
+    sum of logits over the group, as in StyleGAN2."""
 
 
 @dataclass(frozen=True)
