@@ -48,8 +48,9 @@ class MinibatchStddev(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        count = len(x)
-        split = self.style.axis_name is not None and not self.is_initializing()
+        count, axis = len(x), self.style.axis_name
+        inside = axis is not None and not self.is_initializing()
+        split = inside and lax.axis_size(axis) > 1
         size = GROUP if split else min(GROUP, count)
         if count % size:
             where = "each device's share" if split else "the batch"
