@@ -10,6 +10,7 @@ from gan_jax.config import (
 from gan_jax.config_json import (
     flat,
 )
+from gan_jax.coupled import MINIBATCH
 from gan_jax.data import DATASETS, PREFIXES, TFDS_SETS, TOYS
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.features import EXTRACTORS
@@ -30,6 +31,7 @@ OTHERS = {
     "augmentations": AUGMENTS,
     "dynamics": DYNAMICS,
     "norms": NORMS,
+    "minibatch layers": MINIBATCH,
     "activations": ACTIVATIONS,
     "initializers": INITIALIZERS,
     "metrics": METRICS,

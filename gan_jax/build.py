@@ -21,6 +21,7 @@ from gan_jax.config import (
 from gan_jax.config_json import (
     validate,
 )
+from gan_jax.coupled import MINIBATCH
 from gan_jax.data import Spec
 from gan_jax.dynamics import DYNAMICS, MEMORIES, UPDATES
 from gan_jax.gan import Gan, Live, Memory, Schedule, Term
@@ -127,12 +128,14 @@ def networks(
             PRECISIONS[precision],
         )
 
+    minibatch = choose(MINIBATCH, config.d_minibatch, "model.d_minibatch")
+    d_style = style(config.d_norm, config.d_init, config.d_spectral, "d")
     last = choose(OUTPUTS, config.output or "", "model.output")
     make = bind(choose(MODELS, config.name or "", "model.name"), config)
     return make(
         spec.shape,
         style(config.g_norm, config.g_init, config.g_spectral, "g"),
-        style(config.d_norm, config.d_init, config.d_spectral, "d"),
+        d_style._replace(minibatch=minibatch),
         lambda x: last(x.astype(jnp.float32)),
     )
 

@@ -6,14 +6,15 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from gan_jax.augment import AUGMENTS
+from gan_jax.augment import AUGMENTS, IMAGES_ONLY, PROBABILITIES
 from gan_jax.config import Config, OptimizerConfig
 from gan_jax.config_json import (
     flat,
 )
+from gan_jax.coupled import MINIBATCH
 from gan_jax.data import DATASETS, PREFIXES, READS, Dataset
 from gan_jax.dynamics import DYNAMICS
-from gan_jax.layers import BATCH_COUPLED, NORMS
+from gan_jax.layers import BATCH_COUPLED, NORMS, independent
 from gan_jax.losses import LOSSES
 from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
@@ -66,6 +67,13 @@ def refuse_mismatches(config: Config, data: Dataset) -> None:
             f"{config.penalty.name!r}: a critic penalty needs a D that treats examples "
             "independently; use model.d_norm layer, group, instance or none"
         )
+    coupled = couples(config) and not config.penalty.coupled
+    if config.penalty.name != "none" and coupled:
+        raise ValueError(
+            f"model.d_minibatch {config.model.d_minibatch!r} with penalty.name "
+            f"{config.penalty.name!r}: the penalty would take the gradient of a sum "
+            "over examples; use none, or set penalty.coupled true if that is meant"
+        )
     if config.microbatches > 1:
         refuse_microbatches(config)
     if config.model.pack > 1:
@@ -78,13 +86,7 @@ def refuse_mismatches(config: Config, data: Dataset) -> None:
             f"model.output {config.model.output!r} cannot make points outside "
             "[-1, 1]; use model.output linear"
         )
-    if not image and config.augment.name == "flip":
-        raise ValueError("augment.name 'flip' needs images; the data are points")
-    strength = config.augment.strength
-    if config.augment.name == "flip" and strength is not None and strength > 1:
-        raise ValueError(
-            f"augment.strength {strength}: is flip's probability, at most 1"
-        )
+    refuse_augment(config, image)
     reads = options(choose(PENALTIES, config.penalty.name, "penalty.name"))
     if config.dataset.labels and "generator" in reads:
         raise ValueError(
@@ -94,6 +96,27 @@ def refuse_mismatches(config: Config, data: Dataset) -> None:
     if config.dataset.labels and data.spec.label_count is None:
         raise ValueError(
             f"dataset.labels: {config.dataset.name!r} has no labels; leave it out"
+        )
+
+
+def couples(config: Config) -> bool:
+    """Whether D has a layer by which its examples see each other."""
+    name = config.model.d_minibatch
+    return choose(MINIBATCH, name, "model.d_minibatch") is not independent
+
+
+def refuse_augment(config: Config, image: bool) -> None:
+    """A ValueError for an augmentation of the wrong data, or with no probability."""
+    name, strength = config.augment.name, config.augment.strength
+    augment = choose(AUGMENTS, name, "augment.name")
+    if augment in IMAGES_ONLY and not image:
+        raise ValueError(
+            f"augment.name {name!r} needs images; the data are points: use none or "
+            "instance_noise"
+        )
+    if augment in PROBABILITIES and strength is not None and strength > 1:
+        raise ValueError(
+            f"augment.strength {strength}: is {name}'s probability, at most 1"
         )
 
 
@@ -108,6 +131,8 @@ def refuse_microbatches(config: Config) -> None:
         for name, norm in norms.items()
         if choose(NORMS, norm, name) in BATCH_COUPLED
     }
+    if couples(config):
+        culprits["model.d_minibatch"] = config.model.d_minibatch
     if "mean" in options(loss.discriminator) | options(loss.generator):
         culprits["loss.name"] = config.loss.name
     if "mean" in options(penalty):
@@ -227,6 +252,8 @@ def read_fields(config: Config) -> frozenset[str]:
         unread.add("penalty.weight_end")
     if config.penalty.name == "none":
         unread.add("sweep.penalty")
+    if not couples(config):
+        unread.add("penalty.coupled")
     if config.ema.decay == 0:
         unread |= {"ema.start", "ema.warmup"}
     if (config.dynamics.base or config.dynamics.name) not in TURNS:
@@ -242,7 +269,7 @@ def penalty_fields(name: str, registry: dict[str, Any], field: str) -> Iterable[
     if name == "none":
         return ()
     statistics = (options(RUNNING[name]) for name in options(function) & RUNNING.keys())
-    general = {"weight", "weight_end", "schedule", "every"}
+    general = {"weight", "weight_end", "schedule", "every", "coupled"}
     return options(function).union(general, *statistics)
 
 
@@ -288,6 +315,7 @@ CAUSES = {
     "model.slope": "model.activation",
     "penalty.schedule": "penalty.weight_end",
     "penalty.weight_end": "penalty.schedule",
+    "penalty.coupled": "model.d_minibatch",
     "ema.start": "ema.decay",
     "ema.warmup": "ema.decay",
     "loss.schedule": "loss.real_target_end",

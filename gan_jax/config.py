@@ -67,6 +67,8 @@ class ModelConfig:
     """Normalization in G: none, batch, layer, group or instance."""
     d_norm: str = "none"
     """Normalization in D; batch excludes critic penalties."""
+    d_minibatch: str = "none"
+    """Layer by which D sees a batch together: none, stddev or discrimination."""
     g_spectral: bool = False
     """Spectral normalization of every kernel of G."""
     d_spectral: bool = False
@@ -129,6 +131,9 @@ class PenaltyConfig:
     transform: str | None = None
     """CR, bCR: the change of AUGMENTS under which D shall not change; None: shift_flip
     for images, instance_noise for points."""
+    coupled: bool = False
+    """Allow a D whose examples see each other: the penalty's gradients are then of the
+    sum of logits over the group, as in StyleGAN2."""
 
 
 @dataclass(frozen=True)

@@ -58,11 +58,16 @@ def spectral_normalize(module: nn.Module, kernel: Array) -> Array:
     return kernel / (v @ (matrix @ u))
 
 
+def independent(features: Array, style: "Style") -> Array:
+    """`features`."""
+    return features
+
+
 class Style(NamedTuple):
     """What the layers of one network are made of.
 
     dtype: of the layers' arithmetic; parameters, sigma and norms' statistics stay
-    float32.
+    float32. minibatch: `(features [B, F], style) -> [B, F + n]`, before D's logits.
     """
 
     norm: Callable[..., Array]
@@ -72,6 +77,7 @@ class Style(NamedTuple):
     axis_name: str | None = None
     label_count: int | None = None
     dtype: Any = jnp.float32
+    minibatch: Callable[[Array, "Style"], Array] = independent
 
     def or_activation(self, activation: Callable[[Array], Array]) -> "Style":
         """This style, with `activation` where none was chosen."""
@@ -96,6 +102,23 @@ class Dense(nn.Module):
     def __call__(self, x: Array) -> Array:
         shape = (x.shape[-1], self.features)
         return add_bias(self, x.astype(self.style.dtype) @ kernel(self, shape))
+
+
+class Maxout(nn.Module):
+    """`max_k (x W_k + b_k)`, k over `pieces`, `[B, in] -> [B, features]`.
+
+    Goodfellow et al. 2013, arXiv 1302.4389. One kernel holds all pieces, side by side
+    for each unit.
+    """
+
+    features: int
+    pieces: int
+    style: Style
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        x = Dense(self.features * self.pieces, self.style)(x)
+        return x.reshape(-1, self.features, self.pieces).max(axis=-1)
 
 
 class Conv(nn.Module):

@@ -59,13 +59,21 @@ def sampler(gan: Gan, count: int) -> Callable[..., Array]:
 
 
 def critic(gan: Gan, state: TrainState) -> Callable[[np.ndarray], np.ndarray]:
-    """D's logit; of a conditional D, averaged over the classes."""
+    """D's logit of each example by itself; of a conditional D, averaged over the
+    classes."""
+    judge = partial(
+        gan.discriminator.apply, net_variables(state.discriminator), train=False
+    )
+    # A batch of one, on one device: a D with a minibatch layer sees no others.
+    alone = jax.vmap(
+        jax.vmap(judge, (0, None), axis_name=gan.axis_name), in_axes=(0, None)
+    )
 
     def height(x: np.ndarray) -> np.ndarray:
-        judge = partial(gan.discriminator.apply, net_variables(state.discriminator), x)
+        apart = x[:, None, None]
         if gan.label_count is None:
-            return np.asarray(judge(None, train=False))
-        classes = (np.full(len(x), k) for k in range(gan.label_count))
-        return np.mean([np.asarray(judge(k, train=False)) for k in classes], axis=0)
+            return np.asarray(alone(apart, None)).ravel()
+        classes = (np.full(1, k) for k in range(gan.label_count))
+        return np.mean([np.asarray(alone(apart, k)) for k in classes], axis=0).ravel()
 
     return height

@@ -24,6 +24,7 @@ from gan_jax.config_json import (
     from_json,
     to_json,
 )
+from gan_jax.coupled import MINIBATCH
 from gan_jax.data import DATASETS, TOYS
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.gan import Gan
@@ -74,6 +75,7 @@ SLOTS = {f"{group}.name": registry for group, registry in GROUPS.items()} | {
     "model.output": OUTPUTS,
     "model.g_norm": NORMS,
     "model.d_norm": NORMS,
+    "model.d_minibatch": MINIBATCH,
     "model.g_init": INITIALIZERS,
     "model.d_init": INITIALIZERS,
 }
@@ -131,6 +133,56 @@ def test_instance_norm_of_dense_layers_is_refused(field):
     config = with_field(Config(model=ModelConfig("mlp")), field, "instance")
     with pytest.raises(ValueError, match=field):
         build(config)
+
+
+COUPLING = [name for name in MINIBATCH if name != "none"]
+
+
+@pytest.mark.parametrize("layer", COUPLING)
+@pytest.mark.parametrize("name", [name for name in PENALTIES if name != "none"])
+def test_critic_penalty_of_a_coupled_d_needs_consent(name, layer):
+    config = Config(
+        model=ModelConfig(d_minibatch=layer), penalty=PenaltyConfig(name, weight=1.0)
+    )
+    with pytest.raises(ValueError, match=r"model\.d_minibatch .*penalty\.coupled"):
+        build(config)
+    build(with_field(config, "penalty.coupled", True))
+
+
+@pytest.mark.parametrize("layer", COUPLING)
+def test_minibatch_layer_without_a_penalty_builds_but_not_in_microbatches(layer):
+    config = Config(model=ModelConfig(d_minibatch=layer))
+    build(config)
+    with pytest.raises(ValueError, match=r"microbatches 2.*model\.d_minibatch"):
+        build(replace(config, microbatches=2))
+
+
+def test_consent_to_coupling_is_unread_without_it():
+    penalized = Config(penalty=PenaltyConfig("r1"))
+    consenting = with_field(penalized, "penalty.coupled", True)
+    with pytest.raises(ValueError, match=r"penalty\.coupled .*model\.d_minibatch"):
+        refuse_unread(penalized, consenting)
+    coupled = with_field(penalized, "model.d_minibatch", "stddev")
+    refuse_unread(coupled, with_field(coupled, "penalty.coupled", True))
+
+
+@pytest.mark.parametrize("name", AUGMENTS)
+def test_augmentations_of_images_are_refused_for_points(name):
+    points = Config(dataset=DatasetConfig("ring"))
+    config = with_field(points, "augment.name", name)
+    if name in ("none", "instance_noise"):
+        build(config)
+    else:
+        with pytest.raises(ValueError, match=f"augment.name '{name}' needs images"):
+            build(config)
+
+
+@pytest.mark.parametrize("name", ["flip", "bgc"])
+def test_probability_above_one_is_refused(name):
+    config = with_field(Config(), "augment.name", name)
+    build(with_field(config, "augment.strength", 1.0))
+    with pytest.raises(ValueError, match=f"augment.strength 1.5: is {name}'s"):
+        build(with_field(config, "augment.strength", 1.5))
 
 
 def test_batch_norm_in_d_without_a_penalty_builds():

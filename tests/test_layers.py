@@ -15,6 +15,7 @@ from gan_jax.layers import (
     Conv,
     ConvTranspose,
     Dense,
+    Maxout,
     Style,
     downsample,
     normalize,
@@ -204,6 +205,15 @@ def test_dense_is_x_w_plus_b():
     x = normal(4, 3)
     y, kernel, bias = with_weights(Dense(5, style()), jnp.asarray(x))
     assert_close(y, x @ kernel + bias)
+
+
+def test_maxout_is_the_largest_of_its_pieces():
+    x, layer = normal(4, 3), Maxout(5, 2, style())
+    shapes = jax.eval_shape(layer.init, KEY, jnp.asarray(x))["params"]["Dense_0"]
+    kernel, bias = normal(*shapes["kernel"].shape, seed=1), normal(10, seed=2)
+    y = layer.apply({"params": {"Dense_0": {"kernel": kernel, "bias": bias}}}, x)
+    pieces = [x @ kernel[:, k::2] + bias[k::2] for k in range(2)]
+    assert_close(y, np.maximum(*pieces))
 
 
 @pytest.mark.parametrize("size", [3, 4])

@@ -23,8 +23,10 @@ SUPPORTED = {
     "dense_conv": SIDES,
     "conv_7x7": (28,),
     "dcgan64": (64,),
+    "pacgan": SIDES,
 }
-CONVOLUTIONAL = [name for name in SUPPORTED if name != "mlp"]
+DENSE = ("mlp", "pacgan")
+CONVOLUTIONAL = [name for name in SUPPORTED if name not in DENSE]
 Z = 6
 
 
@@ -77,8 +79,9 @@ def test_generator_makes_images_and_discriminator_one_logit_each(name, side, cha
     assert outline(discriminator, shape)[0].shape == (3,)
 
 
-def test_mlp_makes_points():
-    generator, discriminator = pair("mlp", (2,))
+@pytest.mark.parametrize("name", DENSE)
+def test_dense_pairs_make_points(name):
+    generator, discriminator = pair(name, (2,))
     assert outline(generator, (Z,))[0].shape == (3, 2)
     assert outline(discriminator, (2,))[0].shape == (3,)
 
@@ -92,6 +95,30 @@ def test_dcgan_at_32_doubles_its_channels_at_each_halving():
     assert kernels(discriminator, (32, 32, c)) == sorted(
         [(4, 4, c, w), (4, 4, w, 2 * w), (4, 4, 2 * w, 4 * w), (4 * 4 * 4 * w, 1)]
     )
+
+
+def test_pacgan_has_the_layers_of_its_released_code():
+    """400 units and no bias but the last in G; 5 pieces of 200 units in D."""
+    plain = Config(
+        dataset=DatasetConfig("ring"),
+        model=ModelConfig("pacgan", z_dim=2, g_norm="batch"),
+    )
+    gan = build(plain)
+    _, variables = outline(gan.generator, (2,))
+    hidden = 3 * [(400, 400)]
+    assert kernels(gan.generator, (2,)) == sorted([(2, 400), *hidden, (400, 2)])
+    means = jax.tree.map(lambda x: x.shape, variables["batch_stats"])
+    assert [layer["mean"] for layer in means.values()] == 4 * [(400,)]
+    biased = [k for k, layer in variables["params"].items() if "kernel" in layer]
+    biased = [k for k in biased if "bias" in variables["params"][k]]
+    assert biased == ["Dense_4"]
+    hidden = 2 * [(200, 1000)]
+    assert kernels(gan.discriminator, (2,)) == sorted([(2, 1000), *hidden, (200, 1)])
+
+
+def test_pacgan_discriminator_takes_packed_points():
+    _, discriminator = pair("pacgan", (2,), width=200)
+    assert (6, 1000) in kernels(discriminator, (6,))
 
 
 FOUNDING = {
@@ -189,7 +216,7 @@ def test_convolutional_pairs_refuse_points(name):
 def small(name):
     """A small shape with a norm in D, and a width at which D still sees its input."""
     side = 16 if name == "dcgan" else SUPPORTED[name][0]
-    return (side, side, 1), 128 if name == "mlp" else 4
+    return (side, side, 1), 128 if name in DENSE else 4
 
 
 @cache
@@ -213,7 +240,7 @@ INDEPENDENT = [
     (name, norm)
     for name in MODELS
     for norm in ("none", "layer", "group", "instance")
-    if (name, norm) != ("mlp", "instance")
+    if not (name in DENSE and norm == "instance")
 ]
 
 

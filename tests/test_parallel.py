@@ -25,6 +25,7 @@ from gan_jax.config import (
     OptimizerConfig,
     PenaltyConfig,
 )
+from gan_jax.coupled import MINIBATCH
 from gan_jax.data import DATASETS, TOYS
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.gan import init_state
@@ -159,6 +160,33 @@ def slow_but(*quick, among):
 )
 def test_device_count_does_not_change_the_run(name, count):
     assert_agree(trained(COUPLED, name, count), reference(COUPLED))
+
+
+@pytest.mark.parametrize(
+    ("layer", "name", "count"),
+    slow_but(
+        ("stddev", "pmap", 4),
+        ("discrimination", "pmap", 2),
+        ("discrimination", "shard_map", 4),
+        among=itertools.product(
+            ("stddev", "discrimination"), ("pmap", "shard_map", "gspmd"), (2, 4)
+        ),
+    ),
+)
+def test_minibatch_layers_see_the_global_batch(layer, name, count):
+    config = replace(
+        PLAIN,
+        model=replace(PLAIN.model, d_minibatch=layer),
+        penalty=PenaltyConfig("r1", weight=0.1, coupled=True),
+    )
+    assert_agree(trained(config, name, count), reference(config))
+
+
+def test_share_that_groups_would_straddle_is_refused():
+    config = replace(PLAIN, model=replace(PLAIN.model, d_minibatch="stddev"))
+    gan, step = placed(config, "pmap", 8)
+    with pytest.raises(ValueError, match="each device's share .* of 4, got 2"):
+        step(init_state(gan, jax.random.key(0)), batches(config, size=16)[0])
 
 
 @pytest.mark.parametrize("name", ["pmap", "shard_map", "gspmd"])
@@ -517,6 +545,7 @@ ENTRIES = {
     **{f"activation {k}": {"model": {"activation": k}} for k in ACTIVATIONS},
     **{f"initializer {k}": {"model": {"g_init": k}} for k in INITIALIZERS},
     **{f"output {k}": {"model": {"output": k}} for k in OUTPUTS},
+    **{f"minibatch layer {k}": {"model": {"d_minibatch": k}} for k in MINIBATCH},
     "spectral": {"model": {"g_spectral": True, "d_spectral": True}},
     "labels": {"dataset": DatasetConfig("digits", labels=True)},
 }

@@ -17,6 +17,7 @@ from gan_jax.models.networks import (
     Conv7x7Generator,
     DcganGenerator,
     DenseGenerator,
+    MaxoutDiscriminator,
     MlpDiscriminator,
     Output,
     ResizeDiscriminator,
@@ -162,6 +163,25 @@ def dcgan64(
     )
 
 
+def pacgan(
+    shape: Shape, g: Style, d: Style, output: Output, *, width: int = 200
+) -> Pair:
+    """The pair of PacGAN's toys: G dense 4 x 2w without bias, ReLU; D 3 maxout layers.
+
+    Lin et al. 2017, arXiv 1712.04086, and its released code: G of 400 units with batch
+    norm, D of w = 200 units of 5 pieces, no dropout, weights N(0, 0.02^2), z of 2
+    numbers. Norms, initializers and z are the config's.
+    """
+    require_space("model.g_norm", g)
+    require_space("model.d_norm", d)
+    return (
+        DenseGenerator(
+            shape, 4 * (2 * width,), g.or_activation(relu), output, hidden_bias=False
+        ),
+        MaxoutDiscriminator(3 * (width,), 5, d),
+    )
+
+
 MODELS: dict[str, Callable[..., Pair]] = {
     "mlp": mlp,
     "dcgan": dcgan,
@@ -170,4 +190,5 @@ MODELS: dict[str, Callable[..., Pair]] = {
     "dense_conv": dense_conv,
     "conv_7x7": conv_7x7,
     "dcgan64": dcgan64,
+    "pacgan": pacgan,
 }

@@ -12,6 +12,7 @@ from gan_jax.layers import (
     Conv,
     ConvTranspose,
     Dense,
+    Maxout,
     Style,
     downsample,
     upsample,
@@ -28,12 +29,13 @@ class DenseGenerator(nn.Module):
     widths: Shape
     style: Style
     output: Output
+    hidden_bias: bool = True
 
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None, *, train: bool) -> Array:
         x = with_label(z, label, self.style)
         for width in self.widths:
-            x = Dense(width, self.style)(x)
+            x = Dense(width, self.style, bias=self.hidden_bias)(x)
             x = self.style.act(self.style.normalized(x, train))
         x = Dense(math.prod(self.shape), self.style)(x)
         return self.output(x).reshape(-1, *self.shape)
@@ -52,6 +54,22 @@ class MlpDiscriminator(nn.Module):
             x = Dense(self.width, self.style)(x)
             x = self.style.normalized(x, train) if layer else x
             x = self.style.act(x)
+        return logits(x, label, self.style)
+
+
+class MaxoutDiscriminator(nn.Module):
+    """Hidden maxout layers, then dense 1; no norm after the first."""
+
+    widths: Shape
+    pieces: int
+    style: Style
+
+    @nn.compact
+    def __call__(self, x: Array, label: Array | None = None, *, train: bool) -> Array:
+        x = x.reshape(len(x), -1)
+        for layer, width in enumerate(self.widths):
+            x = Maxout(width, self.pieces, self.style)(x)
+            x = self.style.normalized(x, train) if layer else x
         return logits(x, label, self.style)
 
 
@@ -230,10 +248,12 @@ def with_label(z: Array, label: Array | None, style: Style) -> Array:
 def logits(features: Array, label: Array | None, style: Style) -> Array:
     """`w . f + b`, `[B, F] -> [B]`; conditional: `+ e(label) . f`.
 
-    The projection discriminator of Miyato and Koyama 2018, arXiv 1802.05637. In float32
-    at any precision.
+    f: the features and what the style's minibatch layer adds. The projection
+    discriminator of Miyato and Koyama 2018, arXiv 1802.05637. In float32 at any
+    precision.
     """
     style, features = style._replace(dtype=jnp.float32), features.astype(jnp.float32)
+    features = style.minibatch(features, style)
     score = Dense(1, style)(features)[:, 0]
     if style.label_count is None:
         return score

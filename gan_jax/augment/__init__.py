@@ -5,8 +5,10 @@ config's `augment` group.
 """
 
 import jax
-import jax.numpy as jnp
 
+from gan_jax.augment.moves import flip, shift_flip
+from gan_jax.augment.pipeline import bgc
+from gan_jax.augment.policy import diff_augment
 from gan_jax.types import Array, Augment
 
 
@@ -24,16 +26,17 @@ def instance_noise(images: Array, keys: Array, *, strength: float = 0.1) -> Arra
     return images + strength * noise
 
 
-def flip(images: Array, keys: Array, *, strength: float = 0.5) -> Array:
-    """Mirror images `[B, H, W, C]` left to right with probability `strength`."""
-    if images.ndim != 4:
-        raise ValueError(f"augment.name 'flip' needs images, got {images.shape}")
-    mirrored = jax.vmap(lambda key: jax.random.bernoulli(key, strength))(keys)
-    return jnp.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
-
-
 AUGMENTS: dict[str, Augment] = {
     "none": none,
     "instance_noise": instance_noise,
     "flip": flip,
+    "shift_flip": shift_flip,
+    "diff_augment": diff_augment,
+    "bgc": bgc,
 }
+
+IMAGES_ONLY = {flip, shift_flip, diff_augment, bgc}
+"""Changes that points have no sense for."""
+
+PROBABILITIES = {flip, bgc}
+"""Changes whose strength is a probability, at most 1."""

@@ -1,0 +1,88 @@
+"""Layers by which D sees the examples of a batch together, right before its logits.
+
+Each maps `(features [B, F], style)` to `[B, F + n]`, float32. A D with one of them is
+not a function of one example: critic penalties then take the gradient of the logits'
+sum over all examples that see each other.
+"""
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax import lax
+
+from gan_jax.layers import Array, Dense, Style, independent
+
+GROUP = 4
+KERNELS, DIMENSIONS = 100, 5
+
+
+def stddev(features: Array, style: Style) -> Array:
+    """One feature more: the mean over features of their deviation in groups of 4.
+
+    `s = mean_f sqrt(var_g(x_gf) + 1e-8)`, the population variance, the same for the
+    examples 4i .. 4i + 3 of a batch; a batch of less than 4 is one group. Karras et al.
+    2017, arXiv 1710.10196, in StyleGAN2's form (1912.04958). Deviations: groups are
+    neighbours (released code: every B/4-th example), so that they do not change when
+    devices share a batch; one number beside the flattened features, not a channel
+    before a last convolution. Raises ValueError for another batch, or on several
+    devices another share of it, that 4 does not divide.
+    """
+    return MinibatchStddev(style)(features)
+
+
+def discrimination(features: Array, style: Style) -> Array:
+    """100 features more: `o_ib = sum_{j != i} exp(-|M_ib - M_jb|_1)`, M = x T.
+
+    M is `[B, 100, 5]`, T a kernel of D; j runs over the global batch. Salimans et al.
+    2016, arXiv 1606.03498, section 3.2, with the released code's sizes and its j != i
+    (paper: j = i too, a constant 1). Deviations: T is initialized and normalized as D's
+    other kernels (released code: unit columns, rescaled to the first batch); no bias,
+    since the logit has one.
+    """
+    return MinibatchDiscrimination(style)(features)
+
+
+class MinibatchStddev(nn.Module):
+    style: Style
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        count, axis = len(x), self.style.axis_name
+        inside = axis is not None and not self.is_initializing()
+        split = inside and lax.axis_size(axis) > 1
+        size = GROUP if split else min(GROUP, count)
+        if count % size:
+            where = "each device's share" if split else "the batch"
+            raise ValueError(
+                f"batch_size: model.d_minibatch 'stddev' needs {where} to be a "
+                f"multiple of {GROUP}, got {count}; change it, or use discrimination"
+            )
+        groups = x.reshape(count // size, size, -1)
+        deviation = jnp.sqrt(groups.var(axis=1) + 1e-8).mean(axis=1)
+        return jnp.concatenate([x, deviation.repeat(size)[:, None]], axis=1)
+
+
+class MinibatchDiscrimination(nn.Module):
+    style: Style
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        own = Dense(KERNELS * DIMENSIONS, self.style, bias=False)(x)
+        own = own.reshape(-1, KERNELS, DIMENSIONS)
+        index, everyone = jnp.arange(len(x)), own
+        axis = self.style.axis_name
+        if axis is not None and not self.is_initializing():
+            everyone = lax.all_gather(own, axis, tiled=True)
+            index += lax.axis_index(axis) * len(x)
+        distance = jnp.abs(own[:, None] - everyone[None, :]).sum(axis=-1)
+        other = index[:, None] != jnp.arange(len(everyone))[None, :]
+        near = jnp.where(other[..., None], jnp.exp(-distance), 0.0)
+        return jnp.concatenate([x, near.sum(axis=1)], axis=1)
+
+
+MINIBATCH: dict[str, Callable[[Array, Style], Array]] = {
+    "none": independent,
+    "stddev": stddev,
+    "discrimination": discrimination,
+}
