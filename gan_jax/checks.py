@@ -107,6 +107,10 @@ def refuse_microbatches(config: Config) -> None:
         )
 
 
+OF_LAYERS = ("width", "z_dim", "g_init", "d_init")
+"""Fields of the model group that mean nothing to players without layers."""
+
+
 def read_fields(config: Config) -> frozenset[str]:
     """The dotted names of the fields that this Config's choices read."""
     config = resolve(config)
@@ -127,6 +131,8 @@ def read_fields(config: Config) -> frozenset[str]:
         for group, _, option in [name.partition(".")]
         if group in groups and option != "name" and option not in groups[group]
     }
+    if config.model.name == "dirac":
+        unread |= {f"model.{field}" for field in OF_LAYERS}
     if config.model.activation not in ("leaky_relu", "prelu"):
         unread.add("model.slope")
     if config.penalty.weight_end is None:

@@ -241,6 +241,8 @@ def fits(config, group, name):
     if group == "dataset":
         made_for_images = config.model.name not in (None, "mlp") or config.model.output
         return name == "digits" or name in TOYS and not made_for_images
+    if name == "dirac":
+        return False  # for points, and these are all for images
     side = {"conv_7x7": 28, "dcgan64": 64}.get(name)
     return group != "model" or side in (None, config.dataset.resolution)
 
