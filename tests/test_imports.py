@@ -32,6 +32,7 @@ ALLOWED = {
     "gan": {"types", "config"},
     "train": {"types", "gan"},
     "dynamics": {"types", "gan", "train"},
+    "phase": {"types", "gan", "train"},
     "hosts": {"types"},
     "parallel": {"types", "gan", "train", "hosts"},
     "registry": set(),
