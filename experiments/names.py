@@ -3,7 +3,6 @@
 import re
 
 from gan_jax.augment import AUGMENTS
-from gan_jax.checks import read_fields
 from gan_jax.config import (
     Config,
 )
@@ -14,6 +13,7 @@ from gan_jax.coupled import MINIBATCH
 from gan_jax.data import DATASETS, PREFIXES, TFDS_SETS, TOYS
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.features import EXTRACTORS
+from gan_jax.fields import read_fields
 from gan_jax.layers import ACTIVATIONS, INITIALIZERS, NORMS
 from gan_jax.losses import LOSSES
 from gan_jax.measures import METRICS

@@ -22,7 +22,6 @@ import tyro
 
 from experiments.names import listing, printed
 from gan_jax.build import build, method
-from gan_jax.checks import refuse_unread
 from gan_jax.config import (
     Config,
     SweepConfig,
@@ -32,6 +31,7 @@ from gan_jax.config_json import (
     validate,
 )
 from gan_jax.data.cache import cache_folder
+from gan_jax.fields import refuse_unread
 from gan_jax.hosts import HEARTBEAT_SECONDS, agreed, cores_as_devices, join
 from gan_jax.methods import METHODS
 from gan_jax.program import members_of

@@ -148,7 +148,8 @@ METRICS: dict[str, Callable[[Comparison], Numbers]] = {
 def suited(config: DatasetConfig, extractor: str) -> tuple[str, ...]:
     """The metrics taken where none are asked for."""
     if config.name in TOYS:
-        return ("modes", "swd", "prdc") if config.name != "dirac" else ("swd",)
+        point = config.name in ("dirac", "bilinear")
+        return ("swd",) if point else ("modes", "swd", "prdc")
     if extractor == "pixels":
         return ("kid", "prdc")
     if extractor == "inception":

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from gan_jax.augment import AUGMENTS
 from gan_jax.build import build, method
-from gan_jax.checks import refuse_unread
 from gan_jax.config import (
     Config,
     DatasetConfig,
@@ -27,6 +26,7 @@ from gan_jax.config_json import (
 from gan_jax.coupled import MINIBATCH
 from gan_jax.data import DATASETS, TOYS
 from gan_jax.dynamics import DYNAMICS
+from gan_jax.fields import refuse_unread
 from gan_jax.gan import Gan
 from gan_jax.layers import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS
 from gan_jax.losses import LOSSES
@@ -293,6 +293,8 @@ def fits(config, group, name):
     if group == "dataset":
         made_for_images = config.model.name not in (None, "mlp") or config.model.output
         return name == "digits" or name in TOYS and not made_for_images
+    if name == "dirac":
+        return False  # for points, and these are all for images
     side = {"conv_7x7": 28, "dcgan64": 64}.get(name)
     return group != "model" or side in (None, config.dataset.resolution)
 

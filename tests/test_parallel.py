@@ -451,6 +451,9 @@ def test_microbatches_are_refused_where_statistics_span_the_batch(change, field)
 SIDES = {"conv_7x7": 28, "dcgan64": 64}
 
 
+IMAGE_MODELS = [name for name in MODELS if name != "dirac"]
+
+
 def cover():
     """Rows `(loss, model, two penalties, placement, devices)` with all pairs of loss,
     penalty and model in them: the penalties go round as loss + model.
@@ -460,7 +463,7 @@ def cover():
     return [
         (loss, model, pairs[(i + j) % len(pairs)], *spread[(i + j) % len(spread)])
         for i, loss in enumerate(LOSSES)
-        for j, model in enumerate(MODELS)
+        for j, model in enumerate(IMAGE_MODELS)
     ]
 
 
@@ -493,7 +496,7 @@ def test_cover_has_all_pairs():
     rows = {
         (loss, model, penalty) for loss, model, pair, *_ in cover() for penalty in pair
     }
-    kinds = (LOSSES, MODELS, PENALTIES)
+    kinds = (LOSSES, IMAGE_MODELS, PENALTIES)
     for a, b in itertools.combinations(range(3), 2):
         assert {(row[a], row[b]) for row in rows} == set(
             itertools.product(kinds[a], kinds[b])

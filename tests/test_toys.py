@@ -8,7 +8,8 @@ from scipy import stats
 from gan_jax.config import DatasetConfig
 from gan_jax.data import DATASETS, TOYS, log_density
 
-SPREAD = [name for name in TOYS if name != "dirac"]
+POINTS = {"dirac": 1, "bilinear": 2}
+SPREAD = [name for name in TOYS if name not in POINTS]
 
 
 @pytest.mark.parametrize("name", SPREAD)
@@ -44,7 +45,8 @@ def test_points_have_the_entropy_of_the_density(name):
 
 
 def test_modes_are_as_many_as_named():
-    counts = {"dirac": 1, "ring": 8, "grid": 25, "random_mixture": 20, "rings": 64}
+    counts = {"ring": 8, "grid": 25, "random_mixture": 20, "rings": 64}
+    counts |= dict.fromkeys(POINTS, 1)
     for name, count in counts.items():
         mixture = TOYS[name](DatasetConfig(name))
         assert len(np.unique(mixture.centres.round(9), axis=0)) == count
@@ -52,9 +54,10 @@ def test_modes_are_as_many_as_named():
     assert set(TOYS["swiss_roll"](DatasetConfig()).mode_of) == {0}
 
 
-def test_dirac_is_one_point_at_zero_on_a_line():
-    data = DATASETS["dirac"](DatasetConfig("dirac"))
-    np.testing.assert_array_equal(data.get(np.arange(3)).image, np.zeros((3, 1)))
+@pytest.mark.parametrize("name, dimension", POINTS.items())
+def test_dirac_and_bilinear_data_are_one_point_at_zero(name, dimension):
+    image = DATASETS[name](DatasetConfig(name)).get(np.arange(3)).image
+    np.testing.assert_array_equal(image, np.zeros((3, dimension)))
 
 
 def test_fresh_points_are_a_pure_function_of_their_index():

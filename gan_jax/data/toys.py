@@ -71,6 +71,11 @@ def dirac(config: DatasetConfig) -> Mixture:
     return separate(np.zeros((1, 1)), config.sigma or 0.0)
 
 
+def bilinear(config: DatasetConfig) -> Mixture:
+    """One point at 0 in a plane: with loss.name wasserstein, the bilinear game."""
+    return separate(np.zeros((1, 2)), config.sigma or 0.0)
+
+
 def ring(config: DatasetConfig) -> Mixture:
     """8 Gaussians on a circle of radius 1, at 2 pi i / 8, sigma 0.01 (PacGAN)."""
     return separate(circle(8), config.sigma or 0.01)
@@ -119,6 +124,7 @@ def toy(make: Callable[[DatasetConfig], Mixture], config: DatasetConfig) -> Data
 
 TOYS: dict[str, Callable[[DatasetConfig], Mixture]] = {
     "dirac": dirac,
+    "bilinear": bilinear,
     "ring": ring,
     "grid": grid,
     "random_mixture": random_mixture,

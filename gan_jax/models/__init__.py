@@ -13,6 +13,12 @@ import flax.linen as nn
 import jax
 
 from gan_jax.layers import Style, instance_norm, leaky_relu
+from gan_jax.models.games import (
+    LinearDiscriminator,
+    PointGenerator,
+    refuse_layers,
+    require_points,
+)
 from gan_jax.models.networks import (
     Conv7x7Generator,
     DcganGenerator,
@@ -182,6 +188,21 @@ def pacgan(
     )
 
 
+def dirac(
+    shape: Shape, g: Style, d: Style, output: Output, *, init_scale: float = 1.0
+) -> Pair:
+    """G(z) = theta and D(x) = psi . x: the players of the Dirac-GAN; points only.
+
+    Play starts at theta = init_scale, psi = -init_scale in every coordinate. That is
+    (1, 1) in the code of Mescheder et al. 2018, arXiv 1801.04406, where D is higher for
+    fakes. Not rounded at any precision, like every pair's logits.
+    """
+    require_points(shape)
+    refuse_layers("g", g)
+    refuse_layers("d", d)
+    return PointGenerator(shape, init_scale), LinearDiscriminator(-init_scale)
+
+
 MODELS: dict[str, Callable[..., Pair]] = {
     "mlp": mlp,
     "dcgan": dcgan,
@@ -191,4 +212,5 @@ MODELS: dict[str, Callable[..., Pair]] = {
     "conv_7x7": conv_7x7,
     "dcgan64": dcgan64,
     "pacgan": pacgan,
+    "dirac": dirac,
 }

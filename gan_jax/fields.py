@@ -1,0 +1,130 @@
+"""Which fields of a Config its choices read; changed ones that are not are refused."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from gan_jax.augment import AUGMENTS
+from gan_jax.checks import couples, resolve
+from gan_jax.config import Config
+from gan_jax.config_json import flat
+from gan_jax.data import READS
+from gan_jax.dynamics import DYNAMICS
+from gan_jax.losses import LOSSES
+from gan_jax.optimizers import OPTIMIZERS
+from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
+from gan_jax.registry import choose, options
+from gan_jax.running import RUNNING
+
+OF_LAYERS = ("width", "z_dim", "g_init", "d_init")
+"""Fields of the model group that mean nothing to players without layers."""
+
+
+def read_fields(config: Config) -> frozenset[str]:
+    """The dotted names of the fields that this Config's choices read."""
+    config = resolve(config)
+    groups: dict[str, Iterable[str]] = {
+        "loss": loss_fields(config),
+        "augment": augment_fields(config),
+        "dynamics": options(choose(DYNAMICS, config.dynamics.name, "dynamics.name")),
+        "penalty": penalty_fields(config.penalty.name, PENALTIES, "penalty.name"),
+        "generator_penalty": penalty_fields(
+            config.generator_penalty.name, GENERATOR_PENALTIES, "generator_penalty.name"
+        ),
+        "g_optimizer": optimizer_fields(config.g_optimizer, "g_optimizer.name"),
+        "d_optimizer": optimizer_fields(config.d_optimizer, "d_optimizer.name"),
+    }
+    unread = {
+        name
+        for name in flat(config)
+        for group, _, option in [name.partition(".")]
+        if group in groups and option != "name" and option not in groups[group]
+    }
+    if config.model.name == "dirac":
+        unread |= {f"model.{field}" for field in OF_LAYERS}
+    if config.model.activation not in ("leaky_relu", "prelu"):
+        unread.add("model.slope")
+    if config.penalty.weight_end is None:
+        unread.add("penalty.schedule")
+    if config.penalty.schedule == "constant":
+        unread.add("penalty.weight_end")
+    if config.penalty.name == "none":
+        unread.add("sweep.penalty")
+    if not couples(config):
+        unread.add("penalty.coupled")
+    if config.ema.decay == 0:
+        unread |= {"ema.start", "ema.warmup"}
+    if (config.dynamics.base or config.dynamics.name) not in TURNS:
+        unread.add("g_first")
+    kind = config.dataset.name.partition(":")[0]
+    fields = set(flat(config.dataset)) - {"name", "labels"} - set(READS[kind])
+    unread |= {f"dataset.{field}" for field in fields}
+    return frozenset(flat(config)) - unread
+
+
+def penalty_fields(name: str, registry: dict[str, Any], field: str) -> Iterable[str]:
+    function = choose(registry, name, field)
+    if name == "none":
+        return ()
+    statistics = (options(RUNNING[name]) for name in options(function) & RUNNING.keys())
+    general = {"weight", "weight_end", "schedule", "every", "coupled"}
+    return options(function).union(general, *statistics)
+
+
+def loss_fields(config: Config) -> Iterable[str]:
+    loss = choose(LOSSES, config.loss.name, "loss.name")
+    read = options(loss.discriminator) | options(loss.generator) | {"top_k"}
+    changing = config.loss.real_target_end is not None and "real_target" in read
+    if "real_target" in read and config.loss.schedule != "constant":
+        read |= {"real_target_end"}
+    return read | {"schedule"} if changing or config.loss.top_k is not None else read
+
+
+def augment_fields(config: Config) -> Iterable[str]:
+    group = config.augment
+    read = options(choose(AUGMENTS, group.name, "augment.name"))
+    if "strength" not in read:
+        return read
+    if group.schedule == "adaptive":
+        return read | {"schedule"} | options(RUNNING["adaptive_strength"])
+    if group.schedule != "constant":
+        read |= {"strength_end"}
+    return read | {"schedule"} if group.strength_end is not None else read
+
+
+def optimizer_fields(group: Any, field: str) -> Iterable[str]:
+    chained = {"learning_rate", "schedule", "warmup_steps"} | {
+        "clip_norm",
+        "clip_value",
+        "clip_params",
+    }
+    return options(choose(OPTIMIZERS, group.name, field)) | chained
+
+
+TURNS = {"alternating", "lookahead"}
+"""Rules in which somebody is first."""
+CAUSES = {
+    "model.slope": "model.activation",
+    "penalty.schedule": "penalty.weight_end",
+    "penalty.weight_end": "penalty.schedule",
+    "penalty.coupled": "model.d_minibatch",
+    "ema.start": "ema.decay",
+    "ema.warmup": "ema.decay",
+    "loss.schedule": "loss.real_target_end",
+    "loss.real_target_end": "loss.name",
+    "augment.schedule": "augment.strength_end",
+    "g_first": "dynamics.name",
+    "sweep.penalty": "penalty.name",
+}
+"""Why a field is not read, where it is not its group's name."""
+
+
+def refuse_unread(base: Config, config: Config) -> None:
+    """A ValueError if a field was changed from `base` that `config` does not read."""
+    read, before = read_fields(config), flat(base)
+    for name, value in flat(config).items():
+        if value != before[name] and name not in read:
+            cause = CAUSES.get(name, f"{name.partition('.')[0]}.name")
+            raise ValueError(
+                f"{name} {value!r} has no effect with {cause} {flat(config)[cause]!r}; "
+                "leave it out, or change that"
+            )

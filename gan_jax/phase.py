@@ -1,0 +1,136 @@
+"""The phase space of a small game: its field, its paths, and what becomes of them.
+
+A point is w = (theta, psi), the parameters of G and D in one vector `[P]`; play starts
+at the state's own w and the solution is w = 0, as for the `dirac` pair. Batches are as
+for `train_step`. Best in float64 (`with jax.enable_x64(True)`).
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from gan_jax.gan import Gan
+from gan_jax.train import (
+    discriminator_loss,
+    example_keys,
+    generator_loss,
+    train_step,
+)
+from gan_jax.types import Array, Batch, TrainState
+
+LATE = 1000
+"""Periods already played where a step's matrix is taken: first steps may differ."""
+
+
+def point(state: TrainState) -> Array:
+    """w of a state, `[P]`."""
+    return ravel_pytree((state.generator.params, state.discriminator.params))[0]
+
+
+def at_point(state: TrainState, w: Array) -> TrainState:
+    """The state with its players moved to w; what is remembered stays."""
+    nets = state.generator, state.discriminator
+    _, unravel = ravel_pytree(tuple(net.params for net in nets))
+    g_net, d_net = (
+        replace(net, params=params)
+        for net, params in zip(nets, unravel(w), strict=True)
+    )
+    return replace(state, generator=g_net, discriminator=d_net)
+
+
+def field(gan: Gan, state: TrainState, batch: Batch, w: Array) -> Array:
+    """`v(w) = (-grad_theta L_G, -grad_psi L_D)`, `[P]`: where both would like to go.
+
+    On the examples of the first D step, with noise from the state's key.
+    """
+    there, first = at_point(state, w), jax.tree.map(lambda x: x[0], batch)
+    keys = example_keys(gan, state.key, len(first.image))
+    theta, psi = there.generator.params, there.discriminator.params
+    g, _ = jax.grad(generator_loss, 1, has_aux=True)(
+        gan, theta, psi, there, first, keys
+    )
+    d, _ = jax.grad(discriminator_loss, 1, has_aux=True)(
+        gan, psi, theta, there, first, keys
+    )
+    return -ravel_pytree((g, d))[0]
+
+
+def jacobian(gan: Gan, state: TrainState, batch: Batch) -> Array:
+    """`dv/dw` at the solution, `[P, P]`."""
+    return jax.jacfwd(lambda w: field(gan, state, batch, w))(
+        jnp.zeros_like(point(state))
+    )
+
+
+def path(gan: Gan, state: TrainState, batch: Batch, steps: int) -> Array:
+    """w before and after each of `steps` train_steps on one batch, `[steps + 1, P]`."""
+
+    def move(state: TrainState, _: Any) -> tuple[TrainState, Array]:
+        state, _ = train_step(gan, state, batch)
+        return state, point(state)
+
+    _, points = jax.lax.scan(move, state, length=steps)
+    return jnp.concatenate([point(state)[None], points])
+
+
+def remembered(state: TrainState) -> tuple[Any, ...]:
+    """What a step hands on to the next, the average of G apart."""
+    return state.generator, state.discriminator, state.aux
+
+
+def step_matrix(
+    gan: Gan, state: TrainState, batch: Batch, *, period: int = 1, size: float = 1e-5
+) -> Array:
+    """The derivative at the solution of `period` train_steps, `[M, M]`.
+
+    In all M numbers that a step hands on: w, the optimizers' memory, the rule's own.
+    By central differences of `size`: exact but for rounding (relative 1e-16 / size)
+    where the step is linear, else to O(size^2); and unlike `jax.jacfwd` blind to what
+    a rule hides from differentiation. Noise is that of one and the same draw.
+    """
+    leaves, tree = jax.tree.flatten(remembered(state))
+    floats = [i for i, x in enumerate(leaves) if jnp.issubdtype(x.dtype, jnp.floating)]
+    memory, unravel = ravel_pytree([leaves[i] for i in floats])
+
+    def moved(memory: Array) -> Array:
+        own = list(leaves)
+        for index, leaf in zip(floats, unravel(memory), strict=True):
+            own[index] = leaf
+        g_net, d_net, aux = jax.tree.unflatten(tree, own)
+        now = replace(
+            state, step=state.step + LATE * period, generator=g_net, discriminator=d_net
+        )
+        now = replace(now, aux=aux)
+        for _ in range(period):
+            now, _ = train_step(gan, now, batch)
+        after = jax.tree.leaves(remembered(now))
+        return ravel_pytree([after[i] for i in floats])[0]
+
+    basis = size * jnp.eye(len(memory), dtype=memory.dtype)
+    there, back = jax.vmap(moved)(basis), jax.vmap(moved)(-basis)
+    return (there - back).T / (2 * size)
+
+
+def spectral_radius(matrix: Any) -> float:
+    """The largest absolute eigenvalue: of a `step_matrix`, the contraction factor."""
+    return float(np.abs(np.linalg.eigvals(np.asarray(matrix))).max())
+
+
+def verdict(distance: np.ndarray) -> str:
+    """What became of a path, from its distances to the solution `[steps + 1]`.
+
+    With `early` and `late` the largest distance in the second and the last quarter:
+    "converges" if late < 0.9 early, or late is below a tenth of the first distance
+    (noise keeps a path from 0); "diverges" if late > 1.1 early or is not finite; else
+    "cycles".
+    """
+    quarter = len(distance) // 4
+    early = distance[quarter : 2 * quarter + 1].max()
+    late = distance[len(distance) - quarter - 1 :].max()
+    if not late <= 1.1 * early:
+        return "diverges"
+    return "converges" if late < max(0.9 * early, 0.1 * distance[0]) else "cycles"
