@@ -13,7 +13,7 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from gan_jax.augment import AUGMENTS
-from gan_jax.checks import dataset, refuse_mismatches, resolve
+from gan_jax.checks import adapts, dataset, refuse_mismatches, resolve
 from gan_jax.config import (
     Config,
     ModelConfig,
@@ -178,6 +178,8 @@ def augmentation(config: Config) -> Callable | Live:
     group = config.augment
     function = choose(AUGMENTS, group.name, "augment.name")
     augment = bind(function, group)
+    if "strength" not in options(function):
+        return augment
     if group.schedule == "adaptive":
         strength = function.__kwdefaults__["strength"]
         most = strength if group.strength is None else group.strength
@@ -255,7 +257,7 @@ def memories(config: Config) -> tuple[Memory, ...]:
         for function, group in readers
         for name in sorted(options(function) & RUNNING.keys())
     }
-    if config.augment.schedule == "adaptive":
+    if adapts(config):
         wanted["adaptive_strength"] = config.augment
     statistics = [
         Memory(name, zero, bind(RUNNING[name], group, batch_size=config.batch_size))

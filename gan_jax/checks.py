@@ -204,15 +204,16 @@ def plain_descent(group: OptimizerConfig) -> bool:
     return group.name == "sgd" and constant and clips == (None, None, None)
 
 
+def adapts(config: Config) -> bool:
+    """Whether the strength of the augmentation follows D."""
+    augment = choose(AUGMENTS, config.augment.name, "augment.name")
+    return config.augment.schedule == "adaptive" and "strength" in options(augment)
+
+
 def refuse_schedules(config: Config) -> None:
     """A ValueError for an adaptive strength that has nothing to go by."""
-    if config.augment.schedule != "adaptive":
+    if not adapts(config):
         return
-    if "strength" not in options(choose(AUGMENTS, config.augment.name, "augment.name")):
-        raise ValueError(
-            f"augment.schedule 'adaptive': augment.name {config.augment.name!r} has no "
-            "strength; use bgc, instance_noise or flip"
-        )
     loss = choose(LOSSES, config.loss.name, "loss.name")
     zeros, ones = jnp.zeros(2), jnp.ones(2)
     shift = loss.discriminator(ones, ones) - loss.discriminator(zeros, zeros)

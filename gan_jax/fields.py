@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gan_jax.augment import AUGMENTS
-from gan_jax.checks import couples, resolve
+from gan_jax.checks import adapts, couples, resolve
 from gan_jax.config import Config
 from gan_jax.config_json import flat
 from gan_jax.data import READS
@@ -84,7 +84,7 @@ def augment_fields(config: Config) -> Iterable[str]:
     read = options(choose(AUGMENTS, group.name, "augment.name"))
     if "strength" not in read:
         return read
-    if group.schedule == "adaptive":
+    if adapts(config):
         return read | {"schedule"} | options(RUNNING["adaptive_strength"])
     if group.schedule != "constant":
         read |= {"strength_end"}

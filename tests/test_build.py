@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan_jax.augment import AUGMENTS
+from gan_jax.augment import AUGMENTS, IMAGES_ONLY
 from gan_jax.build import build, method
 from gan_jax.config import (
     Config,
@@ -289,14 +289,48 @@ def test_any_json_value_gives_a_config_or_an_error_naming_the_field(field, value
 
 
 def fits(config, group, name):
-    """Whether networks and data allow `config` with this group's name."""
+    """Whether networks and data allow `config` with this group's name, and the rule of
+    play its optimizers, and the adaptive strength its loss."""
+    rule = name if group == "dynamics" else config.dynamics.name
+    if rule == "competitive":
+        players = "g_optimizer", "d_optimizer"
+        if any(getattr(config, player).name != "sgd" for player in players):
+            return False
+        if group in players:
+            return name == "sgd"
+    d_optimizer = name if group == "d_optimizer" else config.d_optimizer.name
+    if rule == "unrolled" and d_optimizer == "rmsprop":
+        return False
+    if rule == "optimistic" and config.d_optimizer.clip_params:
+        return False
+    if group == "loss" and config.augment.schedule == "adaptive":
+        return name not in SIGN_MEANS_NOTHING
+    if group == "penalty":
+        return not (
+            name != "none"
+            and config.model.d_minibatch != "none"
+            or name == "zcr"
+            and config.model.pack > 1
+        )
     if group == "dataset":
-        made_for_images = config.model.name not in (None, "mlp") or config.model.output
+        made_for_images = (
+            config.model.name not in (None, "mlp")
+            or config.model.output
+            or config.augment.name in IMAGES_ONLY
+        )
         return name == "digits" or name in TOYS and not made_for_images
     if name == "dirac":
         return False  # for points, and these are all for images
     side = {"conv_7x7": 28, "dcgan64": 64}.get(name)
     return group != "model" or side in (None, config.dataset.resolution)
+
+
+SIGN_MEANS_NOTHING = {
+    "lsgan",  # Its boundary is 1/2.
+    "wasserstein",
+    "relativistic",
+    "relativistic_average",  # Unchanged when a constant is added to D.
+}
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -512,7 +512,12 @@ def with_both(config, penalties, axis_name=None):
         )
         for name in penalties
     ]
-    return replace(gans[0], penalties=gans[0].penalties + gans[1].penalties)
+    one, other = gans
+    return replace(
+        one,
+        penalties=one.penalties + other.penalties,
+        memory=one.memory + other.memory,
+    )
 
 
 @pytest.mark.parametrize(
@@ -530,7 +535,7 @@ def test_pairwise_cover_agrees_with_one_device(loss, model, penalties, name, cou
 SMOOTH = {"eps": 1.0}  # Adam's division by a small root would magnify rounding.
 ENTRIES = {
     **{f"augment {k}": {"augment": AugmentConfig(k)} for k in AUGMENTS},
-    **{f"dynamics {k}": {"dynamics": DynamicsConfig(k)} for k in DYNAMICS},
+    **{f"dynamics {k}": {"dynamics": DynamicsConfig(k, k=2)} for k in DYNAMICS},
     **{
         f"generator penalty {k}": {"generator_penalty": GeneratorPenaltyConfig(k)}
         for k in GENERATOR_PENALTIES

@@ -68,7 +68,13 @@ def assert_close(actual, expected):
 
 def test_every_penalty_is_tested():
     assert set(GRADIENTS_TAKEN) == set(PENALTIES)
-    assert set(GENERATOR_PENALTIES) == {"none", "jacobian_difference"}
+    assert set(GENERATOR_PENALTIES) == {
+        "none",
+        "jacobian_difference",
+        "zcr",
+        "path_length",
+        "orthogonal",
+    }
 
 
 @pytest.mark.parametrize("kind", SHAPES)
