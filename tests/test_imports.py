@@ -34,6 +34,7 @@ ALLOWED = {
     "dynamics": {"types", "gan", "train"},
     "hosts": {"types"},
     "parallel": {"types", "gan", "train", "hosts"},
+    "diagnostics": {"types", "layers", "gan", "penalties", "train", "diagnostics"},
     "registry": set(),
     "checks": ANY,
     "build": ANY,
