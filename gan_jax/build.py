@@ -31,6 +31,7 @@ from gan_jax.layers import (
     NORMS,
     OUTPUTS,
     Style,
+    cast,
 )
 from gan_jax.losses import LOSSES, top_k
 from gan_jax.methods import METHODS
@@ -136,7 +137,7 @@ def networks(
         spec.shape,
         style(config.g_norm, config.g_init, config.g_spectral, "g"),
         d_style._replace(minibatch=minibatch),
-        lambda x: last(x.astype(jnp.float32)),
+        lambda x: last(cast(x, jnp.float32)),
     )
 
 

@@ -215,8 +215,8 @@ def refuse_schedules(config: Config) -> None:
     if not adapts(config):
         return
     loss = choose(LOSSES, config.loss.name, "loss.name")
-    zeros, ones = jnp.zeros(2), jnp.ones(2)
-    shift = loss.discriminator(ones, ones) - loss.discriminator(zeros, zeros)
+    low, high = jnp.zeros(2), jnp.full(2, 3.0)
+    shift = loss.discriminator(high, high) - loss.discriminator(low, low)
     if loss.boundary != 0 or not shift.any():
         raise ValueError(
             f"augment.schedule 'adaptive' with loss.name {config.loss.name!r}: the "

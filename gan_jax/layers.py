@@ -66,8 +66,9 @@ def independent(features: Array, style: "Style") -> Array:
 class Style(NamedTuple):
     """What the layers of one network are made of.
 
-    dtype: of the layers' arithmetic; parameters, sigma and norms' statistics stay
-    float32. minibatch: `(features [B, F], style) -> [B, F + n]`, before D's logits.
+    dtype: of the layers' arithmetic, but for float64 inputs and parameters, which stay
+    float64; parameters, sigma and norms' statistics stay float32. minibatch:
+    `(features [B, F], style) -> [B, F + n]`, before D's logits.
     """
 
     norm: Callable[..., Array]
@@ -101,7 +102,7 @@ class Dense(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         shape = (x.shape[-1], self.features)
-        return add_bias(self, x.astype(self.style.dtype) @ kernel(self, shape))
+        return add_bias(self, cast(x, self.style.dtype) @ kernel(self, shape))
 
 
 class Maxout(nn.Module):
@@ -169,7 +170,12 @@ def kernel(module: Dense | Conv | ConvTranspose, shape: tuple[int, ...]) -> Arra
     weights = module.param("kernel", module.style.kernel_init, shape)
     if module.style.spectral:
         weights = spectral_normalize(module, weights)
-    return weights.astype(module.style.dtype)
+    return cast(weights, module.style.dtype)
+
+
+def cast(x: Array, dtype: Any) -> Array:
+    """x in `dtype`; float64 stays float64, for diagnostics that need its digits."""
+    return x if x.dtype == jnp.float64 else x.astype(dtype)
 
 
 def add_bias(module: Dense | Conv | ConvTranspose, y: Array) -> Array:

@@ -316,7 +316,7 @@ def fits(config, group, name):
         made_for_images = (
             config.model.name not in (None, "mlp")
             or config.model.output
-            or config.augment.name in IMAGES_ONLY
+            or AUGMENTS[config.augment.name] in IMAGES_ONLY
         )
         return name == "digits" or name in TOYS and not made_for_images
     if name == "dirac":

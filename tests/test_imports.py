@@ -38,6 +38,7 @@ ALLOWED = {
     "phase": {"types", "gan", "train"},
     "hosts": {"types"},
     "parallel": {"types", "gan", "train", "hosts"},
+    "diagnostics": {"types", "layers", "gan", "penalties", "train", "diagnostics"},
     "registry": set(),
     "checks": ANY,
     "fields": ANY,

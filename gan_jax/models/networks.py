@@ -14,6 +14,7 @@ from gan_jax.layers import (
     Dense,
     Maxout,
     Style,
+    cast,
     downsample,
     upsample,
 )
@@ -252,7 +253,7 @@ def logits(features: Array, label: Array | None, style: Style) -> Array:
     discriminator of Miyato and Koyama 2018, arXiv 1802.05637. In float32 at any
     precision.
     """
-    style, features = style._replace(dtype=jnp.float32), features.astype(jnp.float32)
+    style, features = style._replace(dtype=jnp.float32), cast(features, jnp.float32)
     features = style.minibatch(features, style)
     score = Dense(1, style)(features)[:, 0]
     if style.label_count is None:

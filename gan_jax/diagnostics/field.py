@@ -1,0 +1,230 @@
+"""The game as a vector field on the parameters of both players, with its derivative.
+
+`v(w) = (-grad_theta L_G, -grad_psi L_D)` at w = (theta, psi), on one fixed batch, with
+the full objectives and nothing detached; J = dv/dw is never formed. Simultaneous
+gradient descent is `w + h v(w)`, h the learning rate.
+
+What is fixed: batch, latents, augmentations and the random numbers of penalties (one
+key per example, shared by both objectives, so that a zero-sum loss stays zero-sum);
+the step, at which weights are read; model states. As in a training step, batch
+normalization takes the statistics of the batch, and D's own pass renews its spectral
+vectors by one power iteration from the state's; they are constants to differentiation.
+A lazy penalty counts once at its weight, its mean over steps.
+
+Precision: all has the dtype of the parameters. float32 is enough for leading
+eigenvalues to about 1e-4 of the largest; for more, inside `with jax.enable_x64(True):`,
+hand `to_float64` of state and batch to any function here, and read results there.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.flatten_util import ravel_pytree
+
+from gan_jax.gan import Gan
+from gan_jax.train import discriminator_loss, generator_loss
+from gan_jax.types import Array, Batch, NetState, TrainState
+
+
+class Players(NamedTuple):
+    """Something of each player, as its parameters."""
+
+    generator: Any
+    discriminator: Any
+
+
+class Game(NamedTuple):
+    """The field at a point, as functions of flat vectors `[n]`, compiled once.
+
+    point: w, G's parameters first. generator_size: how many are G's. field: `w -> v`.
+    jvp: `(w, u) -> J(w) u`. vjp: `(w, u) -> J(w)^T u`. scaled: whether v and J are
+    those with scales p, `p v` and `diag(p) J`.
+    """
+
+    point: Array
+    generator_size: int
+    field: Callable[[Array], Array]
+    jvp: Callable[[Array, Array], Array]
+    vjp: Callable[[Array, Array], Array]
+    scaled: bool = False
+
+
+def players_of(state: TrainState) -> Players:
+    """Both players' parameters."""
+    return Players(state.generator.params, state.discriminator.params)
+
+
+def flat(players: Players) -> Array:
+    """Both trees as one vector `[n]`, G first: a point of the game."""
+    return ravel_pytree(players)[0]
+
+
+def field(
+    gan: Gan, state: TrainState, batch: Batch, keys: Array, players: Players
+) -> Players:
+    """`(-grad_theta L_G, -grad_psi L_D)` at `players`, differentiable in them.
+
+    batch: `[B, ...]`, of one D step. keys: `[B]`, from `example_keys`. Everything but
+    the parameters is the state's, as the module says.
+    """
+    g_params, d_params = players
+    gan = without_laziness(gan)
+    g = jax.grad(generator_loss, 1, has_aux=True)
+    d = jax.grad(discriminator_loss, 1, has_aux=True)
+    g_gradient, _ = g(gan, g_params, d_params, state, batch, keys)
+    d_gradient, _ = d(gan, d_params, g_params, state, batch, keys)
+    return Players(*jax.tree.map(jnp.negative, (g_gradient, d_gradient)))
+
+
+def without_laziness(gan: Gan) -> Gan:
+    """Every penalty at every step, so that no diagnosis depends on the step's number.
+
+    A lazy term, `every * weight` at one step in `every`, is its mean, `weight`.
+    """
+
+    def eager(terms: tuple) -> tuple:
+        return tuple(term._replace(every=1) for term in terms)
+
+    penalties, others = eager(gan.penalties), eager(gan.generator_penalties)
+    return replace(gan, penalties=penalties, generator_penalties=others)
+
+
+@partial(jax.jit, static_argnums=0)
+def flat_field(
+    gan: Gan, state: TrainState, batch: Batch, keys: Array, scales: Array, w: Array
+) -> Array:
+    """`scales * v(w)`, of flat vectors."""
+    _, unravel = ravel_pytree(players_of(state))
+    return scales * flat(field(gan, state, batch, keys, unravel(w)))
+
+
+@partial(jax.jit, static_argnums=0)
+def flat_jvp(gan: Gan, *arguments: Any) -> Array:
+    """`diag(scales) J(w) u`; arguments: those of `flat_field`, then u."""
+    *fixed, w, u = arguments
+    return jax.jvp(partial(flat_field, gan, *fixed), (w,), (u,))[1]
+
+
+@partial(jax.jit, static_argnums=0)
+def flat_vjp(gan: Gan, *arguments: Any) -> Array:
+    """`J(w)^T diag(scales) u`; arguments: those of `flat_field`, then u."""
+    *fixed, w, u = arguments
+    return jax.vjp(partial(flat_field, gan, *fixed), w)[1](u)[0]
+
+
+def gan_game(
+    gan: Gan,
+    state: TrainState,
+    batch: Batch,
+    keys: Array,
+    *,
+    scales: Players | None = None,
+) -> Game:
+    """The game of a GAN at a state, on one batch `[B, ...]` with `keys [B]`.
+
+    scales: a step size for each parameter beside the common learning rate, such as
+    `adam_scales` (times a player's learning rate over the other's); None: 1. Compiled
+    once for a Gan, whatever the state. Raises ValueError for a Gan of a device axis.
+    """
+    if gan.axis_name is not None:
+        raise ValueError(
+            f"gan.axis_name {gan.axis_name!r}: diagnostics run on one device; build "
+            "the Gan without an axis_name"
+        )
+    point = flat(players_of(state))
+    p = jnp.ones_like(point) if scales is None else flat(scales)
+    if p.shape != point.shape:
+        raise ValueError(
+            f"scales: {p.size} numbers for {point.size} parameters; give one for each"
+        )
+    size = sum(leaf.size for leaf in jax.tree.leaves(state.generator.params))
+    fixed = gan, state, batch, keys, p
+    return Game(
+        point,
+        size,
+        partial(flat_field, *fixed),
+        partial(flat_jvp, *fixed),
+        partial(flat_vjp, *fixed),
+        scaled=scales is not None,
+    )
+
+
+def vector_game(
+    field: Callable[[Array], Array], point: Array, generator_size: int
+) -> Game:
+    """The game of any differentiable vector field `[n] -> [n]`."""
+
+    def jvp(w: Array, u: Array) -> Array:
+        return jax.jvp(field, (w,), (u,))[1]
+
+    def vjp(w: Array, u: Array) -> Array:
+        return jax.vjp(field, w)[1](u)[0]
+
+    return Game(point, generator_size, jax.jit(field), jax.jit(jvp), jax.jit(vjp))
+
+
+def rows(game: Game, player: str) -> slice:
+    """The player's entries of a flat vector: "generator" or "discriminator"."""
+    sides = {
+        "generator": slice(0, game.generator_size),
+        "discriminator": slice(game.generator_size, game.point.size),
+    }
+    if player not in sides:
+        raise ValueError(f"player {player!r}: must be one of {', '.join(sides)}")
+    return sides[player]
+
+
+def block_product(game: Game, player: str) -> Callable[[Array], Array]:
+    """`u [m] -> J_pp u`, J_pp minus the Hessian of the player's objective in its own m
+    parameters; compiled, and only the player's half of J u is computed.
+    """
+    own = rows(game, player)
+
+    def product(u: Array) -> Array:
+        whole = jnp.zeros_like(game.point).at[own].set(u)
+        return game.jvp(game.point, whole)[own]
+
+    return jax.jit(product)
+
+
+def adam_scales(net: NetState, *, b2: float = 0.999, eps: float = 1e-8) -> Any:
+    """`1 / (sqrt(v^) + eps)` for each parameter, from the optimizer's memory v.
+
+    With them J becomes `diag(1 / (sqrt(v^) + eps)) J`: the derivative of the step that
+    Adam or RMSprop takes for a learning rate of 1, its second moments held fixed and
+    momentum left out. Its eigenvalues, not the plain ones, belong to such a run's
+    learning rate. `v^ = v / (1 - b2^t)` for Adam, v for RMSprop; b2 and eps are the
+    chain's. A chain without second moments (SGD) gives 1.
+    """
+    kinds = optax.ScaleByAdamState, optax.ScaleByRmsState
+
+    def found(x: Any) -> bool:
+        return isinstance(x, kinds)
+
+    memories = [x for x in jax.tree.leaves(net.opt_state, is_leaf=found) if found(x)]
+    if not memories:
+        return jax.tree.map(jnp.ones_like, net.params)
+    correction = 1.0
+    if isinstance(memories[0], optax.ScaleByAdamState):
+        # Before the first update v^ is 0 / 0; v = 0 gives 1 / eps there.
+        correction = 1 - b2 ** jnp.maximum(memories[0].count, 1)
+    return jax.tree.map(lambda v: 1 / (jnp.sqrt(v / correction) + eps), memories[0].nu)
+
+
+def to_float64(tree: Any) -> Any:
+    """The tree with its floats in float64; only inside `jax.enable_x64(True)`.
+
+    Raises ValueError outside it, where float64 would silently be float32.
+    """
+    if not jax.config.jax_enable_x64:  # pyright: ignore
+        raise ValueError("to_float64: float64 is off; use `with jax.enable_x64(True):`")
+
+    def double(x: Array) -> Array:
+        return x.astype(jnp.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x
+
+    return jax.tree.map(double, tree)

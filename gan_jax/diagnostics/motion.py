@@ -1,0 +1,70 @@
+"""Rest, oscillation or travel: from series of metrics and of parameters, in NumPy."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+LATE = 0.25
+"""The part of a series, at its end, in which a run should have come to rest."""
+
+
+def late_spread(values: Sequence[float] | np.ndarray, *, share: float = LATE) -> float:
+    """The standard deviation (ddof 1) of the last `share` of a metric's series.
+
+    At least two values, of as many as there are; ValueError for fewer.
+    """
+    series = np.asarray(values, np.float64)
+    late = series[-max(2, round(share * len(series))) :]
+    if len(late) < 2:
+        raise ValueError(f"values: {len(series)}; a spread needs at least 2")
+    return float(late.std(ddof=1))
+
+
+def snapshots(trees: Sequence[Any]) -> np.ndarray:
+    """Parameter trees of successive times as rows `[T, P]`, float64."""
+    return np.stack([np.asarray(ravel_pytree(tree)[0], np.float64) for tree in trees])
+
+
+def moves(points: np.ndarray, least: int) -> np.ndarray:
+    """The differences `[T - 1, P]` of rows `[T, P]`, of at least `least` rows."""
+    if points.ndim != 2 or len(points) < least:
+        raise ValueError(
+            f"points: shape {points.shape}; give [T, P] with T at least {least}"
+        )
+    return np.diff(points, axis=0)
+
+
+def update_cosines(points: np.ndarray) -> np.ndarray:
+    """`cos(w_(t+1) - w_t, w_(t+2) - w_(t+1))`, `[T, P] -> [T - 2]`.
+
+    1: travel in a straight line. Below 0: each update undoes the one before (too large
+    a rate). The cosine of a constant angle: rotation. 0 where there was no update.
+    """
+    updates = moves(points, 3)
+    sizes = np.linalg.norm(updates, axis=1)
+    products = (updates[1:] * updates[:-1]).sum(axis=1)
+    scale = sizes[1:] * sizes[:-1]
+    return np.divide(products, scale, out=np.zeros_like(products), where=scale > 0)
+
+
+def detour(points: np.ndarray) -> float:
+    """`sum_t |w_(t+1) - w_t| / |w_T - w_0|`: path length over net displacement.
+
+    1 for a straight path; infinite for a closed one; 1 for none at all.
+    """
+    length = np.linalg.norm(moves(points, 2), axis=1).sum()
+    displacement = np.linalg.norm(points[-1] - points[0])
+    if displacement == 0:
+        return float(np.inf if length else 1.0)
+    return float(length / displacement)
+
+
+def ema_gap(raw: float, averaged: float) -> float:
+    """`metric(raw G) - metric(averaged G)`.
+
+    For a metric that is lower for better samples: large and positive where G orbits a
+    good point that its average finds. Yazici et al. 2018, arXiv 1806.04498.
+    """
+    return raw - averaged

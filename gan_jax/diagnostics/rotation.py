@@ -1,0 +1,68 @@
+"""How much the players chase each other instead of coming closer."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gan_jax.diagnostics.field import Game
+from gan_jax.types import Array
+
+TINY = 1e-30
+
+
+class PathAngle(NamedTuple):
+    """The field on the line through a start (a = 0) and an end (a = 1), `[n]` each.
+
+    cosine: of the angle between v and the way from start to end. norm: |v|.
+    """
+
+    positions: np.ndarray
+    cosine: np.ndarray
+    norm: np.ndarray
+
+
+def rotation_index(game: Game, key: Array, *, probes: int = 4) -> float:
+    """`mean over u of |A u| / |S u|`, u ~ N(0, I), at the game's point.
+
+    S = (J + J^T) / 2 pulls and pushes, A = (J - J^T) / 2 turns: 0 for a potential game
+    (two players that minimize one function), infinite for a pure rotation (a bilinear
+    game). One jvp and one vjp a probe, compiled once for a Gan whatever its state.
+    """
+    point, ratios = game.point, []
+    for probe_key in jax.random.split(key, probes):
+        u = jax.random.normal(probe_key, point.shape, point.dtype)
+        ratios.append(turn_ratio(game.jvp(point, u), game.vjp(point, u)))
+    return float(np.mean(ratios))
+
+
+@jax.jit
+def turn_ratio(forward: Array, backward: Array) -> Array:
+    """`|A u| / |S u|` from `J u` and `J^T u`."""
+    turning = jnp.linalg.norm(forward - backward)
+    return turning / jnp.linalg.norm(forward + backward)
+
+
+def path_angle(
+    game: Game, end: Array, *, first: float = 0.6, last: float = 1.4, count: int = 41
+) -> PathAngle:
+    """`cos(v(w_a), w* - w)` and `|v(w_a)|`, `w_a = w + a (w* - w)`, a in [first, last].
+
+    w is the game's point, `end` is w*, `flat(players_of(state))` of a later state. v
+    descends: where w* attracts, the cosine falls from 1 to -1 as a passes 1; where the
+    game turns about w*, it bumps there; both can be. 0 where v is 0. Berard et al.
+    2019, arXiv 1906.04848, with the opposite sign (their v ascends). Raises ValueError
+    if the two points are one.
+    """
+    way = end - game.point
+    distance = float(jnp.linalg.norm(way))
+    if distance == 0:
+        raise ValueError("end: is the game's own point; give a later state's")
+    positions = np.linspace(first, last, count)
+    cosine, norm = np.zeros(count), np.zeros(count)
+    for index, a in enumerate(positions):
+        v = game.field(game.point + a * way)
+        norm[index] = jnp.linalg.norm(v)
+        cosine[index] = jnp.vdot(v, way) / (distance * norm[index] + TINY)
+    return PathAngle(positions, cosine, norm)
