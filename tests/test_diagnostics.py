@@ -23,8 +23,8 @@ from gan_jax.diagnostics import (
     gan_game,
     imaginary_ratio,
     largest_real_part,
+    params_of,
     path_angle,
-    players_of,
     rotation_index,
     simultaneous_limit,
     spectrum,
@@ -473,5 +473,5 @@ def game_with_few_scales():
     gan = dirac("minimax")
     state = init_state(gan, jax.random.key(0))
     keys = example_keys(gan, jax.random.key(0), B)
-    scales = players_of(state)._replace(discriminator={})
+    scales = params_of(state)._replace(discriminator={})
     return gan_game(gan, state, Batch(jnp.zeros((B, 1))), keys, scales=scales)

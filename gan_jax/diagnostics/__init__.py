@@ -6,13 +6,11 @@ All take any `Gan` and a `TrainState`, and change neither.
 from gan_jax.diagnostics.duality import DualityGap, duality_gap
 from gan_jax.diagnostics.field import (
     Game,
-    Players,
     adam_scales,
     block_product,
     field,
     flat,
     gan_game,
-    players_of,
     to_float64,
     vector_game,
 )
@@ -52,6 +50,7 @@ from gan_jax.diagnostics.stability import (
     simultaneous_limit,
     step_radius,
 )
+from gan_jax.gan import Players, params_of
 
 __all__ = [
     "Curvature",
@@ -87,7 +86,7 @@ __all__ = [
     "late_spread",
     "logit_gap",
     "path_angle",
-    "players_of",
+    "params_of",
     "real_logits",
     "rotation_index",
     "simultaneous_limit",

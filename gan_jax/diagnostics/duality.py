@@ -1,5 +1,6 @@
 """The distance of a zero-sum game to its solution, seen by best responses."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -7,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from gan_jax.diagnostics.field import Players, players_of, without_laziness
-from gan_jax.gan import Gan
+from gan_jax.diagnostics.field import without_laziness
+from gan_jax.gan import Gan, Players, at, params_of
 from gan_jax.train import discriminator_loss, example_keys, generator_loss
-from gan_jax.types import Array, Batch, Loss, NetState, TrainState
+from gan_jax.types import Array, Batch, NetState, TrainState
 
 
 class DualityGap(NamedTuple):
@@ -48,7 +49,8 @@ def duality_gap(
     Raises ValueError for a loss that is not zero-sum, as minimax, wasserstein and alpha
     (with equal alphas) are.
     """
-    require_zero_sum(gan.loss)
+    g_loss, d_loss = at(state, gan.loss.generator), at(state, gan.loss.discriminator)
+    require_zero_sum(g_loss, d_loss)
     gan = without_laziness(gan)
     own = Players(gan.g_optimizer, gan.d_optimizer)
     g_chain, d_chain = optimizers or own
@@ -63,12 +65,12 @@ def duality_gap(
     return DualityGap(worst - best, value, worst, best)
 
 
-def require_zero_sum(loss: Loss) -> None:
+def require_zero_sum(g_loss: Callable, d_loss: Callable) -> None:
     """ValueError unless G's loss is -L_D, up to what does not depend on the fakes."""
     real, fake = jnp.linspace(-2.0, 2.0, 9), jnp.linspace(1.0, -1.5, 9)
 
     def total(fake: Array) -> Array:
-        return jnp.sum(loss.generator(real, fake) + loss.discriminator(real, fake))
+        return jnp.sum(g_loss(real, fake) + d_loss(real, fake))
 
     if jnp.abs(jax.grad(total)(fake)).max() > 1e-5:
         raise ValueError(
@@ -118,7 +120,7 @@ def response(
     key: Array,
 ) -> TrainState:
     """The state after one update of one player."""
-    g, d = players_of(state)
+    g, d = params_of(state)
     keys = example_keys(gan, key, len(batch.image))
     loss, own, other, net, scale = {
         "generator": (generator_loss, g, d, state.generator, "g_lr"),
@@ -135,7 +137,7 @@ def response(
 @partial(jax.jit, static_argnums=0)
 def zero_sum_value(gan: Gan, state: TrainState, batch: Batch, key: Array) -> Array:
     """M: minus the mean adversarial part of D's loss, without penalties."""
-    g, d = players_of(state)
+    g, d = params_of(state)
     keys = example_keys(gan, key, len(batch.image))
     _, (_, metrics) = discriminator_loss(gan, d, g, state, batch, keys)
     return -metrics["d_loss"]

@@ -26,16 +26,9 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
-from gan_jax.gan import Gan
+from gan_jax.gan import Gan, Players, params_of
 from gan_jax.train import discriminator_loss, generator_loss
 from gan_jax.types import Array, Batch, NetState, TrainState
-
-
-class Players(NamedTuple):
-    """Something of each player, as its parameters."""
-
-    generator: Any
-    discriminator: Any
 
 
 class Game(NamedTuple):
@@ -52,11 +45,6 @@ class Game(NamedTuple):
     jvp: Callable[[Array, Array], Array]
     vjp: Callable[[Array, Array], Array]
     scaled: bool = False
-
-
-def players_of(state: TrainState) -> Players:
-    """Both players' parameters."""
-    return Players(state.generator.params, state.discriminator.params)
 
 
 def flat(players: Players) -> Array:
@@ -99,7 +87,7 @@ def flat_field(
     gan: Gan, state: TrainState, batch: Batch, keys: Array, scales: Array, w: Array
 ) -> Array:
     """`scales * v(w)`, of flat vectors."""
-    _, unravel = ravel_pytree(players_of(state))
+    _, unravel = ravel_pytree(params_of(state))
     return scales * flat(field(gan, state, batch, keys, unravel(w)))
 
 
@@ -136,7 +124,7 @@ def gan_game(
             f"gan.axis_name {gan.axis_name!r}: diagnostics run on one device; build "
             "the Gan without an axis_name"
         )
-    point = flat(players_of(state))
+    point = flat(params_of(state))
     p = jnp.ones_like(point) if scales is None else flat(scales)
     if p.shape != point.shape:
         raise ValueError(

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from gan_jax.diagnostics.field import Players, field, flat, players_of
-from gan_jax.gan import Gan
+from gan_jax.diagnostics.field import field, flat
+from gan_jax.gan import Gan, Players, params_of
 from gan_jax.layers import Style
 from gan_jax.penalties import input_gradient_sq, interpolate
 from gan_jax.train import deal, example_keys, forward, frozen
@@ -60,7 +60,7 @@ def flow(gradient: float, weight: float, update: float) -> Flow:
 @partial(jax.jit, static_argnums=0)
 def flow_norms(gan: Gan, state: TrainState, batch: Batch, keys: Array) -> Players:
     """`(|gradient|, |weight|, |update|)` by name, of each player."""
-    descent = field(gan, state, batch, keys, players_of(state))
+    descent = field(gan, state, batch, keys, params_of(state))
     sides = (
         (gan.g_optimizer, state.generator, descent.generator, "g_lr"),
         (gan.d_optimizer, state.discriminator, descent.discriminator, "d_lr"),
@@ -121,7 +121,7 @@ def dead_units(gan: Gan, state: TrainState, batch: Batch, keys: Array) -> Player
 @partial(jax.jit, static_argnums=0)
 def dead_shares(gan: Gan, state: TrainState, batch: Batch, keys: Array) -> Players:
     g, d = state.generator, state.discriminator
-    seen = deal(gan, g.params, state, batch, keys)
+    seen = deal(gan, state, batch, keys)
     made = fired(gan.generator, g, seen.z, seen.label)
     on_real = fired(gan.discriminator, d, seen.real, seen.label)
     on_fake = fired(gan.discriminator, d, seen.fake, seen.label)
@@ -164,7 +164,7 @@ def critic_gradient_norms(
     Augmented, as D sees them; "between" is `u x + (1 - u) G(z)`, u ~ U[0, 1). D has
     frozen statistics, as in penalties.
     """
-    seen = deal(gan, state.generator.params, state, batch, keys)
+    seen = deal(gan, state, batch, keys)
     d = state.discriminator
     critic = frozen(gan.discriminator, d.params, d.model_state, seen.label)
     points = {
@@ -214,7 +214,7 @@ def flat_gradients(
 ) -> tuple[Array, Array]:
     """G's and D's descent direction as vectors."""
     keys = example_keys(gan, key, len(batch.image))
-    descent = field(gan, state, batch, keys, players_of(state))
+    descent = field(gan, state, batch, keys, params_of(state))
     return flat(descent.generator), flat(descent.discriminator)
 
 

@@ -49,7 +49,7 @@ def path_angle(
 ) -> PathAngle:
     """`cos(v(w_a), w* - w)` and `|v(w_a)|`, `w_a = w + a (w* - w)`, a in [first, last].
 
-    w is the game's point, `end` is w*, `flat(players_of(state))` of a later state. v
+    w is the game's point, `end` is w*, `flat(params_of(state))` of a later state. v
     descends: where w* attracts, the cosine falls from 1 to -1 as a passes 1; where the
     game turns about w*, it bumps there; both can be. 0 where v is 0. Berard et al.
     2019, arXiv 1906.04848, with the opposite sign (their v ascends). Raises ValueError
