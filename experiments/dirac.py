@@ -30,8 +30,8 @@ from gan_jax.config import Config
 from gan_jax.data import DATASETS
 from gan_jax.gan import init_state
 
-AVERAGED = 50
-"""Batches over which the game's eigenvalues are averaged where it is noisy."""
+AVERAGED = 200
+"""Batches over which eigenvalues and factor are averaged where the game is noisy."""
 PERIODS = {"lookahead": 5}
 """Steps of a rule that are one of a fixed linear map; 1 where nothing is said."""
 SUFFIXES = (".png", ".pdf", ".svg")
@@ -68,7 +68,7 @@ def portrait(title: str, config: Config) -> Portrait:
             phase.path(gan, state, batch, config.steps),
             at(feet),
             phase.jacobian(gan, state, large),
-            phase.step_matrix(gan, state, batch, period=period),
+            phase.step_matrix(gan, state, large, period=period),
         )
 
     points, arrows, jacobian, matrix = map(np.asarray, study())

@@ -16,14 +16,14 @@ from gan_jax.dynamics import DYNAMICS
 
 LOSSES = ("minimax", "non_saturating", "relativistic", "wasserstein", "hinge")
 """Not lsgan: without a bias D(0) is 0, never its target, and the game is degenerate."""
-NOISY_BATCH = 512
+NOISY_BATCH = 128
 OPTIONS = {"consensus": {"gamma": 1.0}}
 """Of rules of play, where their published values are not made for this game."""
 
 
 def games(steps: int, learning_rate: float) -> dict[str, Config]:
     """Title -> the Dirac-GAN under a method: losses and penalties in simultaneous
-    steps, then every other rule of play, and negative momentum, on the minimax game.
+    steps; then every other rule of play, and negative momentum in turns, on minimax.
     """
     sgd = OptimizerConfig("sgd", learning_rate=learning_rate)
     game = Config(
@@ -47,12 +47,12 @@ def games(steps: int, learning_rate: float) -> dict[str, Config]:
     for name, gamma in (("r1", 0.3), ("r2", 0.3), ("r1", 1.0)):
         title = f"{name.upper()}, gamma {gamma:g}"
         found[title] = replace(game, penalty=PenaltyConfig(name, gamma))
-    heavy = replace(sgd, name="momentum", momentum=-0.5)
-    turns = replace(game, dynamics=DynamicsConfig("alternating"), g_first=True)
     for name in [name for name in DYNAMICS if name != "simultaneous"]:
         rule = DynamicsConfig(name, **OPTIONS.get(name, {}))
         found[name] = replace(game, dynamics=rule, g_first=name == "alternating")
+    heavy = replace(sgd, name="momentum", momentum=-0.5)
     both = {"g_optimizer": heavy, "d_optimizer": heavy}
-    found["momentum \N{MINUS SIGN}0.5"] = replace(game, **both)
-    found["momentum \N{MINUS SIGN}0.5, alt."] = replace(turns, **both)
+    found["momentum \N{MINUS SIGN}0.5, alternating"] = replace(
+        found["alternating"], **both
+    )
     return found
