@@ -25,6 +25,9 @@ from gan_jax.types import Array, Batch, TrainState
 LATE = 1000
 """Periods already played where a step's matrix is taken: first steps may differ."""
 
+REPELS = 1e-6
+"""A contraction factor so much above 1 is not one of rounding."""
+
 
 def point(state: TrainState) -> Array:
     """w of a state, `[P]`."""
@@ -69,8 +72,8 @@ def jacobian(gan: Gan, state: TrainState, batch: Batch) -> Array:
 def path(gan: Gan, state: TrainState, batch: Batch, steps: int) -> Array:
     """w before and after each of `steps` train_steps on one batch, `[steps + 1, P]`."""
 
-    def move(state: TrainState, _: Any) -> tuple[TrainState, Array]:
-        state, _ = train_step(gan, state, batch)
+    def move(state: TrainState, _: None) -> tuple[TrainState, Array]:
+        state = train_step(gan, state, batch)[0]
         return state, point(state)
 
     _, points = jax.lax.scan(move, state, length=steps)
@@ -105,13 +108,14 @@ def step_matrix(
             state, step=state.step + LATE * period, generator=g_net, discriminator=d_net
         )
         now = replace(now, aux=aux)
-        for _ in range(period):
-            now, _ = train_step(gan, now, batch)
+        now = jax.lax.fori_loop(
+            0, period, lambda _, state: train_step(gan, state, batch)[0], now
+        )
         after = jax.tree.leaves(remembered(now))
         return ravel_pytree([after[i] for i in floats])[0]
 
     basis = size * jnp.eye(len(memory), dtype=memory.dtype)
-    there, back = jax.vmap(moved)(basis), jax.vmap(moved)(-basis)
+    there, back = jax.vmap(jax.vmap(moved))(jnp.stack([basis, -basis]))
     return (there - back).T / (2 * size)
 
 
@@ -120,17 +124,20 @@ def spectral_radius(matrix: Any) -> float:
     return float(np.abs(np.linalg.eigvals(np.asarray(matrix))).max())
 
 
-def verdict(distance: np.ndarray) -> str:
-    """What became of a path, from its distances to the solution `[steps + 1]`.
+def verdict(distance: np.ndarray, factor: float) -> str:
+    """What became of a path, from its distances to the solution `[steps + 1]` and the
+    factor by which a step contracts near it.
 
     With `early` and `late` the largest distance in the second and the last quarter:
-    "converges" if late < 0.9 early, or late is below a tenth of the first distance
-    (noise keeps a path from 0); "diverges" if late > 1.1 early or is not finite; else
-    "cycles".
+    "diverges" if late > 1.1 early or is not finite; "converges" if late < 0.9 early or
+    late is below a tenth of the first distance (noise keeps a path from 0), unless the
+    solution repels (factor above 1: what shrinks then shrinks to a cycle around it);
+    else "cycles".
     """
     quarter = len(distance) // 4
     early = distance[quarter : 2 * quarter + 1].max()
     late = distance[len(distance) - quarter - 1 :].max()
     if not late <= 1.1 * early:
         return "diverges"
-    return "converges" if late < max(0.9 * early, 0.1 * distance[0]) else "cycles"
+    shrinks = late < max(0.9 * early, 0.1 * distance[0])
+    return "converges" if shrinks and factor < 1 + REPELS else "cycles"

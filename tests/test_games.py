@@ -14,7 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
+from experiments import dirac
 from gan_jax.build import build
 from gan_jax.config import (
     AugmentConfig,
@@ -27,6 +29,7 @@ from gan_jax.config import (
     PenaltyConfig,
 )
 from gan_jax.data import DATASETS
+from gan_jax.dynamics import DYNAMICS
 from gan_jax.fields import refuse_unread
 from gan_jax.gan import init_state
 from gan_jax.phase import (
@@ -375,16 +378,45 @@ def test_dirac_pair_refuses_a_field_it_does_not_read(field, value):
 
 
 @pytest.mark.parametrize(
-    "factor, floor, word",
+    "rate, floor, factor, word",
     [
-        (1.001, 0.0, "diverges"),
-        (1.0, 0.0, "cycles"),
-        (0.999, 0.0, "converges"),
-        (0.9, 0.05, "converges"),  # It shrinks no more, but to the noise's floor.
-        (10.0, 0.0, "diverges"),  # Beyond the largest float.
+        (1.001, 0.0, 1.001, "diverges"),
+        (1.0, 0.0, 1.0, "cycles"),
+        (0.999, 0.0, 0.999, "converges"),
+        (0.999, 0.0, 1.0, "converges"),  # More slowly than any power.
+        (0.999, 0.0, 1.01, "cycles"),  # It shrinks to a cycle: the solution repels.
+        (0.9, 0.05, 0.9, "converges"),  # It shrinks no more, but to the noise's floor.
+        (10.0, 0.0, 10.0, "diverges"),  # Beyond the largest float.
     ],
 )
-def test_verdict_tells_a_spiral_from_a_circle(factor, floor, word):
+def test_verdict_tells_a_spiral_from_a_circle(rate, floor, factor, word):
     with np.errstate(over="ignore"):
-        distance = np.maximum(np.float64(factor) ** np.arange(501), floor)
-    assert verdict(distance) == word
+        distance = np.maximum(np.float64(rate) ** np.arange(501), floor)
+    assert verdict(distance, factor) == word
+
+
+def test_dirac_gan_of_the_non_saturating_loss_ends_on_a_cycle():
+    """Simultaneous steps: 0.640 after 500, 0.624 after 5,000 (the published ends)."""
+    config = replace(NS, dynamics=SIMULTANEOUS, g_first=False)
+    assert verdict(distances(config, 500), contraction(config)) == "cycles"
+
+
+def test_dirac_figure_that_cannot_be_written_is_told_before_the_work(capsys):
+    assert dirac.main(["--out", "nowhere/dirac.png"]) == 2
+    assert capsys.readouterr().err.startswith("error: out 'nowhere/dirac.png'")
+
+
+@pytest.mark.slow
+def test_dirac_figure_shows_every_rule_and_the_published_distances(tmp_path, capsys):
+    assert dirac.main(["--out", str(tmp_path / "dirac.png")]) == 0
+    rows = {
+        name: cells
+        for line in capsys.readouterr().out.splitlines()
+        for name, *cells in [[cell.strip() for cell in line.strip("│").split("│")]]
+    }
+    assert {*DYNAMICS} - {"simultaneous"} <= rows.keys()
+    assert rows["minimax"][2:] == ["3.09695", "diverges"]
+    assert rows["R1, gamma 0.3"][2:] == ["2.64266e-06", "converges"]
+    assert rows["WGAN-GP, lambda 0.35"][2:] == ["1.80179", "cycles"]
+    with Image.open(tmp_path / "dirac.png") as figure:
+        assert figure.width == 1280

@@ -191,11 +191,12 @@ def pacgan(
 def dirac(
     shape: Shape, g: Style, d: Style, output: Output, *, init_scale: float = 1.0
 ) -> Pair:
-    """G(z) = theta and D(x) = psi . x: the players of the Dirac-GAN; points only.
+    """The players of the Dirac-GAN, one number a coordinate each; points only.
 
-    Play starts at theta = init_scale, psi = -init_scale in every coordinate. That is
-    (1, 1) in the code of Mescheder et al. 2018, arXiv 1801.04406, where D is higher for
-    fakes. Not rounded at any precision, like every pair's logits.
+    G(z) = theta, D(x) = psi . x without bias; play starts at theta = init_scale, psi =
+    -init_scale in every coordinate. That is (1, 1) in the code of Mescheder et al.
+    2018, arXiv 1801.04406, where D is higher for fakes. Not rounded at any precision,
+    like every pair's logits.
     """
     require_points(shape)
     refuse_layers("g", g)

@@ -1,0 +1,121 @@
+"""The Dirac-GAN under every method: `python -m experiments.dirac [--out dirac.png]`.
+
+G is a point theta, D(x) = psi x, the data are the point 0; play starts at (theta, psi)
+= (1, -1) and should end at (0, 0). One figure with a phase portrait of each method: its
+field, its path by the real train_step in float64, the eigenvalues of the game at the
+solution; and a table of them. Losses and penalties play simultaneous steps, rules of
+play the minimax game. Exit codes: 0 drawn, 2 bad input.
+"""
+
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.progress import track
+from rich.table import Column, Table
+
+from experiments import portraits
+from experiments.edge import exit_code
+from experiments.games import games
+from experiments.portraits import Portrait
+from gan_jax import phase
+from gan_jax.build import build
+from gan_jax.config import Config
+from gan_jax.data import DATASETS
+from gan_jax.gan import init_state
+
+AVERAGED = 200
+"""Batches over which eigenvalues and factor are averaged where the game is noisy."""
+PERIODS = {"lookahead": 5}
+"""Steps of a rule that are one of a fixed linear map; 1 where nothing is said."""
+SUFFIXES = (".png", ".pdf", ".svg")
+
+
+@dataclass(frozen=True)
+class Flags:
+    out: str = "dirac.png"
+    """The figure."""
+    steps: int = 500
+    """Of each path."""
+    learning_rate: float = 0.2
+    """Of both players' SGD."""
+
+
+def portrait(title: str, config: Config) -> Portrait:
+    """A game played, and looked at around its solution."""
+    gan = build(config)
+    state = init_state(gan, jax.random.key(config.seed))
+    data = DATASETS[config.dataset.name](config.dataset)
+    period = PERIODS.get(config.dynamics.name, 1)
+    many = config.batch_size * (AVERAGED if config.augment.name != "none" else 1)
+    batch, large = (
+        data.get(np.zeros((1, count), int)) for count in (config.batch_size, many)
+    )
+
+    @jax.jit
+    def study() -> tuple[jax.Array, ...]:
+        feet = jnp.asarray(portraits.grid())
+        at = jnp.vectorize(
+            partial(phase.field, gan, state, batch), signature="(p)->(p)"
+        )
+        return (
+            phase.path(gan, state, batch, config.steps),
+            at(feet),
+            phase.jacobian(gan, state, large),
+            phase.step_matrix(gan, state, large, period=period),
+        )
+
+    points, arrows, jacobian, matrix = map(np.asarray, study())
+    factor = phase.spectral_radius(matrix) ** (1 / period)
+    became = phase.verdict(np.linalg.norm(points, axis=1), factor)
+    eigenvalues = np.linalg.eigvals(jacobian)
+    return Portrait(title, points, arrows, eigenvalues, factor, became)
+
+
+def look(flags: Flags) -> None:
+    out = Path(flags.out)
+    if out.suffix not in SUFFIXES or not out.parent.is_dir():
+        raise ValueError(
+            f"out {flags.out!r}: must be a file in an existing folder that ends in "
+            f"{', '.join(SUFFIXES)}"
+        )
+    chosen = games(flags.steps, flags.learning_rate)
+    with jax.enable_x64(True):
+        each = [
+            portrait(title, config)
+            for title, config in track(chosen.items(), "playing", transient=True)
+        ]
+    heading = (
+        f"Dirac-GAN: {flags.steps} steps of {flags.learning_rate:g} from (1, "
+        "\N{MINUS SIGN}1). Losses and penalties in simultaneous steps; rules of play "
+        "on the minimax game."
+    )
+    portraits.save(out, each, heading)
+    columns = ("eigenvalues", "factor", "distance", "verdict")
+    table = Table("method", *(Column(title, justify="right") for title in columns))
+    for one in each:
+        numbers = portraits.spectrum(one), portraits.factor(one)
+        away = f"{portraits.distance(one):.6g}"
+        table.add_row(one.title, *numbers, away, one.verdict)
+    Console().print(table)
+    print(f"figure: {flags.out}")
+
+
+def main(arguments: list[str]) -> int:
+    flags = tyro.cli(
+        Flags,
+        args=arguments,
+        prog="python -m experiments.dirac",
+        description=__doc__,
+    )
+    return exit_code(partial(look, flags))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

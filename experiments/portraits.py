@@ -1,0 +1,139 @@
+"""Phase portraits of two-parameter games, side by side."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gan_jax.logs import write_atomically
+
+COLUMNS = 5
+EXTENT = 2.2
+"""Every panel shows theta and psi from -EXTENT to EXTENT."""
+ARROWS = 13
+"""On a side of the grid of arrows."""
+INK = {"converges": "#1a7f37", "cycles": "#9a6700", "diverges": "#cf222e"}
+PALE, FRAME = "#b6bec8", "#d0d7de"
+LARGEST = 1e3
+"""Eigenvalues beyond it are those of a kink, where the field has no derivative."""
+# In inches, 100 pixels each: 1,280 wide.
+SIDE, GAP, TITLE, LEFT, TOP, BOTTOM = 2.16, 0.26, 0.52, 0.72, 0.28, 1.15
+
+
+class Portrait(NamedTuple):
+    """One panel.
+
+    points `[steps + 1, 2]`: the path. arrows `[ARROWS, ARROWS, 2]`: the field on
+    `grid()`. eigenvalues `[2]`: of the game's Jacobian at 0. factor: by which a step
+    contracts near 0. verdict: what became of the path.
+    """
+
+    title: str
+    points: np.ndarray
+    arrows: np.ndarray
+    eigenvalues: np.ndarray
+    factor: float
+    verdict: str
+
+
+def grid() -> np.ndarray:
+    """The feet of the arrows, `[ARROWS, ARROWS, 2]`."""
+    side = EXTENT * (1 - 1 / ARROWS) * np.linspace(-1, 1, ARROWS)
+    return np.stack(np.meshgrid(side, side), axis=-1)
+
+
+def distance(portrait: Portrait) -> float:
+    """Of the path's end to the solution."""
+    return float(np.linalg.norm(portrait.points[-1]))
+
+
+def number(x: float) -> str:
+    """Two decimals, zero without a sign."""
+    return f"{round(x, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def smooth(portrait: Portrait) -> bool:
+    return bool(np.all(np.abs(portrait.eigenvalues) < LARGEST))
+
+
+def spectrum(portrait: Portrait) -> str:
+    """`-0.15 +- 0.48i`, or two real ones; none where the field has a kink."""
+    if not smooth(portrait):
+        return "none (kink)"
+    low, high = sorted(portrait.eigenvalues, key=lambda value: value.imag)
+    if round(high.imag, 2) == 0:
+        return ", ".join(number(x) for x in sorted((low.real, high.real)))
+    imaginary = f"\N{PLUS-MINUS SIGN}{number(high.imag)}i"
+    if round(high.real, 2) == 0:
+        return imaginary
+    return f"{number(high.real)} {imaginary}"
+
+
+def factor(portrait: Portrait) -> str:
+    return f"{portrait.factor:.4f}" if smooth(portrait) else "none"
+
+
+def save(path: Path, portraits: list[Portrait], heading: str) -> None:
+    """All portraits in one figure, 1,280 pixels wide."""
+    from matplotlib.figure import Figure
+
+    rows = -(-len(portraits) // COLUMNS)
+    pitch = SIDE + TITLE + GAP / 2
+    width, height = 12.8, TOP + rows * pitch + BOTTOM
+    figure = Figure(figsize=(width, height), dpi=100)
+    figure.text(LEFT / width, 1 - 0.32 / height, heading, fontsize=12)
+    for index, portrait in enumerate(portraits):
+        row, column = divmod(index, COLUMNS)
+        x, y = LEFT + column * (SIDE + GAP), height - TOP - (row + 1) * pitch
+        axis = figure.add_axes((x / width, y / height, SIDE / width, SIDE / height))
+        line = draw(axis, portrait)
+        lowest = index + COLUMNS >= len(portraits)
+        axis.tick_params(labelbottom=lowest, labelleft=column == 0)
+        axis.set_xlabel(r"$\theta$ (generator)" if lowest else "", fontsize=9)
+        axis.set_ylabel("" if column else r"$\psi$ (discriminator)", fontsize=9)
+    bar = figure.add_axes((0.3, 0.42 / height, 0.4, 0.1 / height))
+    figure.colorbar(line, cax=bar, orientation="horizontal").outline.set_visible(False)
+    bar.set_xlabel("step", fontsize=9)
+    bar.tick_params(labelsize=8)
+    write_atomically(path, figure.savefig)
+
+
+def draw(axis: Any, portrait: Portrait) -> Any:
+    """One panel: arrows, the path coloured by time, what it is and what it came to."""
+    line = draw_paths(axis, portrait)
+    axis.set(xlim=(-EXTENT, EXTENT), ylim=(-EXTENT, EXTENT))
+    axis.set(xticks=(-2, 0, 2), yticks=(-2, 0, 2))
+    axis.tick_params(labelsize=8, color=FRAME, length=2)
+    for spine in axis.spines.values():
+        spine.set_color(FRAME)
+    axis.set_title(portrait.title, fontsize=10, fontweight="bold", pad=18)
+    known = rf"$\lambda$ = {spectrum(portrait)}"
+    known += rf"    $\rho$ = {factor(portrait)}" if smooth(portrait) else ""
+    place = {"fontsize": 8.5, "transform": axis.transAxes, "va": "bottom"}
+    axis.text(0.5, 1.02, known, ha="center", **place)
+    box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.5}
+    told = f"{portrait.verdict}: {distance(portrait):.3g}"
+    ink = INK[portrait.verdict]
+    axis.text(0.03, 0.03, told, color=ink, bbox=box, zorder=5, **place)
+    return line
+
+
+def draw_paths(axis: Any, portrait: Portrait) -> Any:
+    from matplotlib.collections import LineCollection
+
+    length = np.linalg.norm(portrait.arrows, axis=-1, keepdims=True)
+    # At their true lengths the outer arrows would leave nothing of the inner ones.
+    shown = portrait.arrows / np.maximum(length, 1e-12) * np.tanh(length) ** 0.5
+    feet_and_arrows = (*np.moveaxis(grid(), -1, 0), *np.moveaxis(shown, -1, 0))
+    reach = ARROWS * 1.25
+    axis.quiver(*feet_and_arrows, color=PALE, scale=reach, width=0.006, pivot="mid")
+    points = np.clip(np.nan_to_num(portrait.points), -1e6, 1e6)
+    pieces = np.stack([points[:-1], points[1:]], axis=1)
+    line = LineCollection(list(pieces), cmap="plasma", linewidths=1.1, zorder=2)
+    line.set_array(np.arange(1, len(points)))
+    axis.add_collection(line)
+    axis.plot(0, 0, "+", color="black", ms=8, zorder=3)
+    axis.plot(*points[0], "o", color="white", mec="black", ms=4.5, zorder=4)
+    ink = INK[portrait.verdict]
+    axis.plot(*points[-1], "o", color=ink, mec="white", ms=6, zorder=4)
+    return line
