@@ -75,7 +75,11 @@ class MinibatchDiscrimination(nn.Module):
         if axis is not None and not self.is_initializing():
             everyone = lax.all_gather(own, axis, tiled=True)
             index += lax.axis_index(axis) * len(x)
-        distance = jnp.abs(own[:, None] - everyone[None, :]).sum(axis=-1)
+        # Not one array [B, B, 100, 5]: on CPU its gradient takes 12 times as long.
+        apart = (
+            own[:, None, :, i] - everyone[None, :, :, i] for i in range(DIMENSIONS)
+        )
+        distance = sum(map(jnp.abs, apart), start=jnp.zeros(()))
         other = index[:, None] != jnp.arange(len(everyone))[None, :]
         near = jnp.where(other[..., None], jnp.exp(-distance), 0.0)
         return jnp.concatenate([x, near.sum(axis=1)], axis=1)

@@ -177,9 +177,11 @@ def test_minibatch_layers_see_the_global_batch(layer, name, count):
     config = replace(
         PLAIN,
         model=replace(PLAIN.model, d_minibatch=layer),
-        penalty=PenaltyConfig("r1", weight=0.1, coupled=True),
+        penalty=PenaltyConfig("r1", weight=0.01, coupled=True),
+        d_optimizer=replace(SGD, learning_rate=1e-3),
     )
-    assert_agree(trained(config, name, count), reference(config))
+    # Later, discrimination's large gradients magnify the rounding.
+    assert_agree(trained(config, name, count, 5), trained(config, "jit", 1, 5))
 
 
 def test_share_that_groups_would_straddle_is_refused():
