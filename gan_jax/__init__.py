@@ -2,8 +2,8 @@
 
 from gan_jax.build import build
 from gan_jax.config import Config
-from gan_jax.dynamics import alternating, simultaneous
-from gan_jax.gan import Gan, Term, init_state
+from gan_jax.dynamics import DYNAMICS, alternating, simultaneous
+from gan_jax.gan import Gan, Live, Memory, Term, init_state
 from gan_jax.generators import load_generator
 from gan_jax.losses import LOSSES
 from gan_jax.methods import METHODS
@@ -22,13 +22,16 @@ from gan_jax.train import sample, train_step, train_steps
 from gan_jax.types import Batch, Loss, TrainState
 
 __all__ = [
+    "DYNAMICS",
     "LOSSES",
     "METHODS",
     "PENALTIES",
     "Batch",
     "Config",
     "Gan",
+    "Live",
     "Loss",
+    "Memory",
     "Term",
     "TrainState",
     "alternating",
