@@ -14,7 +14,7 @@ from gan_jax.health import Row
 from gan_jax.hosts import on_this_host
 from gan_jax.measures import METRICS
 from gan_jax.metrics import diversity
-from gan_jax.parallel import member
+from gan_jax.parallel import members_apart
 from gan_jax.pictures import sampler
 from gan_jax.registry import choose
 from gan_jax.types import TrainState
@@ -81,8 +81,9 @@ def measurer(
 
     def of_each(state: TrainState) -> list[Row]:
         state = on_this_host(state.replace(key=()))  # pyright: ignore
-        each = range(len(members or []))
-        return [of_one(s) for s in ([member(state, i) for i in each] or [state])]
+        if members is None:
+            return [of_one(state)]
+        return [of_one(own) for own in members_apart(state, len(members))]
 
     return of_each
 

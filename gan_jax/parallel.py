@@ -233,6 +233,16 @@ def member(states: TrainState, index: int | Array) -> TrainState:
     return own.replace(step=states.step)
 
 
+def members_apart(states: TrainState, count: int) -> list[TrainState]:
+    """The states of the first `count` GANs, each by itself, in this host's memory.
+
+    Fetched as a whole: to index arrays that are spread over devices is a collective,
+    and on CPU XLA ends the process when one device keeps the others waiting for 40 s.
+    """
+    fetched = jax.device_get(states)
+    return [member(fetched, index) for index in range(count)]
+
+
 def better_in_turn(gan: Gan) -> bool:
     """Whether many GANs train faster in turn than under vmap: on CPU, XLA runs
     convolutions with many kernels (grouped ones) 4 to 5 times slower.

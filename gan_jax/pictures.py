@@ -11,7 +11,7 @@ from gan_jax import logs
 from gan_jax.data import Dataset, batch_indices
 from gan_jax.gan import Gan, net_variables
 from gan_jax.hosts import on_this_host
-from gan_jax.parallel import member
+from gan_jax.parallel import members_apart
 from gan_jax.train import sample
 from gan_jax.types import Array, TrainState
 
@@ -36,8 +36,7 @@ def painter(
 
     def paint(state: TrainState, path: Path) -> None:
         state = on_this_host(state.replace(key=()))  # pyright: ignore
-        each = range(len(shown))
-        states = [state] if names is None else [member(state, i) for i in each]
+        states = [state] if names is None else members_apart(state, len(shown))
         fakes = [np.asarray(draw(state)) for state in states]
         if not points:
             columns = None if names is None else PER_MEMBER

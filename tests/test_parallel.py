@@ -39,6 +39,7 @@ from gan_jax.parallel import (
     init_states,
     jit_step,
     member,
+    members_apart,
     per_member,
     placed_members,
     plain,
@@ -369,6 +370,27 @@ def test_scales_make_a_grid_without_recompiling():
         for part in ("generator", "discriminator"):
             ours = getattr(member(got, index), part).params
             assert distance(ours, getattr(state, part).params) < 1e-6
+
+
+def test_states_taken_apart_leave_no_work_across_devices():
+    """Whatever is made of them afterwards is free of collectives."""
+    mesh = seed_mesh(4)
+    gan = build(PLAIN)
+    states = init_states(gan, jax.random.split(jax.random.key(0), 4))
+    spread = states.replace(
+        key=(),
+        generator=jax.device_put(
+            states.generator, jax.NamedSharding(mesh, jax.P("seed"))
+        ),
+    )
+    for index, own in enumerate(members_apart(spread, 4)):
+        leaves = jax.tree.leaves(own)
+        assert {type(leaf) for leaf in leaves} <= {np.ndarray, np.int32, np.float32}
+        jax.tree.map(
+            np.testing.assert_array_equal,
+            own.generator,
+            member(states, index).generator,
+        )
 
 
 def test_lazy_penalty_stays_a_branch_for_many_seeds():
