@@ -69,6 +69,15 @@ def test_fresh_points_are_a_pure_function_of_their_index():
     np.testing.assert_array_equal(image[0, 1], alone[0])
 
 
+def test_modes_are_drawn_independently_and_uniformly():
+    """Counts of pairs of neighbours (what a packed D sees) fit a uniform table."""
+    labels = np.asarray(
+        DATASETS["ring"](DatasetConfig("ring")).get(np.arange(6400)).label
+    )
+    pairs = np.bincount(8 * labels[::2] + labels[1::2], minlength=64)
+    assert stats.chisquare(pairs).pvalue > 1e-3
+
+
 def test_random_mixture_depends_on_its_seed():
     first, same, other = (
         TOYS["random_mixture"](DatasetConfig(seed=seed)).centres for seed in (1, 1, 2)

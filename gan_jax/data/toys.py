@@ -1,7 +1,8 @@
 """Toy distributions, all of them mixtures of equal Gaussians, so densities are exact.
 
-Point i is `centre[i mod K] + sigma e`, e ~ N(0, I) from `fold_in(key(ROOT), i)`: a pure
-function of its index, drawn where it is needed. Sets are endless by default;
+Point i is `centre[k] + sigma e`, k uniform, e ~ N(0, I) from `fold_in(key(ROOT), i)`: a
+pure function of its index, drawn where it is needed. Points are independent, as a D of
+packs has to see them. Sets are endless by default;
 `dataset.size` fixes how many points there are.
 """
 
@@ -47,12 +48,16 @@ def log_density(mixture: Mixture, points: Array) -> Array:
 def draw(sigma: float, stored: tuple[Array, Array], indices: Array) -> Batch:
     """The points at `indices [...]`, labelled with their mode."""
     centres, mode_of = (jnp.asarray(array) for array in stored)
-    which = indices % len(centres)
-    root = jax.random.key(ROOT)
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(root, indices.reshape(-1))
-    noise = jax.vmap(lambda key: jax.random.normal(key, centres.shape[1:]))(keys)
-    points = centres[which] + sigma * noise.reshape(*indices.shape, -1)
-    return Batch(points, mode_of[which])
+
+    def one(index: Array) -> tuple[Array, Array]:
+        key = jax.random.fold_in(jax.random.key(ROOT), index)
+        key_mode, key_noise = jax.random.split(key)
+        which = jax.random.bits(key_mode) % len(centres)
+        noise = jax.random.normal(key_noise, centres.shape[1:])
+        return centres[which] + sigma * noise, mode_of[which]
+
+    points, modes = jax.vmap(one)(indices.reshape(-1))
+    return Batch(points.reshape(*indices.shape, -1), modes.reshape(indices.shape))
 
 
 def separate(centres: np.ndarray, sigma: float) -> Mixture:
