@@ -181,8 +181,8 @@ class AugmentConfig:
     name: str = "none"
     """A change of everything D sees: a name of AUGMENTS."""
     strength: NonNegative | None = None
-    """Noise: its deviation in data units (0.1); flip: its probability (0.5); bgc: that of
-    each change (0.2)."""
+    """Noise: its deviation in data units (0.1); flip: its probability (0.5); bgc: that
+    of each change (0.2)."""
     strength_end: NonNegative | None = None
     """Strength at the last step, reached by the schedule; None: constant."""
     schedule: Schedule | Literal["adaptive"] = "linear"

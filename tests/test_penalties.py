@@ -390,10 +390,12 @@ def oracle(torch, name, critic, real, fake, draws):
             + difference(fake, draws["normal_fake"])
         ),
         "zcr": lambda: (
-            critic(generator_in_torch(torch, draws))
-            - critic(generator_in_torch(torch, draws, 0.3))
-        )
-        ** 2,
+            (
+                critic(generator_in_torch(torch, draws))
+                - critic(generator_in_torch(torch, draws, 0.3))
+            )
+            ** 2
+        ),
     }
     return formulas[name]()
 
