@@ -370,9 +370,18 @@ OPTIONS = {
 
 @cache
 def under(name, **slots):
+    """A Gan without a penalty, which would double the time of compilation."""
     memory = (MEMORIES[name],) if name in MEMORIES else ()
     rule = partial(DYNAMICS[name], **OPTIONS.get(name, {}))
-    return game(rule, memory=memory, watch_layers=True, **slots)
+    return game(rule, memory=memory, watch_layers=True, penalties=(), **slots)
+
+
+def slow_but(*quick, among):
+    """Names of rules, all but some marked slow: each takes seconds to compile."""
+    return [
+        pytest.param(name, marks=() if name in quick else pytest.mark.slow)
+        for name in among
+    ]
 
 
 @cache
@@ -386,7 +395,9 @@ def two_steps(name):
     return states, metrics
 
 
-@pytest.mark.parametrize("name", JOINT)
+@pytest.mark.parametrize(
+    "name", slow_but("consensus", "optimistic", "unrolled", among=JOINT)
+)
 def test_joint_rule_is_preceded_by_moves_of_d_alone(name):
     """Of 3 D steps the first two are plain descent, each on its own data."""
     gan = under(name, generator=Point())
@@ -409,7 +420,10 @@ def test_joint_rule_is_preceded_by_moves_of_d_alone(name):
     )
 
 
-@pytest.mark.parametrize("name", sorted(set(DYNAMICS) - {"unrolled"}))
+@pytest.mark.parametrize(
+    "name",
+    slow_but("consensus", "lookahead", among=sorted(set(DYNAMICS) - {"unrolled"})),
+)
 def test_two_microbatches_move_as_the_whole_batch(name):
     states, metrics = two_steps(name)
     gan = under(name, microbatches=2)
@@ -420,7 +434,7 @@ def test_two_microbatches_move_as_the_whole_batch(name):
     chex.assert_trees_all_close(seen, metrics, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", DYNAMICS)
+@pytest.mark.parametrize("name", slow_but("optimistic", "lookahead", among=DYNAMICS))
 def test_each_seed_plays_as_alone(name):
     states, _ = two_steps(name)
     gan = under(name)
@@ -435,7 +449,10 @@ def test_each_seed_plays_as_alone(name):
     chex.assert_trees_all_close(first.aux, states[2].aux, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", DYNAMICS)
+@pytest.mark.parametrize(
+    "name",
+    slow_but("alternating", "optimistic", "consensus", "lookahead", among=DYNAMICS),
+)
 def test_norms_and_updates_of_layers_make_up_those_of_the_players(name):
     (_, before, after), metrics = two_steps(name)
     for player in ("generator", "discriminator"):
@@ -450,8 +467,8 @@ def test_norms_and_updates_of_layers_make_up_those_of_the_players(name):
 
 
 def test_norms_of_layers_are_those_of_their_gradients():
-    (_, before, _), metrics = two_steps("simultaneous")
-    _, g, _, _ = dense(under("simultaneous"), before, points(seed=1))
+    (_, before, _), metrics = two_steps("consensus")
+    _, g, _, _ = dense(under("consensus"), before, points(seed=1))
     nets = before.generator.params, before.discriminator.params
     g_gradient, d_gradient = ravel_pytree(nets)[1](jnp.asarray(g))
     for player, gradient in (("g", g_gradient), ("d", d_gradient)):
