@@ -158,9 +158,13 @@ def refuse_packing(config: Config) -> None:
     """A ValueError for what cannot be packed."""
     pack = f"model.pack {config.model.pack}"
     if config.batch_size % config.model.pack:
-        raise ValueError(f"{pack}: does not divide batch_size {config.batch_size}")
+        raise ValueError(
+            f"{pack}: does not divide batch_size {config.batch_size}; change one"
+        )
     if config.dataset.labels:
-        raise ValueError(f"{pack} with dataset.labels: a pack has no one label")
+        raise ValueError(
+            f"{pack} with dataset.labels: a pack has no one label; leave one out"
+        )
     penalty = choose(PENALTIES, config.penalty.name, "penalty.name")
     if "generator" in options(penalty):
         raise ValueError(
@@ -195,6 +199,11 @@ def refuse_dynamics(config: Config) -> None:
             f"dynamics.name {name!r} with d_optimizer.name {optimizer!r}: "
             "differentiates through D's optimizer, whose root has no derivative at 0; "
             "use adam, momentum or sgd"
+        )
+    if name in THROUGH_OPTIMIZERS and config.d_optimizer.clip_norm is not None:
+        raise ValueError(
+            f"dynamics.name {name!r} with d_optimizer.clip_norm: differentiates "
+            "through D's updates, and the norm has no derivative at 0; use clip_value"
         )
 
 

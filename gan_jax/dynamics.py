@@ -181,16 +181,18 @@ def competitive(
     """A move by d with `(I + eta O) d = g`, O the part of J that couples the players.
 
     That is the Nash equilibrium of the game's bilinear approximation at distance eta,
-    which has to be the learning rate of both players' SGD. d comes from at most k
+    which has to be the learning rate of both players' SGD (times the present
+    `state.scales`, which has to be one for both). d comes from at most k
     matrix-free GMRES iterations, to a relative residual of 1e-6; O is not symmetric
     unless the game is zero-sum. Schaefer and Anandkumar 2019, arXiv 1905.12103, eq. 3.
     """
     state, meeting = opening(gan, state, batch)
     move, metrics = joint_move(gan, state, meeting)
+    rate = eta * state.scales["g_lr"]
 
     def implicit(d: Players) -> Players:
         coupled = times_coupling(gan, state, meeting, d)
-        return jax.tree.map(lambda d, o: d + eta * o, d, coupled)
+        return jax.tree.map(lambda d, o: d + rate * o, d, coupled)
 
     direction, _ = gmres(
         implicit, move.gradient, x0=move.gradient, tol=1e-6, restart=k, maxiter=1

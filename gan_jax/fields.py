@@ -105,17 +105,31 @@ TURNS = {"alternating", "lookahead"}
 CAUSES = {
     "model.slope": "model.activation",
     "penalty.schedule": "penalty.weight_end",
-    "penalty.weight_end": "penalty.schedule",
     "penalty.coupled": "model.d_minibatch",
     "ema.start": "ema.decay",
     "ema.warmup": "ema.decay",
     "loss.schedule": "loss.real_target_end",
-    "loss.real_target_end": "loss.name",
     "augment.schedule": "augment.strength_end",
+    "augment.target": "augment.schedule",
+    "augment.adapt_kimg": "augment.schedule",
     "g_first": "dynamics.name",
     "sweep.penalty": "penalty.name",
 }
 """Why a field is not read, where it is not its group's name."""
+
+
+def cause_of(config: Config, field: str) -> str:
+    """The field whose value lets this one go unread."""
+    group, _, option = field.partition(".")
+    name, choice = f"{group}.name", getattr(config, group)
+    if group == "augment" and "strength" not in options(AUGMENTS[choice.name]):
+        return name
+    if group in ("penalty", "generator_penalty") and choice.name == "none":
+        return name
+    if option.endswith("_end"):
+        changes = choice.schedule not in ("constant", "adaptive")
+        return name if changes else f"{group}.schedule"
+    return CAUSES.get(field, name)
 
 
 def refuse_unread(base: Config, config: Config) -> None:
@@ -123,7 +137,7 @@ def refuse_unread(base: Config, config: Config) -> None:
     read, before = read_fields(config), flat(base)
     for name, value in flat(config).items():
         if value != before[name] and name not in read:
-            cause = CAUSES.get(name, f"{name.partition('.')[0]}.name")
+            cause = cause_of(config, name)
             raise ValueError(
                 f"{name} {value!r} has no effect with {cause} {flat(config)[cause]!r}; "
                 "leave it out, or change that"

@@ -176,6 +176,11 @@ def packed(count: int, x: Array) -> Array:
     """`[B, ..., C] -> [B / count, ..., count C]`: examples side by side, in order."""
     if count == 1:
         return x
+    if len(x) % count:
+        raise ValueError(
+            f"model.pack {count}: must divide the batch, and each device's share of "
+            f"it, got {len(x)}; change batch_size or devices"
+        )
     groups = jnp.moveaxis(x.reshape(-1, count, *x.shape[1:]), 1, -2)
     return groups.reshape(*groups.shape[:-2], -1)
 

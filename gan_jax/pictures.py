@@ -59,7 +59,7 @@ def sampler(gan: Gan, count: int) -> Callable[..., Array]:
 
 def critic(gan: Gan, state: TrainState) -> Callable[[np.ndarray], np.ndarray]:
     """D's logit of each example by itself; of a conditional D, averaged over the
-    classes."""
+    classes; of a D that judges packs, of a pack of copies."""
     judge = partial(
         gan.discriminator.apply, net_variables(state.discriminator), train=False
     )
@@ -69,7 +69,7 @@ def critic(gan: Gan, state: TrainState) -> Callable[[np.ndarray], np.ndarray]:
     )
 
     def height(x: np.ndarray) -> np.ndarray:
-        apart = x[:, None, None]
+        apart = np.concatenate([x[:, None, None]] * gan.pack, axis=-1)
         if gan.label_count is None:
             return np.asarray(alone(apart, None)).ravel()
         classes = (np.full(1, k) for k in range(gan.label_count))

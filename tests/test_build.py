@@ -299,7 +299,8 @@ def fits(config, group, name):
         if group in players:
             return name == "sgd"
     d_optimizer = name if group == "d_optimizer" else config.d_optimizer.name
-    if rule == "unrolled" and d_optimizer == "rmsprop":
+    clips_norm = config.d_optimizer.clip_norm is not None
+    if rule == "unrolled" and (d_optimizer == "rmsprop" or clips_norm):
         return False
     if rule == "optimistic" and config.d_optimizer.clip_params:
         return False
@@ -373,6 +374,126 @@ def test_setting_a_field_that_nothing_reads_is_refused(base, field, value):
     assert repr(value) in str(error.value)
 
 
+def changed(**fields):
+    """The default Config with fields given as `group__field`."""
+    config = BASE
+    for field, value in fields.items():
+        config = with_field(config, field.replace("__", "."), value)
+    return config
+
+
+LOOKAHEAD = changed(dynamics__name="lookahead")
+NOISE = changed(augment__name="instance_noise")
+ADAPTIVE = changed(augment__name="bgc", augment__schedule="adaptive")
+
+
+@pytest.mark.parametrize(
+    "base, field, value, cause",
+    [
+        (BASE, "dynamics.gamma", 1.0, "dynamics.name 'alternating'"),
+        (BASE, "dynamics.k", 3, "dynamics.name 'alternating'"),
+        (LOOKAHEAD, "dynamics.gamma", 1.0, "dynamics.name 'lookahead'"),
+        (changed(dynamics__name="sga"), "g_first", True, "dynamics.name 'sga'"),
+        (BASE, "loss.schedule", "cosine", "loss.real_target_end None"),
+        (
+            changed(loss__schedule="constant"),
+            "loss.real_target_end",
+            1.0,
+            "loss.schedule 'constant'",
+        ),
+        (
+            changed(loss__name="hinge"),
+            "loss.real_target_end",
+            1.0,
+            "loss.name 'hinge'",
+        ),
+        (BASE, "augment.strength_end", 0.1, "augment.name 'none'"),
+        (BASE, "augment.schedule", "cosine", "augment.name 'none'"),
+        (BASE, "augment.target", 0.5, "augment.name 'none'"),
+        (NOISE, "augment.schedule", "cosine", "augment.strength_end None"),
+        (NOISE, "augment.target", 0.5, "augment.schedule 'linear'"),
+        (NOISE, "augment.adapt_kimg", 5.0, "augment.schedule 'linear'"),
+        (ADAPTIVE, "augment.strength_end", 0.1, "augment.schedule 'adaptive'"),
+        (
+            changed(augment__name="diff_augment"),
+            "augment.schedule",
+            "adaptive",
+            "augment.name 'diff_augment'",
+        ),
+        (R1, "penalty.decay", 0.5, "penalty.name 'r1'"),
+        (R1, "penalty.transform", "flip", "penalty.name 'r1'"),
+        (BASE, "penalty.schedule", "linear", "penalty.name 'none'"),
+        (BASE, "generator_penalty.decay", 0.5, "generator_penalty.name 'none'"),
+    ],
+)
+def test_unread_field_is_refused_with_its_cause(base, field, value, cause):
+    with pytest.raises(ValueError) as error:
+        refuse_unread(base, with_field(base, field, value))
+    assert str(error.value).startswith(f"{field} {value!r} has no effect with {cause};")
+    assert "\n" not in str(error.value)
+
+
+CGD = changed(
+    dynamics__name="competitive", g_optimizer__name="sgd", d_optimizer__name="sgd"
+)
+UNROLLED = changed(dynamics__name="unrolled")
+OPTIMISTIC = changed(dynamics__name="optimistic")
+PACKED = changed(model__pack=2)
+
+
+@pytest.mark.parametrize(
+    "base, field, value, words",
+    [
+        (PACKED, "batch_size", 63, "model.pack 2: .*batch_size 63; change"),
+        (PACKED, "dataset.labels", True, "model.pack 2 with dataset.labels: .*leave"),
+        (PACKED, "penalty.name", "zcr", "model.pack 2 with penalty.name 'zcr'.*use"),
+        (PACKED, "microbatches", 2, "microbatches 2 with model.pack 2: .*leave"),
+        (changed(loss__top_k=0.5), "microbatches", 2, "with loss.top_k 0.5: .*leave"),
+        (UNROLLED, "microbatches", 2, "with dynamics.name 'unrolled': .*leave"),
+        (UNROLLED, "d_optimizer.name", "rmsprop", "'unrolled' with .*'rmsprop'.*use"),
+        (UNROLLED, "d_optimizer.clip_norm", 1.0, "d_optimizer.clip_norm: .*use"),
+        (OPTIMISTIC, "d_optimizer.clip_params", 0.1, "'optimistic' with .*clip_params"),
+        (OPTIMISTIC, "g_optimizer.clip_params", 0.1, "'optimistic' with .*clip_params"),
+        (CGD, "g_optimizer.name", "adam", "'competitive': .*sgd.*set g_optimizer"),
+        (CGD, "d_optimizer.learning_rate", 1.0, "'competitive': .*one constant"),
+        (CGD, "d_optimizer.schedule", "linear", "'competitive': .*one constant"),
+        (CGD, "g_optimizer.warmup_steps", 3, "'competitive': .*one constant"),
+        (CGD, "g_optimizer.clip_norm", 3.0, "'competitive': .*plain sgd"),
+        (CGD, "sweep.g_lr", (0.5, 1.0), "'competitive': .*no sweep"),
+        (CGD, "sweep.d_lr", (0.5, 1.0), "'competitive': .*no sweep"),
+        (ADAPTIVE, "loss.name", "lsgan", "'adaptive' with loss.name 'lsgan': .*use"),
+        (ADAPTIVE, "loss.name", "wasserstein", "'adaptive' with .*'wasserstein'"),
+        (ADAPTIVE, "loss.name", "relativistic", "'adaptive' with .*'relativistic'"),
+        (
+            changed(dataset__labels=True),
+            "penalty.name",
+            "zcr",
+            "penalty.name 'zcr' with dataset.labels: .*leave",
+        ),
+    ],
+)
+def test_what_cannot_combine_is_refused_in_one_line(base, field, value, words):
+    build(base)
+    with pytest.raises(ValueError, match=words) as error:
+        build(with_field(base, field, value))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "base, field, value",
+    [
+        (CGD, "sweep.penalty", (0.5, 1.0)),
+        (CGD, "microbatches", 2),
+        (UNROLLED, "g_optimizer.name", "rmsprop"),
+        (UNROLLED, "d_optimizer.clip_value", 1.0),
+        (PACKED, "penalty.name", "wgan_gp"),
+        (ADAPTIVE, "loss.name", "hinge"),
+    ],
+)
+def test_what_can_combine_builds(base, field, value):
+    build(with_field(base, field, value))
+
+
 @pytest.mark.parametrize(
     "base, field, value",
     [
@@ -386,6 +507,19 @@ def test_setting_a_field_that_nothing_reads_is_refused(base, field, value):
         (SGD, "d_optimizer.warmup_steps", 10),
         (RING, "dataset.sigma", 0.1),
         (BASE, "d_steps", 3),
+        (with_field(BASE, "dynamics.name", "sga"), "dynamics.gamma", 2.0),
+        (with_field(BASE, "dynamics.name", "lookahead"), "g_first", True),
+        (with_field(BASE, "loss.top_k", 0.5), "loss.schedule", "cosine"),
+        (BASE, "loss.real_target_end", 1.0),
+        (with_field(BASE, "augment.name", "flip"), "augment.strength_end", 0.1),
+        (with_field(BASE, "augment.name", "flip"), "augment.schedule", "adaptive"),
+        (with_field(BASE, "penalty.name", "lecam"), "penalty.decay", 0.5),
+        (with_field(BASE, "penalty.name", "cr"), "penalty.transform", "flip"),
+        (
+            with_field(BASE, "generator_penalty.name", "path_length"),
+            "generator_penalty.decay",
+            0.5,
+        ),
     ],
 )
 def test_setting_a_field_that_is_read_is_accepted(base, field, value):

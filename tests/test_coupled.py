@@ -106,10 +106,11 @@ def discriminator(model, layer, shape):
 
 SEEN_BY_1 = {"none": {1}, "stddev": {0, 1, 2, 3}, "discrimination": set(range(8))}
 SIDES = {"conv_7x7": 28, "dcgan64": 64}
+WITH_LAYERS = [name for name in MODELS if name != "dirac"]
 
 
 @pytest.mark.parametrize("layer", MINIBATCH)
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", WITH_LAYERS)
 def test_changed_example_changes_the_logits_of_its_group_alone(model, layer):
     side = SIDES.get(model, 8)
     shape = (side, side, 1)

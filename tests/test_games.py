@@ -233,16 +233,37 @@ def heavy_ball(c, beta, alternating):
 def rule(name, **fields):
     """A rule of play: its options, `period`, and fields of the Config."""
     period = fields.pop("period", 1)
-    options = {k: fields.pop(k) for k in ("gamma", "k", "alpha") if k in fields}
+    names = ("gamma", "k", "alpha", "base")
+    options = {k: fields.pop(k) for k in names if k in fields}
     return SimpleNamespace(
         dynamics=DynamicsConfig(name, **options), fields=fields, period=period
     )
+
+
+def met(alternating):
+    """Lookahead, k = 5, alpha = 1/2: `|(1 + mu^5) / 2|`, mu a step's eigenvalue.
+
+    Simultaneous: 1 + ic. Alternating: of modulus 1 and trace 2 - c^2.
+    """
+
+    def factor(c):
+        cosine = 1 - c**2 / 2
+        mu = cosine + 1j * np.sqrt(1 - cosine**2) if alternating else 1 + 1j * c
+        return abs((1 + mu**5) / 2)
+
+    return factor
+
+
+def pulled(c):
+    """gamma = 1 takes `h w^2 = c^2 / h` from the diagonal."""
+    return np.hypot(1 - c**2 / RATE, c)
 
 
 G_FIRST, D_FIRST = {"g_first": True}, {"g_first": False}
 NEGATIVE, POSITIVE = players(momentum(-0.5)), players(momentum(0.5))
 SIM = partial(rule, "simultaneous", **D_FIRST)
 ALT = partial(rule, "alternating")
+JOINT = partial(rule, **D_FIRST)
 
 # The rule, then its factor at w = 0.5 and at w = 1 as printed, and its closed form.
 RULES = {
@@ -273,6 +294,50 @@ RULES = {
         "1.0918",
         lambda c: heavy_ball(c, 0.5, True),
     ),
+    "extragradient": (
+        JOINT("extragradient"),
+        "0.995038",
+        "0.980612",
+        lambda c: np.sqrt(1 - c**2 + c**4),
+    ),
+    "optimistic": (
+        JOINT("optimistic"),
+        "0.994936",
+        "0.978906",
+        lambda c: np.sqrt((1 + np.sqrt(1 - 4 * c**2)) / 2),
+    ),
+    "consensus": (JOINT("consensus", gamma=1.0), "0.955249", "0.824621", pulled),
+    "sga": (JOINT("sga"), "0.955249", "0.824621", pulled),
+    "competitive": (
+        JOINT("competitive"),
+        "0.995037",
+        "0.980581",
+        lambda c: 1 / np.sqrt(1 + c**2),
+    ),
+    "unrolled_1": (
+        JOINT("unrolled", k=1),
+        "0.994987",
+        "0.979796",
+        lambda c: np.sqrt(1 - c**2),
+    ),
+    "unrolled_5": (
+        JOINT("unrolled"),
+        "0.953939",
+        "0.800000",
+        lambda c: np.sqrt(1 - 9 * c**2),
+    ),
+    "lookahead_simultaneous": (
+        JOINT("lookahead", base="simultaneous", period=5),
+        "0.981327",
+        "0.926371",
+        met(alternating=False),
+    ),
+    "lookahead_alternating": (
+        rule("lookahead", period=5, **G_FIRST),
+        "0.968887",
+        "0.877181",
+        met(alternating=True),
+    ),
 }
 
 
@@ -284,6 +349,28 @@ def test_contraction_of_a_rule_is_its_closed_form(name, w, column):
     factor = contraction(config, played.period)
     np.testing.assert_allclose(factor, closed_form(RATE * w), atol=1e-6)
     assert_to_its_last_digit(factor, figures[column - 1])
+
+
+def test_contraction_of_every_rule_is_tested():
+    assert {played.dynamics.name for played, *_ in RULES.values()} == set(DYNAMICS)
+
+
+CONSENSUS = replace(
+    GAME, dynamics=DynamicsConfig("consensus", gamma=1.0), g_first=False
+)
+
+
+def test_dirac_gan_under_consensus_ends_where_its_jacobian_says():
+    """Published: 2.58e-10."""
+    assert_to_its_last_digit(distances(CONSENSUS, 500)[-1], "2.58e-10")
+
+
+def test_dirac_spectrum_under_consensus_is_pulled_to_the_left():
+    """`-gamma f'^2 +- i f'`, f' = 1/2: of the moves, (step - 1) / h."""
+    gan, state, batch = opening(CONSENSUS)
+    step = np.asarray(jax.jit(partial(step_matrix, gan))(state, batch))
+    found = np.sort_complex(np.linalg.eigvals((step - np.eye(2)) / RATE))
+    np.testing.assert_allclose(found, [-0.25 - 0.5j, -0.25 + 0.5j], atol=1e-5)
 
 
 @pytest.mark.parametrize("rule", ["simultaneous", "alternating"])

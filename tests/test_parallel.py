@@ -49,6 +49,7 @@ from gan_jax.parallel import (
     shard_map_step,
 )
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
+from gan_jax.running import RUNNING
 from gan_jax.train import train_step
 from gan_jax.types import Batch
 
@@ -108,6 +109,8 @@ def ran(config, step, data):
     """On the host: the state after all the batches, the metrics of the first step."""
     plain = replace(config, loss=LossConfig(), penalty=PenaltyConfig(), microbatches=1)
     state = jax.tree.map(jnp.copy, first_state(plain))
+    statistics = {name: jnp.zeros(()) for name in RUNNING}
+    state = state.replace(aux=statistics | state.aux)
     state, metrics = step(state, data[0])
     for batch in data[1:]:
         state, _ = step(state, batch)
@@ -183,6 +186,53 @@ def test_minibatch_layers_see_the_global_batch(layer, name, count):
     )
     # Later, discrimination's large gradients magnify the rounding.
     assert_agree(trained(config, name, count, 5), trained(config, "jit", 1, 5))
+
+
+SPANNING = {  # What has to look at the whole batch, or at its neighbours in order.
+    "top_k": {"loss": LossConfig(top_k=0.4, schedule="constant")},
+    "pack": {"model": replace(PLAIN.model, pack=2), "penalty": PenaltyConfig("r1")},
+    "lecam": {"penalty": PenaltyConfig("lecam")},
+    "adaptive": {
+        "augment": AugmentConfig("instance_noise", schedule="adaptive", adapt_kimg=0.64)
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "placement", "count"),
+    slow_but(
+        ("top_k", "shard_map", 2),
+        ("top_k", "pmap", 4),
+        ("pack", "pmap", 4),
+        ("pack", "shard_map", 2),
+        among=itertools.product(SPANNING, ("pmap", "shard_map", "gspmd"), (2, 4)),
+    ),
+)
+def test_what_spans_the_batch_agrees_with_one_device(name, placement, count):
+    config = replace(PLAIN, **SPANNING[name])
+    expected = reference(config)
+    got = trained(config, placement, count)
+    assert_agree(got, expected)
+    for statistic, value in expected[0].aux.items():
+        np.testing.assert_allclose(got[0].aux[statistic], value, rtol=1e-5, atol=1e-6)
+
+
+def test_share_that_packs_would_straddle_is_refused():
+    config = replace(PLAIN, model=replace(PLAIN.model, pack=4))
+    gan, step = placed(config, "pmap", 8)
+    with pytest.raises(ValueError, match="model.pack 4.*each device's share.*got 2"):
+        step(init_state(gan, jax.random.key(0)), batches(config, size=16)[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pmap", "shard_map"])
+@pytest.mark.parametrize("rule", [name for name in DYNAMICS if name != "alternating"])
+def test_rules_differentiate_means_that_span_devices(rule, name):
+    """The relativistic average's means are inside of what the rules differentiate."""
+    dynamics = DynamicsConfig(rule, k=2)
+    loss = LossConfig("relativistic_average")
+    config = replace(PLAIN, dynamics=dynamics, loss=loss)
+    assert_agree(trained(config, name, 4), reference(config))
 
 
 def test_share_that_groups_would_straddle_is_refused():
@@ -580,6 +630,11 @@ ENTRIES = {
     **{f"minibatch layer {k}": {"model": {"d_minibatch": k}} for k in MINIBATCH},
     "spectral": {"model": {"g_spectral": True, "d_spectral": True}},
     "labels": {"dataset": DatasetConfig("digits", labels=True)},
+    "pack": {"model": {"pack": 2}},
+    "top_k": {"loss": LossConfig(top_k=0.5), "steps": STEPS},
+    "adaptive augmentation": {
+        "augment": AugmentConfig("bgc", schedule="adaptive", adapt_kimg=0.64)
+    },
 }
 
 

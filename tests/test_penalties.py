@@ -34,9 +34,18 @@ GRADIENTS_TAKEN = {
     "ar1_ar2": 0,
     "roth": 2,
     "dragan": 1,
+    "lecam": 0,
+    "cr": 0,
+    "bcr": 0,
+    "zcr": 0,
 }
+Z_DIM = 3
 # Large enough that the finite difference does not cancel in float32.
-OPTIONS = {"ar1": {"sigma": 0.3}, "ar1_ar2": {"sigma": 0.3}}
+OPTIONS = {
+    "ar1": {"sigma": 0.3},
+    "ar1_ar2": {"sigma": 0.3},
+    "lecam": {"real_logit_average": 0.4, "fake_logit_average": -0.3},
+}
 
 
 def example_keys(seed=0, count=BATCH):
@@ -47,6 +56,28 @@ def pairs(shape, count=BATCH):
     """Real and fake examples."""
     real, fake = np.random.default_rng(0).normal(size=(2, count, *shape))
     return jnp.asarray(real, jnp.float32), jnp.asarray(fake / 2 + 1, jnp.float32)
+
+
+def noisy(x, keys):
+    """A change for the consistency penalties."""
+    return x + 0.3 * per_example(jax.random.normal, keys, x)
+
+
+def tanh_generator(shape):
+    """G(z) = tanh(z A), as the examples are shaped."""
+    a = np.random.default_rng(3).normal(size=(Z_DIM, np.prod(shape)))
+    return lambda z: jnp.tanh(z @ jnp.asarray(a, z.dtype)).reshape(-1, *shape)
+
+
+def penalty_on(name, shape):
+    """A penalty that has all it needs for examples of this shape."""
+    options = dict(OPTIONS.get(name, {}))
+    if name in ("cr", "bcr"):
+        options["transform"] = noisy
+    if name == "zcr":
+        generator = tanh_generator(shape)
+        options |= {"generator": generator, "z_dim": Z_DIM, "sigma": 0.3}
+    return partial(PENALTIES[name], **options)
 
 
 def linear(w):
@@ -252,14 +283,18 @@ def dead_critic(params, x):
     return jax.nn.relu(x @ params["w"] - 1e3) @ params["v"] + params["bias"]
 
 
+OF_INPUTS = [name for name in PENALTIES if name != "lecam"]
+
+
 @pytest.mark.parametrize("critic", [constant_critic, dead_critic])
-@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("name", OF_INPUTS)
 def test_zero_input_gradient_gives_finite_values_and_gradients(name, critic):
     real, fake = pairs((2,))
     params = {"w": jnp.ones((2, 4)), "v": jnp.ones(4), "bias": jnp.float32(0.5)}
 
     def total(params):
-        value = PENALTIES[name](partial(critic, params), real, fake, example_keys())
+        penalty = penalty_on(name, (2,))
+        value = penalty(partial(critic, params), real, fake, example_keys())
         return value.sum(), value
 
     gradients, value = jax.grad(total, has_aux=True)(params)
@@ -294,6 +329,15 @@ def critic_in_torch(torch, params, x):
     )
     y = torch.tanh(y).permute(0, 2, 3, 1).flatten(1)
     return y @ params["head"] + params["shift"]
+
+
+def generator_in_torch(torch, draws, shift=0.0):
+    """`tanh_generator` of the latents that zcr draws, as images."""
+    a = np.random.default_rng(3).normal(size=(Z_DIM, np.prod(SHAPES["images"])))
+    z = draws["z"] + shift * draws["z_noise"]
+    # JAX has the kernel in float32.
+    a = torch.tensor(a.astype(np.float32), dtype=torch.float64)
+    return torch.tanh(z @ a).reshape(-1, *SHAPES["images"])
 
 
 def oracle(torch, name, critic, real, fake, draws):
@@ -337,6 +381,21 @@ def oracle(torch, name, critic, real, fake, draws):
         ),
         "roth": roth,
         "dragan": dragan,
+        "lecam": lambda: (
+            torch.relu(critic(real) + 0.3) ** 2 + torch.relu(0.4 - critic(fake)) ** 2
+        ),
+        "cr": lambda: difference(real, draws["normal"]),
+        "bcr": lambda: (
+            difference(real, draws["normal_real"])
+            + difference(fake, draws["normal_fake"])
+        ),
+        "zcr": lambda: (
+            (
+                critic(generator_in_torch(torch, draws))
+                - critic(generator_in_torch(torch, draws, 0.3))
+            )
+            ** 2
+        ),
     }
     return formulas[name]()
 
@@ -351,6 +410,10 @@ def documented_draws(keys, like):
         "normal_fake": per_example(jax.random.normal, second, like),
         "dragan_u": jax.vmap(jax.random.uniform)(first),
         "uniform": per_example(jax.random.uniform, second, like),
+        "z": per_example(jax.random.normal, first, jnp.zeros((len(keys), Z_DIM))),
+        "z_noise": per_example(
+            jax.random.normal, second, jnp.zeros((len(keys), Z_DIM))
+        ),
     }
 
 
@@ -359,11 +422,11 @@ def test_penalty_and_parameter_gradients_equal_pytorch(name):
     torch = pytest.importorskip("torch")
     real, fake = pairs(SHAPES["images"])
     keys, weights = example_keys(7), np.linspace(0.5, 1.5, BATCH, dtype=np.float32)
-    options = OPTIONS.get(name, {})
+    penalty = penalty_on(name, SHAPES["images"])
 
     def total(params):
         critic = partial(critic_in_jax, params)
-        value = PENALTIES[name](critic, real, fake, keys, **options)
+        value = penalty(critic, real, fake, keys)
         return jnp.sum(value * weights), value
 
     params = {k: jnp.asarray(v) for k, v in network().items()}
@@ -418,6 +481,150 @@ def test_jacobian_difference_and_parameter_gradients_equal_pytorch():
     assert_close(gradient, torch.autograd.grad(expected.sum(), theirs)[0].numpy())
 
 
+def images_in_jax(params, z):
+    """G(z) = tanh(z A + b), `[B, 4, 4, 2]`."""
+    return jnp.tanh(z @ params["a"] + params["b"].reshape(1, -1)).reshape(-1, 4, 4, 2)
+
+
+def path_lengths_in_torch(torch, generator, z, draws):
+    """`(|J^T y| - 0.7)^2`, y ~ N(0, I) / 4."""
+    z = z.clone().requires_grad_()
+    probe = draws["probe"] / 4
+    (pull,) = torch.autograd.grad(generator(z), z, probe, create_graph=True)
+    return (pull.square().sum(1).sqrt() - 0.7) ** 2
+
+
+def zcr_reward_in_torch(torch, generator, z, draws):
+    apart = generator(z) - generator(z + 0.3 * draws["noise"])
+    return -apart.square().flatten(1).mean(1)
+
+
+@pytest.mark.parametrize(
+    ("name", "oracle", "options"),
+    [
+        ("path_length", path_lengths_in_torch, {"path_length_average": 0.7}),
+        ("zcr", zcr_reward_in_torch, {"sigma": 0.3}),
+    ],
+)
+def test_generator_penalty_and_parameter_gradients_equal_pytorch(name, oracle, options):
+    torch = pytest.importorskip("torch")
+    random, keys = np.random.default_rng(0), example_keys(8)
+    params = {"a": random.normal(size=(3, 32)), "b": random.normal(size=32)}
+    params = {k: jnp.asarray(v / 2, jnp.float32) for k, v in params.items()}
+    z, weights = pairs((3,))[0], np.linspace(0.5, 1.5, BATCH, dtype=np.float32)
+
+    def total(params):
+        generator = partial(images_in_jax, params)
+        value = GENERATOR_PENALTIES[name](generator, z, keys, **options)
+        return jnp.sum(value * weights), value
+
+    gradients, value = jax.grad(total, has_aux=True)(params)
+
+    def tensor(array):
+        return torch.tensor(np.asarray(array), dtype=torch.float64)
+
+    theirs = {k: tensor(v).requires_grad_() for k, v in params.items()}
+    images = jnp.zeros((BATCH, 4, 4, 2))
+    draws = {
+        "probe": tensor(per_example(jax.random.normal, keys, images)),
+        "noise": tensor(per_example(jax.random.normal, keys, z)),
+    }
+
+    def generator(z):
+        return torch.tanh(z @ theirs["a"] + theirs["b"]).reshape(-1, 4, 4, 2)
+
+    expected = oracle(torch, generator, tensor(z), draws)
+    slopes = torch.autograd.grad((expected * tensor(weights)).sum(), theirs.values())
+    assert_close(value, expected.detach().numpy())
+    for key, slope in zip(theirs, slopes, strict=True):
+        assert_close(gradients[key], slope.numpy())
+
+
+def test_orthogonal_regularization_and_its_gradients_equal_pytorch():
+    torch = pytest.importorskip("torch")
+    random = np.random.default_rng(0)
+    shapes = {"dense": (3, 5), "conv": (3, 3, 2, 4), "bias": (5,)}
+    params = {
+        k: jnp.asarray(random.normal(size=shape), jnp.float32)
+        for k, shape in shapes.items()
+    }
+    penalty = GENERATOR_PENALTIES["orthogonal"]
+
+    def total(params):
+        value = penalty(lambda z: z, jnp.ones((BATCH, 3)), 0, g_params=params)
+        return value.mean(), value
+
+    gradients, value = jax.grad(total, has_aux=True)(params)
+    theirs = {
+        k: torch.tensor(np.asarray(v), dtype=torch.float64, requires_grad=True)
+        for k, v in params.items()
+    }
+    expected = 0
+    for kernel in (theirs["dense"], theirs["conv"]):
+        matrix = kernel.flatten(0, -2)
+        overlap = matrix.T @ matrix
+        expected = expected + (overlap - torch.diag(overlap.diag())).square().sum()
+    slopes = torch.autograd.grad(expected, (theirs["dense"], theirs["conv"]))
+    assert_close(value, np.full(BATCH, expected.item()))
+    for key, slope in zip(("dense", "conv"), slopes, strict=True):
+        assert_close(gradients[key], slope.numpy())
+    np.testing.assert_array_equal(gradients["bias"], np.zeros(5))
+
+
+def test_orthogonal_regularization_of_an_orthogonal_matrix_is_zero():
+    kernel = np.linalg.qr(np.random.default_rng(0).normal(size=(6, 4)))[0] * 3
+    value = GENERATOR_PENALTIES["orthogonal"](
+        lambda z: z, jnp.ones((2, 3)), 0, g_params={"kernel": jnp.float32(kernel)}
+    )
+    np.testing.assert_allclose(value, np.zeros(2), atol=1e-9)
+
+
+def test_path_length_of_a_constant_generator_has_a_finite_gradient():
+    def total(scale):
+        def generator(z):
+            return scale * jnp.zeros((BATCH, 2)) + 0 * z[:, :2]
+
+        return GENERATOR_PENALTIES["path_length"](
+            generator, jnp.ones((BATCH, 3)), example_keys()
+        ).sum()
+
+    assert np.isfinite(jax.grad(total)(1.0))
+
+
+def test_zcr_draws_its_own_latents_and_needs_a_generator():
+    """Sums over images are linear: D(G(z)) - D(G(z + sigma e)) = -sigma e . w."""
+    w = np.array([1.0, -2.0, 2.0])
+    keys, images = example_keys(4), jnp.ones((BATCH, 2))
+    value = PENALTIES["zcr"](
+        lambda x: x[:, 0],
+        images,
+        images,
+        keys,
+        generator=lambda z: (z @ jnp.float32(w))[:, None],
+        z_dim=3,
+        sigma=0.5,
+    )
+    _, noise_keys = split_each(keys)
+    noise = np.asarray(per_example(jax.random.normal, noise_keys, jnp.zeros((6, 3))))
+    np.testing.assert_allclose(value, (0.5 * noise @ w) ** 2, rtol=1e-4)
+    with pytest.raises(ValueError, match="generator: zcr"):
+        PENALTIES["zcr"](lambda x: x[:, 0], images, images, keys)
+
+
+def test_lecam_pulls_each_side_towards_the_other_side_s_average():
+    """D is x; reals above the fakes' average pay, and fakes below the reals'."""
+    real, fake = jnp.array([[2.0], [0.5]]), jnp.array([[0.0], [3.0]])
+    value = PENALTIES["lecam"](
+        lambda x: x[:, 0],
+        real,
+        fake,
+        example_keys(count=2),
+        real_logit_average=1.5,
+        fake_logit_average=1.0,
+    )
+    np.testing.assert_allclose(value, [1.0**2 + 1.5**2, 0])
+
+
 def test_interpolation_draws_its_own_uniform_for_each_example():
     count = 4000
     ones = jnp.ones((count, 2, 2, 1))
@@ -433,11 +640,11 @@ def test_interpolation_draws_its_own_uniform_for_each_example():
 
 def penalty_of(name):
     """The penalty on the oracle's critic; dragan's batch statistics are fixed."""
-    options = dict(OPTIONS.get(name, {}))
+    penalty = penalty_on(name, SHAPES["images"])
     if name == "dragan":
-        options["mean"] = lambda x: jnp.float32(0.25)
+        penalty = partial(penalty, mean=lambda x: jnp.float32(0.25))
     critic = partial(critic_in_jax, {k: jnp.asarray(v) for k, v in network().items()})
-    return jax.jit(partial(PENALTIES[name], critic, **options))
+    return jax.jit(partial(penalty, critic))
 
 
 @pytest.mark.parametrize("name", PENALTIES)
@@ -461,8 +668,9 @@ def test_gradient_penalties_note_their_squared_norms_and_others_nothing(name):
     real, fake = pairs((2,))
     noted = []
     probe = Probe(linear([3, -4]), noted.append)
-    with_probe = PENALTIES[name](probe, real, fake, example_keys())
-    without = PENALTIES[name](linear([3, -4]), real, fake, example_keys())
+    penalty = penalty_on(name, (2,))
+    with_probe = penalty(probe, real, fake, example_keys())
+    without = penalty(linear([3, -4]), real, fake, example_keys())
     np.testing.assert_array_equal(with_probe, without)
     assert len(noted) == GRADIENTS_TAKEN[name]
     for squares in noted:
