@@ -91,7 +91,7 @@ def rates(case: Case) -> Players:
 
     def rate(group: OptimizerConfig, scale: str) -> float:
         schedule = learning_rate(group, config.steps, 1)
-        return float(schedule(taken)) * float(scales[scale])
+        return float(np.asarray(schedule(taken))) * float(scales[scale])
 
     return Players(rate(config.g_optimizer, "g_lr"), rate(config.d_optimizer, "d_lr"))
 
@@ -115,7 +115,7 @@ def by_depth(gan: Gan) -> Players:
     def meet(key: Array) -> None:
         for module, x in inputs:
             variables = module.init(key, x, label, train=True)
-            met.append(list(walked(variables["params"])))
+            met.append(list(walked(dict(variables["params"]))))
 
     jax.eval_shape(meet, jax.random.key(0))
     return Players(*met)

@@ -14,7 +14,6 @@ from gan_jax.diagnosis.case import Case, one_batch, rates, size_of
 from gan_jax.diagnostics import (
     Game,
     Players,
-    adam_scales,
     alternating_limit,
     alternating_values,
     balanced,
@@ -32,12 +31,12 @@ from gan_jax.diagnostics import (
 )
 from gan_jax.diagnostics.spectrum import EXACT
 from gan_jax.gan import with_params
+from gan_jax.probes import DECAYS, optimizer_scales
 
 FEW, RESTARTS, BENT_RESTARTS = 4, 6, 20
-"""Eigenvalues by real and imaginary part; restarts of Arnoldi for them, and of Lanczos."""
+"""Eigenvalues by real and imaginary part; restarts for them, and for curvatures."""
 AFFORDABLE = 50_000
 """Parameters up to which the alternating step's own eigenvalues are taken."""
-DECAYS = {"adam": 0.999, "optimistic_adam": 0.999, "rmsprop": 0.99}
 
 
 def measured_game(case: Case, *, count: int | None) -> dict[str, Any]:
@@ -77,15 +76,9 @@ def optimizers(case: Case) -> tuple[OptimizerConfig, OptimizerConfig]:
 
 def scales(case: Case, rate: Players) -> Players:
     """What multiplies the common rate, G's, for each parameter."""
-    nets = case.state.generator, case.state.discriminator
-
-    def own(net: Any, group: OptimizerConfig, rate_over: float) -> Any:
-        b2 = DECAYS.get(group.name, 0.0) if group.b2 is None else group.b2
-        p = adam_scales(net, b2=b2, eps=group.eps)
-        return jax.tree.map(lambda x: rate_over * x, p)
-
-    over = 1.0, rate.discriminator / rate.generator
-    return Players(*map(own, nets, optimizers(case), over))
+    over = rate.discriminator / rate.generator
+    own = optimizer_scales(case.config, case.state)
+    return own._replace(discriminator=jax.tree.map(lambda p: over * p, own[1]))
 
 
 def reach(group: OptimizerConfig) -> float:
@@ -114,7 +107,10 @@ def eigenvalues(game: Game, count: int) -> tuple[dict[str, np.ndarray], int, boo
             more = spectrum(game, count=FEW, which=which, restarts=RESTARTS)
         except ValueError:  # not converged: it is left out
             continue
-        found[name], products = more.values, products + more.products
+        products += more.products
+        keep = more.values if which == "LR" else more.values[np.imag(more.values) != 0]
+        if len(keep):
+            found[name] = keep
     return found, products, False
 
 
@@ -129,14 +125,14 @@ def told(found: dict[str, np.ndarray], rate: float) -> dict[str, Any]:
     says when steps overshoot, where the strict limit is 0 as soon as one mode grows.
     """
     whole = np.concatenate(list(found.values()))
-    decaying = whole[whole.real < 0]
+    decaying = whole[np.real(whole) < 0]
     leading = found["leading"]
     return {
         "largest_real_part": rate * largest_real_part(whole),
         "imaginary_ratio": imaginary_ratio(whole, 1e-3),
         "leading_imaginary_ratio": imaginary_ratio(leading[:2], 1e-3),
         "leading_magnitude": rate * float(np.abs(leading[0])),
-        "overshoot": rate * float(-decaying.real.min(initial=0.0)),
+        "overshoot": rate * float(-np.real(decaying).min(initial=0.0)),
         "step_radius": step_radius(whole, rate),
         "simultaneous_limit": simultaneous_limit(whole),
         "decaying_limit": simultaneous_limit(decaying),

@@ -140,7 +140,7 @@ def measured_layers(case: Case) -> dict[str, Any]:
 
 
 def measured_course(case: Case) -> dict[str, Any]:
-    """The kernels' gradient norms and relative updates over time, if they were logged."""
+    """The kernels' gradient norms and relative updates over time, if logged."""
     order = by_depth(case.gan)
     logged = [r for r in case.rows if any(k.startswith("g_grad_norm/") for k in r)]
     if not logged:
@@ -175,7 +175,7 @@ def measured_kernels(case: Case) -> dict[str, Any]:
 
 
 def measured_critic(case: Case) -> dict[str, Any]:
-    """D's input gradients; `deviation`: root mean square of x - mean x over the batch."""
+    """D's input gradients; `deviation`: root mean square of |x - mean x|."""
     batch, keys = one_batch(case)
     norms = critic_gradient_norms(case.gan, case.state, batch, keys)
     x = np.asarray(batch.image, np.float64).reshape(len(batch.image), -1)
