@@ -45,7 +45,11 @@ def course(found: dict[str, Any]) -> bytes:
         steps, lines = found["course"]["steps"], shades(player, len(series))
         for values, color in zip(series.values(), lines, strict=True):
             axis.plot(steps, positive(values), color=color, lw=1)
-        axis.set(yscale="log", xlabel="step", title=f"{player}: pale first, dark last")
+        axis.set(
+            yscale="log",
+            xlabel="step",
+            title=f"{player[0].upper()}: pale first, dark last",
+        )
         axis.title.set_fontsize(9)
     axes[0].set_ylabel("gradient norm of a kernel")
     return png(figure)
@@ -105,7 +109,7 @@ def spectra(found: dict[str, Any]) -> bytes:
             marker = "o" if len(own) == 1 else None
             axis.plot(rank, positive(own), color=color, lw=1.2, marker=marker, ms=4)
         axis.set(yscale="log", xlabel="rank (share)")
-        axis.set_title(f"{player}: pale first, dark last", fontsize=9)
+        axis.set_title(f"{player[0].upper()}: pale first, dark last", fontsize=9)
     axes[0].set_ylabel("singular value")
     return png(figure)
 
