@@ -24,10 +24,10 @@ from experiments import portraits
 from experiments.edge import exit_code
 from experiments.games import games
 from experiments.portraits import Portrait
-from gan_jax import phase
 from gan_jax.build import build
 from gan_jax.config import Config
 from gan_jax.data import DATASETS
+from gan_jax.diagnostics import phase
 from gan_jax.gan import init_state
 
 AVERAGED = 200

@@ -233,7 +233,8 @@ class MetricsConfig:
     every: CountOrZero = 500
     """Steps between measurements of the samples; 0: none."""
     names: tuple[str, ...] = ()
-    """Beside their diversity: fid, kid, prdc, is, modes, swd, mmd, memorization."""
+    """Beside their diversity: fid, kid, prdc, is, modes, swd, mmd, memorization; of the
+    GAN itself rotation, overfitting (of D), duality (gap): docs/diagnostics.md."""
     n: Annotated[int, Field(ge=2, le=1_000_000)] = 1000
     """Samples they are taken of; the log says so: frechet_distance@1000."""
     extractor: str | None = None

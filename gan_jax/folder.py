@@ -33,9 +33,12 @@ FILES = (
     "curves.png",
     "summary.json",
     "evaluations.jsonl",
+    "diagnosis.html",
+    "diagnosis.json",
 )
 """Files of a run: events.jsonl for a run that had some, members.jsonl for several GANs,
-training.gif with `log.samples_every`, evaluations.jsonl by experiments.evaluate."""
+training.gif with `log.samples_every`, evaluations.jsonl by experiments.evaluate,
+the diagnosis by experiments.diagnose."""
 FRAMES, TENSORBOARD = "samples", "tensorboard"
 FOLDERS = (checkpoint.FOLDER, FRAMES, TENSORBOARD)
 HARMLESS = {

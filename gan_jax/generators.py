@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,18 +18,26 @@ from gan_jax.config_json import (
 )
 from gan_jax.gan import Gan, init_state
 from gan_jax.parallel import init_states, member
-from gan_jax.program import members_of
+from gan_jax.program import Member, members_of
 from gan_jax.train import sample
 from gan_jax.types import Array, TrainState
 
 
-def load_run(run: str | Path, *, index: int = 0) -> tuple[Gan, TrainState, Config]:
-    """What a run trained, from its newest intact checkpoint.
+class Stored(NamedTuple):
+    """A run in its folder.
 
-    index: which GAN of a run of several, as in members.jsonl. Reads only config.json
-    and arrays: nothing in the folder runs. Raises ValueError for a folder without a
-    run, without a checkpoint, or without that GAN.
+    gan, config: what it trains. label: which of its GANs, empty for a single one. read:
+    that GAN's state from the path of a checkpoint.
     """
+
+    gan: Gan
+    config: Config
+    label: Member
+    read: Callable[[Path], TrainState]
+
+
+def stored(run: str | Path, *, index: int = 0) -> Stored:
+    """A run's folder opened; raises ValueError as `load_run` does."""
     folder = Path(run)
     path = folder / "config.json"
     if not path.is_file():
@@ -38,15 +47,34 @@ def load_run(run: str | Path, *, index: int = 0) -> tuple[Gan, TrainState, Confi
     count = len(members or [None])
     if not 0 <= index < count:
         raise ValueError(f"index {index}: the run has {count} GAN(s), counted from 0")
-    found = newest(folder / FOLDER)
-    if found is None:
-        raise ValueError(f"run {folder}: has no checkpoint yet")
     keys = jax.random.split(jax.random.key(0), count)
-    if members is None:
-        like = jax.eval_shape(partial(init_state, gan), keys[0])
-        return gan, restore(found[0], like), config
-    like = jax.eval_shape(partial(init_states, gan), keys)
-    return gan, member(restore(found[0], like), index), config
+
+    def read(path: Path) -> TrainState:
+        if members is None:
+            return restore(path, jax.eval_shape(partial(init_state, gan), keys[0]))
+        like = jax.eval_shape(partial(init_states, gan), keys)
+        return member(restore(path, like), index)
+
+    return Stored(gan, config, members[index] if members else {}, read)
+
+
+def load_run(run: str | Path, *, index: int = 0) -> tuple[Gan, TrainState, Config]:
+    """What a run trained, from its newest intact checkpoint.
+
+    index: which GAN of a run of several, as in members.jsonl. Reads only config.json
+    and arrays: nothing in the folder runs. Raises ValueError for a folder without a
+    run, without a checkpoint, or without that GAN.
+    """
+    found = stored(run, index=index)
+    return found.gan, found.read(newest_of(run)), found.config
+
+
+def newest_of(run: str | Path) -> Path:
+    """A run's newest intact checkpoint; ValueError if it has none."""
+    found = newest(Path(run) / FOLDER)
+    if found is None:
+        raise ValueError(f"run {Path(run)}: has no checkpoint yet")
+    return found[0]
 
 
 def load_generator(

@@ -54,6 +54,11 @@ def has_collapsed(rows: list[Row]) -> bool:
     return len(late) >= LEAST and all(value < COLLAPSED for value in late)
 
 
+UNEVEN = 1e4
+"""Between the gradient norms of a player's kernels: what is further apart is a fault of
+depth."""
+
+
 class Rule(NamedTuple):
     """A sign of trouble.
 
@@ -84,6 +89,18 @@ def exploding(name: str, recent: Series, earlier: Series) -> bool:
     return bool((recent[name] > roof).all())
 
 
+def uneven(player: str, recent: Series, earlier: Series) -> bool:
+    """Of a player's kernels the weakest gradient is under 1/10,000 of the strongest."""
+    prefix = f"{player}_grad_norm/"
+    found = [v for k, v in recent.items() if k.startswith(prefix)]
+    if len(found) < 2:
+        return False
+    norms = np.stack(found)
+    strongest = norms.max(axis=0)
+    apart = norms.min(axis=0) * UNEVEN < strongest
+    return bool((apart & (strongest > 1e-8)).all())
+
+
 def saturated(recent: Series, earlier: Series) -> bool:
     """D tells 99 of 100 reals, and as many fakes, in every row."""
     told = np.minimum(recent["real_accuracy"], recent["fake_accuracy"])
@@ -109,6 +126,10 @@ def oscillating(recent: Series, earlier: Series) -> bool:
     return bool(lags.min() / lags[0] < -0.6)
 
 
+DEPTH = (
+    "gradients of its layers are over 10,000 times apart: they vanish or explode on "
+    "their way. What helps: "
+)
 CALMER_D = "a critic penalty (--penalty.name r1)"
 RULES = {
     "vanishing_g_gradient": Rule(
@@ -155,6 +176,18 @@ RULES = {
         "--g-optimizer.b1 0 and --d-optimizer.b1 0, a learning rate that decays "
         "(--g-optimizer.schedule linear); judge the averaged generator",
     ),
+    "uneven_g_gradients": Rule(
+        50,
+        lambda recent, earlier: uneven("g", recent, earlier),
+        f"G: {DEPTH}--model.g-norm batch, --model.g-init he, --model.init-scale 1, "
+        "--model.activation leaky_relu",
+    ),
+    "uneven_d_gradients": Rule(
+        50,
+        lambda recent, earlier: uneven("d", recent, earlier),
+        f"D: {DEPTH}--model.d-spectral, --model.d-init he, --model.init-scale 1, "
+        "--model.activation leaky_relu",
+    ),
 }
 
 
@@ -170,7 +203,11 @@ def findings(rows: list[Row], known: set[str]) -> Iterator[str]:
 
 
 def series(rows: list[Row]) -> Series:
-    names = (*CAUSAL, "real_accuracy", "fake_accuracy")
+    """Of the step's terms and, where they were logged, of the kernels' gradients."""
+    layers = [name for name in rows[0] if name.endswith("/kernel")]
+    names = (*CAUSAL, "real_accuracy", "fake_accuracy", *layers)
     return {
-        name: np.array([row[name] for row in rows]) for name in names if name in rows[0]
+        name: np.array([row[name] for row in rows])
+        for name in names
+        if all(name in row for row in rows)
     }

@@ -1,7 +1,7 @@
 """What is measured of the samples while a run goes on."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from gan_jax.measures import METRICS
 from gan_jax.metrics import diversity
 from gan_jax.parallel import members_apart
 from gan_jax.pictures import sampler
+from gan_jax.probes import PROBES, require, scene, typed
 from gan_jax.registry import choose
 from gan_jax.types import TrainState
 
@@ -24,7 +25,7 @@ MEASURED = 256
 
 
 def watched(config: Config) -> Yardstick | None:
-    """What `metrics.names` are measured with; None: they are none.
+    """What those `metrics.names` that are of samples are measured with; None: none are.
 
     Raises ValueError for what cannot be measured.
     """
@@ -32,10 +33,20 @@ def watched(config: Config) -> Yardstick | None:
     if not wanted.names or not wanted.every:
         return None
     for name in wanted.names:
-        choose(METRICS, name, "metrics.names")
+        choose(METRICS | PROBES, name, "metrics.names")
+    if probed(config):
+        require(scene(config), probed(config))
     if wanted.extractor is not None:
         choose(EXTRACTORS, wanted.extractor, "metrics.extractor")
-    return yardstick(config, wanted.names, wanted.n, wanted.extractor)
+    of_samples = tuple(name for name in wanted.names if name in METRICS)
+    if not of_samples:
+        return None
+    return yardstick(config, of_samples, wanted.n, wanted.extractor)
+
+
+def probed(config: Config) -> tuple[str, ...]:
+    """Those `metrics.names` that are of the GAN itself."""
+    return tuple(name for name in config.metrics.names if name in PROBES)
 
 
 def measurer(
@@ -50,10 +61,11 @@ def measurer(
     members: the GANs whose states are stacked; None: a single one. The diversity is of
     256 fakes against as many examples, the same ones each time; images are averaged
     down to at most 64 pixels a side. What `measure` finds bears its number of samples:
-    `frechet_distance@1000`. Batches are no larger than in training. A generator whose
-    samples are not finite has none of them.
+    `frechet_distance@1000`; what PROBES find is of the GAN itself. Batches are no
+    larger than in training. A generator whose samples are not finite has none of them.
     """
-    size = min(MEASURED, len(data))
+    size, names = min(MEASURED, len(data)), probed(config)
+    stage = cache(partial(scene, config))
     batch = min(size, config.batch_size)
     draw = sampler(gan, batch)
 
@@ -71,6 +83,8 @@ def measurer(
         if not np.isfinite(some).all():
             return {}
         found: Row = {"diversity": diversity(real(), some)}
+        for name in names:
+            found |= PROBES[name](stage(), typed(state))
         if measure is None:
             return found
         made = fake_side(measure, lambda first, count: fakes(state, first, count))

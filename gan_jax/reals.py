@@ -126,3 +126,13 @@ def held_out(trained: DatasetConfig, compared: DatasetConfig) -> DatasetConfig |
     if compared.name in TFDS_SETS and plain:
         return dataclasses.replace(compared, split="test")
     return None
+
+
+def unseen(config: DatasetConfig) -> DatasetConfig | None:
+    """Reals that a D trained on such data has not met; None if there are none.
+
+    Of toys endless points, else those of `held_out`.
+    """
+    if config.name in TOYS:
+        return dataclasses.replace(config, size=None)
+    return held_out(config, config)

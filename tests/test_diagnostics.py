@@ -10,6 +10,15 @@ import numpy as np
 import optax
 import pytest
 
+from gan_jax.build import build
+from gan_jax.config import (
+    Config,
+    DatasetConfig,
+    GeneratorPenaltyConfig,
+    ModelConfig,
+    PenaltyConfig,
+)
+from gan_jax.data import DATASETS
 from gan_jax.diagnostics import (
     Players,
     adam_scales,
@@ -17,6 +26,7 @@ from gan_jax.diagnostics import (
     alternating_limit,
     alternating_product,
     alternating_values,
+    balanced,
     curvature,
     dense_jacobian,
     flat,
@@ -39,7 +49,7 @@ from gan_jax.layers import Style, no_norm
 from gan_jax.losses import LOSSES
 from gan_jax.models.networks import DenseGenerator, MlpDiscriminator
 from gan_jax.penalties import PENALTIES
-from gan_jax.train import example_keys
+from gan_jax.train import example_keys, train_step
 from gan_jax.types import Batch
 
 B = 4
@@ -230,6 +240,20 @@ def test_contraction_ends_at_the_largest_stable_rates_of_linear_games(seed):
             assert grows(step) == unstable
 
 
+def test_matrix_free_alternating_limit_equals_the_dense_one():
+    """A rotation with friction in 40 dimensions, of two players with 20 each."""
+    speeds = np.linspace(0.5, 3, 20)
+    turn, none = np.diag(speeds), np.zeros((20, 20))
+    matrix = np.block([[none, -turn], [turn, none]]) - np.diag([0.0] * 20 + [1.0] * 20)
+    game = linear_game(matrix, 20)
+    dense = alternating_limit(game, tolerance=1e-3)
+    found = alternating_limit(game, tolerance=1e-3, exact=0, count=6)
+    np.testing.assert_allclose(found, dense, rtol=5e-3)
+    # The fastest pair leaves through -1 first: h^2 w^2 + 2 h c = 4, friction c = 1.
+    expected = (-1 + np.sqrt(1 + 4 * 9)) / 9
+    np.testing.assert_allclose(dense, expected, rtol=5e-3)
+
+
 def test_alternating_product_equals_two_half_steps_in_turn():
     matrix, h = damped(3), 0.3
     game = linear_game(matrix, 2)
@@ -316,6 +340,7 @@ def finite_differences(game, step=1e-5):
     return np.stack(columns, axis=1) / (2 * step)
 
 
+@pytest.mark.slow
 def test_dense_jacobian_equals_finite_differences_of_the_field():
     matrix = smooth_jacobian()
     assert 400 < len(matrix) < 600 and smooth_game().point.dtype == jnp.float64
@@ -352,6 +377,7 @@ def test_float32_spectrum_is_the_float64_one_to_a_thousandth():
     np.testing.assert_allclose(found, expected, atol=1e-3 * abs(expected[0]))
 
 
+@pytest.mark.slow
 def test_matrix_free_alternating_spectrum_equals_the_dense_one():
     game, rate = smooth_game(), 0.5
     with jax.enable_x64(True):
@@ -406,6 +432,38 @@ def test_scales_of_adam_and_rmsprop_multiply_the_rows_of_the_jacobian():
 def test_scales_of_plain_gradient_descent_are_1():
     state = init_state(dirac("minimax"), jax.random.key(0))
     assert adam_scales(state.generator) == {"theta": 1.0}
+
+
+def test_balanced_game_has_the_scaled_eigenvalues_and_keeps_a_potential_free_of_turns():
+    """`P^1/2 J P^1/2`: similar to `P J`, and symmetric where J is."""
+    random = np.random.default_rng(1)
+    root = random.standard_normal((5, 5))
+    p = random.uniform(0.1, 10, 5).astype(np.float32)
+    scales = Players(jnp.asarray(p[:2]), jnp.asarray(p[2:]))
+    game = balanced(linear_game(root, 2), scales)
+    expected = np.sqrt(p)[:, None] * root * np.sqrt(p)
+    np.testing.assert_allclose(dense_jacobian(game), expected, atol=1e-4)
+    rows = [game.vjp(game.point, u) for u in jnp.eye(5)]
+    np.testing.assert_allclose(np.stack(rows), expected, atol=1e-4)
+    values = np.linalg.eigvals(p[:, None] * root)
+    found = np.linalg.eigvals(dense_jacobian(game))
+    np.testing.assert_allclose(np.poly(found), np.poly(values), rtol=1e-3, atol=1e-2)
+    potential = balanced(linear_game(root + root.T, 2), scales)
+    assert rotation_index(potential, jax.random.key(0)) < 1e-5
+    with pytest.raises(ValueError, match="has scales"):
+        balanced(game, scales)
+
+
+def test_spectrum_and_curvature_of_a_game_at_rest_are_0():
+    game = vector_game(lambda w: 0 * w, jnp.zeros(30), 15)
+    assert not spectrum(game, count=3, exact=0).values.any()
+    assert curvature(game, "generator", exact=0).verdict == "flat"
+
+
+def test_games_that_are_not_finite_are_refused():
+    game = vector_game(lambda w: jnp.nan * w, jnp.zeros(30), 15)
+    with pytest.raises(ValueError, match="not finite"):
+        spectrum(game, count=3, exact=0)
 
 
 def test_rotation_index_is_infinite_for_rotations_and_0_for_potentials():
@@ -475,3 +533,73 @@ def game_with_few_scales():
     keys = example_keys(gan, jax.random.key(0), B)
     scales = params_of(state)._replace(discriminator={})
     return gan_game(gan, state, Batch(jnp.zeros((B, 1))), keys, scales=scales)
+
+
+POINTS = Config(
+    batch_size=8,
+    dataset=DatasetConfig("ring"),
+    model=ModelConfig("mlp", width=4, z_dim=2, activation="silu"),
+)
+PICTURES = replace(
+    POINTS,
+    dataset=DatasetConfig("digits", labels=True),
+    model=ModelConfig("dcgan", width=2, z_dim=2, activation="silu"),
+)
+
+
+def modelled(config, **model):
+    return replace(config, model=replace(config.model, **model))
+
+
+BUILT = {
+    "batch norm in G": modelled(POINTS, g_norm="batch"),
+    "spectral norm": modelled(POINTS, d_spectral=True, g_spectral=True),
+    "lecam": replace(POINTS, penalty=PenaltyConfig("lecam", 0.3)),
+    "path length": replace(
+        POINTS, generator_penalty=GeneratorPenaltyConfig("path_length", 2.0, every=4)
+    ),
+    "packing": modelled(POINTS, pack=2),
+    "labels": PICTURES,
+}
+
+
+def built_game(config):
+    """The game of a built Gan after 2 steps, in float64, in which v has its digits."""
+    gan, data = build(config), DATASETS[config.dataset.name](config.dataset)
+    step = jax.jit(partial(train_step, gan))
+    state = init_state(gan, jax.random.key(0))
+    for i in range(2):
+        picks = np.arange(8 * i, 8 * i + 8)[None]
+        batch = jax.tree.map(jnp.asarray, data.get(picks))
+        state, _ = step(state, batch)
+    batch = jax.tree.map(lambda x: x[0], batch)
+    return gan, state, batch
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=() if n == "lecam" else pytest.mark.slow, id=n)
+        for n in BUILT
+    ],
+)
+def test_products_of_a_built_gan_equal_differences_of_its_field(name):
+    """`J u` by central differences, `u.J w = J^T u.w`; the field is minus the gradient
+    of the losses with a lazy penalty at its mean weight."""
+    gan, state, batch = built_game(BUILT[name])
+    with jax.enable_x64(True):
+        state, batch = to_float64(state), to_float64(batch)
+        keys = example_keys(gan, jax.random.key(1), len(batch.image))
+        game = gan_game(gan, state, batch, keys)
+        size = game.point.size
+        random = np.random.default_rng(0)
+        u, w = (jnp.asarray(random.standard_normal(size)) for _ in range(2))
+        h = 1e-6
+        ahead, back = (game.field(game.point + s * h * u) for s in (1, -1))
+        product = game.jvp(game.point, u)
+        expected = (ahead - back) / (2 * h)
+        scale = float(jnp.abs(expected).max())
+        np.testing.assert_allclose(product, expected, atol=1e-5 * scale)
+        pulled = game.vjp(game.point, w)
+        np.testing.assert_allclose(pulled @ u, w @ product, rtol=1e-8)
+        assert scale > 0 and np.isfinite(product).all()

@@ -29,10 +29,7 @@ from gan_jax.config import (
     PenaltyConfig,
 )
 from gan_jax.data import DATASETS
-from gan_jax.dynamics import DYNAMICS
-from gan_jax.fields import refuse_unread
-from gan_jax.gan import init_state
-from gan_jax.phase import (
+from gan_jax.diagnostics.phase import (
     field,
     jacobian,
     path,
@@ -40,6 +37,9 @@ from gan_jax.phase import (
     step_matrix,
     verdict,
 )
+from gan_jax.dynamics import DYNAMICS
+from gan_jax.fields import refuse_unread
+from gan_jax.gan import init_state
 
 RATE = 0.2
 GAME = Config(

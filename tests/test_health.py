@@ -63,8 +63,29 @@ TROUBLE = {
     },
     "logit_blow_up": {"real_logits": after(300, -1001.0, 0.1)},
     "oscillation": {"fake_logits": lambda i: 0.2 * math.sin(i / 3)},
+    "uneven_g_gradients": {
+        "g_grad_norm/Dense_0/kernel": after(300, 0.9e-5, 0.2),
+        "g_grad_norm/Dense_1/kernel": lambda i: 0.1,
+    },
+    "uneven_d_gradients": {
+        "d_grad_norm/Conv_0/kernel": lambda i: 0.1,
+        "d_grad_norm/Dense_0/kernel": after(300, 1.1e3, 0.2),
+    },
 }
 FINE = {
+    "layers a thousand times apart": {
+        "g_grad_norm/Dense_0/kernel": lambda i: 1e-4,
+        "g_grad_norm/Dense_1/kernel": lambda i: 0.1,
+    },
+    "small biases": {
+        "g_grad_norm/Dense_0/bias": lambda i: 1e-9,
+        "g_grad_norm/Dense_0/kernel": lambda i: 0.1,
+        "g_grad_norm/Dense_1/kernel": lambda i: 0.1,
+    },
+    "layers that all rest": {
+        "d_grad_norm/Dense_0/kernel": lambda i: 0.0,
+        "d_grad_norm/Dense_1/kernel": lambda i: 1e-9,
+    },
     "G's gradient vanishes at the solution": {"g_grad_norm": after(300, 1e-9, 0.2)},
     "single spikes": {"g_grad_norm": lambda i: 900.0 if i % 10 == 5 else 0.2},
     "growth under 1": {"g_grad_norm": after(300, 0.99, 1e-6)},

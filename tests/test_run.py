@@ -23,6 +23,7 @@ from gan_jax.folder import FILES
 
 # Not of every run:
 SOME = {"members.jsonl", "events.jsonl", "training.gif", "evaluations.jsonl"}
+SOME |= {"diagnosis.html", "diagnosis.json"}
 FLAGS = ["--model.name", "mlp", "--model.width", "8", "--batch-size", "8"]
 
 

@@ -7,6 +7,7 @@ from gan_jax.diagnostics.duality import DualityGap, duality_gap
 from gan_jax.diagnostics.field import (
     Game,
     adam_scales,
+    balanced,
     block_product,
     field,
     flat,
@@ -67,6 +68,7 @@ __all__ = [
     "alternating_limit",
     "alternating_product",
     "alternating_values",
+    "balanced",
     "block_product",
     "critic_gradient_norms",
     "curvature",

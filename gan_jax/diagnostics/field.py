@@ -142,6 +142,26 @@ def gan_game(
     )
 
 
+def balanced(game: Game, scales: Players) -> Game:
+    """The game in the coordinates `y = w / sqrt(p)`, p the scales: `P^1/2 J P^1/2`.
+
+    It has the eigenvalues of `diag(p) J`, but keeps what turns (the antisymmetric part
+    of J) apart from what pulls, which `diag(p)` mixes: an adaptive optimizer's game for
+    the rotation index. Raises ValueError for a game that has scales already.
+    """
+    if game.scaled:
+        raise ValueError("game: has scales; balance one without")
+    root = jnp.sqrt(flat(scales))
+    return Game(
+        game.point / root,
+        game.generator_size,
+        lambda y: root * game.field(root * y),
+        lambda y, u: root * game.jvp(root * y, root * u),
+        lambda y, u: root * game.vjp(root * y, root * u),
+        scaled=True,
+    )
+
+
 def vector_game(
     field: Callable[[Array], Array], point: Array, generator_size: int
 ) -> Game:

@@ -103,12 +103,15 @@ def leading(
             f"count {count}: Arnoldi gives 1 to {size - 2} eigenvalues of {size}"
         )
     operator, tally = linear_operator(product, size, dtype)
+    begin = np.random.default_rng(0).standard_normal(size)
+    if vanishes(operator, begin):
+        return Spectrum(np.zeros(count, complex), 1, False)
     try:
         values = eigs(
             operator,
             count,
             which=which,
-            v0=np.random.default_rng(0).standard_normal(size),
+            v0=begin,
             ncv=min(size, 3 * count + 10),
             maxiter=restarts,
             tol=TOLERANCE[str(dtype)],  # pyright: ignore
@@ -122,6 +125,14 @@ def leading(
                 "or use float64 (`to_float64`)"
             ) from stopped
     return Spectrum(ordered(np.asarray(values), which), len(tally), False)
+
+
+def vanishes(operator: LinearOperator, vector: np.ndarray) -> bool:
+    """Whether the matrix is 0 (ARPACK stops at it); ValueError if it is not finite."""
+    product = operator.matvec(vector)
+    if not np.isfinite(product).all():
+        raise ValueError("game: its products are not finite, so it has no spectrum")
+    return not product.any()
 
 
 def ordered(values: np.ndarray, which: str) -> np.ndarray:
@@ -166,7 +177,12 @@ def dense_jacobian(game: Game) -> np.ndarray:
 
 
 def curvature(
-    game: Game, player: str, *, exact: int = EXACT, negligible: float = 1e-4
+    game: Game,
+    player: str,
+    *,
+    exact: int = EXACT,
+    restarts: int = 100,
+    negligible: float = 1e-4,
 ) -> Curvature:
     """Whether the point is a minimum of a player's own objective, the other fixed.
 
@@ -174,7 +190,8 @@ def curvature(
     (Lanczos; dense up to `exact`). One within `negligible` of the largest magnitude of
     0 has no sign: "minimum" allows flat directions. At a local Nash equilibrium both
     players are at one. player: "generator" or "discriminator". Raises ValueError for a
-    game with scales, whose blocks are not symmetric.
+    game with scales, whose blocks are not those of the objective, and if nothing has
+    converged after `restarts`.
     """
     if game.scaled:
         raise ValueError("game: has scales; take the curvature of one without")
@@ -188,16 +205,30 @@ def curvature(
         matrix = dense(hessian, size, dtype)
         values = np.linalg.eigvalsh((matrix + matrix.T) / 2)
     else:
-        values = eigsh(
-            linear_operator(hessian, size, dtype)[0],
+        values = extremes(linear_operator(hessian, size, dtype)[0], dtype, restarts)
+    smallest, largest = float(np.min(values)), float(np.max(values))
+    return Curvature(smallest, largest, verdict(smallest, largest, negligible))
+
+
+def extremes(operator: LinearOperator, dtype: Any, restarts: int) -> np.ndarray:
+    """The smallest and the largest eigenvalue of a symmetric matrix."""
+    begin = np.random.default_rng(0).standard_normal(operator.shape[0])
+    if vanishes(operator, begin):
+        return np.zeros(2)
+    try:
+        return eigsh(
+            operator,
             2,
             which="BE",
-            v0=np.random.default_rng(0).standard_normal(size),
+            v0=begin,
+            maxiter=restarts,
             tol=TOLERANCE[str(dtype)],  # pyright: ignore
             return_eigenvectors=False,
         )
-    smallest, largest = float(np.min(values)), float(np.max(values))
-    return Curvature(smallest, largest, verdict(smallest, largest, negligible))
+    except ArpackNoConvergence as stopped:
+        raise ValueError(
+            f"restarts {restarts}: the extreme curvatures have not converged; raise it"
+        ) from stopped
 
 
 def verdict(smallest: float, largest: float, negligible: float) -> str:

@@ -13,13 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from gan_jax.gan import Gan
-from gan_jax.train import (
-    discriminator_loss,
-    example_keys,
-    generator_loss,
-    train_step,
-)
+from gan_jax.diagnostics.field import flat, flat_field
+from gan_jax.gan import Gan, params_of
+from gan_jax.train import example_keys, train_step
 from gan_jax.types import Array, Batch, TrainState
 
 LATE = 1000
@@ -31,35 +27,17 @@ REPELS = 1e-6
 
 def point(state: TrainState) -> Array:
     """w of a state, `[P]`."""
-    return ravel_pytree((state.generator.params, state.discriminator.params))[0]
-
-
-def at_point(state: TrainState, w: Array) -> TrainState:
-    """The state with its players moved to w; what is remembered stays."""
-    nets = state.generator, state.discriminator
-    _, unravel = ravel_pytree(tuple(net.params for net in nets))
-    g_net, d_net = (
-        replace(net, params=params)
-        for net, params in zip(nets, unravel(w), strict=True)
-    )
-    return replace(state, generator=g_net, discriminator=d_net)
+    return flat(params_of(state))
 
 
 def field(gan: Gan, state: TrainState, batch: Batch, w: Array) -> Array:
-    """`v(w) = (-grad_theta L_G, -grad_psi L_D)`, `[P]`: where both would like to go.
+    """`v(w)` `[P]` of `gan_jax.diagnostics.field`: where both would like to go.
 
     On the examples of the first D step, with noise from the state's key.
     """
-    there, first = at_point(state, w), jax.tree.map(lambda x: x[0], batch)
+    first = jax.tree.map(lambda x: x[0], batch)
     keys = example_keys(gan, state.key, len(first.image))
-    theta, psi = there.generator.params, there.discriminator.params
-    g, _ = jax.grad(generator_loss, 1, has_aux=True)(
-        gan, theta, psi, there, first, keys
-    )
-    d, _ = jax.grad(discriminator_loss, 1, has_aux=True)(
-        gan, psi, theta, there, first, keys
-    )
-    return -ravel_pytree((g, d))[0]
+    return flat_field(gan, state, first, keys, jnp.ones_like(w), w)
 
 
 def jacobian(gan: Gan, state: TrainState, batch: Batch) -> Array:

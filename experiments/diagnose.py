@@ -1,0 +1,82 @@
+"""What is the matter with a run: `python -m experiments.diagnose RUN`.
+
+Looks at the run's newest checkpoint and its log with every instrument, prints the
+verdict, and writes RUN/diagnosis.html (one file, which needs no network) and
+RUN/diagnosis.json (the numbers). Exit codes: 0 looked at, 2 bad input.
+"""
+
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Column, Table
+
+from experiments.edge import exit_code
+from gan_jax import logs
+from gan_jax.diagnosis import advise, diagnose, page, plain
+from gan_jax.diagnosis.tables import summary
+
+SECTIONS = 10
+
+
+@dataclass(frozen=True)
+class Flags:
+    run: Annotated[str, tyro.conf.Positional]
+    """Folder of the run."""
+    index: int = 0
+    """Which GAN of a run of several."""
+    spectrum: bool = True
+    """Take the eigenvalues of the game, which is most of the work."""
+    count: int = 10
+    """How many of them."""
+
+
+def look(flags: Flags) -> None:
+    with Progress(transient=True) as bar:
+        task = bar.add_task("opening the run", total=SECTIONS)
+
+        def tell(section: str) -> None:
+            bar.update(task, advance=1, description=section)
+
+        count = flags.count if flags.spectrum else None
+        found = diagnose(flags.run, index=flags.index, count=count, tell=tell)
+        text = page(found)
+    folder = Path(flags.run)
+    logs.write_json(folder / "diagnosis.json", plain(found | {"advice": advise(found)}))
+    logs.write_text(folder / "diagnosis.html", text)
+    show(found)
+    print(f"look at  {folder / 'diagnosis.html'}")
+
+
+def show(found: dict[str, Any]) -> None:
+    """The verdict, and a table of the numbers that matter most."""
+    print(f"{found['method']}: step {found['step']}, {found['verdict']}")
+    for piece in advise(found):
+        print(f"{piece['name']}: {piece['says']} ({piece['evidence']})")
+        print(f"  what to try: {piece['tries']}")
+    if not advise(found):
+        print("nothing alarming")
+    table = Table("number", Column("here", justify="right"), "usual")
+    for row in summary(found):
+        table.add_row(*row)
+    if table.rows:
+        Console().print(table)
+
+
+def main(arguments: list[str]) -> int:
+    flags = tyro.cli(
+        Flags,
+        args=arguments,
+        prog="python -m experiments.diagnose",
+        description=__doc__,
+    )
+    return exit_code(partial(look, flags))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

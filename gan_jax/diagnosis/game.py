@@ -1,0 +1,177 @@
+"""The game around a run's final state: eigenvalues, stable rates, rotation, curvature.
+
+The operator is that of the run: players with different learning rates, and Adam's or
+RMSprop's division by the root of the second moments, are scales of its rows.
+"""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from gan_jax.config import OptimizerConfig
+from gan_jax.diagnosis.case import Case, one_batch, rates, size_of
+from gan_jax.diagnostics import (
+    Game,
+    Players,
+    alternating_limit,
+    alternating_values,
+    balanced,
+    curvature,
+    flat,
+    gan_game,
+    imaginary_ratio,
+    largest_real_part,
+    params_of,
+    path_angle,
+    rotation_index,
+    simultaneous_limit,
+    spectrum,
+    step_radius,
+)
+from gan_jax.diagnostics.spectrum import EXACT
+from gan_jax.gan import with_params
+from gan_jax.probes import DECAYS, optimizer_scales
+
+FEW, RESTARTS, BENT_RESTARTS = 4, 6, 20
+"""Eigenvalues by real and imaginary part; restarts for them, and for curvatures."""
+AFFORDABLE = 50_000
+"""Parameters up to which the alternating step's own eigenvalues are taken."""
+
+
+def measured_game(case: Case, *, count: int | None) -> dict[str, Any]:
+    """Eigenvalues times the learning rate, and what they say; see docs."""
+    rate = rates(case)
+    if count is None:
+        raise ValueError("left out with --no-spectrum")
+    if not min(rate) > 0:
+        raise ValueError("a learning rate is 0, so nobody moves")
+    batch, keys = one_batch(case)
+    plain = gan_game(case.gan, case.state, batch, keys)
+    game = balanced(plain, scales(case, rate))
+    found, products, exact = eigenvalues(game, count)
+    return {
+        "parameters": size_of(case),
+        "rate": rate.generator,
+        "adaptive": any(o.name in DECAYS for o in optimizers(case)),
+        "dynamics": case.config.dynamics.name,
+        "reach": min(map(reach, optimizers(case))),
+        "products": products,
+        "exact": exact,
+        "eigenvalues": {k: parts(v * rate.generator) for k, v in found.items()},
+        **told(found, rate.generator),
+        **in_turn(case, game, rate.generator),
+        "rotation_index": rotation_index(game, jax.random.key(0)),
+        "plain_rotation_index": rotation_index(plain, jax.random.key(0)),
+        "field_norm": float(np.linalg.norm(plain.field(plain.point))),
+        "curvature": {
+            player: bent(plain, player) for player in ("generator", "discriminator")
+        },
+    }
+
+
+def optimizers(case: Case) -> tuple[OptimizerConfig, OptimizerConfig]:
+    return case.config.g_optimizer, case.config.d_optimizer
+
+
+def scales(case: Case, rate: Players) -> Players:
+    """What multiplies the common rate, G's, for each parameter."""
+    over = rate.discriminator / rate.generator
+    own = optimizer_scales(case.config, case.state)
+    return own._replace(discriminator=jax.tree.map(lambda p: over * p, own[1]))
+
+
+def reach(group: OptimizerConfig) -> float:
+    """-h l of a real eigenvalue l up to which the optimizer contracts.
+
+    2 for SGD, RMSprop; 2 (1 + m) with momentum m; 2 (1 + b1) / (1 - b1) for Adam
+    (Cohen et al. 2022, arXiv 2207.14484); 2 / 3 for optimistic Adam with b1 0.
+    """
+    adam = 2 * (1 + group.b1) / (1 - group.b1)
+    reaches = {
+        "momentum": 2 * (1 + group.momentum),
+        "adam": adam,
+        "optimistic_adam": adam / 3,
+    }
+    return reaches.get(group.name, 2.0)
+
+
+def eigenvalues(game: Game, count: int) -> tuple[dict[str, np.ndarray], int, bool]:
+    """Those that lead by magnitude, by real and by imaginary part; products; all?"""
+    first = spectrum(game, count=count, which="LM", restarts=5 * RESTARTS)
+    if first.exact:
+        return {"leading": first.values}, first.products, True
+    found, products = {"leading": first.values}, first.products
+    for name, which in (("growing", "LR"), ("turning", "LI")):
+        try:
+            more = spectrum(game, count=FEW, which=which, restarts=RESTARTS)
+        except ValueError:  # not converged: it is left out
+            continue
+        products += more.products
+        keep = more.values if which == "LR" else more.values[np.imag(more.values) != 0]
+        if len(keep):
+            found[name] = keep
+    return found, products, False
+
+
+def parts(values: np.ndarray) -> list[list[float]]:
+    return [[float(v.real), float(v.imag)] for v in values]
+
+
+def told(found: dict[str, np.ndarray], rate: float) -> dict[str, Any]:
+    """What eigenvalues say of simultaneous steps.
+
+    "decaying" are those with a negative real part: the rate up to which they contract
+    says when steps overshoot, where the strict limit is 0 as soon as one mode grows.
+    """
+    whole = np.concatenate(list(found.values()))
+    decaying = whole[np.real(whole) < 0]
+    leading = found["leading"]
+    return {
+        "largest_real_part": rate * largest_real_part(whole),
+        "imaginary_ratio": imaginary_ratio(whole, 1e-3),
+        "leading_imaginary_ratio": imaginary_ratio(leading[:2], 1e-3),
+        "leading_magnitude": rate * float(np.abs(leading[0])),
+        "overshoot": rate * float(-np.real(decaying).min(initial=0.0)),
+        "step_radius": step_radius(whole, rate),
+        "simultaneous_limit": simultaneous_limit(whole),
+        "decaying_limit": simultaneous_limit(decaying),
+    }
+
+
+def in_turn(case: Case, game: Game, rate: float) -> dict[str, Any]:
+    """The same for alternating steps, where the run plays so and it is affordable."""
+    size, first = game.point.size, case.config.g_first
+    if case.config.dynamics.name != "alternating" or size > AFFORDABLE:
+        return {}
+    try:
+        values = alternating_values(
+            game, rate, g_first=first, count=FEW, restarts=RESTARTS
+        )
+    except ValueError:  # not converged
+        return {}
+    found: dict[str, Any] = {"alternating_radius": step_radius(values, rate)}
+    if size <= EXACT:
+        found["alternating_limit"] = alternating_limit(game, g_first=first)
+    return found
+
+
+def bent(game: Game, player: str) -> dict[str, Any]:
+    """The player's curvature, or why it is not known."""
+    try:
+        return curvature(game, player, restarts=BENT_RESTARTS)._asdict()
+    except ValueError as error:
+        return {"skipped": str(error)}
+
+
+def measured_path(case: Case) -> dict[str, Any]:
+    """The field on the line from the start to the final state."""
+    first, last = int(case.start.step), int(case.state.step)
+    if first == last:
+        raise ValueError("the run has only its first state")
+    batch, keys = one_batch(case)
+    begin = with_params(case.state, params_of(case.start))
+    end = flat(params_of(case.state))
+    found = path_angle(gan_game(case.gan, begin, batch, keys), end)
+    columns = {name: values.tolist() for name, values in found._asdict().items()}
+    return {"from": first, "to": last, **columns}

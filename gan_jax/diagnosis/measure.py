@@ -1,0 +1,278 @@
+"""Every instrument on one GAN of a run, as one dictionary of numbers."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from gan_jax.checks import dataset
+from gan_jax.config import Config
+from gan_jax.diagnosis.case import (
+    Case,
+    batches,
+    by_depth,
+    finite,
+    has_decayed,
+    in_a_row,
+    kernels,
+    numbers_of,
+    one_batch,
+    opened,
+    rates,
+)
+from gan_jax.diagnosis.game import measured_game, measured_path
+from gan_jax.diagnostics import (
+    critic_gradient_norms,
+    dead_units,
+    duality_gap,
+    ema_gap,
+    gradient_flow,
+    gradient_quantiles,
+    late_spread,
+    logit_gap,
+    real_logits,
+    singular_values,
+    snapshots,
+    update_cosines,
+)
+from gan_jax.metrics import sliced_wasserstein
+from gan_jax.monitor import coarse
+from gan_jax.reals import chosen, unseen
+from gan_jax.record import record_of, verdict
+from gan_jax.train import sample, train_step
+
+PLAYERS = ("generator", "discriminator")
+POINTS = 200
+"""Steps of a log that a plot shows, at most."""
+EXAMPLES = 1000
+"""Reals of each kind on which D is judged; samples of which a distance is taken."""
+FRESH = 12
+"""Steps made from the final state, to see how updates follow each other."""
+RESPONSES = 10
+"""Updates of a best response."""
+
+
+def diagnose(
+    run: str | Path,
+    *,
+    index: int = 0,
+    count: int | None = 10,
+    tell: Callable[[str], None] = lambda section: None,
+) -> dict[str, Any]:
+    """All numbers of a run's final state, by section; see docs/diagnostics.md.
+
+    count: eigenvalues of the game; None: none. tell: called with each section's name. A
+    section that cannot be has `{"skipped": why}`. Raises ValueError for what is no run.
+    """
+    if count is not None and not 1 <= count <= 100:
+        raise ValueError(f"count {count}: must be 1 to 100 eigenvalues")
+    case = opened(run, index)
+    found = about(case) | {"run": str(run), "index": index}
+    sound = found["finite"]
+    for name, section in SECTIONS.items():
+        tell(name)
+        if name == "game":
+            section = partial(section, count=count)
+        if name in OF_ROWS or sound:
+            found[name] = attempted(partial(section, case))
+        else:
+            found[name] = {"skipped": "the state is not finite"}
+    return found
+
+
+def attempted(section: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return section()
+    except ValueError as error:
+        return {"skipped": str(error)}
+
+
+def about(case: Case) -> dict[str, Any]:
+    """Which run, how far it got, how it ended, and what its log said of it."""
+    config, step = case.config, int(case.state.step)
+    record = record_of(case.label, case.rows, {}, case.events)
+    signs = [{"step": e["step"], "sign": e["sign"]} for e in case.events if "sign" in e]
+    rate = rates(case)
+    return {
+        "label": case.label,
+        "step": step,
+        "steps": config.steps,
+        "verdict": verdict(config, record, step) if case.rows else "interrupted",
+        "fault": record.faults[0] if record.faults else None,
+        "finite": finite(case.state),
+        "signs": signs,
+        "method": described(config),
+        "g_rate": rate.generator,
+        "d_rate": rate.discriminator,
+        "decayed": has_decayed(case),
+    }
+
+
+def described(config: Config) -> str:
+    """`ring, non_saturating + r1, mlp, alternating, adam 0.0002`."""
+    penalty = "" if config.penalty.name == "none" else f" + {config.penalty.name}"
+    g, d = config.g_optimizer, config.d_optimizer
+    rates = sorted({f"{o.name} {o.learning_rate:g}" for o in (g, d)})
+    return ", ".join(
+        [
+            config.dataset.name,
+            f"{config.loss.name}{penalty}",
+            config.model.name or "natural pair",
+            config.dynamics.name,
+            " and ".join(rates),
+        ]
+    )
+
+
+def measured_layers(case: Case) -> dict[str, Any]:
+    """Gradient, weight, update and their ratio of each array, in order of depth."""
+    order, flow = (
+        by_depth(case.gan),
+        gradient_flow(case.gan, case.state, *one_batch(case)),
+    )
+    return {
+        player: {path: flows[path]._asdict() for path in paths}
+        for player, paths, flows in zip(PLAYERS, order, flow, strict=True)
+    }
+
+
+def measured_course(case: Case) -> dict[str, Any]:
+    """The kernels' gradient norms and relative updates over time, if logged."""
+    order = by_depth(case.gan)
+    logged = [r for r in case.rows if any(k.startswith("g_grad_norm/") for k in r)]
+    if not logged:
+        raise ValueError("the run did not log its layers; train with --log.layers")
+    some = np.unique(np.linspace(0, len(logged) - 1, POINTS).round().astype(int))
+    rows = [logged[i] for i in some]
+    found: dict[str, Any] = {"steps": [row["step"] for row in rows]}
+    for player, paths in zip(PLAYERS, order, strict=True):
+        for kind in ("grad_norm", "update"):
+            columns = {p: f"{player[0]}_{kind}/{p}" for p in kernels(paths)}
+            series = {p: numbers_of(rows, c).tolist() for p, c in columns.items()}
+            found[f"{player}_{kind}"] = series
+    return found
+
+
+def measured_units(case: Case) -> dict[str, Any]:
+    """The share of dead units of each activation."""
+    shares = dead_units(case.gan, case.state, *one_batch(case))
+    return {k: v.tolist() for k, v in zip(PLAYERS, shares, strict=True)}
+
+
+def measured_kernels(case: Case) -> dict[str, Any]:
+    """Singular values of every kernel, in order of depth."""
+    states = case.state.generator, case.state.discriminator
+    found = {}
+    for player, paths, net in zip(PLAYERS, by_depth(case.gan), states, strict=True):
+        values = singular_values(net.params)
+        found[player] = {p: values[p].tolist() for p in paths if p in values}
+    if not any(found.values()):
+        raise ValueError("the networks have no kernels")
+    return found
+
+
+def measured_critic(case: Case) -> dict[str, Any]:
+    """D's input gradients; `deviation`: root mean square of |x - mean x|."""
+    batch, keys = one_batch(case)
+    norms = critic_gradient_norms(case.gan, case.state, batch, keys)
+    x = np.asarray(batch.image, np.float64).reshape(len(batch.image), -1)
+    return {
+        "norms": {place: np.asarray(v).tolist() for place, v in norms.items()},
+        "quantiles": gradient_quantiles(norms),
+        "deviation": float(np.sqrt(((x - x.mean(0)) ** 2).sum(axis=1).mean())),
+    }
+
+
+def measured_overfitting(case: Case) -> dict[str, Any]:
+    """D's logits of training reals against reals that it has not met."""
+    other = unseen(case.config.dataset)
+    if other is None:
+        raise ValueError("the data have no held-out examples")
+    if case.gan.pack > 1:
+        raise ValueError("D judges packs, not examples")
+    held_out = dataset(Config(dataset=other))
+    sides = []
+    for data, turn in ((case.data, 0), (held_out, 1)):
+        indices = chosen(data, min(EXAMPLES, data.spec.size), turn)
+        parts = np.array_split(indices, -(-len(indices) // case.config.batch_size))
+        dealt = [data.get(part) for part in parts]
+        logits = [real_logits(case.gan, case.state, b.image, b.label) for b in dealt]
+        sides.append(np.concatenate(logits))
+    gap = logit_gap(*sides, boundary=case.gan.loss.boundary)
+    logits = {"training": sides[0].tolist(), "held_out": sides[1].tolist()}
+    return {"gap": gap._asdict(), "logits": logits}
+
+
+def measured_motion(case: Case) -> dict[str, Any]:
+    """How updates follow each other, how metrics wander, raw against averaged G."""
+    state, places = case.state, [case.state]
+    step = jax.jit(lambda state, batch: train_step(case.gan, state, batch)[0])
+    for ahead in range(FRESH):
+        state = step(state, batches(case, ahead))
+        places.append(state)
+    cosines = {}
+    for player in PLAYERS:
+        points = snapshots([getattr(place, player).params for place in places])
+        cosines[player] = update_cosines(points).tolist()
+    return {"cosines": cosines, "spread": spreads(case), "ema": averaging(case)}
+
+
+def spreads(case: Case) -> dict[str, dict[str, float]]:
+    """Mean and deviation of the last quarter of each loss and metric of the log."""
+    names = {k for row in case.rows for k in row if "@" in k or k == "diversity"}
+    found = {}
+    for name in ("d_loss", "g_loss", "real_logits", "fake_logits", *sorted(names)):
+        values = [row[name] for row in case.rows if np.isfinite(row.get(name, np.nan))]
+        if len(values) >= 8:
+            late = values[-max(2, round(len(values) / 4)) :]
+            found[name] = {
+                "spread": late_spread(values),
+                "mean": float(np.mean(late)),
+                "values": [float(v) for v in values[-POINTS:]],
+            }
+    return found
+
+
+def averaging(case: Case) -> dict[str, float]:
+    """Sliced Wasserstein distance of raw and averaged samples to the data."""
+    indices = chosen(case.data, min(EXAMPLES, case.data.spec.size), 0)
+    real = coarse(np.asarray(case.data.get(indices).image))
+    key, size = jax.random.key(0), case.config.batch_size
+    draw = jax.jit(partial(sample, case.gan), static_argnames=("n", "ema"))
+
+    def distance(ema: bool) -> float:
+        starts = range(0, len(real), size)
+        parts = [draw(case.state, key, n=size, ema=ema, first=i) for i in starts]
+        fakes = coarse(np.concatenate(parts)[: len(real)])
+        return float(sliced_wasserstein(real, fakes))
+
+    raw, averaged = distance(False), distance(True)
+    return {"raw": raw, "averaged": averaged, "gap": ema_gap(raw, averaged)}
+
+
+def measured_duality(case: Case) -> dict[str, Any]:
+    """The duality gap of zero-sum losses, by few steps of best response."""
+    ahead = in_a_row(case, RESPONSES + 4)
+    found = jax.tree.map(lambda x: x[:RESPONSES], ahead)
+    test = jax.tree.map(lambda x: x[RESPONSES:].reshape(-1, *x.shape[2:]), ahead)
+    gap = duality_gap(case.gan, case.state, found, test, jax.random.key(0))
+    return gap._asdict()
+
+
+SECTIONS: dict[str, Callable[..., dict[str, Any]]] = {
+    "layers": measured_layers,
+    "course": measured_course,
+    "units": measured_units,
+    "kernels": measured_kernels,
+    "critic": measured_critic,
+    "overfitting": measured_overfitting,
+    "game": measured_game,
+    "path": measured_path,
+    "motion": measured_motion,
+    "duality": measured_duality,
+}
+OF_ROWS = ("course",)
+"""Sections that need no state."""

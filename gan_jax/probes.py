@@ -1,0 +1,154 @@
+"""Metrics of a GAN itself rather than of its samples: instruments in training.
+
+Each is one of `metrics.names` and works on a state as `gan_jax.diagnostics` does. They
+see the same examples and noise each time, so that their course is the state's.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gan_jax.build import build
+from gan_jax.checks import dataset
+from gan_jax.config import Config, OptimizerConfig
+from gan_jax.data import batch_indices
+from gan_jax.diagnostics import (
+    adam_scales,
+    balanced,
+    duality_gap,
+    gan_game,
+    logit_gap,
+    real_logits,
+    rotation_index,
+)
+from gan_jax.diagnostics.duality import require_zero_sum
+from gan_jax.gan import Gan, Players, at, init_state
+from gan_jax.reals import chosen, unseen
+from gan_jax.train import example_keys
+from gan_jax.types import Batch, NetState, TrainState
+
+Numbers = dict[str, float]
+RESPONSES = 10
+"""Updates of each player's best response; TESTS batches of other data judge them."""
+TESTS = 4
+DECAYS = {"adam": 0.999, "optimistic_adam": 0.999, "rmsprop": 0.99}
+"""Of second moments, where the config has None."""
+
+
+class Scene(NamedTuple):
+    """What probes see of a run.
+
+    batches: `[k, B, ...]`, the data of k D steps. training, held_out: reals that D was
+    trained on, and others (None: there are none), in batches.
+    """
+
+    gan: Gan
+    config: Config
+    batches: Callable[[int], Batch]
+    training: Callable[[], list[Batch]]
+    held_out: Callable[[], list[Batch]] | None
+
+
+def scene(config: Config) -> Scene:
+    """The Gan (on one device) and the data that probes work with."""
+    data = dataset(config)
+    other = unseen(config.dataset)
+
+    def some(count: int) -> Batch:
+        picks = [
+            batch_indices(len(data), config.batch_size, 1, config.seed, step)[0]
+            for step in range(count)
+        ]
+        return jax.tree.map(jnp.asarray, data.get(np.stack(picks)))
+
+    def reals(source: Config, turn: int) -> list[Batch]:
+        found = dataset(source)
+        indices = chosen(found, min(config.metrics.n, found.spec.size), turn)
+        parts = np.array_split(indices, -(-len(indices) // config.batch_size))
+        return [jax.tree.map(jnp.asarray, found.get(part)) for part in parts]
+
+    held_out = None
+    if other is not None:
+        away = dataclasses.replace(config, dataset=other)
+        held_out = cache(lambda: reals(away, 1))
+    return Scene(
+        build(config), config, cache(some), cache(lambda: reals(config, 0)), held_out
+    )
+
+
+def optimizer_scales(config: Config, state: TrainState) -> Players:
+    """Each player's division by the root of its second moments; 1 without."""
+
+    def own(net: NetState, group: OptimizerConfig) -> Any:
+        b2 = DECAYS.get(group.name, 0.0) if group.b2 is None else group.b2
+        return adam_scales(net, b2=b2, eps=group.eps)
+
+    return Players(
+        own(state.generator, config.g_optimizer),
+        own(state.discriminator, config.d_optimizer),
+    )
+
+
+def rotation(scene: Scene, state: TrainState) -> Numbers:
+    """|A u| / |S u| of the run's own operator, on one batch, 4 probes."""
+    batch = jax.tree.map(lambda x: x[0], scene.batches(1))
+    keys = example_keys(scene.gan, jax.random.key(0), len(batch.image))
+    game = gan_game(scene.gan, state, batch, keys)
+    game = balanced(game, optimizer_scales(scene.config, state))
+    return {"rotation_index": rotation_index(game, jax.random.key(1))}
+
+
+def logits(scene: Scene, state: TrainState, reals: list[Batch]) -> np.ndarray:
+    each = [real_logits(scene.gan, state, b.image, b.label) for b in reals]
+    return np.concatenate(each)
+
+
+def overfitting(scene: Scene, state: TrainState) -> Numbers:
+    """D's logits of `metrics.n` training reals less those of as many held-out ones."""
+    assert scene.held_out is not None, "refused by `require`"
+    sides = (
+        logits(scene, state, reals()) for reals in (scene.training, scene.held_out)
+    )
+    gap = logit_gap(*sides, boundary=scene.gan.loss.boundary)
+    return {"logit_gap": gap.gap, "logit_gap_deviations": gap.deviations}
+
+
+def duality(scene: Scene, state: TrainState) -> Numbers:
+    """The duality gap, by 10 updates of best response, judged on 4 other batches."""
+    whole = scene.batches(RESPONSES + TESTS)
+    found = jax.tree.map(lambda x: x[:RESPONSES], whole)
+    test = jax.tree.map(lambda x: x[RESPONSES:].reshape(-1, *x.shape[2:]), whole)
+    gap = duality_gap(scene.gan, state, found, test, jax.random.key(0))
+    return {"duality_gap": gap.gap}
+
+
+PROBES: dict[str, Callable[[Scene, TrainState], Numbers]] = {
+    "rotation": rotation,
+    "overfitting": overfitting,
+    "duality": duality,
+}
+
+
+def require(scene: Scene, names: tuple[str, ...]) -> None:
+    """A ValueError for probes that cannot be taken of such a run."""
+    gan = scene.gan
+    if "overfitting" in names and (scene.held_out is None or gan.pack > 1):
+        why = "D judges packs" if gan.pack > 1 else "the data have no held-out examples"
+        raise ValueError(f"metrics.names overfitting: {why}; leave it out")
+    if "duality" in names:
+        state = init_state(gan, jax.random.key(0))
+        losses = at(state, gan.loss.generator), at(state, gan.loss.discriminator)
+        try:
+            require_zero_sum(*losses)
+        except ValueError as error:
+            raise ValueError(f"metrics.names duality: {error}") from None
+
+
+def typed(state: TrainState) -> TrainState:
+    """The state with a key again, which measurements come without."""
+    return state.replace(key=jax.random.key(0))  # pyright: ignore

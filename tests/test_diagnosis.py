@@ -1,0 +1,410 @@
+"""Diagnosis of runs: what is measured, the rules, and the page."""
+
+import json
+import math
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from experiments import diagnose as script
+from gan_jax import Config, train
+from gan_jax.build import build
+from gan_jax.config import (
+    CheckpointConfig,
+    DatasetConfig,
+    LogConfig,
+    LossConfig,
+    MetricsConfig,
+    ModelConfig,
+    OptimizerConfig,
+    PenaltyConfig,
+)
+from gan_jax.diagnosis import ADVICE, advise, diagnose, page, plain
+from gan_jax.diagnosis.case import by_depth, walked
+from gan_jax.diagnosis.game import reach
+from gan_jax.diagnosis.page import CARDS
+from gan_jax.folder import lines
+from gan_jax.health import UNEVEN
+
+FAST = OptimizerConfig("sgd", learning_rate=0.05)
+RUN = Config(
+    steps=40,
+    batch_size=8,
+    dataset=DatasetConfig("ring", size=64),
+    model=ModelConfig("mlp", width=4, z_dim=2),
+    loss=LossConfig("minimax"),
+    penalty=PenaltyConfig("r1", 1.0),
+    g_optimizer=FAST,
+    d_optimizer=FAST,
+    log=LogConfig(every=2, layers=True),
+    checkpoint=CheckpointConfig(every=20, keep=3),
+    metrics=MetricsConfig(every=20),
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "ring"
+    train(RUN, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def numbers(run):
+    """All but the spectrum, which takes long to compile: a made-up one in its place."""
+    found = diagnose(run, count=None)
+    assert found["game"] == {"skipped": "left out with --no-spectrum"}
+    return found | {"game": GAME}
+
+
+GAME = {
+    "parameters": 40,
+    "adaptive": True,
+    "dynamics": "consensus",
+    "exact": False,
+    "eigenvalues": {"leading": [[-1.5, 0.2], [-1.5, -0.2]], "growing": [[0.05, 0.0]]},
+    "largest_real_part": 0.05,
+    "overshoot": 1.5,
+    "reach": 2.0,
+    "leading_imaginary_ratio": 0.13,
+    "leading_magnitude": 1.51,
+    "rotation_index": 0.4,
+    "curvature": {
+        "generator": {"smallest": -1.0, "largest": 2.0, "verdict": "saddle"},
+        "discriminator": {"skipped": "not converged"},
+    },
+}
+
+
+def test_every_section_of_a_zero_sum_toy_run_is_measured(numbers):
+    names = [card.section for card in CARDS]
+    assert {name for name in names if "skipped" in numbers[name]} == set()
+    json.dumps(plain(numbers), allow_nan=False)
+
+
+def test_numbers_agree_with_the_log_and_with_each_other(run, numbers):
+    rows = lines(run / "metrics.jsonl")
+    course = numbers["course"]
+    assert course["steps"] == [row["step"] for row in rows]
+    for player in ("generator", "discriminator"):
+        for path, values in course[f"{player}_grad_norm"].items():
+            column = [row[f"{player[0]}_grad_norm/{path}"] for row in rows]
+            np.testing.assert_array_equal(values, column)
+    assert (numbers["step"], numbers["path"]["from"]) == (40, 0)
+    gap = numbers["overfitting"]["gap"]
+    logits = numbers["overfitting"]["logits"]
+    assert (len(logits["training"]), len(logits["held_out"])) == (64, 1000)
+    difference = np.mean(logits["training"]) - np.mean(logits["held_out"])
+    assert gap["gap"] == pytest.approx(difference)
+
+
+@pytest.mark.slow
+def test_the_game_of_a_run_is_that_of_its_own_learning_rate(run):
+    game = diagnose(run)["game"]
+    values = np.array([complex(*v) for v in game["eigenvalues"]["leading"]])
+    assert game["exact"] and len(values) == game["parameters"] and game["rate"] == 0.05
+    assert game["largest_real_part"] == pytest.approx(values.real.max())
+    assert game["overshoot"] == pytest.approx(-values.real.min())
+    assert game["step_radius"] == pytest.approx(np.abs(1 + values).max(), abs=1e-6)
+    assert {b["verdict"] for b in game["curvature"].values()} <= {"saddle", "minimum"}
+
+
+def test_layers_are_in_the_order_of_a_pass():
+    g, d = by_depth(build(replace(RUN, dataset=DatasetConfig("digits"), model=DCGAN)))
+    assert g[0].startswith("Dense_0") and g[-1].startswith("ConvTranspose")
+    assert d[0].startswith("Conv_0") and d[-1].startswith("Dense_0")
+    assert list(walked({"b": {"x": 0, "a": 1}, "a": 2})) == ["b/x", "b/a", "a"]
+
+
+DCGAN = ModelConfig("dcgan", width=2, z_dim=2)
+
+
+class Outline(HTMLParser):
+    """Tags still open, ids, and what attributes refer to."""
+
+    VOID = {"meta", "img", "br"}
+
+    def __init__(self):
+        super().__init__()
+        self.stack, self.ids, self.links, self.wrong = [], [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.ids += [found["id"]] if "id" in found else []
+        self.links += [v for k, v in found.items() if k in ("src", "href")]
+        self.stack += [] if tag in self.VOID else [tag]
+
+    def handle_endtag(self, tag):
+        if not self.stack or self.stack.pop() != tag:
+            self.wrong.append(tag)
+
+
+def outline(text):
+    found = Outline()
+    found.feed(text)
+    assert not found.stack and not found.wrong
+    return found
+
+
+def test_page_is_well_formed_and_needs_nothing_else(numbers):
+    text = page(numbers)
+    found = outline(text)
+    assert len(set(found.ids)) == len(found.ids)
+    assert {"verdict", *(card.draw.__name__ for card in CARDS)} == set(found.ids)
+    assert len(found.links) == len(CARDS)
+    assert all(link.startswith("data:image/png;base64,") for link in found.links)
+    bare = re.sub(r'"data:[^"]*"', "", text)
+    assert not re.search(r"https?:|//|@import|url\(|<script", bare)
+
+
+def test_page_escapes_what_a_run_is_called(numbers):
+    text = page(numbers | GONE | {"run": "<b>&", "label": {"seed": "<i>"}})
+    outline(text)
+    assert "<b>&" not in text and "&lt;b&gt;&amp;" in text and "<i>" not in text
+
+
+GONE = {card.section: {"skipped": "the state is not finite"} for card in CARDS}
+
+
+def test_page_of_a_state_that_is_not_finite_says_so(numbers):
+    text = page(numbers | GONE | {"finite": False})
+    assert "not finite" in text and not outline(text).links
+
+
+HEALTHY = {
+    "finite": True,
+    "decayed": False,
+    "fault": None,
+    "verdict": "completed",
+    "signs": [],
+    "layers": {
+        player: {
+            "A/kernel": {"gradient": 0.1, "ratio": 1e-3},
+            "A/bias": {"gradient": 1e-9, "ratio": math.inf},
+            "B/kernel": {"gradient": 1.0, "ratio": 1e-3},
+        }
+        for player in ("generator", "discriminator")
+    },
+    "units": {"generator": [0.5], "discriminator": [0.0]},
+    "critic": {"quantiles": {"real": {0.5: 0.1}, "fake": {0.5: 1.0}}, "deviation": 2.0},
+    "overfitting": {"gap": {"deviations": 0.9}},
+    "game": {
+        "largest_real_part": 0.09,
+        "overshoot": 3.9,
+        "reach": 2.0,
+        "leading_imaginary_ratio": 0.9,
+        "leading_magnitude": 3.9,
+        "rotation_index": 0.9,
+    },
+    "motion": {"cosines": {"generator": [-0.4, -0.5]}},
+}
+
+
+def changed(section, **numbers):
+    return HEALTHY | {section: HEALTHY[section] | numbers}
+
+
+def with_kernel(name, **numbers):
+    layers = HEALTHY["layers"]["generator"]
+    return changed("layers", generator=layers | {name: layers[name] | numbers})
+
+
+ILL = {
+    "diverged": HEALTHY | {"fault": {"step": 3, "term": "d_loss"}},
+    "collapsed": HEALTHY | {"verdict": "collapsed"},
+    "unstable": changed("game", largest_real_part=0.11),
+    "rotation": changed("game", leading_imaginary_ratio=1.1),
+    "overshoot": changed("game", overshoot=4.1),
+    "updates_undone": changed("motion", cosines={"discriminator": [-0.51, -0.5]}),
+    "steep_critic": changed("critic", deviation=10.1),
+    "flat_critic": changed("critic", quantiles={"fake": {0.5: 4.9e-4}}),
+    "overfitting": changed("overfitting", gap={"deviations": 1.1}),
+    "vanishing_over_depth": with_kernel("A/kernel", gradient=0.9 / UNEVEN),
+    "exploding_over_depth": with_kernel("A/kernel", gradient=1.1 * UNEVEN),
+    "large_updates": with_kernel("B/kernel", ratio=0.11),
+    "standing_still": with_kernel("A/kernel", ratio=0.0),
+    "dead_units": changed("units", discriminator=[0.0, 0.51]),
+}
+ILL["standing_still"]["layers"]["generator"]["B/kernel"] = {
+    "gradient": 1.0,
+    "ratio": 1.9e-6,
+}
+
+
+def test_every_rule_has_a_case():
+    assert ILL.keys() == ADVICE.keys()
+
+
+@pytest.mark.parametrize("name", ILL)
+def test_rule_holds_beyond_its_threshold_and_alone(name):
+    assert [piece["name"] for piece in advise(ILL[name])] == [name]
+
+
+def test_nothing_is_the_matter_with_a_healthy_run_or_one_not_measured():
+    assert advise(HEALTHY) == []
+    assert advise({"finite": False}) == []
+
+
+def test_rotation_index_alone_tells_of_rotation():
+    assert advise(changed("game", rotation_index=1.1))[0]["name"] == "rotation"
+    slow = changed("game", leading_imaginary_ratio=9.0, leading_magnitude=0.009)
+    assert advise(slow) == []
+
+
+def test_signs_of_the_log_join_the_verdict():
+    (piece,) = advise(HEALTHY | {"signs": [{"step": 7, "sign": "oscillation"}]})
+    assert piece["name"] == "oscillation" and "step 7" in piece["evidence"]
+    assert piece["says"].startswith("The players go round") and "r1" in piece["tries"]
+
+
+def test_small_updates_of_a_decayed_rate_are_no_fault():
+    assert advise(ILL["standing_still"] | {"decayed": True}) == []
+
+
+@pytest.mark.parametrize(
+    "optimizer, limit",
+    [
+        (OptimizerConfig("sgd"), 2.0),
+        (OptimizerConfig("momentum", momentum=0.5), 3.0),
+        (OptimizerConfig("momentum", momentum=-0.5), 1.0),
+        (OptimizerConfig("adam", b1=0.5), 6.0),
+        (OptimizerConfig("rmsprop"), 2.0),
+    ],
+)
+def test_reach_is_where_iterates_of_a_parabola_begin_to_grow(optimizer, limit):
+    """Brute force on `w' = w + step`, the gradient c w, second moments held at 1."""
+
+    def last(c):
+        w, m, peak = 1.0, 0.0, 0.0
+        beta = optimizer.b1 if optimizer.name == "adam" else 0.0
+        share = 1 - beta
+        if optimizer.name == "momentum":
+            beta, share = optimizer.momentum, 1.0
+        for step in range(4000):
+            m = beta * m + share * c * w
+            w -= m
+            peak = max(peak, abs(w)) if step > 3900 else peak
+        return peak
+
+    assert reach(optimizer) == pytest.approx(limit)
+    assert last(0.99 * limit) < 1e-3 and last(1.01 * limit) > 1e3
+
+
+@pytest.mark.parametrize("flag, count", [("--spectrum", 10), ("--no-spectrum", None)])
+def test_script_writes_both_files_and_prints_the_verdict(
+    flag, count, numbers, tmp_path, monkeypatch, capsys
+):
+    asked = {}
+
+    def measured(run, **options):
+        asked.update(options, run=run)
+        return numbers | GONE | {"game": HEALTHY["game"] | GAME}
+
+    monkeypatch.setattr(script, "diagnose", measured)
+    assert script.main([str(tmp_path), flag]) == 0
+    assert (asked["run"], asked["index"], asked["count"]) == (str(tmp_path), 0, count)
+    printed = capsys.readouterr().out
+    assert "minimax + r1" in printed and "diagnosis.html" in printed
+    outline((tmp_path / "diagnosis.html").read_text())
+    stored = json.loads((tmp_path / "diagnosis.json").read_text())
+    assert stored["step"] == 40 and stored["game"]["reach"] == 2
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    "flags, words",
+    [
+        (["nowhere"], "holds no config.json"),
+        (["RUN", "--index", "1"], "index 1: the run has 1 GAN"),
+        (["RUN", "--count", "0"], "count 0: must be 1 to 100"),
+    ],
+)
+def test_wrong_input_gets_one_line_and_leaves_nothing(flags, words, run, capsys):
+    before = sorted(run.parent.rglob("*"))
+    place = {"RUN": str(run), "nowhere": str(run.parent / "nowhere")}
+    assert script.main([place.get(flag, flag) for flag in flags]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: ") and told.count("\n") == 1 and words in told
+    assert sorted(run.parent.rglob("*")) == before
+
+
+PROBED = {
+    "overfitting": {"logit_gap", "logit_gap_deviations"},
+    "rotation": {"rotation_index"},
+    "duality": {"duality_gap"},
+}
+
+
+@pytest.mark.parametrize(
+    "name, columns",
+    [
+        pytest.param(k, v, id=k, marks=() if k == "overfitting" else pytest.mark.slow)
+        for k, v in PROBED.items()
+    ],
+)
+def test_probe_is_logged_at_its_steps(name, columns, tmp_path):
+    names = (name,)
+    metrics = MetricsConfig(every=2, names=names, n=32)
+    config = replace(RUN, steps=4, metrics=metrics, log=LogConfig(every=1))
+    train(config, tmp_path / "run")
+    rows = lines(tmp_path / "run" / "metrics.jsonl")
+    for row in rows:
+        assert (columns <= row.keys()) == (row["step"] % 2 == 0)
+    assert all(np.isfinite(rows[-1][name]) for name in columns)
+
+
+@pytest.mark.parametrize(
+    "name, config, words",
+    [
+        ("duality", replace(RUN, loss=LossConfig()), "duality: .*zero-sum"),
+        ("overfitting", replace(RUN, dataset=DatasetConfig("digits")), "no held-out"),
+        ("rotaton", RUN, "metrics.names 'rotaton'.*rotation"),
+    ],
+)
+def test_probes_that_cannot_be_are_refused_before_training(
+    name, config, words, tmp_path
+):
+    config = replace(config, metrics=MetricsConfig(names=(name,)))
+    with pytest.raises(ValueError, match=words):
+        train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("index", [0, 1])
+def test_one_of_several_convolutional_gans_is_diagnosed(index, tmp_path):
+    adam = OptimizerConfig()
+    config = replace(
+        RUN,
+        steps=4,
+        seeds=2,
+        dataset=DatasetConfig("digits"),
+        model=DCGAN,
+        loss=LossConfig(),
+        g_optimizer=adam,
+        d_optimizer=adam,
+    )
+    train(config, tmp_path / "run")
+    found = diagnose(tmp_path / "run", index=index, count=3)
+    assert found["label"] == {"seed": index}
+    left_out = {k for k, v in found.items() if isinstance(v, dict) and "skipped" in v}
+    assert left_out == {"overfitting", "duality"}
+    outline(page(found))
+
+
+@pytest.mark.slow
+def test_a_run_that_diverged_is_told_of_and_its_last_finite_state_shown(tmp_path):
+    config = replace(
+        RUN,
+        loss=LossConfig("wasserstein"),
+        penalty=PenaltyConfig(),
+        d_optimizer=replace(FAST, learning_rate=1e18),
+    )
+    train(config, tmp_path / "run")
+    found = diagnose(tmp_path / "run")
+    assert found["verdict"] == "diverged"
+    assert advise(found)[0]["name"] == "diverged"
+    outline(page(found))
