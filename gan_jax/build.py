@@ -80,7 +80,8 @@ def build(config: Config, *, axis_name: str | None = None) -> Gan:
     rule = choose(DYNAMICS, config.dynamics.name, "dynamics.name")
     base = config.dynamics.base and DYNAMICS[config.dynamics.base]
     eta = config.g_optimizer.learning_rate
-    updates = UPDATES.get(config.dynamics.base or config.dynamics.name, 1)
+    moving = config.dynamics.base if "base" in options(rule) else None
+    updates = UPDATES.get(moving or config.dynamics.name, 1)
     return Gan(
         generator=generator,
         discriminator=discriminator,
@@ -260,8 +261,9 @@ def memories(config: Config) -> tuple[Memory, ...]:
     }
     if adapts(config):
         wanted["adaptive_strength"] = config.augment
+    shown = config.batch_size * config.d_steps
     statistics = [
-        Memory(name, zero, bind(RUNNING[name], group, batch_size=config.batch_size))
+        Memory(name, zero, bind(RUNNING[name], group, batch_size=shown))
         for name, group in wanted.items()
     ]
     name = config.dynamics.name

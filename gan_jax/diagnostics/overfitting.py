@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from gan_jax.gan import Gan
+from gan_jax.gan import Gan, packed
 from gan_jax.train import frozen
 from gan_jax.types import Array, TrainState
 
@@ -30,9 +30,11 @@ class LogitGap(NamedTuple):
 def real_logits(
     gan: Gan, state: TrainState, images: Array, label: Array | None = None
 ) -> Array:
-    """D(x) `[B]` of examples `[B, ...]`, unaugmented, with frozen statistics."""
+    """D(x) `[B]` of examples `[B, ...]` (of packs: one for each), unaugmented, with
+    frozen statistics."""
     d = state.discriminator
-    return frozen(gan.discriminator, d.params, d.model_state, label)(images)
+    critic = frozen(gan.discriminator, d.params, d.model_state, label)
+    return critic(packed(gan.pack, images))
 
 
 def logit_gap(
