@@ -576,13 +576,8 @@ def built_game(config):
     return gan, state, batch
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(n, marks=() if n == "lecam" else pytest.mark.slow, id=n)
-        for n in BUILT
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BUILT)
 def test_products_of_a_built_gan_equal_differences_of_its_field(name):
     """`J u` by central differences, `u.J w = J^T u.w`; the field is minus the gradient
     of the losses with a lazy penalty at its mean weight."""
