@@ -244,8 +244,8 @@ HOT = replace(
     SMALL,
     steps=100,
     loss=replace(SMALL.loss, name="wasserstein"),
-    g_optimizer=OptimizerConfig("sgd", 0.024),
-    d_optimizer=OptimizerConfig("sgd", 0.024),
+    g_optimizer=OptimizerConfig("sgd", 0.032),
+    d_optimizer=OptimizerConfig("sgd", 0.032),
     checkpoint=CheckpointConfig(every="1h"),
     log=LogConfig(every=10),
     on_divergence="restore",
@@ -255,7 +255,7 @@ HOT = replace(
 def test_restored_run_is_the_one_with_quarter_the_learning_rates(tmp_path):
     state, summary = train(HOT, tmp_path / "hot")
     assert (summary["verdict"], summary["restores"]) == ("completed", 2)
-    calm = OptimizerConfig("sgd", 0.006)  # halved twice; powers of two are exact
+    calm = OptimizerConfig("sgd", 0.008)  # halved twice; powers of two are exact
     config = replace(HOT, g_optimizer=calm, d_optimizer=calm, on_divergence="stop")
     expected, _ = train(config, tmp_path / "calm")
     assert state.scales["g_lr"] == state.scales["d_lr"] == 0.25
