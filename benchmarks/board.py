@@ -11,6 +11,8 @@ from benchmarks.outcome import ERROR
 from benchmarks.plan import Json, config_in, gradient_evaluations, seconds_of
 from benchmarks.suites import suite_of
 
+MOST_COLUMNS = 8
+
 
 class Board(NamedTuple):
     """done: rows of each finished cell. running: the step of each cell that was begun.
@@ -38,7 +40,7 @@ def spent(rows: list[Json]) -> float:
 
 
 def pace(board: Board) -> float | None:
-    """Seconds that finished cells took, over those estimated; None: none is finished."""
+    """Seconds that finished cells took, over those estimated; None: there are none."""
     known = {name: spent(rows) for name, rows in board.done.items()}
     real = {n: s for n, s in known.items() if s > 0 and n in board.estimates}
     if not real:
@@ -66,9 +68,9 @@ def in_time(seconds: float) -> str:
     )
 
 
-def entry(board: Board, task: str, method: str) -> Text:
+def entry(board: Board, tasks: list[str], method: str) -> Text:
     """`8/10` converged, with what still runs; `-` where the method does not apply."""
-    own = [c for c in board.cells if (c["task"], c["method"]) == (task, method)]
+    own = [c for c in board.cells if c["method"] == method and c["task"] in tasks]
     if not own:
         return Text("-", style="dim")
     rows = [row for cell in own for row in board.done.get(cell["id"], [])]
@@ -97,11 +99,16 @@ def status(board: Board) -> str:
 
 
 def shown(board: Board) -> Group:
-    """The table, and a line below it."""
+    """The table, and a line below it; many tasks in one column."""
     tasks = board.plan["tasks"]
-    table = Table("method", *tasks, title=f"{board.plan['suite']}: GANs that converged")
+    columns = {task: [task] for task in tasks}
+    if len(tasks) > MOST_COLUMNS:
+        columns = {f"{len(tasks)} tasks": tasks}
+    table = Table(
+        "method", *columns, title=f"{board.plan['suite']}: GANs that converged"
+    )
     for method in board.plan["methods"]:
-        table.add_row(method, *(entry(board, task, method) for task in tasks))
+        table.add_row(method, *(entry(board, own, method) for own in columns.values()))
     return Group(table, Text(status(board)))
 
 
@@ -137,7 +144,7 @@ def listing(plan: Json, cells: list[Json]) -> Group:
     return Group(
         table,
         Text(
-            f"{len(cells)} cells, {members} GANs, about {in_time(total)} on 2 CPU cores "
+            f"{len(cells)} cells, {members} GANs, about {in_time(total)} on 2 cores "
             "(from the suite's table of measured costs, benchmarks/suites; nothing was "
             "timed here; a GPU is faster)"
         ),

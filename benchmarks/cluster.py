@@ -30,7 +30,7 @@ def imported() -> Any:
 
 @contextmanager
 def opened() -> Iterator[int]:
-    """The cluster at RAY_ADDRESS, or one of this machine's cores: how many there are."""
+    """The cluster at RAY_ADDRESS, or one of these cores: how many there are."""
     ray = imported()
     ray.init(log_to_driver=False, include_dashboard=False)
     try:

@@ -113,12 +113,14 @@ def require_same_ruler(rows: list[Json], cells: list[Json]) -> None:
 def one_after_the_other(
     plan: Json, cells: list[Json], out: Path, begun: Callable[[str, int], None]
 ) -> Results:
+    exact = suite_of(plan["suite"]).rates
     for cell in cells:
         name = cell["id"]
         begun(name, 0)
         rows = rows_of(plan, cell, out, lambda row, name=name: begun(name, row["step"]))
         yield cell, rows
-        jax.clear_caches()  # a program a cell would fill the memory
+        if not exact:
+            jax.clear_caches()  # a program a cell would fill the memory
 
 
 def run(
@@ -138,14 +140,17 @@ def run(
         def begun(name: str, step: int) -> None:
             board.running[name] = step
 
-        show = Live(get_renderable=lambda: boards.shown(board), refresh_per_second=1)
-        with show as live:
+        console = Console()
+        live = Live(get_renderable=lambda: boards.shown(board), refresh_per_second=1)
+        with live if console.is_terminal else nullcontext():
             for cell, rows in launch(plan, waiting, out, begun):
                 store.add_rows(out, rows)
                 board.done[cell["id"]] = rows
-                if not live.console.is_terminal:
+                if not console.is_terminal:
                     print(boards.finished_line(cell, rows), flush=True)
                     print(boards.status(board), flush=True)
+        if not console.is_terminal:
+            console.print(boards.shown(board))
     return done
 
 

@@ -143,7 +143,7 @@ def config_of(
     config = with_network(suite.catalogue[method], suite.network)
     config = with_rates(config, suite.adam_rate, suite.decay)
     config = changed(config, {**suite.changes, **task.changes, **point})
-    every = max(1, steps // EVALUATIONS)
+    every, log_every = intervals(steps)
     return replace(
         config,
         steps=steps,
@@ -151,9 +151,19 @@ def config_of(
         batch_size=config.batch_size * config.model.pack,
         dataset=dataset_at(task, point),
         metrics=MetricsConfig(every, task.metrics, task.n),
-        log=replace(config.log, every=20 if steps <= 20_000 else 100),
+        log=replace(config.log, every=log_every),
         sweep=suite.sweep,
     )
+
+
+def intervals(steps: int) -> tuple[int, int]:
+    """Steps between evaluations and between rows, the first a multiple of the second.
+
+    So all dispatches are equally long, and compiled once.
+    """
+    row = 20 if steps <= 20_000 else 100
+    every = max(1, steps // EVALUATIONS)
+    return (every, every) if every < row else (every - every % row, row)
 
 
 def dataset_at(task: Task, point: Changes) -> DatasetConfig:
