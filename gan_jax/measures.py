@@ -7,6 +7,7 @@ import numpy as np
 
 from gan_jax.config import DatasetConfig
 from gan_jax.data import TOYS, Mixture
+from gan_jax.data.toys import distinct
 from gan_jax.features import Side
 from gan_jax.metrics import (
     energy_to_mixture,
@@ -102,13 +103,15 @@ def modes(sides: Comparison) -> Numbers:
 
 def toy_modes(points: np.ndarray, mixture: Mixture) -> Numbers:
     """Of a curve, which is one mode of many centres, the quality alone."""
-    centres, sigma, mode_of = mixture
+    sigma = mixture.sigma
     if not 0 < sigma:
         raise ValueError("metrics modes: the data are one point, with no width")
-    found = mode_report(points, centres, sigma)
-    if len(set(mode_of.tolist())) < len(centres):
+    centres, weights = distinct(mixture)
+    found = mode_report(points, centres, sigma, weights=weights)
+    if len(set(mixture.mode_of.tolist())) < len(centres):
         found = {"high_quality": found["high_quality"]}
-    return found | {"energy_distance": energy_to_mixture(points, centres, sigma)}
+    energy = energy_to_mixture(points, centres, sigma, weights=weights)
+    return found | {"energy_distance": energy}
 
 
 def swd(sides: Comparison) -> Numbers:

@@ -45,6 +45,20 @@ def log_density(mixture: Mixture, points: Array) -> Array:
     return jax.nn.logsumexp(logits, axis=-1) - jnp.log(len(mixture.centres))
 
 
+def distinct(mixture: Mixture) -> tuple[np.ndarray, np.ndarray | None]:
+    """The centres without repetition, in order, and how often each is there.
+
+    None in place of the counts `[K]` if every centre is there once.
+    """
+    _, first, counts = np.unique(
+        mixture.centres, axis=0, return_index=True, return_counts=True
+    )
+    if counts.max() == 1:
+        return mixture.centres, None
+    order = np.argsort(first)
+    return mixture.centres[first[order]], counts[order]
+
+
 def draw(sigma: float, stored: tuple[Array, Array], indices: Array) -> Batch:
     """The points at `indices [...]`, labelled with their mode."""
     centres, mode_of = (jnp.asarray(array) for array in stored)
@@ -84,6 +98,16 @@ def bilinear(config: DatasetConfig) -> Mixture:
 def ring(config: DatasetConfig) -> Mixture:
     """8 Gaussians on a circle of radius 1, at 2 pi i / 8, sigma 0.01 (PacGAN)."""
     return separate(circle(8), config.sigma or 0.01)
+
+
+def imbalanced_ring(config: DatasetConfig) -> Mixture:
+    """The ring with 1% of the points in mode 0, and the rest shared equally.
+
+    Of 700 equal Gaussians 7 lie in mode 0, each after 99 that go around the others.
+    """
+    others = (1 + np.arange(693) % 7).reshape(7, 99)
+    mode_of = np.concatenate([others, np.zeros((7, 1), int)], axis=1).reshape(-1)
+    return Mixture(circle(8)[mode_of], config.sigma or 0.01, mode_of)
 
 
 def grid(config: DatasetConfig) -> Mixture:
@@ -131,6 +155,7 @@ TOYS: dict[str, Callable[[DatasetConfig], Mixture]] = {
     "dirac": dirac,
     "bilinear": bilinear,
     "ring": ring,
+    "imbalanced_ring": imbalanced_ring,
     "grid": grid,
     "random_mixture": random_mixture,
     "swiss_roll": swiss_roll,

@@ -1,0 +1,210 @@
+"""Compare methods: `python -m benchmarks.compare --suite toy --out results/toy`.
+
+Trains every method of a suite on every task with many seeds; a cell of the plan is a
+method on a task, with all seeds in one program where that is faster. Results lie in
+`out`: plan.json, rows.jsonl (a line for each GAN) and cells/ (the runs). Stopped in any
+way, the same command goes on: a finished cell is never run again, one that was begun
+goes on from its newest checkpoint, one that crashed is tried again.
+
+Seed i is the same key for every method: equal networks begin with equal parameters, and
+all see the same data in the same order and the same latents (where a method takes more
+D steps or larger batches, those of its first). Networks with layers of their own
+(packing, minibatch layers, spectral norms) begin with parameters of their own there.
+
+Exit codes: 0 all cells are finished, 1 some crashed, 2 bad input, 130 and 143 stopped
+by Ctrl-C and SIGTERM.
+"""
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import jax
+import tyro
+from rich.console import Console
+from rich.live import Live
+
+from benchmarks import board as boards
+from benchmarks import cluster, store
+from benchmarks.cells import Interrupted, rows_of
+from benchmarks.floors import fingerprint_of, floors_of
+from benchmarks.outcome import ERROR
+from benchmarks.plan import Json, Wish, config_in, keep, plan_of, with_floors
+from benchmarks.suites import suite_of
+from experiments.train import cache_compilations
+from gan_jax.folder import held
+from gan_jax.hosts import cores_as_devices
+
+USAGE = "python -m benchmarks.compare"
+STOPPED = {"SIGINT": 130, "SIGTERM": 143}
+Results = Iterator[tuple[Json, list[Json]]]
+
+
+@dataclass(frozen=True)
+class Flags:
+    suite: str
+    """What to run: a name of benchmarks.suites.SUITES."""
+    methods: str = ""
+    """Names, a,b,c, or all (that apply to a task); without: the suite's own."""
+    tasks: str = ""
+    """Names of the suite's tasks, a,b; without: all."""
+    seeds: int = 10
+    """GANs of each method on each task (exact suites have no seeds)."""
+    steps: int | None = None
+    """Of each run; without: the suite's."""
+    out: str | None = None
+    """Folder of the results; without: results/SUITE."""
+    plan: bool = False
+    """Print the cells and what they will cost, and run nothing."""
+    launcher: Literal["local", "ray"] = "local"
+    """Where cells run: here, one after the other, or on the workers of a Ray cluster
+    (RAY_ADDRESS; else a local one), which must share the out folder."""
+    part: str = "1/1"
+    """Which of equal shares of the cells this machine runs, 2/3; benchmarks.merge joins
+    the results."""
+
+
+def names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def share(cells: list[Json], part: str) -> list[Json]:
+    """The cells of `2/3`: every third one, from the second on."""
+    which, slash, count = part.partition("/")
+    if not (slash and which.isdecimal() and count.isdecimal()) or not (
+        1 <= int(which) <= int(count)
+    ):
+        raise ValueError(f"part {part!r}: must be like 2/3, the second of three shares")
+    return cells[int(which) - 1 :: int(count)]
+
+
+def planned(flags: Flags, arguments: list[str]) -> Json:
+    wish = Wish(
+        flags.suite, names(flags.methods), names(flags.tasks), flags.seeds, flags.steps
+    )
+    return plan_of(wish, shlex.join([*USAGE.split(), *arguments]))
+
+
+def opened(plan: Json, out: Path) -> Json:
+    """The plan in the folder; a new one gets its floors measured and is written."""
+    if not (out / "plan.json").exists():
+        suite = suite_of(plan["suite"])
+        tasks = {name: suite.tasks[name] for name in plan["tasks"]}
+        floors = {n: floors_of(task) for n, task in tasks.items() if task.goal}
+        plan = with_floors(plan, floors)
+    return keep(plan, out)
+
+
+def require_same_ruler(rows: list[Json], cells: list[Json]) -> None:
+    """A ValueError if this machine measures otherwise than the rows there are."""
+    marks = []
+    for cell in cells:
+        config = config_in(cell)
+        fields = {"dataset.size": config.dataset.size}
+        mark = fingerprint_of(config)
+        marks.append({"task": cell["task"], "config": fields, "fingerprint": mark})
+    store.require_comparable(rows + marks)
+
+
+def one_after_the_other(
+    plan: Json, cells: list[Json], out: Path, begun: Callable[[str, int], None]
+) -> Results:
+    exact = suite_of(plan["suite"]).rates
+    for cell in cells:
+        name = cell["id"]
+        begun(name, 0)
+        rows = rows_of(plan, cell, out, lambda row, name=name: begun(name, row["step"]))
+        yield cell, rows
+        if not exact:
+            jax.clear_caches()  # a program a cell would fill the memory
+
+
+def run(
+    plan: Json, cells: list[Json], out: Path, launcher: str
+) -> dict[str, list[Json]]:
+    """Run the cells that are not finished; the rows of all that are then."""
+    done = store.take_up(plan, out)
+    waiting = [cell for cell in cells if cell["id"] not in done]
+    stored = [row for rows in done.values() for row in rows]
+    if launcher == "local" and not suite_of(plan["suite"]).rates:
+        require_same_ruler(stored, waiting)
+    remote = cluster.opened() if launcher == "ray" else nullcontext(1)
+    with remote as workers:
+        board = boards.board_of(plan, cells, done, workers)
+        launch = cluster.on_workers if launcher == "ray" else one_after_the_other
+
+        def begun(name: str, step: int) -> None:
+            board.running[name] = step
+
+        console = Console()
+        live = Live(get_renderable=lambda: boards.shown(board), refresh_per_second=1)
+        with live if console.is_terminal else nullcontext():
+            for cell, rows in launch(plan, waiting, out, begun):
+                store.add_rows(out, rows)
+                board.done[cell["id"]] = rows
+                if not console.is_terminal:
+                    print(boards.finished_line(cell, rows), flush=True)
+                    print(boards.status(board), flush=True)
+        if not console.is_terminal:
+            console.print(boards.shown(board))
+    return done
+
+
+def work(flags: Flags, arguments: list[str]) -> int:
+    plan = planned(flags, arguments)
+    cells = share(plan["cells"], flags.part)
+    if flags.plan:
+        Console().print(boards.listing(plan, cells))
+        return 0
+    out = Path(flags.out or f"results/{flags.suite}")
+    if flags.launcher == "local":
+        cores_as_devices()
+    cache_compilations()
+    with held(out):
+        plan = opened(plan, out)
+        try:
+            done = run(plan, cells, out, flags.launcher)
+        except (Interrupted, KeyboardInterrupt) as error:
+            finished = store.finished(plan, store.read_rows(out))
+            count = sum(cell["id"] in finished for cell in cells)
+            print(
+                f"stopped: {count} of {len(cells)} cells are finished, the others are "
+                f"saved; the same command goes on:\n{USAGE} {shlex.join(arguments)}",
+                file=sys.stderr,
+            )
+            name = str(error) if isinstance(error, Interrupted) else "SIGINT"
+            return STOPPED.get(name, STOPPED["SIGINT"])
+    return ended(done, cells, out)
+
+
+def ended(done: dict[str, list[Json]], cells: list[Json], out: Path) -> int:
+    """Say what was found where, and which cells crashed."""
+    crashed = [
+        boards.finished_line(cell, done[cell["id"]])
+        for cell in cells
+        if any(row["outcome"] == ERROR for row in done[cell["id"]])
+    ]
+    for line in crashed:
+        print(f"crashed: {line}", file=sys.stderr)
+    print(f"results {out / store.ROWS}\nreport  python -m benchmarks.report {out}")
+    return 1 if crashed else 0
+
+
+def main(arguments: list[str]) -> int:
+    flags = tyro.cli(Flags, args=arguments, prog=USAGE, description=__doc__)
+    try:
+        return work(flags, arguments)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on", file=sys.stderr)
+        return STOPPED["SIGINT"]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

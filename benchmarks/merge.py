@@ -1,0 +1,106 @@
+"""Join the results of several machines: `python -m benchmarks.merge A B --out C`.
+
+All must be of one plan (shares of it: `benchmarks.compare --part 1/2`) and measured in
+one way. A GAN that several have must have come out alike.
+"""
+
+import math
+import shutil
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from benchmarks.outcome import ERROR
+from benchmarks.plan import Json, read, told
+from benchmarks.store import ROWS, as_lines, read_rows, require_comparable
+from experiments.edge import exit_code
+from gan_jax.folder import held
+from gan_jax.logs import write_text
+
+AGREE = ("config", "outcome", "success", "success_step", "verdict", "final", "best")
+"""What rows of the same GAN share; time, device and versions may differ."""
+TOLERANCE = 1e-6
+"""Relative, of numbers: machines round differently."""
+
+
+@dataclass(frozen=True)
+class Flags:
+    results: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Folders of benchmarks.compare."""
+    out: Path
+    """A new folder for all of them."""
+
+
+def identity(row: Json) -> tuple[str, int, str]:
+    """Which GAN of the plan it is."""
+    return row["cell"], row["seed"], str(sorted(row["axes"].items()))
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal, numbers up to rounding."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(alike(one[k], other[k]) for k in one)
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return one == other
+
+
+def joined(groups: list[list[Json]]) -> list[Json]:
+    """The rows of all; of a GAN that several have the first that did not crash.
+
+    Raises ValueError for two rows of one GAN that disagree.
+    """
+    found: dict[tuple[str, int, str], Json] = {}
+    for row in (row for group in groups for row in group):
+        key = identity(row)
+        known = found.get(key)
+        if known is None or known["outcome"] == ERROR:
+            found[key] = row
+        elif row["outcome"] != ERROR:
+            require_agreement(known, row)
+    return list(found.values())
+
+
+def require_agreement(one: Json, other: Json) -> None:
+    for name in AGREE:
+        if not alike(one[name], other[name]):
+            raise ValueError(
+                f"{one['cell']}, seed {one['seed']}: two rows disagree in {name} "
+                f"({one[name]!r:.80} and {other[name]!r:.80}); keep one of them"
+            )
+
+
+def join(flags: Flags) -> None:
+    if len(flags.results) < 2:
+        raise ValueError("results: at least two folders are needed; give them by name")
+    plans = [read(folder) for folder in flags.results]
+    for folder, plan in zip(flags.results, plans, strict=True):
+        if plan["hash"] != plans[0]["hash"]:
+            raise ValueError(
+                f"{folder}: is of another plan ({told(plan)}) than {flags.results[0]} "
+                f"({told(plans[0])}); merge results of one plan"
+            )
+    rows = joined([read_rows(folder) for folder in flags.results])
+    require_comparable(rows)
+    if flags.out.exists() and any(flags.out.iterdir()):
+        raise ValueError(f"out {flags.out}: is not empty; choose another --out")
+    with held(flags.out):
+        shutil.copyfile(flags.results[0] / "plan.json", flags.out / "plan.json")
+        write_text(flags.out / ROWS, as_lines(rows))
+    wanted = sum(cell["members"] for cell in plans[0]["cells"])
+    print(f"{len(rows)} of {wanted} GANs in {flags.out / ROWS}")
+
+
+def main(arguments: list[str]) -> int:
+    flags = tyro.cli(
+        Flags, args=arguments, prog="python -m benchmarks.merge", description=__doc__
+    )
+    return exit_code(partial(join, flags))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

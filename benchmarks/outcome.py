@@ -1,0 +1,227 @@
+"""What became of a run, from the rows of its metrics.jsonl alone.
+
+The outcomes, of which the first that matches is the run's:
+- nonfinite: a logged term was NaN or infinite;
+- exploded: the gradient norm of a player was over `explode_factor` times its reference,
+  or a mean logit over `explode_logit`, for `explode_steps` steps on end;
+- vanished: G's gradient norm was under `vanish_factor` times its reference in at least
+  `vanish_share` of the steps, and the last evaluation is no success;
+- collapsed: the last evaluation has less than half of the modes;
+- oscillating: an evaluation was a success, and a later one, among the late, is none;
+- not_reached: a late evaluation is no success;
+- converged: all late evaluations are, so that success is held, not met by chance.
+
+The reference of a gradient norm is its median over the first `reference_share` of the
+steps after `warmup_steps`. The late evaluations are those in the last `late_share` of
+the steps. Rows are logged every few steps; each stands for those since the row before.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any, NamedTuple
+
+Row = dict[str, Any]
+
+OUTCOMES = (
+    "nonfinite",
+    "exploded",
+    "vanished",
+    "collapsed",
+    "oscillating",
+    "not_reached",
+    "converged",
+)
+ERROR = "error"
+"""In place of an outcome: the cell crashed, which says nothing of the method."""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Where one outcome ends and the next begins."""
+
+    explode_factor: float = 1e3
+    explode_logit: float = 1e3
+    explode_steps: int = 100
+    vanish_factor: float = 1e-3
+    vanish_share: float = 0.01
+    warmup_steps: int = 100
+    reference_share: float = 0.01
+    late_share: float = 0.25
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A metric must be at least, or at most, so much; of_floor: times its floor."""
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+    of_floor: bool = False
+
+
+@dataclass(frozen=True)
+class Goal:
+    """success: all of these must hold. alive: what a generator that has not collapsed
+    reaches: half of the modes, where they are counted."""
+
+    success: tuple[Bound, ...]
+    alive: Bound
+
+
+class Course(NamedTuple):
+    """A run: rows of one GAN; the steps it was to make; those between evaluations."""
+
+    rows: list[Row]
+    steps: int
+    every: int
+
+
+class Finding(NamedTuple):
+    """success_step: of the first evaluation from which on all are a success."""
+
+    outcome: str
+    success_step: int | None
+
+
+def resolved(goal: Goal, floors: dict[str, float]) -> Goal:
+    """The goal with its bounds in the metrics' own units.
+
+    Raises ValueError if a bound's metric has no floor.
+    """
+
+    def absolute(bound: Bound) -> Bound:
+        if not bound.of_floor:
+            return bound
+        if bound.metric not in floors:
+            raise ValueError(
+                f"goal {bound.metric}: is a multiple of its floor, and there is none; "
+                f"floors are of {', '.join(floors)}"
+            )
+        unit = floors[bound.metric]
+        low, high = (
+            None if limit is None else limit * unit
+            for limit in (bound.at_least, bound.at_most)
+        )
+        return Bound(bound.metric, low, high)
+
+    return replace(goal, success=tuple(map(absolute, goal.success)))
+
+
+def plain(row: Row) -> Row:
+    """`frechet_distance@1000` as `frechet_distance`."""
+    return {name.partition("@")[0]: value for name, value in row.items()}
+
+
+def number(value: Any) -> float | None:
+    """What is not finite, or missing, as None."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def evaluations(course: Course) -> list[Row]:
+    """The rows at which the samples were to be measured."""
+    return [plain(row) for row in course.rows if row["step"] % course.every == 0]
+
+
+def within(row: Row, bound: Bound) -> bool:
+    """Whether the row has the metric, and within its bound."""
+    value = row.get(bound.metric)
+    if value is None or not math.isfinite(value):
+        return False
+    low = -math.inf if bound.at_least is None else bound.at_least
+    high = math.inf if bound.at_most is None else bound.at_most
+    return low <= value <= high
+
+
+def succeeds(row: Row, goal: Goal) -> bool:
+    return all(within(row, bound) for bound in goal.success)
+
+
+def stretches(rows: list[Row], holds: Callable[[Row], bool]) -> Iterator[int]:
+    """The steps of each series of rows that hold, one after the other."""
+    length, before = 0, 0
+    for row in rows:
+        length = length + row["step"] - before if holds(row) else 0
+        before = row["step"]
+        yield length
+
+
+def reference(course: Course, name: str, limits: Thresholds) -> float | None:
+    """The median of a gradient norm early in the run; None: there is none, or 0.
+
+    Of the first row after the warm-up where the early steps have no row.
+    """
+    begin = limits.warmup_steps
+    end = begin + limits.reference_share * course.steps
+    after = [row for row in course.rows if row["step"] > begin and name in row]
+    early = [row[name] for row in after if row["step"] <= end]
+    early = early or [row[name] for row in after[:1]]
+    return median(early) or None if early else None
+
+
+def explodes(course: Course, limits: Thresholds) -> bool:
+    """Whether any one signal is too large for long enough."""
+
+    def large(name: str, roof: float) -> bool:
+        lengths = stretches(course.rows, lambda row: abs(row.get(name, 0.0)) > roof)
+        return max(lengths, default=0) >= limits.explode_steps
+
+    if any(
+        large(name, limits.explode_logit) for name in ("real_logits", "fake_logits")
+    ):
+        return True
+    norms = ("g_grad_norm", "d_grad_norm")
+    units = ((name, reference(course, name, limits)) for name in norms)
+    return any(
+        unit and large(name, limits.explode_factor * unit) for name, unit in units
+    )
+
+
+def vanishes(course: Course, limits: Thresholds) -> bool:
+    """Whether G's gradient is small in a large enough share of the steps."""
+    unit = reference(course, "g_grad_norm", limits)
+    if unit is None:
+        return False
+    total, before = 0, 0
+    for row in course.rows:
+        small = row.get("g_grad_norm", math.inf) < limits.vanish_factor * unit
+        total += row["step"] - before if small else 0
+        before = row["step"]
+    return total >= limits.vanish_share * course.steps
+
+
+def find(course: Course, goal: Goal, limits: Thresholds) -> Finding:
+    """The outcome; the goal is a resolved one.
+
+    A run that ended before its first late evaluation reached nothing.
+    """
+    if not all(row["finite"] for row in course.rows):
+        return Finding("nonfinite", None)
+    measured = evaluations(course)
+    good = [succeeds(row, goal) for row in measured]
+    held = len(good) - next(
+        (i for i, g in enumerate(reversed(good)) if not g), len(good)
+    )
+    since = measured[held]["step"] if held < len(good) else None
+    return Finding(named(course, goal, limits, measured, good), since)
+
+
+def named(
+    course: Course,
+    goal: Goal,
+    limits: Thresholds,
+    measured: list[Row],
+    good: list[bool],
+) -> str:
+    begin = (1 - limits.late_share) * course.steps
+    late = [i for i, row in enumerate(measured) if row["step"] > begin]
+    if explodes(course, limits):
+        return "exploded"
+    if vanishes(course, limits) and not (good and good[-1]):
+        return "vanished"
+    if measured and not within(measured[-1], goal.alive):
+        return "collapsed"
+    if any(not good[i] and any(good[:i]) for i in late):
+        return "oscillating"
+    return "converged" if late and all(good[i] for i in late) else "not_reached"

@@ -1,0 +1,15 @@
+"""SUITES: name -> a plan of tasks, methods and axes."""
+
+from benchmarks.suites import games, images, toys
+from benchmarks.suites.spec import Suite, Task, config_of
+from gan_jax.registry import choose
+
+SUITES: dict[str, Suite] = {**games.SUITES, **toys.SUITES, **images.SUITES}
+
+
+def suite_of(name: str) -> Suite:
+    """SUITES[name], or a ValueError with the nearest name."""
+    return choose(SUITES, name, "suite")
+
+
+__all__ = ["SUITES", "Suite", "Task", "config_of", "suite_of"]

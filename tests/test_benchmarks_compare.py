@@ -1,0 +1,153 @@
+"""The command: what it refuses; killed, interrupted and spread, it ends alike."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from benchmarks import compare, plan, store
+
+TINY = ["--suite", "toy", "--tasks", "ring", "--methods", "ns_gan,r1_weak"]
+
+
+@pytest.mark.parametrize(
+    "flags, told",
+    [
+        (["--suite", "toyy"], "suite 'toyy' is unknown; did you mean 'toy'?"),
+        (["--suite", "toy", "--methods", "r11"], "did you mean 'r1'?"),
+        (["--suite", "toy", "--tasks", "gird"], "did you mean 'grid'?"),
+        (["--suite", "toy", "--seeds", "0"], "seeds 0: must be 1 or more"),
+        (["--suite", "toy", "--methods", "ada"], "methods 'ada' on ring: augment.name"),
+        (["--suite", "mnist"], "dataset.name 'mnist' is not prepared"),
+        ([*TINY, "--part", "2/1"], "part '2/1': must be like"),
+    ],
+)
+def test_bad_input_gets_one_line(tmp_path, monkeypatch, capsys, flags, told):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    assert compare.main([*flags, "--out", str(tmp_path / "out")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ") and told in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_of_another_plan_are_left_alone(tmp_path, capsys):
+    other = plan.plan_of(plan.Wish("toy", ("r1",), ("ring",)))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "plan.json").write_text(json.dumps(other))
+    before = (out / "plan.json").read_text()
+    assert compare.main([*TINY, "--out", str(out)]) == 2
+    assert "holds results of another plan (toy, 1 tasks" in capsys.readouterr().err
+    assert (out / "plan.json").read_text() == before
+
+
+def test_the_plan_is_printed_and_nothing_is_run(tmp_path, capsys):
+    out = tmp_path / "out"
+    assert compare.main([*TINY, "--plan", "--out", str(out)]) == 0
+    text = capsys.readouterr().out
+    assert "ring--r1_weak" in text and "2 cells, 20 GANs, about" in text
+    assert not out.exists()
+
+
+def without_times(rows):
+    volatile = {"wall_seconds", "step_seconds"}
+    return [{k: v for k, v in row.items() if k not in volatile} for row in rows]
+
+
+def launched(out, *flags, python=sys.executable):
+    command = [python, "-m", "benchmarks.compare", *TINY, "--seeds", "2"]
+    return subprocess.Popen(
+        [*command, "--steps", "200", "--out", str(out), *flags],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"PYTHONWARNINGS": ""},
+    )
+
+
+def until(condition, process, seconds=300):
+    end = time.time() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.time() < end
+        time.sleep(0.02)
+
+
+def logged(out, cell):
+    path = out / "cells" / cell / "metrics.jsonl"
+    return path.exists() and path.stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_a_plan_killed_in_a_cell_ends_as_if_it_had_not_been(tmp_path):
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    assert launched(whole).wait() == 0
+    for cell in ("ring--ns_gan", "ring--r1_weak"):
+        process = launched(out)
+        until(lambda cell=cell: logged(out, cell), process)
+        process.kill()
+        process.communicate()
+    first = store.read_rows(out)
+    stopped = launched(out)
+    until(lambda: (out / ".lock").exists(), stopped)
+    text, _ = stopped.communicate()
+    assert stopped.returncode == 0, text
+    assert store.read_rows(out)[: len(first)] == first
+    ours, theirs = (without_times(store.read_rows(f)) for f in (out, whole))
+    assert ours == theirs and len(ours) == 4
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_how_to_go_on(tmp_path):
+    process = launched(tmp_path / "out")
+    until(lambda: logged(tmp_path / "out", "ring--ns_gan"), process)
+    process.send_signal(signal.SIGINT)
+    text, _ = process.communicate()
+    assert process.returncode == 130
+    assert "stopped: 0 of 2 cells are finished" in text
+    assert "the same command goes on:\npython -m benchmarks.compare --suite toy" in text
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_has_its_cell_run_again(tmp_path):
+    """A local Ray cluster of two workers; the first to log a row is killed."""
+    pytest.importorskip("ray")
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    assert launched(whole).wait() == 0
+    process = launched(out, "--launcher", "ray")
+    names = ("ring--ns_gan", "ring--r1_weak")
+    until(lambda: any(logged(out, name) for name in names), process)
+    os.kill(worker_in(process.pid), signal.SIGKILL)
+    text, _ = process.communicate()
+    assert process.returncode == 0, text
+    order = lambda row: (row["cell"], row["seed"])  # noqa: E731
+    found = [sorted(store.read_rows(f), key=order) for f in (out, whole)]
+    ours, theirs = ([(order(r), r["outcome"]) for r in rows] for rows in found)
+    assert ours == theirs and len(ours) == 4
+
+
+def worker_in(driver):
+    """The process of a cell: one of Ray's named after the function it runs."""
+    for entry in sorted(os.listdir("/proc"), key=len):
+        if entry.isdecimal():
+            try:
+                with open(f"/proc/{entry}/cmdline", "rb") as file:
+                    title = file.read().decode(errors="replace")
+            except OSError:
+                continue
+            if title.startswith("ray::run_cell") and descends(int(entry), driver):
+                return int(entry)
+    raise AssertionError("no worker runs a cell")
+
+
+def descends(process, ancestor):
+    while process > 1:
+        if process == ancestor:
+            return True
+        with open(f"/proc/{process}/stat") as file:
+            process = int(file.read().rpartition(")")[2].split()[1])
+    return False

@@ -1,0 +1,179 @@
+"""The outcome of a run, from rows of metrics written here by hand."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.outcome import (
+    Bound,
+    Course,
+    Finding,
+    Goal,
+    Thresholds,
+    find,
+    reference,
+    resolved,
+    stretches,
+    within,
+)
+
+STEPS, EVERY, ROW = 10_000, 500, 20
+LIMITS = Thresholds()
+GOAL = Goal(
+    (Bound("robust_modes", at_least=8), Bound("reverse_kl", at_most=0.05)),
+    Bound("robust_modes", at_least=4),
+)
+GOOD = {"robust_modes@2500": 8, "reverse_kl@2500": 0.01}
+ONE_SHORT = GOOD | {"robust_modes@2500": 7}
+TWO_MODES = GOOD | {"robust_modes@2500": 2}
+
+
+def course(measured=lambda step: GOOD, **signals):
+    """A run with a row every 20 steps; signals: name -> function of the step."""
+    plain = {
+        "g_grad_norm": lambda step: 1.0,
+        "d_grad_norm": lambda step: 2.0,
+        "real_logits": lambda step: 0.5,
+        "fake_logits": lambda step: -0.5,
+        "finite": lambda step: True,
+    }
+    rows = [
+        {"step": step, **{k: f(step) for k, f in (plain | signals).items()}}
+        | (measured(step) if step % EVERY == 0 else {})
+        for step in (1, *range(ROW, STEPS + 1, ROW))
+    ]
+    return Course(rows, STEPS, EVERY)
+
+
+def outcome(*args, **signals):
+    return find(course(*args, **signals), GOAL, LIMITS).outcome
+
+
+def during(start, length, value, otherwise=1.0):
+    """A signal with another value in the rows of the steps (start, start + length]."""
+    return lambda step: value if start < step <= start + length else otherwise
+
+
+def test_a_run_that_holds_its_goal_has_converged_from_its_first_success_on():
+    late = course(lambda step: GOOD if step >= 3000 else ONE_SHORT)
+    assert find(late, GOAL, LIMITS) == Finding("converged", 3000)
+    assert find(course(), GOAL, LIMITS) == Finding("converged", 500)
+
+
+def test_success_has_to_hold_at_every_evaluation_of_the_last_quarter():
+    """Those are at 8000, 8500, 9000, 9500 and 10000."""
+    reached = {first: course(lambda s, f=first: GOOD if s >= f else ONE_SHORT)
+               for first in (8000, 8500, 10_000)}  # fmt: skip
+    found = {first: find(one, GOAL, LIMITS) for first, one in reached.items()}
+    assert found[8000] == Finding("converged", 8000)
+    assert found[8500] == Finding("not_reached", 8500)
+    assert found[10_000] == Finding("not_reached", 10_000)
+
+
+@pytest.mark.parametrize("lost", [8000, 9000, 10_000])
+def test_success_that_is_lost_in_the_last_quarter_oscillates(lost):
+    one = course(lambda step: ONE_SHORT if step == lost else GOOD)
+    since = lost + EVERY if lost < STEPS else None
+    assert find(one, GOAL, LIMITS) == Finding("oscillating", since)
+
+
+def test_success_that_is_lost_before_the_last_quarter_and_regained_converges():
+    assert outcome(lambda step: ONE_SHORT if step == 7500 else GOOD) == "converged"
+
+
+def test_success_that_is_lost_early_and_for_ever_oscillates():
+    assert outcome(lambda step: GOOD if step == 2000 else ONE_SHORT) == "oscillating"
+
+
+def test_less_than_half_of_the_modes_at_the_end_is_a_collapse():
+    half = GOOD | {"robust_modes@2500": 4}
+    assert outcome(lambda step: TWO_MODES if step == STEPS else GOOD) == "collapsed"
+    assert outcome(lambda step: TWO_MODES if step < STEPS else half) == "not_reached"
+
+
+def test_a_term_that_is_not_finite_comes_before_everything():
+    one = course(
+        lambda step: TWO_MODES,
+        finite=lambda step: step < STEPS,
+        g_grad_norm=during(4000, 200, 1e9),
+    )
+    assert find(one, GOAL, LIMITS) == Finding("nonfinite", None)
+
+
+@pytest.mark.parametrize("name", ["g_grad_norm", "d_grad_norm"])
+def test_a_gradient_a_thousand_times_its_early_median_for_100_steps_explodes(name):
+    assert outcome(**{name: during(4000, 100, 1001.0)}) == "exploded"
+    assert outcome(**{name: during(4000, 80, 1001.0)}) == "converged"
+    assert outcome(**{name: during(4000, 100, 999.0)}) == "converged"
+
+
+@pytest.mark.parametrize(
+    "name, value", [("real_logits", 1001.0), ("fake_logits", -2e3)]
+)
+def test_a_mean_logit_over_a_thousand_for_100_steps_explodes(name, value):
+    assert outcome(**{name: during(4000, 100, value, 0.0)}) == "exploded"
+    assert outcome(**{name: during(4000, 80, value, 0.0)}) == "converged"
+
+
+def test_large_values_of_different_signals_do_not_add_up_to_an_explosion():
+    signals = {
+        "g_grad_norm": during(4000, 60, 1e6),
+        "d_grad_norm": during(4060, 60, 1e6),
+    }
+    assert outcome(**signals) == "converged"
+
+
+def test_a_gradient_that_vanished_is_told_only_where_the_goal_is_missed():
+    small = during(9000, 100, 0.9e-3)
+    missed = lambda step: ONE_SHORT  # noqa: E731
+    assert outcome(missed, g_grad_norm=small) == "vanished"
+    assert outcome(g_grad_norm=small) == "converged"
+    assert outcome(missed, g_grad_norm=during(9000, 80, 0.9e-3)) == "not_reached"
+    assert outcome(missed, g_grad_norm=during(9000, 100, 1.1e-3)) == "not_reached"
+    assert outcome(missed, d_grad_norm=small) == "not_reached"
+
+
+def test_steps_with_a_vanished_gradient_need_not_be_on_end():
+    often = lambda step: 1e-4 if step % 1000 == 0 else 1.0  # noqa: E731
+    assert outcome(lambda step: TWO_MODES, g_grad_norm=often) == "vanished"
+
+
+def test_the_reference_is_the_median_of_the_first_hundredth_after_the_warm_up():
+    """Steps 101 to 200: the rows 120, 140, 160, 180, 200."""
+    ramp = course(g_grad_norm=float)
+    assert reference(ramp, "g_grad_norm", LIMITS) == 160
+    warm = replace(LIMITS, warmup_steps=0)
+    assert reference(ramp, "g_grad_norm", warm) == 50  # of 1, 20, 40, 60, 80, 100
+    short = Course([{"step": s, "g_grad_norm": s} for s in (1, 90, 130, 150)], 200, 10)
+    assert reference(short, "g_grad_norm", LIMITS) == 130
+    assert reference(Course(short.rows[:2], 200, 10), "g_grad_norm", LIMITS) is None
+
+
+def test_a_gradient_that_was_0_early_on_says_nothing_of_explosions():
+    assert outcome(g_grad_norm=lambda step: 0.0 if step < 300 else 5.0) == "converged"
+
+
+def test_a_row_stands_for_the_steps_since_the_row_before():
+    rows = [{"step": step, "on": step > 20} for step in (20, 40, 100, 200)]
+    assert list(stretches(rows, lambda row: row["on"])) == [0, 20, 80, 180]
+
+
+def test_a_metric_that_is_missing_or_not_finite_meets_no_bound():
+    bound = Bound("reverse_kl", at_most=0.05)
+    values = (0.05, 0.051, math.nan, -math.inf, None)
+    assert [within({"reverse_kl": v}, bound) for v in values] == [True] + 4 * [False]
+    assert not within({}, bound)
+
+
+def test_samples_that_could_not_be_measured_are_no_success():
+    assert outcome(lambda step: {} if step == 9000 else GOOD) == "oscillating"
+    assert outcome(lambda step: {} if step == STEPS else GOOD) == "collapsed"
+
+
+def test_bounds_in_floors_are_resolved_to_the_metrics_units():
+    goal = Goal((Bound("swd", at_most=3.0, of_floor=True), GOAL.success[0]), GOAL.alive)
+    found = resolved(goal, {"swd": 0.02})
+    assert found.success == (Bound("swd", at_most=0.06), GOAL.success[0])
+    with pytest.raises(ValueError, match=r"goal swd.*floors are of kid"):
+        resolved(goal, {"kid": 0.02})

@@ -1,0 +1,177 @@
+"""Plans: which runs they ask for, what those are judged by, what is shared."""
+
+import json
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from benchmarks import exact, floors, plan
+from benchmarks.metrics_table import METRICS
+from benchmarks.outcome import resolved, succeeds
+from benchmarks.suites import SUITES, config_of
+from benchmarks.suites.spec import intervals
+from gan_jax.build import build
+from gan_jax.config import DatasetConfig, DynamicsConfig
+from gan_jax.data import DATASETS, TOYS
+from gan_jax.gan import init_state
+from gan_jax.measures import toy_modes
+from gan_jax.methods import METHODS
+
+
+def toy_plan(**wish):
+    wish = {"methods": ("ns_gan", "r1"), "tasks": ("ring",), "seeds": 2} | wish
+    return plan.plan_of(plan.Wish("toy", **wish))
+
+
+def toy_config(method, task="ring", **point):
+    return config_of(SUITES["toy"], SUITES["toy"].tasks[task], method, point, 10_000, 3)
+
+
+def test_a_plan_has_a_cell_for_each_task_method_and_point_of_the_axes():
+    made = plan.plan_of(plan.Wish("stress_b1", ("r1", "lsgan"), ("grid",), seeds=3))
+    ids = [f"grid--{m}--b1={b}" for m in ("r1", "lsgan") for b in (0.0, 0.5, 0.9)]
+    assert [cell["id"] for cell in made["cells"]] == ids
+    assert made["axes"] == {"b1": [0.0, 0.5, 0.9]}
+    config = plan.config_in(made["cells"][5])
+    assert (config.g_optimizer.b1, config.d_optimizer.b1, config.seeds) == (0.9, 0.9, 3)
+    assert config.loss.name == "lsgan" and made["cells"][5]["members"] == 3
+
+
+def test_the_stability_map_is_one_program_for_each_method():
+    made = plan.plan_of(plan.Wish("map", ("r1",), ("grid",), seeds=2))
+    (cell,) = made["cells"]
+    assert cell["members"] == 2 * 3 * 3
+    assert made["axes"] == {"g_lr": [0.1, 1.0, 10.0], "d_lr": [0.1, 1.0, 10.0]}
+
+
+def test_all_methods_are_those_that_can_make_points():
+    made = toy_plan(methods=("all",), steps=40)
+    found = set(made["methods"])
+    assert {"ns_gan", "wgan_gp", "r3gan", "pacgan2", "consensus", "r1_weak"} <= found
+    # Convolutions, a sigmoid, changes of images: nothing for points.
+    assert not found & {"conv_7x7", "dense_conv", "dcgan64_gp", "mlp_sgd", "ada"}
+
+
+def test_adam_methods_share_the_faster_players_rate_and_keep_their_ratio():
+    ttur, sga = toy_config("ttur"), toy_config("sga")
+    rates = ttur.g_optimizer.learning_rate, ttur.d_optimizer.learning_rate
+    np.testing.assert_allclose(rates, (0.25e-3, 1e-3))
+    assert ttur.g_optimizer.schedule == ttur.d_optimizer.schedule == "linear"
+    assert (ttur.g_optimizer.b1, ttur.g_optimizer.b2) == (0.0, 0.9)  # its own
+    assert sga.g_optimizer == replace(METHODS["sga"].g_optimizer, schedule="linear")
+
+
+def test_d_judges_as_many_packs_as_others_judge_points():
+    assert toy_config("pacgan3").batch_size == 3 * toy_config("ns_gan").batch_size
+
+
+@pytest.mark.parametrize("steps", [7, 300, 1000, 10_000, 400_000])
+def test_a_run_is_evaluated_about_20_times_and_at_its_end(steps):
+    every, row = intervals(steps)
+    assert every % row == 0 and steps % every == 0
+    assert min(steps, 20) <= steps // every <= 30
+
+
+def test_the_seed_alone_decides_on_data_and_first_parameters():
+    """Equal networks begin alike under every method; a pack changes D's first layer."""
+    keys = [jax.random.key(3)] * 4
+    names = ("ns_gan", "r1", "extra_adam", "pacgan2")
+    states = [
+        init_state(build(toy_config(name)), key)
+        for name, key in zip(names, keys, strict=True)
+    ]
+    plain = states[0]
+    for state in states[1:]:
+        assert jax.random.key_data(state.key).tolist() == (
+            jax.random.key_data(plain.key).tolist()
+        )
+        jax.tree.map(
+            np.testing.assert_array_equal,
+            state.generator.params,
+            plain.generator.params,
+        )
+    for state in states[1:3]:
+        jax.tree.map(
+            np.testing.assert_array_equal,
+            state.discriminator.params,
+            plain.discriminator.params,
+        )
+
+
+@pytest.mark.parametrize(
+    "method, updates",
+    [
+        ("ns_gan", 2),
+        ("wgan_gp", 6),
+        ("extra_adam", 4),
+        ("unrolled", 7),
+        ("consensus", 4),
+        ("sga", 6),
+        ("lookahead", 2),
+    ],
+)
+def test_gradients_are_counted_for_both_players(method, updates):
+    assert plan.gradient_evaluations(METHODS[method], 100) == 100 * updates
+
+
+def test_the_hash_is_of_the_work_and_not_of_what_was_measured():
+    one = toy_plan()
+    measured = {"ring": {"sliced_wasserstein": 0.02}}
+    assert plan.hash_of(plan.with_floors(one, measured)) == one["hash"]
+    assert plan.hash_of(json.loads(json.dumps(one))) == one["hash"]
+    assert toy_plan(seeds=3)["hash"] != one["hash"] != toy_plan(steps=5)["hash"]
+
+
+@pytest.mark.parametrize("name", SUITES["toy"].tasks)
+def test_real_points_reach_the_goal_of_every_toy(name, monkeypatch):
+    monkeypatch.setattr(floors, "DRAWS", 2)
+    task = SUITES["toy"].tasks[name]
+    found = floors.floors_of(task)
+    assert succeeds(found, resolved(task.goal, found))
+
+
+def test_the_rare_mode_of_the_imbalanced_ring_is_a_hundredth():
+    config = DatasetConfig("imbalanced_ring")
+    label = np.asarray(DATASETS[config.name](config).get(np.arange(70_000)).label)
+    assert np.bincount(label).tolist() == [700] + 7 * [9900]
+    batch = label[1000:1256]
+    assert set(batch.tolist()) == set(range(8))
+
+
+def test_modes_of_the_imbalanced_ring_are_weighed_by_their_shares():
+    mixture = TOYS["imbalanced_ring"](DatasetConfig("imbalanced_ring"))
+    points = mixture.centres[np.arange(7000) % 700]
+    found = toy_modes(points, mixture)
+    assert (found["modes"], found["robust_modes"]) == (8, 8)
+    assert found["reverse_kl"] < 1e-6
+    few = toy_modes(points[mixture.mode_of[np.arange(7000) % 700] > 0], mixture)
+    assert (few["modes"], few["robust_modes"]) == (7, 7)
+
+
+def test_the_dirac_gan_ends_where_the_published_notebook_ends():
+    """Simultaneous minimax at 0.2: 3.09695 after 500 steps (Mescheder et al. 2018)."""
+    suite = SUITES["dirac"]
+    config = config_of(suite, suite.tasks["simultaneous"], "minimax", {}, 500, 1)
+    slow, fast = exact.at_rates(config, (0.1, 0.2))
+    np.testing.assert_allclose(fast.distance[-1], 3.09695, rtol=1e-5)
+    np.testing.assert_allclose(fast.factor, np.sqrt(1 + 0.1**2), atol=1e-8)
+    np.testing.assert_allclose(slow.factor, np.sqrt(1 + 0.05**2), atol=1e-8)
+    assert fast.verdict == "diverges"
+
+
+def test_a_rule_with_a_rate_of_its_own_gets_it_at_each_rate():
+    """Competitive descent on the bilinear game contracts by 1 / sqrt(1 + h^2)."""
+    suite = SUITES["dirac"]
+    config = config_of(suite, suite.tasks["competitive"], "wasserstein", {}, 20, 1)
+    assert config.dynamics == DynamicsConfig("competitive")
+    (found,) = exact.at_rates(config, (0.5,))
+    np.testing.assert_allclose(found.factor, 1 / np.sqrt(1.25), atol=1e-6)
+
+
+def test_every_metric_of_results_has_a_title_and_a_direction():
+    for suite in ("toy", "digits"):
+        for task in SUITES[suite].tasks.values():
+            names = {b.metric for b in (*task.goal.success, task.goal.alive)}
+            assert names <= METRICS.keys()
