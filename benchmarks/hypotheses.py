@@ -1,0 +1,222 @@
+"""The eight pre-registered questions, answered from rows as far as they allow."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import f as f_ratio
+
+from benchmarks import stats
+from benchmarks.published import mean_interval, number
+from benchmarks.rows import Results, Row, failed, title, value_of
+from benchmarks.stats import Interval
+
+NONE = "not in these rows"
+
+
+class Answer(NamedTuple):
+    """figure: with its interval; None: the rows do not allow it."""
+
+    name: str
+    question: str
+    source: str
+    answer: str
+    figure: Interval | None = None
+    runs: int = 0
+
+
+def having(results: Results, tasks: tuple[str, ...], **fields: object) -> list[Row]:
+    """The main rows of tasks whose config has these values; `__` stands for a dot."""
+    wanted = {name.replace("__", "."): value for name, value in fields.items()}
+    return [
+        row
+        for row in results.main
+        if (not tasks or row["task"] in tasks)
+        and all(row["config"].get(name) == value for name, value in wanted.items())
+    ]
+
+
+def rate_text(rows: list[Row]) -> str:
+    won = sum(row["success"] for row in rows)
+    value, low, high = stats.wilson(won, len(rows))
+    return f"{won}/{len(rows)} = {value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def by_rate(one: list[Row], other: list[Row], names: tuple[str, str]) -> dict:
+    """The difference of two success rates, in words and as a figure."""
+    if not one or not other:
+        return {"answer": NONE}
+    counts = [(sum(r["success"] for r in rows), len(rows)) for rows in (one, other)]
+    gap = stats.newcombe(*counts)
+    verdict = "no difference shown"
+    if not gap.low <= 0 <= gap.high:
+        verdict = f"{names[0] if gap.value > 0 else names[1]} succeeds more often"
+    text = f"{verdict}: {names[0]} {rate_text(one)}, {names[1]} {rate_text(other)}"
+    return {"answer": text, "figure": gap, "runs": len(one) + len(other)}
+
+
+def r3gan_ablation(results: Results) -> dict:
+    task = ("stacked_mnist",)
+    relative = {"loss__name": "relativistic", "penalty__name": "r1_r2"}
+    both = having(results, task, **relative)
+    plain = {"loss__name": "non_saturating"}
+    gan = having(results, task, penalty__name="r1_r2", **plain)
+    one = having(results, task, penalty__name="r1", **plain)
+    found = by_rate(both, gan, ("RpGAN + R1 + R2", "GAN + R1 + R2"))
+    if found.get("figure") and one:
+        found["answer"] += f"; GAN + R1 {rate_text(one)}"
+    return found
+
+
+def lazy_penalty(results: Results) -> dict:
+    every = [r for r in results.main if r["config"].get("penalty.name") == "r1"]
+    lazy = [r for r in every if (r["config"].get("penalty.every") or 1) >= 8]
+    always = [r for r in every if (r["config"].get("penalty.every") or 1) == 1]
+    return by_rate(lazy, always, ("R1 every 8 or 16 steps", "R1 every step"))
+
+
+def first_moment(results: Results) -> dict:
+    """Pairs b1 = .9 with the same method at another b1, on the same tasks."""
+    field = "g_optimizer.b1"
+    high = [r for r in results.main if r["config"].get(field) == 0.9]
+    kinds = {(r["task"], r["method"]) for r in high}
+    low = [
+        r
+        for r in results.main
+        if (r["task"], r["method"]) in kinds and r["config"].get(field) in (0.0, 0.5)
+    ]
+    return by_rate(high, low, ("b1 = .9", "b1 = 0 or .5"))
+
+
+def packing(results: Results) -> dict:
+    packed = [
+        r for r in results.main if r["task"] == "ring" and r["method"] == "pacgan2"
+    ]
+    plain = [r for r in results.main if r["task"] == "ring" and r["method"] == "ns_gan"]
+    return mean_gap(packed, plain, "modes", ("PacGAN2", "GAN"))
+
+
+def mean_gap(
+    one: list[Row], other: list[Row], metric: str, names: tuple[str, str]
+) -> dict:
+    """The difference of two means, with Welch's interval (normal quantile)."""
+    x, y = ([number(r, metric) for r in rows] for rows in (one, other))
+    if len(x) < 2 or len(y) < 2 or not np.isfinite(x + y).all():
+        return {"answer": NONE}
+    a, b = mean_interval(np.array(x)), mean_interval(np.array(y))
+    half = math.hypot((a.high - a.low) / 2, (b.high - b.low) / 2)
+    gap = Interval(
+        a.value - b.value, a.value - b.value - half, a.value - b.value + half
+    )
+    shown = "a difference" if not gap.low <= 0 <= gap.high else "no difference shown"
+    text = f"{shown}: {title(metric).lower()} {names[0]} {a.value:.2f}, {names[1]} "
+    return {"answer": f"{text}{b.value:.2f}", "figure": gap, "runs": len(x) + len(y)}
+
+
+def alpha_rates(results: Results) -> dict:
+    """The share of runs that end with all 8 one-hit modes, as the source counts."""
+    rows = [r for r in results.main if r["task"] == "ring"]
+    alpha = [r for r in rows if r["method"] == "alpha"]
+    plain = [r for r in rows if r["method"] == "minimax"]
+    if not alpha or not plain:
+        return {"answer": NONE}
+    counts = [
+        (sum(value_of(r, "modes") >= 8 for r in g), len(g)) for g in (alpha, plain)
+    ]
+    gap = stats.newcombe(*counts)
+    (a, n), (b, m) = counts
+    text = f"all 8 modes at the end: alpha_D .3 {a}/{n}, cross entropy {b}/{m}"
+    return {"answer": text, "figure": gap, "runs": n + m}
+
+
+def seed_spread(results: Results) -> dict:
+    """The ratio of standard deviations over seeds, its interval by the F quantiles."""
+    metric = "frechet_distance"
+    groups = {}
+    for name in ("lsgan", "ns_gan"):
+        rows = [
+            r for r in results.main if (r["task"], r["method"]) == ("cifar10", name)
+        ]
+        groups[name] = np.array([value_of(r, metric) for r in rows if not failed(r)])
+    x, y = groups.values()
+    if len(x) < 2 or len(y) < 2 or y.std() == 0:
+        return {"answer": NONE}
+    ratio = x.var(ddof=1) / y.var(ddof=1)
+    edges = f_ratio.ppf([0.975, 0.025], len(x) - 1, len(y) - 1)
+    low, high = np.sqrt(ratio / edges)
+    text = "standard deviation over seeds, LSGAN over non-saturating"
+    figure = Interval(math.sqrt(ratio), float(low), float(high))
+    return {"answer": text, "figure": figure, "runs": len(x) + len(y)}
+
+
+def averaging(results: Results) -> dict:
+    rows = [r for r in results.main if "ema.decay" in r["config"]]
+    raw = [r for r in rows if not r["config"]["ema.decay"]]
+    kinds = {(r["task"], r["method"]) for r in raw}
+    averaged = [
+        r
+        for r in rows
+        if r["config"]["ema.decay"] and (r["task"], r["method"]) in kinds
+    ]
+    return by_rate(averaged, raw, ("averaged generator", "raw generator"))
+
+
+def longer_training(results: Results) -> dict:
+    """How many modes of Stacked MNIST a run ends below its own best."""
+    rows = [r for r in results.main if r["task"] == "stacked_mnist"]
+    lost = [
+        number(r, "modes") - r["best"]["modes"]
+        for r in rows
+        if r["best"].get("modes") is not None
+    ]
+    if len(lost) < 2:
+        return {"answer": NONE}
+    gap = mean_interval(np.array(lost))
+    text = "modes at the end less those at the run's best evaluation"
+    return {"answer": text, "figure": gap, "runs": len(lost)}
+
+
+Asked = Callable[[Results], dict]
+QUESTIONS: dict[str, tuple[str, str, Asked]] = {
+    "H1": (
+        "Stacked MNIST: RpGAN + R1 + R2 > GAN + R1 + R2 >> R1 only?",
+        "Huang et al. 2024, arXiv 2501.05441: 1000, 693 modes, fails",
+        r3gan_ablation,
+    ),
+    "H2": ("Does lazy R1 fail?", "Huang et al. 2024, App. E: it does", lazy_penalty),
+    "H3": ("Does Adam's b1 = .9 hurt?", "the field's advice: it does", first_moment),
+    "H4": (
+        "Does packing raise the modes of the ring?",
+        "Lin et al. 2018, Tab 1: 6.3 to 7.9",
+        packing,
+    ),
+    "H5": (
+        "Saturating: alpha_D = .3 above cross entropy?",
+        "AlphaGan-Papers-Results: .870 against .465 of 200 seeds",
+        alpha_rates,
+    ),
+    "H6": (
+        "CIFAR-10: does LSGAN vary more over seeds?",
+        "Lucic et al. 2018, arXiv 1711.10337 (second-hand): sd 47.5 against 1.9",
+        seed_spread,
+    ),
+    "H7": (
+        "Does averaging hide oscillation?",
+        "pilot, ring: 0/8 successes raw, 5/8 averaged, one training",
+        averaging,
+    ),
+    "H8": (
+        "Does longer training degrade?",
+        "AlphaGan-Papers-Results: 685 modes at epoch 10, 400 at 200",
+        longer_training,
+    ),
+}
+
+
+def answers(results: Results) -> list[Answer]:
+    """All eight, in order; those the rows say nothing on are told to be so."""
+    return [
+        Answer(name, question, source, **ask(results))
+        for name, (question, source, ask) in QUESTIONS.items()
+    ]
