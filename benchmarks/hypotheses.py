@@ -9,7 +9,7 @@ from scipy.stats import f as f_ratio
 
 from benchmarks import stats
 from benchmarks.published import mean_interval, number
-from benchmarks.rows import Results, Row, failed, title, value_of
+from benchmarks.rows import Results, Row, title, value_of
 from benchmarks.stats import Interval
 
 NONE = "not in these rows"
@@ -35,6 +35,10 @@ def having(results: Results, tasks: tuple[str, ...], **fields: object) -> list[R
         if (not tasks or row["task"] in tasks)
         and all(row["config"].get(name) == value for name, value in wanted.items())
     ]
+
+
+def of(results: Results, task: str, method: str) -> list[Row]:
+    return [r for r in results.main if (r["task"], r["method"]) == (task, method)]
 
 
 def rate_text(rows: list[Row]) -> str:
@@ -90,10 +94,7 @@ def first_moment(results: Results) -> dict:
 
 
 def packing(results: Results) -> dict:
-    packed = [
-        r for r in results.main if r["task"] == "ring" and r["method"] == "pacgan2"
-    ]
-    plain = [r for r in results.main if r["task"] == "ring" and r["method"] == "ns_gan"]
+    packed, plain = (of(results, "ring", name) for name in ("pacgan2", "ns_gan"))
     return mean_gap(packed, plain, "modes", ("PacGAN2", "GAN"))
 
 
@@ -106,9 +107,8 @@ def mean_gap(
         return {"answer": NONE}
     a, b = mean_interval(np.array(x)), mean_interval(np.array(y))
     half = math.hypot((a.high - a.low) / 2, (b.high - b.low) / 2)
-    gap = Interval(
-        a.value - b.value, a.value - b.value - half, a.value - b.value + half
-    )
+    middle = a.value - b.value
+    gap = Interval(middle, middle - half, middle + half)
     shown = "a difference" if not gap.low <= 0 <= gap.high else "no difference shown"
     text = f"{shown}: {title(metric).lower()} {names[0]} {a.value:.2f}, {names[1]} "
     return {"answer": f"{text}{b.value:.2f}", "figure": gap, "runs": len(x) + len(y)}
@@ -116,14 +116,10 @@ def mean_gap(
 
 def alpha_rates(results: Results) -> dict:
     """The share of runs that end with all 8 one-hit modes, as the source counts."""
-    rows = [r for r in results.main if r["task"] == "ring"]
-    alpha = [r for r in rows if r["method"] == "alpha"]
-    plain = [r for r in rows if r["method"] == "minimax"]
-    if not alpha or not plain:
+    groups = [of(results, "ring", name) for name in ("alpha", "minimax")]
+    if not all(groups):
         return {"answer": NONE}
-    counts = [
-        (sum(value_of(r, "modes") >= 8 for r in g), len(g)) for g in (alpha, plain)
-    ]
+    counts = [(sum(value_of(r, "modes") >= 8 for r in g), len(g)) for g in groups]
     gap = stats.newcombe(*counts)
     (a, n), (b, m) = counts
     text = f"all 8 modes at the end: alpha_D .3 {a}/{n}, cross entropy {b}/{m}"
@@ -132,17 +128,13 @@ def alpha_rates(results: Results) -> dict:
 
 def seed_spread(results: Results) -> dict:
     """The ratio of standard deviations over seeds, its interval by the F quantiles."""
-    metric = "frechet_distance"
-    groups = {}
-    for name in ("lsgan", "ns_gan"):
-        rows = [
-            r for r in results.main if (r["task"], r["method"]) == ("cifar10", name)
-        ]
-        groups[name] = np.array([value_of(r, metric) for r in rows if not failed(r)])
-    x, y = groups.values()
-    if len(x) < 2 or len(y) < 2 or y.std() == 0:
+    groups = [of(results, "cifar10", name) for name in ("lsgan", "ns_gan")]
+    x, y = ([value_of(r, "frechet_distance") for r in rows] for rows in groups)
+    if min(len(x), len(y)) < 2:
         return {"answer": NONE}
-    ratio = x.var(ddof=1) / y.var(ddof=1)
+    if not np.isfinite(x + y).all() or np.std(y) == 0:
+        return {"answer": "no deviation over seeds: a run failed, or all end alike"}
+    ratio = np.var(x, ddof=1) / np.var(y, ddof=1)
     edges = f_ratio.ppf([0.975, 0.025], len(x) - 1, len(y) - 1)
     low, high = np.sqrt(ratio / edges)
     text = "standard deviation over seeds, LSGAN over non-saturating"

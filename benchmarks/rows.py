@@ -107,8 +107,8 @@ def refuse_strangers(folder: Path, plan: dict[str, Any], rows: list[Row]) -> Non
     for row in rows:
         if row["plan"] != plan.get("hash"):
             raise ValueError(
-                f"{folder}: rows.jsonl has a row of plan {row['plan']:.8}, plan.json is "
-                f"{plan.get('hash', '?'):.8}; give each plan a folder of its own"
+                f"{folder}: rows.jsonl has a row of plan {row['plan']:.8}, plan.json "
+                f"is {plan.get('hash', '?'):.8}; give each plan a folder of its own"
             )
         key = (row["task"], row["method"], json.dumps(row["axes"]), row["seed"])
         if key in seen:

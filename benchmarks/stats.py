@@ -66,7 +66,7 @@ def fisher(one: tuple[int, int], other: tuple[int, int]) -> float:
 def mcnemar(one: Sequence[bool], other: Sequence[bool]) -> float:
     """Two-sided exact p that two methods on the same seeds succeed equally often.
 
-    Of the b + c seeds on which they differ, b go to the first: b ~ Binomial(b + c, 1/2).
+    Of the b + c seeds on which they differ, b go to the first: Binomial(b + c, 1/2).
     1 where they never differ. Raises ValueError unless each seed is in both.
     McNemar 1947, Psychometrika 12:153, in its exact form.
     """
@@ -100,7 +100,7 @@ def mean_rate(counts: Sequence[tuple[int, int]]) -> Interval:
 def area_under_map(successes: np.ndarray, reps: int = 2000) -> Interval:
     """The mean success of a map of axis points: the area under it, each axis 0 to 1.
 
-    successes `[seeds, points]`, of 0 and 1, the same seeds at every point; nan: not run.
+    successes `[seeds, points]`, of 0 and 1, the same seeds at every point; nan: no run.
     The interval is the hull of two: `mean_rate` over points, which takes points as
     independent, and a percentile bootstrap over seeds, which keeps that one seed
     starts alike at every point but has no width where all runs end alike.

@@ -262,9 +262,8 @@ def overall(results: Results) -> list[Overall]:
     found = []
     for method, scores in full.items():
         rival = None if method == results.baseline else base
-        better = (
-            None if rival is None else aggregate.bootstrap_improvement(scores, rival)
-        )
+        compare = aggregate.bootstrap_improvement
+        better = None if rival is None else compare(scores, rival)
         rows = [row for row in results.main if row["label"] == method]
         found.append(
             Overall(
@@ -300,12 +299,10 @@ def stability_map(task: str, method: str, rows: list[Row]) -> Map:
     for row in rows:
         point = d_lr.index(row["axes"]["d_lr"]), g_lr.index(row["axes"]["g_lr"])
         won[seeds.index(row["seed"]), *point] = row["success"]
+    wins, runs = np.nansum(won, axis=0), np.isfinite(won).sum(axis=0)
     counts = [
-        [
-            (int(np.nansum(won[:, i, j])), int(np.isfinite(won[:, i, j]).sum()))
-            for j in js
-        ]
-        for i, js in enumerate([range(len(g_lr))] * len(d_lr))
+        [(int(k), int(n)) for k, n in zip(*pair, strict=True)]
+        for pair in zip(wins, runs, strict=True)
     ]
     area = stats.area_under_map(won.reshape(len(seeds), -1))
     return Map(task, method, g_lr, d_lr, counts, area)
