@@ -72,12 +72,14 @@ def strip_axis(scale: Scale, floor: float | None, failures: bool) -> str:
     """The axis under strips: ticks, the floor's name, the lane of failures."""
     parts = []
     for value in ticks(scale):
+        if failures and scale(value) > 0.9:
+            continue
         x = place(scale, value)
         parts.append(element("line", x1=x, x2=x, y1=0, y2=4, class_="tick"))
         parts.append(text(x, 16, tick_text(value), class_="axis", text_anchor="middle"))
     if floor is not None:
         x = place(scale, floor)
-        anchor = "start" if scale(floor) < 0.5 else "end"
+        anchor = "start" if scale(floor) < 0.1 else "middle"
         words = f"floor {short(floor)}"
         parts.append(text(x, 31, words, class_="axis floor-text", text_anchor=anchor))
     if failures:
@@ -96,13 +98,13 @@ class Frame(NamedTuple):
     y: Scale
 
     def at(self, x: float, y: float) -> tuple[float, float]:
-        wide, high = self.width - self.left - 8, self.height - self.bottom - 8
+        wide, high = self.width - self.left - 14, self.height - self.bottom - 8
         return self.left + wide * self.x(x), 8 + high * (1 - self.y(y))
 
 
 def axes(frame: Frame, x_name: str, floor: float | None, x_ticks: int = 3) -> list[str]:
     """Grid lines, tick labels, the name of x, the floor."""
-    left, right = frame.left, frame.width - 8
+    left, right = frame.left, frame.width - 14
     base = frame.height - frame.bottom
     parts = []
     for value in ticks(frame.y, 4):

@@ -9,7 +9,14 @@ import numpy as np
 from benchmarks.findings import Findings
 from benchmarks.maps import Map
 from benchmarks.pictures import matrix, middles
-from benchmarks.rows import OUTCOMES, floor_of, shown_metrics, title, value_of
+from benchmarks.rows import (
+    OUTCOMES,
+    floor_of,
+    lower_is_better,
+    shown_metrics,
+    title,
+    value_of,
+)
 from benchmarks.summary import COSTS, TAUS, Entry, middle
 from benchmarks.svg import (
     DASHES,
@@ -164,7 +171,8 @@ def seeds(found: Findings, task: str) -> Any:
     figure, axes = blank(5.2, 1 + 0.28 * len(mine))
     axis, floor = axes.flat[0], floor_of(found.results, task, metric)
     values = [value_of(row, metric) for one in mine for row in one.rows]
-    edges = scale_of([*values, *([] if floor is None else [floor])])
+    ends = [*values, *([] if floor is None else [floor])]
+    edges = scale_of(ends, lower_is_better(metric))
     span = (edges.high / edges.low) ** 0.06 if edges.log else 0.06
     lane = (
         edges.high * span if edges.log else edges.high + span * (edges.high - edges.low)
@@ -208,7 +216,8 @@ def curves(found: Findings, task: str) -> Any:
         steps, values = matrix(one.rows, metric)
         shown = np.where(np.isfinite(values), values, np.nan)
         center, low, high = middles(values)
-        log = log or scale_of(shown[np.isfinite(shown)]).log
+        known = shown[np.isfinite(shown)]
+        log = log or scale_of(known, lower_is_better(metric)).log
         axis.plot(steps, shown.T, color="#9aaaae", linewidth=0.5, alpha=0.6)
         top = np.nanmax(shown, initial=0.0) if np.isfinite(shown).any() else 1.0
         capped = np.where(np.isfinite(high), high, top)
@@ -240,7 +249,12 @@ def cost(found: Findings, task: str) -> Any:
             values += list(y[np.isfinite(y)])
         axis.axvline(min(ends), color="#646b73", linewidth=0.8, linestyle=":")
         axis.set_xlabel(kind)
-        finish(axis, "y", scale_of(values).log, floor_of(found.results, task, metric))
+        finish(
+            axis,
+            "y",
+            scale_of(values, lower_is_better(metric)).log,
+            floor_of(found.results, task, metric),
+        )
     axes.flat[0].set_ylabel(f"{task}: {title(metric)}")
     axes.flat[0].get_legend() and axes.flat[0].get_legend().remove()
     axes.flat[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7.5)

@@ -1,10 +1,8 @@
-"""The pictures of a task: every seed, curves, cost against quality, samples."""
+"""The pictures of a task: every seed at the end, curves over training."""
 
-import base64
 import html
 import math
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 
@@ -30,17 +28,13 @@ from benchmarks.rows import (
     value_of,
     worst,
 )
-from benchmarks.summary import COSTS, Entry, last_step, middle
+from benchmarks.summary import Entry, last_step
 from benchmarks.svg import (
     OUTCOME_COLOURS,
     Scale,
-    colour,
-    dash,
     element,
     scale_of,
     short,
-    text,
-    tip,
 )
 
 
@@ -55,6 +49,20 @@ def floor_words(results: Results, task: str, metric: str) -> str:
         return "no floor in the plan"
     words = METRICS[metric].floor_text if metric in METRICS else "the plan's"
     return f"floor {short(value)} ({words})"
+
+
+DOTS = (
+    "A dot is a seed, its colour how the run ended; the bar is the IQM (the mean of "
+    "the middle half) and its 95% interval; dashed is the floor."
+)
+LINES = (
+    "Thin lines are seeds, the thick one their IQM, the band its 95% interval; dashed "
+    "is the floor. A band up to the edge has runs that diverged in it."
+)
+
+
+def key_line(words: str) -> str:
+    return element("p", words, class_="note")
 
 
 def caption(results: Results, task: str, metric: str) -> str:
@@ -81,12 +89,13 @@ def strips(results: Results, task: str, found: list[Entry]) -> str:
     for index, metric in enumerate(shown_metrics(results, task)):
         floor = floor_of(results, task, metric)
         values = [value_of(row, metric) for e in found for row in e.rows]
-        scale = scale_of([*values, *([] if floor is None else [floor])])
+        ends = [*values, *([] if floor is None else [floor])]
+        scale = scale_of(ends, lower_is_better(metric))
         rows = [strip_row(e, metric, scale, floor) for e in found]
         under = strip_axis(scale, floor, not np.isfinite(values).all())
         rows.append(element("div", element("span"), under, class_="strip-row"))
-        note = caption(results, task, metric)
-        blocks.append(per_metric(metric, index == 0, *rows, note))
+        notes = [key_line(DOTS), caption(results, task, metric)]
+        blocks.append(per_metric(metric, index == 0, *rows, *notes))
     return "".join(blocks)
 
 
@@ -132,17 +141,16 @@ def curves(results: Results, task: str, found: list[Entry]) -> str:
     for index, metric in enumerate(shown_metrics(results, task)):
         lines = {e.method: matrix(e.rows, metric) for e in found}
         floor = floor_of(results, task, metric)
-        y = scale_of(finite_values(lines.values(), floor))
-        x = Scale(
-            0.0, max((float(s.max()) for s, _ in lines.values()), default=1), False
-        )
+        y = scale_of(finite_values(lines.values(), floor), lower_is_better(metric))
+        ends = [float(steps.max()) for steps, _ in lines.values()]
+        x = Scale(0.0, max(ends, default=1.0), False)
         frame = Frame(260, 176, 40, 32, x, y)
         panels = [
             curve_panel(frame, method, *line, floor) for method, line in lines.items()
         ]
-        note = caption(results, task, metric)
+        notes = [key_line(LINES), caption(results, task, metric)]
         grid = element("div", *panels, class_="panels")
-        blocks.append(per_metric(metric, index == 0, grid, note))
+        blocks.append(per_metric(metric, index == 0, grid, *notes))
     return "".join(blocks)
 
 
@@ -173,118 +181,3 @@ def curve_panel(
     drawn = panel(frame, parts, aria_label=f"{method} over steps")
     head = element("figcaption", html.escape(method))
     return element("figure", head, drawn, data_method=method)
-
-
-def cost(results: Results, task: str, found: list[Entry]) -> str:
-    """Quality over what it costs: gradient evaluations, wall time."""
-    metric = next(iter(shown_metrics(results, task)), None)
-    if metric is None:
-        return ""
-    panels = [cost_panel(results, task, found, metric, kind) for kind in COSTS]
-    note = caption(results, task, metric)
-    words = "Dashed upright: the cost of the cheapest method's whole run, at which the "
-    words += "table compares all. Lines are IQM over seeds. "
-    return (
-        element("div", *panels, class_="panels two")
-        + element("p", words, class_="note")
-        + note
-    )
-
-
-def cost_panel(
-    results: Results, task: str, found: list[Entry], metric: str, kind: str
-) -> str:
-    lines = {}
-    for e in found:
-        steps, values = matrix(e.rows, metric)
-        each = middle([COSTS[kind](row) for row in e.rows])
-        lines[e.method] = steps * each, middles(values)[0]
-    floor = floor_of(results, task, metric)
-    y = scale_of(finite_values([(x, v) for x, v in lines.values()], floor))
-    ends = [float(x.max()) for x, _ in lines.values() if len(x) and x.max() > 0] or [
-        1.0
-    ]
-    frame = Frame(430, 280, 46, 34, Scale(0.0, max(ends) * 1.02, False), y)
-    parts = axes(frame, kind, floor, 5)
-    at, base = frame.at(min(ends), y.low)
-    parts.append(element("line", x1=at, x2=at, y1=8, y2=base, class_="budget"))
-    for method, (x, values) in lines.items():
-        index = results.methods.index(method)
-        parts.append(line_of(frame, method, index, x, values))
-    head = element("figcaption", f"{title(metric)} over {kind}")
-    return element("figure", head, panel(frame, parts))
-
-
-def line_of(frame: Frame, method: str, index: int, x: np.ndarray, y: np.ndarray) -> str:
-    return element(
-        "path",
-        tip(method),
-        d=polyline(frame, x, y),
-        class_="method-line",
-        stroke=colour(index),
-        stroke_dasharray=dash(index),
-        data_method=method,
-    )
-
-
-def samples(results: Results, task: str, found: list[Entry]) -> str:
-    """Pictures of the median and the worst seed, where the folder has them."""
-    figures = []
-    for e in found:
-        for kind, row in chosen_seeds(e).items():
-            path = picture_path(results, row)
-            if path.is_file():
-                figures.append(picture(e.method, kind, row, path))
-    if not figures:
-        words = "No samples in the cells' folders."
-        return element("p", words, class_="note")
-    return element("div", *figures, class_="panels pictures")
-
-
-def chosen_seeds(found: Entry) -> dict[str, Row]:
-    """The rows of the median and of the worst seed, by the task's metric."""
-    metric = next(iter(found.finals), None)
-    if metric is None:
-        return {}
-    sign = 1 if lower_is_better(metric) else -1
-    ordered = sorted(found.rows, key=lambda row: sign * value_of(row, metric))
-    return {"median": ordered[(len(ordered) - 1) // 2], "worst": ordered[-1]}
-
-
-def picture_path(results: Results, row: Row) -> Path:
-    """`samples/ring-r1-3.png`, made by benchmarks.samples."""
-    name = f"{row['task']}-{row['label']}-{row['seed']}.png".replace(", ", "-")
-    return results.folder / "samples" / name.replace(" ", "-")
-
-
-def picture(method: str, kind: str, row: Row, path: Path) -> str:
-    data = base64.b64encode(path.read_bytes()).decode()
-    words = f"{method}, {kind} seed ({row['seed']}): {row['outcome']}"
-    image = element("img", src=f"data:image/png;base64,{data}", alt=words)
-    return element(
-        "figure", element("figcaption", html.escape(words)), image, data_method=method
-    )
-
-
-def profiles(found: list, methods: list[str], taus: np.ndarray) -> str:
-    """The share of runs above each score, a line for each method."""
-    frame = Frame(430, 280, 40, 34, Scale(0, 1, False), Scale(0, 1, False))
-    parts = axes(frame, "score (0 noise or diverged, 1 the floor)", None, 5)
-    for one in found:
-        index = methods.index(one.method)
-        share, low, high = one.profile
-        shape = band(frame, taus, low, high)
-        parts.append(
-            element(
-                "path",
-                d=shape,
-                fill=colour(index),
-                class_="profile-band",
-                data_method=one.method,
-            )
-        )
-        parts.append(line_of(frame, one.method, index, taus, share))
-    parts.append(text(48, 20, "share of runs above the score", class_="axis"))
-    return element(
-        "figure", element("figcaption", "Performance profiles"), panel(frame, parts)
-    )

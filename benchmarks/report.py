@@ -15,12 +15,12 @@ from typing import Annotated
 
 import tyro
 
-from benchmarks import overview, pictures, rows, sections
+from benchmarks import lines, overview, pictures, rows, sections
 from benchmarks.figures import draw_all
 from benchmarks.findings import Findings, findings, gist
 from benchmarks.markdown import markdown
 from benchmarks.rows import Results
-from benchmarks.samples import draw_samples
+from benchmarks.samples import draw_samples, sample_section
 from benchmarks.summary import TAUS
 from benchmarks.svg import element
 from benchmarks.tables import ENTRY_COLUMNS, OVERALL_COLUMNS, about
@@ -92,11 +92,16 @@ def body(found: Findings) -> list[str]:
     words += "all runs ended."
     sides = element("div", element("div", heat), element("div", bars), class_="columns")
     table = sections.sortable(ENTRY_COLUMNS, entries, "entries")
-    order = "A click on a column's head sorts. IQM: the mean of the middle half."
+    order = "A click on a column's head sorts. IQM: the mean of the middle half. "
+    order += "Interval: 95%. The metric of each task:"
+    told = [
+        element("li", html.escape(f"{task}: {about(results, task)}"), data_task=task)
+        for task in results.tasks
+    ]
     return [
         overview.map_section(results, found.maps),
         overview.section("rates", "Success and outcomes", words, sides),
-        overview.section("methods", "Methods on each task", order, table),
+        overview.section("methods", "Methods on each task", order, *told, table),
         *(task_section(found, task) for task in results.tasks),
         over_tasks(found),
         sections.published_section(found.published),
@@ -117,9 +122,9 @@ def task_section(found: Findings, task: str) -> str:
         element("h3", "Over training"),
         pictures.curves(results, task, mine),
         element("h3", "Cost against quality"),
-        pictures.cost(results, task, mine),
+        lines.cost(results, task, mine),
         element("h3", "Samples of the median and the worst seed"),
-        pictures.samples(results, task, mine),
+        sample_section(results, task, mine),
     ]
     return element("section", element("h2", html.escape(task)), *parts, data_task=task)
 
@@ -132,8 +137,10 @@ def over_tasks(found: Findings) -> str:
         "floor, real data against real data. Methods that ran on every task are here."
     )
     table = sections.sortable(OVERALL_COLUMNS, found.overall, "overall")
-    drawn = pictures.profiles(found.overall, found.results.methods, TAUS)
-    grid = element("div", drawn, class_="panels two")
+    methods = found.results.methods
+    drawn = [lines.profiles(found.overall, methods, TAUS)]
+    drawn += [lines.waiting(found.entries, methods, t) for t in found.results.tasks]
+    grid = element("div", *drawn, class_="panels two")
     return overview.section("scores", "Over all tasks", words, table, grid)
 
 

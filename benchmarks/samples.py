@@ -1,14 +1,17 @@
 """Samples of the median and the worst seed, from the cells' checkpoints."""
 
+import base64
+import html
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from benchmarks.pictures import chosen_seeds, picture_path
-from benchmarks.rows import RATES, Results, Row
-from benchmarks.summary import entries
+from benchmarks.pictures import key_line
+from benchmarks.rows import RATES, Results, Row, lower_is_better, value_of
+from benchmarks.summary import Entry, entries
+from benchmarks.svg import element
 from gan_jax import load_generator
 from gan_jax.config import Config
 from gan_jax.config_json import from_file
@@ -89,3 +92,41 @@ def scatter(path: Path, made: np.ndarray, config: Config) -> None:
     for side in axis.spines.values():
         side.set_visible(False)
     figure.savefig(path)
+
+
+def sample_section(results: Results, task: str, found: list[Entry]) -> str:
+    """Pictures of the median and the worst seed, where the folder has them."""
+    figures = []
+    for e in found:
+        for kind, row in chosen_seeds(e).items():
+            path = picture_path(results, row)
+            if path.is_file():
+                figures.append(picture(e.method, kind, row, path))
+    if not figures:
+        return key_line("No samples: the cells' folders have no checkpoints.")
+    return element("div", *figures, class_="panels pictures")
+
+
+def chosen_seeds(found: Entry) -> dict[str, Row]:
+    """The rows of the median and of the worst seed, by the task's metric."""
+    metric = next(iter(found.finals), None)
+    if metric is None:
+        return {}
+    sign = 1 if lower_is_better(metric) else -1
+    ordered = sorted(found.rows, key=lambda row: sign * value_of(row, metric))
+    return {"median": ordered[(len(ordered) - 1) // 2], "worst": ordered[-1]}
+
+
+def picture_path(results: Results, row: Row) -> Path:
+    """`samples/ring-r1-3.png`, made by benchmarks.samples."""
+    name = f"{row['task']}-{row['label']}-{row['seed']}.png".replace(", ", "-")
+    return results.folder / "samples" / name.replace(" ", "-")
+
+
+def picture(method: str, kind: str, row: Row, path: Path) -> str:
+    data = base64.b64encode(path.read_bytes()).decode()
+    words = f"{method}, {kind} seed ({row['seed']}): {row['outcome']}"
+    image = element("img", src=f"data:image/png;base64,{data}", alt=words)
+    return element(
+        "figure", element("figcaption", html.escape(words)), image, data_method=method
+    )

@@ -6,6 +6,7 @@ import math
 from benchmarks.hypotheses import Answer
 from benchmarks.overview import section
 from benchmarks.published import Compared
+from benchmarks.rows import title
 from benchmarks.stats import Interval
 from benchmarks.svg import element, short
 from benchmarks.tables import Column, ranged
@@ -61,16 +62,22 @@ def published_section(found: list[Compared]) -> str:
         "both intervals. Under another protocol (steps, networks, samples) a "
         "difference is no contradiction."
     )
+    beside = [one for one in found if one.ours is not None]
+    alone = [one for one in found if one.ours is None]
+    folded = ""
+    if alone:
+        summary = element("summary", f"{len(alone)} more, of methods not in these rows")
+        folded = element("details", summary, published_table(alone))
+    shown = published_table(beside) if beside else ""
+    return section("published", "Published numbers", words, shown, folded)
+
+
+def published_table(found: list[Compared]) -> str:
     heads = ("task", "method", "number", "published", "ours", "agree", "source")
     head = element("tr", *(element("th", name) for name in heads))
     rows = [published_row(one) for one in found]
     table = element("table", element("thead", head), element("tbody", *rows))
-    return section(
-        "published",
-        "Published numbers",
-        words,
-        element("div", table, class_="scroll", tabindex=0),
-    )
+    return element("div", table, class_="scroll", tabindex=0)
 
 
 def published_texts(one: Compared) -> tuple[str, ...]:
@@ -81,7 +88,7 @@ def published_texts(one: Compared) -> tuple[str, ...]:
         value += f" ± {short(theirs.error)}"
     elif theirs.rate:
         value += f" of {theirs.runs}"
-    number = f"P({theirs.modes} modes)" if theirs.rate else theirs.metric
+    number = f"P({theirs.modes} modes)" if theirs.rate else title(theirs.metric)
     ours = f"{ranged(one.ours)}, n = {one.runs}" if one.ours else "–"
     verdict = "–" if one.agrees is None else "yes" if one.agrees else "no"
     if one.agrees is not None and not one.same_protocol:

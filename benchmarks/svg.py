@@ -82,13 +82,11 @@ class Scale(NamedTuple):
         return (value - low) / (high - low)
 
 
-def scale_of(values: Iterable[float], log: bool | None = None) -> Scale:
-    """Around the finite values; log None: if they are positive and span a factor 20."""
+def scale_of(values: Iterable[float], may_be_log: bool = True) -> Scale:
+    """Around the finite values; logarithmic if it may be, and they span a factor 8."""
     known = [float(v) for v in values if math.isfinite(v)] or [0.0, 1.0]
     low, high = min(known), max(known)
-    if log is None:
-        log = low > 0 and high / low > 20
-    if log and low > 0:
+    if may_be_log and low > 0 and high / low > 8:
         return Scale(low / 1.15, max(high, low * 1.01) * 1.15, True)
     pad = (high - low) * 0.05 or abs(high) * 0.1 or 1.0
     return Scale(low - pad, high + pad, False)
@@ -129,7 +127,9 @@ def short(value: float | None) -> str:
 
 
 def tick_text(value: float) -> str:
-    if value and (abs(value) >= 10_000 or abs(value) < 0.001):
+    if abs(value) >= 1000 and value % 100 == 0 and abs(value) < 1e6:
+        return f"{value / 1000:g}k"
+    if value and (abs(value) >= 1e6 or abs(value) < 0.001):
         return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
     return f"{value:g}"
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks.rows import Results, floor_of, metrics_of, title
+from benchmarks.rows import Results, floor_of, lower_is_better, metrics_of, title
 from benchmarks.stats import Interval
 from benchmarks.summary import Entry
 from benchmarks.svg import short
@@ -40,7 +40,10 @@ def probability(p: float | None) -> str:
 
 def rate(entry: Entry) -> tuple[str, float]:
     won, runs = entry.outcomes["converged"], len(entry.rows)
-    return f"{won}/{runs} = {ranged(entry.rate, 2)}", entry.rate.value
+    return (
+        f"{won}/{runs} [{entry.rate.low:.2f}, {entry.rate.high:.2f}]",
+        entry.rate.value,
+    )
 
 
 def key(value: float | None, other: float = math.inf) -> float:
@@ -143,7 +146,7 @@ ENTRY_COLUMNS: tuple[Column, ...] = (
     Column(
         "step time",
         "Wall time of a step over the baseline's.",
-        lambda e: (f"{short(e.step_ratio)}x", key(e.step_ratio)),
+        lambda e: (f"{e.step_ratio:.2f}x", key(e.step_ratio)),
     ),
     Column(
         "at equal gradients",
@@ -196,8 +199,12 @@ OVERALL_COLUMNS: tuple[Column, ...] = (
 def thresholds(results: Results, task: str) -> str:
     """What success on a task is, in words."""
     judged = results.plan.get("thresholds", {}).get(task) or {}
-    parts = [f"{title(name).lower()} {show(value)}" for name, value in judged.items()]
+    parts = [f"{title(n)} {bound(n)} {show(value)}" for n, value in judged.items()]
     return ", ".join(parts) or "as the plan has it"
+
+
+def bound(metric: str) -> str:
+    return "≤" if lower_is_better(metric) else "≥"
 
 
 def show(value: object) -> str:
@@ -213,6 +220,6 @@ def about(results: Results, task: str) -> str:
     parts = [f"{len(rows)} runs of {len(methods)} methods"]
     if metrics:
         floor = floor_of(results, task, metrics[0])
-        parts.append(f"metric: {title(metrics[0]).lower()}, floor {short(floor)}")
+        parts.append(f"metric: {title(metrics[0])}, floor {short(floor)}")
     parts.append(f"success: {thresholds(results, task)}")
     return "; ".join(parts)
