@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import f as f_ratio
@@ -73,23 +73,33 @@ def r3gan_ablation(results: Results) -> dict:
     return found
 
 
+def split(
+    results: Results, field: str, one: Callable[[Any], bool], other: Callable
+) -> tuple[list[Row], list[Row]]:
+    """The rows whose field is one and is another, of tasks and methods with both."""
+    groups: list[dict[tuple[str, str], list[Row]]] = [{}, {}]
+    for row in results.main:
+        for group, wanted in zip(groups, (one, other), strict=True):
+            if wanted(row["config"].get(field)):
+                group.setdefault((row["task"], row["method"]), []).append(row)
+    both = sorted(groups[0].keys() & groups[1].keys())
+    first, second = ([row for key in both for row in g[key]] for g in groups)
+    return first, second
+
+
 def lazy_penalty(results: Results) -> dict:
-    every = [r for r in results.main if r["config"].get("penalty.name") == "r1"]
-    lazy = [r for r in every if (r["config"].get("penalty.every") or 1) >= 8]
-    always = [r for r in every if (r["config"].get("penalty.every") or 1) == 1]
-    return by_rate(lazy, always, ("R1 every 8 or 16 steps", "R1 every step"))
+    gradient = [r for r in results.main if "r1" in str(r["config"].get("penalty.name"))]
+    own = results._replace(main=gradient)
+    lazy, always = split(
+        own, "penalty.every", lambda n: (n or 1) >= 8, {1, None}.__contains__
+    )
+    return by_rate(lazy, always, ("a penalty every 8 or 16 steps", "at every step"))
 
 
 def first_moment(results: Results) -> dict:
-    """Pairs b1 = .9 with the same method at another b1, on the same tasks."""
-    field = "g_optimizer.b1"
-    high = [r for r in results.main if r["config"].get(field) == 0.9]
-    kinds = {(r["task"], r["method"]) for r in high}
-    low = [
-        r
-        for r in results.main
-        if (r["task"], r["method"]) in kinds and r["config"].get(field) in (0.0, 0.5)
-    ]
+    high, low = split(
+        results, "g_optimizer.b1", {0.9}.__contains__, {0.0, 0.5}.__contains__
+    )
     return by_rate(high, low, ("b1 = .9", "b1 = 0 or .5"))
 
 
@@ -143,14 +153,7 @@ def seed_spread(results: Results) -> dict:
 
 
 def averaging(results: Results) -> dict:
-    rows = [r for r in results.main if "ema.decay" in r["config"]]
-    raw = [r for r in rows if not r["config"]["ema.decay"]]
-    kinds = {(r["task"], r["method"]) for r in raw}
-    averaged = [
-        r
-        for r in rows
-        if r["config"]["ema.decay"] and (r["task"], r["method"]) in kinds
-    ]
+    averaged, raw = split(results, "ema.decay", bool, {0.0}.__contains__)
     return by_rate(averaged, raw, ("averaged generator", "raw generator"))
 
 

@@ -12,7 +12,7 @@ from benchmarks.pictures import (
 )
 from benchmarks.rows import Results, floor_of, lower_is_better, shown_metrics, title
 from benchmarks.summary import COSTS, Entry, last_step, middle
-from benchmarks.svg import Scale, colour, dash, element, scale_of, text, tip
+from benchmarks.svg import Scale, colour, dash, element, scale_of, tip
 
 
 def cost(results: Results, task: str, found: list[Entry]) -> str:
@@ -67,7 +67,7 @@ def line_of(frame: Frame, method: str, index: int, x: np.ndarray, y: np.ndarray)
 
 def profiles(found: list, methods: list[str], taus: np.ndarray) -> str:
     """The share of runs above each score, a line for each method."""
-    frame = Frame(430, 280, 40, 34, Scale(0, 1, False), Scale(0, 1, False))
+    frame = Frame(430, 280, 40, 34, Scale(0, 1.02, False), Scale(0, 1, False))
     parts = axes(frame, "score (0 noise or diverged, 1 the floor)", None, 5)
     for one in found:
         index = methods.index(one.method)
@@ -83,10 +83,12 @@ def profiles(found: list, methods: list[str], taus: np.ndarray) -> str:
             )
         )
         parts.append(line_of(frame, one.method, index, taus, share))
-    parts.append(text(48, 20, "share of runs above the score", class_="axis"))
-    return element(
-        "figure", element("figcaption", "Performance profiles"), panel(frame, parts)
-    )
+    edge, top = frame.at(1, 1)
+    base = frame.at(1, 0)[1]
+    floor = element("line", x1=edge, x2=edge, y1=top, y2=base, class_="floor")
+    words = "Performance profiles: the share of runs above a score"
+    head = element("figcaption", words)
+    return element("figure", head, panel(frame, [*parts, floor]))
 
 
 def waiting(found: list[Entry], methods: list[str], task: str) -> str:

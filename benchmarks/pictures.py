@@ -39,7 +39,7 @@ from benchmarks.svg import (
 
 
 def direction(metric: str) -> str:
-    return "lower is better" if lower_is_better(metric) else "higher is better"
+    return "Lower is better" if lower_is_better(metric) else "Higher is better"
 
 
 def floor_words(results: Results, task: str, metric: str) -> str:

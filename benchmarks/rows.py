@@ -26,7 +26,9 @@ FAILED = ("exploded", "nonfinite", "error")
 """Outcomes of runs that count as the worst in every metric, whatever they end at."""
 BASELINES = ("ns_gan", "minimax")
 RATES = ("g_lr", "d_lr")
-"""The axes of the stability map; a point of any other axis is a method of its own."""
+"""The axes of the stability map."""
+POOLED = (*RATES, "h")
+"""Axes whose points are runs of one method; of any other, methods of their own."""
 
 
 class Results(NamedTuple):
@@ -52,21 +54,34 @@ def read(folder: str | Path, baseline: str | None = None) -> Results:
     plan, rows = read_plan(folder), read_rows(folder / "rows.jsonl")
     refuse_strangers(folder, plan, rows)
     tasks = in_order(plan.get("tasks", []), [row["task"] for row in rows])
-    for task in tasks:
-        marked = [r for r in rows if r["task"] == task and r.get("fingerprint")]
-        if marked:
-            try:
-                require_one_fingerprint(marked)
-            except ValueError as error:
-                raise ValueError(f"{folder}: task {task}: {error}") from None
+    refuse_mixed(folder, rows)
     rows = [row | {"label": label(row)} for row in rows]
     methods = in_order(plan.get("methods", []), [row["label"] for row in rows])
-    chosen = baseline or next((b for b in BASELINES if b in methods), methods[0])
+    chosen = baseline or usual_baseline(methods)
     if chosen not in methods:
         raise ValueError(
             f"baseline {chosen!r} is not in these rows; choose of: {', '.join(methods)}"
         )
     return Results(folder, plan, rows, main_rows(rows), tasks, methods, chosen)
+
+
+def usual_baseline(methods: list[str]) -> str:
+    """The plain GAN, at the first point of its axes; else the first method."""
+    plain = [m for b in BASELINES for m in methods if m.partition(",")[0] == b]
+    return [*plain, methods[0]][0]
+
+
+def refuse_mixed(folder: Path, rows: list[Row]) -> None:
+    """A ValueError if rows of one task (and size of data) were measured differently."""
+    groups = defaultdict(list)
+    for row in rows:
+        if row.get("fingerprint"):
+            groups[row["task"], row["config"].get("dataset.size")].append(row)
+    for (task, _), group in groups.items():
+        try:
+            require_one_fingerprint(group)
+        except ValueError as error:
+            raise ValueError(f"{folder}: task {task}: {error}") from None
 
 
 def read_plan(folder: Path) -> dict[str, Any]:
@@ -128,7 +143,7 @@ def in_order(known: list[str], found: list[str]) -> list[str]:
 
 def label(row: Row) -> str:
     """`r1`; of another axis than learning rates, `r1, b1 0.9`."""
-    others = [f"{k} {v}" for k, v in row["axes"].items() if k not in RATES]
+    others = [f"{k} {v}" for k, v in row["axes"].items() if k not in POOLED]
     return ", ".join([row["method"], *others])
 
 
@@ -181,10 +196,16 @@ def metrics_of(results: Results, task: str) -> list[str]:
     return in_order(list(METRICS), sorted(found))
 
 
+def bounds_of(results: Results, task: str) -> list[dict[str, Any]]:
+    """What success is: `{"metric", "at_least" or "at_most"}`, all of which must hold."""
+    judged = results.plan.get("thresholds", {}).get(task) or {}
+    return judged.get("success", [])
+
+
 def shown_metrics(results: Results, task: str, most: int = 5) -> list[str]:
     """The metrics worth a picture: the score's, then those of the thresholds."""
     found = metrics_of(results, task)
-    judged = results.plan.get("thresholds", {}).get(task) or {}
+    judged = {bound["metric"] for bound in bounds_of(results, task)}
     return in_order(found[:1] + [m for m in found if m in judged], found)[:most]
 
 

@@ -42,12 +42,9 @@ def draw_samples(results: Results) -> list[Path]:
 
 def cell_folder(results: Results, row: Row) -> Path | None:
     """The run's folder, if it is here."""
-    for cell in results.plan.get("cells", []):
-        if (cell["task"], cell["method"]) == (row["task"], row["method"]):
-            folder = results.folder / "cells" / cell["id"]
-            if (folder / "config.json").is_file() and index_of(folder, row) is not None:
-                return folder
-    return None
+    folder = results.folder / "cells" / row.get("cell", "")
+    known = (folder / "config.json").is_file()
+    return folder if known and index_of(folder, row) is not None else None
 
 
 def index_of(folder: Path, row: Row) -> int | None:

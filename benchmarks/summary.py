@@ -65,10 +65,15 @@ class Overall(NamedTuple):
 
 TAUS = np.linspace(0, 1, 51)
 COSTS: dict[str, Callable[[Row], float]] = {
-    "gradient evaluations": lambda row: row["gradient_evaluations"] / last_step(row),
-    "wall seconds": lambda row: row["step_seconds"],
+    "gradient evaluations": lambda row: row["gradient_evaluations"] / steps_of(row),
+    "wall seconds": lambda row: row["step_seconds"] or math.nan,
 }
-"""What a step costs."""
+"""What a step costs; nan if it was not measured."""
+
+
+def steps_of(row: Row) -> float:
+    """Those a run was to make, of which its gradient evaluations are told."""
+    return row["config"].get("steps") or last_step(row)
 
 
 def last_step(row: Row) -> float:
@@ -167,20 +172,22 @@ def decline(rows: list[Row], metric: str) -> float:
 
 
 def middle(values: list[float]) -> float:
-    """The median; with infinite ones, the upper of the middle two."""
-    finite = np.isfinite(values).all()
-    return float(np.quantile(values, 0.5, method="linear" if finite else "higher"))
+    """The median of those that are known; of infinite ones, the upper of the two."""
+    known = [value for value in values if not math.isnan(value)]
+    if not known:
+        return math.nan
+    finite = np.isfinite(known).all()
+    return float(np.quantile(known, 0.5, method="linear" if finite else "higher"))
 
 
 def step_seconds(rows: list[Row]) -> float:
-    known = [r["step_seconds"] for r in rows if r["step_seconds"]]
-    return float(np.median(known)) if known else math.nan
+    return middle([COSTS["wall seconds"](row) for row in rows])
 
 
 def budget(groups: dict, task: str, cost: Callable[[Row], float]) -> float:
     """The cost of the cheapest method's whole run: what all can be compared at."""
     costs = [
-        max(map(last_step, rows)) * middle([cost(r) for r in rows if r["series"]])
+        max(map(last_step, rows)) * middle([cost(r) for r in rows])
         for (name, _), rows in groups.items()
         if name == task
     ]
@@ -189,7 +196,7 @@ def budget(groups: dict, task: str, cost: Callable[[Row], float]) -> float:
 
 def iqm_at(rows: list[Row], metric: str, kind: str, limit: float) -> Interval:
     """The IQM at the last evaluation within the cost; failed runs are the worst."""
-    values = [value_at(row, metric, limit / (COSTS[kind](row) or 1)) for row in rows]
+    values = [value_at(row, metric, limit / COSTS[kind](row)) for row in rows]
     return aggregate.iqm_of(np.array(values))
 
 

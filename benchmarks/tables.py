@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks.rows import Results, floor_of, lower_is_better, metrics_of, title
+from benchmarks.rows import Results, bounds_of, floor_of, metrics_of, title
 from benchmarks.stats import Interval
 from benchmarks.summary import Entry
 from benchmarks.svg import short
@@ -66,7 +66,7 @@ def of_metric(entry: Entry, part: str) -> tuple[str, float]:
 def decline(entry: Entry) -> tuple[str, float]:
     name = main_metric(entry)
     value = math.nan if name is None else entry.decline[name]
-    return ("failed" if math.isinf(value) else f"{short(value)}"), key(value)
+    return ("failed" if math.isinf(value) else f"{value:.2f}"), key(value)
 
 
 def modes(entry: Entry) -> tuple[str, float]:
@@ -198,18 +198,13 @@ OVERALL_COLUMNS: tuple[Column, ...] = (
 
 def thresholds(results: Results, task: str) -> str:
     """What success on a task is, in words."""
-    judged = results.plan.get("thresholds", {}).get(task) or {}
-    parts = [f"{title(n)} {bound(n)} {show(value)}" for n, value in judged.items()]
-    return ", ".join(parts) or "as the plan has it"
-
-
-def bound(metric: str) -> str:
-    return "≤" if lower_is_better(metric) else "≥"
-
-
-def show(value: object) -> str:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return short(float(value)) if number else str(value)  # pyright: ignore
+    parts = []
+    for bound in bounds_of(results, task):
+        limits = {"≥": bound.get("at_least"), "≤": bound.get("at_most")}
+        told = [f"{sign} {short(v)}" for sign, v in limits.items() if v is not None]
+        parts.append(f"{title(bound['metric'])} {' and '.join(told)}")
+    rule = (results.plan.get("thresholds", {}).get(task) or {}).get("rule")
+    return ", ".join(parts) or f"by {rule or 'the plan'}"
 
 
 def about(results: Results, task: str) -> str:

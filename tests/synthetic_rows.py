@@ -71,18 +71,23 @@ def plan_of(tasks, methods, seeds, suite="toy", axes=None):
             for task in tasks
             for method in methods
         ],
-        "thresholds": {
-            task: {
-                "robust_modes": MODES[task],
-                "reverse_kl": 0.05,
-                "sliced_wasserstein": 3 * FLOORS[task]["sliced_wasserstein"],
-            }
-            for task in tasks
-        },
+        "thresholds": {task: {"success": bounds(task)} for task in tasks},
         "floors": {task: FLOORS[task] for task in tasks},
     }
     canonical = json.dumps(plan, sort_keys=True).encode()
     return plan | {"hash": hashlib.sha256(canonical).hexdigest()}
+
+
+def bounds(task):
+    return [
+        {"metric": "robust_modes", "at_least": MODES[task], "at_most": None},
+        {"metric": "reverse_kl", "at_least": None, "at_most": 0.05},
+        {
+            "metric": "sliced_wasserstein",
+            "at_least": None,
+            "at_most": 3 * FLOORS[task]["sliced_wasserstein"],
+        },
+    ]
 
 
 def toy(seeds=10, tasks=("ring", "grid"), methods=tuple(METHODS)):
@@ -174,6 +179,7 @@ def row(plan, task, method, seed, axes=None):
         "suite": plan["suite"],
         "task": task,
         "method": method,
+        "cell": f"{task}--{method}",
         "axes": axes or {},
         "seed": seed,
         "config": {"dataset.name": task, "steps": STEPS} | METHODS[method],
@@ -186,7 +192,7 @@ def row(plan, task, method, seed, axes=None):
         "final": {} if outcome == "nonfinite" else {k: v[-1] for k, v in known.items()},
         "best": best,
         "gradients": {"max_g_grad_norm": 10.0 + seed, "max_d_grad_norm": 3.0},
-        "gradient_evaluations": steps[-1] * (1 + d_steps),
+        "gradient_evaluations": STEPS * (1 + d_steps),
         "wall_seconds": seconds * steps[-1],
         "step_seconds": seconds,
         "device": "cpu",
