@@ -197,7 +197,7 @@ def metrics_of(results: Results, task: str) -> list[str]:
 
 
 def bounds_of(results: Results, task: str) -> list[dict[str, Any]]:
-    """What success is: `{"metric", "at_least" or "at_most"}`, all of which must hold."""
+    """What success is: `{"metric", "at_least" or "at_most"}`, all must hold."""
     judged = results.plan.get("thresholds", {}).get(task) or {}
     return judged.get("success", [])
 
