@@ -1,0 +1,45 @@
+"""All that the report tells of a folder's rows."""
+
+from typing import NamedTuple
+
+from benchmarks import summary
+from benchmarks.hypotheses import Answer, answers
+from benchmarks.maps import Map, maps
+from benchmarks.published import Compared, compared
+from benchmarks.rows import Results
+from benchmarks.summary import Entry, Overall
+
+
+class Findings(NamedTuple):
+    results: Results
+    entries: list[Entry]
+    overall: list[Overall]
+    maps: list[Map]
+    published: list[Compared]
+    answers: list[Answer]
+
+
+def findings(results: Results) -> Findings:
+    return Findings(
+        results,
+        summary.entries(results),
+        summary.overall(results),
+        maps(results),
+        compared(results),
+        answers(results),
+    )
+
+
+def gist(found: Findings) -> str:
+    """The first sentence: who succeeds most and least often, and that seeds decide."""
+    ranked = sorted(found.overall, key=lambda one: -one.successes.value)
+    start = "Seeds are the sample: every run counts, one that diverged as the worst."
+    if len(ranked) < 2:
+        return start
+    best, last = ranked[0], ranked[-1]
+    ends = [
+        f"{one.method} in {one.successes.value:.0%} of {one.runs} runs "
+        f"[{one.successes.low:.0%}, {one.successes.high:.0%}]"
+        for one in (best, last)
+    ]
+    return f"{start} Most often success is held by {ends[0]}, least often by {ends[1]}."

@@ -1,0 +1,217 @@
+"""The eight pre-registered questions, answered from rows as far as they allow."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.stats import f as f_ratio
+
+from benchmarks import stats
+from benchmarks.published import mean_interval, number
+from benchmarks.rows import Results, Row, title, value_of
+from benchmarks.stats import Interval
+
+NONE = "not in these rows"
+
+
+class Answer(NamedTuple):
+    """figure: with its interval; None: the rows do not allow it."""
+
+    name: str
+    question: str
+    source: str
+    answer: str
+    figure: Interval | None = None
+    runs: int = 0
+
+
+def having(results: Results, tasks: tuple[str, ...], **fields: object) -> list[Row]:
+    """The main rows of tasks whose config has these values; `__` stands for a dot."""
+    wanted = {name.replace("__", "."): value for name, value in fields.items()}
+    return [
+        row
+        for row in results.main
+        if (not tasks or row["task"] in tasks)
+        and all(row["config"].get(name) == value for name, value in wanted.items())
+    ]
+
+
+def of(results: Results, task: str, method: str) -> list[Row]:
+    return [r for r in results.main if (r["task"], r["method"]) == (task, method)]
+
+
+def rate_text(rows: list[Row]) -> str:
+    won = sum(row["success"] for row in rows)
+    value, low, high = stats.wilson(won, len(rows))
+    return f"{won}/{len(rows)} = {value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def by_rate(one: list[Row], other: list[Row], names: tuple[str, str]) -> dict:
+    """The difference of two success rates, in words and as a figure."""
+    if not one or not other:
+        return {"answer": NONE}
+    counts = [(sum(r["success"] for r in rows), len(rows)) for rows in (one, other)]
+    gap = stats.newcombe(*counts)
+    verdict = "no difference shown"
+    if not gap.low <= 0 <= gap.high:
+        verdict = f"{names[0] if gap.value > 0 else names[1]} succeeds more often"
+    text = f"{verdict}: {names[0]} {rate_text(one)}, {names[1]} {rate_text(other)}"
+    return {"answer": text, "figure": gap, "runs": len(one) + len(other)}
+
+
+def r3gan_ablation(results: Results) -> dict:
+    task = ("stacked_mnist",)
+    relative = {"loss__name": "relativistic", "penalty__name": "r1_r2"}
+    both = having(results, task, **relative)
+    plain = {"loss__name": "non_saturating"}
+    gan = having(results, task, penalty__name="r1_r2", **plain)
+    one = having(results, task, penalty__name="r1", **plain)
+    found = by_rate(both, gan, ("RpGAN + R1 + R2", "GAN + R1 + R2"))
+    if found.get("figure") and one:
+        found["answer"] += f"; GAN + R1 {rate_text(one)}"
+    return found
+
+
+def split(
+    results: Results, field: str, one: Callable[[Any], bool], other: Callable
+) -> tuple[list[Row], list[Row]]:
+    """The rows whose field is one and is another, of tasks and methods with both."""
+    groups: list[dict[tuple[str, str], list[Row]]] = [{}, {}]
+    for row in results.main:
+        for group, wanted in zip(groups, (one, other), strict=True):
+            if wanted(row["config"].get(field)):
+                group.setdefault((row["task"], row["method"]), []).append(row)
+    both = sorted(groups[0].keys() & groups[1].keys())
+    first, second = ([row for key in both for row in g[key]] for g in groups)
+    return first, second
+
+
+def lazy_penalty(results: Results) -> dict:
+    gradient = [r for r in results.main if "r1" in str(r["config"].get("penalty.name"))]
+    own = results._replace(main=gradient)
+    lazy, always = split(
+        own, "penalty.every", lambda n: (n or 1) >= 8, {1, None}.__contains__
+    )
+    return by_rate(lazy, always, ("a penalty every 8 or 16 steps", "at every step"))
+
+
+def first_moment(results: Results) -> dict:
+    high, low = split(
+        results, "g_optimizer.b1", {0.9}.__contains__, {0.0, 0.5}.__contains__
+    )
+    return by_rate(high, low, ("b1 = .9", "b1 = 0 or .5"))
+
+
+def packing(results: Results) -> dict:
+    packed, plain = (of(results, "ring", name) for name in ("pacgan2", "ns_gan"))
+    return mean_gap(packed, plain, "modes", ("PacGAN2", "GAN"))
+
+
+def mean_gap(
+    one: list[Row], other: list[Row], metric: str, names: tuple[str, str]
+) -> dict:
+    """The difference of two means, with Welch's interval (normal quantile)."""
+    x, y = ([number(r, metric) for r in rows] for rows in (one, other))
+    if len(x) < 2 or len(y) < 2 or not np.isfinite(x + y).all():
+        return {"answer": NONE}
+    a, b = mean_interval(np.array(x)), mean_interval(np.array(y))
+    half = math.hypot((a.high - a.low) / 2, (b.high - b.low) / 2)
+    middle = a.value - b.value
+    gap = Interval(middle, middle - half, middle + half)
+    shown = "a difference" if not gap.low <= 0 <= gap.high else "no difference shown"
+    text = f"{shown}: {title(metric).lower()} {names[0]} {a.value:.2f}, {names[1]} "
+    return {"answer": f"{text}{b.value:.2f}", "figure": gap, "runs": len(x) + len(y)}
+
+
+def alpha_rates(results: Results) -> dict:
+    """The share of runs that end with all 8 one-hit modes, as the source counts."""
+    groups = [of(results, "ring", name) for name in ("alpha", "minimax")]
+    if not all(groups):
+        return {"answer": NONE}
+    counts = [(sum(value_of(r, "modes") >= 8 for r in g), len(g)) for g in groups]
+    gap = stats.newcombe(*counts)
+    (a, n), (b, m) = counts
+    text = f"all 8 modes at the end: alpha_D .3 {a}/{n}, cross entropy {b}/{m}"
+    return {"answer": text, "figure": gap, "runs": n + m}
+
+
+def seed_spread(results: Results) -> dict:
+    """The ratio of standard deviations over seeds, its interval by the F quantiles."""
+    groups = [of(results, "cifar10", name) for name in ("lsgan", "ns_gan")]
+    x, y = ([value_of(r, "frechet_distance") for r in rows] for rows in groups)
+    if min(len(x), len(y)) < 2:
+        return {"answer": NONE}
+    if not np.isfinite(x + y).all() or np.std(y) == 0:
+        return {"answer": "no deviation over seeds: a run failed, or all end alike"}
+    ratio = np.var(x, ddof=1) / np.var(y, ddof=1)
+    edges = f_ratio.ppf([0.975, 0.025], len(x) - 1, len(y) - 1)
+    low, high = np.sqrt(ratio / edges)
+    text = "standard deviation over seeds, LSGAN over non-saturating"
+    figure = Interval(math.sqrt(ratio), float(low), float(high))
+    return {"answer": text, "figure": figure, "runs": len(x) + len(y)}
+
+
+def averaging(results: Results) -> dict:
+    averaged, raw = split(results, "ema.decay", bool, {0.0}.__contains__)
+    return by_rate(averaged, raw, ("averaged generator", "raw generator"))
+
+
+def longer_training(results: Results) -> dict:
+    """How many modes of Stacked MNIST a run ends below its own best."""
+    rows = [r for r in results.main if r["task"] == "stacked_mnist"]
+    lost = [
+        number(r, "modes") - r["best"]["modes"]
+        for r in rows
+        if r["best"].get("modes") is not None
+    ]
+    if len(lost) < 2:
+        return {"answer": NONE}
+    gap = mean_interval(np.array(lost))
+    text = "modes at the end less those at the run's best evaluation"
+    return {"answer": text, "figure": gap, "runs": len(lost)}
+
+
+Asked = Callable[[Results], dict]
+QUESTIONS: dict[str, tuple[str, str, Asked]] = {
+    "H1": (
+        "Stacked MNIST: RpGAN + R1 + R2 > GAN + R1 + R2 >> R1 only?",
+        "Huang et al. 2024, arXiv 2501.05441: 1000, 693 modes, fails",
+        r3gan_ablation,
+    ),
+    "H2": ("Does lazy R1 fail?", "Huang et al. 2024, App. E: it does", lazy_penalty),
+    "H3": ("Does Adam's b1 = .9 hurt?", "the field's advice: it does", first_moment),
+    "H4": (
+        "Does packing raise the modes of the ring?",
+        "Lin et al. 2018, Tab 1: 6.3 to 7.9",
+        packing,
+    ),
+    "H5": (
+        "Saturating: alpha_D = .3 above cross entropy?",
+        "AlphaGan-Papers-Results: .870 against .465 of 200 seeds",
+        alpha_rates,
+    ),
+    "H6": (
+        "CIFAR-10: does LSGAN vary more over seeds?",
+        "Lucic et al. 2018, arXiv 1711.10337 (second-hand): sd 47.5 against 1.9",
+        seed_spread,
+    ),
+    "H7": (
+        "Does averaging hide oscillation?",
+        "pilot, ring: 0/8 successes raw, 5/8 averaged, one training",
+        averaging,
+    ),
+    "H8": (
+        "Does longer training degrade?",
+        "AlphaGan-Papers-Results: 685 modes at epoch 10, 400 at 200",
+        longer_training,
+    ),
+}
+
+
+def answers(results: Results) -> list[Answer]:
+    """All eight, in order; those the rows say nothing on are told to be so."""
+    return [
+        Answer(name, question, source, **ask(results))
+        for name, (question, source, ask) in QUESTIONS.items()
+    ]

@@ -1,0 +1,238 @@
+"""The head of the page: filters, the stability map, success by task, outcomes."""
+
+import html
+from collections import Counter
+
+from benchmarks.maps import Map
+from benchmarks.rows import OUTCOMES, Results
+from benchmarks.summary import Entry
+from benchmarks.svg import (
+    OUTCOME_COLOURS,
+    colour,
+    dash,
+    element,
+    ink_on,
+    shade,
+    text,
+    tip,
+)
+
+
+def section(name: str, heading: str, words: str, *parts: str) -> str:
+    head = element("h2", html.escape(heading))
+    note = element("p", html.escape(words), class_="lead") if words else ""
+    return element("section", head, note, *parts, id=name)
+
+
+def chips(results: Results) -> str:
+    """Buttons that show and hide tasks and methods; those of methods are the legend."""
+    tasks = [chip("task", name, "") for name in results.tasks]
+    methods = [
+        chip("method", name, swatch(index))
+        for index, name in enumerate(results.methods)
+    ]
+    groups = []
+    for name, buttons in {"Tasks": tasks, "Methods": methods}.items():
+        every = element("button", "all", type="button", class_="all")
+        label = element("span", name, class_="group")
+        groups.append(element("div", label, every, *buttons, class_="chips"))
+    return element("nav", *groups, id="filters", aria_label="Filters")
+
+
+def chip(kind: str, name: str, mark: str) -> str:
+    words = mark + html.escape(name)
+    named = {f"data_chip_{kind}": name}
+    return element("button", words, type="button", aria_pressed="true", **named)
+
+
+def swatch(index: int) -> str:
+    line = element(
+        "line",
+        x1=1,
+        x2=17,
+        y1=5,
+        y2=5,
+        stroke=colour(index),
+        stroke_width=3,
+        stroke_dasharray=dash(index),
+    )
+    return element("svg", line, width=18, height=10, aria_hidden="true")
+
+
+def map_panel(found: Map) -> str:
+    """Success at each pair of learning rates; darker is more."""
+    side, left = 66, 46
+    width, height = left + side * len(found.g_lr) + 6, side * len(found.d_lr) + 50
+    parts = []
+    for i, row in enumerate(found.rates):
+        y = side * (len(found.d_lr) - 1 - i)
+        words = f"{found.d_lr[i]:g}"
+        parts.append(
+            text(left - 8, y + side / 2 + 4, words, class_="axis", text_anchor="end")
+        )
+        for j, (won, runs) in enumerate(row):
+            parts += map_cell(left + side * j, y, side, won, runs)
+    base = side * len(found.d_lr)
+    for j, value in enumerate(found.g_lr):
+        parts.append(
+            text(
+                left + side * (j + 0.5),
+                base + 18,
+                f"{value:g}",
+                class_="axis",
+                text_anchor="middle",
+            )
+        )
+    middle = left + side * len(found.g_lr) / 2
+    parts.append(
+        text(
+            middle,
+            base + 38,
+            "learning rate of G",
+            class_="axis name",
+            text_anchor="middle",
+        )
+    )
+    parts.append(
+        text(
+            -base / 2,
+            12,
+            "learning rate of D",
+            class_="axis name",
+            text_anchor="middle",
+            transform="rotate(-90)",
+        )
+    )
+    drawn = element(
+        "svg",
+        *parts,
+        viewBox=f"0 0 {width} {height}",
+        role="img",
+        aria_label=f"stability map of {found.method}",
+    )
+    area = element(
+        "span",
+        "area ",
+        element("b", f"{found.area.value:.2f}"),
+        f" [{found.area.low:.2f}, {found.area.high:.2f}]",
+        class_="area",
+    )
+    head = element("figcaption", element("b", html.escape(found.method)), area)
+    return element(
+        "figure",
+        head,
+        drawn,
+        data_method=found.method,
+        data_task=found.task,
+        class_="map",
+    )
+
+
+def map_cell(x: float, y: float, side: float, won: int, runs: int) -> list[str]:
+    if not runs:
+        return [text(x + side / 2, y + side / 2 + 4, "–", text_anchor="middle")]
+    rate = won / runs
+    box = element(
+        "rect",
+        tip(f"{won} of {runs} runs"),
+        x=x + 1.5,
+        y=y + 1.5,
+        rx=5,
+        width=side - 3,
+        height=side - 3,
+        fill=shade(rate),
+    )
+    words = text(
+        x + side / 2,
+        y + side / 2 + 5,
+        f"{won}/{runs}",
+        fill=ink_on(rate),
+        class_="cell",
+        text_anchor="middle",
+    )
+    return [box, words]
+
+
+def map_section(results: Results, found: list[Map]) -> str:
+    if not found:
+        return ""
+    words = (
+        "The share of runs that succeed as the learning rates of D and G are "
+        "multiplied; darker is more. The area is the mean over the map: 1 is a method "
+        "that works at every pair. Its interval is the wider of one over cells and one "
+        "over seeds."
+    )
+    blocks = []
+    for task in results.tasks:
+        mine = [m for m in found if m.task == task]
+        mine.sort(key=lambda m: -m.area.value)
+        grid = element("div", *map(map_panel, mine), class_="panels maps")
+        head = element("h3", html.escape(task)) if mine else ""
+        blocks.append(element("div", head, grid, data_task=task) if mine else "")
+    return section("map", "Stability map", words, *blocks)
+
+
+def heat_map(results: Results, found: list[Entry]) -> str:
+    """Success of each method on each task."""
+    cells = {(e.task, e.method): e for e in found}
+    head = [element("th", "")] + [
+        element("th", html.escape(task), data_task=task) for task in results.tasks
+    ]
+    rows = [element("tr", *head)]
+    for method in results.methods:
+        line = [element("th", html.escape(method), scope="row")]
+        line += [heat_cell(cells.get((task, method)), task) for task in results.tasks]
+        rows.append(element("tr", *line, data_method=method))
+    table = element("table", *rows, class_="heat")
+    return element("div", table, class_="scroll")
+
+
+def heat_cell(found: Entry | None, task: str) -> str:
+    if found is None:
+        return element("td", "–", data_task=task)
+    value, low, high = found.rate
+    style = f"background:{shade(value)};color:{ink_on(value)}"
+    won = found.outcomes["converged"]
+    words = element("b", f"{won}/{len(found.rows)}")
+    limits = element("small", f"{low:.2f}–{high:.2f}")
+    return element("td", words, limits, style=style, data_task=task)
+
+
+def outcome_bars(results: Results, found: list[Entry]) -> str:
+    """How the runs of each method ended."""
+    blocks = [legend(found)]
+    for task in results.tasks:
+        rows = [bar_row(e) for e in found if e.task == task]
+        head = element("h3", html.escape(task))
+        blocks.append(element("div", head, *rows, data_task=task, class_="bars"))
+    return "".join(blocks)
+
+
+def legend(found: list[Entry]) -> str:
+    seen = sum((e.outcomes for e in found), Counter())
+    marks = [
+        element(
+            "span",
+            element("i", style=f"background:{OUTCOME_COLOURS[name]}"),
+            name.replace("_", " "),
+        )
+        for name in OUTCOMES
+        if seen[name]
+    ]
+    return element("p", *marks, class_="legend")
+
+
+def bar_row(found: Entry) -> str:
+    parts = []
+    for name in OUTCOMES:
+        if count := found.outcomes[name]:
+            words = f"{count} of {len(found.rows)} {name.replace('_', ' ')}"
+            style = f"flex:{count};background:{OUTCOME_COLOURS[name]}"
+            dark = name in ("converged", "exploded", "nonfinite")
+            ink = "light" if dark else "dark"
+            parts.append(
+                element("span", str(count), title=words, style=style, class_=ink)
+            )
+    name = element("span", html.escape(found.method), class_="name")
+    bar = element("div", *parts, class_="bar-line")
+    return element("div", name, bar, class_="bar-row", data_method=found.method)

@@ -1,0 +1,177 @@
+"""The report of a benchmark: `python -m benchmarks.report results/x`.
+
+Writes report.md (tables for a paper), report.html (one page that opens offline) and
+figures/ (PNG and SVG) into the folder, from its plan.json and rows.jsonl alone; samples
+of the median and the worst seed are drawn once from the cells' checkpoints, where they
+are still there, and kept in samples/.
+"""
+
+import html
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import Annotated
+
+import tyro
+
+from benchmarks import lines, overview, pictures, rows, sections
+from benchmarks.figures import draw_all
+from benchmarks.findings import Findings, findings, gist
+from benchmarks.markdown import markdown
+from benchmarks.rows import Results
+from benchmarks.samples import draw_samples, sample_section
+from benchmarks.summary import TAUS
+from benchmarks.svg import element
+from benchmarks.tables import ENTRY_COLUMNS, OVERALL_COLUMNS, about
+
+PAGE = Path(__file__).parent / "page"
+
+
+@dataclass(frozen=True)
+class Flags:
+    folder: Annotated[Path, tyro.conf.Positional]
+    """A folder that benchmarks.compare has written."""
+    baseline: str | None = None
+    """What all methods are compared with; by default ns_gan, or the first method."""
+
+
+def report(folder: Path, baseline: str | None = None) -> list[Path]:
+    """Write the report of a folder; the files written. ValueError as `rows.read`."""
+    results = rows.read(folder, baseline)
+    draw_samples(results)
+    found = findings(results)
+    texts = {"report.md": markdown(found), "report.html": page(found)}
+    for name, words in texts.items():
+        (results.folder / name).write_text(words)
+    return [*(results.folder / name for name in texts), *draw_all(found)]
+
+
+def page(found: Findings) -> str:
+    """The whole page, with its style and script inside."""
+    template = Template((PAGE / "template.html").read_text())
+    return template.substitute(
+        title=html.escape(heading(found.results)),
+        style=(PAGE / "style.css").read_text(),
+        script=(PAGE / "script.js").read_text(),
+        intro=intro(found),
+        filters=overview.chips(found.results),
+        sections="".join(body(found)),
+        footer=footer(found.results),
+    )
+
+
+def heading(results: Results) -> str:
+    suite = results.plan.get("suite", "benchmark")
+    return f"Which method trains stably: {suite}"
+
+
+def intro(found: Findings) -> str:
+    results = found.results
+    seeds = {row["seed"] for row in results.rows}
+    facts = {
+        "runs": len(results.rows),
+        "methods": len(results.methods),
+        "tasks": len(results.tasks),
+        "seeds": len(seeds),
+        "baseline": results.baseline,
+    }
+    items = [
+        element("div", element("dt", name), element("dd", html.escape(str(value))))
+        for name, value in facts.items()
+    ]
+    words = element("p", html.escape(gist(found)), class_="intro")
+    return words + element("dl", *items, class_="facts")
+
+
+def body(found: Findings) -> list[str]:
+    results, entries = found.results, found.entries
+    heat = overview.heat_map(results, entries)
+    bars = overview.outcome_bars(results, entries)
+    words = "Runs that held success, of all runs, with Wilson's 95% interval; and how "
+    words += "all runs ended."
+    sides = element("div", element("div", heat), element("div", bars), class_="columns")
+    table = sections.sortable(ENTRY_COLUMNS, entries, "entries")
+    order = "A click on a column's head sorts. IQM: the mean of the middle half. "
+    order += "Interval: 95%. The metric of each task:"
+    told = [
+        element("li", html.escape(f"{task}: {about(results, task)}"), data_task=task)
+        for task in results.tasks
+    ]
+    return [
+        overview.map_section(results, found.maps),
+        overview.section("rates", "Success and outcomes", words, sides),
+        overview.section("methods", "Methods on each task", order, *told, table),
+        *(task_section(found, task) for task in results.tasks),
+        over_tasks(found),
+        sections.published_section(found.published),
+        sections.answers_section(found.answers),
+    ]
+
+
+def task_section(found: Findings, task: str) -> str:
+    """Every seed, curves, costs and samples of a task."""
+    results = found.results
+    mine = [one for one in found.entries if one.task == task]
+    metrics = rows.shown_metrics(results, task)
+    parts = [
+        element("p", html.escape(about(results, task)), class_="note"),
+        pictures.chooser(task, metrics),
+        element("h3", "Every seed at the end"),
+        pictures.strips(results, task, mine),
+        element("h3", "Over training"),
+        pictures.curves(results, task, mine),
+        element("h3", "Cost against quality"),
+        lines.cost(results, task, mine),
+        element("h3", "Samples of the median and the worst seed"),
+        sample_section(results, task, mine),
+    ]
+    return element("section", element("h2", html.escape(task)), *parts, data_task=task)
+
+
+def over_tasks(found: Findings) -> str:
+    if not found.overall:
+        return ""
+    words = (
+        "Scores put tasks on one scale: 0 is noise, or a run that diverged; 1 is the "
+        "floor, real data against real data. Methods that ran on every task are here."
+    )
+    table = sections.sortable(OVERALL_COLUMNS, found.overall, "overall")
+    methods = found.results.methods
+    drawn = [lines.profiles(found.overall, methods, TAUS)]
+    drawn += [lines.waiting(found.entries, methods, t) for t in found.results.tasks]
+    grid = element("div", *drawn, class_="panels two")
+    return overview.section("scores", "Over all tasks", words, table, grid)
+
+
+def footer(results: Results) -> str:
+    row = results.rows[0]
+    devices = sorted({str(r["device"]) for r in results.rows})
+    commits = sorted({str(r["commit"])[:12] for r in results.rows})
+    versions = ", ".join(f"{k} {v}" for k, v in row["versions"].items())
+    command = element("code", html.escape(str(results.plan.get("command", ""))))
+    told = f"device: {', '.join(devices)}; commit: {', '.join(commits)}; {versions}; "
+    told += f"plan {results.plan['hash']:.12}"
+    how = (
+        "Intervals of 95%. Rates: Wilson; differences: Newcombe; times: Kaplan-Meier; "
+        "scores: bootstrap over runs within tasks (rliable, arXiv 2108.13264)."
+    )
+    lines = (command, html.escape(told), html.escape(how))
+    return "".join(element("p", line) for line in lines)
+
+
+def main(arguments: list[str]) -> int:
+    flags = tyro.cli(
+        Flags, args=arguments, prog="python -m benchmarks.report", description=__doc__
+    )
+    try:
+        for path in report(flags.folder, flags.baseline):
+            print(path)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

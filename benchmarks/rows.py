@@ -1,0 +1,215 @@
+"""The rows of a benchmark's folder: read, checked, grouped."""
+
+import json
+import math
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.metrics_table import METRICS
+from gan_jax.evaluate import require_one_fingerprint
+
+Row = dict[str, Any]
+
+OUTCOMES = (
+    "converged",
+    "not_reached",
+    "oscillating",
+    "collapsed",
+    "vanished",
+    "exploded",
+    "nonfinite",
+    "error",
+)
+"""From the best to the worst; ../docs and benchmarks/outcome.py have their rules."""
+FAILED = ("exploded", "nonfinite", "error")
+"""Outcomes of runs that count as the worst in every metric, whatever they end at."""
+BASELINES = ("ns_gan", "minimax")
+RATES = ("g_lr", "d_lr")
+"""The axes of the stability map."""
+POOLED = (*RATES, "h")
+"""Axes whose points are runs of one method; of any other, methods of their own."""
+
+
+class Results(NamedTuple):
+    """rows: all; `main` are those of the tables, off no learning rate."""
+
+    folder: Path
+    plan: dict[str, Any]
+    rows: list[Row]
+    main: list[Row]
+    tasks: list[str]
+    methods: list[str]
+    baseline: str
+
+
+def read(folder: str | Path, baseline: str | None = None) -> Results:
+    """A results folder. Raises ValueError, one line, for one that cannot be reported.
+
+    That is: no folder, plan or rows; a broken line before the last (a last one cut off
+    by a kill is left out); rows of another plan, twice the same, or, within a task,
+    of mixed fingerprints; a baseline that is not among the methods.
+    """
+    folder = Path(folder)
+    plan, rows = read_plan(folder), read_rows(folder / "rows.jsonl")
+    refuse_strangers(folder, plan, rows)
+    tasks = in_order(plan.get("tasks", []), [row["task"] for row in rows])
+    refuse_mixed(folder, rows)
+    rows = [row | {"label": label(row)} for row in rows]
+    methods = in_order(plan.get("methods", []), [row["label"] for row in rows])
+    chosen = baseline or usual_baseline(methods)
+    if chosen not in methods:
+        raise ValueError(
+            f"baseline {chosen!r} is not in these rows; choose of: {', '.join(methods)}"
+        )
+    return Results(folder, plan, rows, main_rows(rows), tasks, methods, chosen)
+
+
+def usual_baseline(methods: list[str]) -> str:
+    """The plain GAN, at the first point of its axes; else the first method."""
+    plain = [m for b in BASELINES for m in methods if m.partition(",")[0] == b]
+    return [*plain, methods[0]][0]
+
+
+def refuse_mixed(folder: Path, rows: list[Row]) -> None:
+    """A ValueError if rows of one task (and size of data) were measured differently."""
+    groups = defaultdict(list)
+    for row in rows:
+        if row.get("fingerprint"):
+            groups[row["task"], row["config"].get("dataset.size")].append(row)
+    for (task, _), group in groups.items():
+        try:
+            require_one_fingerprint(group)
+        except ValueError as error:
+            raise ValueError(f"{folder}: task {task}: {error}") from None
+
+
+def read_plan(folder: Path) -> dict[str, Any]:
+    start = f"run python -m benchmarks.compare --out {folder} first"
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder; {start}")
+    if not (folder / "plan.json").is_file():
+        raise ValueError(f"{folder}: holds no plan.json; {start}")
+    try:
+        return json.loads((folder / "plan.json").read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{folder / 'plan.json'}: is not JSON: {error}") from None
+
+
+def read_rows(path: Path) -> list[Row]:
+    if not path.is_file() or not path.read_text().strip():
+        raise ValueError(
+            f"{path}: holds no rows; run python -m benchmarks.compare --out "
+            f"{path.parent} until a cell is finished"
+        )
+    lines = path.read_text().splitlines()
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            if number < len(lines) or not rows:
+                raise ValueError(
+                    f"{path}: line {number} is not JSON; delete it and run "
+                    f"python -m benchmarks.compare --out {path.parent} again"
+                ) from None
+    return rows
+
+
+def refuse_strangers(folder: Path, plan: dict[str, Any], rows: list[Row]) -> None:
+    """A ValueError for rows of another plan, or two rows of one run."""
+    seen = set()
+    for row in rows:
+        if row["plan"] != plan.get("hash"):
+            raise ValueError(
+                f"{folder}: rows.jsonl has a row of plan {row['plan']:.8}, plan.json "
+                f"is {plan.get('hash', '?'):.8}; give each plan a folder of its own"
+            )
+        key = (row["task"], row["method"], json.dumps(row["axes"]), row["seed"])
+        if key in seen:
+            raise ValueError(
+                f"{folder}: rows.jsonl has two rows of task {row['task']}, method "
+                f"{row['method']}, seed {row['seed']}; join folders with "
+                "python -m benchmarks.merge"
+            )
+        seen.add(key)
+
+
+def in_order(known: list[str], found: list[str]) -> list[str]:
+    """The names found, those of a known order first."""
+    present = dict.fromkeys(found)
+    return [n for n in known if n in present] + [n for n in present if n not in known]
+
+
+def label(row: Row) -> str:
+    """`r1`; of another axis than learning rates, `r1, b1 0.9`."""
+    others = [f"{k} {v}" for k, v in row["axes"].items() if k not in POOLED]
+    return ", ".join([row["method"], *others])
+
+
+def main_rows(rows: list[Row]) -> list[Row]:
+    """Those at no changed learning rate; of a method without such, all it has."""
+    by_cell = grouped(rows)
+    kept = []
+    for group in by_cell.values():
+        plain = [r for r in group if all(r["axes"].get(a, 1.0) == 1.0 for a in RATES)]
+        kept += plain or group
+    return kept
+
+
+def grouped(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:
+    """`(task, method)` to its rows, by seed."""
+    found: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row["seed"]):
+        found[row["task"], row["label"]].append(row)
+    return dict(found)
+
+
+def failed(row: Row) -> bool:
+    return row["outcome"] in FAILED or row["verdict"] == "diverged"
+
+
+def lower_is_better(metric: str) -> bool:
+    known = METRICS.get(metric)
+    return known is None or known.lower_is_better
+
+
+def worst(metric: str) -> float:
+    return math.inf if lower_is_better(metric) else -math.inf
+
+
+def value_of(row: Row, metric: str, part: str = "final") -> float:
+    """A run's number; of one that failed, or has none, the worst there is."""
+    value = None if failed(row) else row[part].get(metric)
+    return worst(metric) if value is None else float(value)
+
+
+def title(metric: str) -> str:
+    return METRICS[metric].title if metric in METRICS else metric.replace("_", " ")
+
+
+def metrics_of(results: Results, task: str) -> list[str]:
+    """A task's metrics, in the order of METRICS: the first is that of its scores."""
+    found = {
+        m for r in results.rows if r["task"] == task for m in r["series"] if m != "step"
+    }
+    return in_order(list(METRICS), sorted(found))
+
+
+def bounds_of(results: Results, task: str) -> list[dict[str, Any]]:
+    """What success is: `{"metric", "at_least" or "at_most"}`, all must hold."""
+    judged = results.plan.get("thresholds", {}).get(task) or {}
+    return judged.get("success", [])
+
+
+def shown_metrics(results: Results, task: str, most: int = 5) -> list[str]:
+    """The metrics worth a picture: the score's, then those of the thresholds."""
+    found = metrics_of(results, task)
+    judged = {bound["metric"] for bound in bounds_of(results, task)}
+    return in_order(found[:1] + [m for m in found if m in judged], found)[:most]
+
+
+def floor_of(results: Results, task: str, metric: str) -> float | None:
+    """What real data (or a perfect sampler) reach, if the plan has it."""
+    value = (results.plan.get("floors", {}).get(task) or {}).get(metric)
+    return None if value is None else float(value)

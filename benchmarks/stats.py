@@ -1,0 +1,169 @@
+"""Rates of success over seeds: their intervals, their differences, the time they take.
+
+Seeds are the sample. Intervals are two-sided, of 95% unless `level` says otherwise.
+Counts are of runs that succeeded, k of n.
+"""
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+
+
+class Interval(NamedTuple):
+    """An estimate and its interval; nan where there is none."""
+
+    value: float
+    low: float
+    high: float
+
+
+def require_counts(successes: int, runs: int) -> None:
+    if not 0 <= successes <= runs or runs == 0:
+        raise ValueError(
+            f"{successes} successes of {runs} runs; at least one run is needed, and "
+            "0 <= successes <= runs"
+        )
+
+
+def wilson(successes: int, runs: int, level: float = LEVEL) -> Interval:
+    """The rate p = k / n and Wilson's score interval, which is never empty at 0 or n.
+
+    `(p + z^2/2n +- z sqrt(p(1 - p)/n + z^2/4n^2)) / (1 + z^2/n)`, z the normal quantile
+    of (1 + level) / 2. Raises ValueError for no runs, or counts that cannot be.
+    Wilson 1927, JASA 22:209; Brown et al. 2001, doi 10.1214/ss/1009213286.
+    """
+    require_counts(successes, runs)
+    found = stats.binomtest(successes, runs).proportion_ci(level, method="wilson")
+    return Interval(successes / runs, float(found.low), float(found.high))
+
+
+def newcombe(one: tuple[int, int], other: tuple[int, int]) -> Interval:
+    """The difference p1 - p2 of two independent rates, each given as (k, n).
+
+    `d - sqrt((p1 - l1)^2 + (u2 - p2)^2)` to `d + sqrt((u1 - p1)^2 + (p2 - l2)^2)`, with
+    l, u the Wilson limits. Newcombe 1998, Statistics in Medicine 17:873, method 10.
+    """
+    p1, l1, u1 = wilson(*one)
+    p2, l2, u2 = wilson(*other)
+    below, above = math.hypot(p1 - l1, u2 - p2), math.hypot(u1 - p1, p2 - l2)
+    return Interval(p1 - p2, p1 - p2 - below, p1 - p2 + above)
+
+
+def fisher(one: tuple[int, int], other: tuple[int, int]) -> float:
+    """Two-sided p of Fisher's exact test that two rates (k, n) are equal."""
+    for pair in (one, other):
+        require_counts(*pair)
+    table = [[k, n - k] for k, n in (one, other)]
+    return float(stats.fisher_exact(table).pvalue)
+
+
+def mcnemar(one: Sequence[bool], other: Sequence[bool]) -> float:
+    """Two-sided exact p that two methods on the same seeds succeed equally often.
+
+    Of the b + c seeds on which they differ, b go to the first: Binomial(b + c, 1/2).
+    1 where they never differ. Raises ValueError unless each seed is in both.
+    McNemar 1947, Psychometrika 12:153, in its exact form.
+    """
+    first, second = np.asarray(one, bool), np.asarray(other, bool)
+    if first.shape != second.shape:
+        raise ValueError(
+            f"paired outcomes have shapes {first.shape} and {second.shape}; give both "
+            "for the same seeds"
+        )
+    b, c = int((first & ~second).sum()), int((~first & second).sum())
+    return float(stats.binomtest(b, b + c).pvalue) if b + c else 1.0
+
+
+def mean_rate(counts: Sequence[tuple[int, int]]) -> Interval:
+    """The mean of independent rates, each (k, n), equally weighted over m of them.
+
+    `p - sqrt(sum_c (p_c - l_c)^2) / m` to `p + sqrt(sum_c (u_c - p_c)^2) / m`, l and u
+    the Wilson limits (MOVER, of which Newcombe's is the case of two). It has a width
+    where every rate is 0 or 1, unlike a bootstrap. Zou and Donner 2008, Statistics in
+    Medicine 27:1693.
+    """
+    if not counts:
+        raise ValueError("no rates to average; give at least one (successes, runs)")
+    value, low, high = np.array([wilson(*pair) for pair in counts]).T
+    m = len(counts)
+    below, above = np.linalg.norm(value - low) / m, np.linalg.norm(high - value) / m
+    mean = float(value.mean())
+    return Interval(mean, max(mean - float(below), 0.0), min(mean + float(above), 1.0))
+
+
+def area_under_map(successes: np.ndarray, reps: int = 2000) -> Interval:
+    """The mean success of a map of axis points: the area under it, each axis 0 to 1.
+
+    successes `[seeds, points]`, of 0 and 1, the same seeds at every point; nan: no run.
+    The interval is the hull of two: `mean_rate` over points, which takes points as
+    independent, and a percentile bootstrap over seeds, which keeps that one seed
+    starts alike at every point but has no width where all runs end alike.
+    """
+    known = np.isfinite(successes)
+    columns = [column[mask] for column, mask in zip(successes.T, known.T, strict=True)]
+    counts = [(int(c.sum()), len(c)) for c in columns if len(c)]
+    value, low, high = mean_rate(counts)
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(len(successes), size=(reps, len(successes)))
+    means = np.array([column_mean(successes[rows]) for rows in drawn])
+    means = means[np.isfinite(means)]
+    edges = np.quantile(means, [0.025, 0.975]) if len(means) else (value, value)
+    return Interval(value, min(low, float(edges[0])), max(high, float(edges[1])))
+
+
+def column_mean(successes: np.ndarray) -> float:
+    """The mean over points of the mean over seeds; a point not run is left out."""
+    known = np.isfinite(successes)
+    runs = known.sum(axis=0)
+    rates = np.where(known, successes, 0).sum(axis=0)[runs > 0] / runs[runs > 0]
+    return float(rates.mean()) if len(rates) else math.nan
+
+
+class Survival(NamedTuple):
+    """Kaplan-Meier: the share of runs without success after each step.
+
+    steps: where it falls. waiting, low, high: the share and its interval. median: the
+    first step at which at most half wait, inf if that is not within the budget.
+    """
+
+    steps: np.ndarray
+    waiting: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    median: float
+
+
+def time_to_success(steps: Sequence[float | None], budget: float) -> Survival:
+    """How long success takes, where some runs never had it.
+
+    steps: of each run, that of its success; None: not within the budget, and it counts
+    as still waiting there, whatever ended it: a diverged run would not have succeeded.
+    `S(t) = prod_{t_i <= t} (1 - d_i / n_i)`, interval by log(-log). Kaplan and Meier
+    1958, JASA 53:457. Raises ValueError for no runs or a step above the budget.
+    """
+    reached = [float(step) for step in steps if step is not None]
+    if not steps or any(step > budget for step in reached):
+        raise ValueError(
+            f"steps of success {reached} of {len(steps)} runs; give at least one run, "
+            f"and steps of at most the budget {budget}"
+        )
+    if not reached:
+        none = np.array([])
+        return Survival(none, none, none, none, math.inf)
+    censored = [float(budget)] * (len(steps) - len(reached))
+    curve = stats.ecdf(stats.CensoredData(reached, right=censored)).sf
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # no limits where S is 0 or 1
+        limits = curve.confidence_interval(LEVEL, method="log-log")
+    kept = np.isin(curve.quantiles, reached)
+    at, waiting = curve.quantiles[kept], curve.probabilities[kept]
+    low, high = (limits.low.probabilities[kept], limits.high.probabilities[kept])
+    below = at[waiting <= 0.5]
+    median = float(below[0]) if len(below) else math.inf
+    return Survival(at, waiting, np.nan_to_num(low), np.nan_to_num(high, nan=1), median)

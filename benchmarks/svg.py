@@ -1,0 +1,138 @@
+"""SVG as text: elements, colours that the colour-blind can tell apart, scales."""
+
+import html
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+PALETTE = (
+    "#33539e",
+    "#c0582b",
+    "#2f8068",
+    "#8d5a97",
+    "#a8871a",
+    "#2b7fa8",
+    "#b2456e",
+    "#5f6b3c",
+    "#6d5a4c",
+)
+"""Apart for the colour-blind too, by lightness and hue; then dashes tell more apart."""
+DASHES = ("", "6 3", "2 2.5", "8 3 2 3")
+OUTCOME_COLOURS = {
+    "converged": "#2b7a78",
+    "not_reached": "#c3d3d4",
+    "oscillating": "#f0c05a",
+    "collapsed": "#d9793f",
+    "vanished": "#a587bd",
+    "exploded": "#8c3b5c",
+    "nonfinite": "#3a3f47",
+    "error": "#8b9098",
+}
+
+
+def element(tag: str, *children: str, **attributes: object) -> str:
+    """`<tag attributes>children</tag>`; `data_x` is data-x, `class_` is class."""
+    named = "".join(
+        f' {name.rstrip("_").replace("_", "-")}="{html.escape(str(value))}"'
+        for name, value in attributes.items()
+        if value not in (None, "")
+    )
+    return f"<{tag}{named}>{''.join(children)}</{tag}>"
+
+
+def text(x: object, y: object, words: str, **attributes: object) -> str:
+    return element("text", html.escape(words), x=x, y=y, **attributes)
+
+
+def tip(words: str) -> str:
+    return element("title", html.escape(words))
+
+
+def colour(index: int) -> str:
+    return PALETTE[index % len(PALETTE)]
+
+
+def dash(index: int) -> str:
+    return DASHES[index // len(PALETTE) % len(DASHES)]
+
+
+def shade(rate: float) -> str:
+    """A colour from paper to deep teal, darker with the rate."""
+    light, dark = (246, 243, 235), (24, 92, 92)
+    mixed = (round(a + (b - a) * rate) for a, b in zip(light, dark, strict=True))
+    return "#" + "".join(f"{value:02x}" for value in mixed)
+
+
+def ink_on(rate: float) -> str:
+    return "#ffffff" if rate > 0.5 else "#23282d"
+
+
+class Scale(NamedTuple):
+    """Values from low to high, to 0 to 1."""
+
+    low: float
+    high: float
+    log: bool
+
+    def __call__(self, value: float) -> float:
+        low, high = self.low, self.high
+        value = min(max(value, low), high)
+        if self.log:
+            low, high, value = (math.log10(v) for v in (low, high, value))
+        return (value - low) / (high - low)
+
+
+def scale_of(values: Iterable[float], may_be_log: bool = True) -> Scale:
+    """Around the finite values; logarithmic if it may be, and they span a factor 8."""
+    known = [float(v) for v in values if math.isfinite(v)] or [0.0, 1.0]
+    low, high = min(known), max(known)
+    if may_be_log and low > 0 and high / low > 8:
+        return Scale(low / 1.15, max(high, low * 1.01) * 1.15, True)
+    pad = (high - low) * 0.05 or abs(high) * 0.1 or 1.0
+    return Scale(low - pad, high + pad, False)
+
+
+def ticks(scale: Scale, most: int = 5) -> list[float]:
+    """Round values within the scale."""
+    if scale.log:
+        first, last = (math.log10(v) for v in (scale.low, scale.high))
+        tens = range(math.ceil(first), math.floor(last) + 1)
+        found = [10.0**n for n in tens]
+        if len(found) < 2:
+            steps = (
+                m * 10.0**n
+                for n in range(math.floor(first), 2 + math.ceil(last))
+                for m in (1, 2, 5)
+            )
+            found = [v for v in steps if scale.low <= v <= scale.high]
+        return found[:: max(1, math.ceil(len(found) / most))]
+    rough = (scale.high - scale.low) / most
+    unit = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * unit for m in (1, 2, 5, 10) if m * unit >= rough)
+    first = math.ceil(scale.low / step)
+    return [
+        round(n * step, 12) for n in range(first, math.floor(scale.high / step) + 1)
+    ]
+
+
+def short(value: float | None) -> str:
+    """Three digits; `failed` for infinity, a dash for nothing."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "failed"
+    if value == 0 or 0.001 <= abs(value) < 10_000:
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e")
+
+
+def tick_text(value: float) -> str:
+    if abs(value) >= 1000 and value % 100 == 0 and abs(value) < 1e6:
+        return f"{value / 1000:g}k"
+    if value and (abs(value) >= 1e6 or abs(value) < 0.001):
+        return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
+    return f"{value:g}"
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.2f}%"

@@ -1,0 +1,351 @@
+"""The report of synthetic rows: what it says, and how its page behaves in a browser."""
+
+import json
+import math
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import synthetic_rows as synthetic
+
+from benchmarks import maps, published, rows, summary
+from benchmarks.findings import findings
+from benchmarks.hypotheses import NONE, answers
+from benchmarks.markdown import markdown
+from benchmarks.metrics_table import METRICS
+from benchmarks.report import main, page, report
+from benchmarks.svg import Scale, scale_of, short, ticks
+
+VOID = {"meta", "link"}
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    return synthetic.write(tmp_path_factory.mktemp("toy"), *synthetic.toy())
+
+
+@pytest.fixture(scope="module")
+def mapped(tmp_path_factory):
+    return synthetic.write(tmp_path_factory.mktemp("map"), *synthetic.stability_map())
+
+
+@pytest.fixture(scope="module")
+def found(toy):
+    return findings(rows.read(toy))
+
+
+@pytest.fixture(scope="module")
+def written(toy):
+    return report(toy)
+
+
+def entry(found, task, method):
+    return next(e for e in found.entries if (e.task, e.method) == (task, method))
+
+
+def rewritten(folder, path, change):
+    """A copy of a results folder with other rows."""
+    lines = (folder / "rows.jsonl").read_text().splitlines()
+    own = change([json.loads(line) for line in lines])
+    return synthetic.write(path, own, json.loads((folder / "plan.json").read_text()))
+
+
+def test_every_method_has_an_entry_on_every_task(found):
+    pairs = {(e.task, e.method) for e in found.entries}
+    assert pairs == {(t, m) for t in ("ring", "grid") for m in synthetic.METHODS}
+    assert all(sum(e.outcomes.values()) == 10 for e in found.entries)
+
+
+def test_success_is_counted_over_all_seeds(found):
+    assert entry(found, "ring", "wgan_gp").rate.value == 0.8
+    assert entry(found, "ring", "r3gan").outcomes["converged"] == 10
+    assert found.results.baseline == "ns_gan"
+    assert entry(found, "ring", "ns_gan").difference is None
+
+
+def test_a_run_that_diverged_is_the_worst_and_stays_in(found):
+    wgan = entry(found, "ring", "wgan_gp")
+    assert wgan.outcomes["nonfinite"] == 2 and len(wgan.rows) == 10
+    assert wgan.finals["sliced_wasserstein"].high == math.inf
+    scores = summary.score_matrix(found.results, "wgan_gp")
+    assert scores.shape == (10, 2) and (scores == 0).sum() == 4
+
+
+def test_a_metric_where_more_is_better_has_its_worst_below():
+    row = {"outcome": "nonfinite", "verdict": "diverged", "final": {"modes": 8}}
+    assert rows.value_of(row, "modes") == -math.inf
+
+
+def test_scores_are_zero_at_noise_and_one_at_the_floor(found):
+    zero, one = summary.scale(found.results, "ring", "sliced_wasserstein")
+    assert one == 0.021
+    assert summary.score(one, zero, one) == 1 and summary.score(zero, zero, one) == 0
+    assert summary.score(math.inf, zero, one) == 0
+    assert summary.score(2 * zero, zero, one) == 0
+
+
+def test_noise_of_the_plan_is_the_zero_of_scores(toy):
+    results = rows.read(toy)
+    noise = {"noise": {"ring": {"sliced_wasserstein": 2.0}}}
+    zero, _ = summary.scale(
+        results._replace(plan=results.plan | noise), "ring", "sliced_wasserstein"
+    )
+    assert zero == 2.0
+
+
+def test_instability_shows_in_final_over_best(found):
+    steady, swinging = (entry(found, "ring", m) for m in ("r3gan", "lsgan"))
+    name = "sliced_wasserstein"
+    assert 1 <= steady.decline[name] < 1.05 < swinging.decline[name]
+
+
+def test_costs_are_compared_at_the_cheapest_methods_budget(found):
+    wgan, plain = (entry(found, "ring", m) for m in ("wgan_gp", "ns_gan"))
+    assert (wgan.gradients, plain.gradients) == (60_000, 20_000)
+    assert wgan.step_ratio == pytest.approx(2.6)
+    # 20,000 of 6 a step: the evaluation at step 3,000; 7 s of 1.82 ms: at 3,500.
+    middle = {
+        step: np.sort(
+            [
+                rows.worst("sliced_wasserstein")
+                if rows.failed(row)
+                else row["series"]["sliced_wasserstein"][step // 500 - 1]
+                for row in wgan.rows
+            ]
+        )[2:8].mean()
+        for step in (3000, 3500)
+    }
+    assert wgan.equal["gradient evaluations"].value == pytest.approx(middle[3000])
+    assert wgan.equal["wall seconds"].value == pytest.approx(middle[3500])
+
+
+def test_paired_seeds_are_tested_by_mcnemar(found):
+    one = entry(found, "ring", "r3gan")  # wins on all ten seeds, the baseline on none
+    assert one.mcnemar_p == pytest.approx(2 / 2**10)
+
+
+def test_overall_ranks_the_steady_method_first(found):
+    best = {o.method: o for o in found.overall}
+    assert best["r3gan"].rank.value == 1
+    assert best["r3gan"].improvement.value == 1 and best["ns_gan"].improvement is None
+    assert best["r3gan"].gap.value < best["wgan_gp"].gap.value
+
+
+def test_map_counts_success_at_each_pair_of_rates(mapped):
+    found = {m.method: m for m in maps.maps(rows.read(mapped))}
+    one = found["ns_gan"]  # worse = log10 g + log10 d, + 1 on seeds 0 and 3, < 0
+    assert one.rates == [
+        [(5, 5), (3, 5), (0, 5)],
+        [(3, 5), (0, 5), (0, 5)],
+        [(0, 5), (0, 5), (0, 5)],
+    ]
+    assert one.area.value == pytest.approx(11 / 45)
+    assert one.area.low < one.area.value < one.area.high < found["r3gan"].area.value
+
+
+def test_the_tables_of_a_map_are_of_unchanged_rates(mapped):
+    results = rows.read(mapped)
+    assert len(results.rows) == 180 and len(results.main) == 20
+    assert {row["axes"]["g_lr"] for row in results.main} == {1.0}
+
+
+def test_points_of_a_stress_axis_are_methods_of_their_own(toy, tmp_path):
+    def stressed(own):
+        return [
+            row | {"axes": {"b1": b1}, "config": row["config"] | {"g_optimizer.b1": b1}}
+            for row in own
+            for b1 in (0.5, 0.9)
+        ]
+
+    results = rows.read(rewritten(toy, tmp_path, stressed))
+    assert results.baseline == "ns_gan, b1 0.5"
+    assert "r3gan, b1 0.9" in results.methods
+    asked = {one.name: one for one in answers(results)}
+    assert asked["H3"].figure.value == 0 and asked["H3"].runs == 240
+
+
+def test_published_rates_are_compared_by_newcombe(found):
+    known = {(c.published.task, c.published.label): c for c in found.published}
+    one = known["ring", "non-saturating cross entropy"]
+    won = sum(r["final"]["modes"] >= 8 for r in entry(found, "ring", "ns_gan").rows)
+    assert one.ours.value == won / 10 and not one.same_protocol
+    assert known["ring", "ALI"].ours is None
+
+
+def test_published_means_agree_within_both_intervals():
+    one = published.Published("", "ring", "GAN", "ns_gan", "modes", 6.3, 0.5, 10)
+    base = {"outcome": "converged", "verdict": "completed"}
+
+    def ends(values):
+        return [base | {"final": {"modes": value}} for value in values]
+
+    near = published.beside(one, ends([5, 6, 7, 6]), "pacgan")
+    assert near.agrees and near.ours.value == 6 and near.runs == 4
+    assert not published.beside(one, ends([8, 8, 8, 8]), "pacgan").agrees
+    lost = ends([6, 6]) + [base | {"outcome": "nonfinite", "final": {}}]
+    assert published.beside(one, lost, "pacgan").ours.value == 4
+
+
+def test_published_failures_cannot_agree_or_disagree():
+    failures = [p for p in published.all_published() if math.isnan(p.value)]
+    assert {p.label for p in failures} == {"RpGAN + R1", "GAN + R1"}
+    row = {"outcome": "converged", "verdict": "completed", "final": {"modes": 3}}
+    assert published.beside(failures[0], [row, row], "").agrees is None
+
+
+def test_questions_without_rows_say_so(found):
+    known = {one.name: one for one in found.answers}
+    assert list(known) == [f"H{n}" for n in range(1, 9)]
+    assert known["H1"].answer == NONE and known["H1"].figure is None
+    packed, plain = (entry(found, "ring", m).rows for m in ("pacgan2", "ns_gan"))
+    gap = np.mean([r["final"]["modes"] for r in packed])
+    gap -= np.mean([r["final"]["modes"] for r in plain])
+    assert known["H4"].figure.value == pytest.approx(gap)
+
+
+class Collector(HTMLParser):
+    """Tags that were not closed, addresses, ids."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.addresses, self.ids = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in VOID:
+            self.open.append(tag)
+        known = dict(attrs)
+        self.ids += [known["id"]] if "id" in known else []
+        self.addresses += [known[name] for name in ("src", "href") if name in known]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_page_is_one_file_with_all_sections(written, toy, found):
+    text = (toy / "report.html").read_text()
+    parser = Collector()
+    parser.feed(text)
+    assert not parser.open
+    assert all(address.startswith("data:") for address in parser.addresses)
+    assert not re.search(r"https?://|@import|url\(", text)
+    sections = {"filters", "rates", "methods", "scores", "published", "questions"}
+    assert sections <= set(parser.ids) and len(set(parser.ids)) == len(parser.ids)
+    assert "nan" not in re.findall(r' (?:d|cx|x|y|x1|y1)="[^"]*(nan|inf)', text)
+
+
+def test_map_is_the_first_section(mapped):
+    text = page(findings(rows.read(mapped)))
+    assert text.index('id="map"') < text.index('id="rates"')
+    assert text.count('class="map"') == 4
+
+
+def test_names_in_rows_cannot_write_into_the_page(toy, tmp_path):
+    def renamed(own):
+        return [row | {"method": "<script>alert(1)</script>"} for row in own[:10]]
+
+    folder = rewritten(toy, tmp_path, renamed)
+    text = page(findings(rows.read(folder)))
+    assert "<script>alert" not in text
+
+
+def test_markdown_has_the_tables_and_says_what_columns_mean(found):
+    text = markdown(found)
+    for line in text.splitlines():
+        if line.startswith("|"):
+            assert line.endswith("|")
+    for task in ("ring", "grid"):
+        assert f"## {task}" in text
+    assert "Robust modes ≥ 8" in text and "floor 0.021" in text
+    assert "**success**: Runs that held success" in text
+    assert "| wgan_gp | 8/10 [0.49, 0.94] |" in text
+
+
+def test_figures_are_written_as_png_and_svg(written, toy):
+    names = {path.name for path in written}
+    for name in ("success", "outcomes", "profiles", "seeds_ring", "curves_grid"):
+        assert {f"{name}.png", f"{name}.svg"} <= names
+    assert all(path.stat().st_size > 500 for path in written)
+    assert sum(path.stat().st_size for path in written) < 5e6
+
+
+def one_line(capsys, *arguments):
+    assert main([str(a) for a in arguments]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: ") and told.count("\n") == 1
+    return told
+
+
+def test_what_cannot_be_reported_is_refused_in_one_line(toy, tmp_path, capsys):
+    assert "no such folder" in one_line(capsys, tmp_path / "none")
+    (tmp_path / "empty").mkdir()
+    assert "benchmarks.compare" in one_line(capsys, tmp_path / "empty")
+    plan = json.loads((toy / "plan.json").read_text())
+    assert "no rows" in one_line(capsys, synthetic.write(tmp_path / "bare", [], plan))
+    assert "choose of" in one_line(capsys, toy, "--baseline", "gan")
+
+
+def test_mixed_fingerprints_are_refused_in_one_line(toy, tmp_path, capsys):
+    def mixed(own):
+        own[3]["fingerprint"] = own[3]["fingerprint"] | {"n_real": 10_000}
+        return own
+
+    told = one_line(capsys, rewritten(toy, tmp_path / "mixed", mixed))
+    assert "task ring" in told and "n_real" in told
+
+
+def test_rows_of_another_plan_and_twice_the_same_are_refused(toy, tmp_path, capsys):
+    def foreign(own):
+        return [*own[:-1], own[-1] | {"plan": "f" * 64}]
+
+    told = one_line(capsys, rewritten(toy, tmp_path / "a", foreign))
+    assert "of plan ffffffff" in told
+    told = one_line(capsys, rewritten(toy, tmp_path / "b", lambda own: own + own[:1]))
+    assert "benchmarks.merge" in told
+
+
+def test_a_last_line_cut_off_is_left_out_another_is_refused(toy, tmp_path, capsys):
+    folder = rewritten(toy, tmp_path, lambda own: own)
+    path = folder / "rows.jsonl"
+    whole = path.read_text()
+    path.write_text(whole[:-40])
+    assert len(rows.read(folder).rows) == 119
+    path.write_text(whole[:50] + "\n" + whole)
+    assert "line 1 is not JSON" in one_line(capsys, folder)
+
+
+def test_crashed_cells_are_in_the_report(toy, tmp_path):
+    def crashed(own):
+        error = {
+            "outcome": "error", "verdict": "error", "success": False, "final": {},
+            "error": "RuntimeError: no memory", "success_step": None, "best": {},
+            "series": {"step": []}, "wall_seconds": None, "step_seconds": None,
+            "fingerprint": None,
+        }  # fmt: skip
+        return [r | error if r["method"] == "r1" else r for r in own]
+
+    found = findings(rows.read(rewritten(toy, tmp_path, crashed)))
+    one = entry(found, "ring", "r1")
+    assert one.outcomes["error"] == 10 and one.rate.value == 0
+    assert one.finals["sliced_wasserstein"].value == math.inf
+    assert "RuntimeError: no memory" in markdown(found)
+    page(found)
+
+
+def test_metrics_have_a_title_and_a_direction():
+    assert METRICS["sliced_wasserstein"].lower_is_better
+    assert not METRICS["robust_modes"].lower_is_better
+
+
+def test_scales_hold_their_ticks():
+    for values in ([0.02, 0.9], [1, 8], [3, 3], [1e-9, 1e3], []):
+        scale = scale_of(values)
+        assert all(scale.low <= tick <= scale.high for tick in ticks(scale))
+        assert all(0 <= scale(value) <= 1 for value in values)
+    assert scale_of([0.01, 1.0]).log and not scale_of([0.01, 1.0], False).log
+    assert Scale(1.0, 100.0, True)(10.0) == pytest.approx(0.5)
+
+
+def test_numbers_are_short():
+    shown = [short(v) for v in (0.02134, 25, 1e-7, math.inf, math.nan, 12_345.0)]
+    assert shown == ["0.0213", "25", "1.0e-7", "failed", "–", "1.2e4"]
