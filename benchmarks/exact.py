@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.outcome import number
-from gan_jax import phase
 from gan_jax.build import build
 from gan_jax.config import Config
 from gan_jax.data import DATASETS
+from gan_jax.diagnostics import phase
 from gan_jax.gan import init_state
 
 FIXED_RATE = {"competitive"}

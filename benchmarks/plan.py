@@ -185,7 +185,7 @@ def thresholds_of(suite: Suite, names: Iterable[str], floors: Json) -> Json:
     for name in names:
         goal = suite.tasks[name].goal
         if goal is None:
-            found[name] = {"rule": "gan_jax.phase.verdict"}
+            found[name] = {"rule": "gan_jax.diagnostics.phase.verdict"}
             continue
         found[name] = dataclasses.asdict(resolved(goal, floors[name]))
         found[name] |= dataclasses.asdict(Thresholds())

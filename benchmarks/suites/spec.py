@@ -21,7 +21,7 @@ EVALUATIONS = 20
 class Task:
     """What is learned, and when that has succeeded.
 
-    about: one line. goal: None where phase.verdict decides. metrics: names of
+    about: one line. goal: None where diagnostics.phase.verdict decides. metrics: names of
     gan_jax.measures, of n samples. changes: of every Config.
     """
 
@@ -86,6 +86,7 @@ VARIANTS: dict[str, Variant] = {
     "wgan_gp_weak": Variant("wgan_gp", {"penalty.weight": 0.1, "d_steps": 1}),
     "r1_weak_every8": Variant("r1", {"penalty.weight": 0.1, "penalty.every": 8}),
     "r1_weak_every16": Variant("r1", {"penalty.weight": 0.1, "penalty.every": 16}),
+    "r3gan_weak": Variant("r3gan", {"penalty.weight": 0.1, "penalty.weight_end": None}),
     "r3gan_every8": Variant("r3gan", {"penalty.every": 8}),
     "pacgan3": Variant("pacgan2", {"model.pack": 3}),
     "pacgan4": Variant("pacgan2", {"model.pack": 4}),

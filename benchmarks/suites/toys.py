@@ -57,12 +57,26 @@ CORE = (
 )
 PENALIZED = tuple(name for name in CORE if KNOWN[name].penalty.name != "none")
 MAPPED = ("ns_gan", "wgan_gp_weak", "r1_weak", "r3gan")
+PILOT = (
+    "minimax",
+    "ns_gan",
+    "lsgan",
+    "wgan_gp_weak",
+    "r1_weak",
+    "rpgan",
+    "r3gan_weak",
+)
 FACTORS = (0.1, 1.0, 10.0)
 
 TOY = Suite(
     "2-D mixtures, MLP of 2 x 128, 10,000 steps, rates decayed linearly (tier T1)",
     TASKS,
-    network={"model.name": "mlp", "model.width": 128, "model.z_dim": 2},
+    network={
+        "model.name": "mlp",
+        "model.width": 128,
+        "model.z_dim": 2,
+        "model.activation": "leaky_relu",
+    },
     steps=10_000,
     cost=Cost(0.4e-3, 0.8e-3, 0.3),
     changes={"batch_size": 256, "ema.decay": 0.0},
@@ -118,6 +132,13 @@ SUITES = {
         tasks={"ring_wide": EASY_RING, "grid": GRID},
         methods=MAPPED,
         sweep=SweepConfig(g_lr=FACTORS, d_lr=FACTORS),
+    ),
+    "pilot": replace(
+        TOY,
+        about="The ring with every method's second moment decayed by 0.9",
+        tasks={"ring": RING},
+        methods=PILOT,
+        changes={**TOY.changes, "g_optimizer.b2": 0.9, "d_optimizer.b2": 0.9},
     ),
     "pacgan": PACGAN,
 } | {
