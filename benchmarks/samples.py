@@ -74,7 +74,7 @@ def draw(folder: Path, row: Row, path: Path) -> None:
 def scatter(path: Path, made: np.ndarray, config: Config) -> None:
     from matplotlib.figure import Figure
 
-    centres = TOYS[config.dataset.name](config.dataset).centers
+    centres = TOYS[config.dataset.name](config.dataset).centres
     reach = 1.35 * float(np.abs(centres).max() or 1.0)
     figure = Figure(figsize=(2.4, 2.4), dpi=110, layout="constrained")
     axis = figure.add_subplot()

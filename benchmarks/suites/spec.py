@@ -21,8 +21,8 @@ EVALUATIONS = 20
 class Task:
     """What is learned, and when that has succeeded.
 
-    about: one line. goal: None where diagnostics.phase.verdict decides. metrics: names of
-    gan_jax.measures, of n samples. changes: of every Config.
+    about: one line. goal: None where diagnostics.phase.verdict decides. metrics: names
+    of gan_jax.measures, of n samples. changes: of every Config.
     """
 
     about: str
