@@ -4,7 +4,11 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from benchmarks.svg import Scale, element, percent, short, text, tick_text, ticks, tip
+
+Numbers = Sequence[float] | np.ndarray
 
 INSET, WIDE = 0.02, 0.90
 """A strip's scale spans 2% to 92% of its width; right of it is the lane of failures."""
@@ -144,7 +148,7 @@ def axes(frame: Frame, x_name: str, floor: float | None, x_ticks: int = 3) -> li
     return parts
 
 
-def polyline(frame: Frame, xs: Sequence[float], ys: Sequence[float]) -> str:
+def polyline(frame: Frame, xs: Numbers, ys: Numbers) -> str:
     """Points of a path; where y is not finite the line is interrupted."""
     parts, pen = [], "M"
     for x, y in zip(xs, ys, strict=True):
@@ -157,9 +161,7 @@ def polyline(frame: Frame, xs: Sequence[float], ys: Sequence[float]) -> str:
     return "".join(parts)
 
 
-def band(
-    frame: Frame, xs: Sequence[float], low: Sequence[float], high: Sequence[float]
-) -> str:
+def band(frame: Frame, xs: Numbers, low: Numbers, high: Numbers) -> str:
     """A closed path between two lines; infinity is the edge of the panel."""
     up = [frame.at(x, min(y, frame.y.high)) for x, y in zip(xs, high, strict=True)]
     down = [frame.at(x, max(y, frame.y.low)) for x, y in zip(xs, low, strict=True)]

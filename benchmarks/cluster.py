@@ -20,7 +20,7 @@ RETRIES = 3
 def imported() -> Any:
     """The package, or a ValueError that says how to get it."""
     try:
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise ValueError(
             "launcher 'ray': Ray is not installed; pip install -e '.[ray]'"

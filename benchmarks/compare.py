@@ -31,7 +31,7 @@ from rich.live import Live
 from benchmarks import board as boards
 from benchmarks import cluster, store
 from benchmarks.cells import Interrupted, rows_of
-from benchmarks.floors import fingerprint_of, floors_of
+from benchmarks.floors import fingerprint_of, floors_of, noise_of
 from benchmarks.outcome import ERROR
 from benchmarks.plan import Json, Wish, config_in, keep, plan_of, with_floors
 from benchmarks.suites import suite_of
@@ -93,9 +93,9 @@ def opened(plan: Json, out: Path) -> Json:
     """The plan in the folder; a new one gets its floors measured and is written."""
     if not (out / "plan.json").exists():
         suite = suite_of(plan["suite"])
-        tasks = {name: suite.tasks[name] for name in plan["tasks"]}
-        floors = {n: floors_of(task) for n, task in tasks.items() if task.goal}
-        plan = with_floors(plan, floors)
+        measured = {n: t for n in plan["tasks"] if (t := suite.tasks[n]).goal}
+        plan = with_floors(plan, {n: floors_of(task) for n, task in measured.items()})
+        plan |= {"noise": {n: noise_of(task) for n, task in measured.items()}}
     return keep(plan, out)
 
 

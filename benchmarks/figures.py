@@ -28,7 +28,7 @@ from benchmarks.svg import (
     short,
 )
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 8.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -256,7 +256,8 @@ def cost(found: Findings, task: str) -> Any:
             floor_of(found.results, task, metric),
         )
     axes.flat[0].set_ylabel(f"{task}: {title(metric)}")
-    axes.flat[0].get_legend() and axes.flat[0].get_legend().remove()
+    if legend := axes.flat[0].get_legend():
+        legend.remove()
     axes.flat[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7.5)
     return figure
 

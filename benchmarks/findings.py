@@ -30,13 +30,28 @@ def findings(results: Results) -> Findings:
     )
 
 
+EXACT = (
+    "Exact: no seeds. A run is a step size, so that rates count step sizes and "
+    "intervals say nothing."
+)
+
+
+def is_exact(results: Results) -> bool:
+    """Whether the rows are games played exactly, at several step sizes."""
+    return all("h" in row["axes"] for row in results.rows)
+
+
 def gist(found: Findings) -> str:
     """The first sentence: who succeeds most and least often, and that seeds decide."""
     ranked = sorted(found.overall, key=lambda one: -one.successes.value)
     start = "Seeds are the sample: every run counts, one that diverged as the worst."
+    if is_exact(found.results):
+        start = EXACT
     if len(ranked) < 2:
         return start
     best, last = ranked[0], ranked[-1]
+    if best.successes.value == last.successes.value:
+        return f"{start} All succeed equally often, in {best.successes.value:.0%}."
     ends = [
         f"{one.method} in {one.successes.value:.0%} of {one.runs} runs "
         f"[{one.successes.low:.0%}, {one.successes.high:.0%}]"

@@ -1,4 +1,4 @@
-"""The floor of each metric of a task: what real data score against real data."""
+"""What real data score against real data on a task, and what noise scores."""
 
 from dataclasses import replace
 from functools import cache
@@ -7,10 +7,18 @@ from typing import Any
 import numpy as np
 
 from benchmarks.suites import Task
+from gan_jax.checks import dataset as data_of
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import TOYS
-from gan_jax.evaluate import Fingerprint, Yardstick, floor, yardstick
-from gan_jax.reals import real_side
+from gan_jax.evaluate import (
+    Fingerprint,
+    Yardstick,
+    compare,
+    fake_side,
+    floor,
+    yardstick,
+)
+from gan_jax.reals import chosen, real_side
 
 DRAWS = 20
 """Of fresh points, over which the floor of a toy is the mean."""
@@ -46,3 +54,20 @@ def floors_of(task: Task) -> dict[str, Any]:
         fresh, _ = real_side(measure.tool, own, task.n, turn)
         found.append(floor(measure._replace(others=fresh)))
     return {name: float(np.mean([one[name] for one in found])) for name in found[0]}
+
+
+def noise_of(task: Task) -> dict[str, float]:
+    """Each metric of n samples of noise: the zero of scores.
+
+    Every coordinate is Gaussian with the data's mean and deviation, and independent of
+    the others; of images cut to [-1, 1].
+    """
+    measure = ruler(task.dataset, task.metrics, task.n)
+    data = data_of(Config(dataset=task.dataset))
+    real = np.asarray(data.get(chosen(data, task.n, 0)).image, np.float64)
+    drawn = np.random.default_rng(0).standard_normal(real.shape)
+    noise = (real.mean(0) + real.std(0) * drawn).astype(np.float32)
+    if task.dataset.name not in TOYS:
+        noise = noise.clip(-1, 1)
+    found = compare(measure, fake_side(measure, lambda i, count: noise[i : i + count]))
+    return {name: float(found[name]) for name in found}

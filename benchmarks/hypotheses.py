@@ -13,6 +13,7 @@ from benchmarks.rows import Results, Row, title, value_of
 from benchmarks.stats import Interval
 
 NONE = "not in these rows"
+STACKED = ("stacked_resize", "stacked_veegan")
 
 
 class Answer(NamedTuple):
@@ -61,7 +62,7 @@ def by_rate(one: list[Row], other: list[Row], names: tuple[str, str]) -> dict:
 
 
 def r3gan_ablation(results: Results) -> dict:
-    task = ("stacked_mnist",)
+    task = STACKED
     relative = {"loss__name": "relativistic", "penalty__name": "r1_r2"}
     both = having(results, task, **relative)
     plain = {"loss__name": "non_saturating"}
@@ -159,7 +160,7 @@ def averaging(results: Results) -> dict:
 
 def longer_training(results: Results) -> dict:
     """How many modes of Stacked MNIST a run ends below its own best."""
-    rows = [r for r in results.main if r["task"] == "stacked_mnist"]
+    rows = [r for r in results.main if r["task"] in STACKED]
     lost = [
         number(r, "modes") - r["best"]["modes"]
         for r in rows

@@ -26,7 +26,9 @@ def maps(results: Results) -> list[Map]:
     return [stability_map(*key, group) for key, group in ordered(results, rows)]
 
 
-def ordered(results: Results, rows: list[Row]) -> list:
+def ordered(
+    results: Results, rows: list[Row]
+) -> list[tuple[tuple[str, str], list[Row]]]:
     groups = grouped(rows)
     keys = [(t, m) for t in results.tasks for m in results.methods]
     return [(key, groups[key]) for key in keys if key in groups]

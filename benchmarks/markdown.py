@@ -10,6 +10,7 @@ from benchmarks.tables import (
     OVERALL_COLUMNS,
     Column,
     about,
+    crashes,
     ranged,
 )
 
@@ -28,6 +29,8 @@ def markdown(found: Findings) -> str:
         mine = [one for one in found.entries if one.task == task]
         parts += [f"## {task}", about(results, task) + "."]
         parts += [columns_table(ENTRY_COLUMNS[1:], mine), outcome_table(mine)]
+    if crashed := crashes(results):
+        parts += ["## Crashed cells", "\n".join(f"- {line}" for line in crashed)]
     if found.published:
         heads = ("task", "method", "number", "published", "ours", "agree", "source")
         lines = [published_texts(one) for one in found.published]

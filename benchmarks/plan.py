@@ -22,7 +22,7 @@ from gan_jax.program import members_of
 from gan_jax.registry import choose
 
 Json = dict[str, Any]
-UNHASHED = ("command", "thresholds", "floors", "published", "hash")
+UNHASHED = ("command", "thresholds", "floors", "noise", "hash")
 """What is measured or said of a plan: it may differ between machines."""
 PRODUCTS = {"consensus": 2, "sga": 4, "competitive": 20}
 """Of a step, products with the game's Jacobian: J^T g; J^T g and J g; at most ten of
@@ -193,7 +193,7 @@ def thresholds_of(suite: Suite, names: Iterable[str], floors: Json) -> Json:
 
 
 def with_floors(plan: Json, floors: dict[str, Json]) -> Json:
-    """The plan with what was measured of its tasks, and so with their thresholds."""
+    """The plan with the floors of its tasks, and so with their thresholds."""
     suite = suite_of(plan["suite"])
     thresholds = thresholds_of(suite, plan["tasks"], floors)
     return plan | {"floors": floors, "thresholds": thresholds}
@@ -218,13 +218,18 @@ def keep(plan: Json, out: Path) -> Json:
     return found
 
 
-def read(out: Path) -> Json:
+def read(out: str | Path) -> Json:
     """The plan of a folder of results; a ValueError if there is none."""
     path = Path(out) / "plan.json"
-    if not path.exists():
-        raise ValueError(f"{out}: holds no results (no plan.json)")
-    plan = json.loads(path.read_text())
-    if plan["hash"] != hash_of(plan):
+    if not path.is_file():
+        known = path.parent.is_dir()
+        why = "holds no results (no plan.json)" if known else "no such folder"
+        raise ValueError(f"{out}: {why}; run python -m benchmarks.compare --out {out}")
+    try:
+        plan = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path}: is not JSON ({error}); delete it") from None
+    if plan.get("hash") != hash_of(plan):
         raise ValueError(f"{path}: was changed by hand (its hash differs)")
     return plan
 

@@ -23,7 +23,7 @@ from benchmarks.rows import Results
 from benchmarks.samples import draw_samples, sample_section
 from benchmarks.summary import TAUS
 from benchmarks.svg import element
-from benchmarks.tables import ENTRY_COLUMNS, OVERALL_COLUMNS, about
+from benchmarks.tables import ENTRY_COLUMNS, OVERALL_COLUMNS, about, crashes
 
 PAGE = Path(__file__).parent / "page"
 
@@ -104,6 +104,7 @@ def body(found: Findings) -> list[str]:
         overview.section("methods", "Methods on each task", order, *told, table),
         *(task_section(found, task) for task in results.tasks),
         over_tasks(found),
+        sections.crashes_section(crashes(results)),
         sections.published_section(found.published),
         sections.answers_section(found.answers),
     ]

@@ -6,22 +6,16 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks import plan as plans
 from benchmarks.metrics_table import METRICS
-from gan_jax.evaluate import require_one_fingerprint
+from benchmarks.outcome import ERROR
+from benchmarks.outcome import OUTCOMES as DECIDED
+from benchmarks.store import ROWS, read_rows, require_comparable
 
 Row = dict[str, Any]
 
-OUTCOMES = (
-    "converged",
-    "not_reached",
-    "oscillating",
-    "collapsed",
-    "vanished",
-    "exploded",
-    "nonfinite",
-    "error",
-)
-"""From the best to the worst; ../docs and benchmarks/outcome.py have their rules."""
+OUTCOMES = (*reversed(DECIDED), ERROR)
+"""From the best to the worst."""
 FAILED = ("exploded", "nonfinite", "error")
 """Outcomes of runs that count as the worst in every metric, whatever they end at."""
 BASELINES = ("ns_gan", "minimax")
@@ -51,10 +45,15 @@ def read(folder: str | Path, baseline: str | None = None) -> Results:
     of mixed fingerprints; a baseline that is not among the methods.
     """
     folder = Path(folder)
-    plan, rows = read_plan(folder), read_rows(folder / "rows.jsonl")
+    plan, rows = plans.read(folder), read_rows(folder)
+    if not rows:
+        raise ValueError(
+            f"{folder / ROWS}: holds no rows; run {plan['command']} until a cell is "
+            "finished"
+        )
     refuse_strangers(folder, plan, rows)
     tasks = in_order(plan.get("tasks", []), [row["task"] for row in rows])
-    refuse_mixed(folder, rows)
+    require_comparable(rows)
     rows = [row | {"label": label(row)} for row in rows]
     methods = in_order(plan.get("methods", []), [row["label"] for row in rows])
     chosen = baseline or usual_baseline(methods)
@@ -69,51 +68,6 @@ def usual_baseline(methods: list[str]) -> str:
     """The plain GAN, at the first point of its axes; else the first method."""
     plain = [m for b in BASELINES for m in methods if m.partition(",")[0] == b]
     return [*plain, methods[0]][0]
-
-
-def refuse_mixed(folder: Path, rows: list[Row]) -> None:
-    """A ValueError if rows of one task (and size of data) were measured differently."""
-    groups = defaultdict(list)
-    for row in rows:
-        if row.get("fingerprint"):
-            groups[row["task"], row["config"].get("dataset.size")].append(row)
-    for (task, _), group in groups.items():
-        try:
-            require_one_fingerprint(group)
-        except ValueError as error:
-            raise ValueError(f"{folder}: task {task}: {error}") from None
-
-
-def read_plan(folder: Path) -> dict[str, Any]:
-    start = f"run python -m benchmarks.compare --out {folder} first"
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder; {start}")
-    if not (folder / "plan.json").is_file():
-        raise ValueError(f"{folder}: holds no plan.json; {start}")
-    try:
-        return json.loads((folder / "plan.json").read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{folder / 'plan.json'}: is not JSON: {error}") from None
-
-
-def read_rows(path: Path) -> list[Row]:
-    if not path.is_file() or not path.read_text().strip():
-        raise ValueError(
-            f"{path}: holds no rows; run python -m benchmarks.compare --out "
-            f"{path.parent} until a cell is finished"
-        )
-    lines = path.read_text().splitlines()
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            if number < len(lines) or not rows:
-                raise ValueError(
-                    f"{path}: line {number} is not JSON; delete it and run "
-                    f"python -m benchmarks.compare --out {path.parent} again"
-                ) from None
-    return rows
 
 
 def refuse_strangers(folder: Path, plan: dict[str, Any], rows: list[Row]) -> None:

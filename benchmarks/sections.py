@@ -102,6 +102,17 @@ def published_row(one: Compared) -> str:
     return element("tr", *cells, data_task=one.published.task)
 
 
+def crashes_section(lines: list[str]) -> str:
+    if not lines:
+        return ""
+    words = (
+        "Runs that count as the worst here, but say nothing of their method: the same "
+        "command runs them again."
+    )
+    items = [element("li", html.escape(line)) for line in lines]
+    return section("crashes", "Crashed cells", words, element("ul", *items))
+
+
 def answers_section(found: list[Answer]) -> str:
     words = "Asked before the runs, each with what the literature says."
     items = []

@@ -60,7 +60,8 @@ def fisher(one: tuple[int, int], other: tuple[int, int]) -> float:
     for pair in (one, other):
         require_counts(*pair)
     table = [[k, n - k] for k, n in (one, other)]
-    return float(stats.fisher_exact(table).pvalue)
+    _, p = stats.fisher_exact(table)
+    return float(p)
 
 
 def mcnemar(one: Sequence[bool], other: Sequence[bool]) -> float:

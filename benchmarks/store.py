@@ -13,13 +13,21 @@ ROWS = "rows.jsonl"
 
 
 def read_rows(out: Path) -> list[Json]:
-    """The complete rows; what is left of one that was being written is no row."""
+    """The rows; a last line cut off by a kill is none.
+
+    Raises ValueError for any other line that is broken.
+    """
     path, rows = Path(out) / ROWS, []
-    for line in path.read_text().splitlines() if path.exists() else ():
+    lines = path.read_text().splitlines() if path.exists() else []
+    for number, line in enumerate(lines, start=1):
         try:
             rows.append(json.loads(line))
         except ValueError:
-            continue  # cut off when the process died
+            if number < len(lines):
+                raise ValueError(
+                    f"{path}: line {number} is not JSON; delete it and run "
+                    f"python -m benchmarks.compare --out {out} again"
+                ) from None
     return rows
 
 

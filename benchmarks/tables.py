@@ -1,6 +1,7 @@
 """The tables: what each column says of a method, for people and for sorting."""
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -205,6 +206,19 @@ def thresholds(results: Results, task: str) -> str:
         parts.append(f"{title(bound['metric'])} {' and '.join(told)}")
     rule = (results.plan.get("thresholds", {}).get(task) or {}).get("rule")
     return ", ".join(parts) or f"by {rule or 'the plan'}"
+
+
+def crashes(results: Results) -> list[str]:
+    """What crashed, a line for each method and error: `grid, r1: 10 runs: no memory`."""
+    counts = Counter(
+        (row["task"], row["label"], row["error"])
+        for row in results.rows
+        if row["error"] is not None
+    )
+    return [
+        f"{task}, {method}: {count} {'run' if count == 1 else 'runs'}: {error}"
+        for (task, method, error), count in counts.items()
+    ]
 
 
 def about(results: Results, task: str) -> str:

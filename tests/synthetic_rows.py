@@ -5,11 +5,12 @@ oscillates on most, `ns_gan` loses modes of the grid, the others converge. The m
 success where d_lr and g_lr are small enough for the method.
 """
 
-import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
+
+from benchmarks.plan import hash_of
 
 STEPS = 10_000
 EVALUATIONS = np.arange(500, STEPS + 1, 500)
@@ -74,8 +75,7 @@ def plan_of(tasks, methods, seeds, suite="toy", axes=None):
         "thresholds": {task: {"success": bounds(task)} for task in tasks},
         "floors": {task: FLOORS[task] for task in tasks},
     }
-    canonical = json.dumps(plan, sort_keys=True).encode()
-    return plan | {"hash": hashlib.sha256(canonical).hexdigest()}
+    return plan | {"hash": hash_of(plan)}
 
 
 def bounds(task):
@@ -182,7 +182,8 @@ def row(plan, task, method, seed, axes=None):
         "cell": f"{task}--{method}",
         "axes": axes or {},
         "seed": seed,
-        "config": {"dataset.name": task, "steps": STEPS} | METHODS[method],
+        "config": {"dataset.name": task, "dataset.size": None, "steps": STEPS}
+        | METHODS[method],
         "verdict": "diverged" if outcome == "nonfinite" else "completed",
         "outcome": outcome,
         "error": None,

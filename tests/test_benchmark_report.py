@@ -291,7 +291,7 @@ def test_mixed_fingerprints_are_refused_in_one_line(toy, tmp_path, capsys):
         return own
 
     told = one_line(capsys, rewritten(toy, tmp_path / "mixed", mixed))
-    assert "task ring" in told and "n_real" in told
+    assert "rows of ring: mixed fingerprints" in told and "n_real" in told
 
 
 def test_rows_of_another_plan_and_twice_the_same_are_refused(toy, tmp_path, capsys):

@@ -58,7 +58,7 @@ class Suite:
     """
 
     about: str
-    tasks: Mapping[str, Task]
+    tasks: dict[str, Task]
     network: Changes
     steps: int
     cost: Cost
@@ -68,7 +68,7 @@ class Suite:
     decay: bool = True
     axes: Mapping[str, Mapping[Any, Changes]] = field(default_factory=dict)
     sweep: SweepConfig = field(default_factory=SweepConfig)
-    catalogue: Mapping[str, Config] = field(default_factory=lambda: KNOWN)
+    catalogue: dict[str, Config] = field(default_factory=lambda: KNOWN)
     rates: tuple[float, ...] = ()
 
 
