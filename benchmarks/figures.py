@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.findings import Findings
 from benchmarks.maps import Map
-from benchmarks.pictures import matrix, middles
+from benchmarks.pictures import finite_values, matrix, middles
 from benchmarks.rows import (
     OUTCOMES,
     floor_of,
@@ -22,10 +22,13 @@ from benchmarks.svg import (
     DASHES,
     OUTCOME_COLOURS,
     PALETTE,
+    Scale,
     ink_on,
     scale_of,
     shade,
     short,
+    tick_text,
+    ticks,
 )
 
 STYLE: dict[Any, Any] = {
@@ -189,19 +192,27 @@ def seeds(found: Findings, task: str) -> Any:
         axis.plot(limits, [y + 0.25] * 2, color="#23282d", linewidth=1.4)
     axis.set_yticks(range(len(mine)), [one.method for one in mine])
     axis.set_ylim(len(mine) - 0.5, -0.7)
-    axis.set(title=f"{task}, every seed", xlabel=f"{title(metric)} at the end")
-    finish(axis, "x", edges.log, floor)
+    axis.set(title=f"{task}, every seed")
+    axis.set_xlabel(f"{title(metric)} at the end{floor_words(floor)}")
+    finish(axis, "x", edges, floor)
     return figure
 
 
-def finish(axis: Any, which: str, log: bool, floor: float | None) -> None:
-    """A logarithmic axis where it is one, and the floor with its value."""
-    if log:
+def floor_words(floor: float | None) -> str:
+    return "" if floor is None else f" (dashed: floor {short(floor)})"
+
+
+def finish(axis: Any, which: str, edges: Scale, floor: float | None) -> None:
+    """A logarithmic axis where it is one, with the page's ticks, and the floor."""
+    if edges.log:
         axis.set(**{f"{which}scale": "log"})
+        own = axis.xaxis if which == "x" else axis.yaxis
+        at = ticks(edges)
+        own.set_ticks(at, [tick_text(value) for value in at])
+        own.set_ticks([], minor=True)
     if floor is not None:
         line = axis.axvline if which == "x" else axis.axhline
-        line(floor, label=f"floor {short(floor)}", **FLOOR)
-        axis.legend(loc="best", fontsize=7)
+        line(floor, **FLOOR)
 
 
 def curves(found: Findings, task: str) -> Any:
@@ -211,24 +222,21 @@ def curves(found: Findings, task: str) -> Any:
     size = (2.4 * columns, 1.9 * rows, rows, columns)
     figure, axes = blank(*size, sharex=True, sharey=True)
     floor = floor_of(found.results, task, metric)
-    log = False
+    lines = {one.method: matrix(one.rows, metric) for one in mine}
+    edges = scale_of(finite_values(lines.values(), floor), lower_is_better(metric))
     for axis, one in zip(axes.flat, mine, strict=False):
-        steps, values = matrix(one.rows, metric)
+        steps, values = lines[one.method]
         shown = np.where(np.isfinite(values), values, np.nan)
         center, low, high = middles(values)
-        known = shown[np.isfinite(shown)]
-        log = log or scale_of(known, lower_is_better(metric)).log
         axis.plot(steps, shown.T, color="#9aaaae", linewidth=0.5, alpha=0.6)
         top = np.nanmax(shown, initial=0.0) if np.isfinite(shown).any() else 1.0
         capped = np.where(np.isfinite(high), high, top)
         axis.fill_between(steps, low, capped, color="#185c5c", alpha=0.15, lw=0)
         axis.plot(steps, center, color="#185c5c", linewidth=1.6)
         axis.set_title(one.method)
-        if floor is not None:
-            axis.axhline(floor, **FLOOR)
-    if log:
-        axes.flat[0].set_yscale("log")
-    figure.supxlabel("step", fontsize=9)
+        finish(axis, "y", edges, floor)
+        axis.set_ylim(edges.low, edges.high)
+    figure.supxlabel(f"step{floor_words(floor)}", fontsize=9)
     figure.supylabel(f"{task}: {title(metric)}", fontsize=9)
     hide_rest(axes, len(mine))
     return figure
@@ -238,26 +246,22 @@ def cost(found: Findings, task: str) -> Any:
     """The IQM over gradient evaluations and over wall time."""
     mine, metric = of_task(found, task), shown_metrics(found.results, task)[0]
     figure, axes = blank(8.4, 3.2, 1, 2, sharey=True)
+    curves = {one.method: matrix(one.rows, metric) for one in mine}
+    middle_lines = {m: (x, middles(values)[0]) for m, (x, values) in curves.items()}
+    floor = floor_of(found.results, task, metric)
+    seen = finite_values(middle_lines.values(), floor)
+    edges = scale_of(seen, lower_is_better(metric))
     for axis, (kind, price) in zip(axes.flat, COSTS.items(), strict=True):
-        ends, values = [], []
+        ends = []
         for one in mine:
-            steps, each = matrix(one.rows, metric)
+            steps, y = middle_lines[one.method]
             x = steps * middle([price(row) for row in one.rows])
-            y = middles(each)[0]
             axis.plot(x, np.where(np.isfinite(y), y, np.nan), **look(found, one.method))
             ends.append(x.max(initial=0.0))
-            values += list(y[np.isfinite(y)])
         axis.axvline(min(ends), color="#646b73", linewidth=0.8, linestyle=":")
         axis.set_xlabel(kind)
-        finish(
-            axis,
-            "y",
-            scale_of(values, lower_is_better(metric)).log,
-            floor_of(found.results, task, metric),
-        )
-    axes.flat[0].set_ylabel(f"{task}: {title(metric)}")
-    if legend := axes.flat[0].get_legend():
-        legend.remove()
+        finish(axis, "y", edges, floor)
+    axes.flat[0].set(ylabel=f"{task}: {title(metric)}", ylim=(edges.low, edges.high))
     axes.flat[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7.5)
     return figure
 

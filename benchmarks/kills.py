@@ -55,7 +55,9 @@ def rows(run: Path) -> list[dict]:
 def same_bits(state: TrainState, other: TrainState) -> bool:
     pairs = zip(
         *(
-            jax.tree.leaves(s.replace(key=jax.random.key_data(s.key)))
+            jax.tree.leaves(
+                s.replace(key=jax.random.key_data(s.key))  # pyright: ignore
+            )
             for s in (state, other)
         ),
         strict=True,

@@ -60,8 +60,7 @@ def fisher(one: tuple[int, int], other: tuple[int, int]) -> float:
     for pair in (one, other):
         require_counts(*pair)
     table = [[k, n - k] for k, n in (one, other)]
-    _, p = stats.fisher_exact(table)
-    return float(p)
+    return float(stats.fisher_exact(table)[1])  # pyright: ignore
 
 
 def mcnemar(one: Sequence[bool], other: Sequence[bool]) -> float:

@@ -209,7 +209,7 @@ def thresholds(results: Results, task: str) -> str:
 
 
 def crashes(results: Results) -> list[str]:
-    """What crashed, a line for each method and error: `grid, r1: 10 runs: no memory`."""
+    """What crashed: `grid, r1: 10 runs: RuntimeError: no memory`."""
     counts = Counter(
         (row["task"], row["label"], row["error"])
         for row in results.rows
