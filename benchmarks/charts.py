@@ -28,34 +28,15 @@ def strip(
     ink: str,
 ) -> str:
     """Each seed a dot `(value, colour, words)`; a bar for the interval; the floor."""
-    parts = [
-        element(
-            "line", x1=percent(0.945), x2=percent(0.945), y1=0, y2=30, class_="lane"
-        )
-    ]
+    parts = [upright(percent(0.945), "lane")]
     if floor is not None:
-        x = place(scale, floor)
-        parts.append(
-            element(
-                "line",
-                tip(f"floor {short(floor)}"),
-                x1=x,
-                x2=x,
-                y1=0,
-                y2=30,
-                class_="floor",
-            )
-        )
+        words = tip(f"floor {short(floor)}")
+        parts.append(upright(place(scale, floor), "floor", words))
     if interval is not None:
         middle, low, high = (place(scale, v) for v in interval)
-        parts.append(
-            element("line", x1=low, x2=high, y1=24, y2=24, stroke=ink, class_="bar")
-        )
-        parts.append(
-            element(
-                "line", x1=middle, x2=middle, y1=19.5, y2=28.5, stroke=ink, class_="bar"
-            )
-        )
+        bar = {"stroke": ink, "class_": "bar"}
+        parts.append(element("line", x1=low, x2=high, y1=24, y2=24, **bar))
+        parts.append(element("line", x1=middle, x2=middle, y1=19.5, y2=28.5, **bar))
     for index, (value, fill, words) in enumerate(dots):
         y = 7 + 4.5 * (index % 3)
         parts.append(
@@ -70,6 +51,10 @@ def strip(
             )
         )
     return element("svg", *parts, class_="strip", height=30, width="100%", role="img")
+
+
+def upright(x: str, kind: str, *inside: str) -> str:
+    return element("line", *inside, x1=x, x2=x, y1=0, y2=30, class_=kind)
 
 
 def strip_axis(scale: Scale, floor: float | None, failures: bool) -> str:

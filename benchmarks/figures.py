@@ -259,7 +259,7 @@ def cost(found: Findings, task: str) -> Any:
             axis.plot(x, np.where(np.isfinite(y), y, np.nan), **look(found, one.method))
             ends.append(x.max(initial=0.0))
         axis.axvline(min(ends), color="#646b73", linewidth=0.8, linestyle=":")
-        axis.set_xlabel(kind)
+        axis.set_xlabel(f"{kind}{floor_words(floor)}")
         finish(axis, "y", edges, floor)
     axes.flat[0].set(ylabel=f"{task}: {title(metric)}", ylim=(edges.low, edges.high))
     axes.flat[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7.5)

@@ -59,73 +59,51 @@ def swatch(index: int) -> str:
     return element("svg", line, width=18, height=10, aria_hidden="true")
 
 
+SIDE, LEFT = 66, 46
+"""Of a map in its view box: a cell's side, the room for D's learning rates."""
+
+
 def map_panel(found: Map) -> str:
     """Success at each pair of learning rates; darker is more."""
-    side, left = 66, 46
-    width, height = left + side * len(found.g_lr) + 6, side * len(found.d_lr) + 50
+    width = LEFT + SIDE * len(found.g_lr) + 6
+    height = SIDE * len(found.d_lr) + 50
     parts = []
     for i, row in enumerate(found.rates):
-        y = side * (len(found.d_lr) - 1 - i)
-        words = f"{found.d_lr[i]:g}"
-        parts.append(
-            text(left - 8, y + side / 2 + 4, words, class_="axis", text_anchor="end")
-        )
+        y = SIDE * (len(found.d_lr) - 1 - i)
         for j, (won, runs) in enumerate(row):
-            parts += map_cell(left + side * j, y, side, won, runs)
-    base = side * len(found.d_lr)
-    for j, value in enumerate(found.g_lr):
-        parts.append(
-            text(
-                left + side * (j + 0.5),
-                base + 18,
-                f"{value:g}",
-                class_="axis",
-                text_anchor="middle",
-            )
-        )
-    middle = left + side * len(found.g_lr) / 2
-    parts.append(
-        text(
-            middle,
-            base + 38,
-            "learning rate of G",
-            class_="axis name",
-            text_anchor="middle",
-        )
-    )
-    parts.append(
-        text(
-            -base / 2,
-            12,
-            "learning rate of D",
-            class_="axis name",
-            text_anchor="middle",
-            transform="rotate(-90)",
-        )
-    )
+            parts += map_cell(LEFT + SIDE * j, y, SIDE, won, runs)
     drawn = element(
         "svg",
         *parts,
+        *map_axes(found),
         viewBox=f"0 0 {width} {height}",
         role="img",
         aria_label=f"stability map of {found.method}",
     )
-    area = element(
-        "span",
-        "area ",
-        element("b", f"{found.area.value:.2f}"),
-        f" [{found.area.low:.2f}, {found.area.high:.2f}]",
-        class_="area",
-    )
+    limits = f" [{found.area.low:.2f}, {found.area.high:.2f}]"
+    value = element("b", f"{found.area.value:.2f}")
+    area = element("span", "area ", value, limits, class_="area")
     head = element("figcaption", element("b", html.escape(found.method)), area)
-    return element(
-        "figure",
-        head,
-        drawn,
-        data_method=found.method,
-        data_task=found.task,
-        class_="map",
-    )
+    named = {"data_method": found.method, "data_task": found.task}
+    return element("figure", head, drawn, class_="map", **named)
+
+
+def map_axes(found: Map) -> list[str]:
+    """The learning rates along both sides, and their names."""
+    base, middle = SIDE * len(found.d_lr), LEFT + SIDE * len(found.g_lr) / 2
+    centred, name = {"text_anchor": "middle"}, "axis name"
+    parts = []
+    for i, value in enumerate(found.d_lr):
+        y = SIDE * (len(found.d_lr) - 0.5 - i) + 4
+        parts.append(text(LEFT - 8, y, f"{value:g}", class_="axis", text_anchor="end"))
+    for j, value in enumerate(found.g_lr):
+        x = LEFT + SIDE * (j + 0.5)
+        parts.append(text(x, base + 18, f"{value:g}", class_="axis", **centred))
+    turned = {"transform": "rotate(-90)"} | centred
+    g_name, d_name = "learning rate of G", "learning rate of D"
+    parts.append(text(middle, base + 38, g_name, class_=name, **centred))
+    parts.append(text(-base / 2, 12, d_name, class_=name, **turned))
+    return parts
 
 
 def map_cell(x: float, y: float, side: float, won: int, runs: int) -> list[str]:
