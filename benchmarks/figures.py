@@ -128,9 +128,10 @@ def rates(found: Findings) -> Any:
     """Success with Wilson's interval, a panel for each task."""
     tasks, methods = found.results.tasks, found.results.methods
     high = 1 + 0.24 * len(methods)
-    size = (1 + 2.6 * len(tasks), high, 1, len(tasks))
+    rows, columns = near_square(len(tasks))
+    size = (1 + 2.6 * columns, high * rows, rows, columns)
     figure, axes = blank(*size, sharey=True)
-    for axis, task in zip(axes.flat, tasks, strict=True):
+    for axis, task in zip(axes.flat, tasks, strict=False):
         for one in of_task(found, task):
             y = methods.index(one.method)
             value, low, top = one.rate
@@ -142,16 +143,18 @@ def rates(found: Findings) -> Any:
         axis.set_axisbelow(True)
     axes.flat[0].set_yticks(range(len(methods)), methods)
     axes.flat[0].set_ylim(len(methods) - 0.5, -0.5)
+    hide_rest(axes, len(tasks))
     return figure
 
 
 def outcomes(found: Findings) -> Any:
     """How all runs of each method ended, a panel for each task."""
     tasks, methods = found.results.tasks, found.results.methods
-    size = (1 + 2.6 * len(tasks), 1.4 + 0.24 * len(methods), 1, len(tasks))
-    figure, axes = blank(*size, sharey=True)
+    rows, columns = near_square(len(tasks))
+    high = 1.4 + 0.24 * len(methods)
+    figure, axes = blank(1 + 2.6 * columns, high * rows, rows, columns, sharey=True)
     seen = [o for o in OUTCOMES if any(one.outcomes[o] for one in found.entries)]
-    for axis, task in zip(axes.flat, tasks, strict=True):
+    for axis, task in zip(axes.flat, tasks, strict=False):
         for one in of_task(found, task):
             left, y = 0.0, methods.index(one.method)
             for name in seen:
@@ -165,6 +168,7 @@ def outcomes(found: Findings) -> Any:
     marks = [square((0, 0), OUTCOME_COLOURS[name]) for name in seen]
     names = [name.replace("_", " ") for name in seen]
     figure.legend(marks, names, loc="outside lower center", ncols=min(len(seen), 5))
+    hide_rest(axes, len(tasks))
     return figure
 
 
@@ -257,8 +261,8 @@ def cost(found: Findings, task: str) -> Any:
             steps, y = middle_lines[one.method]
             x = steps * middle([price(row) for row in one.rows])
             axis.plot(x, np.where(np.isfinite(y), y, np.nan), **look(found, one.method))
-            ends.append(x.max(initial=0.0))
-        axis.axvline(min(ends), color="#646b73", linewidth=0.8, linestyle=":")
+            ends += [x.max()] if len(x) and x.max() > 0 else []
+        axis.axvline(min(ends, default=0.0), color="#646b73", linewidth=0.8, linestyle=":")
         axis.set_xlabel(f"{kind}{floor_words(floor)}")
         finish(axis, "y", edges, floor)
     axes.flat[0].set(ylabel=f"{task}: {title(metric)}", ylim=(edges.low, edges.high))

@@ -6,7 +6,7 @@ from benchmarks import summary
 from benchmarks.hypotheses import Answer, answers
 from benchmarks.maps import Map, maps
 from benchmarks.published import Compared, compared
-from benchmarks.rows import Results
+from benchmarks.rows import Results, is_exact
 from benchmarks.summary import Entry, Overall
 
 
@@ -31,30 +31,27 @@ def findings(results: Results) -> Findings:
 
 
 EXACT = (
-    "Exact: no seeds. A run is a step size, so that rates count step sizes and "
-    "intervals say nothing."
+    "Exact: there are no seeds. A run is a step size, rates count step sizes, and "
+    "intervals mean nothing here."
 )
 
 
-def is_exact(results: Results) -> bool:
-    """Whether the rows are games played exactly, at several step sizes."""
-    return all("h" in row["axes"] for row in results.rows)
+def held_in(one: Overall, exact: bool) -> str:
+    words = f"{one.method} in {one.successes.value:.0%} of {one.runs} runs"
+    limits = f" [{one.successes.low:.0%}, {one.successes.high:.0%}]"
+    return words if exact else words + limits
 
 
 def gist(found: Findings) -> str:
     """The first sentence: who succeeds most and least often, and that seeds decide."""
     ranked = sorted(found.overall, key=lambda one: -one.successes.value)
     start = "Seeds are the sample: every run counts, one that diverged as the worst."
-    if is_exact(found.results):
-        start = EXACT
+    exact = is_exact(found.results)
+    start = EXACT if exact else start
     if len(ranked) < 2:
         return start
     best, last = ranked[0], ranked[-1]
     if best.successes.value == last.successes.value:
         return f"{start} All succeed equally often, in {best.successes.value:.0%}."
-    ends = [
-        f"{one.method} in {one.successes.value:.0%} of {one.runs} runs "
-        f"[{one.successes.low:.0%}, {one.successes.high:.0%}]"
-        for one in (best, last)
-    ]
+    ends = [held_in(one, exact) for one in (best, last)]
     return f"{start} Most often success is held by {ends[0]}, least often by {ends[1]}."

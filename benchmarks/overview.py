@@ -150,6 +150,10 @@ def map_section(results: Results, found: list[Map]) -> str:
     return section("map", "Stability map", words, *blocks)
 
 
+WIDE = 8
+"""Tasks of a heat map over which its columns are narrow."""
+
+
 def heat_map(results: Results, found: list[Entry]) -> str:
     """Success of each method on each task."""
     cells = {(e.task, e.method): e for e in found}
@@ -161,7 +165,8 @@ def heat_map(results: Results, found: list[Entry]) -> str:
         line = [element("th", html.escape(method), scope="row")]
         line += [heat_cell(cells.get((task, method)), task) for task in results.tasks]
         rows.append(element("tr", *line, data_method=method))
-    table = element("table", *rows, class_="heat")
+    dense = " dense" if len(results.tasks) > WIDE else ""
+    table = element("table", *rows, class_=f"heat{dense}")
     return element("div", table, class_="scroll")
 
 
@@ -172,7 +177,8 @@ def heat_cell(found: Entry | None, task: str) -> str:
     style = f"background:{shade(value)};color:{ink_on(value)}"
     won = found.outcomes["converged"]
     words = element("b", f"{won}/{len(found.rows)}")
-    limits = element("small", f"{low:.2f}–{high:.2f}")
+    exact = all("h" in row["axes"] for row in found.rows)
+    limits = "" if exact else element("small", f"{low:.2f}–{high:.2f}")
     return element("td", words, limits, style=style, data_task=task)
 
 

@@ -142,8 +142,8 @@ def curves(results: Results, task: str, found: list[Entry]) -> str:
         lines = {e.method: matrix(e.rows, metric) for e in found}
         floor = floor_of(results, task, metric)
         y = scale_of(finite_values(lines.values(), floor), lower_is_better(metric))
-        ends = [float(steps.max()) for steps, _ in lines.values()]
-        x = Scale(0.0, max(ends, default=1.0), False)
+        ends = [float(steps.max(initial=0.0)) for steps, _ in lines.values()]
+        x = Scale(0.0, max(ends, default=0.0) or 1.0, False)
         frame = Frame(260, 176, 40, 32, x, y)
         panels = [
             curve_panel(frame, method, *line, floor) for method, line in lines.items()

@@ -169,8 +169,8 @@ def gradient_evaluations(config: Config, steps: int) -> int:
 def seconds_of(cell: Json, suite: Suite) -> float:
     """An estimate, from the suite's measured costs on 2 CPU cores."""
     config, cost = config_in(cell), suite.cost
-    if suite.rates:
-        return 1.5  # of compilation
+    if suite.rates:  # compilation
+        return 12.0 if config.dynamics.name in FIXED_RATE else 1.5
     own = gradient_evaluations(config, 1)
     penalized = config.d_steps if config.penalty.name != "none" else 0
     step = (own - penalized) * cost.update + penalized * cost.penalized

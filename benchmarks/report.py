@@ -26,6 +26,8 @@ from benchmarks.svg import element
 from benchmarks.tables import ENTRY_COLUMNS, OVERALL_COLUMNS, about, crashes
 
 PAGE = Path(__file__).parent / "page"
+MANY = 5
+"""Tasks over which a page folds what is told of each."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,13 @@ def heading(results: Results) -> str:
 def intro(found: Findings) -> str:
     results = found.results
     seeds = {row["seed"] for row in results.rows}
+    sizes = {row["axes"].get("h") for row in results.rows}
+    exact = rows.is_exact(results)
     facts = {
         "runs": len(results.rows),
         "methods": len(results.methods),
         "tasks": len(results.tasks),
-        "seeds": len(seeds),
+        "step sizes" if exact else "seeds": len(sizes if exact else seeds),
         "baseline": results.baseline,
     }
     items = [
@@ -88,16 +92,20 @@ def body(found: Findings) -> list[str]:
     results, entries = found.results, found.entries
     heat = overview.heat_map(results, entries)
     bars = overview.outcome_bars(results, entries)
-    words = "Runs that held success, of all runs, with Wilson's 95% interval; and how "
-    words += "all runs ended."
+    limits = "" if rows.is_exact(results) else ", with Wilson's 95% interval"
+    words = f"Runs that held success, of all runs{limits}; and how all runs ended."
     sides = element("div", element("div", heat), element("div", bars), class_="columns")
+    if len(results.tasks) > MANY:
+        sides = heat + folded("How the runs of each method ended", bars)
     table = sections.sortable(ENTRY_COLUMNS, entries, "entries")
     order = "A click on a column's head sorts. IQM: the mean of the middle half. "
-    order += "Interval: 95%. The metric of each task:"
+    order += "Interval: 95%."
     told = [
         element("li", html.escape(f"{task}: {about(results, task)}"), data_task=task)
         for task in results.tasks
     ]
+    if len(results.tasks) > MANY:
+        told = []
     return [
         overview.map_section(results, found.maps),
         overview.section("rates", "Success and outcomes", words, sides),
@@ -118,16 +126,25 @@ def task_section(found: Findings, task: str) -> str:
     parts = [
         element("p", html.escape(about(results, task)), class_="note"),
         pictures.chooser(task, metrics),
-        element("h3", "Every seed at the end"),
+        element("h3", "Every run at the end"),
         pictures.strips(results, task, mine),
         element("h3", "Over training"),
         pictures.curves(results, task, mine),
         element("h3", "Cost against quality"),
         lines.cost(results, task, mine),
-        element("h3", "Samples of the median and the worst seed"),
-        sample_section(results, task, mine),
     ]
+    if not rows.is_exact(results):
+        head = element("h3", "Samples of the median and the worst seed")
+        parts += [head, sample_section(results, task, mine)]
+    if len(results.tasks) > MANY:
+        parts = [folded("Every run, curves, costs", *parts)]
     return element("section", element("h2", html.escape(task)), *parts, data_task=task)
+
+
+def folded(words: str, *parts: str) -> str:
+    """Shown by a click: what is too long for a page of many tasks."""
+    summary = element("summary", html.escape(words))
+    return element("details", summary, *parts, class_="folded")
 
 
 def over_tasks(found: Findings) -> str:

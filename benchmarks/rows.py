@@ -119,6 +119,11 @@ def grouped(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:
     return dict(found)
 
 
+def is_exact(results: Results) -> bool:
+    """Whether the rows are games played exactly, at several step sizes."""
+    return all("h" in row["axes"] for row in results.rows)
+
+
 def failed(row: Row) -> bool:
     return row["outcome"] in FAILED or row["verdict"] == "diverged"
 

@@ -229,6 +229,7 @@ def about(results: Results, task: str) -> str:
     parts = [f"{len(rows)} runs of {len(methods)} methods"]
     if metrics:
         floor = floor_of(results, task, metrics[0])
-        parts.append(f"metric: {title(metrics[0])}, floor {short(floor)}")
+        ends = "" if floor is None else f", floor {short(floor)}"
+        parts.append(f"metric: {title(metrics[0])}{ends}")
     parts.append(f"success: {thresholds(results, task)}")
     return "; ".join(parts)

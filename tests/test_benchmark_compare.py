@@ -6,10 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 
 import pytest
 
-from benchmarks import compare, plan, store
+from benchmarks import cells, compare, plan, report, rows, store, summary
+from benchmarks.findings import findings
+from benchmarks.published import compared
 
 TINY = ["--suite", "toy", "--tasks", "ring", "--methods", "ns_gan,r1_weak"]
 
@@ -53,6 +56,20 @@ def test_the_plan_is_printed_and_nothing_is_run(tmp_path, capsys):
     assert not out.exists()
 
 
+def test_what_was_played_exactly_is_reported_beside_the_published_numbers(tmp_path):
+    """Mescheder et al. 2018, simultaneous: distances after 500 steps at 0.2."""
+    wish = plan.Wish("dirac", ("minimax", "minimax+r1"), ("simultaneous",))
+    made = plan.keep(plan.with_floors(plan.plan_of(wish), {}), tmp_path)
+    for cell in made["cells"]:
+        store.add_rows(tmp_path, cells.rows_of(made, cell, tmp_path, print))
+    results = rows.read(tmp_path)
+    assert rows.is_exact(results) and results.baseline == "minimax"
+    ours = {c.published.label: c.agrees for c in compared(results) if c.ours}
+    assert ours == {"GAN": True, "R1 .3": True}
+    page = report.page(findings(results))
+    assert "there are no seeds" in page and "minimax+r1 in 100% of 4 runs," in page
+
+
 def without_times(rows):
     volatile = {"wall_seconds", "step_seconds"}
     return [{k: v for k, v in row.items() if k not in volatile} for row in rows]
@@ -82,10 +99,31 @@ def logged(out, cell):
     return path.exists() and path.stat().st_size > 0
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The results of a plan that nobody stopped."""
+    folder = tmp_path_factory.mktemp("results") / "whole"
+    process = launched(folder)
+    text, _ = process.communicate()
+    assert process.returncode == 0, text
+    return folder
+
+
 @pytest.mark.slow
-def test_a_plan_killed_in_a_cell_ends_as_if_it_had_not_been(tmp_path):
-    whole, out = tmp_path / "whole", tmp_path / "out"
-    assert launched(whole).wait() == 0
+def test_what_was_run_can_be_reported_with_samples(whole):
+    """Floors, noise and thresholds of the plan, series of the rows, the cells."""
+    assert report.main([str(whole)]) == 0
+    results = rows.read(whole)
+    zero, one = summary.scale(results, "ring", "sliced_wasserstein")
+    assert zero > 10 * one > 0
+    assert rows.shown_metrics(results, "ring")[0] == "sliced_wasserstein"
+    assert len(list((whole / "samples").iterdir())) == 4
+    assert "data:image/png" in (whole / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_plan_killed_in_a_cell_ends_as_if_it_had_not_been(tmp_path, whole):
+    out = tmp_path / "out"
     for cell in ("ring--ns_gan", "ring--r1_weak"):
         process = launched(out)
         until(lambda cell=cell: logged(out, cell), process)
@@ -113,11 +151,10 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_worker_that_dies_has_its_cell_run_again(tmp_path):
+@pytest.mark.skipif(not find_spec("ray"), reason="no Ray here")
+def test_a_worker_that_dies_has_its_cell_run_again(tmp_path, whole):
     """A local Ray cluster of two workers; the first to log a row is killed."""
-    pytest.importorskip("ray")
-    out, whole = tmp_path / "out", tmp_path / "whole"
-    assert launched(whole).wait() == 0
+    out = tmp_path / "out"
     process = launched(out, "--launcher", "ray")
     names = ("ring--ns_gan", "ring--r1_weak")
     until(lambda: any(logged(out, name) for name in names), process)

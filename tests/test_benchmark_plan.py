@@ -29,6 +29,12 @@ def toy_config(method, task="ring", **point):
     return config_of(SUITES["toy"], SUITES["toy"].tasks[task], method, point, 10_000, 3)
 
 
+def by_cost(names):
+    """The first name; the others marked as slow."""
+    first, *others = names
+    return [first, *(pytest.param(name, marks=pytest.mark.slow) for name in others)]
+
+
 def test_a_plan_has_a_cell_for_each_task_method_and_point_of_the_axes():
     made = plan.plan_of(plan.Wish("stress_b1", ("r1", "lsgan"), ("grid",), seeds=3))
     ids = [f"grid--{m}--b1={b}" for m in ("r1", "lsgan") for b in (0.0, 0.5, 0.9)]
@@ -124,12 +130,19 @@ def test_the_hash_is_of_the_work_and_not_of_what_was_measured():
     assert toy_plan(seeds=3)["hash"] != one["hash"] != toy_plan(steps=5)["hash"]
 
 
-@pytest.mark.parametrize("name", SUITES["toy"].tasks)
+@pytest.mark.parametrize("name", by_cost(SUITES["toy"].tasks))
 def test_real_points_reach_the_goal_of_every_toy(name, monkeypatch):
     monkeypatch.setattr(floors, "DRAWS", 2)
     task = SUITES["toy"].tasks[name]
     found = floors.floors_of(task)
     assert succeeds(found, resolved(task.goal, found))
+
+
+def test_noise_has_the_datas_spread_and_none_of_its_modes():
+    """Of the ring, x and y with deviation sqrt(1/2): 8 pi 9 sigma^2 hold few points."""
+    found = floors.noise_of(SUITES["toy"].tasks["ring"])
+    assert found["robust_modes"] == 0 and found["high_quality"] < 0.01
+    assert 0.1 < found["sliced_wasserstein"] < 0.5
 
 
 def test_the_rare_mode_of_the_imbalanced_ring_is_a_hundredth():
@@ -162,6 +175,7 @@ def test_the_dirac_gan_ends_where_the_published_notebook_ends():
     assert fast.verdict == "diverges"
 
 
+@pytest.mark.slow
 def test_a_rule_with_a_rate_of_its_own_gets_it_at_each_rate():
     """Competitive descent on the bilinear game contracts by 1 / sqrt(1 + h^2)."""
     suite = SUITES["dirac"]
