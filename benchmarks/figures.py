@@ -262,7 +262,9 @@ def cost(found: Findings, task: str) -> Any:
             x = steps * middle([price(row) for row in one.rows])
             axis.plot(x, np.where(np.isfinite(y), y, np.nan), **look(found, one.method))
             ends += [x.max()] if len(x) and x.max() > 0 else []
-        axis.axvline(min(ends, default=0.0), color="#646b73", linewidth=0.8, linestyle=":")
+        axis.axvline(
+            min(ends, default=0.0), color="#646b73", linewidth=0.8, linestyle=":"
+        )
         axis.set_xlabel(f"{kind}{floor_words(floor)}")
         finish(axis, "y", edges, floor)
     axes.flat[0].set(ylabel=f"{task}: {title(metric)}", ylim=(edges.low, edges.high))

@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from benchmarks.exact import FIXED_RATE
 from benchmarks.outcome import Thresholds, resolved
 from benchmarks.suites import Suite, Task, config_of, suite_of
 from benchmarks.suites.spec import EVALUATIONS, Changes, factors

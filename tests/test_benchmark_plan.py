@@ -142,7 +142,7 @@ def test_noise_has_the_datas_spread_and_none_of_its_modes():
     """Of the ring, x and y with deviation sqrt(1/2): 8 pi 9 sigma^2 hold few points."""
     found = floors.noise_of(SUITES["toy"].tasks["ring"])
     assert found["robust_modes"] == 0 and found["high_quality"] < 0.01
-    assert 0.1 < found["sliced_wasserstein"] < 0.5
+    assert 0.05 < found["sliced_wasserstein"] < 0.5
 
 
 def test_the_rare_mode_of_the_imbalanced_ring_is_a_hundredth():
