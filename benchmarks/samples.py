@@ -122,7 +122,8 @@ def picture_path(results: Results, row: Row) -> Path:
 
 def picture(method: str, kind: str, row: Row, path: Path) -> str:
     data = base64.b64encode(path.read_bytes()).decode()
-    words = f"{method}, {kind} seed ({row['seed']}): {row['outcome']}"
+    ended = row["outcome"].replace("_", " ")
+    words = f"{method}, {kind} seed ({row['seed']}): {ended}"
     image = element("img", src=f"data:image/png;base64,{data}", alt=words)
     return element(
         "figure", element("figcaption", html.escape(words)), image, data_method=method
