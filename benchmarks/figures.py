@@ -105,7 +105,9 @@ def map_figure(maps: list[Map]) -> Any:
         axis.set_title(f"{one.method}, {one.task}\narea {area}")
         axis.set_xticks(range(len(one.g_lr)), [f"{v:g}" for v in one.g_lr])
         axis.set_yticks(range(len(one.d_lr)), [f"{v:g}" for v in one.d_lr])
-        axis.set(xlabel="learning rate of G", ylabel="learning rate of D")
+        axis.set(
+            xlabel="factor on G's learning rate", ylabel="factor on D's learning rate"
+        )
         axis.set(xlim=(-0.5, len(one.g_lr) - 0.5), ylim=(-0.5, len(one.d_lr) - 0.5))
         axis.spines[:].set_visible(False)
         axis.tick_params(length=0)
@@ -223,7 +225,7 @@ def curves(found: Findings, task: str) -> Any:
     """A panel for each method: seeds thin, the IQM and its interval."""
     mine, metric = of_task(found, task), shown_metrics(found.results, task)[0]
     rows, columns = near_square(len(mine))
-    size = (2.4 * columns, 1.9 * rows, rows, columns)
+    size = (2.4 * columns, max(1.9 * rows, 2.6), rows, columns)
     figure, axes = blank(*size, sharex=True, sharey=True)
     floor = floor_of(found.results, task, metric)
     lines = {one.method: matrix(one.rows, metric) for one in mine}

@@ -100,7 +100,7 @@ def map_axes(found: Map) -> list[str]:
         x = LEFT + SIDE * (j + 0.5)
         parts.append(text(x, base + 18, f"{value:g}", class_="axis", **centred))
     turned = {"transform": "rotate(-90)"} | centred
-    g_name, d_name = "learning rate of G", "learning rate of D"
+    g_name, d_name = "factor on G's learning rate", "factor on D's learning rate"
     parts.append(text(middle, base + 38, g_name, class_=name, **centred))
     parts.append(text(-base / 2, 12, d_name, class_=name, **turned))
     return parts

@@ -225,7 +225,9 @@ def read(out: str | Path) -> Json:
     if not path.is_file():
         known = path.parent.is_dir()
         why = "holds no results (no plan.json)" if known else "no such folder"
-        raise ValueError(f"{out}: {why}; run python -m benchmarks.compare --out {out}")
+        raise ValueError(
+            f"{out}: {why}; run python -m benchmarks.compare --suite NAME --out {out}"
+        )
     try:
         plan = json.loads(path.read_text())
     except ValueError as error:

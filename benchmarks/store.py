@@ -79,4 +79,6 @@ def require_comparable(rows: list[Json]) -> None:
         try:
             require_one_fingerprint(own)
         except ValueError as error:
-            raise ValueError(f"rows of {task}: mixed fingerprints, {error}") from None
+            raise ValueError(
+                f"rows of {task}: mixed fingerprints, {error}, each in its own --out"
+            ) from None
