@@ -7,8 +7,17 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
+REDIRECT = """
+import fcntl, os, sys
+read, write = (fcntl.fcntl(int(n), fcntl.F_DUPFD, 10) for n in sys.argv[1:3])
+os.dup2(read, 3), os.dup2(write, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""The browser reads commands on descriptor 3 and answers on 4. Not by a shell: some
+know descriptors of one digit only."""
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -46,7 +55,10 @@ class Page:
 
     def receive(self):
         """The next message, which may be an event."""
-        text = b"".join(iter(lambda: self.read.read(1), b"\0"))
+        text = b""
+        while (byte := self.read.read(1)) != b"\0":
+            assert byte, "the browser has ended"
+            text += byte
         message = json.loads(text)
         if "method" in message:
             self.events.append(message)
@@ -86,10 +98,9 @@ def page(folder):
     flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"]
     flags += ["--remote-debugging-pipe", "--disable-background-networking"]
     flags += [f"--user-data-dir={folder}", "--hide-scrollbars"]
-    # The browser reads commands on descriptor 3 and answers on 4.
-    redirect = 'exec "$0" "$@" 3<&%d 4>&%d' % (to_browser, from_browser)  # noqa: UP031
     process = subprocess.Popen(
-        ["sh", "-c", redirect, binary(), *flags],
+        [sys.executable, "-c", REDIRECT, str(to_browser), str(from_browser)]
+        + [binary(), *flags],
         pass_fds=(to_browser, from_browser),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
