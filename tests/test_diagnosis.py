@@ -23,9 +23,9 @@ from gan_jax.config import (
     PenaltyConfig,
 )
 from gan_jax.diagnosis import ADVICE, advise, diagnose, page, plain
+from gan_jax.diagnosis.cards import CARDS
 from gan_jax.diagnosis.case import by_depth, walked
 from gan_jax.diagnosis.game import reach
-from gan_jax.diagnosis.cards import CARDS
 from gan_jax.folder import lines
 from gan_jax.health import UNEVEN
 
