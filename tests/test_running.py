@@ -24,6 +24,8 @@ from gan_jax.config import (
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Live, Memory, Term, at, init_state, packed
 from gan_jax.losses import LOSSES, top_k
+from gan_jax.members import init_states
+from gan_jax.parallel import seeds_step
 from gan_jax.penalties import PENALTIES
 from gan_jax.pictures import critic
 from gan_jax.running import RUNNING
@@ -170,6 +172,37 @@ def test_adaptive_strength_stays_a_probability(accuracy, start, end):
         jnp.float32(start), metrics, adapt_kimg=0.1, batch_size=10
     )
     assert p == end
+
+
+def test_adaptive_strength_counts_the_reals_of_all_steps_of_d():
+    """3 steps of D on 8 reals each: 24 of the 240 that make up 1."""
+    augment = AugmentConfig("instance_noise", schedule="adaptive", adapt_kimg=0.24)
+    gan = build(replace(DIRAC, d_steps=3, augment=augment))
+    (memory,) = gan.memory
+    p = memory.renew(jnp.float32(0.5), {"real_accuracy": jnp.float32(1.0)})
+    np.testing.assert_allclose(p, 0.6, rtol=1e-6)
+
+
+def test_running_statistics_of_each_seed_are_those_of_it_alone():
+    config = replace(
+        RING,
+        penalty=PenaltyConfig("lecam"),
+        augment=AugmentConfig(
+            "instance_noise", schedule="adaptive", target=-0.9, adapt_kimg=0.08
+        ),
+        generator_penalty=GeneratorPenaltyConfig("path_length"),
+    )
+    gan, keys = build(config), jax.vmap(jax.random.key)(jnp.arange(2))
+    images = [points(seed).image for seed in range(3)]
+    states, step = init_states(gan, keys), seeds_step(gan)
+    for image in images:
+        states, _ = step(states, Batch(jnp.stack([image, image + 1])))
+    alone = played(gan, images)[-1][0]
+    assert set(alone.aux) == set(RUNNING)
+    for name, value in alone.aux.items():
+        first = states.aux[name][0]
+        assert value != 0, name
+        np.testing.assert_allclose(first, value, rtol=1e-4, err_msg=name)
 
 
 def test_lazy_path_length_keeps_its_average_between():
