@@ -331,6 +331,14 @@ def test_schedule_goes_from_start_to_end_over_the_run(name):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+def test_target_of_a_loss_that_has_none_is_not_scheduled():
+    gan = build(replace(RING, loss=LossConfig("hinge", real_target_end=0.8)))
+    _, metrics = jax.eval_shape(
+        partial(train_step, gan), init_state(gan, jax.random.key(0)), points()
+    )
+    assert metrics["d_loss"].shape == ()
+
+
 def test_scheduled_noise_is_what_d_sees():
     """Without noise at the end of the run: D's logits are then those of plain reals."""
     augment = AugmentConfig("instance_noise", strength=5.0, strength_end=0.0)
