@@ -437,8 +437,8 @@ def test_players_that_see_several_examples_at_once_are_diagnosed(model, tmp_path
     found = diagnose(tmp_path / "run", count=None)
     left_out = {k for k, v in found.items() if isinstance(v, dict) and "skipped" in v}
     assert left_out == {"game"}
-    logits = found["overfitting"]["logits"]
-    assert {len(v) for v in logits.values()} == {64 // model.pack}
+    judged = {k: len(v) for k, v in found["overfitting"]["logits"].items()}
+    assert judged == {"training": 64 // model.pack, "held_out": 1000 // model.pack}
 
 
 @pytest.mark.slow
