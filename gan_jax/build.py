@@ -156,7 +156,8 @@ def adversarial(config: Config, mean: Callable, gather: Callable) -> Loss:
     discriminator = bind(loss.discriminator, group, mean=mean)
     generator = bind(loss.generator, group, mean=mean)
     change = SCHEDULES[group.schedule]
-    if group.real_target_end is not None:
+    aims = "real_target" in options(loss.discriminator)
+    if group.real_target_end is not None and aims:
         target = change(group.real_target, group.real_target_end, config.steps)
         discriminator = by_step(discriminator, real_target=target)
     if group.top_k is not None:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from gan_jax.augment import AUGMENTS, IMAGES_ONLY, PROBABILITIES
 from gan_jax.config import Config, OptimizerConfig
-from gan_jax.coupled import MINIBATCH
+from gan_jax.coupled import GROUP, MINIBATCH, stddev
 from gan_jax.data import DATASETS, PREFIXES, Dataset
 from gan_jax.layers import BATCH_COUPLED, NORMS, independent
 from gan_jax.losses import LOSSES
@@ -71,7 +71,7 @@ def refuse_mismatches(config: Config, data: Dataset) -> None:
         raise ValueError(
             f"model.d_minibatch {config.model.d_minibatch!r} with penalty.name "
             f"{config.penalty.name!r}: the penalty would take the gradient of a sum "
-            "over examples; use none, or set penalty.coupled true if that is meant"
+            "over examples; use none, or set penalty.coupled if that is meant"
         )
     if config.microbatches > 1:
         refuse_microbatches(config)
@@ -86,6 +86,7 @@ def refuse_mismatches(config: Config, data: Dataset) -> None:
             "[-1, 1]; use model.output linear"
         )
     refuse_augment(config, image)
+    refuse_groups(config)
     reads = options(choose(PENALTIES, config.penalty.name, "penalty.name"))
     if config.dataset.labels and "generator" in reads:
         raise ValueError(
@@ -104,15 +105,31 @@ def couples(config: Config) -> bool:
     return choose(MINIBATCH, name, "model.d_minibatch") is not independent
 
 
+def refuse_groups(config: Config) -> None:
+    """A ValueError for a batch that a minibatch layer of D cannot group."""
+    name, count = config.model.d_minibatch, config.batch_size // config.model.pack
+    layer = choose(MINIBATCH, name, "model.d_minibatch")
+    if layer is stddev and count % min(GROUP, count):
+        raise ValueError(
+            f"batch_size {config.batch_size} with model.d_minibatch {name!r}: D sees "
+            f"{count} at once, which groups of {GROUP} do not divide; change it, or "
+            "use discrimination"
+        )
+
+
 def refuse_augment(config: Config, image: bool) -> None:
     """A ValueError for an augmentation of the wrong data, or with no probability."""
+    chosen = {"augment.name": config.augment.name}
+    if config.penalty.transform is not None:
+        chosen["penalty.transform"] = config.penalty.transform
+    for field, name in chosen.items():
+        if choose(AUGMENTS, name, field) in IMAGES_ONLY and not image:
+            raise ValueError(
+                f"{field} {name!r} needs images; the data are points: use none or "
+                "instance_noise"
+            )
     name, strength = config.augment.name, config.augment.strength
     augment = choose(AUGMENTS, name, "augment.name")
-    if augment in IMAGES_ONLY and not image:
-        raise ValueError(
-            f"augment.name {name!r} needs images; the data are points: use none or "
-            "instance_noise"
-        )
     if augment in PROBABILITIES and strength is not None and strength > 1:
         raise ValueError(
             f"augment.strength {strength}: is {name}'s probability, at most 1"

@@ -211,7 +211,8 @@ class DynamicsConfig:
     gamma: NonNegative | None = None
     """Weight: of consensus (None: 10), of sga's adjustment (None: 1)."""
     k: Count | None = None
-    """Steps: that unrolled looks ahead, between lookahead's meetings; None: 5."""
+    """Steps: that unrolled looks ahead, between lookahead's meetings (None: 5); the
+    most of competitive's solver (None: 10)."""
     alpha: Share | None = None
     """Lookahead: how far the slow parameters go to meet the fast; None: 0.5."""
     base: Literal["alternating", "simultaneous", "extragradient"] | None = None

@@ -158,9 +158,9 @@ def sga(
 ) -> tuple[TrainState, Metrics]:
     """A move by `g + gamma s A^T g`, A = (J - J^T) / 2: symplectic gradient adjustment.
 
-    `s = sign(<g, J^T g> <A^T g, J^T g> / n + 0.1)`, n the number of parameters: away
-    from unstable, towards stable stationary points. Balduzzi et al. 2018, arXiv
-    1802.05642, algorithm 1, with the released code's 1 / n.
+    `s = sign(<g, J^T g> <A^T g, J^T g> / n + 0.1)`, n the number of parameters (in the
+    released code: of arrays of them): away from unstable, towards stable stationary
+    points. Balduzzi et al. 2018, arXiv 1802.05642, algorithm 1.
     """
     state, meeting = opening(gan, state, batch)
     move, metrics = joint_move(gan, state, meeting)

@@ -17,7 +17,7 @@ from gan_jax.config_json import (
     from_file,
 )
 from gan_jax.gan import Gan, init_state
-from gan_jax.parallel import init_states, member
+from gan_jax.members import init_states, member
 from gan_jax.program import Member, members_of
 from gan_jax.train import sample
 from gan_jax.types import Array, TrainState

@@ -13,8 +13,8 @@ from gan_jax.gan import Gan
 from gan_jax.health import Row
 from gan_jax.hosts import on_this_host
 from gan_jax.measures import METRICS
+from gan_jax.members import members_apart
 from gan_jax.metrics import diversity
-from gan_jax.parallel import members_apart
 from gan_jax.pictures import sampler
 from gan_jax.probes import PROBES, require, scene, typed
 from gan_jax.registry import choose

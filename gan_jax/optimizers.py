@@ -10,6 +10,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import optax
+from jax import lax
 
 from gan_jax.config import OptimizerConfig
 from gan_jax.types import Array
@@ -88,7 +89,8 @@ def clip_params(bound: float) -> optax.GradientTransformation:
             return update
         change = jnp.clip(param + update, -bound, bound) - param
         moved = param + change
-        drawn_in = jnp.nextafter(change, -jnp.sign(moved) * jnp.inf)
+        towards_zero = -jnp.sign(moved) * jnp.inf
+        drawn_in = jnp.nextafter(lax.stop_gradient(change), towards_zero)
         return jnp.where(jnp.abs(moved) > bound, drawn_in, change)
 
     def update(updates, state, params=None):

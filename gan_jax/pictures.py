@@ -11,7 +11,7 @@ from gan_jax import logs
 from gan_jax.data import Dataset, batch_indices
 from gan_jax.gan import Gan, net_variables
 from gan_jax.hosts import on_this_host
-from gan_jax.parallel import members_apart
+from gan_jax.members import members_apart
 from gan_jax.train import sample
 from gan_jax.types import Array, TrainState
 

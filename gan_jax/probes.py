@@ -18,6 +18,7 @@ from gan_jax.checks import dataset
 from gan_jax.config import Config, OptimizerConfig
 from gan_jax.data import batch_indices
 from gan_jax.diagnostics import (
+    DualityGap,
     adam_scales,
     balanced,
     duality_gap,
@@ -28,7 +29,7 @@ from gan_jax.diagnostics import (
 )
 from gan_jax.diagnostics.duality import require_zero_sum
 from gan_jax.gan import Gan, Players, at, init_state
-from gan_jax.reals import chosen, unseen
+from gan_jax.reals import in_batches, unseen
 from gan_jax.train import example_keys
 from gan_jax.types import Batch, NetState, TrainState
 
@@ -44,7 +45,7 @@ class Scene(NamedTuple):
     """What probes see of a run.
 
     batches: `[k, B, ...]`, the data of k D steps. training, held_out: reals that D was
-    trained on, and others (None: there are none), in batches.
+    trained on, and others (None: there are none), in batches of its size.
     """
 
     gan: Gan
@@ -67,10 +68,7 @@ def scene(config: Config) -> Scene:
         return jax.tree.map(jnp.asarray, data.get(np.stack(picks)))
 
     def reals(source: Config, turn: int) -> list[Batch]:
-        found = dataset(source)
-        indices = chosen(found, min(config.metrics.n, found.spec.size), turn)
-        parts = np.array_split(indices, -(-len(indices) // config.batch_size))
-        return [jax.tree.map(jnp.asarray, found.get(part)) for part in parts]
+        return in_batches(dataset(source), config.metrics.n, config.batch_size, turn)
 
     held_out = None
     if other is not None:
@@ -103,28 +101,31 @@ def rotation(scene: Scene, state: TrainState) -> Numbers:
     return {"rotation_index": rotation_index(game, jax.random.key(1))}
 
 
-def logits(scene: Scene, state: TrainState, reals: list[Batch]) -> np.ndarray:
-    each = [real_logits(scene.gan, state, b.image, b.label) for b in reals]
+def logits(gan: Gan, state: TrainState, reals: list[Batch]) -> np.ndarray:
+    each = [real_logits(gan, state, b.image, b.label) for b in reals]
     return np.concatenate(each)
 
 
 def overfitting(scene: Scene, state: TrainState) -> Numbers:
-    """D's logits of `metrics.n` training reals less those of as many held-out ones."""
+    """D's logits of training reals less those of held-out ones, `metrics.n` of each."""
     assert scene.held_out is not None, "refused by `require`"
     sides = (
-        logits(scene, state, reals()) for reals in (scene.training, scene.held_out)
+        logits(scene.gan, state, reals()) for reals in (scene.training, scene.held_out)
     )
-    gap = logit_gap(*sides, boundary=scene.gan.loss.boundary)
-    return {"logit_gap": gap.gap, "logit_gap_deviations": gap.deviations}
+    found = logit_gap(*sides, boundary=scene.gan.loss.boundary)
+    return {"logit_gap": found.gap, "logit_gap_deviations": found.deviations}
 
 
 def duality(scene: Scene, state: TrainState) -> Numbers:
     """The duality gap, by 10 updates of best response, judged on 4 other batches."""
-    whole = scene.batches(RESPONSES + TESTS)
-    found = jax.tree.map(lambda x: x[:RESPONSES], whole)
-    test = jax.tree.map(lambda x: x[RESPONSES:].reshape(-1, *x.shape[2:]), whole)
-    gap = duality_gap(scene.gan, state, found, test, jax.random.key(0))
-    return {"duality_gap": gap.gap}
+    return {"duality_gap": gap(scene.gan, state, scene.batches(RESPONSES + TESTS)).gap}
+
+
+def gap(gan: Gan, state: TrainState, batches: Batch) -> DualityGap:
+    """The duality gap: RESPONSES of the batches for responses, the rest to judge."""
+    found = jax.tree.map(lambda x: x[:RESPONSES], batches)
+    test = jax.tree.map(lambda x: x[RESPONSES:], batches)
+    return duality_gap(gan, state, found, test, jax.random.key(0))
 
 
 PROBES: dict[str, Callable[[Scene, TrainState], Numbers]] = {
@@ -137,9 +138,11 @@ PROBES: dict[str, Callable[[Scene, TrainState], Numbers]] = {
 def require(scene: Scene, names: tuple[str, ...]) -> None:
     """A ValueError for probes that cannot be taken of such a run."""
     gan = scene.gan
-    if "overfitting" in names and (scene.held_out is None or gan.pack > 1):
-        why = "D judges packs" if gan.pack > 1 else "the data have no held-out examples"
-        raise ValueError(f"metrics.names overfitting: {why}; leave it out")
+    if "overfitting" in names and scene.held_out is None:
+        raise ValueError(
+            "metrics.names overfitting: the data have no held-out examples; leave it "
+            "out"
+        )
     if "duality" in names:
         state = init_state(gan, jax.random.key(0))
         losses = at(state, gan.loss.generator), at(state, gan.loss.discriminator)

@@ -22,6 +22,7 @@ from gan_jax.config import Config
 from gan_jax.data import Dataset, indices_of, source, supply
 from gan_jax.gan import Gan, init_state
 from gan_jax.hosts import across_hosts
+from gan_jax.members import init_states
 from gan_jax.memory import require_memory
 from gan_jax.parallel import (
     DATA,
@@ -30,7 +31,6 @@ from gan_jax.parallel import (
     Body,
     better_in_turn,
     has_convolutions,
-    init_states,
     placed_in_turn,
     placed_members,
     require_multiple,

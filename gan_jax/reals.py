@@ -8,6 +8,8 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.checks import dataset
@@ -17,6 +19,7 @@ from gan_jax.data.cache import cache_folder, cannot_write
 from gan_jax.data.core import ENDLESS
 from gan_jax.features import Extractor, Side, side
 from gan_jax.logs import write_atomically
+from gan_jax.types import Batch
 
 COMPARED_FROM = 2**30
 """First index of the endless points that are compared with."""
@@ -46,13 +49,24 @@ def split_of(config: DatasetConfig) -> str:
 def chosen(data: Dataset, n: int, turn: int) -> np.ndarray:
     """The indices `[n]` of the examples compared with: a fixed permutation's first.
 
-    turn: of an endless set, 1 for others than 0 gives. Its points are taken at random,
-    as those in a row have equally many of each mode.
+    turn: of an endless set, 1 for others than 0 gives.
     """
     rng = np.random.default_rng(turn)
     if data.spec.size == ENDLESS:
         return rng.integers(COMPARED_FROM, ENDLESS, n).astype(np.int32)
     return rng.permutation(data.spec.size)[:n]
+
+
+def in_batches(data: Dataset, n: int, size: int, turn: int) -> list[Batch]:
+    """About n of the examples compared with: as many batches of this size as n holds.
+
+    At least one; and a set that is smaller than a batch makes one. No batch is cut
+    short, as layers by which examples see each other judge by its size.
+    """
+    size = min(size, data.spec.size)
+    count = max(min(n, data.spec.size) // size, 1)
+    parts = chosen(data, count * size, turn).reshape(count, size)
+    return [jax.tree.map(jnp.asarray, data.get(part)) for part in parts]
 
 
 def checksum(data: Dataset, indices: np.ndarray) -> int:

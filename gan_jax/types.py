@@ -47,7 +47,7 @@ class Penalty(Protocol):
 
 
 class GeneratorPenalty(Protocol):
-    """A term of G's objective, `-> [B]`, nonnegative, unweighted, one per example."""
+    """A term of G's objective, `-> [B]`, unweighted, one per example."""
 
     def __call__(
         self, generator: Callable[[Array], Array], z: Array, keys: Array, /

@@ -439,6 +439,9 @@ CGD = changed(
 UNROLLED = changed(dynamics__name="unrolled")
 OPTIMISTIC = changed(dynamics__name="optimistic")
 PACKED = changed(model__pack=2)
+CR = changed(dataset__name="ring", penalty__name="cr")
+GROUPS = changed(model__d_minibatch="stddev")
+DIRAC = changed(dataset__name="dirac", model__name="dirac", model__z_dim=1)
 
 
 @pytest.mark.parametrize(
@@ -461,6 +464,9 @@ PACKED = changed(model__pack=2)
         (CGD, "g_optimizer.clip_norm", 3.0, "'competitive': .*plain sgd"),
         (CGD, "sweep.g_lr", (0.5, 1.0), "'competitive': .*no sweep"),
         (CGD, "sweep.d_lr", (0.5, 1.0), "'competitive': .*no sweep"),
+        (GROUPS, "batch_size", 6, "batch_size 6 .*'stddev': D sees 6 .*4.*change"),
+        (CR, "penalty.transform", "flip", "penalty.transform 'flip' needs images"),
+        (DIRAC, "model.d_minibatch", "stddev", "model.d_minibatch: .*'dirac'"),
         (ADAPTIVE, "loss.name", "lsgan", "'adaptive' with loss.name 'lsgan': .*use"),
         (ADAPTIVE, "loss.name", "wasserstein", "'adaptive' with .*'wasserstein'"),
         (ADAPTIVE, "loss.name", "relativistic", "'adaptive' with .*'relativistic'"),

@@ -23,9 +23,9 @@ from gan_jax.config import (
     PenaltyConfig,
 )
 from gan_jax.diagnosis import ADVICE, advise, diagnose, page, plain
+from gan_jax.diagnosis.cards import CARDS
 from gan_jax.diagnosis.case import by_depth, walked
 from gan_jax.diagnosis.game import reach
-from gan_jax.diagnosis.page import CARDS
 from gan_jax.folder import lines
 from gan_jax.health import UNEVEN
 
@@ -289,8 +289,34 @@ def test_reach_is_where_iterates_of_a_parabola_begin_to_grow(optimizer, limit):
             peak = max(peak, abs(w)) if step > 3900 else peak
         return peak
 
-    assert reach(optimizer) == pytest.approx(limit)
+    assert reach(optimizer, "alternating") == pytest.approx(limit)
     assert last(0.99 * limit) < 1e-3 and last(1.01 * limit) > 1e3
+
+
+@pytest.mark.parametrize("name, limit", [("optimistic", 2 / 3), ("extragradient", 1)])
+def test_reach_of_a_rule_is_where_its_iterates_begin_to_grow(name, limit):
+    def last(c):
+        """|w| after `w' = w - 2 c w + c w_before`, or `w' = w - c (w - c w)`."""
+        w = before = 1.0
+        for _ in range(4000):
+            ahead = 2 * w - before if name == "optimistic" else w - c * w
+            w, before = w - c * ahead, w
+        return abs(w)
+
+    assert reach(OptimizerConfig("sgd"), name) == pytest.approx(limit)
+    assert last(0.99 * limit) < 1e-3 and last(1.01 * limit) > 1e3
+
+
+@pytest.mark.parametrize("piece", ADVICE.values(), ids=ADVICE)
+def test_flags_that_are_advised_exist_and_build(piece):
+    digits = Config(dataset=DatasetConfig("digits"))
+    for flag, value in re.findall(r"--([a-z][a-z0-9.-]*)(?: ([\w.]+))?", piece.tries):
+        *group, name = flag.replace("-", "_").split(".")
+        part = getattr(digits, group[0]) if group else digits
+        assert hasattr(part, name), flag
+        if name == "name":
+            made = replace(part, name=value)
+            build(replace(digits, **{group[0]: made}))
 
 
 @pytest.mark.parametrize("flag, count", [("--spectrum", 10), ("--no-spectrum", None)])
@@ -393,6 +419,26 @@ def test_one_of_several_convolutional_gans_is_diagnosed(index, tmp_path):
     left_out = {k for k, v in found.items() if isinstance(v, dict) and "skipped" in v}
     assert left_out == {"overfitting", "duality"}
     outline(page(found))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "model",
+    [
+        ModelConfig("mlp", width=4, z_dim=2, pack=2),
+        ModelConfig("mlp", width=4, z_dim=2, d_minibatch="stddev"),
+    ],
+    ids=["pack", "stddev"],
+)
+def test_players_that_see_several_examples_at_once_are_diagnosed(model, tmp_path):
+    config = replace(RUN, model=model, penalty=PenaltyConfig())
+    probes = MetricsConfig(every=20, names=("overfitting", "duality"), n=30)
+    train(replace(config, metrics=probes), tmp_path / "run")
+    found = diagnose(tmp_path / "run", count=None)
+    left_out = {k for k, v in found.items() if isinstance(v, dict) and "skipped" in v}
+    assert left_out == {"game"}
+    judged = {k: len(v) for k, v in found["overfitting"]["logits"].items()}
+    assert judged == {"training": 64 // model.pack, "held_out": 1000 // model.pack}
 
 
 @pytest.mark.slow

@@ -28,9 +28,10 @@ from gan_jax.config import (
 from gan_jax.dynamics import DYNAMICS, MEMORIES, competitive, unrolled
 from gan_jax.gan import Gan, Term, init_state, layers
 from gan_jax.losses import LOSSES
+from gan_jax.members import init_states, member
 from gan_jax.moves import player_keys
 from gan_jax.optimizers import OPTIMIZERS
-from gan_jax.parallel import init_states, member, seeds_step
+from gan_jax.parallel import seeds_step
 from gan_jax.penalties import PENALTIES
 from gan_jax.train import (
     discriminator_loss,
@@ -164,10 +165,12 @@ def test_sga_equals_the_dense_jacobian_in_both_signs(float64):
 
 
 def test_competitive_solves_the_dense_system(float64):
-    """A wide step, so that the players' coupling bends it."""
+    """A wide step, so that the players' coupling bends it; eta follows the scales."""
     eta = 3.0
-    gan = game(partial(competitive, k=60, eta=eta))
+    gan = game(partial(competitive, k=60, eta=2 * eta))
+    scales = {"g_lr": jnp.float64(0.5), "d_lr": jnp.float64(0.5)}
     state, batch = init_state(gan, jax.random.key(0)), points()
+    state = replace(state, scales=state.scales | scales)
     _, g, jacobian, count = dense(gan, state, batch)
     coupling = jacobian.copy()
     coupling[:count, :count] = coupling[count:, count:] = 0

@@ -91,7 +91,7 @@ def test_bilinear_duality_gap_is_its_closed_form(own):
     """`M = -psi theta`; k steps add `-k h theta` to psi and `k h psi` to theta, so the
     gap is `k h (theta^2 + psi^2)`."""
     gan, k, rate = linear_gan(), 3, RATE if own else 0.4
-    batches, test = Batch(jnp.zeros((k, B, 1))), Batch(jnp.zeros((2 * B, 1)))
+    batches, test = Batch(jnp.zeros((k, B, 1))), Batch(jnp.zeros((2, B, 1)))
     chains = None if own else Players(optax.sgd(rate), optax.sgd(rate))
     found = duality_gap(
         gan, at(gan, THETA, PSI), batches, test, jax.random.key(0), optimizers=chains
@@ -107,7 +107,7 @@ def test_duality_gap_of_a_regularized_critic_is_its_closed_form():
     gamma` by `1 - h gamma` a step; M is taken without the penalty."""
     gamma, k = 2.0, 5
     gan = linear_gan(gamma=gamma)
-    batches, test = Batch(jnp.zeros((k, B, 1))), Batch(jnp.zeros((B, 1)))
+    batches, test = Batch(jnp.zeros((k, B, 1))), Batch(jnp.zeros((1, B, 1)))
     state = at(gan, THETA, PSI)
     found = duality_gap(gan, state, batches, test, jax.random.key(0))
     goal = -THETA / gamma
@@ -120,10 +120,10 @@ def test_duality_gap_is_0_at_the_solution_and_taken_on_the_test_data():
     gan, key = linear_gan(), jax.random.key(0)
     batches = Batch(jnp.zeros((2, B, 1)))
     solution = duality_gap(
-        gan, at(gan, 0.0, 0.0), batches, Batch(jnp.zeros((B, 1))), key
+        gan, at(gan, 0.0, 0.0), batches, Batch(jnp.zeros((1, B, 1))), key
     )
     assert solution == (0, 0, 0, 0)
-    elsewhere = Batch(jnp.full((B, 1), 3.0))
+    elsewhere = Batch(jnp.stack([jnp.full((B, 1), 2.0), jnp.full((B, 1), 4.0)]))
     found = duality_gap(gan, at(gan, THETA, PSI), batches, elsewhere, key)
     np.testing.assert_allclose(found.value, PSI * 3 - PSI * THETA, rtol=1e-5)
 
@@ -131,7 +131,7 @@ def test_duality_gap_is_0_at_the_solution_and_taken_on_the_test_data():
 @pytest.mark.parametrize("loss", ["non_saturating", "lsgan", "hinge", "relativistic"])
 def test_duality_gap_refuses_games_that_are_not_zero_sum(loss):
     gan = linear_gan(loss)
-    batch = Batch(jnp.zeros((B, 1)))
+    batch = Batch(jnp.zeros((1, B, 1)))
     with pytest.raises(ValueError, match="zero-sum"):
         duality_gap(gan, at(gan, 0.0, 0.0), batch, batch, jax.random.key(0))
 
@@ -139,9 +139,8 @@ def test_duality_gap_refuses_games_that_are_not_zero_sum(loss):
 @pytest.mark.parametrize("loss", ["minimax", "alpha"])
 def test_duality_gap_takes_zero_sum_losses(loss):
     gan = linear_gan(loss)
-    batch = Batch(jnp.zeros((B, 1)))
     batches = Batch(jnp.zeros((1, B, 1)))
-    found = duality_gap(gan, at(gan, 0.0, PSI), batches, batch, jax.random.key(0))
+    found = duality_gap(gan, at(gan, 0.0, PSI), batches, batches, jax.random.key(0))
     np.testing.assert_allclose(found.value, -2 * np.log(2), rtol=1e-5)
     # theta' = h psi / 2, at which b = h psi^2 / 2.
     b = RATE * PSI**2 / 2

@@ -202,6 +202,20 @@ def test_clip_params_leaves_weights_inside_the_bound_to_the_optimizer():
     np.testing.assert_allclose(moved["kernel"], [-0.01, 0.01, -0.01], rtol=1e-5)
 
 
+def test_clipped_weights_have_the_derivative_of_the_clip():
+    """As unrolled play needs it: -rate within the bound, 0 at it."""
+    params = {"kernel": jnp.asarray([0.005, 0.005, 0.0])}
+    config = OptimizerConfig(clip_params=0.01)
+
+    def moved(grads):
+        grads = {"kernel": grads}
+        updates = one_update(config, grads, params=params, rate=0.001, scale=2.0)
+        return optax.apply_updates(params, updates)["kernel"]
+
+    slopes = jax.jacobian(moved)(jnp.asarray([1.0, -30.0, 30.0]))
+    np.testing.assert_allclose(slopes, np.diag([-0.002, 0, 0]), atol=1e-9)
+
+
 # Of a run of 100 steps at peak 0.2: the step, and the rate there.
 AT_STEP = {
     "constant": {0: 0.2, 40: 0.2, 100: 0.2, 150: 0.2},

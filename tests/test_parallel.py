@@ -31,16 +31,13 @@ from gan_jax.dynamics import DYNAMICS
 from gan_jax.gan import init_state
 from gan_jax.layers import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS
 from gan_jax.losses import LOSSES
+from gan_jax.members import init_states, member, members_apart, per_member
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS, SCHEDULES
 from gan_jax.parallel import (
     PLACEMENTS,
     gspmd_step,
-    init_states,
     jit_step,
-    member,
-    members_apart,
-    per_member,
     placed_members,
     plain,
     pmap_step,

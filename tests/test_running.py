@@ -24,6 +24,8 @@ from gan_jax.config import (
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Live, Memory, Term, at, init_state, packed
 from gan_jax.losses import LOSSES, top_k
+from gan_jax.members import init_states
+from gan_jax.parallel import seeds_step
 from gan_jax.penalties import PENALTIES
 from gan_jax.pictures import critic
 from gan_jax.running import RUNNING
@@ -172,6 +174,37 @@ def test_adaptive_strength_stays_a_probability(accuracy, start, end):
     assert p == end
 
 
+def test_adaptive_strength_counts_the_reals_of_all_steps_of_d():
+    """3 steps of D on 8 reals each: 24 of the 240 that make up 1."""
+    augment = AugmentConfig("instance_noise", schedule="adaptive", adapt_kimg=0.24)
+    gan = build(replace(DIRAC, d_steps=3, augment=augment))
+    (memory,) = gan.memory
+    p = memory.renew(jnp.float32(0.5), {"real_accuracy": jnp.float32(1.0)})
+    np.testing.assert_allclose(p, 0.6, rtol=1e-6)
+
+
+def test_running_statistics_of_each_seed_are_those_of_it_alone():
+    config = replace(
+        RING,
+        penalty=PenaltyConfig("lecam"),
+        augment=AugmentConfig(
+            "instance_noise", schedule="adaptive", target=-0.9, adapt_kimg=0.08
+        ),
+        generator_penalty=GeneratorPenaltyConfig("path_length"),
+    )
+    gan, keys = build(config), jax.vmap(jax.random.key)(jnp.arange(2))
+    images = [points(seed).image for seed in range(3)]
+    states, step = init_states(gan, keys), seeds_step(gan)
+    for image in images:
+        states, _ = step(states, Batch(jnp.stack([image, image + 1])))
+    alone = played(gan, images)[-1][0]
+    assert set(alone.aux) == set(RUNNING)
+    for name, value in alone.aux.items():
+        first = states.aux[name][0]
+        assert value != 0, name
+        np.testing.assert_allclose(first, value, rtol=1e-4, err_msg=name)
+
+
 def test_lazy_path_length_keeps_its_average_between():
     """Every 4 steps: a' = 0.6 a + 0.4 of the length it took, and weight 4 x 2."""
     penalty = GeneratorPenaltyConfig("path_length", weight=2.0, every=4, decay=0.6)
@@ -296,6 +329,14 @@ def test_schedule_goes_from_start_to_end_over_the_run(name):
     steps = (replace(state, step=jnp.int32(step)) for step in (0, 50, 100))
     found = [float(value(gan)(state)) for state in steps]
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_target_of_a_loss_that_has_none_is_not_scheduled():
+    gan = build(replace(RING, loss=LossConfig("hinge", real_target_end=0.8)))
+    _, metrics = jax.eval_shape(
+        partial(train_step, gan), init_state(gan, jax.random.key(0)), points()
+    )
+    assert metrics["d_loss"].shape == ()
 
 
 def test_scheduled_noise_is_what_d_sees():

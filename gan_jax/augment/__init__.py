@@ -20,7 +20,8 @@ def none(images: Array, keys: Array) -> Array:
 def instance_noise(images: Array, keys: Array, *, strength: float = 0.1) -> Array:
     """`x + strength e`, e ~ N(0, I), strength in the data's units.
 
-    Sonderby et al. 2016, arXiv 1610.04490. Deviation: constant, not annealed.
+    Sonderby et al. 2016, arXiv 1610.04490. Theirs is annealed to 0:
+    `strength_end`.
     """
     noise = jax.vmap(lambda key: jax.random.normal(key, images.shape[1:]))(keys)
     return images + strength * noise

@@ -215,8 +215,8 @@ ADVICE: dict[str, Piece] = {
         "training reals score over 1 pooled deviation above held-out ones",
         known,
         "D knows its training examples by heart.",
-        "--augment.name ada --augment.schedule adaptive; a larger --penalty.weight; "
-        "more data",
+        "images: --augment.name bgc --augment.strength 1 --augment.schedule adaptive; "
+        "points: --augment.name instance_noise; a larger --penalty.weight; more data",
     ),
     "vanishing_over_depth": Piece(
         f"gradient of the first kernel under 1/{UNEVEN:g} of the last one's",

@@ -37,6 +37,9 @@ FEW, RESTARTS, BENT_RESTARTS = 4, 6, 20
 """Eigenvalues by real and imaginary part; restarts for them, and for curvatures."""
 AFFORDABLE = 50_000
 """Parameters up to which the alternating step's own eigenvalues are taken."""
+SHORTER = {"extragradient": 1 / 2, "optimistic": 1 / 3}
+"""How far these rules reach, of plain descent's 2: a = -h l with 1 - a + a^2 < 1, and
+the roots of z^2 - (1 - 2 a) z - a within the circle."""
 
 
 def measured_game(case: Case, *, count: int | None) -> dict[str, Any]:
@@ -55,7 +58,7 @@ def measured_game(case: Case, *, count: int | None) -> dict[str, Any]:
         "rate": rate.generator,
         "adaptive": any(o.name in DECAYS for o in optimizers(case)),
         "dynamics": case.config.dynamics.name,
-        "reach": min(map(reach, optimizers(case))),
+        "reach": min(reach(o, case.config.dynamics.name) for o in optimizers(case)),
         "products": products,
         "exact": exact,
         "eigenvalues": {k: parts(v * rate.generator) for k, v in found.items()},
@@ -81,11 +84,12 @@ def scales(case: Case, rate: Players) -> Players:
     return own._replace(discriminator=jax.tree.map(lambda p: over * p, own[1]))
 
 
-def reach(group: OptimizerConfig) -> float:
-    """-h l of a real eigenvalue l up to which the optimizer contracts.
+def reach(group: OptimizerConfig, dynamics: str) -> float:
+    """-h l of a real eigenvalue l up to which the optimizer contracts under the rule.
 
     2 for SGD, RMSprop; 2 (1 + m) with momentum m; 2 (1 + b1) / (1 - b1) for Adam
-    (Cohen et al. 2022, arXiv 2207.14484); 2 / 3 for optimistic Adam with b1 0.
+    (Cohen et al. 2022, arXiv 2207.14484); a third of that for optimistic Adam, which is
+    exact for b1 = 0.
     """
     adam = 2 * (1 + group.b1) / (1 - group.b1)
     reaches = {
@@ -93,7 +97,7 @@ def reach(group: OptimizerConfig) -> float:
         "adam": adam,
         "optimistic_adam": adam / 3,
     }
-    return reaches.get(group.name, 2.0)
+    return reaches.get(group.name, 2.0) * SHORTER.get(dynamics, 1.0)
 
 
 def eigenvalues(game: Game, count: int) -> tuple[dict[str, np.ndarray], int, bool]:
@@ -142,7 +146,8 @@ def told(found: dict[str, np.ndarray], rate: float) -> dict[str, Any]:
 def in_turn(case: Case, game: Game, rate: float) -> dict[str, Any]:
     """The same for alternating steps, where the run plays so and it is affordable."""
     size, first = game.point.size, case.config.g_first
-    if case.config.dynamics.name != "alternating" or size > AFFORDABLE:
+    plays = case.config.dynamics.name, case.config.d_steps
+    if plays != ("alternating", 1) or size > AFFORDABLE:
         return {}
     try:
         values = alternating_values(

@@ -27,20 +27,20 @@ from gan_jax.diagnosis.game import measured_game, measured_path
 from gan_jax.diagnostics import (
     critic_gradient_norms,
     dead_units,
-    duality_gap,
     ema_gap,
     gradient_flow,
     gradient_quantiles,
     late_spread,
     logit_gap,
-    real_logits,
     singular_values,
     snapshots,
     update_cosines,
 )
+from gan_jax.gan import packed
 from gan_jax.metrics import sliced_wasserstein
 from gan_jax.monitor import coarse
-from gan_jax.reals import chosen, unseen
+from gan_jax.probes import RESPONSES, TESTS, gap, logits
+from gan_jax.reals import chosen, in_batches, unseen
 from gan_jax.record import record_of, verdict
 from gan_jax.train import sample, train_step
 
@@ -51,8 +51,6 @@ EXAMPLES = 1000
 """Reals of each kind on which D is judged; samples of which a distance is taken."""
 FRESH = 12
 """Steps made from the final state, to see how updates follow each other."""
-RESPONSES = 10
-"""Updates of a best response."""
 
 
 def diagnose(
@@ -175,10 +173,11 @@ def measured_kernels(case: Case) -> dict[str, Any]:
 
 
 def measured_critic(case: Case) -> dict[str, Any]:
-    """D's input gradients; `deviation`: root mean square of |x - mean x|."""
+    """D's input gradients; `deviation`: root mean square of its |input - mean|."""
     batch, keys = one_batch(case)
     norms = critic_gradient_norms(case.gan, case.state, batch, keys)
-    x = np.asarray(batch.image, np.float64).reshape(len(batch.image), -1)
+    seen = packed(case.gan.pack, batch.image)
+    x = np.asarray(seen, np.float64).reshape(len(seen), -1)
     return {
         "norms": {place: np.asarray(v).tolist() for place, v in norms.items()},
         "quantiles": gradient_quantiles(norms),
@@ -191,19 +190,15 @@ def measured_overfitting(case: Case) -> dict[str, Any]:
     other = unseen(case.config.dataset)
     if other is None:
         raise ValueError("the data have no held-out examples")
-    if case.gan.pack > 1:
-        raise ValueError("D judges packs, not examples")
     held_out = dataset(Config(dataset=other))
-    sides = []
-    for data, turn in ((case.data, 0), (held_out, 1)):
-        indices = chosen(data, min(EXAMPLES, data.spec.size), turn)
-        parts = np.array_split(indices, -(-len(indices) // case.config.batch_size))
-        dealt = [data.get(part) for part in parts]
-        logits = [real_logits(case.gan, case.state, b.image, b.label) for b in dealt]
-        sides.append(np.concatenate(logits))
-    gap = logit_gap(*sides, boundary=case.gan.loss.boundary)
-    logits = {"training": sides[0].tolist(), "held_out": sides[1].tolist()}
-    return {"gap": gap._asdict(), "logits": logits}
+    size = case.config.batch_size
+    training, others = (
+        logits(case.gan, case.state, in_batches(data, EXAMPLES, size, turn))
+        for turn, data in enumerate((case.data, held_out))
+    )
+    found = logit_gap(training, others, boundary=case.gan.loss.boundary)
+    shown = {"training": training.tolist(), "held_out": others.tolist()}
+    return {"gap": found._asdict(), "logits": shown}
 
 
 def measured_motion(case: Case) -> dict[str, Any]:
@@ -255,11 +250,8 @@ def averaging(case: Case) -> dict[str, float]:
 
 def measured_duality(case: Case) -> dict[str, Any]:
     """The duality gap of zero-sum losses, by few steps of best response."""
-    ahead = in_a_row(case, RESPONSES + 4)
-    found = jax.tree.map(lambda x: x[:RESPONSES], ahead)
-    test = jax.tree.map(lambda x: x[RESPONSES:].reshape(-1, *x.shape[2:]), ahead)
-    gap = duality_gap(case.gan, case.state, found, test, jax.random.key(0))
-    return gap._asdict()
+    ahead = in_a_row(case, RESPONSES + TESTS)
+    return gap(case.gan, case.state, ahead)._asdict()
 
 
 SECTIONS: dict[str, Callable[..., dict[str, Any]]] = {

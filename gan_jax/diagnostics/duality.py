@@ -41,7 +41,7 @@ def duality_gap(
     u is G, v is D. Each maximum is estimated by one update from the present point on
     each of the adversary-finding `batches [k, B, ...]`, D's on its full objective with
     penalties (which confine it to a class of critics), G's on its own; M is then taken
-    on `test [N, ...]`, other data. So the estimate is a lower bound, and 0 at any
+    on `test [k', B, ...]`, other data. So the estimate is a lower bound, and 0 at any
     stationary point. Grnarova et al. 2018, arXiv 1811.05512.
 
     optimizers: Optax chains of the responses, with fresh memory; None: the players'
@@ -60,7 +60,7 @@ def duality_gap(
     judged = respond(gan, d_chain, "discriminator", state, batches, key_d)
     made = respond(gan, g_chain, "generator", state, batches, key_g)
     value, worst, best = (
-        float(zero_sum_value(gan, s, test, key_test)) for s in (state, judged, made)
+        zero_sum_value(gan, s, test, key_test) for s in (state, judged, made)
     )
     return DualityGap(worst - best, value, worst, best)
 
@@ -75,8 +75,7 @@ def require_zero_sum(g_loss: Callable, d_loss: Callable) -> None:
     if jnp.abs(jax.grad(total)(fake)).max() > 1e-5:
         raise ValueError(
             "loss: a duality gap needs a zero-sum game (minimax, wasserstein, alpha "
-            "with alpha_d = alpha_g, fake_weight 1); for non_saturating, whose D is "
-            'minimax\'s, give dataclasses.replace(gan, loss=LOSSES["minimax"])'
+            "with alpha_d = alpha_g, fake_weight 1)"
         )
 
 
@@ -134,10 +133,24 @@ def response(
     return state.replace(**{player: moved})  # pyright: ignore
 
 
+def zero_sum_value(gan: Gan, state: TrainState, batches: Batch, key: Array) -> float:
+    """M: minus the mean adversarial part of D's loss, over batches `[k, B, ...]`."""
+    each = [
+        adversarial_part(
+            gan,
+            state,
+            jax.tree.map(lambda x, i=index: x[i], batches),
+            jax.random.fold_in(key, index),
+        )
+        for index in range(len(batches.image))
+    ]
+    return -float(jnp.mean(jnp.stack(each)))
+
+
 @partial(jax.jit, static_argnums=0)
-def zero_sum_value(gan: Gan, state: TrainState, batch: Batch, key: Array) -> Array:
-    """M: minus the mean adversarial part of D's loss, without penalties."""
+def adversarial_part(gan: Gan, state: TrainState, batch: Batch, key: Array) -> Array:
+    """D's mean loss on a batch, without penalties."""
     g, d = params_of(state)
     keys = example_keys(gan, key, len(batch.image))
     _, (_, metrics) = discriminator_loss(gan, d, g, state, batch, keys)
-    return -metrics["d_loss"]
+    return metrics["d_loss"]

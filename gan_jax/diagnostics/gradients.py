@@ -11,7 +11,7 @@ import numpy as np
 import optax
 
 from gan_jax.diagnostics.field import field, flat
-from gan_jax.gan import Gan, Players, params_of
+from gan_jax.gan import Gan, Players, layers, params_of
 from gan_jax.layers import Style
 from gan_jax.penalties import input_gradient_sq, interpolate
 from gan_jax.train import deal, example_keys, forward, frozen
@@ -30,13 +30,6 @@ class Flow(NamedTuple):
     weight: float
     update: float
     ratio: float
-
-
-def named(tree: Any) -> dict[str, Any]:
-    """Leaves by path, such as `Dense_0/kernel`."""
-    keystr = partial(jax.tree_util.keystr, simple=True, separator="/")
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {keystr(path): leaf for path, leaf in leaves}
 
 
 def gradient_flow(gan: Gan, state: TrainState, batch: Batch, keys: Array) -> Players:
@@ -80,7 +73,7 @@ def tensor_norms(
     gradient = jax.tree.map(jnp.negative, descent)
     step = optax.with_extra_args_support(optimizer).update
     update, _ = step(gradient, net.opt_state, net.params, scale=scale)
-    columns = [named(tree) for tree in (gradient, net.params, update)]
+    columns = [dict(layers(tree)) for tree in (gradient, net.params, update)]
     return {
         name: tuple(jnp.linalg.norm(column[name].ravel()) for column in columns)
         for name in columns[0]
@@ -96,7 +89,7 @@ def singular_values(params: Any) -> dict[str, np.ndarray]:
     """
     kernels = {
         name: np.asarray(leaf, np.float64)
-        for name, leaf in named(params).items()
+        for name, leaf in layers(params)
         if name.rpartition("/")[2] == "kernel" and leaf.ndim > 1
     }
     return {
@@ -170,7 +163,7 @@ def critic_gradient_norms(
     points = {
         "real": seen.real,
         "fake": seen.fake,
-        "between": interpolate(seen.real, seen.fake, seen.penalty_keys),
+        "between": interpolate(seen.real, seen.fake, seen.penalty_keys[:: gan.pack]),
     }
     return {k: jnp.sqrt(input_gradient_sq(critic, x)) for k, x in points.items()}
 

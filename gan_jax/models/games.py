@@ -9,7 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_jax.layers import Style, no_norm
+from gan_jax.layers import Style, independent, no_norm
 
 Array = jax.Array
 Shape = tuple[int, ...]
@@ -51,6 +51,7 @@ def refuse_layers(player: str, style: Style) -> None:
     chosen = {
         f"model.{player}_norm": style.norm is not no_norm,
         f"model.{player}_spectral": style.spectral,
+        f"model.{player}_minibatch": style.minibatch is not independent,
         "model.activation": style.activation is not None,
         "dataset.labels": style.label_count is not None,
     }

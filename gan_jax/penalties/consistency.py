@@ -19,9 +19,11 @@ def lecam(
 ) -> Array:
     """`max(0, D(x) - a_fake)^2 + max(0, a_real - D(G(z)))^2`: LeCam regularization.
 
-    a_real, a_fake: running averages of the mean logits, up to the last step (the
-    authors' code: this step's included; there they begin after a warm-up, here at 0).
-    Tseng et al. 2021, arXiv 2104.03310, eq. 4.
+    a_real, a_fake: running averages of the mean logits. Tseng et al. 2021, arXiv
+    2104.03310, eq. 4, with the max(0, .) of the authors' code. Deviation: averages up
+    to the last step, begun at 0 (the authors': this step's included, begun after a
+    warm-up or with the bias taken out), so D is drawn to 0 in the first 1 / (1 - decay)
+    steps.
     """
     on_real = jax.nn.relu(critic(real) - fake_logit_average) ** 2
     return on_real + jax.nn.relu(real_logit_average - critic(fake)) ** 2
