@@ -1,7 +1,6 @@
 """A cell of the Dirac-GAN: played exactly, in float64, at several learning rates."""
 
 import time
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,8 +15,6 @@ from gan_jax.data import DATASETS
 from gan_jax.diagnostics import phase
 from gan_jax.gan import init_state
 
-FIXED_RATE = {"competitive"}
-"""Rules that have the learning rate as a number of their own."""
 PERIODS = {"lookahead": 5}
 """Steps of a rule that are one of a fixed linear map; 1 where nothing is said."""
 SHOWN = 25
@@ -38,25 +35,8 @@ class Play(NamedTuple):
 def at_rates(config: Config, rates: tuple[float, ...]) -> list[Play]:
     """The game from (1, -1) with SGD, or another optimizer, of each rate.
 
-    The Config has rate 1: rates are the state's traced multipliers, so that all are one
-    program; but a rule in FIXED_RATE is built anew for each.
+    The Config has rate 1: rates are the state's traced multipliers, all one program.
     """
-    if config.dynamics.name in FIXED_RATE:
-        return [play for rate in rates for play in at_rate(config, rate)]
-    return played(config, rates, rates)
-
-
-def at_rate(config: Config, rate: float) -> list[Play]:
-    players = {
-        name: replace(getattr(config, name), learning_rate=rate)
-        for name in ("g_optimizer", "d_optimizer")
-    }
-    return played(replace(config, **players), (1.0,), (rate,))
-
-
-def played(
-    config: Config, scales: tuple[float, ...], rates: tuple[float, ...]
-) -> list[Play]:
     period = PERIODS.get(config.dynamics.name, 1)
     with jax.enable_x64(True):
         gan = build(config)
@@ -70,7 +50,7 @@ def played(
             points = phase.path(gan, slower, batch, config.steps)
             return points, phase.step_matrix(gan, slower, batch, period=period)
 
-        found = jax.jit(jax.vmap(study))(jnp.array(scales))
+        found = jax.jit(jax.vmap(study))(jnp.array(rates))
         points, matrices = map(np.asarray, found)
     distances = np.linalg.norm(points, axis=2)
     return list(map(partial(play, period), rates, distances, matrices))

@@ -9,7 +9,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from benchmarks.exact import FIXED_RATE
 from benchmarks.outcome import Thresholds, resolved
 from benchmarks.suites import Suite, Task, config_of, suite_of
 from benchmarks.suites.spec import EVALUATIONS, Changes, factors
@@ -171,7 +170,7 @@ def seconds_of(cell: Json, suite: Suite) -> float:
     """An estimate, from the suite's measured costs on 2 CPU cores."""
     config, cost = config_in(cell), suite.cost
     if suite.rates:  # compilation
-        return 12.0 if config.dynamics.name in FIXED_RATE else 1.5
+        return 1.5 + PRODUCTS.get(config.dynamics.name, 0) / 8
     own = gradient_evaluations(config, 1)
     penalized = config.d_steps if config.penalty.name != "none" else 0
     step = (own - penalized) * cost.update + penalized * cost.penalized

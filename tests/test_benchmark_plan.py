@@ -181,8 +181,8 @@ def test_a_rule_with_a_rate_of_its_own_gets_it_at_each_rate():
     suite = SUITES["dirac"]
     config = config_of(suite, suite.tasks["competitive"], "wasserstein", {}, 20, 1)
     assert config.dynamics == DynamicsConfig("competitive")
-    (found,) = exact.at_rates(config, (0.5,))
-    np.testing.assert_allclose(found.factor, 1 / np.sqrt(1.25), atol=1e-6)
+    for rate, found in zip((0.2, 0.5), exact.at_rates(config, (0.2, 0.5)), strict=True):
+        np.testing.assert_allclose(found.factor, (1 + rate**2) ** -0.5, atol=1e-6)
 
 
 def test_every_metric_of_results_has_a_title_and_a_direction():
