@@ -103,10 +103,9 @@ def ring(config: DatasetConfig) -> Mixture:
 def imbalanced_ring(config: DatasetConfig) -> Mixture:
     """The ring with 1% of the points in mode 0, and the rest shared equally.
 
-    Of 700 equal Gaussians 7 lie in mode 0, each after 99 that go around the others.
+    As 700 equal Gaussians: 7 in mode 0, 99 in each of the others.
     """
-    others = (1 + np.arange(693) % 7).reshape(7, 99)
-    mode_of = np.concatenate([others, np.zeros((7, 1), int)], axis=1).reshape(-1)
+    mode_of = np.concatenate([np.zeros(7, int), 1 + np.arange(693) % 7])
     return Mixture(circle(8)[mode_of], config.sigma or 0.01, mode_of)
 
 
