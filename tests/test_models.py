@@ -24,8 +24,9 @@ SUPPORTED = {
     "conv_7x7": (28,),
     "dcgan64": (64,),
     "pacgan": SIDES,
+    "deep_mlp": SIDES,
 }
-DENSE = ("mlp", "pacgan")
+DENSE = ("mlp", "pacgan", "deep_mlp")
 CONVOLUTIONAL = [name for name in SUPPORTED if name not in DENSE]
 Z = 6
 
@@ -114,6 +115,15 @@ def test_pacgan_has_the_layers_of_its_released_code():
     assert biased == ["Dense_4"]
     hidden = 2 * [(200, 1000)]
     assert kernels(gan.discriminator, (2,)) == sorted([(2, 1000), *hidden, (200, 1)])
+
+
+def test_deep_mlp_has_the_layers_of_the_alpha_gan():
+    """4 x 400 units in G, 4 x 200 in D."""
+    generator, discriminator = pair("deep_mlp", (2,), width=200)
+    hidden = 3 * [(400, 400)]
+    assert kernels(generator, (2,)) == sorted([(Z, 400), *hidden, (400, 2)])
+    hidden = 3 * [(200, 200)]
+    assert kernels(discriminator, (2,)) == sorted([(2, 200), *hidden, (200, 1)])
 
 
 def test_pacgan_discriminator_takes_packed_points():

@@ -124,8 +124,21 @@ PACGAN = Suite(
     decay=False,
 )
 
+ALPHA = Suite(
+    "The alpha-GAN's ring: networks of 4 layers, 156,000 steps on 50,000 points (GPU)",
+    {"ring": replace(RING, dataset=DatasetConfig("ring", size=50_000), n=25_000)},
+    network={"model.name": "deep_mlp", "model.z_dim": 2},
+    steps=156_000,
+    cost=Cost(2.6e-3, 5.2e-3, 1.0),
+    methods=("minimax", "alpha", "ns_gan"),
+    changes={"batch_size": 128, "ema.decay": 0.0},
+    adam_rate=1e-4,
+    decay=False,
+)
+
 SUITES = {
     "toy": TOY,
+    "alpha": ALPHA,
     "map": replace(
         TOY,
         about="The stability map: 3 x 3 factors on both learning rates",

@@ -188,6 +188,21 @@ def pacgan(
     )
 
 
+def deep_mlp(
+    shape: Shape, g: Style, d: Style, output: Output, *, width: int = 200
+) -> Pair:
+    """G: dense 4 x 2w, ReLU; D: dense 4 x w, LeakyReLU. At w 200 that of the alpha-GAN.
+
+    Of its experiment on the ring: Welfert et al. 2023, arXiv 2310.18291.
+    """
+    require_space("model.g_norm", g)
+    require_space("model.d_norm", d)
+    return (
+        DenseGenerator(shape, 4 * (2 * width,), g.or_activation(relu), output),
+        MlpDiscriminator(width, d.or_activation(leaky_relu), depth=4),
+    )
+
+
 def dirac(
     shape: Shape, g: Style, d: Style, output: Output, *, init_scale: float = 1.0
 ) -> Pair:
@@ -213,5 +228,6 @@ MODELS: dict[str, Callable[..., Pair]] = {
     "conv_7x7": conv_7x7,
     "dcgan64": dcgan64,
     "pacgan": pacgan,
+    "deep_mlp": deep_mlp,
     "dirac": dirac,
 }

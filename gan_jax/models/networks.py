@@ -43,15 +43,16 @@ class DenseGenerator(nn.Module):
 
 
 class MlpDiscriminator(nn.Module):
-    """Two hidden dense layers of `width`."""
+    """Hidden dense layers of `width`, two unless told; no norm after the first."""
 
     width: int
     style: Style
+    depth: int = 2
 
     @nn.compact
     def __call__(self, x: Array, label: Array | None = None, *, train: bool) -> Array:
         x = x.reshape(len(x), -1)
-        for layer in range(2):
+        for layer in range(self.depth):
             x = Dense(self.width, self.style)(x)
             x = self.style.normalized(x, train) if layer else x
             x = self.style.act(x)
