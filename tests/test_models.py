@@ -121,7 +121,7 @@ def test_deep_mlp_has_the_layers_of_the_alpha_gan():
     """4 x 400 units in G, 4 x 200 in D."""
     generator, discriminator = pair("deep_mlp", (2,), width=200)
     hidden = 3 * [(400, 400)]
-    assert kernels(generator, (2,)) == sorted([(Z, 400), *hidden, (400, 2)])
+    assert kernels(generator, (2,)) == sorted([(2, 400), *hidden, (400, 2)])
     hidden = 3 * [(200, 200)]
     assert kernels(discriminator, (2,)) == sorted([(2, 200), *hidden, (200, 1)])
 
