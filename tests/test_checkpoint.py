@@ -138,6 +138,7 @@ def test_every_method_resumes_bit_for_bit(name, tmp_path):
         model=model,
         log=LogConfig(every=2),
         checkpoint=CheckpointConfig(every=3),
+        steps_per_call=1,
     )
     state, _ = train(config, tmp_path / "whole")
     crashed(config, tmp_path / "run", 4)
