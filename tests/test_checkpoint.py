@@ -294,6 +294,7 @@ def test_run_that_cannot_be_restored_ends_diverged_after_three_times(tmp_path):
         train(replace(config, seeds=2), tmp_path / "many")
 
 
+@pytest.mark.slow
 def test_going_back_to_the_same_checkpoint_twice_takes_an_older_one(tmp_path):
     config = replace(HOT, checkpoint=CheckpointConfig(every=1, keep=9))
     hot = OptimizerConfig("sgd", 0.1)
@@ -499,6 +500,7 @@ def wait_for(condition, seconds=60):
     assert condition()
 
 
+@pytest.mark.slow
 def test_sigterm_saves_says_how_to_resume_and_exits_with_its_code(tmp_path):
     run = tmp_path / "run"
     seldom = CheckpointConfig(every="1h")

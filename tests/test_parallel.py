@@ -171,7 +171,6 @@ SPREAD = ("pmap", "shard_map", "gspmd")
     ("layer", "name", "count"),
     slow_but(
         ("stddev", "pmap", 4),
-        ("discrimination", "shard_map", 4),
         among=itertools.product(LAYERS, SPREAD, (2, 4)),
         exhaustive=itertools.product(LAYERS, SPREAD, (2,)),
     ),
@@ -352,7 +351,6 @@ def seeds_trained(config, count, mesh, own):
 @pytest.mark.parametrize(
     ("devices", "own"),
     slow_but(
-        (4, True),
         among=itertools.product((None, 2, 4), (False, True)),
     ),
 )
@@ -411,6 +409,7 @@ def test_a_seed_that_diverges_does_not_disturb_the_others():
         np.testing.assert_array_equal(ours[[0, 2]], theirs[[0, 2]])
 
 
+@pytest.mark.slow
 def test_scales_make_a_grid_without_recompiling():
     config = replace(PLAIN, penalty=PenaltyConfig("r1", weight=2.0))
     gan = build(config)
@@ -485,7 +484,6 @@ def test_seeds_that_do_not_fit_their_mesh_or_batch_are_refused():
 @pytest.mark.parametrize(
     ("name", "count", "parts"),
     slow_but(
-        ("shard_map", 4, 4),
         among=[("jit", 1, 2), ("jit", 1, 64), ("shard_map", 4, 4), ("gspmd", 2, 4)],
     ),
 )

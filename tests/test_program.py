@@ -270,6 +270,7 @@ def test_command_line_trains_a_grid(tmp_path, capsys):
     assert "GANs: 4 completed" in text
 
 
+@pytest.mark.slow
 def test_many_images_are_drawn_in_a_row_for_each_gan(tmp_path):
     config = replace(METHODS["mlp_sgd"], seeds=3, steps=2, batch_size=8)
     train(config, tmp_path / "run")

@@ -197,6 +197,7 @@ def test_diverged_run_is_reported_and_has_its_own_exit_code(tmp_path, capsys):
     assert f"look at  {out}/samples.png" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_lazy_penalty_is_logged_as_it_was_when_last_due(tmp_path):
     base = dataclasses.replace(
         gan_jax.METHODS["r1"], steps=8, batch_size=8, steps_per_call=1

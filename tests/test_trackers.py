@@ -164,6 +164,7 @@ class FakeRun:
         self.finished = True
 
 
+@pytest.mark.slow
 def test_weights_and_biases_gets_rows_pictures_and_the_same_run_again(
     tmp_path, monkeypatch
 ):
