@@ -40,6 +40,7 @@ SMALL = Config(
     penalty=replace(METHODS["r1"].penalty, every=4),
     log=LogConfig(every=7, samples_every=18),
     checkpoint=CheckpointConfig(every=10),
+    steps_per_call=1,  # one program, where dispatches of many lengths are many
 )
 
 
@@ -74,18 +75,9 @@ def whole(tmp_path_factory):
     return run, state, summary
 
 
-@pytest.mark.parametrize(
-    "step",
-    [
-        pytest.param(1, marks=pytest.mark.slow),
-        14,
-        pytest.param(40, marks=pytest.mark.slow),
-    ],
-)
-def test_resumed_run_is_the_uninterrupted_one_bit_for_bit(step, whole, tmp_path):
-    run = tmp_path / "run"
-    crashed(SMALL, run, step)
-    state, summary = train(SMALL, run, resume=True)
+def assert_resumes(config, step, run, whole):
+    crashed(config, run, step)
+    state, summary = train(config, run, resume=True)
     assert same_bits(state, whole[1])
     assert rows(run) == rows(whole[0])
     assert [row["step"] for row in rows(run)] == [1, 7, 14, 21, 28, 35, 40]
@@ -93,6 +85,18 @@ def test_resumed_run_is_the_uninterrupted_one_bit_for_bit(step, whole, tmp_path)
     assert {**summary["last_row"]} == whole[2]["last_row"]
     walls = [row["wall_seconds"] for row in lines(run / "metrics.jsonl")]
     assert walls == sorted(walls)
+
+
+def test_resumed_run_is_the_uninterrupted_one_bit_for_bit(whole, tmp_path):
+    assert_resumes(SMALL, 14, tmp_path / "run", whole)
+
+
+@pytest.mark.slow
+def test_resumed_run_of_scanned_steps_is_the_uninterrupted_one(tmp_path):
+    scanned = replace(SMALL, steps_per_call="auto")
+    whole = tmp_path / "whole", *train(scanned, tmp_path / "whole")
+    for step in (1, 14, 40):
+        assert_resumes(scanned, step, tmp_path / str(step), whole)
 
 
 @pytest.mark.slow
@@ -108,8 +112,17 @@ def test_resumed_grid_is_the_uninterrupted_one_bit_for_bit(tmp_path):
     assert [m["verdict"] for m in members[0]] == [m["verdict"] for m in members[1]]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", METHODS)
+def one_in_four(names, turn):
+    """Names, the turn-th of each four slow; another property has the others there."""
+    return [
+        pytest.param(
+            name, marks=pytest.mark.slow if i % 4 == turn else pytest.mark.exhaustive
+        )
+        for i, name in enumerate(names)
+    ]
+
+
+@pytest.mark.parametrize("name", one_in_four(METHODS, 3))
 def test_every_method_resumes_bit_for_bit(name, tmp_path):
     method = METHODS[name]
     points = method.model.name in (None, "mlp")
@@ -125,6 +138,7 @@ def test_every_method_resumes_bit_for_bit(name, tmp_path):
         model=model,
         log=LogConfig(every=2),
         checkpoint=CheckpointConfig(every=3),
+        steps_per_call=1,
     )
     state, _ = train(config, tmp_path / "whole")
     crashed(config, tmp_path / "run", 4)
@@ -280,6 +294,7 @@ def test_run_that_cannot_be_restored_ends_diverged_after_three_times(tmp_path):
         train(replace(config, seeds=2), tmp_path / "many")
 
 
+@pytest.mark.slow
 def test_going_back_to_the_same_checkpoint_twice_takes_an_older_one(tmp_path):
     config = replace(HOT, checkpoint=CheckpointConfig(every=1, keep=9))
     hot = OptimizerConfig("sgd", 0.1)
@@ -465,15 +480,16 @@ def command(config, run, tmp_path, *flags):
 
 
 ENVIRONMENT = os.environ | {"PYTHONWARNINGS": ""}
+COMPILED = {"JAX_COMPILATION_CACHE_DIR": jax.config.jax_compilation_cache_dir}
 
 
-def started(arguments):
+def started(arguments, **environment):
     return subprocess.Popen(
         arguments,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=ENVIRONMENT,
+        env=ENVIRONMENT | environment,
     )
 
 
@@ -484,13 +500,14 @@ def wait_for(condition, seconds=60):
     assert condition()
 
 
+@pytest.mark.slow
 def test_sigterm_saves_says_how_to_resume_and_exits_with_its_code(tmp_path):
     run = tmp_path / "run"
     seldom = CheckpointConfig(every="1h")
     config = replace(
         SMALL, steps=10_000_000, log=LogConfig(every=50), checkpoint=seldom
     )
-    process = started(command(config, run, tmp_path))
+    process = started(command(config, run, tmp_path), **COMPILED)
     wait_for(lambda: (run / "metrics.jsonl").exists())
     process.send_signal(signal.SIGTERM)
     text, _ = process.communicate(timeout=60)
@@ -544,13 +561,14 @@ def test_full_disk_stops_with_one_line_and_freeing_space_goes_on(tmp_path):
 
 def test_folder_that_vanishes_is_one_line_and_is_not_made_again(tmp_path):
     run = tmp_path / "run"
+    seldom = replace(SMALL, checkpoint=CheckpointConfig(every="1h"))  # none under way
 
     def vanish(row):
         if row["step"] == 14:
             shutil.rmtree(run)
 
     with pytest.raises(OSError, match=r"run/(metrics|checkp|samples).*not.* written"):
-        train(SMALL, run, callback=vanish)
+        train(seldom, run, callback=vanish)
     assert not run.exists()
 
 

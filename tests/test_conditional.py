@@ -1,6 +1,7 @@
 """Conditional pairs: the label reaches both networks and means something."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -24,10 +25,18 @@ def conditional(model, **options):
     )
 
 
-@pytest.mark.parametrize("name", ["mlp", "dcgan", "resize", "resnet"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mlp",
+        pytest.param("dcgan", marks=pytest.mark.slow),
+        pytest.param("resize", marks=pytest.mark.slow),
+        "resnet",
+    ],
+)
 def test_label_changes_both_networks_outputs(name):
     gan = gan_jax.build(conditional(name))
-    state = init_state(gan, jax.random.key(0))
+    state = jax.jit(partial(init_state, gan))(jax.random.key(0))
     one, two = jnp.full(4, 1), jnp.full(4, 2)
     key = jax.random.key(1)
     draws = [gan_jax.sample(gan, state, key, 4, label=label) for label in (one, two)]

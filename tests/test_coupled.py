@@ -1,5 +1,7 @@
 """Layers that couple the examples of a batch: their formulas, and who sees whom."""
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -164,7 +166,9 @@ def test_penalty_gradient_of_equal_examples_is_finite(layer):
         assert np.isfinite(leaf).all()
 
 
-@pytest.mark.parametrize("axis_name", [None, "data"])
+@pytest.mark.parametrize(
+    "axis_name", [pytest.param(None, marks=pytest.mark.slow), "data"]
+)
 @pytest.mark.parametrize("layer", MINIBATCH)
 def test_pictured_critic_judges_each_point_by_itself(layer, axis_name):
     config = Config(
@@ -172,9 +176,9 @@ def test_pictured_critic_judges_each_point_by_itself(layer, axis_name):
         model=ModelConfig("mlp", width=8, z_dim=2, d_minibatch=layer),
     )
     gan = build(config, axis_name=axis_name)
-    state = init_state(gan, KEY)
+    state = jax.jit(partial(init_state, gan))(KEY)
     x = normal(6, 2)
-    alone = build(config).discriminator
+    alone = jax.jit(partial(build(config).discriminator.apply, train=False))
     variables = net_variables(state.discriminator)
-    expected = [alone.apply(variables, x[i : i + 1], train=False)[0] for i in range(6)]
+    expected = [alone(variables, x[i : i + 1])[0] for i in range(6)]
     np.testing.assert_allclose(critic(gan, state)(x), expected, rtol=1e-5, atol=1e-6)

@@ -224,6 +224,7 @@ SHORT = Config(
     model=ModelConfig("mlp", width=8, z_dim=4, g_norm="batch"),
     log=LogConfig(every=10),
     metrics=MetricsConfig(every=15, names=("modes", "swd"), n=200),
+    steps_per_call=5,
 )
 
 

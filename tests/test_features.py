@@ -26,11 +26,11 @@ DIGITS = DatasetConfig("digits")
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
-    """A cache folder, in which a digits classifier of 4 epochs comes to lie."""
+    """A cache folder, in which a digits classifier of 2 epochs comes to lie."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GAN_JAX_CACHE", str(folder))
-        patch.setattr(module, "DIGITS_EPOCHS", 4)
+        patch.setattr(module, "DIGITS_EPOCHS", 2)
         yield folder
 
 
@@ -40,7 +40,7 @@ def trained(cache):
 
 
 def test_classifier_of_digits_reads_scans_it_has_not_seen(trained):
-    """Chance is 0.1; four of its sixty epochs."""
+    """Chance is 0.1; two of its sixty epochs."""
     data = DATASETS["digits"](DIGITS)
     image, label = data.get(np.arange(1437, 1797))
     _, logits = judge(Classifier(10), trained.params, image)

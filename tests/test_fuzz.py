@@ -53,11 +53,12 @@ def fuzz(count):
     )
 
 
-def many(*counts):
-    """Parametrize over a short search and exhaustive longer ones."""
-    first, *rest = counts
-    marked = [pytest.param(count, marks=pytest.mark.exhaustive) for count in rest]
-    return pytest.mark.parametrize("count", [first, *marked])
+def many(quick, exhaustive, slow=None):
+    """Parametrize over a short search and longer ones."""
+    counts = [quick, pytest.param(exhaustive, marks=pytest.mark.exhaustive)]
+    if slow:
+        counts.append(pytest.param(slow, marks=pytest.mark.slow))
+    return pytest.mark.parametrize("count", counts)
 
 
 def with_field(config, field, value):
@@ -117,7 +118,7 @@ JSON_TEXTS = (
 )
 
 
-@many(2000, 50_000)
+@many(500, 50_000, slow=2000)
 def test_any_json_value_builds_or_is_refused_by_its_field(count, monkeypatch, tmp_path):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
 
@@ -268,7 +269,7 @@ DIGITS = Config(model=ModelConfig("resnet"))
         (replace(RING, steps=HUGE), "steps_per_call", HUGE),
         (Config(), "dataset.resolution", 2**14),
         (Config(), "dataset.resolution", 2**30),
-        (DIGITS, "dataset.resolution", 2**30),
+        pytest.param(DIGITS, "dataset.resolution", 2**30, marks=pytest.mark.slow),
         (replace(DIGITS, batch_size=1), "dataset.resolution", 2**11),
         (RING, "dataset.size", HUGE - 1),
     ],
@@ -291,7 +292,7 @@ def test_many_factors_of_a_sweep_are_too_many_gans():
         prepared(config, lambda: None)
 
 
-@many(150, 3000)
+@many(50, 3000, slow=150)
 def test_any_number_is_prepared_or_refused_by_its_field(count, monkeypatch):
     """Up to the first write; what is prepared need not fit with its activations."""
     monkeypatch.setattr(gan_jax.memory, "memory", lambda mesh: SIXTEEN_GB)
@@ -325,7 +326,7 @@ ARGUMENTS = (
 )
 
 
-@many(100, 3000)
+@many(25, 3000, slow=100)
 def test_any_argument_is_taken_or_refused_by_its_flag(
     count, monkeypatch, tmp_path, capsys
 ):

@@ -170,7 +170,7 @@ class Reference:
         self.seen[name] = self.torch.cat([*outputs, y], 1)
         return self.seen[name]
 
-    def __call__(self, x):
+    def __call__(self, x, stem_only=False):
         mean = functools.partial(
             self.f.avg_pool2d,
             kernel_size=3,
@@ -185,6 +185,8 @@ class Reference:
         for name in STEM:
             x = self.unit(x, name)
             x = shrink(x) if name in ("Conv2d_2b_3x3", "Conv2d_4a_3x3") else x
+        if stem_only:
+            return None
         double = ["branch3x3dbl_1", "branch3x3dbl_2", "branch3x3dbl_3"]
         five = ["branch5x5_1", "branch5x5_2"]
         for name in ("Mixed_5b", "Mixed_5c", "Mixed_5d"):
@@ -234,29 +236,25 @@ def tensors():
     return random_tensors()
 
 
-def test_network_equals_pytorch_layer_by_layer(torch, tensors, tmp_path, monkeypatch):
-    path = tmp_path / "weights.pth"
-    path.write_bytes(saved(torch, tensors, zipped=False))
-    publish(monkeypatch, path.read_bytes())
-    variables = load_inception(path)
-    images = np.random.default_rng(1).uniform(-1, 1, (2, 32, 32, 3)).astype(np.float32)
+IMAGES = np.random.default_rng(1).uniform(-1, 1, (2, 32, 32, 3)).astype(np.float32)
+
+
+def torch_inputs(torch, images):
     pixels = np.clip(np.rint((images + 1) * 127.5), 0, 255)
     inputs = ((tf1_resize(pixels, 299) - 128) / 128).transpose(0, 3, 1, 2)
-    reference = Reference(torch, {n: torch.from_numpy(v) for n, v in tensors.items()})
-    features, unbiased, logits = (
-        v.numpy() for v in reference(torch.from_numpy(np.ascontiguousarray(inputs)))
+    return torch.from_numpy(np.ascontiguousarray(inputs))
+
+
+def every_layer(variables, images):
+    return InceptionV3().apply(
+        variables,
+        prepared(images),
+        capture_intermediates=True,
+        mutable="intermediates",
     )
 
-    @jax.jit  # Several times faster than op by op.
-    def every_layer(variables, images):
-        return InceptionV3().apply(
-            variables,
-            prepared(images),
-            capture_intermediates=True,
-            mutable="intermediates",
-        )
 
-    output, seen = every_layer(variables, jnp.asarray(images))
+def assert_layers_equal(seen, reference):
     for name, expected in reference.seen.items():
         layer = functools.reduce(
             dict.__getitem__, name.split("."), seen["intermediates"]
@@ -265,6 +263,35 @@ def test_network_equals_pytorch_layer_by_layer(torch, tensors, tmp_path, monkeyp
         assert_close(actual.transpose(0, 3, 1, 2), expected.numpy())
         side = SIDES.get(name, actual.shape[1])
         assert actual.shape[1:3] == (side, side)
+
+
+def test_stem_equals_pytorch_layer_by_layer(torch, tensors):
+    reference = Reference(torch, {n: torch.from_numpy(v) for n, v in tensors.items()})
+    reference(torch_inputs(torch, IMAGES[:1]), stem_only=True)
+    assert reference.seen.keys() == STEM.keys()
+
+    @jax.jit  # Of what is not returned nothing is compiled.
+    def stem(variables, images):
+        seen = every_layer(variables, images)[1]["intermediates"]
+        return {"intermediates": {name: seen[name] for name in STEM}}
+
+    assert_layers_equal(stem(to_variables(tensors, "here"), IMAGES[:1]), reference)
+
+
+@pytest.mark.slow
+def test_network_equals_pytorch_layer_by_layer(torch, tensors, tmp_path, monkeypatch):
+    path = tmp_path / "weights.pth"
+    path.write_bytes(saved(torch, tensors, zipped=False))
+    publish(monkeypatch, path.read_bytes())
+    variables = load_inception(path)
+    images = jnp.asarray(IMAGES)
+    reference = Reference(torch, {n: torch.from_numpy(v) for n, v in tensors.items()})
+    features, unbiased, logits = (
+        v.numpy() for v in reference(torch_inputs(torch, IMAGES))
+    )
+    # Jitted, it is several times faster than op by op.
+    output, seen = jax.jit(every_layer)(variables, images)
+    assert_layers_equal(seen, reference)
     assert_close(output.features, features)
     assert_close(output.unbiased, unbiased)
     assert_close(output.logits, logits)
@@ -274,9 +301,9 @@ def test_network_equals_pytorch_layer_by_layer(torch, tensors, tmp_path, monkeyp
     monkeypatch.setattr(
         InceptionV3, "apply", lambda _self, *inputs: given.extend(inputs) or output
     )
-    found = extract(variables, jnp.asarray(images))
+    found = extract(variables, images)
     assert given[0] is variables
-    np.testing.assert_array_equal(given[1], prepared(jnp.asarray(images)))
+    np.testing.assert_array_equal(given[1], prepared(images))
     assert_close(found[0], features)
     assert_close(found[1], exponentials / exponentials.sum(axis=1, keepdims=True))
 

@@ -1,6 +1,7 @@
 """Instruments of a state and of series: closed forms and NumPy references."""
 
 from dataclasses import replace
+from functools import partial
 
 import flax.linen as nn
 import jax
@@ -181,7 +182,7 @@ def with_bias(params, layer, bias):
 @pytest.mark.parametrize("activation", [jax.nn.relu, leaky_relu])
 def test_dead_units_are_those_whose_bias_keeps_them_negative(activation):
     gan = images_gan(activation)
-    state = init_state(gan, jax.random.key(0))
+    state = jax.jit(partial(init_state, gan))(jax.random.key(0))
     g, d = state.generator, state.discriminator
     # +-50 outweighs what comes in: exactly these units are dead, all others alive.
     g_bias = np.where(np.arange(6) < 2, -50.0, 50.0)

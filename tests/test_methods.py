@@ -17,8 +17,6 @@ from gan_jax.methods import METHODS
 from gan_jax.parallel import jit_step
 from gan_jax.train import sample
 
-pytestmark = pytest.mark.slow
-
 STEPS, BATCH, WIDTH = 50, 8, 8
 ON_POINTS = [
     name
@@ -26,6 +24,23 @@ ON_POINTS = [
     if config.model.name in (None, "mlp")
     and AUGMENTS[config.augment.name] not in IMAGES_ONLY
 ]
+
+
+def one_in_four(names, turn):
+    """Of every four methods one slow: each method has there one of four properties.
+
+    The fourth is exact resumption, in test_checkpoint.
+    """
+    methods = list(METHODS)
+    return [
+        pytest.param(
+            name,
+            marks=pytest.mark.slow
+            if methods.index(name) % 4 == turn
+            else pytest.mark.exhaustive,
+        )
+        for name in names
+    ]
 
 
 def assert_trains(config, steps=STEPS):
@@ -51,19 +66,19 @@ def assert_trains(config, steps=STEPS):
     return state, metrics
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", one_in_four(METHODS, 0))
 def test_method_trains_on_its_own_data(name):
     assert_trains(METHODS[name])
 
 
-@pytest.mark.parametrize("name", ON_POINTS)
+@pytest.mark.parametrize("name", one_in_four(ON_POINTS, 1))
 def test_method_trains_on_the_ring(name):
     config = METHODS[name]
     model = replace(config.model, output=None)
     assert_trains(replace(config, dataset=DatasetConfig("ring"), model=model))
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", one_in_four(METHODS, 2))
 def test_method_stays_finite_in_bfloat16(name):
     """The layers compute in bfloat16; what they learn and report is float32."""
     state, metrics = assert_trains(replace(METHODS[name], precision="bf16"), 10)

@@ -58,6 +58,14 @@ def variables_of(module, shape):
     return {**variables, "params": params}
 
 
+def slow_but(*quick, among):
+    """Names, all but some marked slow."""
+    return [
+        pytest.param(name, marks=() if name in quick else pytest.mark.slow)
+        for name in among
+    ]
+
+
 def kernels(module, shape):
     """The shapes of all kernels, sorted."""
     _, variables = outline(module, shape)
@@ -259,7 +267,19 @@ def assert_independent(norms):
     np.testing.assert_array_equal(norms, np.diag(np.diag(norms)))
 
 
-@pytest.mark.parametrize("name, norm", INDEPENDENT)
+def one_norm_each():
+    """Every pair of networks with another norm; the other ones marked slow."""
+    quick = {
+        (name, [norm for other, norm in INDEPENDENT if other == name][index % 3])
+        for index, name in enumerate(SUPPORTED)
+    }
+    return [
+        pytest.param(*pair, marks=() if pair in quick else pytest.mark.slow)
+        for pair in INDEPENDENT
+    ]
+
+
+@pytest.mark.parametrize("name, norm", one_norm_each())
 def test_logit_depends_on_its_own_example_alone(name, norm):
     assert_independent(couplings(name, norm, train=False))
 
@@ -270,7 +290,8 @@ def test_group_norm_of_few_units_still_sees_the_input(width):
     _, discriminator = pair("mlp", (2,), d=style("group"), width=width)
     variables = variables_of(discriminator, (2,))
     x = jax.random.normal(jax.random.key(1), (3, 2))
-    logits = discriminator.apply(variables, x, None, train=False)
+    judge = jax.jit(partial(discriminator.apply, label=None, train=False))
+    logits = judge(variables, x)
     assert logits.std() > 1e-3
 
 
@@ -279,13 +300,13 @@ def test_spectral_norm_leaves_examples_independent(name):
     assert_independent(couplings(name, "none", train=False, spectral=True))
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", slow_but("mlp", "dcgan", "resnet", among=SUPPORTED))
 def test_batch_norm_in_training_couples_examples(name):
     norms = couplings(name, "batch", train=True)
     assert np.all(norms > 1e-6)
 
 
-@pytest.mark.parametrize("norm", ["none", "batch"])
+@pytest.mark.parametrize("norm", slow_but("batch", among=["none", "batch"]))
 @pytest.mark.parametrize("name", SUPPORTED)
 def test_image_does_not_depend_on_the_batch_when_sampling(name, norm):
     shape, width = small(name)
@@ -299,7 +320,7 @@ def test_image_does_not_depend_on_the_batch_when_sampling(name, norm):
     np.testing.assert_allclose(first, images(others)[0], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["mlp", "dcgan", "resnet"])
+@pytest.mark.parametrize("name", slow_but("dcgan", among=["mlp", "dcgan", "resnet"]))
 def test_bf16_layers_multiply_in_bfloat16_and_answer_in_float32(name):
     exact = Config(
         dataset=DatasetConfig("digits"),
@@ -313,7 +334,8 @@ def test_bf16_layers_multiply_in_bfloat16_and_answer_in_float32(name):
     }
     for player, x in inputs.items():
         modules = [getattr(gan, player) for gan in gans]
-        variables = modules[0].init(jax.random.key(0), x, train=True)
+        init = jax.jit(partial(modules[0].init, train=True))
+        variables = init(jax.random.key(0), x)
         calls = [partial(module.apply, train=False) for module in modules]
         full, half = (call(variables, x) for call in calls)
         assert half.dtype == jnp.float32

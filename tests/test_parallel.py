@@ -144,16 +144,16 @@ def assert_agree(got, expected):
         )
 
 
-def slow_but(*quick, among):
-    """Parameters, all but some marked slow."""
-    marks = {value: () if value in quick else pytest.mark.slow for value in among}
+def slow_but(*quick, among, exhaustive=()):
+    """Parameters, all but some marked slow, of these some exhaustive."""
+    seldom = {value: pytest.mark.exhaustive for value in exhaustive}
+    marks = dict.fromkeys(among, pytest.mark.slow) | seldom | dict.fromkeys(quick, ())
     return [pytest.param(*value, marks=mark) for value, mark in marks.items()]
 
 
 @pytest.mark.parametrize(
     ("name", "count"),
     slow_but(
-        ("pmap", 4),
         ("shard_map", 8),
         ("gspmd", 2),
         among=itertools.product(("pmap", "shard_map", "gspmd"), (1, 2, 4, 8)),
@@ -163,15 +163,16 @@ def test_device_count_does_not_change_the_run(name, count):
     assert_agree(trained(COUPLED, name, count), reference(COUPLED))
 
 
+LAYERS = ("stddev", "discrimination")
+SPREAD = ("pmap", "shard_map", "gspmd")
+
+
 @pytest.mark.parametrize(
     ("layer", "name", "count"),
     slow_but(
         ("stddev", "pmap", 4),
-        ("discrimination", "pmap", 2),
-        ("discrimination", "shard_map", 4),
-        among=itertools.product(
-            ("stddev", "discrimination"), ("pmap", "shard_map", "gspmd"), (2, 4)
-        ),
+        among=itertools.product(LAYERS, SPREAD, (2, 4)),
+        exhaustive=itertools.product(LAYERS, SPREAD, (2,)),
     ),
 )
 def test_minibatch_layers_see_the_global_batch(layer, name, count):
@@ -199,10 +200,9 @@ SPANNING = {  # What has to look at the whole batch, or at its neighbours in ord
     ("name", "placement", "count"),
     slow_but(
         ("top_k", "shard_map", 2),
-        ("top_k", "pmap", 4),
         ("pack", "pmap", 4),
-        ("pack", "shard_map", 2),
-        among=itertools.product(SPANNING, ("pmap", "shard_map", "gspmd"), (2, 4)),
+        among=itertools.product(SPANNING, SPREAD, (2, 4)),
+        exhaustive=itertools.product(SPANNING, SPREAD, (2,)),
     ),
 )
 def test_what_spans_the_batch_agrees_with_one_device(name, placement, count):
@@ -221,9 +221,17 @@ def test_share_that_packs_would_straddle_is_refused():
         step(init_state(gan, jax.random.key(0)), batches(config, size=16)[0])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["pmap", "shard_map"])
-@pytest.mark.parametrize("rule", [name for name in DYNAMICS if name != "alternating"])
+JOINT = [name for name in DYNAMICS if name != "alternating"]
+NAMED = ("pmap", "shard_map")  # The placements whose axis has a name.
+
+
+@pytest.mark.parametrize(
+    ("rule", "name"),
+    slow_but(
+        among=[(rule, NAMED[i % 2]) for i, rule in enumerate(JOINT)],
+        exhaustive=[(rule, NAMED[1 - i % 2]) for i, rule in enumerate(JOINT)],
+    ),
+)
 def test_rules_differentiate_means_that_span_devices(rule, name):
     """The relativistic average's means are inside of what the rules differentiate."""
     dynamics = DynamicsConfig(rule, k=2)
@@ -273,18 +281,24 @@ def test_state_comes_back_as_one_copy_and_is_donated(name):
     assert first.discriminator.params["Dense_0"]["kernel"].is_deleted()
 
 
-def test_mesh_may_have_explicit_or_further_axes():
-    gan = build(COUPLED, axis_name="data")
+AVERAGED = replace(PLAIN, loss=LossConfig("relativistic_average"))
+
+
+@pytest.mark.parametrize(
+    "config", [AVERAGED, pytest.param(COUPLED, marks=pytest.mark.slow)]
+)
+def test_mesh_may_have_explicit_or_further_axes(config):
+    gan = build(config, axis_name="data")
     wide = Mesh(np.array(jax.devices()).reshape(4, 2), ("data", "model"))
     explicit = jax.make_mesh(
         (4,), ("data",), (jax.sharding.AxisType.Explicit,), devices=jax.devices()[:4]
     )
     for mesh in (wide, explicit):
         step, state = shard_map_step(gan, mesh), init_state(gan, jax.random.key(3))
-        for batch in batches(COUPLED):
+        for batch in batches(config):
             state, _ = step(state, batch)
         ours = jax.device_get(state.generator.params)
-        assert distance(ours, reference(COUPLED)[0].generator.params) < TOLERANCE
+        assert distance(ours, reference(config)[0].generator.params) < TOLERANCE
 
 
 def test_misplaced_gans_and_batches_are_refused():
@@ -337,8 +351,6 @@ def seeds_trained(config, count, mesh, own):
 @pytest.mark.parametrize(
     ("devices", "own"),
     slow_but(
-        (None, False),
-        (4, True),
         among=itertools.product((None, 2, 4), (False, True)),
     ),
 )
@@ -369,7 +381,8 @@ def test_seeds_of_convolutional_gans_equal_separate_runs(devices):
 
 def test_stacked_step_counts_are_accepted():
     gan = build(PLAIN)
-    states = jax.vmap(partial(init_state, gan))(jax.random.split(jax.random.key(0), 2))
+    keys = jax.random.split(jax.random.key(0), 2)
+    states = jax.jit(jax.vmap(partial(init_state, gan)))(keys)
     states, _ = seeds_step(gan)(states, batches(PLAIN)[0])
     assert states.step.shape == () and states.step == 1
 
@@ -396,6 +409,7 @@ def test_a_seed_that_diverges_does_not_disturb_the_others():
         np.testing.assert_array_equal(ours[[0, 2]], theirs[[0, 2]])
 
 
+@pytest.mark.slow
 def test_scales_make_a_grid_without_recompiling():
     config = replace(PLAIN, penalty=PenaltyConfig("r1", weight=2.0))
     gan = build(config)
@@ -470,8 +484,6 @@ def test_seeds_that_do_not_fit_their_mesh_or_batch_are_refused():
 @pytest.mark.parametrize(
     ("name", "count", "parts"),
     slow_but(
-        ("jit", 1, 2),
-        ("shard_map", 4, 4),
         among=[("jit", 1, 2), ("jit", 1, 64), ("shard_map", 4, 4), ("gspmd", 2, 4)],
     ),
 )
@@ -635,8 +647,28 @@ ENTRIES = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("entry", ENTRIES)
+ALIKE = {"augment", "optimizer", "schedule", "activation", "initializer", "output"}
+ALIKE |= {"dynamics"}  # Their own test is test_rules_differentiate_....
+
+
+def last_of_each_kind():
+    """Entries, of those that all placements treat alike one of each kind slow."""
+    last = {entry.split()[0]: entry for entry in ENTRIES}
+    seldom = {
+        entry
+        for entry in ENTRIES
+        if entry.split()[0] in ALIKE and entry != last[entry.split()[0]]
+    }
+    return [
+        pytest.param(
+            entry,
+            marks=pytest.mark.exhaustive if entry in seldom else pytest.mark.slow,
+        )
+        for entry in ENTRIES
+    ]
+
+
+@pytest.mark.parametrize("entry", last_of_each_kind())
 def test_every_other_entry_agrees_with_one_device(entry):
     config, change = small("dcgan"), dict(ENTRIES[entry])
     if isinstance(change.get("model"), dict):

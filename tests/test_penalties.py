@@ -647,7 +647,17 @@ def penalty_of(name):
     return jax.jit(partial(penalty, critic))
 
 
-@pytest.mark.parametrize("name", PENALTIES)
+MIXED = ("wgan_gp", "r1", "dragan", "lecam", "zcr")
+"""Of each way to mix examples one; the rest is slow."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in MIXED else pytest.mark.slow)
+        for name in PENALTIES
+    ],
+)
 def test_penalty_treats_examples_one_by_one(name):
     real, fake = pairs(SHAPES["images"])
     keys, penalty = example_keys(), penalty_of(name)

@@ -1,6 +1,7 @@
 """README's Python blocks run as they stand."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -63,7 +64,7 @@ def registries():
 def test_added_parts_train_together(registries):
     exec(block("LOSSES["), {})
     gan = build(gan_jax.METHODS["mine"])
-    state = gan_jax.init_state(gan, jax.random.key(0))
+    state = jax.jit(partial(gan_jax.init_state, gan))(jax.random.key(0))
     batch = gan_jax.Batch(jnp.zeros((1, 4, 8, 8, 1)))
-    _, metrics = gan_jax.train_step(gan, state, batch)
+    _, metrics = jax.jit(partial(gan_jax.train_step, gan))(state, batch)
     assert metrics["finite"]

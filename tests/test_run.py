@@ -31,7 +31,9 @@ FLAGS = ["--model.name", "mlp", "--model.width", "8", "--batch-size", "8"]
 def run(tmp_path_factory):
     """The folder of a short run on digits, through the command line."""
     folder = tmp_path_factory.mktemp("runs") / "digits"
-    code = main(["r1", *FLAGS, "--steps", "50", "--out", str(folder)])
+    code = main(
+        ["r1", *FLAGS, "--steps", "50", "--steps-per-call", "10", "--out", str(folder)]
+    )
     assert code == 0
     return folder
 
@@ -82,6 +84,7 @@ def test_generator_of_a_run_draws_what_the_run_drew(run, tmp_path):
 def test_two_dimensional_run_draws_a_scatter(tmp_path):
     out = tmp_path / "ring"
     flags = ["--dataset.name", "ring", "--steps", "3", "--out", str(out)]
+    flags += ["--steps-per-call", "1"]
     assert main(["wgan_gp", *FLAGS, *flags, "--log.samples-every", "2"]) == 0
     with Image.open(out / "samples.png") as picture:
         assert picture.size == (650, 600)
@@ -194,8 +197,11 @@ def test_diverged_run_is_reported_and_has_its_own_exit_code(tmp_path, capsys):
     assert f"look at  {out}/samples.png" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_lazy_penalty_is_logged_as_it_was_when_last_due(tmp_path):
-    base = dataclasses.replace(gan_jax.METHODS["r1"], steps=8, batch_size=8)
+    base = dataclasses.replace(
+        gan_jax.METHODS["r1"], steps=8, batch_size=8, steps_per_call=1
+    )
     model = dataclasses.replace(base.model, name="mlp", width=8)
     penalty = dataclasses.replace(base.penalty, every=3)
     log = dataclasses.replace(base.log, every=1)
@@ -224,8 +230,10 @@ def test_ctrl_c_finishes_the_step_and_writes_everything(tmp_path):
     out = tmp_path / "stopped"
     command = [sys.executable, "-m", "experiments.train", "mlp_sgd", *FLAGS]
     command += ["--steps", "10000000", "--out", str(out)]
+    compiled = jax.config.jax_compilation_cache_dir
+    environment = {"PYTHONWARNINGS": "", "JAX_COMPILATION_CACHE_DIR": compiled}
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, env=os.environ | {"PYTHONWARNINGS": ""}
+        command, stdout=subprocess.PIPE, env=os.environ | environment
     )
     deadline = time.time() + 60
     while not (out / "metrics.jsonl").exists() and time.time() < deadline:
