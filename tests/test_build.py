@@ -440,7 +440,7 @@ UNROLLED = changed(dynamics__name="unrolled")
 OPTIMISTIC = changed(dynamics__name="optimistic")
 PACKED = changed(model__pack=2)
 CR = changed(dataset__name="ring", penalty__name="cr")
-GROUPS = changed(model__d_minibatch="stddev")
+STDDEV = changed(model__d_minibatch="stddev")
 DIRAC = changed(dataset__name="dirac", model__name="dirac", model__z_dim=1)
 
 
@@ -464,7 +464,7 @@ DIRAC = changed(dataset__name="dirac", model__name="dirac", model__z_dim=1)
         (CGD, "g_optimizer.clip_norm", 3.0, "'competitive': .*plain sgd"),
         (CGD, "sweep.g_lr", (0.5, 1.0), "'competitive': .*no sweep"),
         (CGD, "sweep.d_lr", (0.5, 1.0), "'competitive': .*no sweep"),
-        (GROUPS, "batch_size", 6, "batch_size 6 .*'stddev': D sees 6 .*4.*change"),
+        (STDDEV, "batch_size", 6, "batch_size 6 .*'stddev': D sees 6 .*4.*change"),
         (CR, "penalty.transform", "flip", "penalty.transform 'flip' needs images"),
         (DIRAC, "model.d_minibatch", "stddev", "model.d_minibatch: .*'dirac'"),
         (ADAPTIVE, "loss.name", "lsgan", "'adaptive' with loss.name 'lsgan': .*use"),
