@@ -573,6 +573,7 @@ def test_folder_that_vanishes_is_one_line_and_is_not_made_again(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Orbax
 def test_disk_that_becomes_read_only_is_one_line_and_mending_that_goes_on(tmp_path):
     run, covered = tmp_path / "run", []
 
