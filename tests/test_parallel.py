@@ -551,8 +551,8 @@ def cover():
 
 
 def cover_parameters():
-    """Every third row is a slow test; the others take too long for each change."""
-    marks = itertools.cycle([pytest.mark.slow, *[pytest.mark.exhaustive] * 2])
+    """Every sixth row is a slow test; the others take too long for each change."""
+    marks = itertools.cycle([pytest.mark.slow, *[pytest.mark.exhaustive] * 5])
     return [
         pytest.param(*row, marks=mark)
         for row, mark in zip(cover(), marks, strict=False)
