@@ -20,7 +20,7 @@ def digits(config: DatasetConfig) -> Dataset:
         pixels, label = load_digits(return_X_y=True)
         image = (pixels / 8 - 1).reshape(COUNT, SIDE, SIDE, 1).astype(np.float32)
         image = resized(image, side) if side != SIDE else image
-        return Stored(image.repeat(channels, axis=-1), label.astype(np.int32))
+        return Stored(image.repeat(channels, axis=-1), np.asarray(label, np.int32))
 
     return Dataset(Spec((side, side, channels), 10, COUNT), read, flip=config.flip)
 
