@@ -57,27 +57,32 @@ def course(found: dict[str, Any]) -> bytes:
 
 def flow(found: dict[str, Any]) -> bytes:
     """Gradient norms by depth at the final state."""
-    figure, (axis,) = canvas()
-    for player, color in COLORS.items():
-        flows = kernels_of(found["layers"][player])
-        norms = positive([flow["gradient"] for flow in flows.values()])
-        axis.plot(range(1, len(norms) + 1), norms, "o-", color=color, label=player)
-    axis.set(yscale="log", xlabel="kernel, by depth", ylabel="gradient norm")
-    axis.xaxis.get_major_locator().set_params(integer=True)
-    axis.legend(frameon=False)
-    return png(figure)
+    return over_depth(found, "gradient", "gradient norm")
 
 
 def updates(found: dict[str, Any]) -> bytes:
     """Update over weight of each kernel, with the usual range shaded."""
+    return over_depth(found, "ratio", "|update| / |weight|", usual=(1e-4, 1e-3, 1e-2))
+
+
+def over_depth(
+    found: dict[str, Any],
+    number: str,
+    title: str,
+    usual: tuple[float, float, float] | None = None,
+) -> bytes:
+    """A number of each kernel's flow; usual: the range to shade, and its middle."""
     figure, (axis,) = canvas()
-    axis.axhspan(1e-4, 1e-2, color="#3a7d44", alpha=0.1, lw=0)
-    axis.axhline(1e-3, color="#3a7d44", lw=0.8, ls="--", label="usual, about 1e-3")
+    if usual is not None:
+        low, middle, high = usual
+        axis.axhspan(low, high, color="#3a7d44", alpha=0.1, lw=0)
+        name = f"usual, about {middle:g}"
+        axis.axhline(middle, color="#3a7d44", lw=0.8, ls="--", label=name)
     for player, color in COLORS.items():
         flows = kernels_of(found["layers"][player])
-        sizes = positive([flow["ratio"] for flow in flows.values()])
+        sizes = positive([flow[number] for flow in flows.values()])
         axis.plot(range(1, len(sizes) + 1), sizes, "o-", color=color, label=player)
-    axis.set(yscale="log", xlabel="kernel, by depth", ylabel="|update| / |weight|")
+    axis.set(yscale="log", xlabel="kernel, by depth", ylabel=title)
     axis.xaxis.get_major_locator().set_params(integer=True)
     axis.legend(frameon=False)
     return png(figure)
