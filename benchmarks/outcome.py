@@ -6,7 +6,7 @@ The outcomes, of which the first that matches is the run's:
   or a mean logit over `explode_logit`, for `explode_steps` steps on end;
 - vanished: G's gradient norm was under `vanish_factor` times its reference in at least
   `vanish_share` of the steps, and the last evaluation is no success;
-- collapsed: the last evaluation has less than half of the modes;
+- collapsed: the last evaluation hits less than half of the modes;
 - oscillating: an evaluation was a success, and a later one, among the late, is none;
 - not_reached: a late evaluation is no success;
 - converged: all late evaluations are, so that success is held, not met by chance.
