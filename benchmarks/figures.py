@@ -10,14 +10,13 @@ from benchmarks.findings import Findings
 from benchmarks.maps import Map
 from benchmarks.pictures import finite_values, matrix, middles
 from benchmarks.rows import (
-    OUTCOMES,
     floor_of,
     lower_is_better,
     shown_metrics,
     title,
     value_of,
 )
-from benchmarks.summary import COSTS, TAUS, Entry, middle
+from benchmarks.summary import COSTS, TAUS, Entry, middle, seen_in
 from benchmarks.svg import (
     DASHES,
     OUTCOME_COLOURS,
@@ -155,7 +154,7 @@ def outcomes(found: Findings) -> Any:
     rows, columns = near_square(len(tasks))
     high = 1.4 + 0.24 * len(methods)
     figure, axes = blank(1 + 2.6 * columns, high * rows, rows, columns, sharey=True)
-    seen = [o for o in OUTCOMES if any(one.outcomes[o] for one in found.entries)]
+    seen = seen_in(found.entries)
     for axis, task in zip(axes.flat, tasks, strict=False):
         for one in of_task(found, task):
             left, y = 0.0, methods.index(one.method)
@@ -167,17 +166,23 @@ def outcomes(found: Findings) -> Any:
         axis.set(title=task, xlabel="share of runs", xlim=(0, 1))
     axes.flat[0].set_yticks(range(len(methods)), methods)
     axes.flat[0].set_ylim(len(methods) - 0.5, -0.5)
+    outcome_legend(figure, found.entries)
+    hide_rest(axes, len(tasks))
+    return figure
+
+
+def outcome_legend(figure: Any, entries: list[Entry]) -> None:
+    """What the colours mean, below the figure."""
+    seen = seen_in(entries)
     marks = [square((0, 0), OUTCOME_COLOURS[name]) for name in seen]
     names = [name.replace("_", " ") for name in seen]
     figure.legend(marks, names, loc="outside lower center", ncols=min(len(seen), 5))
-    hide_rest(axes, len(tasks))
-    return figure
 
 
 def seeds(found: Findings, task: str) -> Any:
     """Every seed at the end, its IQM's interval, the floor; x marks what failed."""
     mine, metric = of_task(found, task), shown_metrics(found.results, task)[0]
-    figure, axes = blank(5.2, 1 + 0.28 * len(mine))
+    figure, axes = blank(5.2, 1.3 + 0.28 * len(mine))
     axis, floor = axes.flat[0], floor_of(found.results, task, metric)
     values = [value_of(row, metric) for one in mine for row in one.rows]
     ends = [*values, *([] if floor is None else [floor])]
@@ -201,6 +206,7 @@ def seeds(found: Findings, task: str) -> Any:
     axis.set(title=f"{task}, every seed")
     axis.set_xlabel(f"{title(metric)} at the end{floor_words(floor)}")
     finish(axis, "x", edges, floor)
+    outcome_legend(figure, mine)
     return figure
 
 

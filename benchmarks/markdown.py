@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from benchmarks.findings import Findings, gist
-from benchmarks.rows import OUTCOMES
 from benchmarks.sections import interval_words, published_texts
+from benchmarks.summary import Entry, seen_in
 from benchmarks.tables import (
     ENTRY_COLUMNS,
     OVERALL_COLUMNS,
@@ -54,8 +54,8 @@ def columns_table(columns: tuple[Column, ...], found: list) -> str:
     return table([column.name for column in columns], lines)
 
 
-def outcome_table(found: list) -> str:
-    seen = [name for name in OUTCOMES if any(one.outcomes[name] for one in found)]
+def outcome_table(found: list[Entry]) -> str:
+    seen = seen_in(found)
     heads = ["method", *(name.replace("_", " ") for name in seen)]
     lines = [[one.method, *(str(one.outcomes[n]) for n in seen)] for one in found]
     return "How the runs ended:\n\n" + table(heads, lines)

@@ -1,11 +1,10 @@
 """The head of the page: filters, the stability map, success by task, outcomes."""
 
 import html
-from collections import Counter
 
 from benchmarks.maps import Map
 from benchmarks.rows import OUTCOMES, Results
-from benchmarks.summary import Entry
+from benchmarks.summary import Entry, seen_in
 from benchmarks.svg import (
     OUTCOME_COLOURS,
     colour,
@@ -193,15 +192,13 @@ def outcome_bars(results: Results, found: list[Entry]) -> str:
 
 
 def legend(found: list[Entry]) -> str:
-    seen = sum((e.outcomes for e in found), Counter())
     marks = [
         element(
             "span",
             element("i", style=f"background:{OUTCOME_COLOURS[name]}"),
             name.replace("_", " "),
         )
-        for name in OUTCOMES
-        if seen[name]
+        for name in seen_in(found)
     ]
     return element("p", *marks, class_="legend")
 

@@ -63,6 +63,11 @@ class Overall(NamedTuple):
     profile: tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
+def seen_in(entries: list[Entry]) -> list[str]:
+    """The outcomes that runs of these came to, in their order."""
+    return [name for name in OUTCOMES if any(one.outcomes[name] for one in entries)]
+
+
 TAUS = np.linspace(0, 1, 51)
 COSTS: dict[str, Callable[[Row], float]] = {
     "gradient evaluations": lambda row: row["gradient_evaluations"] / steps_of(row),
