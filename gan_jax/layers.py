@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from gan_jax.conv import convolution, transposed_convolution
+
 Array = jax.Array
 SPECTRAL = "spectral"
 WARMUP_ITERATIONS = 15
@@ -134,14 +136,9 @@ class Conv(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         weights = kernel(self, (self.size, self.size, x.shape[-1], self.features))
-        y = lax.conv_general_dilated(
-            x.astype(weights.dtype),
-            weights,
-            (self.stride, self.stride),
-            "SAME",
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        return add_bias(
+            self, convolution(x.astype(weights.dtype), weights, self.stride)
         )
-        return add_bias(self, y)
 
 
 class ConvTranspose(nn.Module):
@@ -156,14 +153,8 @@ class ConvTranspose(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         weights = kernel(self, (self.size, self.size, x.shape[-1], self.features))
-        y = lax.conv_transpose(
-            x.astype(weights.dtype),
-            weights,
-            (self.stride, self.stride),
-            "SAME",
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )
-        return add_bias(self, y)
+        x = x.astype(weights.dtype)
+        return add_bias(self, transposed_convolution(x, weights, self.stride))
 
 
 def kernel(module: Dense | Conv | ConvTranspose, shape: tuple[int, ...]) -> Array:

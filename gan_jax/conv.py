@@ -1,0 +1,245 @@
+"""Convolutions closed under differentiation: three bilinear forms, to any order.
+
+    convolve  (x, w) -> y    y[p] = sum_q  w[q]^T x[s p + q - low]
+    spread    (y, w) -> x    its transpose in x: the gradient in the image
+    correlate (x, y) -> w    its transpose in w: the gradient in the kernel
+
+Each is linear in both arguments, and the derivatives of any of them, forward or
+reverse, are the other two. XLA derives them otherwise: on CPU the kernel gradient of
+a transposed convolution, and what a gradient penalty meets in its double backward, then
+run tens of times slower than a convolution. Images x `[B, H, W, in]`, their
+convolutions y `[B, h, w, out]`, kernels w `[k, k, in, out]`.
+"""
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.core import ShapedArray
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+Array = jax.Array
+
+
+class Geometry(NamedTuple):
+    """What the shapes of a form's operands leave open, per axis of the image.
+
+    low: rows and columns of zeros before the image.
+    """
+
+    stride: int
+    low: tuple[int, int]
+    image: tuple[int, int]
+    kernel: tuple[int, int]
+    out: tuple[int, int]
+
+
+def convolution(x: Array, kernel: Array, stride: int) -> Array:
+    """`[B, H, W, in], [k, l, in, out] -> [B, ceil(H/s), ceil(W/s), out]`, SAME.
+
+    Zeros around the image, of an odd number one more behind: TensorFlow's SAME, that of
+    `lax.conv_general_dilated`. The kernel is not flipped.
+    """
+    image, size = x.shape[1:3], kernel.shape[:2]
+    out = tuple(-(-n // stride) for n in image)
+    pairs = zip(image, size, out, strict=True)
+    low = tuple(max((m - 1) * stride + k - n, 0) // 2 for n, k, m in pairs)
+    return apply(CONVOLVE, x, kernel, Geometry(stride, low, image, size, out))
+
+
+def transposed_convolution(y: Array, kernel: Array, stride: int) -> Array:
+    """`[B, H, W, in], [k, l, in, out] -> [B, s H, s W, out]`, SAME.
+
+    The convolution of y with s - 1 zeros between its pixels: `lax.conv_transpose`, with
+    the kernel as there (not flipped).
+    """
+    out, size = y.shape[1:3], kernel.shape[:2]
+    image = tuple(stride * n for n in out)
+    ends = (k - 1 if stride >= k else -(-(k + stride - 2) // 2) for k in size)
+    low = tuple(k - 1 - end for k, end in zip(size, ends, strict=True))
+    kernel = kernel[::-1, ::-1].swapaxes(2, 3)
+    return apply(SPREAD, y, kernel, Geometry(stride, low, image, size, out))
+
+
+def apply(form: Primitive, a: Array, b: Array, geometry: Geometry) -> Array:
+    return form.bind(a[None], b[None], geometry=geometry)[0]
+
+
+# The forms as XLA has them. Padding is (before, after) and may be negative.
+
+
+def plain_convolve(x: Array, w: Array, g: Geometry) -> Array:
+    pads = [
+        (low, (m - 1) * g.stride + k - n - low)
+        for n, k, m, low in zip(g.image, g.kernel, g.out, g.low, strict=True)
+    ]
+    forms = ("NHWC", "HWIO", "NHWC")
+    return lax.conv_general_dilated(
+        x, w, (g.stride, g.stride), pads, dimension_numbers=forms
+    )
+
+
+def plain_spread(y: Array, w: Array, g: Geometry) -> Array:
+    pads = [
+        (k - 1 - low, n - 1 - (m - 1) * g.stride + low)
+        for n, k, m, low in zip(g.image, g.kernel, g.out, g.low, strict=True)
+    ]
+    return lax.conv_general_dilated(
+        y,
+        w[::-1, ::-1],
+        (1, 1),
+        pads,
+        lhs_dilation=(g.stride, g.stride),
+        dimension_numbers=("NHWC", "HWOI", "NHWC"),
+    )
+
+
+def plain_correlate(x: Array, y: Array, g: Geometry) -> Array:
+    pads = [
+        (low, k + (m - 1) * g.stride - n - low)
+        for n, k, m, low in zip(g.image, g.kernel, g.out, g.low, strict=True)
+    ]
+    return lax.conv_general_dilated(
+        x,
+        y,
+        (1, 1),
+        pads,
+        rhs_dilation=(g.stride, g.stride),
+        dimension_numbers=("CHWN", "IHWO", "HWNC"),
+    )
+
+
+# The forms as matrix products, which XLA runs well on CPU where its convolutions fail.
+
+
+def shifted(x: Array, g: Geometry) -> list[list[Array]]:
+    """What each of the kernel's places sees: `[k][l]` of `[B h w, in]`."""
+    pads = [
+        (low, (m - 1) * g.stride + k - n - low, 0)
+        for n, k, m, low in zip(g.image, g.kernel, g.out, g.low, strict=True)
+    ]
+    padded = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *pads, (0, 0, 0)])
+    high, wide = ((m - 1) * g.stride + 1 for m in g.out)
+    return [
+        [
+            padded[:, i : i + high : g.stride, j : j + wide : g.stride].reshape(
+                -1, x.shape[-1]
+            )
+            for j in range(g.kernel[1])
+        ]
+        for i in range(g.kernel[0])
+    ]
+
+
+def matmul_correlate(x: Array, y: Array, g: Geometry) -> Array:
+    y = y.reshape(-1, y.shape[-1])
+    return jnp.stack([jnp.stack([s.T @ y for s in row]) for row in shifted(x, g)])
+
+
+def matmul_convolve(x: Array, w: Array, g: Geometry) -> Array:
+    patches = jnp.concatenate([s for row in shifted(x, g) for s in row], axis=1)
+    y = patches @ w.reshape(-1, w.shape[-1])
+    return y.reshape(len(x), *g.out, w.shape[-1])
+
+
+def matmul_spread(y: Array, w: Array, g: Geometry) -> Array:
+    """The transpose of `matmul_convolve` in the image."""
+    like = jax.ShapeDtypeStruct((len(y), *g.image, w.shape[2]), y.dtype)
+    (x,) = jax.linear_transpose(lambda x: matmul_convolve(x, w, g), like)(y)
+    return x
+
+
+# The primitives. Their operands have one more axis in front: n independent forms.
+
+IMAGE, KERNEL, OUT = "nbHWi", "nklio", "nbhwo"
+"""The axes of x, w and y by letters; those of one letter have one size."""
+
+
+def bilinear(
+    name: str,
+    axes: tuple[str, str, str],
+    plain: Callable[[Array, Array, Geometry], Array],
+    on_cpu: Callable[[Array, Array, Geometry], Array],
+) -> Primitive:
+    """A form as a primitive that is batched and lowered; axes: of a, b and the result.
+
+    vmap over one operand makes the axis longer that only this one has in common with
+    the result; vmap over both makes n longer.
+    """
+    form = Primitive(name)
+    *operand_axes, result = axes
+
+    def abstract(a: Any, b: Any, *, geometry: Geometry) -> ShapedArray:
+        sizes = dict(zip("HWklhw", sum(geometry[2:], ()), strict=True))
+        sizes |= dict(zip("".join(operand_axes), a.shape + b.shape, strict=True))
+        return ShapedArray(tuple(sizes[axis] for axis in result), a.dtype)
+
+    def batched(operands: Any, over: Any, *, geometry: Geometry) -> tuple[Array, int]:
+        mapped = [
+            o for o, axis in zip(operand_axes, over, strict=True) if axis is not None
+        ]
+        longer = (
+            "n" if len(mapped) == 2 else (set(mapped[0]) & set(result) - {"n"}).pop()
+        )
+        count, longer_operands = 0, []
+        for x, letters, axis in zip(operands, operand_axes, over, strict=True):
+            if axis is not None:
+                count, place = x.shape[axis], letters.index(longer)
+                x = merged(jnp.moveaxis(x, axis, place), place)
+            longer_operands.append(x)
+        place = result.index(longer)
+        c = form.bind(*longer_operands, geometry=geometry)
+        return c.reshape(*c.shape[:place], count, -1, *c.shape[place + 1 :]), place
+
+    form.def_impl(lambda a, b, *, geometry: alone(form, geometry)(a, b))
+    form.def_abstract_eval(abstract)
+    batching.primitive_batchers[form] = batched
+    for function, platform in ((plain, None), (on_cpu, "cpu")):
+        lowering = mlir.lower_fun(partial(each, function), multiple_results=False)
+        mlir.register_lowering(form, lowering, platform)
+    return form
+
+
+def merged(x: Array, axis: int) -> Array:
+    """The axis and the next one as one."""
+    return x.reshape(*x.shape[:axis], -1, *x.shape[axis + 2 :])
+
+
+def each(function: Callable, a: Array, b: Array, *, geometry: Geometry) -> Array:
+    """The form of n pairs."""
+    if len(a) == 1:
+        return function(a[0], b[0], geometry)[None]
+    return jax.vmap(lambda a, b: function(a, b, geometry))(a, b)
+
+
+@cache
+def alone(form: Primitive, geometry: Geometry) -> Callable[[Array, Array], Array]:
+    """What runs outside of jit."""
+    return jax.jit(partial(form.bind, geometry=geometry))
+
+
+CONVOLVE = bilinear("convolve", (IMAGE, KERNEL, OUT), plain_convolve, plain_convolve)
+SPREAD = bilinear("spread", (OUT, KERNEL, IMAGE), plain_spread, plain_spread)
+CORRELATE = bilinear(
+    "correlate", (IMAGE, OUT, KERNEL), plain_correlate, matmul_correlate
+)
+
+ad.defbilinear(
+    CONVOLVE,
+    lambda y, x, w, geometry: SPREAD.bind(y, w, geometry=geometry),
+    lambda y, x, w, geometry: CORRELATE.bind(x, y, geometry=geometry),
+)
+ad.defbilinear(
+    SPREAD,
+    lambda x, y, w, geometry: CONVOLVE.bind(x, w, geometry=geometry),
+    lambda x, y, w, geometry: CORRELATE.bind(x, y, geometry=geometry),
+)
+ad.defbilinear(
+    CORRELATE,
+    lambda w, x, y, geometry: SPREAD.bind(y, w, geometry=geometry),
+    lambda w, x, y, geometry: CONVOLVE.bind(x, w, geometry=geometry),
+)
