@@ -36,10 +36,13 @@ EXACT = (
 )
 
 
-def held_in(one: Overall, exact: bool) -> str:
-    words = f"{one.method} in {one.successes.value:.0%} of {one.runs} runs"
-    limits = f" [{one.successes.low:.0%}, {one.successes.high:.0%}]"
-    return words if exact else words + limits
+def held_in(ranked: list[Overall], rate: float, exact: bool) -> str:
+    """Who succeeds at this rate: one name, or how many of them do."""
+    tied = [one for one in ranked if one.successes.value == rate]
+    value, low, high = tied[0].successes
+    names = tied[0].method if len(tied) == 1 else f"{len(tied)} of {len(ranked)}"
+    words = f"{names} in {value:.0%} of runs"
+    return words if exact else f"{words} [{low:.0%}, {high:.0%}]"
 
 
 def gist(found: Findings) -> str:
@@ -50,8 +53,8 @@ def gist(found: Findings) -> str:
     start = EXACT if exact else start
     if len(ranked) < 2:
         return start
-    best, last = ranked[0], ranked[-1]
-    if best.successes.value == last.successes.value:
-        return f"{start} All succeed equally often, in {best.successes.value:.0%}."
-    ends = [held_in(one, exact) for one in (best, last)]
+    best, last = (one.successes.value for one in (ranked[0], ranked[-1]))
+    if best == last:
+        return f"{start} All succeed equally often, in {best:.0%}."
+    ends = [held_in(ranked, rate, exact) for rate in (best, last)]
     return f"{start} Most often success is held by {ends[0]}, least often by {ends[1]}."

@@ -115,8 +115,7 @@ def entry(
     metrics = metrics_of(results, task)
     counts, steps = successes(rows), max(map(last_step, rows))
     difference, fisher_p, mcnemar_p = against(rows, rival)
-    times = [None if r["success_step"] is None else r["success_step"] for r in rows]
-    kept = [None if t is None else float(t) for t in times]
+    times = [r["success_step"] if r["success"] else None for r in rows]
     own_time, base_time = step_seconds(rows), step_seconds(base)
     main = metrics[0] if metrics else None
     return Entry(
@@ -131,7 +130,7 @@ def entry(
         {m: iqm(rows, m, "final") for m in metrics},
         {m: iqm(rows, m, "best") for m in metrics},
         {m: decline(rows, m) for m in metrics},
-        stats.time_to_success(kept, steps),
+        stats.time_to_success(times, steps),
         own_time / base_time if base_time else math.nan,
         steps * middle([COSTS["gradient evaluations"](r) for r in rows]),
         steps * own_time,
@@ -231,11 +230,15 @@ def scale(results: Results, task: str, metric: str) -> tuple[float, float]:
     return float(noise), float(top)
 
 
+WORST_SCORE = -1e9
+"""Of a run that failed: below any other, and finite."""
+
+
 def score(value: float, zero: float, one: float) -> float:
-    """`(value - zero) / (one - zero)`, not below 0; 0 for what is not finite."""
-    if not math.isfinite(value) or zero == one:
-        return 0.0
-    return max((value - zero) / (one - zero), 0.0)
+    """`(value - zero) / (one - zero)`; WORST_SCORE for what is not finite."""
+    if not math.isfinite(value):
+        return WORST_SCORE
+    return 0.0 if zero == one else (value - zero) / (one - zero)
 
 
 def score_matrix(results: Results, method: str) -> np.ndarray:
@@ -254,7 +257,11 @@ def score_matrix(results: Results, method: str) -> np.ndarray:
 
 
 def overall(results: Results) -> list[Overall]:
-    """The methods with runs on every task, compared over all of them."""
+    """The methods with runs on every task, compared over all of them.
+
+    Who is better than whom is asked of the scores; a mean has none below 0, so that one
+    run that ends far worse than noise counts as one that ends as noise.
+    """
     matrices = {m: score_matrix(results, m) for m in results.methods}
     full = {m: s for m, s in matrices.items() if s.shape[-1:] == (len(results.tasks),)}
     ranked = aggregate.ranks(full) if full else {}
@@ -264,17 +271,19 @@ def overall(results: Results) -> list[Overall]:
         rival = None if method == results.baseline else base
         compare = aggregate.bootstrap_improvement
         better = None if rival is None else compare(scores, rival)
-        rows = [row for row in results.main if row["label"] == method]
+        mine = [row for row in results.main if row["label"] == method]
+        rates = [[r for r in mine if r["task"] == task] for task in results.tasks]
+        clipped = np.maximum(scores, 0)
         found.append(
             Overall(
                 method,
-                scores.size,
-                stats.wilson(*successes(rows)),
-                aggregate.bootstrap(scores, aggregate.iqm),
-                aggregate.bootstrap(scores, aggregate.optimality_gap),
+                len(mine),
+                stats.mean_rate([successes(rows) for rows in rates]),
+                aggregate.bootstrap(clipped, aggregate.iqm),
+                aggregate.bootstrap(clipped, aggregate.optimality_gap),
                 better,
                 ranked[method],
-                aggregate.bootstrap_profile(scores, TAUS),
+                aggregate.bootstrap_profile(clipped, TAUS),
             )
         )
     return found

@@ -61,6 +61,8 @@ class ModelConfig:
     """A pair of MODELS; None: mlp for points, resize for images."""
     width: Count | None = None
     """Channels or units; None: the pair's own."""
+    d_width: Count | None = None
+    """Units of D in a pair that reads this; None: width."""
     z_dim: Count = 64
     """Size of the latent z ~ N(0, I)."""
     g_norm: str = "none"

@@ -8,9 +8,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import synthetic_rows as synthetic
+from scipy import stats as scipy_stats
 
-from benchmarks import maps, published, rows, summary
-from benchmarks.findings import findings
+from benchmarks import maps, published, rows, stats, summary
+from benchmarks.findings import findings, gist
 from benchmarks.hypotheses import NONE, answers
 from benchmarks.markdown import markdown
 from benchmarks.metrics_table import METRICS
@@ -71,7 +72,7 @@ def test_a_run_that_diverged_is_the_worst_and_stays_in(found):
     assert wgan.outcomes["nonfinite"] == 2 and len(wgan.rows) == 10
     assert wgan.finals["sliced_wasserstein"].high == math.inf
     scores = summary.score_matrix(found.results, "wgan_gp")
-    assert scores.shape == (10, 2) and (scores == 0).sum() == 4
+    assert scores.shape == (10, 2) and (scores == summary.WORST_SCORE).sum() == 4
 
 
 def test_a_metric_where_more_is_better_has_its_worst_below():
@@ -83,8 +84,8 @@ def test_scores_are_zero_at_noise_and_one_at_the_floor(found):
     zero, one = summary.scale(found.results, "ring", "sliced_wasserstein")
     assert one == 0.021
     assert summary.score(one, zero, one) == 1 and summary.score(zero, zero, one) == 0
-    assert summary.score(math.inf, zero, one) == 0
-    assert summary.score(2 * zero, zero, one) == 0
+    assert summary.score(math.inf, zero, one) == summary.WORST_SCORE
+    assert summary.score(2 * zero - one, zero, one) == pytest.approx(-1)
 
 
 def test_noise_of_the_plan_is_the_zero_of_scores(toy):
@@ -132,6 +133,73 @@ def test_overall_ranks_the_steady_method_first(found):
     assert best["r3gan"].rank.value == 1
     assert best["r3gan"].improvement.value == 1 and best["ns_gan"].improvement is None
     assert best["r3gan"].gap.value < best["wgan_gp"].gap.value
+
+
+def test_success_over_all_tasks_is_the_mean_of_the_tasks_rates(found):
+    one = next(o for o in found.overall if o.method == "wgan_gp")
+    counts = [
+        summary.successes(entry(found, t, "wgan_gp").rows) for t in synthetic.MODES
+    ]
+    assert one.successes == stats.mean_rate(counts) and one.runs == 20
+
+
+def test_ends_worse_than_noise_are_told_apart_but_do_not_weigh(toy, tmp_path):
+    def ruined(own):
+        worse = {"lsgan": 100.0, "r1": 200.0}
+        return [
+            row | {"final": row["final"] | {"sliced_wasserstein": worse[row["method"]]}}
+            if row["method"] in worse
+            else row
+            for row in own
+        ]
+
+    folder = rewritten(toy, tmp_path, ruined)
+    plan = json.loads((folder / "plan.json").read_text())
+    noise = {task: {"sliced_wasserstein": 2.0} for task in synthetic.MODES}
+    (folder / "plan.json").write_text(json.dumps(plan | {"noise": noise}))
+    ruins = {o.method: o for o in summary.overall(rows.read(folder, "lsgan"))}
+    assert ruins["r1"].iqm.value == ruins["lsgan"].iqm.value == 0
+    assert ruins["r1"].improvement.value == 0
+    assert ruins["r1"].rank.value == ruins["lsgan"].rank.value + 1
+
+
+def test_the_gist_names_one_method_and_counts_those_that_tie(found):
+    assert "held by r3gan in" in gist(found) and "often by ns_gan in" in gist(found)
+    never = stats.wilson(0, 10)
+    tied = [o._replace(successes=never) for o in found.overall if o.method != "r3gan"]
+    best = [o for o in found.overall if o.method == "r3gan"]
+    words = gist(found._replace(overall=best + tied))
+    assert "least often by 5 of 6 in 0% of runs [0%, 28%]" in words
+
+
+def test_a_run_that_was_good_only_at_the_end_counts_as_still_waiting(toy, tmp_path):
+    def late(own):
+        ends = {"success": False, "success_step": 9500, "outcome": "not_reached"}
+        return [row | ends if row["method"] == "r3gan" else row for row in own]
+
+    own = summary.entries(rows.read(rewritten(toy, tmp_path, late)))
+    one = next(e for e in own if e.method == "r3gan")
+    assert one.survival.median == math.inf and not len(one.survival.steps)
+
+
+def test_longer_training_is_compared_with_an_early_evaluation(toy, tmp_path):
+    ends = [500.0, 600.0, 700.0]
+
+    def stacked(own):
+        plain = [r for r in own if r["method"] == "ns_gan" and r["task"] == "ring"][:3]
+        series = {"step": [500, 5000, 10_000], "modes": [650.0, 900.0, 0.0]}
+        return [
+            row
+            | {"task": "stacked_resize", "series": series, "final": {"modes": end}}
+            | {"config": row["config"] | {"steps": 10_000}, "outcome": "not_reached"}
+            for row, end in zip(plain, ends, strict=True)
+        ]
+
+    asked = answers(rows.read(rewritten(toy, tmp_path, stacked)))
+    figure = next(one for one in asked if one.name == "H8").figure
+    assert figure.value == -50  # of -150, -50, 50, whose deviation is 100
+    half = 4.302653 * 100 / 3**0.5  # Student's t of 2 degrees
+    assert figure.high - figure.value == pytest.approx(half, rel=1e-6)
 
 
 def test_map_counts_success_at_each_pair_of_rates(mapped):
@@ -201,9 +269,12 @@ def test_questions_without_rows_say_so(found):
     assert list(known) == [f"H{n}" for n in range(1, 9)]
     assert known["H1"].answer == NONE and known["H1"].figure is None
     packed, plain = (entry(found, "ring", m).rows for m in ("pacgan2", "ns_gan"))
-    gap = np.mean([r["final"]["modes"] for r in packed])
-    gap -= np.mean([r["final"]["modes"] for r in plain])
-    assert known["H4"].figure.value == pytest.approx(gap)
+    x, y = ([r["final"]["modes"] for r in rows] for rows in (packed, plain))
+    paired = scipy_stats.ttest_rel(x, y).confidence_interval()
+    figure = known["H4"].figure
+    assert figure.value == pytest.approx(np.mean(x) - np.mean(y))
+    assert figure[1:] == pytest.approx((paired.low, paired.high))
+    assert "grid, robust modes" in known["H4"].answer
 
 
 class Collector(HTMLParser):

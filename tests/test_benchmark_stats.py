@@ -117,6 +117,22 @@ def test_area_under_a_map_covers_seeds_that_decide_everywhere():
     assert found.low <= exact[0] and found.high >= exact[1]
 
 
+def test_difference_of_means_over_one_cell_is_no_narrower_than_newcombes():
+    one, other = (np.array([[1.0]] * k + [[0.0]] * (10 - k)) for k in (8, 3))
+    found, known = stats.mean_difference(one, other), stats.newcombe((8, 10), (3, 10))
+    assert found.value == pytest.approx(known.value)
+    assert found.low <= known.low and known.high <= found.high
+
+
+def test_difference_of_means_counts_seeds_that_decide_everywhere_once():
+    cells = [np.repeat([[1.0]] * k + [[0.0]] * (5 - k), 20, axis=1) for k in (4, 2)]
+    found = stats.mean_difference(*cells)
+    # Of 5 seeds two differ: the share drawn of those is Binomial(5, 2/5) / 5.
+    low, high = scipy_stats.binom.ppf([0.025, 0.975], 5, 0.4) / 5
+    assert found.value == pytest.approx(0.4)
+    assert found.low <= low and found.high >= high
+
+
 def test_a_point_of_a_map_without_runs_is_left_out():
     won = np.array([[1.0, np.nan], [0.0, np.nan]])
     assert stats.area_under_map(won).value == 0.5
@@ -128,6 +144,11 @@ def test_kaplan_meier_is_the_product_over_events():
     assert np.allclose(found.waiting, [4 / 5, 4 / 5 * 2 / 4, 4 / 5 * 2 / 4 * 1 / 2])
     assert found.median == 200
     assert (found.low <= found.waiting).all() and (found.waiting <= found.high).all()
+
+
+def test_half_of_the_runs_is_at_most_half():
+    found = stats.time_to_success([1, 2, 2, 3, 3] + 5 * [None], budget=9)
+    assert found.median == 3  # .9 x 7/9 x 5/7 is above .5 in floats
 
 
 def test_time_to_success_of_runs_that_all_fail_is_infinite():
@@ -194,7 +215,8 @@ def test_ranks_order_methods_and_share_ties():
 def test_iqm_of_one_task_is_scipys_and_within_its_interval(values):
     found = aggregate.iqm_of(np.array(values))
     assert found.value == pytest.approx(scipy_stats.trim_mean(values, 0.25))
-    assert min(values) <= found.low <= found.high <= max(values)
+    least, most = min(values) - 1e-12, max(values) + 1e-12  # a mean of floats
+    assert least <= found.low <= found.high <= most
 
 
 def test_runs_that_diverged_pull_the_iqm_only_once_in_the_middle_half():

@@ -44,6 +44,11 @@ DIGITS_SUITE = Suite(
             about="planted: b1 0.9",
             changes={"g_optimizer.b1": 0.9, "d_optimizer.b1": 0.9},
         ),
+        "digits_d_rate": replace(
+            DIGITS,
+            about="planted: D learns 4 times as fast",
+            changes={"d_optimizer.learning_rate": 4e-3},
+        ),
         "digits_gain": replace(
             DIGITS,
             about="planted: initial weights 4 times too large",
@@ -53,6 +58,7 @@ DIGITS_SUITE = Suite(
     network={"model.name": "mlp", "model.width": 128, "model.z_dim": 64},
     steps=10_000,
     cost=Cost(0.4e-3, 0.8e-3, 0.6),
+    methods=("ns_gan", "lsgan", "wgan_gp", "r1", "r1_r2", "rpgan", "r3gan", "sn_gan"),
     changes={"batch_size": 128},
     adam_rate=1e-3,
 )

@@ -82,6 +82,7 @@ TOY = Suite(
     },
     steps=10_000,
     cost=Cost(0.4e-3, 0.8e-3, 0.3),
+    methods=CORE,
     changes={"batch_size": 256, "ema.decay": 0.0},
     adam_rate=1e-3,
 )
@@ -91,6 +92,7 @@ STRESS = {
     "b2": axis("g_optimizer.b2", "d_optimizer.b2", values=(0.9, 0.99, 0.999)),
     "d_steps": axis("d_steps", values=(1, 5)),
     "batch": axis("batch_size", values=(32, 256)),
+    "d_width": axis("model.d_width", values=(32, 128, 512)),
     "data": axis("dataset.size", values=(2500, 100_000)),
     "gain": axis("model.init_scale", values=(0.25, 1.0, 4.0)),
     "norm": axis("model.g_norm", values=("none", "batch")),

@@ -79,13 +79,21 @@ def require_space(field: str, style: Style) -> None:
         )
 
 
-def mlp(shape: Shape, g: Style, d: Style, output: Output, *, width: int = 128) -> Pair:
+def mlp(
+    shape: Shape,
+    g: Style,
+    d: Style,
+    output: Output,
+    *,
+    width: int = 128,
+    d_width: int | None = None,
+) -> Pair:
     """Two hidden dense layers in each network, ReLU in G, LeakyReLU(0.2) in D."""
     require_space("model.g_norm", g)
     require_space("model.d_norm", d)
     return (
         DenseGenerator(shape, (width, width), g.or_activation(relu), output),
-        MlpDiscriminator(width, d.or_activation(leaky_relu)),
+        MlpDiscriminator(d_width or width, d.or_activation(leaky_relu)),
     )
 
 
