@@ -1,0 +1,148 @@
+"""Convolutions against XLA's and PyTorch's, to the third derivative, and under vmap."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from gan_jax import conv
+
+RNG = np.random.default_rng(0)
+FORMS = ("NHWC", "HWIO", "NHWC")
+CASES = [  # image, kernel, stride
+    ((6, 6), (4, 4), 2),
+    ((5, 7), (3, 3), 1),
+    ((7, 4), (5, 2), 3),
+    ((4, 4), (1, 1), 2),
+]
+PAIRS = [
+    (conv.convolution, lax.conv_general_dilated),
+    (conv.transposed_convolution, lax.conv_transpose),
+]
+EXACT = {"rtol": 1e-5, "atol": 1e-5}
+
+
+def numbers(*shape):
+    return jnp.asarray(RNG.standard_normal(shape), jnp.float32)
+
+
+def loss(function, *arguments):
+    return jnp.tanh(function(*arguments)).sum()
+
+
+def derivatives(function, x, w, u, v):
+    """The value and three derivatives of the loss: forward over reverse over reverse."""
+    slopes = jax.grad(partial(loss, function), (0, 1))
+    step = partial(jax.jvp, tangents=(u, v))
+
+    def curved(x, w):
+        return sum(jnp.vdot(a, b) for a, b in zip(slopes(x, w), (u, v), strict=True))
+
+    second = jax.grad(curved, (0, 1))
+    third = step(second, (x, w))[1]
+    return function(x, w), slopes(x, w), second(x, w), third
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("pair", PAIRS, ids=["convolution", "transposed"])
+def test_three_derivatives_are_those_of_xlas_convolution(pair, case):
+    image, size, stride = case
+    x, w = numbers(2, *image, 3), numbers(*size, 3, 2)
+    u, v = numbers(*x.shape), numbers(*w.shape)
+    ours, theirs = (
+        lambda x, w: pair[0](x, w, stride),
+        lambda x, w: pair[1](x, w, (stride, stride), "SAME", dimension_numbers=FORMS),
+    )
+    with jax.enable_x64(True):
+        exact = [jnp.asarray(a, jnp.float64) for a in (x, w, u, v)]
+        expected = jax.jit(partial(derivatives, theirs))(*exact)
+    found = jax.jit(partial(derivatives, ours))(x, w, u, v)
+    for one, other in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
+        assert np.abs(one - other).max() <= 1e-5 * np.abs(other).max()
+
+
+@pytest.mark.parametrize("over", [(0, 0), (0, None), (None, 0)], ids=str)
+@pytest.mark.parametrize(
+    "make", [p[0] for p in PAIRS], ids=["convolution", "transposed"]
+)
+def test_vmap_is_a_stack_of_single_calls(make, over):
+    """Of all three forms, as the gradients of the two first are the others."""
+    xs, ws = numbers(3, 2, 4, 4, 2), numbers(3, 3, 3, 2, 3)
+    single = [a if axis == 0 else a[0] for a, axis in zip((xs, ws), over, strict=True)]
+    run = jax.value_and_grad(partial(loss, lambda x, w: make(x, w, 2)), (0, 1))
+    found = jax.jit(jax.vmap(run, over))(*single)
+    rows = [
+        jax.jit(run)(
+            *(a[i] if axis == 0 else a for a, axis in zip(single, over, strict=True))
+        )
+        for i in range(3)
+    ]
+    expected = jax.tree.map(lambda *parts: jnp.stack(parts), *rows)
+    jax.tree.map(partial(np.testing.assert_allclose, **EXACT), found, expected)
+
+
+def test_both_lowerings_of_a_form_are_equal():
+    """What CPU runs in its own way is what any other device runs."""
+    image, size, out = (7, 6), (4, 3), (4, 3)
+    g = conv.Geometry(2, (1, 1), image, size, out)
+    x, w, y = numbers(2, *image, 3), numbers(*size, 3, 2), numbers(2, *out, 2)
+    close = partial(np.testing.assert_allclose, **EXACT)
+    close(conv.matmul_convolve(x, w, g), conv.plain_convolve(x, w, g))
+    close(conv.matmul_spread(y, w, g), conv.plain_spread(y, w, g))
+    close(conv.matmul_correlate(x, y, g), conv.plain_correlate(x, y, g))
+
+
+def test_the_three_forms_are_one_trilinear_number():
+    """`<y, convolve(x, w)> = <x, spread(y, w)> = <w, correlate(x, y)>`."""
+    g = conv.Geometry(2, (1, 0), (5, 6), (3, 2), (3, 3))
+    x, w, y = numbers(2, 5, 6, 3), numbers(3, 2, 3, 4), numbers(2, 3, 3, 4)
+    number = jnp.vdot(y, conv.apply(conv.CONVOLVE, x, w, g))
+    assert jnp.vdot(x, conv.apply(conv.SPREAD, y, w, g)) == pytest.approx(number, 1e-5)
+    assert jnp.vdot(w, conv.apply(conv.CORRELATE, x, y, g)) == pytest.approx(
+        number, 1e-5
+    )
+
+
+def test_second_order_of_a_transposed_layer_holds_no_slow_convolution():
+    """Every convolution of the compiled program is one of the three plain forms.
+
+    XLA's own kernel gradient of a transposed convolution has the dilated operand on the
+    left and the batch as features, which CPU runs tens of times slower.
+    """
+    y, w = numbers(2, 4, 4, 3), numbers(4, 4, 3, 2)
+
+    def penalty(y, w):
+        slope = jax.grad(partial(loss, lambda y: conv.transposed_convolution(y, w, 2)))
+        return (slope(y) ** 2).sum()
+
+    text = str(jax.make_jaxpr(jax.grad(penalty, 1))(y, w))
+    assert "conv_general_dilated" not in text
+    assert {"spread", "convolve", "correlate"} <= set(text.replace("[", " ").split())
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_convolutions_are_pytorchs(stride):
+    torch = pytest.importorskip("torch")
+    x, w = numbers(2, 6, 6, 3), numbers(4, 4, 3, 2)
+    theirs_x = torch.tensor(np.moveaxis(np.array(x), -1, 1), requires_grad=True)
+    theirs_w = torch.tensor(np.array(w).transpose(3, 2, 0, 1), requires_grad=True)
+    total = 4 - stride  # TensorFlow's SAME of an even size: less in front
+    pads = (total // 2, total - total // 2) * 2
+    padded = torch.nn.functional.pad(theirs_x, pads)
+    y = torch.nn.functional.conv2d(padded, theirs_w, stride=stride)
+    torch.tanh(y).sum().backward()
+    found, slopes = jax.jit(
+        lambda x, w: (
+            conv.convolution(x, w, stride),
+            jax.grad(
+                partial(loss, lambda x, w: conv.convolution(x, w, stride)), (0, 1)
+            )(x, w),
+        )
+    )(x, w)
+    close = partial(np.testing.assert_allclose, **EXACT)
+    close(found, np.moveaxis(y.detach().numpy(), 1, -1))
+    close(slopes[0], np.moveaxis(theirs_x.grad.numpy(), 1, -1))
+    close(slopes[1], theirs_w.grad.numpy().transpose(2, 3, 1, 0))
