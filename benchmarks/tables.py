@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
+from benchmarks.published import Compared
 from benchmarks.rows import Results, bounds_of, floor_of, metrics_of, title
 from benchmarks.stats import Interval
 from benchmarks.summary import Entry
@@ -233,3 +234,27 @@ def about(results: Results, task: str) -> str:
         parts.append(f"metric: {title(metrics[0])}{ends}")
     parts.append(f"success: {thresholds(results, task)}")
     return "; ".join(parts)
+
+
+PUBLISHED_HEADS = ("task", "method", "number", "published", "ours", "agree", "source")
+
+
+def published_texts(one: Compared) -> tuple[str, ...]:
+    """The cells of a published number, as text."""
+    theirs = one.published
+    value = "fails" if math.isnan(theirs.value) else short(theirs.value)
+    if theirs.error is not None:
+        value += f" ± {short(theirs.error)}"
+    elif theirs.rate:
+        value += f" of {theirs.runs}"
+    number = f"P({theirs.modes} modes)" if theirs.rate else title(theirs.metric)
+    ours = f"{ranged(one.ours)}, n = {one.runs}" if one.ours else "–"
+    verdict = "–" if one.agrees is None else "yes" if one.agrees else "no"
+    if one.agrees is not None and not one.same_protocol:
+        verdict += ", other protocol"
+    source = theirs.source
+    return theirs.task, theirs.label, number, value, ours, verdict, source
+
+
+def interval_words(found: Interval, runs: int) -> str:
+    return f"{found.value:+.3g} [{found.low:+.3g}, {found.high:+.3g}], {runs} runs"
