@@ -23,6 +23,7 @@ def markdown(found: Findings) -> str:
     parts = [
         f"# Stability benchmark: {results.plan['suite']}",
         f"`{results.plan['command']}`",
+        *([results.plan["note"]] if "note" in results.plan else []),
         f"{gist(found)} Baseline: {results.baseline}. Intervals are of 95%.",
     ]
     if found.maps:

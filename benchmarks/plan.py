@@ -22,7 +22,7 @@ from gan_jax.program import members_of
 from gan_jax.registry import choose
 
 Json = dict[str, Any]
-UNHASHED = ("command", "thresholds", "floors", "noise", "hash")
+UNHASHED = ("command", "note", "thresholds", "floors", "noise", "hash")
 """What is measured or said of a plan: it may differ between machines."""
 AGAIN = (
     "put back the file that was there, or delete it and give the command of "

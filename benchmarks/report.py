@@ -174,7 +174,8 @@ def footer(results: Results) -> str:
         "Intervals of 95%. Rates: Wilson; differences: Newcombe; times: Kaplan-Meier; "
         "scores: bootstrap over runs within tasks (rliable, arXiv 2108.13264)."
     )
-    lines = (command, html.escape(told), html.escape(how))
+    note = html.escape(results.plan.get("note", ""))
+    lines = filter(None, (command, note, html.escape(told), html.escape(how)))
     return "".join(element("p", line) for line in lines)
 
 

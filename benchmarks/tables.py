@@ -109,7 +109,8 @@ ENTRY_COLUMNS: tuple[Column, ...] = (
     ),
     Column(
         "p Fisher",
-        "Fisher's exact test that both rates are equal, as if seeds were apart.",
+        "Fisher's exact test that both rates are equal, as if seeds were apart; like "
+        "the next, not corrected for the number of methods.",
         lambda e: (probability(e.fisher_p), key(e.fisher_p)),
     ),
     Column(
@@ -142,7 +143,8 @@ ENTRY_COLUMNS: tuple[Column, ...] = (
     ),
     Column(
         "steps to success",
-        "Median by Kaplan-Meier, runs without success censored at the end.",
+        "The median by Kaplan-Meier of the step from which success was held; runs "
+        "without are censored at the end.",
         time_to,
     ),
     Column(
@@ -153,7 +155,8 @@ ENTRY_COLUMNS: tuple[Column, ...] = (
     Column(
         "at equal gradients",
         "The task's metric after as many gradient evaluations of both players as the "
-        "cheapest method's run has.",
+        "cheapest method's run has. A method whose D judges packs of k sees k times as "
+        "many examples in each.",
         equal("gradient evaluations"),
     ),
     Column(
@@ -168,7 +171,8 @@ OVERALL_COLUMNS: tuple[Column, ...] = (
     Column("runs", "Runs over all tasks.", lambda o: (str(o.runs), o.runs)),
     Column(
         "success",
-        "The share of all runs that succeeded, with Wilson's 95% interval.",
+        "The mean over tasks of the share of runs that succeeded, with its 95% "
+        "interval (MOVER of Wilson's).",
         lambda o: (ranged(o.successes, 2), o.successes.value),
     ),
     Column(

@@ -10,13 +10,8 @@ import pytest
 import synthetic_rows as synthetic
 from scipy import stats as scipy_stats
 
-<<<<<<< HEAD
-from benchmarks import maps, published, rows, stats, summary
+from benchmarks import figures, maps, published, rows, stats, summary, task_figures
 from benchmarks.findings import findings, gist
-=======
-from benchmarks import figures, maps, published, rows, summary, task_figures
-from benchmarks.findings import findings
->>>>>>> badinput
 from benchmarks.hypotheses import NONE, answers
 from benchmarks.markdown import markdown
 from benchmarks.metrics_table import METRICS
