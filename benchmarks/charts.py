@@ -6,7 +6,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.svg import Scale, element, percent, short, text, tick_text, ticks, tip
+from benchmarks.svg import (
+    OUTLINE,
+    Scale,
+    element,
+    percent,
+    short,
+    text,
+    tick_text,
+    ticks,
+    tip,
+)
 
 Numbers = Sequence[float] | np.ndarray
 
@@ -23,15 +33,16 @@ def place(scale: Scale, value: float) -> str:
 def strip(
     scale: Scale,
     dots: Sequence[tuple[float, str, str]],
-    floor: float | None,
+    ends: dict[str, float],
     interval: tuple[float, float, float] | None,
     ink: str,
 ) -> str:
-    """Each seed a dot `(value, colour, words)`; a bar for the interval; the floor."""
+    """Each seed a dot `(value, colour, words)`; a bar for the interval; the ends
+    (floor, noise) upright lines."""
     parts = [upright(percent(0.945), "lane")]
-    if floor is not None:
-        words = tip(f"floor {short(floor)}")
-        parts.append(upright(place(scale, floor), "floor", words))
+    for name, value in ends.items():
+        words = tip(f"{name} {short(value)}")
+        parts.append(upright(place(scale, value), name, words))
     if interval is not None:
         middle, low, high = (place(scale, v) for v in interval)
         bar = {"stroke": ink, "class_": "bar"}
@@ -47,6 +58,7 @@ def strip(
                 cy=y,
                 r=4,
                 fill=fill,
+                stroke=OUTLINE,
                 class_="dot",
             )
         )
@@ -57,8 +69,8 @@ def upright(x: str, kind: str, *inside: str) -> str:
     return element("line", *inside, x1=x, x2=x, y1=0, y2=30, class_=kind)
 
 
-def strip_axis(scale: Scale, floor: float | None, failures: bool) -> str:
-    """The axis under strips: ticks, the floor's name, the lane of failures."""
+def strip_axis(scale: Scale, ends: dict[str, float], failures: bool) -> str:
+    """The axis under strips: ticks, the ends' names, the lane of failures."""
     parts = []
     for value in ticks(scale):
         if failures and scale(value) > 0.9:
@@ -66,14 +78,15 @@ def strip_axis(scale: Scale, floor: float | None, failures: bool) -> str:
         x = place(scale, value)
         parts.append(element("line", x1=x, x2=x, y1=0, y2=4, class_="tick"))
         parts.append(text(x, 16, tick_text(value), class_="axis", text_anchor="middle"))
-    if floor is not None:
-        x = place(scale, floor)
-        anchor = "start" if scale(floor) < 0.1 else "middle"
-        words = f"floor {short(floor)}"
-        parts.append(text(x, 31, words, class_="axis floor-text", text_anchor=anchor))
+    for index, (name, value) in enumerate(ends.items()):
+        x, y = place(scale, value), 31 + 14 * index
+        anchor = "start" if scale(value) < 0.1 else "middle"
+        named = {"class_": f"axis {name}-text", "text_anchor": anchor}
+        parts.append(text(x, y, f"{name} {short(value)}", **named))
     if failures:
         parts.append(text("97%", 16, "failed", class_="axis", text_anchor="middle"))
-    return element("svg", *parts, class_="strip", height=36, width="100%")
+    high = 22 + 14 * len(ends)
+    return element("svg", *parts, class_="strip", height=high, width="100%")
 
 
 class Frame(NamedTuple):

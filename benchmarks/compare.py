@@ -38,6 +38,7 @@ from benchmarks.suites import suite_of
 from experiments.train import cache_compilations
 from gan_jax.folder import held
 from gan_jax.hosts import cores_as_devices
+from gan_jax.signals import stop_request
 
 USAGE = "python -m benchmarks.compare"
 STOPPED = {"SIGINT": 130, "SIGTERM": 143}
@@ -68,8 +69,12 @@ class Flags:
     the results."""
 
 
-def names(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+def names(field: str, text: str) -> tuple[str, ...]:
+    """The names of `a,b`; () where nothing was given."""
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    if text and not found:
+        raise ValueError(f"{field} {text!r}: names none; give a,b, or leave it out")
+    return found
 
 
 def share(cells: list[Json], part: str) -> list[Json]:
@@ -83,9 +88,8 @@ def share(cells: list[Json], part: str) -> list[Json]:
 
 
 def planned(flags: Flags, arguments: list[str]) -> Json:
-    wish = Wish(
-        flags.suite, names(flags.methods), names(flags.tasks), flags.seeds, flags.steps
-    )
+    methods, tasks = names("methods", flags.methods), names("tasks", flags.tasks)
+    wish = Wish(flags.suite, methods, tasks, flags.seeds, flags.steps)
     return plan_of(wish, shlex.join([*USAGE.split(), *arguments]))
 
 
@@ -114,13 +118,17 @@ def one_after_the_other(
     plan: Json, cells: list[Json], out: Path, begun: Callable[[str, int], None]
 ) -> Results:
     exact = suite_of(plan["suite"]).rates
-    for cell in cells:
-        name = cell["id"]
-        begun(name, 0)
-        rows = rows_of(plan, cell, out, lambda row, name=name: begun(name, row["step"]))
-        yield cell, rows
-        if not exact:
-            jax.clear_caches()  # a program a cell would fill the memory
+    # Training takes a request to stop by itself; a game is over in a second.
+    with stop_request() if exact else nullcontext([]) as asked:
+        for cell in cells:
+            if asked:
+                raise Interrupted(asked[0])
+            name = cell["id"]
+            begun(name, 0)
+            tell = lambda row, name=name: begun(name, row["step"])  # noqa: E731
+            yield cell, rows_of(plan, cell, out, tell)
+            if not exact:
+                jax.clear_caches()  # a program a cell would fill the memory
 
 
 def run(

@@ -38,7 +38,7 @@ def cost_panel(
         each = middle([COSTS[kind](row) for row in e.rows])
         lines[e.method] = steps * each, middles(values)[0]
     floor = floor_of(results, task, metric)
-    y = scale_of(finite_values(lines.values(), floor), lower_is_better(metric))
+    y = scale_of(finite_values(lines.values(), floor, cut=0), lower_is_better(metric))
     ends = [float(x.max()) for x, _ in lines.values() if len(x) and x.max() > 0] or [
         1.0
     ]

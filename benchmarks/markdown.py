@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Sequence
 
 from benchmarks.findings import Findings, gist
-from benchmarks.sections import interval_words, published_texts
+from benchmarks.meanings import outcome_meanings
 from benchmarks.summary import Entry, seen_in
 from benchmarks.tables import (
     ENTRY_COLUMNS,
     OVERALL_COLUMNS,
+    PUBLISHED_HEADS,
     Column,
     about,
     crashes,
+    interval_words,
+    published_texts,
     ranged,
 )
 
@@ -18,8 +21,9 @@ from benchmarks.tables import (
 def markdown(found: Findings) -> str:
     results = found.results
     parts = [
-        f"# Stability benchmark: {results.plan.get('suite', '')}",
-        f"`{results.plan.get('command', '')}`",
+        f"# Stability benchmark: {results.plan['suite']}",
+        f"`{results.plan['command']}`",
+        *([results.plan["note"]] if "note" in results.plan else []),
         f"{gist(found)} Baseline: {results.baseline}. Intervals are of 95%.",
     ]
     if found.maps:
@@ -32,11 +36,13 @@ def markdown(found: Findings) -> str:
     if crashed := crashes(results):
         parts += ["## Crashed cells", "\n".join(f"- {line}" for line in crashed)]
     if found.published:
-        heads = ("task", "method", "number", "published", "ours", "agree", "source")
         lines = [published_texts(one) for one in found.published]
-        parts += ["## Published numbers", table(heads, lines)]
+        parts += ["## Published numbers", table(PUBLISHED_HEADS, lines)]
     parts += ["## Questions asked before the runs", questions(found)]
-    parts += ["## What the columns say", meanings()]
+    ends = outcome_meanings(results, found.entries)
+    parts += ["## How runs end", "The first of these that matches:", listed(ends)]
+    known = {c.name: c.explain for c in OVERALL_COLUMNS + ENTRY_COLUMNS}
+    parts += ["## What the columns say", listed(known)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -89,6 +95,5 @@ def questions(found: Findings) -> str:
     return table(heads, lines)
 
 
-def meanings() -> str:
-    known = {c.name: c.explain for c in OVERALL_COLUMNS + ENTRY_COLUMNS}
+def listed(known: dict[str, str]) -> str:
     return "\n".join(f"- **{name}**: {words}" for name, words in known.items())

@@ -1,11 +1,12 @@
 """Join the results of several machines: `python -m benchmarks.merge A B --out C`.
 
-All must be of one plan (shares of it: `benchmarks.compare --part 1/2`) and measured in
-one way. A GAN that several have must have come out alike.
+All must be of one plan (shares of it: `benchmarks.compare --part 1/2`), measured in one
+way and judged by the same thresholds. A GAN that several have must have come out alike.
+The runs themselves (cells/, and so samples) stay where they are.
 """
 
 import math
-import shutil
+import shlex
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -16,15 +17,24 @@ import tyro
 
 from benchmarks.outcome import ERROR
 from benchmarks.plan import Json, read, told
-from benchmarks.store import ROWS, as_lines, read_rows, require_comparable
+from benchmarks.store import (
+    ROWS,
+    as_lines,
+    read_rows,
+    refuse_strangers,
+    require_comparable,
+)
 from experiments.edge import exit_code
 from gan_jax.folder import held
-from gan_jax.logs import write_text
+from gan_jax.logs import write_json, write_text
 
 AGREE = ("config", "outcome", "success", "success_step", "verdict", "final", "best")
 """What rows of the same GAN share; time, device and versions may differ."""
 TOLERANCE = 1e-6
 """Relative, of numbers: machines round differently."""
+FLOOR_TOLERANCE = 1e-3
+"""The same of thresholds, which are multiples of measured floors. Rounding moves those
+by 1e-8 (other vector units), other draws of the points by several percent."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +50,16 @@ def identity(row: Json) -> tuple[str, int, str]:
     return row["cell"], row["seed"], str(sorted(row["axes"].items()))
 
 
-def alike(one: Any, other: Any) -> bool:
+def alike(one: Any, other: Any, tolerance: float = TOLERANCE) -> bool:
     """Whether two JSON values are equal, numbers up to rounding."""
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(alike(one[k], other[k]) for k in one)
+        same = one.keys() == other.keys()
+        return same and all(alike(one[k], other[k], tolerance) for k in one)
+    if isinstance(one, list) and isinstance(other, list):
+        pairs = zip(one, other, strict=False)
+        return len(one) == len(other) and all(alike(*p, tolerance) for p in pairs)
     if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+        return math.isclose(one, other, rel_tol=tolerance, abs_tol=TOLERANCE)
     return one == other
 
 
@@ -74,22 +88,51 @@ def require_agreement(one: Json, other: Json) -> None:
             )
 
 
+def require_one_plan(folders: tuple[Path, ...], plans: list[Json]) -> None:
+    """A ValueError for folders of several plans, or judged by several thresholds."""
+    first = plans[0]
+    for folder, plan in zip(folders, plans, strict=True):
+        if plan["hash"] != first["hash"]:
+            raise ValueError(
+                f"{folder}: is of another plan ({told(plan)}) than {folders[0]} "
+                f"({told(first)}); merge results of one plan"
+            )
+        ours, theirs = (p.get("thresholds") for p in (first, plan))
+        if not alike(ours, theirs, FLOOR_TOLERANCE):
+            raise ValueError(
+                f"{folder}: its runs were judged by other thresholds than those of "
+                f"{folders[0]} (plan.json); run one of the two again with this code"
+            )
+
+
+def whole_command(command: str, out: Path) -> str:
+    """The command of a share as that of the whole plan, with this folder."""
+    words = iter(shlex.split(command))
+    kept = []
+    for word in words:
+        name, given, _ = word.partition("=")
+        if name not in ("--part", "--out"):
+            kept.append(word)
+        elif not given:
+            next(words, None)
+    return shlex.join([*kept, "--out", str(out)])
+
+
 def join(flags: Flags) -> None:
     if len(flags.results) < 2:
         raise ValueError("results: at least two folders are needed; give them by name")
     plans = [read(folder) for folder in flags.results]
-    for folder, plan in zip(flags.results, plans, strict=True):
-        if plan["hash"] != plans[0]["hash"]:
-            raise ValueError(
-                f"{folder}: is of another plan ({told(plan)}) than {flags.results[0]} "
-                f"({told(plans[0])}); merge results of one plan"
-            )
-    rows = joined([read_rows(folder) for folder in flags.results])
+    require_one_plan(flags.results, plans)
+    groups = [read_rows(folder) for folder in flags.results]
+    for folder, plan, own in zip(flags.results, plans, groups, strict=True):
+        refuse_strangers(folder, plan, own)
+    rows = joined(groups)
     require_comparable(rows)
     if flags.out.exists() and any(flags.out.iterdir()):
         raise ValueError(f"out {flags.out}: is not empty; choose another --out")
     with held(flags.out):
-        shutil.copyfile(flags.results[0] / "plan.json", flags.out / "plan.json")
+        command = whole_command(plans[0]["command"], flags.out)
+        write_json(flags.out / "plan.json", plans[0] | {"command": command})
         write_text(flags.out / ROWS, as_lines(rows))
     wanted = sum(cell["members"] for cell in plans[0]["cells"])
     print(f"{len(rows)} of {wanted} GANs in {flags.out / ROWS}")

@@ -7,7 +7,7 @@ The outcomes, of which the first that matches is the run's:
 - vanished: G's gradient norm was under `vanish_factor` times its reference in at least
   `vanish_share` of the steps, and the last evaluation is no success;
 - collapsed: the last evaluation hits less than half of the modes;
-- oscillating: an evaluation was a success, and a later one, among the late, is none;
+- oscillating: a late evaluation is no success, and the one before it was;
 - not_reached: a late evaluation is no success;
 - converged: all late evaluations are, so that success is held, not met by chance.
 
@@ -222,6 +222,6 @@ def named(
         return "vanished"
     if measured and not within(measured[-1], goal.alive):
         return "collapsed"
-    if any(not good[i] and any(good[:i]) for i in late):
+    if any(good[i - 1] and not good[i] for i in late if i):
         return "oscillating"
     return "converged" if late and all(good[i] for i in late) else "not_reached"

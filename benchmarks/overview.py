@@ -3,6 +3,7 @@
 import html
 
 from benchmarks.maps import Map
+from benchmarks.meanings import outcome_meanings
 from benchmarks.rows import OUTCOMES, Results
 from benchmarks.summary import Entry, seen_in
 from benchmarks.svg import (
@@ -188,7 +189,13 @@ def outcome_bars(results: Results, found: list[Entry]) -> str:
         rows = [bar_row(e) for e in found if e.task == task]
         head = element("h3", html.escape(task))
         blocks.append(element("div", head, *rows, data_task=task, class_="bars"))
-    return "".join(blocks)
+    lines = [
+        element("dt", html.escape(name)) + element("dd", html.escape(words))
+        for name, words in outcome_meanings(results, found).items()
+    ]
+    note = element("p", "How a run ended is the first of these that matches:")
+    meaning = element("div", note, element("dl", *lines), class_="outcomes")
+    return "".join([*blocks, meaning])
 
 
 def legend(found: list[Entry]) -> str:

@@ -23,6 +23,7 @@ from benchmarks.rows import (
     failed,
     floor_of,
     lower_is_better,
+    noise_of,
     shown_metrics,
     title,
     value_of,
@@ -53,7 +54,7 @@ def floor_words(results: Results, task: str, metric: str) -> str:
 
 DOTS = (
     "A dot is a seed, its colour how the run ended; the bar is the IQM (the mean of "
-    "the middle half) and its 95% interval; dashed is the floor."
+    "the middle half) and its 95% interval; dashed is the floor"
 )
 LINES = (
     "Thin lines are seeds, the thick one their IQM, the band its 95% interval; dashed "
@@ -87,25 +88,34 @@ def strips(results: Results, task: str, found: list[Entry]) -> str:
     """The end of every seed, a row for each method."""
     blocks = []
     for index, metric in enumerate(shown_metrics(results, task)):
-        floor = floor_of(results, task, metric)
+        ends = ends_of(results, task, metric)
         values = [value_of(row, metric) for e in found for row in e.rows]
-        ends = [*values, *([] if floor is None else [floor])]
-        scale = scale_of(ends, lower_is_better(metric))
-        rows = [strip_row(e, metric, scale, floor) for e in found]
-        under = strip_axis(scale, floor, not np.isfinite(values).all())
+        scale = scale_of([*values, *ends.values()], lower_is_better(metric))
+        rows = [strip_row(e, metric, scale, ends) for e in found]
+        under = strip_axis(scale, ends, not np.isfinite(values).all())
         rows.append(element("div", element("span"), under, class_="strip-row"))
-        notes = [key_line(DOTS), caption(results, task, metric)]
+        words = DOTS + (", dotted noise." if "noise" in ends else ".")
+        notes = [key_line(words), caption(results, task, metric)]
         blocks.append(per_metric(metric, index == 0, *rows, *notes))
     return "".join(blocks)
 
 
-def strip_row(found: Entry, metric: str, scale: Scale, floor: float | None) -> str:
+def ends_of(results: Results, task: str, metric: str) -> dict[str, float]:
+    """`{"floor", "noise"}`, those that the plan has: what scores 1 and 0."""
+    known = {
+        "floor": floor_of(results, task, metric),
+        "noise": noise_of(results, task, metric),
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def strip_row(found: Entry, metric: str, scale: Scale, ends: dict[str, float]) -> str:
     dots = []
     for row in found.rows:
         value = value_of(row, metric)
         words = f"{found.method}, seed {row['seed']}: {short(value)}, {row['outcome']}"
         dots.append((value, OUTCOME_COLOURS[row["outcome"]], words))
-    drawn = strip(scale, dots, floor, found.finals.get(metric), "#23282d")
+    drawn = strip(scale, dots, ends, found.finals.get(metric), "#23282d")
     name = element("span", html.escape(found.method), class_="name")
     return element("div", name, drawn, class_="strip-row", data_method=found.method)
 
@@ -154,10 +164,12 @@ def curves(results: Results, task: str, found: list[Entry]) -> str:
     return "".join(blocks)
 
 
-def finite_values(lines: Iterable, floor: float | None) -> list[float]:
-    """What an axis must hold: the middle 98% of all values, and the floor."""
+def finite_values(
+    lines: Iterable, floor: float | None, cut: float = 0.01
+) -> list[float]:
+    """What an axis must hold: all values but a share at either end, and the floor."""
     known = np.concatenate([v[np.isfinite(v)] for _, v in lines] or [np.zeros(1)])
-    edges = list(np.quantile(known, [0.01, 0.99])) if len(known) else []
+    edges = list(np.quantile(known, [cut, 1 - cut])) if len(known) else []
     return [*map(float, edges), *([] if floor is None else [floor])]
 
 

@@ -22,8 +22,12 @@ from gan_jax.program import members_of
 from gan_jax.registry import choose
 
 Json = dict[str, Any]
-UNHASHED = ("command", "thresholds", "floors", "noise", "hash")
+UNHASHED = ("command", "note", "thresholds", "floors", "noise", "hash")
 """What is measured or said of a plan: it may differ between machines."""
+AGAIN = (
+    "put back the file that was there, or delete it and give the command of "
+    "benchmarks.compare that made it"
+)
 PRODUCTS = {"consensus": 2, "sga": 4, "competitive": 20}
 """Of a step, products with the game's Jacobian: J^T g; J^T g and J g; at most ten of
 GMRES. Each is one evaluation for each of the two players."""
@@ -222,18 +226,22 @@ def read(out: str | Path) -> Json:
     """The plan of a folder of results; a ValueError if there is none."""
     path = Path(out) / "plan.json"
     if not path.is_file():
-        known = path.parent.is_dir()
-        why = "holds no results (no plan.json)" if known else "no such folder"
-        raise ValueError(
-            f"{out}: {why}; run python -m benchmarks.compare --suite NAME --out {out}"
-        )
+        raise ValueError(f"{out}: {why_none(path.parent)}")
     try:
         plan = json.loads(path.read_text())
     except ValueError as error:
-        raise ValueError(f"{path}: is not JSON ({error}); delete it") from None
-    if plan.get("hash") != hash_of(plan):
-        raise ValueError(f"{path}: was changed by hand (its hash differs)")
+        raise ValueError(f"{path}: is not JSON ({error}); {AGAIN}") from None
+    if not isinstance(plan, dict) or plan.get("hash") != hash_of(plan):
+        raise ValueError(f"{path}: was changed by hand (its hash differs); {AGAIN}")
     return plan
+
+
+def why_none(folder: Path) -> str:
+    """Why a folder has no plan, and what to do."""
+    if folder.is_file():
+        return "is a file; give the folder that benchmarks.compare has written"
+    why = "holds no results (no plan.json)" if folder.is_dir() else "no such folder"
+    return f"{why}; run python -m benchmarks.compare --suite NAME --out {folder}"
 
 
 def told(plan: Json) -> str:

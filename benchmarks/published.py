@@ -162,7 +162,7 @@ class Compared(NamedTuple):
 def compared(results: Results) -> list[Compared]:
     """The published numbers of the tasks of these rows, beside ours."""
     groups = grouped(results.main)
-    suite = results.plan.get("suite", "")
+    suite = results.plan["suite"]
     return [
         beside(one, groups.get((one.task, one.method or ""), []), suite)
         for one in all_published()

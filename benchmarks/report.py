@@ -64,7 +64,7 @@ def page(found: Findings) -> str:
 
 
 def heading(results: Results) -> str:
-    suite = results.plan.get("suite", "benchmark")
+    suite = results.plan["suite"]
     return f"Which method trains stably: {suite}"
 
 
@@ -167,14 +167,15 @@ def footer(results: Results) -> str:
     devices = sorted({str(r["device"]) for r in results.rows})
     commits = sorted({str(r["commit"])[:12] for r in results.rows})
     versions = ", ".join(f"{k} {v}" for k, v in row["versions"].items())
-    command = element("code", html.escape(str(results.plan.get("command", ""))))
+    command = element("code", html.escape(results.plan["command"]))
     told = f"device: {', '.join(devices)}; commit: {', '.join(commits)}; {versions}; "
     told += f"plan {results.plan['hash']:.12}"
     how = (
         "Intervals of 95%. Rates: Wilson; differences: Newcombe; times: Kaplan-Meier; "
         "scores: bootstrap over runs within tasks (rliable, arXiv 2108.13264)."
     )
-    lines = (command, html.escape(told), html.escape(how))
+    note = html.escape(results.plan.get("note", ""))
+    lines = filter(None, (command, note, html.escape(told), html.escape(how)))
     return "".join(element("p", line) for line in lines)
 
 
@@ -187,6 +188,11 @@ def main(arguments: list[str]) -> int:
             print(path)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        path, why = error.filename or flags.folder, error.strerror or error
+        told = f"{path}: cannot be used ({why}); mend that, or move it away"
+        print(f"error: {told}", file=sys.stderr)
         return 2
     return 0
 

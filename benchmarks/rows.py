@@ -1,6 +1,5 @@
 """The rows of a benchmark's folder: read, checked, grouped."""
 
-import json
 import math
 from collections import defaultdict
 from pathlib import Path
@@ -10,7 +9,7 @@ from benchmarks import plan as plans
 from benchmarks.metrics_table import METRICS
 from benchmarks.outcome import ERROR
 from benchmarks.outcome import OUTCOMES as DECIDED
-from benchmarks.store import ROWS, read_rows, require_comparable
+from benchmarks.store import ROWS, read_rows, refuse_strangers, require_comparable
 
 Row = dict[str, Any]
 
@@ -52,10 +51,10 @@ def read(folder: str | Path, baseline: str | None = None) -> Results:
             "finished"
         )
     refuse_strangers(folder, plan, rows)
-    tasks = in_order(plan.get("tasks", []), [row["task"] for row in rows])
+    tasks = in_order(plan["tasks"], [row["task"] for row in rows])
     require_comparable(rows)
     rows = [row | {"label": label(row)} for row in rows]
-    methods = in_order(plan.get("methods", []), [row["label"] for row in rows])
+    methods = in_order(plan["methods"], [row["label"] for row in rows])
     chosen = baseline or usual_baseline(methods)
     if chosen not in methods:
         raise ValueError(
@@ -68,25 +67,6 @@ def usual_baseline(methods: list[str]) -> str:
     """The plain GAN, at the first point of its axes; else the first method."""
     plain = [m for b in BASELINES for m in methods if m.partition(",")[0] == b]
     return [*plain, methods[0]][0]
-
-
-def refuse_strangers(folder: Path, plan: dict[str, Any], rows: list[Row]) -> None:
-    """A ValueError for rows of another plan, or two rows of one run."""
-    seen = set()
-    for row in rows:
-        if row["plan"] != plan.get("hash"):
-            raise ValueError(
-                f"{folder}: rows.jsonl has a row of plan {row['plan']:.8}, plan.json "
-                f"is {plan.get('hash', '?'):.8}; give each plan a folder of its own"
-            )
-        key = (row["task"], row["method"], json.dumps(row["axes"]), row["seed"])
-        if key in seen:
-            raise ValueError(
-                f"{folder}: rows.jsonl has two rows of task {row['task']}, method "
-                f"{row['method']}, seed {row['seed']}; join folders with "
-                "python -m benchmarks.merge"
-            )
-        seen.add(key)
 
 
 def in_order(known: list[str], found: list[str]) -> list[str]:
@@ -171,4 +151,10 @@ def shown_metrics(results: Results, task: str, most: int = 5) -> list[str]:
 def floor_of(results: Results, task: str, metric: str) -> float | None:
     """What real data (or a perfect sampler) reach, if the plan has it."""
     value = (results.plan.get("floors", {}).get(task) or {}).get(metric)
+    return None if value is None else float(value)
+
+
+def noise_of(results: Results, task: str, metric: str) -> float | None:
+    """What noise reaches, if the plan has it."""
+    value = (results.plan.get("noise", {}).get(task) or {}).get(metric)
     return None if value is None else float(value)

@@ -1,15 +1,17 @@
 """The sections of the page that are words and tables."""
 
 import html
-import math
 
 from benchmarks.hypotheses import Answer
 from benchmarks.overview import section
 from benchmarks.published import Compared
-from benchmarks.rows import title
-from benchmarks.stats import Interval
-from benchmarks.svg import element, short
-from benchmarks.tables import Column, ranged
+from benchmarks.svg import element
+from benchmarks.tables import (
+    PUBLISHED_HEADS,
+    Column,
+    interval_words,
+    published_texts,
+)
 
 
 def sortable(columns: tuple[Column, ...], found: list, name: str) -> str:
@@ -73,28 +75,10 @@ def published_section(found: list[Compared]) -> str:
 
 
 def published_table(found: list[Compared]) -> str:
-    heads = ("task", "method", "number", "published", "ours", "agree", "source")
-    head = element("tr", *(element("th", name) for name in heads))
+    head = element("tr", *(element("th", name) for name in PUBLISHED_HEADS))
     rows = [published_row(one) for one in found]
     table = element("table", element("thead", head), element("tbody", *rows))
     return element("div", table, class_="scroll", tabindex=0)
-
-
-def published_texts(one: Compared) -> tuple[str, ...]:
-    """The cells of a published number, as text."""
-    theirs = one.published
-    value = "fails" if math.isnan(theirs.value) else short(theirs.value)
-    if theirs.error is not None:
-        value += f" ± {short(theirs.error)}"
-    elif theirs.rate:
-        value += f" of {theirs.runs}"
-    number = f"P({theirs.modes} modes)" if theirs.rate else title(theirs.metric)
-    ours = f"{ranged(one.ours)}, n = {one.runs}" if one.ours else "–"
-    verdict = "–" if one.agrees is None else "yes" if one.agrees else "no"
-    if one.agrees is not None and not one.same_protocol:
-        verdict += ", other protocol"
-    source = theirs.source
-    return theirs.task, theirs.label, number, value, ours, verdict, source
 
 
 def published_row(one: Compared) -> str:
@@ -134,7 +118,3 @@ def answers_section(found: list[Answer]) -> str:
     return section(
         "questions", "Eight questions", words, element("ol", *items, class_="questions")
     )
-
-
-def interval_words(found: Interval, runs: int) -> str:
-    return f"{found.value:+.3g} [{found.low:+.3g}, {found.high:+.3g}], {runs} runs"

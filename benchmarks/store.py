@@ -5,11 +5,18 @@ import os
 from pathlib import Path
 
 from benchmarks.outcome import ERROR
-from benchmarks.plan import Json
+from benchmarks.plan import Json, read
 from gan_jax.evaluate import require_one_fingerprint
 from gan_jax.logs import telling, write_text
 
 ROWS = "rows.jsonl"
+FIELDS = {
+    "plan", "task", "method", "cell", "seed", "axes", "config", "error", "verdict",
+    "outcome", "success", "success_step", "series", "final", "best", "fingerprint",
+    "gradient_evaluations", "wall_seconds", "step_seconds", "device", "versions",
+    "commit",
+}  # fmt: skip
+"""What is read of every row."""
 
 
 def read_rows(out: Path) -> list[Json]:
@@ -21,14 +28,23 @@ def read_rows(out: Path) -> list[Json]:
     lines = path.read_text().splitlines() if path.exists() else []
     for number, line in enumerate(lines, start=1):
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except ValueError:
-            if number < len(lines):
-                raise ValueError(
-                    f"{path}: line {number} is not JSON; delete it and run "
-                    f"python -m benchmarks.compare --out {out} again"
-                ) from None
+            if number == len(lines):
+                break
+            raise broken(path, f"line {number} is not JSON") from None
+        if not isinstance(row, dict):
+            raise broken(path, f"line {number} is no row of results")
+        if missing := FIELDS - row.keys():
+            names = ", ".join(sorted(missing))
+            raise broken(path, f"line {number} is no row of results (without {names})")
+        rows.append(row)
     return rows
+
+
+def broken(path: Path, why: str) -> ValueError:
+    command = read(path.parent)["command"]
+    return ValueError(f"{path}: {why:.200}; delete the line and go on with: {command}")
 
 
 def as_lines(rows: list[Json]) -> str:
@@ -58,9 +74,32 @@ def finished(plan: Json, rows: list[Json]) -> dict[str, list[Json]]:
     }
 
 
+def refuse_strangers(folder: Path, plan: Json, rows: list[Json]) -> None:
+    """A ValueError for rows of another plan, or two rows of one run."""
+    seen = set()
+    for row in rows:
+        if row["plan"] != plan["hash"]:
+            raise ValueError(
+                f"{folder}: rows.jsonl has a row of plan {row['plan']:.8}, plan.json "
+                f"is {plan['hash']:.8}; give each plan a folder of its own"
+            )
+        key = (row["task"], row["method"], json.dumps(row["axes"]), row["seed"])
+        if key in seen:
+            raise ValueError(
+                f"{folder}: rows.jsonl has two rows of task {row['task']}, method "
+                f"{row['method']}, seed {row['seed']}; join folders with "
+                "python -m benchmarks.merge"
+            )
+        seen.add(key)
+
+
 def take_up(plan: Json, out: Path) -> dict[str, list[Json]]:
-    """The rows of finished cells; the file is left with these alone."""
+    """The rows of finished cells; the file is left with these alone.
+
+    Raises ValueError for rows of another plan; the file is then left as it is.
+    """
     rows = read_rows(out)
+    refuse_strangers(out, plan, rows)
     whole = finished(plan, rows)
     kept = [row for own in whole.values() for row in own]
     if (out / ROWS).exists():

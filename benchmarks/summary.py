@@ -17,6 +17,7 @@ from benchmarks.rows import (
     grouped,
     lower_is_better,
     metrics_of,
+    noise_of,
     value_of,
     worst,
 )
@@ -221,7 +222,7 @@ def scale(results: Results, task: str, metric: str) -> tuple[float, float]:
     ends = [v for r in rows if math.isfinite(v := value_of(r, metric))]
     bests = [v for r in rows if math.isfinite(v := value_of(r, metric, "best"))]
     lower = lower_is_better(metric)
-    noise = (results.plan.get("noise", {}).get(task) or {}).get(metric)
+    noise = noise_of(results, task, metric)
     if noise is None:
         noise = (max if lower else min)(ends, default=1.0)
     top = floor_of(results, task, metric)

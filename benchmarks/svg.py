@@ -20,7 +20,7 @@ PALETTE = (
 DASHES = ("", "6 3", "2 2.5", "8 3 2 3")
 OUTCOME_COLOURS = {
     "converged": "#2b7a78",
-    "not_reached": "#c3d3d4",
+    "not_reached": "#a3b4b6",
     "oscillating": "#f0c05a",
     "collapsed": "#d9793f",
     "vanished": "#a587bd",
@@ -28,6 +28,8 @@ OUTCOME_COLOURS = {
     "nonfinite": "#3a3f47",
     "error": "#8b9098",
 }
+OUTLINE = "#4a5258"
+"""Of dots: the lighter colours alone are faint on paper."""
 
 
 def element(tag: str, *children: str, **attributes: object) -> str:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
+from benchmarks.published import Compared
 from benchmarks.rows import Results, bounds_of, floor_of, metrics_of, title
 from benchmarks.stats import Interval
 from benchmarks.summary import Entry
@@ -108,7 +109,8 @@ ENTRY_COLUMNS: tuple[Column, ...] = (
     ),
     Column(
         "p Fisher",
-        "Fisher's exact test that both rates are equal, as if seeds were apart.",
+        "Fisher's exact test that both rates are equal, as if seeds were apart; like "
+        "the next, not corrected for the number of methods.",
         lambda e: (probability(e.fisher_p), key(e.fisher_p)),
     ),
     Column(
@@ -141,7 +143,8 @@ ENTRY_COLUMNS: tuple[Column, ...] = (
     ),
     Column(
         "steps to success",
-        "Median by Kaplan-Meier, runs without success censored at the end.",
+        "The median by Kaplan-Meier of the step from which success was held; runs "
+        "without are censored at the end.",
         time_to,
     ),
     Column(
@@ -152,7 +155,8 @@ ENTRY_COLUMNS: tuple[Column, ...] = (
     Column(
         "at equal gradients",
         "The task's metric after as many gradient evaluations of both players as the "
-        "cheapest method's run has.",
+        "cheapest method's run has. A method whose D judges packs of k sees k times as "
+        "many examples in each.",
         equal("gradient evaluations"),
     ),
     Column(
@@ -167,7 +171,8 @@ OVERALL_COLUMNS: tuple[Column, ...] = (
     Column("runs", "Runs over all tasks.", lambda o: (str(o.runs), o.runs)),
     Column(
         "success",
-        "The share of all runs that succeeded, with Wilson's 95% interval.",
+        "The mean over tasks of the share of runs that succeeded, with its 95% "
+        "interval (MOVER of Wilson's).",
         lambda o: (ranged(o.successes, 2), o.successes.value),
     ),
     Column(
@@ -233,3 +238,27 @@ def about(results: Results, task: str) -> str:
         parts.append(f"metric: {title(metrics[0])}{ends}")
     parts.append(f"success: {thresholds(results, task)}")
     return "; ".join(parts)
+
+
+PUBLISHED_HEADS = ("task", "method", "number", "published", "ours", "agree", "source")
+
+
+def published_texts(one: Compared) -> tuple[str, ...]:
+    """The cells of a published number, as text."""
+    theirs = one.published
+    value = "fails" if math.isnan(theirs.value) else short(theirs.value)
+    if theirs.error is not None:
+        value += f" ± {short(theirs.error)}"
+    elif theirs.rate:
+        value += f" of {theirs.runs}"
+    number = f"P({theirs.modes} modes)" if theirs.rate else title(theirs.metric)
+    ours = f"{ranged(one.ours)}, n = {one.runs}" if one.ours else "–"
+    verdict = "–" if one.agrees is None else "yes" if one.agrees else "no"
+    if one.agrees is not None and not one.same_protocol:
+        verdict += ", other protocol"
+    source = theirs.source
+    return theirs.task, theirs.label, number, value, ours, verdict, source
+
+
+def interval_words(found: Interval, runs: int) -> str:
+    return f"{found.value:+.3g} [{found.low:+.3g}, {found.high:+.3g}], {runs} runs"

@@ -37,7 +37,7 @@ class Flags:
 
 
 def look(flags: Flags) -> None:
-    with Progress(transient=True) as bar:
+    with Progress(transient=True, disable=not sys.stdout.isatty()) as bar:
         task = bar.add_task("opening the run", total=SECTIONS)
 
         def tell(section: str) -> None:

@@ -2,9 +2,10 @@
 
 G is a point theta, D(x) = psi x, the data are the point 0; play starts at (theta, psi)
 = (1, -1) and should end at (0, 0). One figure with a phase portrait of each method: its
-field, its path by the real train_step in float64, the eigenvalues of the game at the
-solution; and a table of them. Losses and penalties play simultaneous steps, rules of
-play the minimax game. Exit codes: 0 drawn, 2 bad input.
+field, its path by the real train_step in float64, the eigenvalues of the plain game at
+the solution and the factor of the rule's step; and a table of them. Losses and
+penalties play simultaneous steps, rules of play the minimax game. Exit codes: 0 drawn,
+2 bad input.
 """
 
 import sys
@@ -87,18 +88,24 @@ def look(flags: Flags) -> None:
         )
     chosen = games(flags.steps, flags.learning_rate)
     with jax.enable_x64(True):
+        quiet = not sys.stdout.isatty()
         each = [
             portrait(title, config)
-            for title, config in track(chosen.items(), "playing", transient=True)
+            for title, config in track(
+                chosen.items(), "playing", transient=True, disable=quiet
+            )
         ]
     heading = (
         f"Dirac-GAN: {flags.steps} steps of {flags.learning_rate:g} from (1, "
         "\N{MINUS SIGN}1). Losses and penalties in simultaneous steps; rules of play "
-        "on the minimax game."
+        "on the minimax game.\n"
+        "\N{GREEK SMALL LETTER LAMDA}: eigenvalues of the plain game; "
+        "\N{GREEK SMALL LETTER RHO}: factor of the rule's step."
     )
     portraits.save(out, each, heading)
     columns = ("eigenvalues", "factor", "distance", "verdict")
     table = Table("method", *(Column(title, justify="right") for title in columns))
+    table.caption = "eigenvalues: of the plain game; factor: of the rule's step"
     for one in each:
         numbers = portraits.spectrum(one), portraits.factor(one)
         away = f"{portraits.distance(one):.6g}"

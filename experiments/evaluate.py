@@ -66,7 +66,7 @@ def look(flags: Flags) -> None:
     if not 0 <= flags.seed < 2**32:
         raise ValueError(f"seed {flags.seed}: must be 0 to 2^32 - 1")
     take, about, row = None, {}, {}
-    with Progress(transient=True) as bar:
+    with Progress(transient=True, disable=not sys.stdout.isatty()) as bar:
         task = bar.add_task("examples", total=None)
         tick = partial(bar.advance, task)
         if flags.run is None:

@@ -17,15 +17,15 @@ PALE, FRAME = "#b6bec8", "#d0d7de"
 LARGEST = 1e3
 """Eigenvalues beyond it are those of a kink, where the field has no derivative."""
 # In inches, 100 pixels each: 1,280 wide.
-SIDE, GAP, TITLE, LEFT, TOP, BOTTOM = 2.16, 0.26, 0.52, 0.72, 0.28, 1.15
+SIDE, GAP, TITLE, LEFT, TOP, BOTTOM = 2.16, 0.26, 0.52, 0.72, 0.52, 1.15
 
 
 class Portrait(NamedTuple):
     """One panel.
 
     points `[steps + 1, 2]`: the path. arrows `[ARROWS, ARROWS, 2]`: the field on
-    `grid()`. eigenvalues `[2]`: of the game's Jacobian at 0. factor: by which a step
-    contracts near 0. verdict: what became of the path.
+    `grid()`. eigenvalues `[2]`: of the plain game's Jacobian at 0. factor: by which a
+    step contracts near 0. verdict: what became of the path.
     """
 
     title: str
@@ -81,7 +81,7 @@ def save(path: Path, portraits: list[Portrait], heading: str) -> None:
     pitch = SIDE + TITLE + GAP / 2
     width, height = 12.8, TOP + rows * pitch + BOTTOM
     figure = Figure(figsize=(width, height), dpi=100)
-    figure.text(LEFT / width, 1 - 0.32 / height, heading, fontsize=12)
+    figure.text(LEFT / width, 1 - 0.14 / height, heading, fontsize=12, va="top")
     for index, portrait in enumerate(portraits):
         row, column = divmod(index, COLUMNS)
         x, y = LEFT + column * (SIDE + GAP), height - TOP - (row + 1) * pitch

@@ -157,12 +157,16 @@ def refuse_microbatches(config: Config) -> None:
         culprits["loss.top_k"] = config.loss.top_k
     if config.model.pack > 1:
         culprits["model.pack"] = config.model.pack
-    if config.dynamics.name == "unrolled":
-        culprits["dynamics.name"] = config.dynamics.name
     for field, value in culprits.items():
         raise ValueError(
             f"microbatches {config.microbatches} with {field} {value!r}: needs "
             "statistics of the whole batch; leave microbatches out, or change that"
+        )
+    if config.dynamics.name == "unrolled":
+        raise ValueError(
+            f"microbatches {config.microbatches} with dynamics.name 'unrolled': D's "
+            "moves ahead take the whole batch, so nothing would be saved; leave "
+            "microbatches out, or use another rule"
         )
     if config.batch_size % config.microbatches:
         raise ValueError(

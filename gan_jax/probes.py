@@ -29,6 +29,7 @@ from gan_jax.diagnostics import (
 )
 from gan_jax.diagnostics.duality import require_zero_sum
 from gan_jax.gan import Gan, Players, at, init_state
+from gan_jax.optimizers import learning_rate
 from gan_jax.reals import in_batches, unseen
 from gan_jax.train import example_keys
 from gan_jax.types import Batch, NetState, TrainState
@@ -92,12 +93,34 @@ def optimizer_scales(config: Config, state: TrainState) -> Players:
     )
 
 
+def rates(config: Config, state: TrainState) -> Players:
+    """The learning rates of the last step made."""
+    taken = max(int(state.step) - 1, 0)
+
+    def rate(group: OptimizerConfig, scale: str) -> float:
+        schedule = learning_rate(group, config.steps, 1)
+        return float(np.asarray(schedule(taken))) * float(state.scales[scale])
+
+    return Players(rate(config.g_optimizer, "g_lr"), rate(config.d_optimizer, "d_lr"))
+
+
+def own_scales(config: Config, state: TrainState) -> Players:
+    """What multiplies the common rate, G's, for each parameter; no rate may be 0."""
+    rate, scales = rates(config, state), optimizer_scales(config, state)
+    over = rate.discriminator / rate.generator
+    faster = jax.tree.map(lambda p: over * p, scales.discriminator)
+    return Players(scales.generator, faster)
+
+
 def rotation(scene: Scene, state: TrainState) -> Numbers:
-    """|A u| / |S u| of the run's own operator, on one batch, 4 probes."""
+    """|A u| / |S u| of plain play under the run's own rates and scales, on one batch, 4
+    probes; 0 where a player's rate is 0: nobody is chased."""
+    if not min(rates(scene.config, state)) > 0:
+        return {"rotation_index": 0.0}
     batch = jax.tree.map(lambda x: x[0], scene.batches(1))
     keys = example_keys(scene.gan, jax.random.key(0), len(batch.image))
     game = gan_game(scene.gan, state, batch, keys)
-    game = balanced(game, optimizer_scales(scene.config, state))
+    game = balanced(game, own_scales(scene.config, state))
     return {"rotation_index": rotation_index(game, jax.random.key(1))}
 
 

@@ -6,10 +6,12 @@ success where d_lr and g_lr are small enough for the method.
 """
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.outcome import Thresholds
 from benchmarks.plan import hash_of
 
 STEPS = 10_000
@@ -29,6 +31,7 @@ FLOORS = {
         "high_quality": 0.9889,
     },
 }
+NOISE = 1.7
 METHODS = {
     "ns_gan": {"loss.name": "non_saturating", "penalty.name": "none"},
     "lsgan": {"loss.name": "lsgan", "penalty.name": "none"},
@@ -72,10 +75,16 @@ def plan_of(tasks, methods, seeds, suite="toy", axes=None):
             for task in tasks
             for method in methods
         ],
-        "thresholds": {task: {"success": bounds(task)} for task in tasks},
+        "thresholds": {task: thresholds(task) for task in tasks},
         "floors": {task: FLOORS[task] for task in tasks},
+        "noise": {task: {"sliced_wasserstein": NOISE} for task in tasks},
     }
     return plan | {"hash": hash_of(plan)}
+
+
+def thresholds(task):
+    alive = {"metric": "modes", "at_least": MODES[task] / 2, "at_most": None}
+    return {"success": bounds(task), "alive": alive} | asdict(Thresholds())
 
 
 def bounds(task):

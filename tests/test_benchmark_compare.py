@@ -27,6 +27,8 @@ TINY = ["--suite", "toy", "--tasks", "ring", "--methods", "ns_gan,r1_weak"]
         (["--suite", "toy", "--methods", "ada"], "methods 'ada' on ring: augment.name"),
         (["--suite", "mnist"], "dataset.name 'mnist' is not prepared"),
         ([*TINY, "--part", "2/1"], "part '2/1': must be like"),
+        (["--suite", "toy", "--methods", ","], "methods ',': names none; give a,b"),
+        (["--suite", "toy", "--tasks", ", "], "tasks ', ': names none; give a,b"),
     ],
 )
 def test_bad_input_gets_one_line(tmp_path, monkeypatch, capsys, flags, told):
@@ -70,6 +72,27 @@ def test_what_was_played_exactly_is_reported_beside_the_published_numbers(tmp_pa
     assert (
         "there are no seeds" in page and "held by minimax+r1 in 100% of runs," in page
     )
+
+
+@pytest.mark.parametrize("sent, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_in_a_game_says_how_to_go_on(
+    tmp_path, monkeypatch, capsys, sent, code
+):
+    """Games are played exactly, and not by a run that takes it as a request."""
+
+    played = cells.exact.results
+
+    def terminated(config, rates):
+        os.kill(os.getpid(), sent)
+        return played(config, rates)
+
+    monkeypatch.setattr(cells.exact, "results", terminated)
+    before = signal.getsignal(sent)
+    flags = ["--suite", "dirac", "--methods", "minimax", "--out", str(tmp_path)]
+    assert compare.main(flags) == code
+    told = capsys.readouterr().err
+    assert "stopped: 1 of " in told and "the same command goes on:\npython -m" in told
+    assert signal.getsignal(sent) == before
 
 
 def without_times(rows):

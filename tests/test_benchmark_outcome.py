@@ -82,8 +82,15 @@ def test_success_that_is_lost_before_the_last_quarter_and_regained_converges():
     assert outcome(lambda step: ONE_SHORT if step == 7500 else GOOD) == "converged"
 
 
-def test_success_that_is_lost_early_and_for_ever_oscillates():
-    assert outcome(lambda step: GOOD if step == 2000 else ONE_SHORT) == "oscillating"
+def test_success_that_is_lost_before_the_last_quarter_for_ever_is_not_reached():
+    assert outcome(lambda step: GOOD if step < 7500 else ONE_SHORT) == "not_reached"
+    assert outcome(lambda step: GOOD if step < 8000 else ONE_SHORT) == "oscillating"
+
+
+def test_success_that_is_lost_before_the_last_quarter_and_comes_late_is_not_reached():
+    lost = {7000, 7500, 8000}
+    one = course(lambda step: ONE_SHORT if step in lost else GOOD)
+    assert find(one, GOAL, LIMITS) == Finding("not_reached", 8500)
 
 
 def test_less_than_half_of_the_modes_at_the_end_is_a_collapse():

@@ -99,6 +99,15 @@ def test_a_metric_is_chosen_for_its_task_alone(page):
     assert metrics == ["robust_modes"] * 2 + ["sliced_wasserstein"] * 2
 
 
+def test_names_of_methods_are_not_broken_on_a_phone(page, folder):
+    page.open(folder / "report.html", 390, 844, mobile=True)
+    heights = page.run(
+        "[...document.querySelectorAll('.bar-row .name, .strip-row .name')]"
+        ".filter((n) => n.textContent = 'wgan_gp_weak_lazy').map((n) => n.offsetHeight)"
+    )
+    assert heights and max(heights) < 30
+
+
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
 def test_page_fits_its_screen_and_text_is_legible(page, folder, width, height):
     page.open(folder / "report.html", width, height, mobile=width < 500)

@@ -10,13 +10,22 @@ import pytest
 import synthetic_rows as synthetic
 from scipy import stats as scipy_stats
 
-from benchmarks import maps, published, rows, stats, summary
+from benchmarks import figures, maps, published, rows, stats, summary, task_figures
 from benchmarks.findings import findings, gist
 from benchmarks.hypotheses import NONE, answers
 from benchmarks.markdown import markdown
 from benchmarks.metrics_table import METRICS
+from benchmarks.pictures import strips
 from benchmarks.report import main, page, report
-from benchmarks.svg import Scale, scale_of, short, ticks
+from benchmarks.svg import (
+    OUTCOME_COLOURS,
+    OUTLINE,
+    Scale,
+    scale_of,
+    short,
+    tick_text,
+    ticks,
+)
 
 VOID = {"meta", "link"}
 
@@ -342,6 +351,107 @@ def test_figures_are_written_as_png_and_svg(written):
     assert sum(path.stat().st_size for path in written) < 5e6
 
 
+def test_what_outcomes_mean_is_told_with_the_thresholds(found):
+    for text in (markdown(found), page(found)):
+        assert "Modes with one hit &lt; 4" in text or "Modes with one hit < 4" in text
+        assert "success was lost in the last 25% of the steps" in text
+        assert "success at every evaluation in the last 25% of the steps" in text
+        assert "a logged term was NaN or infinite" in text
+        assert "times its median" not in text  # nothing vanished, nothing exploded
+    seen = markdown(found).split("## How runs end")[1]
+    order = ("nonfinite", "collapsed", "oscillating", "not reached", "converged")
+    at = [seen.index(f"- **{name}**") for name in order]
+    assert at == sorted(at)
+
+
+def test_explosions_are_told_with_their_factors(toy, tmp_path):
+    def other(own):
+        ends = ("exploded", "vanished")
+        return [r | {"outcome": ends[i % 2]} for i, r in enumerate(own)]
+
+    text = markdown(findings(rows.read(rewritten(toy, tmp_path, other))))
+    early = "its median over the first 1% of the steps after 100"
+    assert f"was over 1000 times {early}, or a mean logit over 1000, for 100" in text
+    assert f"was under 0.001 times {early}, in at least 1% of the steps" in text
+
+
+def words_of(figure):
+    """All that a figure says."""
+    from matplotlib.text import Text
+
+    return " ".join(one.get_text() for one in figure.findobj(Text))
+
+
+def test_every_dashed_or_dotted_line_of_a_figure_is_explained(found):
+    drawn = {
+        "success": (figures.rates(found), False, False),
+        "profiles": (figures.profiles(found), True, False),
+        "seeds": (task_figures.seeds(found, "ring"), True, True),
+        "cost": (task_figures.cost(found, "ring"), True, True),
+    }
+    for name, (figure, dashed, dotted) in drawn.items():
+        words = words_of(figure)
+        assert ("dashed" in words, "dotted" in words) == (dashed, dotted), name
+        across = [
+            line
+            for axis in figure.axes
+            for line in axis.lines
+            if line.get_linestyle() == "--" and line.get_xdata()[0] == 1
+        ]
+        assert bool(across) == (name == "profiles"), name
+
+
+def test_noise_stands_beside_the_floor_where_the_plan_has_it(found):
+    assert "dashed: floor 0.021, dotted: noise 1.7" in words_of(
+        task_figures.seeds(found, "ring")
+    )
+    text = strips(found.results, "ring", found.entries)
+    assert ">noise 1.7</text>" in text and 'class="noise"' in text
+    assert "dotted noise" in text
+    known = {k: v for k, v in found.results.plan.items() if k != "noise"}
+    bare = found._replace(results=found.results._replace(plan=known))
+    assert "noise" not in words_of(task_figures.seeds(bare, "ring"))
+    assert "noise" not in strips(bare.results, "ring", bare.entries)
+
+
+def test_costs_are_drawn_whole_with_ticks_apart(found):
+    figure = task_figures.cost(found, "ring")
+    left = figure.axes[0]
+    low, high = left.get_ylim()
+    for axis in figure.axes:
+        for line in (one for one in axis.lines if one.get_label() in synthetic.METHODS):
+            y = np.asarray(line.get_ydata(), float)
+            assert low <= np.nanmin(y) and np.nanmax(y) <= high
+    shown = [tick.get_text() for tick in left.get_xticklabels()]
+    assert shown == [tick_text(value) for value in left.get_xticks()]
+    assert "20k" in shown
+
+
+def luminance(colour):
+    """WCAG 2.1, relative luminance."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [
+        p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts
+    ]
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+
+def test_every_dot_stands_out_from_the_paper(found):
+    """WCAG 2.1, 1.4.11: contrast of 3 or more, of the fill or its outline."""
+    paper = luminance("#fbfaf6")
+    for name, fill in OUTCOME_COLOURS.items():
+        inks = [(paper + 0.05) / (luminance(c) + 0.05) for c in (fill, OUTLINE)]
+        assert max(inks) >= 3 and inks[0] > 1.6, name
+    text = strips(found.results, "ring", found.entries)
+    assert text.count('class="dot"') == text.count(f'stroke="{OUTLINE}"') > 0
+    edges = {
+        line.get_markeredgecolor()
+        for line in task_figures.seeds(found, "ring").axes[0].lines
+        if line.get_marker() == "o"
+    }
+    assert edges == {OUTLINE}
+
+
 def one_line(capsys, *arguments):
     assert main([str(a) for a in arguments]) == 2
     told = capsys.readouterr().err
@@ -356,6 +466,26 @@ def test_what_cannot_be_reported_is_refused_in_one_line(toy, tmp_path, capsys):
     plan = json.loads((toy / "plan.json").read_text())
     assert "no rows" in one_line(capsys, synthetic.write(tmp_path / "bare", [], plan))
     assert "choose of" in one_line(capsys, toy, "--baseline", "gan")
+    told = one_line(capsys, toy / "rows.jsonl")
+    assert "is a file; give the folder" in told
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path, capsys):
+    small = synthetic.toy(2, ("ring",), ("ns_gan",))
+    folder = synthetic.write(tmp_path / "toy", *small)
+    (folder / "figures").write_text("")
+    told = one_line(capsys, folder)
+    assert str(folder / "figures") in told and "move it away" in told
+
+
+@pytest.mark.parametrize("line", ["[]", "{}"])
+def test_a_line_that_is_no_row_is_refused_in_one_line(toy, tmp_path, capsys, line):
+    folder = rewritten(toy, tmp_path, lambda own: own)
+    with (folder / "rows.jsonl").open("a") as file:
+        file.write(line + "\n")
+    assert "line 121 is no row of results" in one_line(capsys, folder)
+    (folder / "plan.json").write_text("[]")
+    assert "plan.json: was changed by hand" in one_line(capsys, folder)
 
 
 def test_mixed_fingerprints_are_refused_in_one_line(toy, tmp_path, capsys):

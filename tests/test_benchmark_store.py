@@ -16,11 +16,13 @@ def toy_plan(**wish):
 def row_of(made, index=0, seed=0, **changes):
     cell = made["cells"][index]
     return {
-        "cell": cell["id"], "task": cell["task"], "seed": seed, "axes": {},
+        "plan": made["hash"], "cell": cell["id"], "task": cell["task"],
+        "method": cell["method"], "seed": seed, "axes": {}, "series": {"step": [5]},
         "config": {"dataset.size": None}, "outcome": "converged", "success": True,
         "success_step": 5, "verdict": "completed", "final": {"modes": 8.0},
         "best": {"modes": 8.0}, "wall_seconds": 1.0, "device": "a", "error": None,
-        "fingerprint": {"backend": "cpu"},
+        "fingerprint": {"backend": "cpu"}, "gradient_evaluations": 10, "versions": {},
+        "step_seconds": 0.1, "commit": None,
     } | changes  # fmt: skip
 
 
@@ -79,7 +81,6 @@ def test_merging_joins_the_rows_of_one_plan(tmp_path, capsys):
     a, b = folder(tmp_path / "a", made, ours), folder(tmp_path / "b", made, theirs)
     assert merge.main([str(a), str(b), "--out", str(tmp_path / "c")]) == 0
     assert store.read_rows(tmp_path / "c") == [*ours, theirs[1]]
-    assert plan.read(tmp_path / "c") == json.loads(json.dumps(made))
     assert "3 of 4 GANs" in capsys.readouterr().out
 
 
@@ -114,6 +115,104 @@ def test_merging_refuses_another_plan_and_folders_without_results(tmp_path, caps
     for other, told in ((b, "is of another plan"), (tmp_path / "empty", "no results")):
         assert merge.main([str(a), str(other), "--out", str(tmp_path / "c")]) == 2
         assert told in capsys.readouterr().err
+
+
+def merged(tmp_path, capsys, *plans):
+    """The exit code of merging empty results of the plans, and what was told."""
+    folders = [folder(tmp_path / f"{i}", one, []) for i, one in enumerate(plans)]
+    code = merge.main([*map(str, folders), "--out", str(tmp_path / "all")])
+    return code, capsys.readouterr().err
+
+
+def judged(factor):
+    """A plan whose floor is so many times .02."""
+    return plan.with_floors(toy_plan(), {"ring": {"sliced_wasserstein": 0.02 * factor}})
+
+
+@pytest.mark.parametrize("factor, same", [(1 + 1e-5, True), (1.05, False)])
+def test_merging_refuses_runs_that_were_judged_otherwise(
+    tmp_path, capsys, factor, same
+):
+    """Floors are alike up to what another machine's rounding makes of them."""
+    code, told = merged(tmp_path, capsys, judged(1), judged(factor))
+    assert code == (0 if same else 2)
+    assert ("1: its runs were judged by other thresholds" in told) != same
+
+
+def test_merging_refuses_another_rule_with_the_same_floors(tmp_path, capsys):
+    other = judged(1)
+    other["thresholds"]["ring"]["late_share"] = 0.5
+    assert merged(tmp_path, capsys, judged(1), other)[0] == 2
+
+
+@pytest.mark.parametrize(
+    "share, whole",
+    [
+        ("run --suite toy --part 1/2 --out results/a", "run --suite toy"),
+        ("run --out=a --suite toy --part=1/2 --seeds 3", "run --suite toy --seeds 3"),
+        ("run --suite toy", "run --suite toy"),
+    ],
+)
+def test_a_merged_folder_has_the_command_that_goes_on_in_it(
+    tmp_path, capsys, share, whole
+):
+    made = toy_plan()
+    assert merged(tmp_path, capsys, made | {"command": share}, made)[0] == 0
+    found = plan.read(tmp_path / "all")
+    assert found["command"] == f"{whole} --out {tmp_path / 'all'}"
+    assert found["hash"] == made["hash"]
+
+
+def foreign(made):
+    return row_of(made, seed=1, plan="f" * 64)
+
+
+def test_merging_and_going_on_refuse_rows_of_another_plan(tmp_path, capsys):
+    made = toy_plan()
+    a = folder(tmp_path / "a", made, [row_of(made)])
+    b = folder(tmp_path / "b", made, [foreign(made)])
+    assert merge.main([str(a), str(b), "--out", str(tmp_path / "c")]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: {b}: rows.jsonl has a row of plan ffffffff")
+    assert not (tmp_path / "c").exists()
+    with pytest.raises(ValueError, match="has a row of plan ffffffff"):
+        store.take_up(made, b)
+    assert store.read_rows(b) == [foreign(made)]
+
+
+@pytest.mark.parametrize(
+    "line, why",
+    [("[]", "no row"), ("{}", "no row of results (without axes, best"), ("{", "JSON")],
+)
+def test_a_line_that_is_no_row_is_told_with_the_command(tmp_path, line, why):
+    made = toy_plan() | {"command": "python -m benchmarks.compare --suite toy"}
+    out = folder(tmp_path / "out", made, [row_of(made)])
+    path = out / store.ROWS
+    path.write_text(f"{line}\n{path.read_text()}")
+    with pytest.raises(ValueError) as told:
+        store.read_rows(out)
+    assert why in str(told.value)
+    assert str(told.value).startswith(f"{path}: line 1 is no")
+    assert str(told.value).endswith(
+        "delete the line and go on with: python -m benchmarks.compare --suite toy"
+    )
+
+
+def test_rows_have_what_is_asked_of_them(tmp_path):
+    """Those of a cell that crashed too."""
+    made = plan.plan_of(plan.Wish("dirac", ("minimax",), ("simultaneous",)))
+    cell = made["cells"][0]
+    rows = cells.rows_of(made, cell, tmp_path, print)
+    rows += cells.errored_rows(made, cell, RuntimeError("no luck"))
+    assert all(store.FIELDS <= row.keys() for row in rows)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "{"])
+def test_a_plan_that_is_none_says_what_to_do(tmp_path, text):
+    out = folder(tmp_path / "out", toy_plan(), [])
+    (out / "plan.json").write_text(text)
+    with pytest.raises(ValueError, match="put back the file that was there, or delete"):
+        plan.read(out)
 
 
 def test_time_left_follows_the_pace_of_the_finished_cells():

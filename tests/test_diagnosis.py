@@ -24,7 +24,7 @@ from gan_jax.config import (
 )
 from gan_jax.diagnosis import ADVICE, advise, diagnose, page, plain
 from gan_jax.diagnosis.cards import CARDS
-from gan_jax.diagnosis.case import by_depth, walked
+from gan_jax.diagnosis.case import by_depth, one_batch, opened, walked
 from gan_jax.diagnosis.game import reach
 from gan_jax.folder import lines
 from gan_jax.health import UNEVEN
@@ -192,6 +192,7 @@ HEALTHY = {
     "critic": {"quantiles": {"real": {0.5: 0.1}, "fake": {0.5: 1.0}}, "deviation": 2.0},
     "overfitting": {"gap": {"deviations": 0.9}},
     "game": {
+        "dynamics": "alternating",
         "largest_real_part": 0.09,
         "overshoot": 3.9,
         "reach": 2.0,
@@ -252,6 +253,17 @@ def test_rotation_index_alone_tells_of_rotation():
     assert advise(changed("game", rotation_index=1.1))[0]["name"] == "rotation"
     slow = changed("game", leading_imaginary_ratio=9.0, leading_magnitude=0.009)
     assert advise(slow) == []
+
+
+@pytest.mark.parametrize("name", ["unstable", "rotation"])
+@pytest.mark.parametrize("rule, plain", [("simultaneous", True), ("consensus", False)])
+def test_eigenvalues_of_plain_play_judge_no_other_rule(name, rule, plain):
+    ill = ILL[name] | {"game": ILL[name]["game"] | {"dynamics": rule}}
+    assert bool(advise(ill)) == plain
+
+
+def test_slopes_are_not_judged_of_data_without_a_deviation():
+    assert advise(changed("critic", deviation=0.0)) == []
 
 
 def test_signs_of_the_log_join_the_verdict():
@@ -333,7 +345,7 @@ def test_script_writes_both_files_and_prints_the_verdict(
     assert script.main([str(tmp_path), flag]) == 0
     assert (asked["run"], asked["index"], asked["count"]) == (str(tmp_path), 0, count)
     printed = capsys.readouterr().out
-    assert "minimax + r1" in printed and "diagnosis.html" in printed
+    assert printed.startswith("ring, minimax + r1") and "diagnosis.html" in printed
     outline((tmp_path / "diagnosis.html").read_text())
     stored = json.loads((tmp_path / "diagnosis.json").read_text())
     assert stored["step"] == 40 and stored["game"]["reach"] == 2
@@ -439,6 +451,10 @@ def test_players_that_see_several_examples_at_once_are_diagnosed(model, tmp_path
     assert left_out == {"game"}
     judged = {k: len(v) for k, v in found["overfitting"]["logits"].items()}
     assert judged == {"training": 64 // model.pack, "held_out": 1000 // model.pack}
+    batch, _ = one_batch(opened(tmp_path / "run", 0))
+    seen = np.asarray(batch.image, float).reshape(8 // model.pack, -1)
+    deviation = np.sqrt(seen.var(axis=0).sum())
+    assert found["critic"]["deviation"] == pytest.approx(deviation)
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import numpy as np
 import optax
 import pytest
 
+from gan_jax.config import OptimizerConfig
 from gan_jax.diagnostics import (
     Players,
     critic_gradient_norms,
@@ -32,6 +33,7 @@ from gan_jax.gan import Gan, Term, init_state
 from gan_jax.layers import Style, leaky_relu, no_norm
 from gan_jax.losses import LOSSES
 from gan_jax.models.networks import DenseGenerator, MlpDiscriminator
+from gan_jax.optimizers import OPTIMIZERS, chain
 from gan_jax.penalties import PENALTIES
 from gan_jax.train import example_keys
 from gan_jax.types import Batch
@@ -55,6 +57,10 @@ class Slope(nn.Module):
     def __call__(self, x, label=None, *, train):
         psi = self.param("psi", nn.initializers.zeros, (1,))
         return x[:, 0] * psi[0]
+
+
+SCALED = chain(OptimizerConfig("sgd"), OPTIMIZERS["sgd"](RATE))
+"""SGD by the learning rate times that of `state.scales`, as in every built Gan."""
 
 
 def linear_gan(loss="wasserstein", gamma=0.0):
@@ -101,6 +107,19 @@ def test_bilinear_duality_gap_is_its_closed_form(own):
     np.testing.assert_allclose(found.gap, k * rate * (THETA**2 + PSI**2), rtol=1e-5)
     np.testing.assert_allclose(found.worst, found.value + k * rate * THETA**2, 1e-5)
     np.testing.assert_allclose(found.best, found.value - k * rate * PSI**2, 1e-5)
+
+
+def test_each_response_of_a_duality_gap_is_at_its_player_s_scaled_rate():
+    """`worst = M + k h_D theta^2`, `best = M - k h_G psi^2`."""
+    gan, k = replace(linear_gan(), g_optimizer=SCALED, d_optimizer=SCALED), 3
+    state = at(gan, THETA, PSI)
+    scales = {"g_lr": jnp.float32(0.5), "d_lr": jnp.float32(2.0)}
+    state = state.replace(scales=state.scales | scales)
+    batches, test = Batch(jnp.zeros((k, B, 1))), Batch(jnp.zeros((1, B, 1)))
+    found = duality_gap(gan, state, batches, test, jax.random.key(0))
+    climbed, descended = k * 2 * RATE * THETA**2, k * RATE / 2 * PSI**2
+    np.testing.assert_allclose(found.worst - found.value, climbed, rtol=1e-5)
+    np.testing.assert_allclose(found.value - found.best, descended, rtol=1e-5)
 
 
 def test_duality_gap_of_a_regularized_critic_is_its_closed_form():
@@ -151,14 +170,14 @@ def test_duality_gap_takes_zero_sum_losses(loss):
 
 def test_gradient_flow_has_the_norms_of_gradient_weight_and_update():
     """WGAN: `dL_G/dtheta = -psi`, `dL_D/dpsi = theta - x`; SGD, scaled by d_lr."""
-    gan = linear_gan()
+    gan = replace(linear_gan(), d_optimizer=SCALED)
     state = at(gan, THETA, PSI)
     state = state.replace(scales=state.scales | {"d_lr": jnp.float32(3.0)})
     g, d = gradient_flow(gan, state, Batch(jnp.ones((B, 1))), keys_of(gan))
     expected = abs(PSI), THETA, RATE * abs(PSI), RATE * abs(PSI) / THETA
     np.testing.assert_allclose(g["theta"], expected, rtol=1e-5)
     slope = THETA - 1
-    expected = slope, abs(PSI), RATE * slope, RATE * slope / abs(PSI)
+    expected = slope, abs(PSI), 3 * RATE * slope, 3 * RATE * slope / abs(PSI)
     np.testing.assert_allclose(d["psi"], expected, rtol=1e-5)
     idle = gradient_flow(gan, at(gan, 0.0, PSI), Batch(jnp.zeros((B, 1))), keys_of(gan))
     assert idle.generator["theta"].ratio == np.inf

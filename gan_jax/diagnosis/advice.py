@@ -79,11 +79,13 @@ def dead(found: Numbers) -> str | None:
 
 
 def slopes(found: Numbers) -> dict[str, float]:
-    """Medians of |grad D| times the deviation of the data."""
+    """Medians of |grad D| times the deviation of the data; none for a single point."""
     critic = found.get("critic", {})
+    if not critic.get("deviation"):
+        return {}
     return {
         place: quantiles[0.5] * critic["deviation"]
-        for place, quantiles in critic.get("quantiles", {}).items()
+        for place, quantiles in critic["quantiles"].items()
     }
 
 
@@ -114,8 +116,14 @@ def game(found: Numbers, *names: str) -> tuple[float, ...] | None:
     return tuple(section[name] for name in names) if names[0] in section else None
 
 
+def played(found: Numbers, *names: str) -> tuple[float, ...] | None:
+    """The same where play is plain: other rules bend the eigenvalues' meaning."""
+    plain = found.get("game", {}).get("dynamics") in ("alternating", "simultaneous")
+    return game(found, *names) if plain else None
+
+
 def grows(found: Numbers) -> str | None:
-    values = game(found, "largest_real_part")
+    values = played(found, "largest_real_part")
     if values is None or values[0] <= GROWTH:
         return None
     return f"a mode grows by {values[0]:.0%} a step"
@@ -130,7 +138,7 @@ def overshoots(found: Numbers) -> str | None:
 
 def turns(found: Numbers) -> str | None:
     names = "leading_imaginary_ratio", "leading_magnitude", "rotation_index"
-    values = game(found, *names)
+    values = played(found, *names)
     if values is None:
         return None
     ratio, size, index = values
@@ -171,15 +179,15 @@ ADVICE: dict[str, Piece] = {
         f"{CALMER}; --model.pack 2; --model.d-minibatch stddev",
     ),
     "unstable": Piece(
-        f"max Re h l > {GROWTH:g}: a mode of the game grows by over a tenth a step",
+        f"plain play, max Re h l > {GROWTH:g}: a mode grows by over a tenth a step",
         grows,
         "The players drive each other away from here: the game is unstable at this "
         "learning rate, and where it settles is chance.",
         f"{CALMER}; {SLOWER}",
     ),
     "rotation": Piece(
-        "of the two leading eigenvalues |Im| > |Re| (and |h l| > 0.01), or the "
-        "rotation index > 1",
+        "plain play; of the two leading eigenvalues |Im| > |Re| (and |h l| > 0.01), or "
+        "the rotation index > 1",
         turns,
         "The players chase each other in circles rather than come closer.",
         f"{CALMER}; --dynamics.name extragradient or consensus; --g-optimizer.b1 0 "

@@ -109,9 +109,10 @@ CARDS = (
         "Gradient flow by depth",
         "layers",
         charts.flow,
-        "The last batch's gradient of each kernel, from the first layer to the last. "
-        "A curve that climbs or falls by more than 10,000 from end to end is a fault "
-        "of depth: normalization, initialization or activation.",
+        "The gradient of each kernel at the final state, on the next batch, from the "
+        "first layer to the last. A curve that climbs or falls by more than 10,000 "
+        "from end to end is a fault of depth: normalization, initialization or "
+        "activation.",
     ),
     Card(
         "Update to weight",

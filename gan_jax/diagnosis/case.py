@@ -10,13 +10,13 @@ import numpy as np
 
 from gan_jax.checkpoint import FOLDER, checkpoints, fault, is_finite
 from gan_jax.checks import dataset
-from gan_jax.config import Config, OptimizerConfig
+from gan_jax.config import Config
 from gan_jax.data import Dataset, batch_indices
 from gan_jax.folder import lines
 from gan_jax.gan import Gan, Players, init_state, packed, params_of
 from gan_jax.generators import newest_of, stored
 from gan_jax.health import Row
-from gan_jax.optimizers import learning_rate
+from gan_jax.probes import rates
 from gan_jax.program import Member
 from gan_jax.train import example_keys
 from gan_jax.types import Array, Batch, TrainState
@@ -84,22 +84,11 @@ def in_a_row(case: Case, count: int) -> Batch:
     return jax.tree.map(lambda *parts: jnp.stack(parts), *each)
 
 
-def rates(case: Case) -> Players:
-    """The learning rates of the last step made."""
-    taken = max(int(case.state.step) - 1, 0)
-    config, scales = case.config, case.state.scales
-
-    def rate(group: OptimizerConfig, scale: str) -> float:
-        schedule = learning_rate(group, config.steps, 1)
-        return float(np.asarray(schedule(taken))) * float(scales[scale])
-
-    return Players(rate(config.g_optimizer, "g_lr"), rate(config.d_optimizer, "d_lr"))
-
-
 def has_decayed(case: Case) -> bool:
     """Whether a learning rate is under a hundredth of its peak: steps say little."""
     peaks = case.config.g_optimizer.learning_rate, case.config.d_optimizer.learning_rate
-    return any(r < p / 100 for r, p in zip(rates(case), peaks, strict=True))
+    now = rates(case.config, case.state)
+    return any(r < p / 100 for r, p in zip(now, peaks, strict=True))
 
 
 def by_depth(gan: Gan) -> Players:

@@ -10,6 +10,10 @@ COLORS = {"generator": G, "discriminator": D}
 PLACES = {"real": "#4a4e57", "fake": D, "between": "#e0a458"}
 SIZE = (5.4, 3.5)
 """Inches: text stays readable at 360 pixels' width."""
+TICKS = 10
+"""At most, on an axis of kernels."""
+MANY = 500
+"""A range whose twos and fives would overprint each other."""
 
 
 def canvas(columns: int = 1) -> tuple[Any, Any]:
@@ -82,8 +86,9 @@ def over_depth(
         flows = kernels_of(found["layers"][player])
         sizes = positive([flow[number] for flow in flows.values()])
         axis.plot(range(1, len(sizes) + 1), sizes, "o-", color=color, label=player)
-    axis.set(yscale="log", xlabel="kernel, by depth", ylabel=title)
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    longest = max(len(kernels_of(own)) for own in found["layers"].values())
+    ticks = range(1, longest + 1, -(-longest // TICKS))
+    axis.set(yscale="log", xticks=ticks, xlabel="kernel, by depth", ylabel=title)
     axis.legend(frameon=False)
     return png(figure)
 
@@ -126,13 +131,28 @@ def critic(found: dict[str, Any]) -> bytes:
     whole = np.concatenate(list(norms.values()))
     whole = whole[np.isfinite(whole) & (whole > 0)]
     low, high = (whole.min(), whole.max()) if len(whole) else (0.1, 1.0)
-    edges = np.geomspace(low / 1.1, high * 1.1, 31).tolist()
+    wide = high >= 2 * low
+    space = np.geomspace if wide else np.linspace
+    edges = space(low / 1.1, high * 1.1, 31).tolist()
     for place, values in norms.items():
         color = PLACES[place]
         axis.hist(values, edges, histtype="step", color=color, label=place, lw=1.5)
-    axis.set(xscale="log", xlabel="|gradient of D in its input|", ylabel="examples")
+    axis.set(xlabel="|gradient of D in its input|", ylabel="examples")
+    if wide:
+        logarithmic(axis, crowded=high > MANY * low)
     axis.legend(frameon=False)
     return png(figure)
+
+
+def logarithmic(axis: Any, crowded: bool) -> None:
+    """A logarithmic x axis of plain numbers; crowded: powers of ten alone have one."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_xscale("log")
+    plain = FuncFormatter(lambda x, _: f"{x:g}")
+    axis.xaxis.set_major_formatter(plain)
+    axis.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axis.xaxis.set_minor_formatter(NullFormatter() if crowded else plain)
 
 
 def overfitting(found: dict[str, Any]) -> bytes:
@@ -152,10 +172,11 @@ def overfitting(found: dict[str, Any]) -> bytes:
 
 
 KINDS = {
-    "leading": ("o", "#4a4e57", "largest magnitude"),
-    "growing": ("^", D, "largest real part"),
-    "turning": ("s", "#e0a458", "largest imaginary part"),
+    "leading": ("o", 20, "#4a4e57", "largest magnitude"),
+    "growing": ("^", 60, D, "largest real part"),
+    "turning": ("s", 110, "#e0a458", "largest imaginary part"),
 }
+"""Hollow, each larger than the one before: many an eigenvalue is of several kinds."""
 
 
 def game(found: dict[str, Any]) -> bytes:
@@ -166,9 +187,12 @@ def game(found: dict[str, Any]) -> bytes:
     values = found["game"]["eigenvalues"]
     axis.add_patch(Circle((-1, 0), 1, color="#3a7d44", alpha=0.12, lw=0))
     for kind, own in values.items():
-        marker, color, label = KINDS[kind]
+        marker, size, color, label = KINDS[kind]
         x, y = np.array(own).T
-        axis.scatter(x, y, s=28, marker=marker, color=color, label=label, alpha=0.8)
+        axis.scatter(
+            x, y, s=size, marker=marker, facecolors="none", edgecolors=color,
+            label=label,
+        )  # fmt: skip
     axis.axvline(0, color=GREY, lw=0.8)
     whole = np.concatenate([np.array(own) for own in values.values()])
     reach = np.abs(whole).max()

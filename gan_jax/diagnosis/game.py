@@ -10,10 +10,9 @@ import jax
 import numpy as np
 
 from gan_jax.config import OptimizerConfig
-from gan_jax.diagnosis.case import Case, one_batch, rates, size_of
+from gan_jax.diagnosis.case import Case, one_batch, size_of
 from gan_jax.diagnostics import (
     Game,
-    Players,
     alternating_limit,
     alternating_values,
     balanced,
@@ -31,7 +30,7 @@ from gan_jax.diagnostics import (
 )
 from gan_jax.diagnostics.spectrum import EXACT
 from gan_jax.gan import with_params
-from gan_jax.probes import DECAYS, optimizer_scales
+from gan_jax.probes import DECAYS, own_scales, rates
 
 FEW, RESTARTS, BENT_RESTARTS = 4, 6, 20
 """Eigenvalues by real and imaginary part; restarts for them, and for curvatures."""
@@ -44,14 +43,14 @@ the roots of z^2 - (1 - 2 a) z - a within the circle."""
 
 def measured_game(case: Case, *, count: int | None) -> dict[str, Any]:
     """Eigenvalues times the learning rate, and what they say; see docs."""
-    rate = rates(case)
+    rate = rates(case.config, case.state)
     if count is None:
         raise ValueError("left out with --no-spectrum")
     if not min(rate) > 0:
         raise ValueError("a learning rate is 0, so nobody moves")
     batch, keys = one_batch(case)
     plain = gan_game(case.gan, case.state, batch, keys)
-    game = balanced(plain, scales(case, rate))
+    game = balanced(plain, own_scales(case.config, case.state))
     found, products, exact = eigenvalues(game, count)
     return {
         "parameters": size_of(case),
@@ -75,13 +74,6 @@ def measured_game(case: Case, *, count: int | None) -> dict[str, Any]:
 
 def optimizers(case: Case) -> tuple[OptimizerConfig, OptimizerConfig]:
     return case.config.g_optimizer, case.config.d_optimizer
-
-
-def scales(case: Case, rate: Players) -> Players:
-    """What multiplies the common rate, G's, for each parameter."""
-    over = rate.discriminator / rate.generator
-    own = optimizer_scales(case.config, case.state)
-    return own._replace(discriminator=jax.tree.map(lambda p: over * p, own[1]))
 
 
 def reach(group: OptimizerConfig, dynamics: str) -> float:
@@ -136,7 +128,7 @@ def told(found: dict[str, np.ndarray], rate: float) -> dict[str, Any]:
         "imaginary_ratio": imaginary_ratio(whole, 1e-3),
         "leading_imaginary_ratio": imaginary_ratio(leading[:2], 1e-3),
         "leading_magnitude": rate * float(np.abs(leading[0])),
-        "overshoot": rate * float(-np.real(decaying).min(initial=0.0)),
+        "overshoot": rate * float(np.max(-np.real(decaying), initial=0.0)),
         "step_radius": step_radius(whole, rate),
         "simultaneous_limit": simultaneous_limit(whole),
         "decaying_limit": simultaneous_limit(decaying),
@@ -145,19 +137,18 @@ def told(found: dict[str, np.ndarray], rate: float) -> dict[str, Any]:
 
 def in_turn(case: Case, game: Game, rate: float) -> dict[str, Any]:
     """The same for alternating steps, where the run plays so and it is affordable."""
-    size, first = game.point.size, case.config.g_first
+    size = game.point.size
     plays = case.config.dynamics.name, case.config.d_steps
     if plays != ("alternating", 1) or size > AFFORDABLE:
         return {}
     try:
-        values = alternating_values(
-            game, rate, g_first=first, count=FEW, restarts=RESTARTS
-        )
+        # Who moves first is no matter: A B and B A have the same eigenvalues.
+        values = alternating_values(game, rate, count=FEW, restarts=RESTARTS)
     except ValueError:  # not converged
         return {}
     found: dict[str, Any] = {"alternating_radius": step_radius(values, rate)}
     if size <= EXACT:
-        found["alternating_limit"] = alternating_limit(game, g_first=first)
+        found["alternating_limit"] = alternating_limit(game)
     return found
 
 

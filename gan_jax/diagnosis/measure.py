@@ -21,7 +21,6 @@ from gan_jax.diagnosis.case import (
     numbers_of,
     one_batch,
     opened,
-    rates,
 )
 from gan_jax.diagnosis.game import measured_game, measured_path
 from gan_jax.diagnostics import (
@@ -39,7 +38,7 @@ from gan_jax.diagnostics import (
 from gan_jax.gan import packed
 from gan_jax.metrics import sliced_wasserstein
 from gan_jax.monitor import coarse
-from gan_jax.probes import RESPONSES, TESTS, gap, logits
+from gan_jax.probes import RESPONSES, TESTS, gap, logits, rates
 from gan_jax.reals import chosen, in_batches, unseen
 from gan_jax.record import record_of, verdict
 from gan_jax.train import sample, train_step
@@ -93,7 +92,7 @@ def about(case: Case) -> dict[str, Any]:
     config, step = case.config, int(case.state.step)
     record = record_of(case.label, case.rows, {}, case.events)
     signs = [{"step": e["step"], "sign": e["sign"]} for e in case.events if "sign" in e]
-    rate = rates(case)
+    rate = rates(config, case.state)
     return {
         "label": case.label,
         "step": step,
@@ -138,7 +137,7 @@ def measured_layers(case: Case) -> dict[str, Any]:
 
 
 def measured_course(case: Case) -> dict[str, Any]:
-    """The kernels' gradient norms and relative updates over time, if logged."""
+    """The kernels' gradient norms over time, if logged."""
     order = by_depth(case.gan)
     logged = [r for r in case.rows if any(k.startswith("g_grad_norm/") for k in r)]
     if not logged:
@@ -147,10 +146,9 @@ def measured_course(case: Case) -> dict[str, Any]:
     rows = [logged[i] for i in some]
     found: dict[str, Any] = {"steps": [row["step"] for row in rows]}
     for player, paths in zip(PLAYERS, order, strict=True):
-        for kind in ("grad_norm", "update"):
-            columns = {p: f"{player[0]}_{kind}/{p}" for p in kernels(paths)}
-            series = {p: numbers_of(rows, c).tolist() for p, c in columns.items()}
-            found[f"{player}_{kind}"] = series
+        columns = {p: f"{player[0]}_grad_norm/{p}" for p in kernels(paths)}
+        series = {p: numbers_of(rows, c).tolist() for p, c in columns.items()}
+        found[f"{player}_grad_norm"] = series
     return found
 
 
@@ -223,11 +221,8 @@ def spreads(case: Case) -> dict[str, dict[str, float]]:
         values = [row[name] for row in case.rows if np.isfinite(row.get(name, np.nan))]
         if len(values) >= 8:
             late = values[-max(2, round(len(values) / 4)) :]
-            found[name] = {
-                "spread": late_spread(values),
-                "mean": float(np.mean(late)),
-                "values": [float(v) for v in values[-POINTS:]],
-            }
+            spread, mean = late_spread(values), float(np.mean(late))
+            found[name] = {"spread": spread, "mean": mean}
     return found
 
 

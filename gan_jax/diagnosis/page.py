@@ -106,7 +106,7 @@ def operator(found: Numbers) -> str:
         "Adaptive optimizer: the operator is diag(1 / (sqrt(v) + eps)) J, second "
         "moments held fixed and momentum left out, which is this run's own. "
         if own["adaptive"]
-        else "The operator is J itself, momentum left out. "
+        else "The operator is J under both learning rates, momentum left out. "
     )
     played = own["dynamics"]
     other = (

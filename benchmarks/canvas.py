@@ -1,0 +1,100 @@
+"""What the figures of the report share: panels, axes, colours, legends."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from benchmarks.findings import Findings
+from benchmarks.summary import Entry, seen_in
+from benchmarks.svg import (
+    DASHES,
+    OUTCOME_COLOURS,
+    PALETTE,
+    Scale,
+    short,
+    tick_text,
+    ticks,
+)
+
+STYLE: dict[Any, Any] = {
+    "font.size": 8.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#8a8f94",
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "svg.hashsalt": "gan_jax",
+    "svg.fonttype": "none",
+    "legend.frameon": False,
+}
+FLOOR = {"color": "#b4552d", "linewidth": 1, "linestyle": (0, (4, 3))}
+NOISE = {"color": "#646b73", "linewidth": 1.2, "linestyle": (0, (1.2, 2.4))}
+ENDS = {"floor": ("dashed", FLOOR), "noise": ("dotted", NOISE)}
+
+
+def blank(wide: float, high: float, rows: int = 1, columns: int = 1, **options: Any):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(wide, high), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def near_square(count: int, most: int = 4) -> tuple[int, int]:
+    columns = min(count, most)
+    return math.ceil(count / columns), columns
+
+
+def hide_rest(axes: np.ndarray, used: int) -> None:
+    for axis in axes.flat[used:]:
+        axis.set_visible(False)
+
+
+def of_task(found: Findings, task: str) -> list[Entry]:
+    return [one for one in found.entries if one.task == task]
+
+
+def square(corner: tuple[float, float], fill: str) -> Any:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle(corner, 0.94, 0.94, color=fill, linewidth=0)
+
+
+def outcome_legend(figure: Any, entries: list[Entry]) -> None:
+    """What the colours mean, below the figure."""
+    seen = seen_in(entries)
+    marks = [square((0, 0), OUTCOME_COLOURS[name]) for name in seen]
+    names = [name.replace("_", " ") for name in seen]
+    figure.legend(marks, names, loc="outside lower center", ncols=min(len(seen), 5))
+
+
+def look(found: Findings, method: str) -> dict[str, Any]:
+    index = found.results.methods.index(method)
+    dashes = DASHES[index // len(PALETTE) % len(DASHES)]
+    style = (0, tuple(map(float, dashes.split()))) if dashes else "solid"
+    fill = PALETTE[index % len(PALETTE)]
+    return {"label": method, "color": fill, "linestyle": style, "linewidth": 1.5}
+
+
+def ends_words(ends: dict[str, float]) -> str:
+    """What the lines across a figure are: `dashed: floor 0.02, dotted: noise 0.2`."""
+    told = [f"{ENDS[name][0]}: {name} {short(value)}" for name, value in ends.items()]
+    return ", ".join(told)
+
+
+def finish(axis: Any, which: str, edges: Scale, ends: dict[str, float]) -> None:
+    """A logarithmic axis where it is one, with the page's ticks, and the ends."""
+    own = axis.xaxis if which == "x" else axis.yaxis
+    if edges.log:
+        axis.set(**{f"{which}scale": "log"})
+        rounded(own, edges)
+        own.set_ticks([], minor=True)
+    line = axis.axvline if which == "x" else axis.axhline
+    for name, value in ends.items():
+        line(value, **ENDS[name][1])
+
+
+def rounded(axis: Any, edges: Scale) -> None:
+    """The page's ticks, `15k`."""
+    at = ticks(edges)
+    axis.set_ticks(at, [tick_text(value) for value in at])

@@ -1,0 +1,63 @@
+"""What each outcome means, with the thresholds that the rows were judged by."""
+
+from benchmarks.rows import Results, title
+from benchmarks.summary import Entry, seen_in
+from benchmarks.svg import short
+
+ALWAYS = {
+    "nonfinite": "a logged term was NaN or infinite",
+    "error": "the cell crashed, which says nothing of the method",
+}
+EXACT = {
+    "converged": "the path comes to the solution, which attracts",
+    "oscillating": "the path circles the solution",
+    "exploded": "the path leaves the solution",
+}
+"""Of games that are played exactly."""
+
+
+def outcome_meanings(results: Results, found: list[Entry]) -> dict[str, str]:
+    """Of the outcomes that runs came to: `collapsed` to its rule, in words.
+
+    The first that matches is a run's.
+    """
+    judged = list((results.plan.get("thresholds") or {}).values())
+    limits = next((one for one in judged if "late_share" in one), None)
+    rules = EXACT if limits is None else judged_by(limits, alive_words(results))
+    known = ALWAYS | rules
+    seen = reversed(seen_in(found))
+    return {n.replace("_", " "): known[n] for n in seen if n in known}
+
+
+def judged_by(limits: dict, alive: str) -> dict[str, str]:
+    """The rules of benchmarks.outcome in words."""
+    late = f"the last {limits['late_share']:.0%} of the steps"
+    early = (
+        f"its median over the first {limits['reference_share']:.0%} of the steps "
+        f"after {limits['warmup_steps']}"
+    )
+    return {
+        "converged": f"success at every evaluation in {late}",
+        "not_reached": f"no success at an evaluation in {late}: it came too late, was "
+        "lost before, or never came",
+        "oscillating": f"success was lost in {late}",
+        "collapsed": f"the last evaluation has {alive}",
+        "vanished": f"the norm of G's gradient was under {limits['vanish_factor']:g} "
+        f"times {early}, in at least {limits['vanish_share']:.0%} of the steps, and "
+        "the last evaluation is no success",
+        "exploded": f"the norm of a player's gradient was over "
+        f"{limits['explode_factor']:g} times {early}, or a mean logit over "
+        f"{limits['explode_logit']:g}, for {limits['explode_steps']} steps on end",
+    }
+
+
+def alive_words(results: Results) -> str:
+    """`Modes < 4 (ring), < 12.5 (grid)`."""
+    parts: dict[str, list[str]] = {}
+    for task in results.tasks:
+        bound = results.plan["thresholds"][task]["alive"]
+        signs = {"<": bound["at_least"], ">": bound["at_most"]}
+        edges = [f"{sign} {short(v)}" for sign, v in signs.items() if v is not None]
+        own = parts.setdefault(title(bound["metric"]), [])
+        own.append(f"{' or '.join(edges)} ({task})")
+    return "; ".join(f"{name} {', '.join(own)}" for name, own in parts.items())

@@ -1,0 +1,202 @@
+"""The game of a run with two parameters against matrices built by hand in NumPy.
+
+Dirac-GAN, minimax with R1: `v = (s psi, -s theta - gamma psi)`, s = sigmoid(theta psi).
+"""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from gan_jax.build import build
+from gan_jax.checks import dataset
+from gan_jax.config import (
+    Config,
+    DatasetConfig,
+    LossConfig,
+    ModelConfig,
+    OptimizerConfig,
+    PenaltyConfig,
+)
+from gan_jax.diagnosis import charts
+from gan_jax.diagnosis.case import Case, has_decayed
+from gan_jax.diagnosis.game import in_turn, measured_game, measured_path, told
+from gan_jax.diagnostics import vector_game
+from gan_jax.gan import init_state
+from gan_jax.probes import rotation, scene
+from gan_jax.train import train_step
+from gan_jax.types import Batch
+
+STEPS, EPS, GAMMA, SLOWER = 8, 1e-3, 0.2, 0.5
+G = OptimizerConfig("adam", 0.02, b1=0.5, b2=0.9, eps=EPS, schedule="linear")
+D = OptimizerConfig("adam", 0.05, b1=0.0, b2=0.8, eps=EPS)
+RATES = np.array([0.02 * (1 - (STEPS - 1) / STEPS), 0.05 * SLOWER])
+"""Of the last step made."""
+RUN = Config(
+    steps=STEPS,
+    batch_size=2,
+    g_first=True,
+    dataset=DatasetConfig("dirac"),
+    model=ModelConfig("dirac", z_dim=1),
+    loss=LossConfig("minimax"),
+    penalty=PenaltyConfig("r1", 1.0, weight_end=GAMMA, schedule="linear"),
+    g_optimizer=G,
+    d_optimizer=D,
+)
+
+
+@pytest.fixture(scope="module")
+def case():
+    """The GAN of `sweep.d_lr 0.5` after its last step."""
+    gan, data = build(RUN), dataset(RUN)
+    start = state = init_state(gan, jax.random.key(0))
+    state = replace(state, scales=state.scales | {"d_lr": jnp.float32(SLOWER)})
+    step = jax.jit(train_step, static_argnums=0)
+    for _ in range(STEPS):
+        state, _ = step(gan, state, Batch(jnp.zeros((1, 2, 1))))
+    return Case(gan, RUN, state, start, {}, [], [], data)
+
+
+def place(state):
+    theta, psi = state.generator.params["theta"], state.discriminator.params["psi"]
+    return np.array([theta[0], psi[0]], float)
+
+
+def velocity(w):
+    s = 1 / (1 + np.exp(-w[0] * w[1]))
+    return np.array([s * w[1], -s * w[0] - GAMMA * w[1]])
+
+
+def jacobian(w):
+    theta, psi = w
+    s = 1 / (1 + np.exp(-theta * psi))
+    bent, across = s * (1 - s), s + s * (1 - s) * theta * psi
+    return np.array([[bent * psi**2, across], [-across, -bent * theta**2 - GAMMA]])
+
+
+def adam(state):
+    """`1 / (sqrt(v^) + eps)` of both parameters."""
+    nets = state.generator, state.discriminator
+    v = [float(jax.tree.leaves(optax.tree.get(n.opt_state, "nu"))[0][0]) for n in nets]
+    corrected = np.array(v) / (1 - np.array([G.b2, D.b2]) ** STEPS)
+    return 1 / (np.sqrt(corrected) + EPS)
+
+
+def turning(matrix, seed):
+    """|A u| / |S u|, over the instrument's own four u."""
+    keys = jax.random.split(jax.random.key(seed), 4)
+    each = [np.asarray(jax.random.normal(key, (2,)), float) for key in keys]
+    forward, back = ([m @ u for u in each] for m in (matrix, matrix.T))
+    norm = np.linalg.norm
+    return np.mean(
+        [norm(f - b) / norm(f + b) for f, b in zip(forward, back, strict=True)]
+    )
+
+
+def test_game_of_a_run_of_unequal_players_is_its_dense_matrix(case):
+    scales, moves = RATES * adam(case.state), jacobian(place(case.state))
+    game = measured_game(case, count=2)
+    values = np.linalg.eigvals(np.diag(scales) @ moves)
+    found = [complex(*v) for v in game["eigenvalues"]["leading"]]
+    np.testing.assert_allclose(
+        np.sort_complex(found), np.sort_complex(values), rtol=1e-4
+    )
+    assert game["rate"] == pytest.approx(RATES[0])
+    assert game["reach"] == 2  # D's, with b1 0; G's is 6.
+    g_turn, d_turn = (np.eye(2) + np.diag(scales * own) @ moves for own in np.eye(2))
+    radius = np.abs(np.linalg.eigvals(d_turn @ g_turn)).max()
+    assert game["alternating_radius"] == pytest.approx(radius, rel=1e-4)
+    root = np.sqrt(scales)
+    balanced = root[:, None] * moves * root
+    assert game["rotation_index"] == pytest.approx(turning(balanced, 0), rel=1e-4)
+    assert game["plain_rotation_index"] == pytest.approx(turning(moves, 0), rel=1e-4)
+    probed = rotation(scene(RUN), case.state)["rotation_index"]
+    assert probed == pytest.approx(turning(balanced, 1), rel=1e-4)
+
+
+def test_nobody_is_chased_by_a_player_whose_rate_is_0(case):
+    for name in ("g_lr", "d_lr"):
+        still = case.state.scales | {name: jnp.zeros(())}
+        state = replace(case.state, scales=still)
+        assert rotation(scene(RUN), state) == {"rotation_index": 0}
+
+
+def test_path_is_through_the_field_of_the_final_state(case):
+    """Whose R1 weighs 0.2; at the start it weighs 1."""
+    found = measured_path(case)
+    start, end = place(case.start), place(case.state)
+    seen = [velocity(start + a * (end - start)) for a in found["positions"]]
+    np.testing.assert_allclose(found["norm"], np.linalg.norm(seen, axis=1), rtol=1e-4)
+    assert (found["from"], found["to"]) == (0, STEPS)
+
+
+def test_a_run_has_decayed_with_either_player(case):
+    long, late = replace(case.config, steps=1000), jnp.int32(1000)
+    assert not has_decayed(case)
+    assert has_decayed(case._replace(config=long, state=replace(case.state, step=late)))
+
+
+def test_steps_in_turn_are_judged_of_one_d_step_alone(case):
+    game = vector_game(lambda w: -w, jnp.ones(2), 1)
+    assert in_turn(case, game, 0.1)["alternating_radius"] == pytest.approx(0.9)
+    twice = replace(case.config, d_steps=2)
+    assert in_turn(case._replace(config=twice), game, 0.1) == {}
+
+
+def test_what_is_told_of_eigenvalues_is_of_the_two_that_lead():
+    found = told({"leading": np.array([-3, -2 + 1j, -2 - 1j, 1 + 1j])}, 0.1)
+    assert found["leading_imaginary_ratio"] == 0.5
+    assert found["leading_magnitude"] == pytest.approx(0.3)
+    assert found["overshoot"] == pytest.approx(0.3)
+    for value in (1.0, 1j):
+        still = told({"leading": np.array([value])}, 0.1)["overshoot"]
+        assert still == 0 and not np.signbit(still)
+
+
+@pytest.fixture
+def figure(monkeypatch):
+    """A chart's axes, in place of its bytes."""
+    monkeypatch.setattr(charts, "png", lambda figure: figure)
+    return lambda chart, found: chart(found).axes[0]
+
+
+def test_disc_of_stable_steps_is_of_radius_1_about_minus_1(figure):
+    kinds = {kind: [[0.1, 0.5], [0.1, -0.5]] for kind in charts.KINDS}
+    axis = figure(charts.game, {"game": {"eigenvalues": kinds}})
+    (disc,) = axis.patches
+    assert (disc.center, disc.radius) == ((-1, 0), 1)
+    sizes = [dots.get_sizes()[0] for dots in axis.collections]
+    assert sizes == sorted(set(sizes))
+    assert all(len(dots.get_facecolors()) == 0 for dots in axis.collections)
+
+
+@pytest.mark.parametrize("chart", [charts.flow, charts.updates])
+@pytest.mark.parametrize(
+    "count, ticks", [(1, [1]), (3, [1, 2, 3]), (12, range(1, 13, 2))]
+)
+def test_kernels_are_counted_in_whole_numbers(chart, count, ticks, figure):
+    kernel = {"gradient": 0.1, "ratio": 1e-3}
+    found = {f"Dense_{i}/kernel": kernel for i in range(count)}
+    axis = figure(chart, {"layers": {"generator": {}, "discriminator": found}})
+    np.testing.assert_array_equal(axis.get_xticks(), ticks)
+
+
+@pytest.mark.parametrize(
+    "low, high, scale", [(1.05, 1.6, "linear"), (2.0, 2.0, "linear"), (0.3, 4.0, "log")]
+)
+def test_norms_within_a_factor_of_2_are_on_a_linear_axis(low, high, scale, figure):
+    norms = {place: [low, high] for place in charts.PLACES}
+    axis = figure(charts.critic, {"critic": {"norms": norms}})
+    assert axis.get_xscale() == scale
+    axis.figure.draw_without_rendering()
+    boxes = [
+        label.get_window_extent()
+        for which in ("major", "minor")
+        for label in axis.get_xticklabels(which=which)
+        if label.get_text()
+    ]
+    boxes.sort(key=lambda box: box.x0)
+    assert all(a.x1 < b.x0 for a, b in zip(boxes, boxes[1:], strict=False))
