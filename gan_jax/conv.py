@@ -113,44 +113,91 @@ def plain_correlate(x: Array, y: Array, g: Geometry) -> Array:
     )
 
 
-# The forms as matrix products, which XLA runs well on CPU where its convolutions fail.
+# The forms as matrix products, one for each place q of the kernel. On CPU they are the
+# faster ones for the gradient in the kernel, and where one side has few channels.
+
+FEW = 8
+"""Channels, at most, of a side that is laid out once for each place."""
 
 
-def shifted(x: Array, g: Geometry) -> list[list[Array]]:
-    """What each of the kernel's places sees: `[k][l]` of `[B h w, in]`."""
+def places(g: Geometry) -> list[tuple[int, int]]:
+    return [(i, j) for i in range(g.kernel[0]) for j in range(g.kernel[1])]
+
+
+def seen(x: Array, q: tuple[int, int], g: Geometry) -> Array:
+    """What place q of the kernel sees: `x[s p + q - low]` at each p, `[B, h, w, in]`."""
     pads = [
         (low, (m - 1) * g.stride + k - n - low, 0)
         for n, k, m, low in zip(g.image, g.kernel, g.out, g.low, strict=True)
     ]
     padded = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *pads, (0, 0, 0)])
-    high, wide = ((m - 1) * g.stride + 1 for m in g.out)
-    return [
-        [
-            padded[:, i : i + high : g.stride, j : j + wide : g.stride].reshape(
-                -1, x.shape[-1]
-            )
-            for j in range(g.kernel[1])
-        ]
-        for i in range(g.kernel[0])
+    high, wide = (
+        slice(i, i + (m - 1) * g.stride + 1, g.stride)
+        for i, m in zip(q, g.out, strict=True)
+    )
+    return padded[:, high, wide]
+
+
+def placed(y: Array, q: tuple[int, int], g: Geometry) -> Array:
+    """The transpose of `seen`: y[p] at s p + q - low of an image, zeros elsewhere."""
+    pads = [
+        (i - low, n - 1 - (m - 1) * g.stride - i + low, g.stride - 1)
+        for i, n, m, low in zip(q, g.image, g.out, g.low, strict=True)
     ]
+    return lax.pad(y, jnp.zeros((), y.dtype), [(0, 0, 0), *pads, (0, 0, 0)])
 
 
-def matmul_correlate(x: Array, y: Array, g: Geometry) -> Array:
-    y = y.reshape(-1, y.shape[-1])
-    return jnp.stack([jnp.stack([s.T @ y for s in row]) for row in shifted(x, g)])
+def rows(x: Array) -> Array:
+    """Pixels by channels."""
+    return x.reshape(-1, x.shape[-1])
+
+
+def by_place(x: Array, kernels: Array) -> Array:
+    """`[B, H, W, in], [kl, in, out] -> [kl, B, H, W, out]`: x times each of them."""
+    wide = kernels.transpose(1, 0, 2).reshape(x.shape[-1], -1)
+    parts = (rows(x) @ wide).reshape(*x.shape[:-1], len(kernels), -1)
+    return jnp.moveaxis(parts, -2, 0)
 
 
 def matmul_convolve(x: Array, w: Array, g: Geometry) -> Array:
-    patches = jnp.concatenate([s for row in shifted(x, g) for s in row], axis=1)
-    y = patches @ w.reshape(-1, w.shape[-1])
-    return y.reshape(len(x), *g.out, w.shape[-1])
+    kernels = w.reshape(-1, *w.shape[2:])
+    if w.shape[3] <= FEW < w.shape[2] and g.stride == 1:
+        parts = zip(by_place(x, kernels), places(g), strict=True)
+        return sum(seen(part, q, g) for part, q in parts)
+    patches = jnp.concatenate([seen(x, q, g) for q in places(g)], axis=-1)
+    return (rows(patches) @ rows(w)).reshape(len(x), *g.out, -1)
 
 
 def matmul_spread(y: Array, w: Array, g: Geometry) -> Array:
-    """The transpose of `matmul_convolve` in the image."""
-    like = jax.ShapeDtypeStruct((len(y), *g.image, w.shape[2]), y.dtype)
-    (x,) = jax.linear_transpose(lambda x: matmul_convolve(x, w, g), like)(y)
-    return x
+    kernels = w.reshape(-1, *w.shape[2:]).swapaxes(1, 2)
+    if w.shape[3] <= FEW < w.shape[2] and g.stride == 1:
+        patches = jnp.concatenate([placed(y, q, g) for q in places(g)], axis=-1)
+        return (rows(patches) @ rows(kernels)).reshape(len(y), *g.image, -1)
+    parts = zip(by_place(y, kernels), places(g), strict=True)
+    return sum(placed(part, q, g) for part, q in parts)
+
+
+def matmul_correlate(x: Array, y: Array, g: Geometry) -> Array:
+    if x.shape[-1] <= FEW:
+        patches = jnp.concatenate([seen(x, q, g) for q in places(g)], axis=-1)
+        w = rows(patches).T @ rows(y)
+    elif y.shape[-1] <= FEW and g.stride == 1:
+        patches = jnp.concatenate([placed(y, q, g) for q in places(g)], axis=-1)
+        w = (rows(x).T @ rows(patches)).reshape(x.shape[-1], -1, y.shape[-1])
+        w = w.swapaxes(0, 1)
+    else:
+        w = jnp.stack([rows(seen(x, q, g)).T @ rows(y) for q in places(g)])
+    return w.reshape(*g.kernel, x.shape[-1], y.shape[-1])
+
+
+def cpu_convolve(x: Array, w: Array, g: Geometry) -> Array:
+    few = w.shape[2] <= FEW or (w.shape[3] <= FEW and g.stride == 1)
+    return (matmul_convolve if few else plain_convolve)(x, w, g)
+
+
+def cpu_spread(y: Array, w: Array, g: Geometry) -> Array:
+    few = w.shape[2] <= FEW or (w.shape[3] <= FEW and g.stride == 1)
+    return (matmul_spread if few else plain_spread)(y, w, g)
 
 
 # The primitives. Their operands have one more axis in front: n independent forms.
@@ -222,8 +269,8 @@ def alone(form: Primitive, geometry: Geometry) -> Callable[[Array, Array], Array
     return jax.jit(partial(form.bind, geometry=geometry))
 
 
-CONVOLVE = bilinear("convolve", (IMAGE, KERNEL, OUT), plain_convolve, plain_convolve)
-SPREAD = bilinear("spread", (OUT, KERNEL, IMAGE), plain_spread, plain_spread)
+CONVOLVE = bilinear("convolve", (IMAGE, KERNEL, OUT), plain_convolve, cpu_convolve)
+SPREAD = bilinear("spread", (OUT, KERNEL, IMAGE), plain_spread, cpu_spread)
 CORRELATE = bilinear(
     "correlate", (IMAGE, OUT, KERNEL), plain_correlate, matmul_correlate
 )

@@ -34,7 +34,7 @@ def loss(function, *arguments):
 
 
 def derivatives(function, x, w, u, v):
-    """The value and three derivatives of the loss: forward over reverse over reverse."""
+    """The value, and derivatives of the loss: reverse, over reverse, forward over it."""
     slopes = jax.grad(partial(loss, function), (0, 1))
     step = partial(jax.jvp, tangents=(u, v))
 
