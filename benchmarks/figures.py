@@ -16,7 +16,7 @@ from benchmarks.canvas import (
 )
 from benchmarks.findings import Findings
 from benchmarks.maps import Map
-from benchmarks.rows import shown_metrics
+from benchmarks.rows import is_exact, shown_metrics
 from benchmarks.summary import TAUS, seen_in
 from benchmarks.svg import OUTCOME_COLOURS, ink_on, shade
 from benchmarks.task_figures import cost, curves, seeds
@@ -77,7 +77,9 @@ def map_figure(maps: list[Map]) -> Any:
 
 
 def rates(found: Findings) -> Any:
-    """Success with Wilson's interval, a panel for each task."""
+    """Success with Wilson's interval, a panel for each task; exact games have none."""
+    exact = is_exact(found.results)
+    label = "share of step sizes that converge" if exact else "success (Wilson 95%)"
     tasks, methods = found.results.tasks, found.results.methods
     high = 1 + 0.24 * len(methods)
     rows, columns = near_square(len(tasks))
@@ -87,9 +89,10 @@ def rates(found: Findings) -> Any:
         for one in of_task(found, task):
             y = methods.index(one.method)
             value, low, top = one.rate
-            axis.plot([low, top], [y, y], color="#8fb0b0", linewidth=3)
+            if not exact:
+                axis.plot([low, top], [y, y], color="#8fb0b0", linewidth=3)
             axis.plot(value, y, "o", color="#185c5c", markersize=5)
-        axis.set(title=task, xlabel="success (Wilson 95%)", xlim=(-0.03, 1.03))
+        axis.set(title=task, xlabel=label, xlim=(-0.03, 1.03))
         axis.grid(axis="x", color="#eeebe3")
         axis.set_axisbelow(True)
     axes.flat[0].set_yticks(range(len(methods)), methods)

@@ -51,6 +51,10 @@ def of_both(**fields: object) -> Changes:
 
 ADAM = {"name": "adam", "b2": 0.9}
 TASKS = {name: moving(f"SGD, {name}", {"dynamics.name": name}) for name in DYNAMICS} | {
+    "alternating": moving(
+        "SGD, alternating, G first as in the published notebook",
+        {"dynamics.name": "alternating", "g_first": True},
+    ),
     "consensus": moving(
         "SGD, consensus of gamma 1",
         {"dynamics.name": "consensus", "dynamics.gamma": 1.0},
