@@ -11,8 +11,8 @@ run tens of times slower than a convolution. Images x `[B, H, W, in]`, their
 convolutions y `[B, h, w, out]`, kernels w `[k, k, in, out]`.
 """
 
-from collections.abc import Callable
-from functools import cache, partial
+from collections.abc import Callable, Iterable
+from functools import cache, partial, reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -32,10 +32,13 @@ class Geometry(NamedTuple):
     """
 
     stride: int
-    low: tuple[int, int]
-    image: tuple[int, int]
-    kernel: tuple[int, int]
-    out: tuple[int, int]
+    low: tuple[int, ...]
+    image: tuple[int, ...]
+    kernel: tuple[int, ...]
+    out: tuple[int, ...]
+
+
+Form = Callable[[Array, Array, Geometry], Array]
 
 
 def convolution(x: Array, kernel: Array, stride: int) -> Array:
@@ -113,8 +116,8 @@ def plain_correlate(x: Array, y: Array, g: Geometry) -> Array:
     )
 
 
-# The forms as matrix products, one for each place q of the kernel. On CPU they are the
-# faster ones for the gradient in the kernel, and where one side has few channels.
+# The forms as matrix products, one for each place q of the kernel. On CPU, where XLA's
+# are slow: with few channels on one side, and with many kernels at once.
 
 FEW = 8
 """Channels, at most, of a side that is laid out once for each place."""
@@ -125,7 +128,7 @@ def places(g: Geometry) -> list[tuple[int, int]]:
 
 
 def seen(x: Array, q: tuple[int, int], g: Geometry) -> Array:
-    """What place q of the kernel sees: `x[s p + q - low]` at each p, `[B, h, w, in]`."""
+    """What place q of the kernel sees: `x[s p + q - low]` at p, `[B, h, w, in]`."""
     pads = [
         (low, (m - 1) * g.stride + k - n - low, 0)
         for n, k, m, low in zip(g.image, g.kernel, g.out, g.low, strict=True)
@@ -163,7 +166,7 @@ def matmul_convolve(x: Array, w: Array, g: Geometry) -> Array:
     kernels = w.reshape(-1, *w.shape[2:])
     if w.shape[3] <= FEW < w.shape[2] and g.stride == 1:
         parts = zip(by_place(x, kernels), places(g), strict=True)
-        return sum(seen(part, q, g) for part, q in parts)
+        return total(seen(part, q, g) for part, q in parts)
     patches = jnp.concatenate([seen(x, q, g) for q in places(g)], axis=-1)
     return (rows(patches) @ rows(w)).reshape(len(x), *g.out, -1)
 
@@ -174,7 +177,7 @@ def matmul_spread(y: Array, w: Array, g: Geometry) -> Array:
         patches = jnp.concatenate([placed(y, q, g) for q in places(g)], axis=-1)
         return (rows(patches) @ rows(kernels)).reshape(len(y), *g.image, -1)
     parts = zip(by_place(y, kernels), places(g), strict=True)
-    return sum(placed(part, q, g) for part, q in parts)
+    return total(placed(part, q, g) for part, q in parts)
 
 
 def matmul_correlate(x: Array, y: Array, g: Geometry) -> Array:
@@ -190,14 +193,8 @@ def matmul_correlate(x: Array, y: Array, g: Geometry) -> Array:
     return w.reshape(*g.kernel, x.shape[-1], y.shape[-1])
 
 
-def cpu_convolve(x: Array, w: Array, g: Geometry) -> Array:
-    few = w.shape[2] <= FEW or (w.shape[3] <= FEW and g.stride == 1)
-    return (matmul_convolve if few else plain_convolve)(x, w, g)
-
-
-def cpu_spread(y: Array, w: Array, g: Geometry) -> Array:
-    few = w.shape[2] <= FEW or (w.shape[3] <= FEW and g.stride == 1)
-    return (matmul_spread if few else plain_spread)(y, w, g)
+def total(parts: Iterable[Array]) -> Array:
+    return reduce(jnp.add, parts)
 
 
 # The primitives. Their operands have one more axis in front: n independent forms.
@@ -209,8 +206,8 @@ IMAGE, KERNEL, OUT = "nbHWi", "nklio", "nbhwo"
 def bilinear(
     name: str,
     axes: tuple[str, str, str],
-    plain: Callable[[Array, Array, Geometry], Array],
-    on_cpu: Callable[[Array, Array, Geometry], Array],
+    plain: Form,
+    matmul: Form,
 ) -> Primitive:
     """A form as a primitive that is batched and lowered; axes: of a, b and the result.
 
@@ -218,36 +215,42 @@ def bilinear(
     the result; vmap over both makes n longer.
     """
     form = Primitive(name)
-    *operand_axes, result = axes
+    *operands, result = axes
+
+    def sizes(a: Any, b: Any, geometry: Geometry) -> dict[str, int]:
+        spatial = sum(geometry[2:], ())
+        found = dict(zip("HWklhw", spatial, strict=True))
+        return found | dict(zip("".join(operands), a.shape + b.shape, strict=True))
 
     def abstract(a: Any, b: Any, *, geometry: Geometry) -> ShapedArray:
-        sizes = dict(zip("HWklhw", sum(geometry[2:], ()), strict=True))
-        sizes |= dict(zip("".join(operand_axes), a.shape + b.shape, strict=True))
-        return ShapedArray(tuple(sizes[axis] for axis in result), a.dtype)
+        known = sizes(a, b, geometry)
+        return ShapedArray(tuple(known[axis] for axis in result), a.dtype)
 
-    def batched(operands: Any, over: Any, *, geometry: Geometry) -> tuple[Array, int]:
-        mapped = [
-            o for o, axis in zip(operand_axes, over, strict=True) if axis is not None
-        ]
-        longer = (
-            "n" if len(mapped) == 2 else (set(mapped[0]) & set(result) - {"n"}).pop()
-        )
-        count, longer_operands = 0, []
-        for x, letters, axis in zip(operands, operand_axes, over, strict=True):
+    def batched(arrays: Any, over: Any, *, geometry: Geometry) -> tuple[Array, int]:
+        mapped = [o for o, axis in zip(operands, over, strict=True) if axis is not None]
+        common = set(mapped[0]) & set(mapped[-1]) & set(result)
+        longer = "n" if len(mapped) == 2 else (common - {"n"}).pop()
+        count, taken = 0, []
+        for x, letters, axis in zip(arrays, operands, over, strict=True):
             if axis is not None:
                 count, place = x.shape[axis], letters.index(longer)
                 x = merged(jnp.moveaxis(x, axis, place), place)
-            longer_operands.append(x)
-        place = result.index(longer)
-        c = form.bind(*longer_operands, geometry=geometry)
+            taken.append(x)
+        c, place = form.bind(*taken, geometry=geometry), result.index(longer)
         return c.reshape(*c.shape[:place], count, -1, *c.shape[place + 1 :]), place
+
+    def on_cpu(a: Array, b: Array, *, geometry: Geometry) -> Array:
+        known = sizes(a, b, geometry)
+        few = geometry.kernel == (1, 1) or min(known["i"], known["o"]) <= FEW
+        slow = known["n"] > 1 or (few and geometry.stride == 1)
+        return each(matmul if slow else plain, a, b, geometry=geometry)
 
     form.def_impl(lambda a, b, *, geometry: alone(form, geometry)(a, b))
     form.def_abstract_eval(abstract)
     batching.primitive_batchers[form] = batched
-    for function, platform in ((plain, None), (on_cpu, "cpu")):
-        lowering = mlir.lower_fun(partial(each, function), multiple_results=False)
-        mlir.register_lowering(form, lowering, platform)
+    for lowered, platform in ((partial(each, plain), None), (on_cpu, "cpu")):
+        rule = mlir.lower_fun(lowered, multiple_results=False)
+        mlir.register_lowering(form, rule, platform)
     return form
 
 
@@ -256,7 +259,7 @@ def merged(x: Array, axis: int) -> Array:
     return x.reshape(*x.shape[:axis], -1, *x.shape[axis + 2 :])
 
 
-def each(function: Callable, a: Array, b: Array, *, geometry: Geometry) -> Array:
+def each(function: Form, a: Array, b: Array, *, geometry: Geometry) -> Array:
     """The form of n pairs."""
     if len(a) == 1:
         return function(a[0], b[0], geometry)[None]
@@ -269,8 +272,8 @@ def alone(form: Primitive, geometry: Geometry) -> Callable[[Array, Array], Array
     return jax.jit(partial(form.bind, geometry=geometry))
 
 
-CONVOLVE = bilinear("convolve", (IMAGE, KERNEL, OUT), plain_convolve, cpu_convolve)
-SPREAD = bilinear("spread", (OUT, KERNEL, IMAGE), plain_spread, cpu_spread)
+CONVOLVE = bilinear("convolve", (IMAGE, KERNEL, OUT), plain_convolve, matmul_convolve)
+SPREAD = bilinear("spread", (OUT, KERNEL, IMAGE), plain_spread, matmul_spread)
 CORRELATE = bilinear(
     "correlate", (IMAGE, OUT, KERNEL), plain_correlate, matmul_correlate
 )

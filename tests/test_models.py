@@ -342,10 +342,9 @@ def test_bf16_layers_multiply_in_bfloat16_and_answer_in_float32(name):
         error = np.linalg.norm(half - full) / np.linalg.norm(full)
         assert 0 < error < 0.03  # A bfloat16 holds 8 bits: 2^-8 = 0.4% per rounding.
         program = str(jax.make_jaxpr(calls[1])(variables, x))
+        kinds = ("dot_general[", "convolve[", "spread[")
         products = [
-            line
-            for line in program.splitlines()
-            if "dot_general[" in line or "conv_general_dilated[" in line
+            line for line in program.splitlines() if any(kind in line for kind in kinds)
         ]
         halves = ["bf16[" in line for line in products]
         assert any(halves)
