@@ -10,12 +10,15 @@ from gan_jax.config_json import flat
 from gan_jax.data import READS
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.losses import LOSSES
+from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
 from gan_jax.registry import choose, options
 from gan_jax.running import RUNNING
 
-OF_LAYERS = ("width", "z_dim", "g_init", "d_init")
+OF_PAIRS = {"width", "d_width"}
+"""Fields of the model group that a pair reads only if they are options of it."""
+OF_LAYERS = ("z_dim", "g_init", "d_init")
 """Fields of the model group that mean nothing to players without layers."""
 
 
@@ -39,6 +42,8 @@ def read_fields(config: Config) -> frozenset[str]:
         for group, _, option in [name.partition(".")]
         if group in groups and option != "name" and option not in groups[group]
     }
+    pair = choose(MODELS, config.model.name, "model.name")
+    unread |= {f"model.{field}" for field in OF_PAIRS - options(pair)}
     if config.model.name == "dirac":
         unread |= {f"model.{field}" for field in OF_LAYERS}
     if config.model.activation not in ("leaky_relu", "prelu"):

@@ -424,6 +424,8 @@ ADAPTIVE = changed(augment__name="bgc", augment__schedule="adaptive")
         (R1, "penalty.transform", "flip", "penalty.name 'r1'"),
         (BASE, "penalty.schedule", "linear", "penalty.name 'none'"),
         (BASE, "generator_penalty.decay", 0.5, "generator_penalty.name 'none'"),
+        (changed(model__name="dcgan"), "model.d_width", 32, "model.name 'dcgan'"),
+        (changed(model__name="dirac"), "model.width", 32, "model.name 'dirac'"),
     ],
 )
 def test_unread_field_is_refused_with_its_cause(base, field, value, cause):
