@@ -193,8 +193,9 @@ def longer_training(results: Results) -> dict:
     """
     groups = [of(results, task, "ns_gan") for task in STACKED]
     rows = next((rows for rows in groups if rows), [])
-    gained = [number(r, "modes") - early for r in rows if (early := early_modes(r))]
-    if len(gained) < 2:
+    pairs = [(number(r, "modes"), early_modes(r)) for r in rows]
+    gained = [end - early for end, early in pairs if early is not None]
+    if len(gained) < 2 or not np.isfinite(gained).all():
         return {"answer": NONE}
     gap = mean_interval(np.array(gained))
     verdict = "no difference shown" if gap.low <= 0 <= gap.high else "it differs"

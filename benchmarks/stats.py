@@ -121,7 +121,7 @@ def column_mean(successes: np.ndarray) -> float:
 
 
 def mean_difference(one: np.ndarray, other: np.ndarray, reps: int = 2000) -> Interval:
-    """The difference of two mean rates over the same cells (task x method).
+    """The difference of two mean rates, each over its own cells, on the same seeds.
 
     one, other `[seeds, cells]`, of 0 and 1; nan: no run. The interval is the hull of
     two, as of `area_under_map`: Newcombe's of the two `mean_rate`s, which takes cells

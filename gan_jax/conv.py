@@ -4,11 +4,11 @@
     spread    (y, w) -> x    its transpose in x: the gradient in the image
     correlate (x, y) -> w    its transpose in w: the gradient in the kernel
 
-Each is linear in both arguments, and the derivatives of any of them, forward or
-reverse, are the other two. XLA derives them otherwise: on CPU the kernel gradient of
-a transposed convolution, and what a gradient penalty meets in its double backward, then
-run tens of times slower than a convolution. Images x `[B, H, W, in]`, their
-convolutions y `[B, h, w, out]`, kernels w `[k, k, in, out]`.
+Each is linear in both arguments: forward derivatives of a form are the form itself,
+reverse ones are the other two. XLA derives them otherwise: on CPU the kernel gradient
+of a transposed convolution, and what a gradient penalty meets in its double backward,
+then run tens of times slower than a convolution. Images x `[B, H, W, in]`, their
+convolutions y `[B, h, w, out]`, kernels w `[k, l, in, out]`.
 """
 
 from collections.abc import Callable, Iterable
@@ -245,7 +245,11 @@ def bilinear(
         slow = known["n"] > 1 or (few and geometry.stride == 1)
         return each(matmul if slow else plain, a, b, geometry=geometry)
 
-    form.def_impl(lambda a, b, *, geometry: alone(form, geometry)(a, b))
+    def run(a: Array, b: Array, *, geometry: Geometry) -> Array:
+        with jax.disable_jit(False):  # a primitive has no other way to run
+            return alone(form, geometry)(a, b)
+
+    form.def_impl(run)
     form.def_abstract_eval(abstract)
     batching.primitive_batchers[form] = batched
     for lowered, platform in ((partial(each, plain), None), (on_cpu, "cpu")):

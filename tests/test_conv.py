@@ -109,8 +109,15 @@ def test_the_three_forms_are_one_trilinear_number():
     assert found == pytest.approx([found[0]] * 3, rel=1e-5)
 
 
+def test_forms_run_without_jit():
+    x, w = numbers(1, 3, 3, 2), numbers(3, 3, 2, 2)
+    with jax.disable_jit():
+        found = conv.convolution(x, w, 1)
+    np.testing.assert_allclose(found, conv.convolution(x, w, 1), **EXACT)
+
+
 def test_second_order_of_a_transposed_layer_holds_no_slow_convolution():
-    """Every convolution of the compiled program is one of the three plain forms.
+    """Every convolution of the traced program is one of the three plain forms.
 
     XLA's own kernel gradient of a transposed convolution has the dilated operand on the
     left and the batch as features, which CPU runs tens of times slower.
