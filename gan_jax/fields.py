@@ -42,7 +42,7 @@ def read_fields(config: Config) -> frozenset[str]:
         for group, _, option in [name.partition(".")]
         if group in groups and option != "name" and option not in groups[group]
     }
-    pair = choose(MODELS, config.model.name, "model.name")
+    pair = choose(MODELS, config.model.name or "", "model.name")
     unread |= {f"model.{field}" for field in OF_PAIRS - options(pair)}
     if config.model.name == "dirac":
         unread |= {f"model.{field}" for field in OF_LAYERS}
