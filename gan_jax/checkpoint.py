@@ -99,15 +99,29 @@ def write(
             json.dump(sums, manifest, indent=1)
             manifest.flush()
             os.fsync(manifest.fileno())
-        shutil.rmtree(final, ignore_errors=True)
+        old = set_aside(final)
         os.replace(part, final)
+        shutil.rmtree(old, ignore_errors=True)
     except Exception as error:  # Orbax and TensorStore have many for a full disk
         raise OSError(f"checkpoint {final}: not written ({reason(error)})") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
     for path in checkpoints(folder)[keep:]:
         if keep_every is None or int(path.name) % keep_every:
-            shutil.rmtree(path, ignore_errors=True)
+            remove(path)
+
+
+def set_aside(path: Path) -> Path:
+    """Take a checkpoint, if it is there, its name: removed as it is, and killed on the
+    way, it would look damaged. What is left by a kill the next `write` removes."""
+    aside = path.with_name(f".{path.name}.old.part")
+    with suppress(FileNotFoundError):
+        os.replace(path, aside)
+    return aside
+
+
+def remove(path: Path) -> None:
+    shutil.rmtree(set_aside(path), ignore_errors=True)
 
 
 def kinds(tree: Any) -> dict[str, str]:
@@ -166,7 +180,7 @@ def discard(folder: Path, step: int) -> None:
     """Remove the checkpoint of a step, if it is not the only one."""
     path = folder / f"{step:09d}"
     if path.exists() and len(checkpoints(folder)) > 1:
-        shutil.rmtree(path)
+        remove(path)
 
 
 def fault(path: Path) -> str | None:

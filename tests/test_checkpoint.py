@@ -18,7 +18,7 @@ from benchmarks.kills import rows, same_bits, survives
 from experiments.train import EXIT_CODES, main
 from gan_jax import METHODS, Config, load_generator, train
 from gan_jax.augment import AUGMENTS, IMAGES_ONLY
-from gan_jax.checkpoint import FOLDER, checkpoints, fault, newest
+from gan_jax.checkpoint import FOLDER, checkpoints, fault, newest, write
 from gan_jax.config import (
     CheckpointConfig,
     DatasetConfig,
@@ -190,6 +190,29 @@ def test_newest_checkpoints_and_those_asked_for_stay(tmp_path):
     train(replace(SMALL, checkpoint=keep), tmp_path / "run")
     steps = [int(path.name) for path in checkpoints(tmp_path / "run" / FOLDER)]
     assert steps == [40, 35, 30, 15, 0]
+
+
+@pytest.mark.parametrize("step", [10, 15])  # written again; the oldest makes room
+def test_killed_while_it_removes_a_checkpoint_none_is_lost(step, tmp_path, monkeypatch):
+    folder, arrays = tmp_path / FOLDER, {"x": np.arange(3.0)}
+    for before in (5, 10):
+        write(folder, arrays, {"step": before}, 2, None)
+
+    def killed(path, **_):
+        if path.exists():
+            next(file for file in path.rglob("*") if file.is_file()).unlink()
+            raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", killed)
+        with pytest.raises(SystemExit):
+            write(folder, arrays, {"step": step}, 2, None)
+    found = checkpoints(folder)
+    assert len(found) == 2 and int(found[0].name) == step
+    assert [fault(path) for path in found] == [None, None]
+    write(folder, arrays, {"step": 20}, 2, None)
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == [f"{step:09d}", "000000020"]
 
 
 def test_checkpoints_by_time(tmp_path):
