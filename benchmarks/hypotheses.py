@@ -8,9 +8,10 @@ import numpy as np
 from scipy.stats import f as f_ratio
 
 from benchmarks import stats
-from benchmarks.published import mean_interval, number
+from benchmarks.published import number
 from benchmarks.rows import Results, Row, title, value_of
 from benchmarks.stats import Interval
+from benchmarks.tables import probability, signed
 
 NONE = "not in these rows"
 STACKED = ("stacked_resize", "stacked_veegan")
@@ -111,45 +112,75 @@ def lazy_penalty(results: Results) -> dict:
 
 
 def first_moment(results: Results) -> dict:
-    high, low = split(
-        results, "g_optimizer.b1", {0.9}.__contains__, {0.0, 0.5}.__contains__
-    )
-    return by_rate(high, low, ("b1 = .9", "b1 = 0 or .5"))
+    """.9 against .5 and against 0, each by itself; the figure is of the first known."""
+    found = {}
+    for other in (".5", "0"):
+        sides = {0.9}.__contains__, {float(other)}.__contains__
+        groups = split(results, "g_optimizer.b1", *sides)
+        one = by_rate(*groups, ("b1 = .9", f"b1 = {other}"))
+        if "figure" in one:
+            found[other] = one
+    if not found:
+        return {"answer": NONE}
+    words = [f"{o['answer']}, difference {signed(o['figure'])}" for o in found.values()]
+    first = next(iter(found))
+    text = f"{'; '.join(words)} (the figure: .9 less {first})"
+    return found[first] | {"answer": text}
 
 
 def packing(results: Results) -> dict:
     """One-hit modes of the ring, as the source counts; beside them the robust ones."""
     gaps = {
-        (task, metric): paired_gap(
+        (task, metric): seed_gaps(
             of(results, task, "pacgan2"), of(results, task, "ns_gan"), metric
         )
         for task in ("ring", "grid")
         for metric in ("modes", "robust_modes")
     }
-    told = {key: gap for key, gap in gaps.items() if gap is not None}
+    told = {key: one for key, gap in gaps.items() if (one := by_pairs(gap))}
     if ("ring", "modes") not in told:
         return {"answer": NONE}
-    figure, runs = told["ring", "modes"]
-    verdict = "no difference shown" if figure.low <= 0 <= figure.high else "it differs"
+    first = told["ring", "modes"]
     words = [
-        f"{task}, {title(metric).lower()} {gap.value:+.2f} "
-        f"[{gap.low:+.2f}, {gap.high:+.2f}]"
-        for (task, metric), (gap, _) in told.items()
+        f"{task}, {title(metric).lower()} {signed(one.figure)}, {p_words(one.p)}"
+        for (task, metric), one in told.items()
     ]
-    text = f"{verdict}; PacGAN2 less GAN by seed: {'; '.join(words)}"
-    return {"answer": text, "figure": figure, "runs": runs}
+    text = f"{first.verdict}; PacGAN2 less GAN by seed: {'; '.join(words)}; {TESTED}"
+    runs = 2 * len(gaps["ring", "modes"])
+    return {"answer": text, "figure": first.figure, "runs": runs}
 
 
-def paired_gap(
-    one: list[Row], other: list[Row], metric: str
-) -> tuple[Interval, int] | None:
-    """The mean over seeds of the difference at the end, with Student's interval."""
-    mine = {row["seed"]: number(row, metric) for row in one}
-    theirs = {row["seed"]: number(row, metric) for row in other}
-    gaps = np.array([mine[seed] - theirs[seed] for seed in mine.keys() & theirs.keys()])
+def seed_gaps(one: list[Row], other: list[Row], metric: str) -> np.ndarray:
+    """The differences at the end, by seeds that both ran."""
+    mine, theirs = ({r["seed"]: number(r, metric) for r in g} for g in (one, other))
+    shared = sorted(mine.keys() & theirs.keys())
+    return np.array([mine[seed] - theirs[seed] for seed in shared])
+
+
+TESTED = "p of sign flips, intervals of a bootstrap over seeds"
+
+
+class Paired(NamedTuple):
+    """figure: the mean difference; the verdict is by p, of sign flips."""
+
+    verdict: str
+    figure: Interval
+    p: float
+
+
+def by_pairs(gaps: np.ndarray) -> Paired | None:
+    """What paired differences show; None: fewer than two, or one that is not finite."""
     if len(gaps) < 2 or not np.isfinite(gaps).all():
         return None
-    return mean_interval(gaps), 2 * len(gaps)
+    p = stats.sign_flip(gaps)
+    verdict = "it differs" if p < 1 - stats.LEVEL else "no difference shown"
+    return Paired(verdict, stats.mean_of_seeds(gaps), p)
+
+
+def p_words(p: float) -> str:
+    """`p = .125`, `p < .001`."""
+    text = probability(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
 def alpha_rates(results: Results) -> dict:
@@ -194,13 +225,13 @@ def longer_training(results: Results) -> dict:
     groups = [of(results, task, "ns_gan") for task in STACKED]
     rows = next((rows for rows in groups if rows), [])
     pairs = [(number(r, "modes"), early_modes(r)) for r in rows]
-    gained = [end - early for end, early in pairs if early is not None]
-    if len(gained) < 2 or not np.isfinite(gained).all():
+    gained = np.array([end - early for end, early in pairs if early is not None])
+    found = by_pairs(gained)
+    if found is None:
         return {"answer": NONE}
-    gap = mean_interval(np.array(gained))
-    verdict = "no difference shown" if gap.low <= 0 <= gap.high else "it differs"
-    text = f"{verdict}: modes at the end less those at 1/20 of the steps"
-    return {"answer": text, "figure": gap, "runs": len(gained)}
+    words = "modes at the end less those at 1/20 of the steps"
+    text = f"{found.verdict}: {words}, {p_words(found.p)}; {TESTED}"
+    return {"answer": text, "figure": found.figure, "runs": len(gained)}
 
 
 def early_modes(row: Row) -> float | None:

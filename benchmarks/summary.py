@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks import aggregate, stats
 from benchmarks.rows import (
     OUTCOMES,
+    POOLED,
     Results,
     Row,
     failed,
@@ -142,19 +143,27 @@ def entry(
 def against(
     rows: list[Row], rival: list[Row] | None
 ) -> tuple[Interval | None, float | None, float | None]:
-    """Success compared with the baseline's: difference, Fisher's p, McNemar's p."""
+    """Success compared with the baseline's: difference, Fisher's p, McNemar's p.
+
+    The last on runs that both have of a seed, at the same learning rates or step size.
+    The other axes are what tells entries apart: a seed is one key at all their points.
+    """
     if not rival:
         return None, None, None
     one, other = successes(rows), successes(rival)
-    mine = {(r["seed"], str(r["axes"])): r["success"] for r in rows}
-    theirs = {(r["seed"], str(r["axes"])): r["success"] for r in rival}
-    shared = sorted(mine.keys() & theirs.keys())
+    mine, theirs = ({pair_of(r): r["success"] for r in some} for some in (rows, rival))
+    shared = mine.keys() & theirs.keys()
     paired = (
         stats.mcnemar([mine[k] for k in shared], [theirs[k] for k in shared])
         if shared
         else None
     )
     return stats.newcombe(one, other), stats.fisher(one, other), paired
+
+
+def pair_of(row: Row) -> tuple[float | None, ...]:
+    """What a run shares with its partner: the seed and the axes within an entry."""
+    return row["seed"], *(row["axes"].get(axis) for axis in POOLED)
 
 
 def iqm(rows: list[Row], metric: str, part: str) -> Interval:

@@ -1,0 +1,156 @@
+"""The questions answered from rows, and how rows are paired."""
+
+import numpy as np
+import pytest
+import synthetic_rows as synthetic
+from scipy.stats import binom
+
+from benchmarks import rows, stats, summary
+from benchmarks.hypotheses import NONE, answers
+
+
+def read(path, change, tasks=("ring",), methods=("ns_gan", "pacgan2"), seeds=10):
+    """Synthetic rows, each of them changed to those of `change(row)`."""
+    own, plan = synthetic.toy(seeds, tasks, methods)
+    changed = [new for row in own for new in change(row)]
+    return rows.read(synthetic.write(path, changed, plan))
+
+
+def answer(results, name):
+    return next(one for one in answers(results) if one.name == name)
+
+
+def at_end(row, modes):
+    return row | {"final": row["final"] | {"modes": modes}}
+
+
+def packed_gains(path, gains):
+    """The answer to H4 where packing gains as many modes of the ring on each seed."""
+
+    def change(row):
+        gain = gains[row["seed"]] if row["method"] == "pacgan2" else 0
+        return [at_end(row, 7.0 + gain)]
+
+    return answer(read(path, change, seeds=len(gains)), "H4")
+
+
+def test_modes_at_their_ceiling_are_judged_by_sign_flips_not_by_the_interval(tmp_path):
+    found = packed_gains(tmp_path, [1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
+    # Of 4 seeds that differ all gain: 2 of 2^4 choices of signs are as extreme.
+    assert found.answer.startswith("no difference shown")
+    assert "modes with one hit +0.40 [+0.10, +0.70], p = .125" in found.answer
+    limits = binom.ppf([0.025, 0.975], 10, 0.4) / 10  # of the mean of 10 draws
+    assert found.figure == pytest.approx((0.4, *limits)) and found.runs == 20
+    assert found.figure is not None and found.figure.low > 0
+
+
+def test_packing_that_gains_on_every_seed_is_a_difference_if_seeds_suffice(tmp_path):
+    few = packed_gains(tmp_path / "few", [1] * 5)
+    more = packed_gains(tmp_path / "more", [1] * 6)
+    assert few.answer.startswith("no difference shown") and "p = .062" in few.answer
+    assert more.answer.startswith("it differs") and "p = .031" in more.answer
+    assert few.figure == more.figure == (1, 1, 1)
+
+
+def test_packing_without_pairs_of_seeds_is_not_answered(tmp_path):
+    def apart(row):
+        return [row | {"seed": row["seed"] + 10 * (row["method"] == "pacgan2")}]
+
+    assert answer(read(tmp_path, apart), "H4").answer == NONE
+
+
+def test_longer_training_is_compared_with_an_early_evaluation(tmp_path):
+    ends = [500.0, 600.0, 700.0]
+
+    def stacked(row):
+        series = {"step": [500, 5000, 10_000], "modes": [650.0, 900.0, 0.0]}
+        row |= {"task": "stacked_resize", "series": series, "outcome": "not_reached"}
+        return [row | {"final": {"modes": ends[row["seed"]]}}]
+
+    found = answer(read(tmp_path, stacked, methods=("ns_gan",), seeds=3), "H8")
+    # Of -150, -50, 50 three of 8 choices of signs sum to -150 or less. A mean of three
+    # draws is -150, as it is 50, with probability 1/27 > .025.
+    assert found.figure == (-50, -150, 50) and found.runs == 3
+    assert found.answer.startswith("no difference shown") and "p = .750" in found.answer
+
+
+WON = {0.0: 0, 0.5: 7, 0.9: 5}
+
+
+def stressed(values):
+    """Each row at values of b1; the first seeds win, as many as in WON."""
+
+    def change(row):
+        return [
+            row
+            | {"axes": {"b1": b1}, "config": row["config"] | {"g_optimizer.b1": b1}}
+            | {"success": row["seed"] < WON[b1]}
+            for b1 in values
+        ]
+
+    return change
+
+
+def test_first_moments_are_compared_value_by_value(tmp_path):
+    results = read(tmp_path, stressed((0.0, 0.5, 0.9)), methods=("ns_gan",))
+    found = answer(results, "H3")
+    assert found.figure is not None and found.figure.value == pytest.approx(-0.2)
+    assert found.runs == 20
+    half, none = found.answer.split("; ")
+    assert half.startswith("no difference shown: b1 = .9 5/10")
+    assert "b1 = .5 7/10" in half and "difference -0.20 [" in half
+    assert none.startswith("b1 = .9 succeeds more often: b1 = .9 5/10")
+    assert "b1 = 0 0/10" in none and "difference +0.50 [" in none
+    assert found.answer.endswith("(the figure: .9 less .5)")
+
+
+def test_a_first_moment_of_nought_is_the_figure_where_there_is_no_half(tmp_path):
+    found = answer(read(tmp_path, stressed((0.0, 0.9))), "H3")
+    assert found.figure is not None and found.figure.value == pytest.approx(0.5)
+    assert "b1 = .5" not in found.answer
+    assert found.answer.endswith("(the figure: .9 less 0)")
+    assert answer(read(tmp_path / "one", stressed((0.5,))), "H3").answer == NONE
+
+
+def test_points_of_a_stress_axis_are_paired_with_the_baseline_by_seed(tmp_path):
+    results = read(tmp_path, stressed((0.0, 0.5, 0.9)), methods=("ns_gan",))
+    known = {one.method: one.mcnemar_p for one in summary.entries(results)}
+    # On 7 and 5 seeds they differ from the baseline, which wins on none.
+    assert known["ns_gan, b1 0.0"] is None
+    assert known["ns_gan, b1 0.5"] == pytest.approx(2 / 2**7)
+    assert known["ns_gan, b1 0.9"] == pytest.approx(2 / 2**5)
+
+
+def test_step_sizes_of_a_game_are_paired_with_the_same_step_size(tmp_path):
+    won = {"ns_gan": (0.1,), "pacgan2": (0.1, 0.2, 0.5)}
+
+    def game(row):
+        held = won[row["method"]]
+        return [row | {"axes": {"h": h}, "success": h in held} for h in (0.1, 0.2, 0.5)]
+
+    found = summary.entries(read(tmp_path, game, seeds=1))
+    other = next(one for one in found if one.method == "pacgan2")
+    assert other.mcnemar_p == pytest.approx(2 / 2**2)
+
+
+@pytest.mark.parametrize("n", [2, 5, 10, 16])
+def test_differences_of_one_sign_are_two_of_all_sign_flips(n):
+    gains = np.arange(1.0, n + 1)
+    assert stats.sign_flip(gains) == pytest.approx(2 / 2**n)
+    assert stats.sign_flip(-gains) == pytest.approx(2 / 2**n)
+
+
+def test_a_tie_says_nothing_to_a_sign_flip():
+    assert stats.sign_flip(np.array([2.0, 1.0, 3.0, 0.0, 0.0])) == pytest.approx(2 / 8)
+
+
+def test_sign_flips_of_ties_and_of_balanced_differences_show_nothing():
+    assert stats.sign_flip(np.zeros(6)) == 1
+    assert stats.sign_flip(np.array([3.0, -3.0, 1.0, -1.0])) == 1
+
+
+def test_sign_flips_of_many_seeds_are_drawn_near_the_exact_share():
+    gaps = np.array([1.0] * 13 + [-1.0] * 7)  # alike in size: a sign test
+    tail = float(binom.sf(12, 20, 0.5))
+    error = (tail * (1 - tail) / stats.FLIPS) ** 0.5
+    assert stats.sign_flip(gaps) == pytest.approx(2 * tail, abs=2 * 4 * error)
