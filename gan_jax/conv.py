@@ -11,33 +11,20 @@ then run tens of times slower than a convolution. Images x `[B, H, W, in]`, thei
 convolutions y `[B, h, w, out]`, kernels w `[k, l, in, out]`.
 """
 
-from collections.abc import Callable, Iterable
-from functools import cache, partial, reduce
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
+from gan_jax import forms
+from gan_jax.forms import Geometry
+
 Array = jax.Array
-
-
-class Geometry(NamedTuple):
-    """What the shapes of a form's operands leave open, per axis of the image.
-
-    low: rows and columns of zeros before the image.
-    """
-
-    stride: int
-    low: tuple[int, ...]
-    image: tuple[int, ...]
-    kernel: tuple[int, ...]
-    out: tuple[int, ...]
-
-
 Form = Callable[[Array, Array, Geometry], Array]
 
 
@@ -72,143 +59,25 @@ def apply(form: Primitive, a: Array, b: Array, geometry: Geometry) -> Array:
     return form.bind(a[None], b[None], geometry=geometry)[0]
 
 
-# The forms as XLA has them. Padding is (before, after) and may be negative.
-
-
-def plain_convolve(x: Array, w: Array, g: Geometry) -> Array:
-    pads = [
-        (low, (m - 1) * g.stride + k - n - low)
-        for n, k, m, low in zip(g.image, g.kernel, g.out, g.low, strict=True)
-    ]
-    forms = ("NHWC", "HWIO", "NHWC")
-    return lax.conv_general_dilated(
-        x, w, (g.stride, g.stride), pads, dimension_numbers=forms
-    )
-
-
-def plain_spread(y: Array, w: Array, g: Geometry) -> Array:
-    pads = [
-        (k - 1 - low, n - 1 - (m - 1) * g.stride + low)
-        for n, k, m, low in zip(g.image, g.kernel, g.out, g.low, strict=True)
-    ]
-    return lax.conv_general_dilated(
-        y,
-        w[::-1, ::-1],
-        (1, 1),
-        pads,
-        lhs_dilation=(g.stride, g.stride),
-        dimension_numbers=("NHWC", "HWOI", "NHWC"),
-    )
-
-
-def plain_correlate(x: Array, y: Array, g: Geometry) -> Array:
-    pads = [
-        (low, k + (m - 1) * g.stride - n - low)
-        for n, k, m, low in zip(g.image, g.kernel, g.out, g.low, strict=True)
-    ]
-    return lax.conv_general_dilated(
-        x,
-        y,
-        (1, 1),
-        pads,
-        rhs_dilation=(g.stride, g.stride),
-        dimension_numbers=("CHWN", "IHWO", "HWNC"),
-    )
-
-
-# The forms as matrix products, one for each place q of the kernel. On CPU, where XLA's
-# are slow: with few channels on one side, and with many kernels at once.
-
-FEW = 8
-"""Channels, at most, of a side that is laid out once for each place."""
-
-
-def places(g: Geometry) -> list[tuple[int, int]]:
-    return [(i, j) for i in range(g.kernel[0]) for j in range(g.kernel[1])]
-
-
-def seen(x: Array, q: tuple[int, int], g: Geometry) -> Array:
-    """What place q of the kernel sees: `x[s p + q - low]` at p, `[B, h, w, in]`."""
-    pads = [
-        (low, (m - 1) * g.stride + k - n - low, 0)
-        for n, k, m, low in zip(g.image, g.kernel, g.out, g.low, strict=True)
-    ]
-    padded = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *pads, (0, 0, 0)])
-    high, wide = (
-        slice(i, i + (m - 1) * g.stride + 1, g.stride)
-        for i, m in zip(q, g.out, strict=True)
-    )
-    return padded[:, high, wide]
-
-
-def placed(y: Array, q: tuple[int, int], g: Geometry) -> Array:
-    """The transpose of `seen`: y[p] at s p + q - low of an image, zeros elsewhere."""
-    pads = [
-        (i - low, n - 1 - (m - 1) * g.stride - i + low, g.stride - 1)
-        for i, n, m, low in zip(q, g.image, g.out, g.low, strict=True)
-    ]
-    return lax.pad(y, jnp.zeros((), y.dtype), [(0, 0, 0), *pads, (0, 0, 0)])
-
-
-def rows(x: Array) -> Array:
-    """Pixels by channels."""
-    return x.reshape(-1, x.shape[-1])
-
-
-def by_place(x: Array, kernels: Array) -> Array:
-    """`[B, H, W, in], [kl, in, out] -> [kl, B, H, W, out]`: x times each of them."""
-    wide = kernels.transpose(1, 0, 2).reshape(x.shape[-1], -1)
-    parts = (rows(x) @ wide).reshape(*x.shape[:-1], len(kernels), -1)
-    return jnp.moveaxis(parts, -2, 0)
-
-
-def matmul_convolve(x: Array, w: Array, g: Geometry) -> Array:
-    kernels = w.reshape(-1, *w.shape[2:])
-    if w.shape[3] <= FEW < w.shape[2] and g.stride == 1:
-        parts = zip(by_place(x, kernels), places(g), strict=True)
-        return total(seen(part, q, g) for part, q in parts)
-    patches = jnp.concatenate([seen(x, q, g) for q in places(g)], axis=-1)
-    return (rows(patches) @ rows(w)).reshape(len(x), *g.out, -1)
-
-
-def matmul_spread(y: Array, w: Array, g: Geometry) -> Array:
-    kernels = w.reshape(-1, *w.shape[2:]).swapaxes(1, 2)
-    if w.shape[3] <= FEW < w.shape[2] and g.stride == 1:
-        patches = jnp.concatenate([placed(y, q, g) for q in places(g)], axis=-1)
-        return (rows(patches) @ rows(kernels)).reshape(len(y), *g.image, -1)
-    parts = zip(by_place(y, kernels), places(g), strict=True)
-    return total(placed(part, q, g) for part, q in parts)
-
-
-def matmul_correlate(x: Array, y: Array, g: Geometry) -> Array:
-    if x.shape[-1] <= FEW:
-        patches = jnp.concatenate([seen(x, q, g) for q in places(g)], axis=-1)
-        w = rows(patches).T @ rows(y)
-    elif y.shape[-1] <= FEW and g.stride == 1:
-        patches = jnp.concatenate([placed(y, q, g) for q in places(g)], axis=-1)
-        w = (rows(x).T @ rows(patches)).reshape(x.shape[-1], -1, y.shape[-1])
-        w = w.swapaxes(0, 1)
-    else:
-        w = jnp.stack([rows(seen(x, q, g)).T @ rows(y) for q in places(g)])
-    return w.reshape(*g.kernel, x.shape[-1], y.shape[-1])
-
-
-def total(parts: Iterable[Array]) -> Array:
-    return reduce(jnp.add, parts)
-
-
 # The primitives. Their operands have one more axis in front: n independent forms.
 
 IMAGE, KERNEL, OUT = "nbHWi", "nklio", "nbhwo"
 """The axes of x, w and y by letters; those of one letter have one size."""
 
 
-def bilinear(
-    name: str,
-    axes: tuple[str, str, str],
-    plain: Form,
-    matmul: Form,
-) -> Primitive:
+class Ways(NamedTuple):
+    """Of computing a form.
+
+    plain: as XLA has it, anywhere. many: on CPU, of many channels. matmul: there too,
+    for few channels at stride 1, and for several forms at once.
+    """
+
+    plain: Form
+    many: Form
+    matmul: Form
+
+
+def bilinear(name: str, axes: tuple[str, str, str], ways: Ways) -> Primitive:
     """A form as a primitive that is batched and lowered; axes: of a, b and the result.
 
     vmap over one operand makes the axis longer that only this one has in common with
@@ -218,11 +87,19 @@ def bilinear(
     *operands, result = axes
 
     def sizes(a: Any, b: Any, geometry: Geometry) -> dict[str, int]:
-        spatial = sum(geometry[2:], ())
-        found = dict(zip("HWklhw", spatial, strict=True))
-        return found | dict(zip("".join(operands), a.shape + b.shape, strict=True))
+        found = dict(zip("HWklhw", sum(geometry[2:], ()), strict=True))
+        for letter, size in zip("".join(operands), a.shape + b.shape, strict=True):
+            if found.setdefault(letter, size) != size:
+                raise ValueError(
+                    f"{name}: {a.shape[1:]} and {b.shape[1:]} do not fit together, "
+                    f"{found[letter]} is not {size}; images are [B, H, W, channels], "
+                    "kernels [k, l, in, out]"
+                )
+        return found
 
     def abstract(a: Any, b: Any, *, geometry: Geometry) -> ShapedArray:
+        if a.dtype != b.dtype:
+            raise ValueError(f"{name}: {a.dtype} and {b.dtype}; cast one of them")
         known = sizes(a, b, geometry)
         return ShapedArray(tuple(known[axis] for axis in result), a.dtype)
 
@@ -230,20 +107,23 @@ def bilinear(
         mapped = [o for o, axis in zip(operands, over, strict=True) if axis is not None]
         common = set(mapped[0]) & set(mapped[-1]) & set(result)
         longer = "n" if len(mapped) == 2 else (common - {"n"}).pop()
-        count, taken = 0, []
+        both, taken = [], []
         for x, letters, axis in zip(arrays, operands, over, strict=True):
             if axis is not None:
-                count, place = x.shape[axis], letters.index(longer)
-                x = merged(jnp.moveaxis(x, axis, place), place)
+                place = letters.index(longer)
+                x = jnp.moveaxis(x, axis, place)
+                both, x = x.shape[place : place + 2], merged(x, place)
             taken.append(x)
         c, place = form.bind(*taken, geometry=geometry), result.index(longer)
-        return c.reshape(*c.shape[:place], count, -1, *c.shape[place + 1 :]), place
+        return c.reshape(*c.shape[:place], *both, *c.shape[place + 1 :]), place
 
     def on_cpu(a: Array, b: Array, *, geometry: Geometry) -> Array:
         known = sizes(a, b, geometry)
-        few = geometry.kernel == (1, 1) or min(known["i"], known["o"]) <= FEW
-        slow = known["n"] > 1 or (few and geometry.stride == 1)
-        return each(matmul if slow else plain, a, b, geometry=geometry)
+        few = min(known["i"], known["o"]) <= forms.FEW
+        way = ways.plain if few else ways.many
+        if known["n"] > 1 or (few and geometry.stride == 1):
+            way = ways.matmul
+        return each(way, a, b, geometry=geometry).astype(a.dtype)
 
     def run(a: Array, b: Array, *, geometry: Geometry) -> Array:
         with jax.disable_jit(False):  # a primitive has no other way to run
@@ -252,7 +132,7 @@ def bilinear(
     form.def_impl(run)
     form.def_abstract_eval(abstract)
     batching.primitive_batchers[form] = batched
-    for lowered, platform in ((partial(each, plain), None), (on_cpu, "cpu")):
+    for lowered, platform in ((partial(each, ways.plain), None), (on_cpu, "cpu")):
         rule = mlir.lower_fun(lowered, multiple_results=False)
         mlir.register_lowering(form, rule, platform)
     return form
@@ -260,7 +140,8 @@ def bilinear(
 
 def merged(x: Array, axis: int) -> Array:
     """The axis and the next one as one."""
-    return x.reshape(*x.shape[:axis], -1, *x.shape[axis + 2 :])
+    size = x.shape[axis] * x.shape[axis + 1]
+    return x.reshape(*x.shape[:axis], size, *x.shape[axis + 2 :])
 
 
 def each(function: Form, a: Array, b: Array, *, geometry: Geometry) -> Array:
@@ -276,10 +157,20 @@ def alone(form: Primitive, geometry: Geometry) -> Callable[[Array, Array], Array
     return jax.jit(partial(form.bind, geometry=geometry))
 
 
-CONVOLVE = bilinear("convolve", (IMAGE, KERNEL, OUT), plain_convolve, matmul_convolve)
-SPREAD = bilinear("spread", (OUT, KERNEL, IMAGE), plain_spread, matmul_spread)
+CONVOLVE = bilinear(
+    "convolve",
+    (IMAGE, KERNEL, OUT),
+    Ways(forms.plain_convolve, forms.plain_convolve, forms.matmul_convolve),
+)
+SPREAD = bilinear(
+    "spread",
+    (OUT, KERNEL, IMAGE),
+    Ways(forms.plain_spread, forms.phased_spread, forms.matmul_spread),
+)
 CORRELATE = bilinear(
-    "correlate", (IMAGE, OUT, KERNEL), plain_correlate, matmul_correlate
+    "correlate",
+    (IMAGE, OUT, KERNEL),
+    Ways(forms.plain_correlate, forms.plain_correlate, forms.matmul_correlate),
 )
 
 ad.defbilinear(

@@ -16,6 +16,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from gan_jax.compiler import compiler_options
 from gan_jax.gan import Gan, init_state
 from gan_jax.hosts import put
 from gan_jax.members import member, per_member
@@ -135,8 +136,15 @@ def row(devices: Sequence[Any], axis_name: str) -> Mesh:
     return Mesh(np.array(devices), (axis_name,))
 
 
+def compiled(body: Callable, **layout: Any) -> Callable:
+    """Its first argument is donated."""
+    return jax.jit(
+        body, donate_argnums=0, compiler_options=compiler_options(), **layout
+    )
+
+
 def placed_jit(body: Body, mesh: Mesh | None = None, batch_axis: int = 0) -> Body:
-    return jax.jit(body, donate_argnums=0)
+    return compiled(body)
 
 
 def placed_pmap(body: Body, mesh: Mesh, batch_axis: int) -> Body:
@@ -171,12 +179,12 @@ def placed_shard_map(
         body, mesh=mesh, in_specs=(P(), P(), spec), out_specs=P(), check_vma=False
     )
     require = partial(require_split, batch_axis, mesh.shape[axis_name])
-    return sent(jax.jit(mapped, donate_argnums=0), mesh, P(), spec, require)
+    return sent(compiled(mapped), mesh, P(), spec, require)
 
 
 def placed_gspmd(body: Body, mesh: Mesh, batch_axis: int) -> Body:
     mesh, spec = automatic(mesh), P(*[None] * batch_axis, mesh.axis_names)
-    step = jax.jit(body, donate_argnums=0, out_shardings=NamedSharding(mesh, P()))
+    step = compiled(body, out_shardings=NamedSharding(mesh, P()))
     require = partial(require_split, batch_axis, mesh.size)
     return sent(step, mesh, P(), spec, require)
 
@@ -235,14 +243,14 @@ def placed_members(body: Body, mesh: Mesh | None, split: bool) -> Body:
     axes = per_member(None, 0), None, 0 if split else None
     many = jax.vmap(body, in_axes=axes, out_axes=(per_member(None, 0), 0))
     if mesh is None:
-        return jax.jit(many, donate_argnums=0)
+        return compiled(many)
     mesh, each = automatic(mesh), P(SEED)
     state_spec, split_spec = per_member(P(), each), each if split else P()
     specs = state_spec, P(), split_spec
     mapped = jax.shard_map(
         many, mesh=mesh, in_specs=specs, out_specs=(state_spec, each), check_vma=False
     )
-    step = jax.jit(mapped, donate_argnums=0)
+    step = compiled(mapped)
 
     def require(states: TrainState, split: Any) -> None:
         require_multiple("seeds", len(states.key), mesh.shape[SEED])
@@ -254,7 +262,7 @@ def placed_in_turn(body: Body, mesh: Mesh | None, split: bool) -> Body:
     """One compiled body, called for each of the stacked states, which are not donated;
     there is no mesh."""
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=compiler_options())
     def one(states: TrainState, index: int, shared: Any, part: Any) -> Any:
         own = jax.tree.map(lambda x: x[index], part) if split else part
         return body(member(states, index), shared, own)

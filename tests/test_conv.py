@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from gan_jax import conv
+from gan_jax import conv, forms
 
 RNG = np.random.default_rng(0)
 FORMS = ("NHWC", "HWIO", "NHWC")
@@ -85,20 +85,66 @@ def test_vmap_is_a_stack_of_single_calls(make, over):
     jax.tree.map(partial(np.testing.assert_allclose, **EXACT), found, expected)
 
 
-def test_both_lowerings_of_a_form_are_equal():
-    """What CPU runs in its own way is what any other device runs."""
-    image, size, out = (7, 6), (4, 3), (4, 3)
-    g = conv.Geometry(2, (1, 1), image, size, out)
-    x, w, y = numbers(2, *image, 3), numbers(*size, 3, 2), numbers(2, *out, 2)
-    close = partial(np.testing.assert_allclose, **EXACT)
-    close(conv.matmul_convolve(x, w, g), conv.plain_convolve(x, w, g))
-    close(conv.matmul_spread(y, w, g), conv.plain_spread(y, w, g))
-    close(conv.matmul_correlate(x, y, g), conv.plain_correlate(x, y, g))
+@pytest.mark.parametrize("channels", [(3, 2), (12, 2), (2, 12), (12, 12)], ids=str)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_all_lowerings_of_a_form_are_equal(case, channels):
+    """What CPU runs in its own ways is what any other device runs."""
+    image, size, stride = case
+    out = tuple(-(-n // stride) for n in image)
+    g = forms.Geometry(stride, (1, 0), image, size, out)
+    x, w, y = (
+        numbers(2, *image, channels[0]),
+        numbers(*size, *channels),
+        numbers(2, *out, channels[1]),
+    )
+    close = partial(np.testing.assert_allclose, rtol=1e-5, atol=5e-5)
+    spread = forms.plain_spread(y, w, g)
+    close(forms.matmul_convolve(x, w, g), forms.plain_convolve(x, w, g))
+    close(forms.matmul_spread(y, w, g), spread)
+    close(forms.phased_spread(y, w, g), spread)
+    close(forms.matmul_correlate(x, y, g), forms.plain_correlate(x, y, g))
+
+
+@pytest.mark.parametrize("channels", [2, 12])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("make", [p[0] for p in PAIRS])
+def test_bfloat16_sums_are_rounded_once(make, stride, channels):
+    x, w = (numbers(2, 6, 6, channels), numbers(4, 4, channels, channels))
+    exact, short = (
+        [a.astype(jnp.bfloat16).astype(dtype) for a in (x, w)]
+        for dtype in (jnp.float32, jnp.bfloat16)
+    )
+    found, expected = make(*short, stride), make(*exact, stride)
+    assert found.dtype == jnp.bfloat16
+    error = jnp.abs(found.astype(jnp.float32) - expected)
+    assert (error <= 2.0**-8 * jnp.abs(expected) + 1e-6).all()
+
+
+def test_no_examples_are_no_error():
+    run = partial(conv.transposed_convolution, stride=2)
+    x, w = numbers(0, 4, 4, 3), numbers(4, 4, 3, 5)
+    assert jax.jit(run)(x, w).shape == (0, 8, 8, 5)
+    assert jax.jit(jax.vmap(run, (0, None)))(x[None], w).shape == (1, 0, 8, 8, 5)
+    assert jax.jit(jax.vmap(run))(x[None][:0], w[None][:0]).shape == (0, 0, 8, 8, 5)
+
+
+@pytest.mark.parametrize(
+    ("x", "w", "words"),
+    [
+        (numbers(1, 4, 4, 3), numbers(3, 3, 2, 5), "3 is not 2"),
+        (numbers(1, 4, 4, 3), numbers(3, 3, 3, 5).astype(jnp.bfloat16), "cast"),
+        (numbers(4, 4, 3), numbers(3, 3, 3, 5), r"\(4, 4, 3\).*\[B, H, W, channels\]"),
+    ],
+    ids=["channels", "types", "rank"],
+)
+def test_operands_that_do_not_fit_are_named(x, w, words):
+    with pytest.raises(ValueError, match=words):
+        conv.convolution(x, w, 1)
 
 
 def test_the_three_forms_are_one_trilinear_number():
     """`<y, convolve(x, w)> = <x, spread(y, w)> = <w, correlate(x, y)>`."""
-    g = conv.Geometry(2, (1, 0), (5, 6), (3, 2), (3, 3))
+    g = forms.Geometry(2, (1, 0), (5, 6), (3, 2), (3, 3))
     x, w, y = numbers(2, 5, 6, 3), numbers(3, 2, 3, 4), numbers(2, 3, 3, 4)
     pairs = [
         (y, conv.CONVOLVE, x, w),
