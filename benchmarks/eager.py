@@ -1,95 +1,251 @@
-"""The GANs of `benchmarks.speed` in PyTorch, eager, as its users write them.
+"""The GANs of `benchmarks.speed` in PyTorch: the same step, written as its users do.
 
-The same networks (`MODELS["mlp"]`, `MODELS["dcgan"]` at 8 pixels), losses, R1 penalty,
-optimizer, batch and latents; no average of the generator, which costs PyTorch nothing
-here and gan_jax a little.
+The losses, penalties, Adam, average of the generator and metrics of `train_step`, in
+alternating play, with the networks of `benchmarks.eager_networks`. No work is wasted: a
+player's gradient is taken in its own parameters alone, fakes for D keep no graph, and
+R1 differentiates the logits that the loss has. `tests/test_eager.py` holds all of it
+equal to ours.
 """
 
-import time
 from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
+from torch.nn.functional import relu, softplus
+from torch.nn.utils.parametrizations import spectral_norm
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from benchmarks.eager_networks import NETWORKS, Pair
+
+__all__ = ["LOSSES", "NETWORKS", "PENALTIES", "spectral", "step_function"]
+
+Metrics = dict[str, Tensor]
+Draw = Callable[..., Tensor]
+"""`draw(*shape)`, as `torch.randn`."""
 
 
-def mlp(width: int, z_dim: int) -> tuple[nn.Module, nn.Module]:
-    """For points `[B, 2]`: two hidden layers each."""
-    generator = nn.Sequential(
-        nn.Linear(z_dim, width),
-        nn.ReLU(),
-        nn.Linear(width, width),
-        nn.ReLU(),
-        nn.Linear(width, 2),
-    )
-    discriminator = nn.Sequential(
-        nn.Linear(2, width),
-        nn.LeakyReLU(0.2),
-        nn.Linear(width, width),
-        nn.LeakyReLU(0.2),
-        nn.Linear(width, 1),
-        nn.Flatten(0),
-    )
-    return generator, discriminator
+class Loss(NamedTuple):
+    """`(real logits, fake logits) -> [B]` of D, `fake logits -> [B]` of G."""
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor], Tensor]
 
 
-def dcgan(width: int, z_dim: int) -> tuple[nn.Module, nn.Module]:
-    """For images `[B, 1, 8, 8]`: one 4x4 stride-2 layer each, as dcgan has at 8."""
-    generator = nn.Sequential(
-        nn.Linear(z_dim, 16 * width),
-        nn.Unflatten(1, (width, 4, 4)),
-        nn.ReLU(),
-        nn.ConvTranspose2d(width, 1, 4, stride=2, padding=1),
-        nn.Tanh(),
+class Round(NamedTuple):
+    """What a penalty sees; uniform: a source of numbers in [0, 1)."""
+
+    critic: Callable[[Tensor], Tensor]
+    real: Tensor
+    real_logits: Tensor
+    fake: Tensor
+    uniform: Draw
+
+
+class Penalty(NamedTuple):
+    """at_reals: whether reals need a gradient. term: `[B]`, and what it measured."""
+
+    at_reals: bool
+    term: Callable[[Round], tuple[Tensor, Metrics]]
+
+
+class Adam(NamedTuple):
+    """The settings of both players' optimizers."""
+
+    learning_rate: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    eps: float = 1e-8
+
+
+class Draws(NamedTuple):
+    """Where latents and the penalty's uniform numbers come from."""
+
+    normal: Draw
+    uniform: Draw
+
+
+class Player(NamedTuple):
+    network: Callable[[Tensor], Tensor]
+    parameters: list[Tensor]
+    optimizer: torch.optim.Optimizer
+
+
+class Game(NamedTuple):
+    """Everything of a run. average: of G's parameters, moved by `follow`."""
+
+    generator: Player
+    discriminator: Player
+    real: Tensor
+    z_dim: int
+    loss: Loss
+    penalty: Penalty
+    weight: float
+    average: list[Tensor]
+    follow: Callable[[list[Tensor], list[Tensor], int], None]
+    draws: Draws
+
+
+def cross_entropy_d(real: Tensor, fake: Tensor) -> Tensor:
+    return softplus(-real) + softplus(fake)
+
+
+def non_saturating_g(fake: Tensor) -> Tensor:
+    return softplus(-fake)
+
+
+def wasserstein_d(real: Tensor, fake: Tensor) -> Tensor:
+    return fake - real
+
+
+def wasserstein_g(fake: Tensor) -> Tensor:
+    return -fake
+
+
+def hinge_d(real: Tensor, fake: Tensor) -> Tensor:
+    return relu(1 - real) + relu(1 + fake)
+
+
+def gradient_sq(logits: Tensor, x: Tensor) -> tuple[Tensor, Metrics]:
+    """`n(x)^2 [B]`, differentiable, and the mean of n."""
+    (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
+    squares = gradient.square().flatten(1).sum(1)
+    return squares, {"critic_grad_norm": squares.detach().sqrt().mean()}
+
+
+def no_penalty(seen: Round) -> tuple[Tensor, Metrics]:
+    return torch.zeros_like(seen.real_logits), {}
+
+
+def r1(seen: Round) -> tuple[Tensor, Metrics]:
+    """`n(x)^2 / 2` at the reals."""
+    squares, metrics = gradient_sq(seen.real_logits, seen.real)
+    return squares / 2, metrics
+
+
+def wgan_gp(seen: Round) -> tuple[Tensor, Metrics]:
+    """`(sqrt(n(x^)^2 + 1e-12) - 1)^2` at `x^ = u x + (1 - u) G(z)`, u per example."""
+    u = seen.uniform(len(seen.real), *(1 for _ in seen.real.shape[1:]))
+    x = (u * seen.real + (1 - u) * seen.fake).requires_grad_()
+    squares, metrics = gradient_sq(seen.critic(x), x)
+    return ((squares + 1e-12).sqrt() - 1).square(), metrics
+
+
+def spectral(module: nn.Module) -> nn.Module:
+    """The network with each convolution and dense layer spectrally normalized."""
+    for layer in list(module.modules()):
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            spectral_norm(layer)
+    return module
+
+
+def update(player: Player, loss: Tensor) -> Tensor:
+    """One move of the player; the norm of its gradient."""
+    gradients = torch.autograd.grad(loss, player.parameters)
+    for parameter, gradient in zip(player.parameters, gradients, strict=True):
+        parameter.grad = gradient
+    player.optimizer.step()
+    return nn.utils.get_total_norm(gradients)
+
+
+def discriminator_turn(game: Game) -> Metrics:
+    judge = game.discriminator.network
+    real = game.real.detach().requires_grad_(game.penalty.at_reals)
+    with torch.no_grad():
+        fake = game.generator.network(game.draws.normal(len(real), game.z_dim))
+    real_logits, fake_logits = judge(real), judge(fake)
+    seen = Round(judge, real, real_logits, fake, game.draws.uniform)
+    term, measured = game.penalty.term(seen)
+    loss = game.loss.discriminator(real_logits, fake_logits).mean()
+    penalty = game.weight * term.mean()
+    norm = update(game.discriminator, loss + penalty)
+    return measured | {
+        "d_loss": loss.detach(),
+        "d_penalty": penalty.detach(),
+        "real_logits": real_logits.detach().mean(),
+        "fake_logits": fake_logits.detach().mean(),
+        "real_accuracy": (real_logits > 0).float().mean(),
+        "fake_accuracy": (fake_logits < 0).float().mean(),
+        "d_grad_norm": norm,
+    }
+
+
+def generator_turn(game: Game) -> Metrics:
+    fake = game.generator.network(game.draws.normal(len(game.real), game.z_dim))
+    loss = game.loss.generator(game.discriminator.network(fake)).mean()
+    norm = update(game.generator, loss)
+    return {
+        "g_loss": loss.detach(),
+        "g_penalty": torch.zeros_like(norm),
+        "g_grad_norm": norm,
+    }
+
+
+def step(game: Game) -> Metrics:
+    """D moves, then G, then the average of G; the scalars that `train_step` returns."""
+    metrics = discriminator_turn(game) | generator_turn(game)
+    game.follow(game.average, game.generator.parameters, 0)
+    finite = torch.stack(list(metrics.values())).isfinite().all()
+    return metrics | {"finite": finite}
+
+
+def player(network: nn.Module, adam: Adam, compiled: bool) -> Player:
+    parameters: list[Tensor] = list(network.parameters())
+    optimizer = torch.optim.Adam(
+        parameters, adam.learning_rate, adam.betas, eps=adam.eps
     )
-    discriminator = nn.Sequential(
-        nn.Conv2d(1, width, 4, stride=2, padding=1),
-        nn.LeakyReLU(0.2),
-        nn.Flatten(),
-        nn.Linear(16 * width, 1),
-        nn.Flatten(0),
-    )
-    return generator, discriminator
+    run = torch.compile(network) if compiled else network
+    return Player(run, parameters, optimizer)
 
 
 def step_function(
-    networks: tuple[nn.Module, nn.Module],
+    networks: Pair,
     real: Tensor,
     z_dim: int,
-    gamma: float,
-    learning_rate: float,
-    betas: tuple[float, float],
-) -> Callable[[], None]:
-    """One alternating step: non-saturating loss and `gamma / 2 E |grad D(x)|^2`."""
-    generator, discriminator = networks
-    g_adam, d_adam = (
-        torch.optim.Adam(net.parameters(), learning_rate, betas) for net in networks
+    loss: str,
+    penalty: str,
+    weight: float,
+    adam: Adam,
+    ema_decay: float,
+    draws: Draws | None = None,
+    *,
+    compiled: bool = False,
+) -> partial[Metrics]:
+    """One alternating step a call, on the batch `real [B, ...]` and its device.
+
+    Returns `partial(step, game)`: the metrics stay on the device.
+
+    networks: a pair of NETWORKS; it is moved, and then trained. loss, penalty: names of
+    LOSSES and PENALTIES. weight: of the penalty. ema_decay: of G's average, from the
+    first step. compiled: by `torch.compile`, whose functions have no second derivative:
+    penalties raise a RuntimeError in the first step.
+    """
+    pair = [network.to(real.device) for network in networks]
+    generator, discriminator = (player(net, adam, compiled) for net in pair)
+    source = Draws(*(partial(f, device=real.device) for f in (torch.randn, torch.rand)))
+    game = Game(
+        generator,
+        discriminator,
+        real,
+        z_dim,
+        LOSSES[loss],
+        PENALTIES[penalty],
+        weight,
+        [parameter.detach().clone() for parameter in generator.parameters],
+        get_ema_multi_avg_fn(ema_decay),
+        draws or source,
     )
-
-    def step() -> None:
-        image = real.clone().requires_grad_(gamma > 0)
-        fake = generator(torch.randn(len(real), z_dim)).detach()
-        real_logits, fake_logits = discriminator(image), discriminator(fake)
-        loss = (softplus(-real_logits) + softplus(fake_logits)).mean()
-        if gamma > 0:
-            gradient = torch.autograd.grad(real_logits.sum(), image, create_graph=True)[
-                0
-            ]
-            loss = loss + gamma / 2 * gradient.square().flatten(1).sum(1).mean()
-        d_adam.zero_grad()
-        loss.backward()
-        d_adam.step()
-        fake = generator(torch.randn(len(real), z_dim))
-        loss = softplus(-discriminator(fake)).mean()
-        g_adam.zero_grad()
-        loss.backward()
-        g_adam.step()
-
-    return step
+    return partial(step, game)
 
 
-def seconds_per_step(step: Callable[[], None], steps: int) -> float:
-    started = time.perf_counter()
-    for _ in range(steps):
-        step()
-    return (time.perf_counter() - started) / steps
+LOSSES: dict[str, Loss] = {
+    "non_saturating": Loss(cross_entropy_d, non_saturating_g),
+    "wasserstein": Loss(wasserstein_d, wasserstein_g),
+    "hinge": Loss(hinge_d, wasserstein_g),
+}
+
+PENALTIES: dict[str, Penalty] = {
+    "none": Penalty(False, no_penalty),
+    "r1": Penalty(True, r1),
+    "wgan_gp": Penalty(False, wgan_gp),
+}

@@ -1,0 +1,213 @@
+"""The matrix products and convolutions that a traced function needs, and their price.
+
+One walk over the jaxpr numbers every value by what computes it, so that what nobody
+uses and what is computed twice is not counted twice: XLA drops both. Elementwise work
+is not counted.
+"""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
+
+from gan_jax.conv import CONVOLVE, CORRELATE, IMAGE, KERNEL, OUT, SPREAD
+
+Work = Counter[tuple[str, int]]
+Value = tuple[int, int]
+"""How often each `(primitive, FLOPs)` is done. A value: its node, and which output."""
+
+CALLS = {"jit", "pjit", "closed_call", "core_call", "checkpoint", "remat2"}
+CALLS |= {"custom_jvp_call", "custom_vjp_call"}
+"""Primitives that do what their jaxpr says; its equations take their place."""
+
+
+class Node(NamedTuple):
+    """What an equation does, and the nodes whose values it reads."""
+
+    work: Work
+    inputs: tuple[int, ...]
+
+
+class Graph(NamedTuple):
+    """Equations by number; equal ones are one."""
+
+    nodes: list[Node]
+    numbers: dict[Hashable, int]
+
+    def number(self, key: Hashable, work: Work, inputs: tuple[int, ...]) -> int:
+        if key not in self.numbers:
+            self.numbers[key] = len(self.nodes)
+            self.nodes.append(Node(work, inputs))
+        return self.numbers[key]
+
+
+def flops(function: Callable, *arguments: Any) -> int:
+    """Floating-point operations of `function(*arguments)`'s products, as an integer.
+
+    2 for each multiply-add, every place of the kernel at every output pixel: zeros of
+    the padding included, those of a dilation not, so that a transposed convolution has
+    as many as the convolution it is the transpose of. A scan counts as often as it
+    runs, a branch as the dearest one, the body of a while loop once.
+    """
+    return total(work_of(function, *arguments))
+
+
+def forms(function: Callable, *arguments: Any) -> Counter[str]:
+    """How many products and convolutions `function(*arguments)` needs, by primitive."""
+    found: Counter[str] = Counter()
+    for (name, _), n in work_of(function, *arguments).items():
+        found[name] += n
+    return found
+
+
+def work_of(function: Callable, *arguments: Any) -> Work:
+    return needed(jax.make_jaxpr(function)(*arguments))
+
+
+def needed(closed: ClosedJaxpr | Jaxpr) -> Work:
+    """The work that the outputs depend on."""
+    graph = Graph([], {})
+    jaxpr, consts = opened(graph, closed)
+    count = len(jaxpr.invars)
+    arguments = [(graph.number(("in", i), Work(), ()), 0) for i in range(count)]
+    reached: set[int] = set()
+    left = [node for node, _ in walk(graph, jaxpr, consts + arguments)]
+    while left:
+        node = left.pop()
+        if node not in reached:
+            reached.add(node)
+            left += graph.nodes[node].inputs
+    return sum((graph.nodes[node].work for node in reached), Work())
+
+
+def opened(graph: Graph, jaxpr: ClosedJaxpr | Jaxpr) -> tuple[Jaxpr, list[Value]]:
+    """A jaxpr and the values of its constants."""
+    if isinstance(jaxpr, Jaxpr):
+        return jaxpr, []
+    consts = (graph.number(("const", id(c)), Work(), ()) for c in jaxpr.consts)
+    return jaxpr.jaxpr, [(node, 0) for node in consts]
+
+
+def walk(graph: Graph, jaxpr: Jaxpr, values: list[Value]) -> list[Value]:
+    """The values of the outputs, given those of constants and arguments."""
+    known: dict[Any, Value] = dict(
+        zip(jaxpr.constvars + jaxpr.invars, values, strict=True)
+    )
+
+    def read(atom: Any) -> Value:
+        if not isinstance(atom, Literal):
+            return known[atom]
+        number = np.asarray(atom.val)
+        key = (str(atom.aval), number.dtype, number.tobytes())
+        return graph.number(key, Work(), ()), 0
+
+    for eqn in jaxpr.eqns:
+        inputs = [read(atom) for atom in eqn.invars]
+        if eqn.primitive.name in CALLS:
+            inner, consts = opened(graph, bodies(eqn)[0])
+            outputs = walk(graph, inner, consts + inputs)
+        else:
+            params = tuple((k, hashable(v)) for k, v in sorted(eqn.params.items()))
+            key = (eqn.primitive.name, params, tuple(inputs))
+            node = graph.number(key, work(eqn), tuple(node for node, _ in inputs))
+            outputs = [(node, index) for index in range(len(eqn.outvars))]
+        known |= zip(eqn.outvars, outputs, strict=True)
+    return [read(atom) for atom in jaxpr.outvars]
+
+
+def hashable(value: Any) -> Hashable:
+    """The value, or which object it is."""
+    try:
+        hash(value)
+    except TypeError:
+        return id(value)
+    return value
+
+
+def bodies(eqn: JaxprEqn) -> list[ClosedJaxpr | Jaxpr]:
+    """The jaxprs among the parameters."""
+    leaves = jax.tree.leaves(list(eqn.params.values()))
+    return [leaf for leaf in leaves if isinstance(leaf, ClosedJaxpr | Jaxpr)]
+
+
+def work(eqn: JaxprEqn) -> Work:
+    """Of one equation that is not a call."""
+    name = eqn.primitive.name
+    if name in PRICES:
+        return Work({(name, PRICES[name](eqn)): 1})
+    found = [needed(body) for body in bodies(eqn)]
+    if name == "cond":
+        return max(found, key=total)
+    once = sum(found, Work())
+    times = eqn.params["length"] if name == "scan" else 1
+    return Work({done: times * n for done, n in once.items()})
+
+
+def total(done: Work) -> int:
+    return sum(price * n for (_, price), n in done.items())
+
+
+def shapes(eqn: JaxprEqn) -> list[tuple[int, ...]]:
+    """Of both operands and the result."""
+    return [atom.aval.shape for atom in (*eqn.invars, *eqn.outvars)]  # pyright: ignore
+
+
+def price_of_product(eqn: JaxprEqn) -> int:
+    left, _, out = shapes(eqn)
+    (contracted, _), _ = eqn.params["dimension_numbers"]
+    return 2 * math.prod(out) * math.prod(left[axis] for axis in contracted)
+
+
+def price_of_convolution(eqn: JaxprEqn) -> int:
+    """XLA's. A dilated image: that of the convolution or gradient it belongs to."""
+    image, kernel, out = shapes(eqn)
+    image_axes, kernel_axes, out_axes = eqn.params["dimension_numbers"]
+    pairs = 1  # of a place of the kernel and one in the result
+    spatial = zip(image_axes[2:], kernel_axes[2:], out_axes[2:], strict=True)
+    for axes, zeros in zip(spatial, eqn.params["lhs_dilation"], strict=True):
+        n, k, m = (s[axis] for s, axis in zip((image, kernel, out), axes, strict=True))
+        pairs *= k * m if zeros == 1 else n * min(k, m)
+    channels = kernel[kernel_axes[1]]
+    return 2 * out[out_axes[0]] * out[out_axes[1]] * channels * pairs
+
+
+def price_of_form(letters: str, eqn: JaxprEqn) -> int:
+    """Of a form of `gan_jax.conv` whose operands have these axes."""
+    *operands, _ = shapes(eqn)
+    sizes: dict[str, int] = dict(
+        zip("HWklhw", sum(eqn.params["geometry"][2:], ()), strict=True)
+    )
+    sizes |= zip(letters, sum(operands, ()), strict=True)
+    return 2 * math.prod(sizes[axis] for axis in "nbhwklio")
+
+
+PRICES: dict[str, Callable[[JaxprEqn], int]] = {
+    "dot_general": price_of_product,
+    "conv_general_dilated": price_of_convolution,
+    CONVOLVE.name: partial(price_of_form, IMAGE + KERNEL),
+    SPREAD.name: partial(price_of_form, OUT + KERNEL),
+    CORRELATE.name: partial(price_of_form, IMAGE + OUT),
+}
+
+
+def matmul_rate(n: int = 2048, repeats: int = 10) -> float:
+    """FLOP/s of an `n x n` float32 product on the default device, the best of a few.
+
+    At the default precision, which rounds factors on accelerators (TF32, bfloat16).
+    """
+    a = jax.random.normal(jax.random.key(0), (n, n))
+    product = jax.jit(jnp.matmul)
+    jax.block_until_ready(product(a, a))
+    best = math.inf
+    for _ in range(repeats):
+        started = time.perf_counter()
+        jax.block_until_ready(product(a, a))
+        best = min(best, time.perf_counter() - started)
+    return 2 * n**3 / best
