@@ -30,7 +30,11 @@ DATA, SEED = "data", "seed"
 
 
 def jit_step(gan: Gan) -> Step:
-    """`train_step` compiled for one device; the state given to it is donated."""
+    """`train_step` compiled for one device; the state given to it is donated.
+
+    In a jit of your own use `train_step`: the options of `gan_jax.compiler`, which
+    steps are compiled with on CPU, cannot be nested.
+    """
     require_no_axis(gan)
     return on_batches(placed_jit(plain(gan)))
 

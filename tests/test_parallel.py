@@ -460,7 +460,7 @@ def test_lazy_penalty_stays_a_branch_for_many_seeds():
     states = jax.eval_shape(
         lambda: init_states(gan, jax.random.split(jax.random.key(0), 2))
     )
-    step = placed_members(plain(gan), None, split=False)
+    step = jax.jit(placed_members(plain(gan), None, split=False).__wrapped__)
     program = str(jax.make_jaxpr(step)(states, (), batches(config)[0]))
     assert "cond[" in program
 
