@@ -6,14 +6,12 @@ is not counted.
 """
 
 import math
-import time
 from collections import Counter
 from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
@@ -195,19 +193,3 @@ PRICES: dict[str, Callable[[JaxprEqn], int]] = {
     SPREAD.name: partial(price_of_form, OUT + KERNEL),
     CORRELATE.name: partial(price_of_form, IMAGE + OUT),
 }
-
-
-def matmul_rate(n: int = 2048, repeats: int = 10) -> float:
-    """FLOP/s of an `n x n` float32 product on the default device, the best of a few.
-
-    At the default precision, which rounds factors on accelerators (TF32, bfloat16).
-    """
-    a = jax.random.normal(jax.random.key(0), (n, n))
-    product = jax.jit(jnp.matmul)
-    jax.block_until_ready(product(a, a))
-    best = math.inf
-    for _ in range(repeats):
-        started = time.perf_counter()
-        jax.block_until_ready(product(a, a))
-        best = min(best, time.perf_counter() - started)
-    return 2 * n**3 / best

@@ -1,218 +1,223 @@
-"""Microseconds per step and per seed: `python -m benchmarks.speed [ring|digits]`.
+"""How fast a step is: `python -m benchmarks.speed [models] [penalties] [growth]`.
 
-The ring MLP (batch 256, width 128) and a DCGAN on digits (batch 64, width 64), both
-with R1: one step a call, many steps a call (scan), many seeds (vmap, or in turn), and
-the same in PyTorch eager if torch is installed. All contenders are timed in turn, in
-several rounds of one process; the median and the range over rounds are printed.
+models: gan_jax against the same step in PyTorch, eager and by torch.compile, for each
+case and penalty. penalties: each critic penalty of PENALTIES against the plain step, on
+dcgan32. growth: the time of a step in batch and in pixels. All contenders of a
+comparison are timed in turn, each in a process of its own, beside a matrix product of
+2048 x 2048 (float32) whose rate the steps are held against. Writes speed.json, speed.md
+and a figure for each part into --out.
 """
 
+import dataclasses
+import json
+import os
+import platform
 import statistics
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 import tyro
-from jax.sharding import Mesh
+from rich.console import Console
 
-from gan_jax import (
-    METHODS,
-    Batch,
-    Config,
-    TrainState,
-    build,
-    init_state,
-    init_states,
-    train_step,
-    train_steps,
-)
-from gan_jax.checks import dataset
-from gan_jax.config import DatasetConfig, ModelConfig, PenaltyConfig
-from gan_jax.hosts import cores_as_devices
-from gan_jax.parallel import (
-    SEED,
-    Body,
-    better_in_turn,
-    placed_in_turn,
-    placed_jit,
-    placed_members,
-    row,
-)
+from benchmarks import contenders
+from benchmarks.contenders import CASES, VARIANTS, config_of
+from benchmarks.speed_figures import draw
+from benchmarks.speed_table import Row, cells, report
+from benchmarks.turns import Make, Timing, timed
+from gan_jax.penalties import PENALTIES
+from gan_jax.record import versions
 
-RING = replace(
-    METHODS["r1"],
-    batch_size=256,
-    dataset=DatasetConfig("ring"),
-    model=ModelConfig("mlp", width=128),
-)
-DIGITS = replace(
-    METHODS["r1"],
-    batch_size=64,
-    dataset=DatasetConfig("digits"),
-    model=ModelConfig("dcgan", width=64),
-)
+Part = Literal["models", "penalties", "growth"]
+RATE, OURS = "matrix product", "gan_jax"
+BATCHES = (16, 32, 64, 128, 256, 512)
+SIDES = (16, 32, 64)
 
 
 @dataclass(frozen=True)
 class Flags:
-    what: Annotated[Literal["ring", "digits", "both"], tyro.conf.Positional] = "both"
-    """Which GAN."""
-    seeds: tuple[int, ...] = (1, 4, 16, 64)
-    """How many seeds at once."""
-    steps: int = 50
-    """Steps in one scan, and in one timing of the plain loop."""
-    rounds: int = 5
-    """Timings of each contender."""
-    penalty: bool = True
-    """R1; without it the plain non-saturating GAN."""
-
-
-class Contender(NamedTuple):
-    """run: makes `steps` steps of each of `seeds` GANs, and waits for them."""
-
-    name: str
-    seeds: int
-    steps: int
-    run: Callable[[], Any]
-
-
-def contender(
-    name: str, placed: Body, state: TrainState, batch: Batch, steps: int, calls: int = 1
-) -> Contender:
-    """A placed body of `steps` steps, called `calls` times, from where it stopped."""
-    held = [state]
-
-    def run() -> None:
-        metrics = {}
-        for _ in range(calls):
-            held[0], metrics = placed(held[0], (), batch)
-        jax.block_until_ready(metrics)
-
-    seeds = state.key.size
-    return Contender(name, seeds, steps * calls, run)
-
-
-def ours(config: Config, flags: Flags) -> list[Contender]:
-    """gan_jax: one batch for all steps and seeds, so that the step alone is timed."""
-    gan = build(config)
-    batch = dataset(config).get(np.arange(config.batch_size)[None])
-    state = jax.jit(partial(init_state, gan))(jax.random.key(0))
-    slow_loops = better_in_turn(gan)  # convolutions on CPU: few steps, then, in a scan
-    steps = 2 if slow_loops else flags.steps
-
-    def one(state: TrainState, shared: Any, batch: Batch) -> Any:
-        return train_step(gan, state, batch)
-
-    def several(state: TrainState, shared: Any, batch: Batch) -> Any:
-        repeated = jax.tree.map(lambda x: jnp.stack([x] * steps), batch)
-        return train_steps(gan, state, repeated)
-
-    def alone() -> TrainState:
-        return jax.tree.map(jnp.copy, state)
-
-    found = [
-        contender("plain loop", placed_jit(one), alone(), batch, 1, flags.steps),
-        contender("scan", placed_jit(several), alone(), batch, steps),
-    ]
-    for count in flags.seeds:
-        keys = jax.vmap(jax.random.key)(jnp.arange(count))
-        states = jax.jit(partial(init_states, gan))(keys)
-        mesh, copy = even_row(count), jax.tree.map(jnp.copy, states)
-        how = f"vmap on {mesh.size} device(s)"
-        if slow_loops:
-            turn = placed_in_turn(one, None, False)
-            found.append(contender("in turn", turn, copy, batch, 1))
-            placed = placed_members(one, mesh, False)
-            found.append(contender(how, placed, states, batch, 1))
-        else:
-            placed = placed_members(several, mesh, False)
-            found.append(contender(f"scan + {how}", placed, states, batch, steps))
-    return found
-
-
-def even_row(count: int) -> Mesh:
-    """The most devices that share out `count` GANs evenly."""
-    devices = jax.devices()
-    most = next(n for n in range(len(devices), 0, -1) if count % n == 0)
-    return row(devices[:most], SEED)
-
-
-def theirs(config: Config, flags: Flags) -> list[Contender]:
-    """PyTorch eager, if it is installed."""
-    try:
-        import torch
-
-        from benchmarks import eager
-    except ImportError:
-        print("torch is not installed: no comparison (pip install -e '.[oracle]')")
-        return []
-    model, z_dim = config.model, config.model.z_dim
-    networks = getattr(eager, model.name or "")(model.width, z_dim)
-    shape = (2,) if model.name == "mlp" else (1, 8, 8)
-    real = torch.rand(config.batch_size, *shape) * 2 - 1
-    gamma = config.penalty.weight if flags.penalty else 0.0
-    group = config.g_optimizer
-    step = eager.step_function(
-        networks, real, z_dim, gamma, group.learning_rate, (group.b1, 0.999)
+    parts: Annotated[tuple[Part, ...], tyro.conf.Positional] = (
+        "models",
+        "penalties",
+        "growth",
     )
+    """What to time."""
+    cases: tuple[str, ...] = tuple(CASES)
+    """models: which GANs."""
+    variants: tuple[str, ...] = tuple(VARIANTS)
+    """models: which of none, r1, wgan_gp, spectral."""
+    batch: int | None = None
+    """models: another batch size for all."""
+    rivals: tuple[Literal["eager", "compile"], ...] = ("eager", "compile")
+    """models: PyTorch's ways (skipped where torch is not installed)."""
+    rounds: int = 9
+    """Turns of each contender."""
+    seconds: float = 1.0
+    """Length of a turn, about; at least one step."""
+    out: Path = Path("speed")
+    """Folder of the results."""
 
-    def run() -> None:
-        for _ in range(flags.steps):
-            step()
 
-    return [Contender("PyTorch eager", 1, flags.steps, run)]
+class Comparison(NamedTuple):
+    """makes: by contender. against: the one that shares are of."""
+
+    part: str
+    case: str
+    variant: str
+    batch: int
+    makes: dict[str, Make]
+    against: str
 
 
-def measure(config: Config, flags: Flags) -> None:
-    """Time all contenders in turn, round after round, and print a table."""
-    contenders = theirs(config, flags) + ours(config, flags)
-    first = [timed(one) for one in contenders]
-    rounds = [[timed(one) for one in contenders] for _ in range(flags.rounds)]
-    print(f"{'':26}{'seeds':>6}{'us per step':>13}{'us per seed-step':>18}", end="")
-    print(f"{'least':>9}{'most':>9}{'of PyTorch':>12}{'first call s':>14}")
-    baseline = None
-    for index, one in enumerate(contenders):
-        times = [1e6 * seconds[index] / one.steps for seconds in rounds]
-        middle = statistics.median(times)
-        if one.name == "PyTorch eager":
-            baseline = middle
-        share = f"{middle / one.seeds / baseline:.2f}x" if baseline else "-"
-        print(
-            f"{one.name:26}{one.seeds:6}{middle:13.0f}{middle / one.seeds:18.0f}"
-            f"{min(times) / one.seeds:9.0f}{max(times) / one.seeds:9.0f}"
-            f"{share:>12}{first[index]:14.1f}"
+def models(flags: Flags) -> Iterator[Comparison]:
+    for case in flags.cases:
+        for variant in flags.variants:
+            config = config_of(case, variant, flags.batch)
+            makes: dict[str, Make] = {OURS: (contenders.ours, (config,))}
+            for rival in flags.rivals if has_torch() else ():
+                make = contenders.theirs, (config, rival == "compile")
+                makes[f"PyTorch {rival}"] = make
+            yield Comparison(
+                "models", case, variant, config.batch_size, makes, "PyTorch eager"
+            )
+
+
+def penalties(flags: Flags) -> Iterator[Comparison]:
+    plain: Make = contenders.ours, (config_of("dcgan32", "none"),)
+    for name in PENALTIES:
+        if name == "none":
+            continue
+        config = contenders.with_penalty(name)
+        makes: dict[str, Make] = {"plain": plain, OURS: (contenders.ours, (config,))}
+        yield Comparison(
+            "penalties", "dcgan32", name, config.batch_size, makes, "plain"
         )
 
 
-def timed(one: Contender) -> float:
-    started = time.perf_counter()
-    one.run()
-    return time.perf_counter() - started
+def growth(flags: Flags) -> Iterator[Comparison]:
+    """All batches in one comparison, all sides in another."""
+    batches = {str(b): config_of("dcgan32", "r1", b) for b in BATCHES}
+    base = config_of("dcgan32", "r1")
+    sides = {
+        str(side): dataclasses.replace(base, dataset=contenders.digits(side))
+        for side in SIDES
+    }
+    for what, configs in {"batch": batches, "pixels": sides}.items():
+        makes: dict[str, Make] = {
+            name: (contenders.ours, (config,)) for name, config in configs.items()
+        }
+        yield Comparison("growth", "dcgan32", what, 0, makes, "16")
 
 
-def main(arguments: list[str]) -> None:
+PARTS: dict[str, Callable[[Flags], Iterator[Comparison]]] = {
+    "models": models,
+    "penalties": penalties,
+    "growth": growth,
+}
+
+
+def has_torch() -> bool:
+    return find_spec("torch") is not None
+
+
+def compared(
+    one: Comparison, flags: Flags, tell: Callable[[str], None]
+) -> Iterator[Row]:
+    """The rows of a comparison, timed now."""
+    makes = one.makes | {RATE: (contenders.products, ())}
+    found = timed(makes, flags.rounds, flags.seconds, tell)
+    product, rival = found[RATE], found.get(one.against, Timing(fault="absent"))
+    for name in one.makes:
+        own = found[name]
+        yield Row(
+            one.part,
+            one.case,
+            one.variant,
+            name,
+            one.batch,
+            own,
+            paired(own, rival),
+            one.against,
+            paired(product, own) and own.flops / product.flops * paired(product, own),
+        )
+
+
+def paired(one: Timing, other: Timing) -> float | None:
+    """The median over rounds of the ratio of seconds; None if one has none."""
+    if not (one.rounds and other.rounds):
+        return None
+    pairs = zip(one.rounds, other.rounds, strict=True)
+    return statistics.median(a / b for a, b in pairs)
+
+
+def about(flags: Flags) -> dict[str, Any]:
+    device = jax.devices()[0].device_kind
+    torch = {"torch": version("torch")} if has_torch() else {}
+    return {
+        "device": f"{jax.device_count()} x {device}",
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        **versions(),
+        "jaxlib": version("jaxlib"),
+        **torch,
+        "rounds": flags.rounds,
+        "seconds a turn": flags.seconds,
+    }
+
+
+def write(flags: Flags, rows: list[Row]) -> None:
+    """The results so far."""
+    found = [row._asdict() | {"timing": row.timing._asdict()} for row in rows]
+    text = json.dumps({"about": about(flags), "rows": found}, indent=1)
+    (flags.out / "speed.json").write_text(text)
+    (flags.out / "speed.md").write_text(report(rows, about(flags)))
+    for part in dict.fromkeys(row.part for row in rows):
+        draw(part, [row for row in rows if row.part == part], flags.out)
+
+
+def refuse_unknown(flags: Flags) -> None:
+    """A ValueError for names there are not, before anything is timed."""
+    for field, known in (("cases", CASES), ("variants", VARIANTS)):
+        for name in getattr(flags, field):
+            if name not in known:
+                raise ValueError(f"{field} {name!r}: must be of {', '.join(known)}")
+    if flags.rounds < 1:
+        raise ValueError(f"rounds {flags.rounds}: must be at least 1")
+
+
+def main(arguments: list[str]) -> int:
     flags = tyro.cli(
         Flags, args=arguments, prog="python -m benchmarks.speed", description=__doc__
     )
-    cores_as_devices()
-    device = jax.devices()[0].device_kind
-    for name, config in {"ring": RING, "digits": DIGITS}.items():
-        if flags.what not in (name, "both"):
-            continue
-        if not flags.penalty:
-            config = replace(config, penalty=PenaltyConfig())
-        model = f"{config.model.name}, width {config.model.width}"
-        print(
-            f"\n{name}: {model}, batch {config.batch_size}, "
-            f"{config.penalty.name}, {jax.device_count()} x {device}"
-        )
-        measure(config, flags)
+    try:
+        refuse_unknown(flags)
+        flags.out.mkdir(parents=True, exist_ok=True)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    console, rows = Console(), []
+    todo = [one for part in flags.parts for one in PARTS[part](flags)]
+    try:
+        for index, one in enumerate(todo):
+            name = f"{index + 1} of {len(todo)}: {one.part} {one.case} {one.variant}"
+            with console.status(name) as status:
+                tell = lambda line, name=name: status.update(f"{name}, {line}")  # noqa: E731
+                new = list(compared(one, flags, tell))
+            rows += new
+            for row in new:
+                console.print("  ".join(cell for cell in cells(row) if cell))
+            write(flags, rows)
+    except KeyboardInterrupt:
+        print("stopped; what was timed is written", file=sys.stderr)
+        return 130
+    print(f"table  {flags.out}/speed.md  numbers  {flags.out}/speed.json")
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -9,7 +9,7 @@ import optax
 import pytest
 from jax import lax
 
-from benchmarks.flops import flops, forms, matmul_rate
+from benchmarks.flops import flops, forms
 from gan_jax.conv import convolution, transposed_convolution
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Term, init_state
@@ -219,7 +219,3 @@ def test_a_step_needs_no_convolution_but_those_derived_by_hand(penalty, more):
     found = forms(partial(train_step, gan), state, Batch(some(1, 4, *shape), None))
     expected = sum((PLAIN_STEP | more).values())
     assert sum(found[name] for name in CONVOLUTIONS) == expected
-
-
-def test_matmul_rate_is_a_rate():
-    assert 0 < matmul_rate(n=64, repeats=2) < float("inf")

@@ -1,0 +1,147 @@
+"""What `benchmarks.speed` times: a GAN's step, ours or PyTorch's, on the same work."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.flops import flops
+from gan_jax import METHODS, Batch, Config, build, init_state, train_step
+from gan_jax.checks import dataset
+from gan_jax.config import DatasetConfig, EmaConfig, ModelConfig, PenaltyConfig
+from gan_jax.program import program
+
+Turn = Callable[[int], None]
+"""Makes so many units of steps and waits for them."""
+ENDLESS = 10**6
+
+
+class Contender(NamedTuple):
+    """unit: steps of the least turn. flops: of a step."""
+
+    turn: Turn
+    unit: int
+    flops: int
+
+
+def digits(side: int) -> DatasetConfig:
+    """The scanned digits as colour images: real data that needs no download."""
+    return DatasetConfig("digits", resolution=side, rgb=True)
+
+
+CASES: dict[str, tuple[int, DatasetConfig, ModelConfig]] = {
+    "ring": (256, DatasetConfig("ring"), ModelConfig("mlp", width=128)),
+    "digits": (64, DatasetConfig("digits"), ModelConfig("dcgan", width=64)),
+    "dcgan32": (64, digits(32), ModelConfig("dcgan", width=64)),
+    "dcgan64": (64, digits(64), ModelConfig("dcgan", width=64)),
+    "resnet32": (16, digits(32), ModelConfig("resnet", width=128)),
+    "resize32": (64, digits(32), ModelConfig("resize", width=32)),
+}
+"""Batch size, data and networks."""
+
+VARIANTS: dict[str, tuple[str, bool]] = {
+    "none": ("ns_gan", False),
+    "r1": ("r1", False),
+    "wgan_gp": ("wgan_gp", False),
+    "spectral": ("ns_gan", True),
+}
+"""An entry of METHODS, at one D step, and whether D is spectrally normalized."""
+
+
+def config_of(case: str, variant: str, batch: int | None = None) -> Config:
+    """batch: another batch size."""
+    size, data, model = CASES[case]
+    name, spectral = VARIANTS[variant]
+    return replace(
+        METHODS[name],
+        batch_size=batch or size,
+        d_steps=1,
+        dataset=data,
+        model=replace(model, d_spectral=spectral),
+        ema=EmaConfig(decay=0.999, warmup=False),
+    )
+
+
+def ours(config: Config) -> Contender:
+    """A run of gan_jax as `train` makes it: batches are gathered on the device."""
+    data = dataset(config)
+    work = program(config, data)
+    unit = work.steps_per_call
+    splits: Iterator[Any] = iter(work.splits(np.arange(0, ENDLESS * unit, unit)))
+    held = [work.init()]
+
+    def turn(units: int) -> None:
+        metrics: Any = ()
+        for _ in range(units):
+            held[0], metrics = work.advance(held[0], next(splits))
+        jax.block_until_ready(metrics)
+
+    return Contender(turn, unit, flops_of(config))
+
+
+def flops_of(config: Config) -> int:
+    """Of a step; nothing is computed."""
+    gan = build(config)
+    state = jax.eval_shape(partial(init_state, gan), jax.random.key(0))
+    shape = (config.d_steps, config.batch_size, *gan.data_shape)
+    batch = Batch(jax.ShapeDtypeStruct(shape, jnp.float32))
+    return flops(partial(train_step, gan), state, batch)
+
+
+def theirs(config: Config, compiled: bool) -> Contender:
+    """PyTorch, one fixed batch; compiled: by torch.compile. See `benchmarks.eager`."""
+    import torch
+
+    from benchmarks import eager
+
+    gan, group = build(config), config.d_optimizer
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    *space, channels = gan.data_shape
+    shape = (channels, *space) if space else (channels,)
+    pair = eager.NETWORKS[config.model.name or "mlp"](
+        gan.data_shape, config.model.width or 0, gan.z_dim
+    )
+    if config.model.d_spectral:
+        pair = pair[0], eager.spectral(pair[1])
+    step = eager.step_function(
+        pair,
+        torch.rand(config.batch_size, *shape, device=device) * 2 - 1,
+        gan.z_dim,
+        config.loss.name,
+        config.penalty.name,
+        config.penalty.weight,
+        eager.Adam(group.learning_rate, (group.b1, group.b2)),
+        config.ema.decay,
+        compiled=compiled,
+    )
+
+    def turn(units: int) -> None:
+        for _ in range(units):
+            step()
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return Contender(turn, 1, flops_of(config))
+
+
+def products(n: int = 2048) -> Contender:
+    """Matrix products: the rate that a step is held against."""
+    a = jnp.ones((n, n))
+    product = jax.jit(jnp.matmul)
+
+    def turn(units: int) -> None:
+        found = a
+        for _ in range(units):
+            found = product(a, a)
+        jax.block_until_ready(found)
+
+    return Contender(turn, 1, 2 * n**3)
+
+
+def with_penalty(name: str) -> Config:
+    """The plain GAN on `dcgan32`, with a penalty of PENALTIES at its own weight."""
+    return replace(config_of("dcgan32", "none"), penalty=PenaltyConfig(name))

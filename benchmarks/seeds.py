@@ -1,0 +1,218 @@
+"""Microseconds per step and per seed: `python -m benchmarks.speed [ring|digits]`.
+
+The ring MLP (batch 256, width 128) and a DCGAN on digits (batch 64, width 64), both
+with R1: one step a call, many steps a call (scan), many seeds (vmap, or in turn), and
+the same in PyTorch eager if torch is installed. All contenders are timed in turn, in
+several rounds of one process; the median and the range over rounds are printed.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Annotated, Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tyro
+from jax.sharding import Mesh
+
+from gan_jax import (
+    METHODS,
+    Batch,
+    Config,
+    TrainState,
+    build,
+    init_state,
+    init_states,
+    train_step,
+    train_steps,
+)
+from gan_jax.checks import dataset
+from gan_jax.config import DatasetConfig, ModelConfig, PenaltyConfig
+from gan_jax.hosts import cores_as_devices
+from gan_jax.parallel import (
+    SEED,
+    Body,
+    better_in_turn,
+    placed_in_turn,
+    placed_jit,
+    placed_members,
+    row,
+)
+
+RING = replace(
+    METHODS["r1"],
+    batch_size=256,
+    dataset=DatasetConfig("ring"),
+    model=ModelConfig("mlp", width=128),
+)
+DIGITS = replace(
+    METHODS["r1"],
+    batch_size=64,
+    dataset=DatasetConfig("digits"),
+    model=ModelConfig("dcgan", width=64),
+)
+
+
+@dataclass(frozen=True)
+class Flags:
+    what: Annotated[Literal["ring", "digits", "both"], tyro.conf.Positional] = "both"
+    """Which GAN."""
+    seeds: tuple[int, ...] = (1, 4, 16, 64)
+    """How many seeds at once."""
+    steps: int = 50
+    """Steps in one scan, and in one timing of the plain loop."""
+    rounds: int = 5
+    """Timings of each contender."""
+    penalty: bool = True
+    """R1; without it the plain non-saturating GAN."""
+
+
+class Contender(NamedTuple):
+    """run: makes `steps` steps of each of `seeds` GANs, and waits for them."""
+
+    name: str
+    seeds: int
+    steps: int
+    run: Callable[[], Any]
+
+
+def contender(
+    name: str, placed: Body, state: TrainState, batch: Batch, steps: int, calls: int = 1
+) -> Contender:
+    """A placed body of `steps` steps, called `calls` times, from where it stopped."""
+    held = [state]
+
+    def run() -> None:
+        metrics = {}
+        for _ in range(calls):
+            held[0], metrics = placed(held[0], (), batch)
+        jax.block_until_ready(metrics)
+
+    seeds = state.key.size
+    return Contender(name, seeds, steps * calls, run)
+
+
+def ours(config: Config, flags: Flags) -> list[Contender]:
+    """gan_jax: one batch for all steps and seeds, so that the step alone is timed."""
+    gan = build(config)
+    batch = dataset(config).get(np.arange(config.batch_size)[None])
+    state = jax.jit(partial(init_state, gan))(jax.random.key(0))
+    slow_loops = better_in_turn(gan)  # convolutions on CPU: few steps, then, in a scan
+    steps = 2 if slow_loops else flags.steps
+
+    def one(state: TrainState, shared: Any, batch: Batch) -> Any:
+        return train_step(gan, state, batch)
+
+    def several(state: TrainState, shared: Any, batch: Batch) -> Any:
+        repeated = jax.tree.map(lambda x: jnp.stack([x] * steps), batch)
+        return train_steps(gan, state, repeated)
+
+    def alone() -> TrainState:
+        return jax.tree.map(jnp.copy, state)
+
+    found = [
+        contender("plain loop", placed_jit(one), alone(), batch, 1, flags.steps),
+        contender("scan", placed_jit(several), alone(), batch, steps),
+    ]
+    for count in flags.seeds:
+        keys = jax.vmap(jax.random.key)(jnp.arange(count))
+        states = jax.jit(partial(init_states, gan))(keys)
+        mesh, copy = even_row(count), jax.tree.map(jnp.copy, states)
+        how = f"vmap on {mesh.size} device(s)"
+        if slow_loops:
+            turn = placed_in_turn(one, None, False)
+            found.append(contender("in turn", turn, copy, batch, 1))
+            placed = placed_members(one, mesh, False)
+            found.append(contender(how, placed, states, batch, 1))
+        else:
+            placed = placed_members(several, mesh, False)
+            found.append(contender(f"scan + {how}", placed, states, batch, steps))
+    return found
+
+
+def even_row(count: int) -> Mesh:
+    """The most devices that share out `count` GANs evenly."""
+    devices = jax.devices()
+    most = next(n for n in range(len(devices), 0, -1) if count % n == 0)
+    return row(devices[:most], SEED)
+
+
+def theirs(config: Config, flags: Flags) -> list[Contender]:
+    """PyTorch eager, if it is installed."""
+    try:
+        import torch
+
+        from benchmarks import eager
+    except ImportError:
+        print("torch is not installed: no comparison (pip install -e '.[oracle]')")
+        return []
+    model, z_dim = config.model, config.model.z_dim
+    networks = getattr(eager, model.name or "")(model.width, z_dim)
+    shape = (2,) if model.name == "mlp" else (1, 8, 8)
+    real = torch.rand(config.batch_size, *shape) * 2 - 1
+    gamma = config.penalty.weight if flags.penalty else 0.0
+    group = config.g_optimizer
+    step = eager.step_function(
+        networks, real, z_dim, gamma, group.learning_rate, (group.b1, 0.999)
+    )
+
+    def run() -> None:
+        for _ in range(flags.steps):
+            step()
+
+    return [Contender("PyTorch eager", 1, flags.steps, run)]
+
+
+def measure(config: Config, flags: Flags) -> None:
+    """Time all contenders in turn, round after round, and print a table."""
+    contenders = theirs(config, flags) + ours(config, flags)
+    first = [timed(one) for one in contenders]
+    rounds = [[timed(one) for one in contenders] for _ in range(flags.rounds)]
+    print(f"{'':26}{'seeds':>6}{'us per step':>13}{'us per seed-step':>18}", end="")
+    print(f"{'least':>9}{'most':>9}{'of PyTorch':>12}{'first call s':>14}")
+    baseline = None
+    for index, one in enumerate(contenders):
+        times = [1e6 * seconds[index] / one.steps for seconds in rounds]
+        middle = statistics.median(times)
+        if one.name == "PyTorch eager":
+            baseline = middle
+        share = f"{middle / one.seeds / baseline:.2f}x" if baseline else "-"
+        print(
+            f"{one.name:26}{one.seeds:6}{middle:13.0f}{middle / one.seeds:18.0f}"
+            f"{min(times) / one.seeds:9.0f}{max(times) / one.seeds:9.0f}"
+            f"{share:>12}{first[index]:14.1f}"
+        )
+
+
+def timed(one: Contender) -> float:
+    started = time.perf_counter()
+    one.run()
+    return time.perf_counter() - started
+
+
+def main(arguments: list[str]) -> None:
+    flags = tyro.cli(
+        Flags, args=arguments, prog="python -m benchmarks.speed", description=__doc__
+    )
+    cores_as_devices()
+    device = jax.devices()[0].device_kind
+    for name, config in {"ring": RING, "digits": DIGITS}.items():
+        if flags.what not in (name, "both"):
+            continue
+        if not flags.penalty:
+            config = replace(config, penalty=PenaltyConfig())
+        model = f"{config.model.name}, width {config.model.width}"
+        print(
+            f"\n{name}: {model}, batch {config.batch_size}, "
+            f"{config.penalty.name}, {jax.device_count()} x {device}"
+        )
+        measure(config, flags)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
