@@ -53,6 +53,7 @@ ALLOWED = {
     "folder": ANY,
     "trackers": ANY,
     "outputs": ANY,
+    "profiling": ANY,
     "measures": ANY,
     "reals": ANY,
     "evaluate": ANY,
