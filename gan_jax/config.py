@@ -263,6 +263,8 @@ class LogConfig:
     """Steps between pictures, kept as frames of training.gif; 0: only at the end."""
     layers: bool = False
     """Log the gradient norm and the relative update of each array of parameters."""
+    profile: CountOrZero = 0
+    """Steps traced by jax.profiler into profile/, the first compiled ones; 0: none."""
     tensorboard: bool = False
     """Write TensorBoard event files to the run's folder."""
     wandb: bool = False

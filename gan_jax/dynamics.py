@@ -6,7 +6,7 @@ Keyword-only arguments are the fields of the config's `dynamics` group that it r
 Notation as in `gan_jax.moves`: w = (theta, psi), the joint gradient g(w), its Jacobian
 J; plain descent moves by `-h g(w)`. "A move by g" is one update of both players' own
 Optax chains, whatever these are. With several D steps a batch, D makes all but the last
-alone, and the last is the joint one.
+alone, and the last is the joint one. In joint moves both players meet the same latents.
 """
 
 from dataclasses import replace
@@ -80,8 +80,8 @@ def alternating(
 def opening(gan: Gan, state: TrainState, batch: Batch) -> tuple[TrainState, Meeting]:
     """D's moves before the joint one, and what that takes place on."""
     last = len(batch.image) - 1
-    d_key, g_key = player_keys(state)
-    meeting = Meeting(part(batch, last), jax.random.fold_in(d_key, last), g_key)
+    key, _ = player_keys(state)
+    meeting = Meeting(part(batch, last), jax.random.fold_in(key, last))
     if last:
         earlier = jax.tree.map(lambda x: x[:-1], batch)
         state, _ = discriminator_turn(gan, state, earlier)
@@ -205,24 +205,24 @@ def unrolled(
 ) -> tuple[TrainState, Metrics]:
     """G descends `L_G(theta, psi_k(theta))`, psi_k after k of D's moves; D makes one.
 
-    The k moves are of D's own optimizer on this batch, are differentiated through, and
-    are then forgotten; both players start from the same point. Metz et al. 2016, arXiv
-    1611.02163, eq. 9 and 10.
+    The k moves are of D's own optimizer on G's own batch and latents, are
+    differentiated through, and are then forgotten; both players start from the same
+    point. Metz et al. 2016, arXiv 1611.02163, eq. 9 and 10.
     """
-    state, (examples, d_key, g_key) = opening(gan, state, batch)
-    d_move, d_metrics = discriminator_move(gan, state, examples, d_key)
+    state, (examples, key) = opening(gan, state, batch)
+    d_move, d_metrics = discriminator_move(gan, state, examples, key)
 
     def loss(params: Any, batch: Batch, keys: Array) -> Any:
         ahead = with_params(state, Players(params, state.discriminator.params))
         for _ in range(k):
-            move, _ = discriminator_move(gan, ahead, examples, d_key)
+            move, _ = discriminator_move(gan, ahead, examples, key)
             ahead = move_discriminator(gan, ahead, move)
         return generator_loss(
             gan, params, ahead.discriminator.params, ahead, batch, keys
         )
 
     differentiate = partial(jax.grad(loss, has_aux=True), state.generator.params)
-    g_move, g_metrics = whole_batch(gan, differentiate, examples, g_key)
+    g_move, g_metrics = whole_batch(gan, differentiate, examples, key)
     g_metrics |= gradient_norms(gan, "g", g_move.gradient)
     state = move_generator(gan, move_discriminator(gan, state, d_move), g_move)
     return state, d_metrics | g_metrics

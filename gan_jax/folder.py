@@ -39,8 +39,8 @@ FILES = (
 """Files of a run: events.jsonl for a run that had some, members.jsonl for several GANs,
 training.gif with `log.samples_every`, evaluations.jsonl by experiments.evaluate,
 the diagnosis by experiments.diagnose."""
-FRAMES, TENSORBOARD = "samples", "tensorboard"
-FOLDERS = (checkpoint.FOLDER, FRAMES, TENSORBOARD)
+FRAMES, TENSORBOARD, PROFILE = "samples", "tensorboard", "profile"
+FOLDERS = (checkpoint.FOLDER, FRAMES, TENSORBOARD, PROFILE)
 HARMLESS = {
     "steps",
     "placement",

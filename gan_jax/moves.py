@@ -15,7 +15,7 @@ import optax
 from jax import lax
 
 from gan_jax.gan import Gan, Players, layers, params_of
-from gan_jax.train import discriminator_loss, example_keys, generator_loss
+from gan_jax.train import discriminator_loss, drawn, example_keys, generator_loss
 from gan_jax.types import Array, Batch, Metrics, NetState, TrainState
 
 Differentiate = Callable[..., Any]
@@ -144,11 +144,16 @@ def part(batch: Batch, index: int) -> Batch:
 
 
 class Meeting(NamedTuple):
-    """The data `[B, ...]` and the keys of a joint move."""
+    """The data `[B, ...]` and the key of a joint move, one for both players.
+
+    As they move from the same point, they meet the same latents and augmentations: a
+    zero-sum loss is zero-sum on the batch too, and XLA, which merges equal expressions,
+    makes G's pass and D's passes once for both (not D's where it has spectral vectors:
+    its own loss renews them first).
+    """
 
     batch: Batch
-    d_key: Array
-    g_key: Array
+    key: Array
 
 
 def joint_gradient(
@@ -156,16 +161,16 @@ def joint_gradient(
     state: TrainState,
     params: Players,
     batch: Batch,
-    d_keys: Array,
-    g_keys: Array,
+    keys: Array,
 ) -> tuple[Players, tuple[Players, Metrics]]:
     """`g(w)` on examples `[B, ...]`; differentiable in w = params of both players."""
     g_params, d_params = params
+    draws = drawn(gan, keys)  # Here: in a loop XLA does not find that they are equal.
     d_grad, (d_state, d_metrics) = jax.grad(
         discriminator_loss, argnums=1, has_aux=True
-    )(gan, d_params, g_params, state, batch, d_keys)
+    )(gan, d_params, g_params, state, batch, draws)
     g_grad, (g_state, g_metrics) = jax.grad(generator_loss, argnums=1, has_aux=True)(
-        gan, g_params, d_params, state, batch, g_keys
+        gan, g_params, d_params, state, batch, draws
     )
     return Players(g_grad, d_grad), (Players(g_state, d_state), d_metrics | g_metrics)
 

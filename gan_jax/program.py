@@ -136,7 +136,9 @@ def many(members: list[Member], gan: Gan, body: Body, mesh: Mesh) -> Parts:
             name: jnp.array([m.get(f"sweep.{name}", 1.0) for m in members])
             for name in states.scales
         }
-        return states.replace(scales=factors)
+        states = states.replace(scales=factors)
+        # Laid out as dispatches leave it, or the second one would be compiled anew.
+        return whole(states, mesh) if mesh.size == 1 else states
 
     if mesh.size == 1 and better_in_turn(gan):
         how = "in turn (with convolutions on CPU, vmap over weights is slower)"

@@ -32,15 +32,9 @@ from gan_jax.hosts import agreed, require_same
 from gan_jax.loop import Host, loop
 from gan_jax.monitor import measurer, watched
 from gan_jax.outputs import album, noter, shower
+from gan_jax.profiling import profiled
 from gan_jax.program import Program, members_of, program
-from gan_jax.record import (
-    Record,
-    alive,
-    ending,
-    record_of,
-    summarize,
-    versions,
-)
+from gan_jax.record import Record, alive, ending, record_of, summarize, versions
 from gan_jax.signals import stop_request
 from gan_jax.trackers import require_wandb, trackers
 from gan_jax.types import TrainState
@@ -119,7 +113,8 @@ def train(
                 measurer(config, work.gan, data, work.members, measure),
                 asked,
             )
-            state, restores = played(config, folder, work, start, host, begin)
+            with profiled(config, folder, work, tell) as traced:
+                state, restores = played(config, folder, traced, start, host, begin)
             summary = summarize(config, work, state, start.records)
             summary |= {"restores": restores, "stopped_by": next(iter(asked), None)}
             if first:

@@ -57,6 +57,21 @@ def forward(
     return outputs, {**model_state, **renewed}
 
 
+class Draws(NamedTuple):
+    """What is random in one update: z `[B, Z]`, and each example's keys, `[B]`."""
+
+    z: Array
+    real_keys: Array
+    fake_keys: Array
+    penalty_keys: Array
+
+
+def drawn(gan: Gan, keys: Array) -> Draws:
+    """Latents, and keys of augmentations and penalties, from one key per example."""
+    z_keys, *rest = jax.vmap(lambda key: jax.random.split(key, 4), out_axes=1)(keys)
+    return Draws(latents(gan, z_keys), *rest)
+
+
 class Round(NamedTuple):
     """What one player meets in one update.
 
@@ -73,12 +88,10 @@ class Round(NamedTuple):
     g_state: Variables
 
 
-def deal(gan: Gan, state: TrainState, batch: Batch, keys: Array) -> Round:
-    """Draw latents, make fakes, augment and pack, from one key per example."""
-    z_keys, real_keys, fake_keys, penalty_keys = jax.vmap(
-        lambda key: jax.random.split(key, 4), out_axes=1
-    )(keys)
-    z = latents(gan, z_keys)
+def deal(gan: Gan, state: TrainState, batch: Batch, keys: Array | Draws) -> Round:
+    """Make fakes, augment and pack; from one key per example, or what was drawn."""
+    draws = keys if isinstance(keys, Draws) else drawn(gan, keys)
+    z, real_keys, fake_keys, penalty_keys = draws
     label = None if gan.label_count is None else batch.label
     params, g_state = state.generator.params, state.generator.model_state
     fake, g_state = forward(gan.generator, params, g_state, z, label)
@@ -94,14 +107,14 @@ def discriminator_loss(
     g_params: Variables,
     state: TrainState,
     batch: Batch,
-    keys: Array,
+    keys: Array | Draws,
 ) -> tuple[Array, tuple[Variables, Metrics]]:
     """`mean_i L_D(D(x_i), D(G(z_i))) + sum_k w_k mean_i P_k(D, x_i, G(z_i))`.
 
-    batch: one D step's data, `[B, ...]`. keys: `[B]`, from `example_keys`. Returns the
-    loss, and D's new model state and the metrics. It is differentiable in both players'
-    parameters: nothing is detached. The pass over the reals renews D's spectral
-    vectors; all other passes share them.
+    batch: one D step's data, `[B, ...]`. keys: `[B]`, from `example_keys`, or what was
+    `drawn` from them. Returns the loss, and D's new model state and the metrics. It is
+    differentiable in both players' parameters: nothing is detached. The pass over the
+    reals renews D's spectral vectors; all other passes share them.
     """
     state = with_params(state, Players(g_params, d_params))
     real, fake, _, label, penalty_keys, _ = deal(gan, state, batch, keys)
@@ -133,7 +146,7 @@ def generator_loss(
     d_params: Variables,
     state: TrainState,
     batch: Batch,
-    keys: Array,
+    keys: Array | Draws,
 ) -> tuple[Array, tuple[Variables, Metrics]]:
     """`mean_i L_G(D(x_i), D(G(z_i))) + sum_k w_k mean_i Q_k(G, z_i)`.
 

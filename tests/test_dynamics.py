@@ -3,6 +3,7 @@
 Contraction factors on linear games are in `test_games`.
 """
 
+import re
 from dataclasses import replace
 from functools import cache, partial
 
@@ -25,7 +26,7 @@ from gan_jax.config import (
     ModelConfig,
     OptimizerConfig,
 )
-from gan_jax.dynamics import DYNAMICS, MEMORIES, competitive, unrolled
+from gan_jax.dynamics import DYNAMICS, MEMORIES, UPDATES, competitive, unrolled
 from gan_jax.gan import Gan, Term, init_state, layers
 from gan_jax.losses import LOSSES
 from gan_jax.members import init_states, member
@@ -38,6 +39,7 @@ from gan_jax.train import (
     example_keys,
     generator_loss,
     train_step,
+    train_steps,
 )
 from gan_jax.types import Batch, Loss
 
@@ -104,15 +106,14 @@ def dense(gan, state, batch):
 @partial(jax.jit, static_argnums=0)
 def dense_field(gan, state, batch):
     w, unravel = ravel_pytree((state.generator.params, state.discriminator.params))
-    d_key, g_key = player_keys(state)
-    d_keys = example_keys(gan, jax.random.fold_in(d_key, 0), BATCH)
-    g_keys, examples = example_keys(gan, g_key, BATCH), Batch(batch.image[0])
+    key = jax.random.fold_in(player_keys(state)[0], 0)
+    keys, examples = example_keys(gan, key, BATCH), Batch(batch.image[0])
 
     def d_loss(psi, theta):
-        return discriminator_loss(gan, psi, theta, state, examples, d_keys)[0]
+        return discriminator_loss(gan, psi, theta, state, examples, keys)[0]
 
     def g_loss(theta, psi):
-        return generator_loss(gan, theta, psi, state, examples, g_keys)[0]
+        return generator_loss(gan, theta, psi, state, examples, keys)[0]
 
     def field(w):
         theta, psi = unravel(w)
@@ -184,22 +185,21 @@ def test_unrolled_equals_descent_through_two_moves_of_d_by_hand(float64):
     gan = game(partial(unrolled, k=2))
     state, batch = init_state(gan, jax.random.key(0)), points()
     theta, psi = state.generator.params, state.discriminator.params
-    d_key, g_key = player_keys(state)
-    d_keys = example_keys(gan, jax.random.fold_in(d_key, 0), BATCH)
-    g_keys, examples = example_keys(gan, g_key, BATCH), Batch(batch.image[0])
+    key = jax.random.fold_in(player_keys(state)[0], 0)
+    keys, examples = example_keys(gan, key, BATCH), Batch(batch.image[0])
 
     def descend(loss, w):
         return jax.tree.map(lambda w, g: w - RATE * g, w, jax.grad(loss)(w))
 
     def d_move(psi, theta):
         def loss(psi):
-            return discriminator_loss(gan, psi, theta, state, examples, d_keys)[0]
+            return discriminator_loss(gan, psi, theta, state, examples, keys)[0]
 
         return descend(loss, psi)
 
     def ahead(theta):
         seen = d_move(d_move(psi, theta), theta)
-        return generator_loss(gan, theta, seen, state, examples, g_keys)[0]
+        return generator_loss(gan, theta, seen, state, examples, keys)[0]
 
     @jax.jit
     def by_hand(psi, theta):
@@ -240,6 +240,50 @@ def test_unrolled_is_finite_where_a_gradient_of_d_is_zero(name):
     assert metrics["finite"] and metrics["g_grad_norm"] > 0
     for leaf in jax.tree.leaves((after.generator, after.discriminator)):
         assert np.isfinite(leaf).all()
+
+
+# What players that move from one point share. Both have L layers, and D one logit.
+
+L = 2
+FORWARD, TO_PARAMS, D_TO_PARAMS, D_TO_INPUT = L, 2 * L - 1, 2 * L - 2, L - 1
+"""Matrix products of a pass and its derivatives: L of kernels, L - 1 of inputs but the
+first, or L with it; that from the one logit back is no matrix product."""
+D_MOVE = FORWARD + 2 * (FORWARD + D_TO_PARAMS)
+G_MOVE = FORWARD + FORWARD + D_TO_INPUT + TO_PARAMS
+
+
+def matrix_products(gan, d_steps):
+    """Of a step, compiled as the body of a loop."""
+    state = jax.eval_shape(partial(init_state, gan), jax.random.key(0))
+    batches = jax.tree.map(lambda x: jnp.stack([x, x]), points(d_steps))
+    program = jax.jit(partial(train_steps, gan)).lower(state, batches).compile()
+    return len(re.findall(r"= \S+ dot\(", program.as_text()))
+
+
+@pytest.mark.parametrize(
+    ("rule", "d_steps", "slots", "shared"),
+    [
+        ("alternating", 1, {}, 0),
+        ("simultaneous", 1, {}, 2 * FORWARD),  # G's pass, D's on the fakes
+        ("simultaneous", 3, {"loss": LOSSES["relativistic"]}, 2 * FORWARD),
+        ("simultaneous", 1, {"microbatches": 2}, 2 * FORWARD),
+        ("extragradient", 1, {}, 2 * 2 * FORWARD),  # at both points
+    ],
+)
+def test_players_at_the_same_point_share_their_passes(rule, d_steps, slots, shared):
+    """D's moves alone, before a joint one, are at other points. A relativistic G's pass
+    on the reals is D's in any case."""
+    gan = game(DYNAMICS[rule], penalties=(), **slots)
+    joint = UPDATES.get(rule, 1)
+    apart = (d_steps - 1 + joint) * D_MOVE + joint * G_MOVE
+    assert matrix_products(gan, d_steps) == apart - shared
+
+
+def test_players_of_a_joint_move_meet_the_same_latents():
+    """The mean logit on the fakes, a metric of D's, is G's loss but for the sign."""
+    gan = game(DYNAMICS["simultaneous"], loss=LOSSES["wasserstein"])
+    _, metrics = stepped(gan, init_state(gan, jax.random.key(0)), points())
+    np.testing.assert_allclose(metrics["g_loss"], -metrics["fake_logits"], rtol=1e-6)
 
 
 # Adam's forms, on the Dirac-GAN: L_D = s(0) + s(theta psi), L_G = -s(theta psi).

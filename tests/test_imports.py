@@ -55,6 +55,7 @@ ALLOWED = {
     "folder": ANY,
     "trackers": ANY,
     "outputs": ANY,
+    "profiling": ANY,
     "measures": ANY,
     "reals": ANY,
     "evaluate": ANY,

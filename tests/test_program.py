@@ -30,7 +30,7 @@ from gan_jax.config import (
     SweepConfig,
 )
 from gan_jax.hosts import announced, join
-from gan_jax.program import members_of, program
+from gan_jax.program import members_of, program, several_steps
 
 SGD = OptimizerConfig("sgd", learning_rate=0.01)
 RING = Config(
@@ -445,3 +445,30 @@ def test_a_run_that_process_0_refuses_ends_them_all(tmp_path):
     assert "exists and is not empty" in texts[0]
     assert "process 0 refused the run" in texts[1]
     assert os.listdir(tmp_path / "run") == ["mine.txt"]
+
+
+IN_TURN = {
+    "dataset": DatasetConfig("digits"),
+    "model": ModelConfig("dcgan", width=1),
+    "penalty": PenaltyConfig(),
+}
+
+
+@pytest.mark.parametrize(
+    "slots", [{}, pytest.param(IN_TURN, marks=pytest.mark.slow)], ids=["vmap", "turn"]
+)
+def test_dispatch_of_seeds_is_traced_once(slots, monkeypatch):
+    """Tracing runs the body. Later states are laid out by dispatches, not by `init`."""
+    traces = []
+
+    def body(*arguments):
+        traces.append(arguments)
+        return several_steps(*arguments)
+
+    monkeypatch.setattr("gan_jax.program.several_steps", body)
+    config = replace(RING, seeds=2, devices=1, **slots)
+    work = program(config, dataset(config))
+    state = work.init()
+    for split in work.splits(np.arange(4)):
+        state, _ = work.advance(state, split)
+    assert len(traces) == 1
