@@ -19,7 +19,7 @@ from gan_jax.train import discriminator_loss, drawn, example_keys, generator_los
 from gan_jax.types import Array, Batch, Metrics, NetState, TrainState
 
 Differentiate = Callable[..., Any]
-"""`(batch [B, ...], *keys [B]) -> (gradient, (model state, metrics))`."""
+"""`(batch [B, ...], keys [B]) -> (gradient, (model state, metrics))`."""
 
 
 class Move(NamedTuple):
@@ -77,10 +77,10 @@ def generator_move(
 
 
 def whole_batch(
-    gan: Gan, differentiate: Differentiate, batch: Batch, *keys: Array
+    gan: Gan, differentiate: Differentiate, batch: Batch, key: Array
 ) -> tuple[Move, Metrics]:
     """The mean gradient and metrics over all microbatches and devices."""
-    whole = (batch, *(example_keys(gan, key, len(batch.image)) for key in keys))
+    whole = batch, example_keys(gan, key, len(batch.image))
     if gan.microbatches == 1:
         gradient, (model_state, metrics) = differentiate(*whole)
     else:
