@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.flops import flops
-from gan_jax import METHODS, Batch, Config, build, init_state, train_step
+from gan_jax import METHODS, Batch, Config, TrainState, build, init_state, train_step
 from gan_jax.checks import dataset
+from gan_jax.compiler import compiler_options
 from gan_jax.config import DatasetConfig, EmaConfig, ModelConfig, PenaltyConfig
 from gan_jax.program import program
 
@@ -21,11 +22,13 @@ ENDLESS = 10**6
 
 
 class Contender(NamedTuple):
-    """unit: steps of the least turn. flops: of a step."""
+    """unit: steps of the least turn. flops: of a step. bytes: what a step holds at
+    once, if a compiler has planned it."""
 
     turn: Turn
     unit: int
     flops: int
+    bytes: int | None = None
 
 
 def digits(side: int) -> DatasetConfig:
@@ -80,16 +83,26 @@ def ours(config: Config) -> Contender:
             held[0], metrics = work.advance(held[0], next(splits))
         jax.block_until_ready(metrics)
 
-    return Contender(turn, unit, flops_of(config))
+    return Contender(turn, unit, flops(*traced(config)), planned_bytes(config))
 
 
-def flops_of(config: Config) -> int:
-    """Of a step; nothing is computed."""
+def traced(config: Config) -> tuple[Callable, TrainState, Batch]:
+    """A step and the shapes of its arguments; nothing is computed."""
     gan = build(config)
     state = jax.eval_shape(partial(init_state, gan), jax.random.key(0))
     shape = (config.d_steps, config.batch_size, *gan.data_shape)
-    batch = Batch(jax.ShapeDtypeStruct(shape, jnp.float32))
-    return flops(partial(train_step, gan), state, batch)
+    batch = jax.eval_shape(lambda: Batch(jnp.zeros(shape)))
+    return partial(train_step, gan), state, batch
+
+
+def planned_bytes(config: Config) -> int:
+    """Of a step's arguments and all that XLA plans to hold beside them at once."""
+    step, *arguments = traced(config)
+    options = compiler_options()
+    jitted = jax.jit(step, donate_argnums=0, compiler_options=options)
+    plan = jitted.lower(*arguments).compile().memory_analysis()
+    assert plan is not None, "CPU, GPU and TPU have one"
+    return plan.argument_size_in_bytes + plan.temp_size_in_bytes
 
 
 def theirs(config: Config, compiled: bool) -> Contender:
@@ -114,7 +127,7 @@ def theirs(config: Config, compiled: bool) -> Contender:
         config.loss.name,
         config.penalty.name,
         config.penalty.weight,
-        eager.Adam(group.learning_rate, (group.b1, group.b2)),
+        eager.Adam(group.learning_rate, (group.b1, group.b2 or 0.999)),
         config.ema.decay,
         compiled=compiled,
     )
@@ -125,7 +138,7 @@ def theirs(config: Config, compiled: bool) -> Contender:
         if device == "cuda":
             torch.cuda.synchronize()
 
-    return Contender(turn, 1, flops_of(config))
+    return Contender(turn, 1, flops(*traced(config)))
 
 
 def products(n: int = 2048) -> Contender:

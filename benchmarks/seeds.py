@@ -1,4 +1,4 @@
-"""Microseconds per step and per seed: `python -m benchmarks.speed [ring|digits]`.
+"""Microseconds per step and per seed: `python -m benchmarks.seeds [ring|digits]`.
 
 The ring MLP (batch 256, width 128) and a DCGAN on digits (batch 64, width 64), both
 with R1: one step a call, many steps a call (scan), many seeds (vmap, or in turn), and
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
@@ -20,6 +21,7 @@ import numpy as np
 import tyro
 from jax.sharding import Mesh
 
+from benchmarks import contenders
 from gan_jax import (
     METHODS,
     Batch,
@@ -144,28 +146,11 @@ def even_row(count: int) -> Mesh:
 
 def theirs(config: Config, flags: Flags) -> list[Contender]:
     """PyTorch eager, if it is installed."""
-    try:
-        import torch
-
-        from benchmarks import eager
-    except ImportError:
+    if find_spec("torch") is None:
         print("torch is not installed: no comparison (pip install -e '.[oracle]')")
         return []
-    model, z_dim = config.model, config.model.z_dim
-    networks = getattr(eager, model.name or "")(model.width, z_dim)
-    shape = (2,) if model.name == "mlp" else (1, 8, 8)
-    real = torch.rand(config.batch_size, *shape) * 2 - 1
-    gamma = config.penalty.weight if flags.penalty else 0.0
-    group = config.g_optimizer
-    step = eager.step_function(
-        networks, real, z_dim, gamma, group.learning_rate, (group.b1, 0.999)
-    )
-
-    def run() -> None:
-        for _ in range(flags.steps):
-            step()
-
-    return [Contender("PyTorch eager", 1, flags.steps, run)]
+    turn = contenders.theirs(config, compiled=False).turn
+    return [Contender("PyTorch eager", 1, flags.steps, partial(turn, flags.steps))]
 
 
 def measure(config: Config, flags: Flags) -> None:
@@ -197,7 +182,7 @@ def timed(one: Contender) -> float:
 
 def main(arguments: list[str]) -> None:
     flags = tyro.cli(
-        Flags, args=arguments, prog="python -m benchmarks.speed", description=__doc__
+        Flags, args=arguments, prog="python -m benchmarks.seeds", description=__doc__
     )
     cores_as_devices()
     device = jax.devices()[0].device_kind

@@ -134,6 +134,7 @@ def compared(
     product, rival = found[RATE], found.get(one.against, Timing(fault="absent"))
     for name in one.makes:
         own = found[name]
+        rate = paired(product, own)
         yield Row(
             one.part,
             one.case,
@@ -143,7 +144,7 @@ def compared(
             own,
             paired(own, rival),
             one.against,
-            paired(product, own) and own.flops / product.flops * paired(product, own),
+            rate and own.flops / product.flops * rate,
         )
 
 

@@ -26,8 +26,8 @@ Make = tuple[Callable[..., Contender], tuple[Any, ...]]
 class Timing(NamedTuple):
     """Seconds per step: median, least and most over the rounds, and in the order of the
     rounds. first: seconds of the first call, which compiles. flops: of a step. bytes:
-    the peak of memory less what was held before the first step. fault: why there is no
-    other."""
+    of a step as its compiler planned them, else the peak of memory less what was held
+    before the first step. fault: why there is nothing else."""
 
     seconds: float = 0.0
     least: float = 0.0
@@ -134,7 +134,8 @@ def serve(
         pipe.send((contender.unit, contender.flops, first))
         while True:
             units = pipe.recv()
-            pipe.send(clocked(contender, units) if units else peak_bytes() - before)
+            memory = contender.bytes or peak_bytes() - before
+            pipe.send(clocked(contender, units) if units else memory)
     except EOFError:
         pass
     except Exception as error:

@@ -1,0 +1,111 @@
+"""The machinery of `benchmarks.speed`; nothing here asks how fast anything is."""
+
+import json
+
+import pytest
+
+from benchmarks import contenders
+from benchmarks.contenders import CASES, VARIANTS, config_of
+from benchmarks.speed import PARTS, Flags, compared, main, paired, penalties
+from benchmarks.speed_table import HEADS, Row, cells
+from benchmarks.turns import Timing, timed
+from gan_jax import build
+from gan_jax.penalties import PENALTIES
+
+
+def timing(*rounds, **others):
+    return Timing(rounds[0], min(rounds), max(rounds), rounds, **others)
+
+
+def test_a_ratio_is_the_median_of_those_within_rounds():
+    """A round that was slow for both says what a quiet one says."""
+    one, other = timing(2.0, 20.0, 3.0), timing(1.0, 10.0, 3.0)
+    assert paired(one, other) == 2.0
+    assert paired(one, Timing(fault="none")) is None
+
+
+def test_contenders_are_timed_in_turn_and_faults_told():
+    makes = {
+        "product": (contenders.products, (8,)),
+        "broken": (contenders.config_of, ("no such case", "none")),
+    }
+    told = []
+    found = timed(makes, rounds=2, seconds=0.0, tell=told.append)
+    assert list(found) == ["product", "broken"]
+    assert found["product"].flops == 2 * 8**3
+    assert len(found["product"].rounds) == 2 and found["product"].seconds > 0
+    fault = found["broken"].fault
+    assert fault is not None and fault.startswith("KeyError") and "no such" in fault
+    assert told[-2:] == ["round 1 of 2", "round 2 of 2"]
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_case_and_variant_builds_at_one_d_step(case, variant):
+    config = config_of(case, variant)
+    gan = build(config)
+    assert config.d_steps == 1
+    assert len(gan.penalties) == (variant in ("r1", "wgan_gp"))
+    assert config.model.d_spectral == (variant == "spectral")
+    assert config_of(case, variant, 8).batch_size == 8
+
+
+def test_every_penalty_is_held_against_the_plain_step():
+    found = list(penalties(Flags()))
+    assert {one.variant for one in found} == PENALTIES.keys() - {"none"}
+    for one in found:
+        assert list(one.makes) == ["plain", "gan_jax"] and one.against == "plain"
+        (config,) = one.makes["gan_jax"][1]
+        build(config)
+
+
+def test_parts_name_what_shares_are_of():
+    for part in PARTS.values():
+        for one in part(Flags(rivals=("eager",))):
+            assert one.against in one.makes or one.against == "PyTorch eager"
+
+
+def test_a_fault_takes_the_place_of_the_figures():
+    row = Row(
+        "models", "ring", "r1", "PyTorch compile", 8, Timing(fault="no"), None, "", None
+    )
+    assert cells(row)[:5] == ["ring", "r1", "PyTorch compile", "8", "no"]
+    assert len(cells(row)) == len(HEADS)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--cases", "rings"], "cases 'rings': must be of ring, digits"),
+        (["--variants", "r2"], "variants 'r2': must be of none"),
+        (["--rounds", "0"], "rounds 0: must be at least 1"),
+    ],
+)
+def test_bad_flags_are_refused_in_a_line(flags, words, tmp_path, capsys):
+    assert main([*flags, "--out", str(tmp_path / "x")]) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.slow
+def test_command_writes_table_numbers_and_figure(tmp_path):
+    pytest.importorskip("torch")
+    arguments = "models --cases ring --variants r1 --rivals eager --rounds 2"
+    assert main([*arguments.split(), "--seconds", "0.01", "--out", str(tmp_path)]) == 0
+    rows = json.loads((tmp_path / "speed.json").read_text())["rows"]
+    assert [row["contender"] for row in rows] == ["gan_jax", "PyTorch eager"]
+    assert rows[0]["timing"]["flops"] == rows[1]["timing"]["flops"] > 0
+    assert rows[1]["share"] == 1.0
+    assert all(0 < row["utilization"] for row in rows)
+    assert (tmp_path / "models.png").read_bytes().startswith(b"\x89PNG")
+    table = (tmp_path / "speed.md").read_text()
+    assert "| ring | r1 | gan_jax | 256 |" in table
+
+
+@pytest.mark.slow
+def test_a_comparison_without_its_rival_has_no_shares(monkeypatch):
+    monkeypatch.setattr("benchmarks.speed.has_torch", lambda: False)
+    flags = Flags(cases=("ring",), variants=("none",), rounds=1, seconds=0.0)
+    (one,) = PARTS["models"](flags)
+    (row,) = compared(one, flags, lambda line: None)
+    assert row.share is None and row.utilization and row.timing.bytes > 0
