@@ -156,5 +156,5 @@ def products(n: int = 2048) -> Contender:
 
 
 def with_penalty(name: str) -> Config:
-    """The plain GAN on `dcgan32`, with a penalty of PENALTIES at its own weight."""
+    """The plain GAN on `dcgan32`, with a penalty of PENALTIES (weight 10)."""
     return replace(config_of("dcgan32", "none"), penalty=PenaltyConfig(name))

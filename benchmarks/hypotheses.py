@@ -119,13 +119,24 @@ def first_moment(results: Results) -> dict:
         groups = split(results, "g_optimizer.b1", *sides)
         one = by_rate(*groups, ("b1 = .9", f"b1 = {other}"))
         if "figure" in one:
-            found[other] = one
+            p = p_words(by_seeds_of_both(*groups))
+            found[other] = one | {"answer": f"{one['answer']}, McNemar's {p}"}
     if not found:
         return {"answer": NONE}
     words = [f"{o['answer']}, difference {signed(o['figure'])}" for o in found.values()]
     first = next(iter(found))
     text = f"{'; '.join(words)} (the figure: .9 less {first})"
     return found[first] | {"answer": text}
+
+
+def by_seeds_of_both(one: list[Row], other: list[Row]) -> float:
+    """McNemar's p of runs that share their seed, task and method."""
+    mine, theirs = (
+        {(r["seed"], r["task"], r["method"]): r["success"] for r in g}
+        for g in (one, other)
+    )
+    shared = mine.keys() & theirs.keys()
+    return stats.mcnemar([mine[k] for k in shared], [theirs[k] for k in shared])
 
 
 def packing(results: Results) -> dict:

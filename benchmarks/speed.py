@@ -30,11 +30,12 @@ from benchmarks.contenders import CASES, VARIANTS, config_of
 from benchmarks.speed_figures import draw
 from benchmarks.speed_table import Row, cells, report
 from benchmarks.turns import Make, Timing, timed
+from gan_jax import Config
 from gan_jax.penalties import PENALTIES
 from gan_jax.record import versions
 
 Part = Literal["models", "penalties", "growth"]
-RATE, OURS = "matrix product", "gan_jax"
+RATE, OURS, COMPILED = "matrix product", "gan_jax", "PyTorch compile"
 BATCHES = (16, 32, 64, 128, 256, 512)
 SIDES = (16, 32, 64)
 
@@ -64,54 +65,56 @@ class Flags:
 
 
 class Comparison(NamedTuple):
-    """makes: by contender. against: the one that shares are of."""
+    """makes: by contender. batches: of each. against: the one that ratios are of."""
 
     part: str
     case: str
     variant: str
-    batch: int
     makes: dict[str, Make]
+    batches: dict[str, int]
     against: str
 
 
 def models(flags: Flags) -> Iterator[Comparison]:
+    rivals = [f"PyTorch {rival}" for rival in flags.rivals if has_torch()]
     for case in flags.cases:
         for variant in flags.variants:
             config = config_of(case, variant, flags.batch)
             makes: dict[str, Make] = {OURS: (contenders.ours, (config,))}
-            for rival in flags.rivals if has_torch() else ():
-                make = contenders.theirs, (config, rival == "compile")
-                makes[f"PyTorch {rival}"] = make
-            yield Comparison(
-                "models", case, variant, config.batch_size, makes, "PyTorch eager"
-            )
+            for rival in rivals:
+                makes[rival] = contenders.theirs, (config, rival == COMPILED)
+            sizes = dict.fromkeys(makes, config.batch_size)
+            against = (*rivals, OURS)[0]
+            yield Comparison("models", case, variant, makes, sizes, against)
 
 
 def penalties(flags: Flags) -> Iterator[Comparison]:
-    plain: Make = contenders.ours, (config_of("dcgan32", "none"),)
-    for name in PENALTIES:
-        if name == "none":
-            continue
+    plain = config_of("dcgan32", "none")
+    for name in sorted(PENALTIES.keys() - {"none"}):
         config = contenders.with_penalty(name)
-        makes: dict[str, Make] = {"plain": plain, OURS: (contenders.ours, (config,))}
-        yield Comparison(
-            "penalties", "dcgan32", name, config.batch_size, makes, "plain"
-        )
+        makes = {"plain": plain, OURS: config}
+        yield compared_configs("penalties", name, makes, "plain")
 
 
 def growth(flags: Flags) -> Iterator[Comparison]:
-    """All batches in one comparison, all sides in another."""
-    batches = {str(b): config_of("dcgan32", "r1", b) for b in BATCHES}
+    """R1 at all batches in one comparison, at all sides in another."""
     base = config_of("dcgan32", "r1")
+    batches = {f"batch {b}": config_of("dcgan32", "r1", b) for b in BATCHES}
     sides = {
-        str(side): dataclasses.replace(base, dataset=contenders.digits(side))
+        f"{side} pixels": dataclasses.replace(base, dataset=contenders.digits(side))
         for side in SIDES
     }
-    for what, configs in {"batch": batches, "pixels": sides}.items():
-        makes: dict[str, Make] = {
-            name: (contenders.ours, (config,)) for name, config in configs.items()
-        }
-        yield Comparison("growth", "dcgan32", what, 0, makes, "16")
+    for configs in (batches, sides):
+        yield compared_configs("growth", "r1", configs, next(iter(configs)))
+
+
+def compared_configs(
+    part: str, variant: str, configs: dict[str, Config], against: str
+) -> Comparison:
+    """Of gan_jax with itself, on `dcgan32`."""
+    makes: dict[str, Make] = {n: (contenders.ours, (c,)) for n, c in configs.items()}
+    sizes = {name: config.batch_size for name, config in configs.items()}
+    return Comparison(part, "dcgan32", variant, makes, sizes, against)
 
 
 PARTS: dict[str, Callable[[Flags], Iterator[Comparison]]] = {
@@ -131,7 +134,7 @@ def compared(
     """The rows of a comparison, timed now."""
     makes = one.makes | {RATE: (contenders.products, ())}
     found = timed(makes, flags.rounds, flags.seconds, tell)
-    product, rival = found[RATE], found.get(one.against, Timing(fault="absent"))
+    product, rival = found[RATE], found[one.against]
     for name in one.makes:
         own = found[name]
         rate = paired(product, own)
@@ -140,20 +143,21 @@ def compared(
             one.case,
             one.variant,
             name,
-            one.batch,
+            one.batches[name],
             own,
             paired(own, rival),
             one.against,
-            rate and own.flops / product.flops * rate,
+            rate and own.flops / product.flops * rate[0],
         )
 
 
-def paired(one: Timing, other: Timing) -> float | None:
-    """The median over rounds of the ratio of seconds; None if one has none."""
+def paired(one: Timing, other: Timing) -> tuple[float, float, float] | None:
+    """The ratio of seconds within a round: median, least and most over the rounds; None
+    if one has no times."""
     if not (one.rounds and other.rounds):
         return None
-    pairs = zip(one.rounds, other.rounds, strict=True)
-    return statistics.median(a / b for a, b in pairs)
+    ratios = [a / b for a, b in zip(one.rounds, other.rounds, strict=True)]
+    return statistics.median(ratios), min(ratios), max(ratios)
 
 
 def about(flags: Flags) -> dict[str, Any]:
@@ -206,15 +210,14 @@ def main(arguments: list[str]) -> int:
     try:
         for index, one in enumerate(todo):
             name = f"{index + 1} of {len(todo)}: {one.part} {one.case} {one.variant}"
-            with console.status(name) as status:
-                tell = lambda line, name=name: status.update(f"{name}, {line}")  # noqa: E731
-                new = list(compared(one, flags, tell))
+            console.print(name)
+            new = list(compared(one, flags, lambda line: None))
             rows += new
             for row in new:
                 console.print("  ".join(cell for cell in cells(row) if cell))
             write(flags, rows)
     except KeyboardInterrupt:
-        print("stopped; what was timed is written", file=sys.stderr)
+        print("stopped; comparisons that ended are written", file=sys.stderr)
         return 130
     print(f"table  {flags.out}/speed.md  numbers  {flags.out}/speed.json")
     return 0

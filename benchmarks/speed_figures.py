@@ -22,24 +22,22 @@ def draw(part: str, rows: list[Row], folder: Path) -> None:
 
 
 def against_others(rows: list[Row]) -> Any:
-    """Seconds a step over PyTorch eager's (or milliseconds, where that is absent)."""
+    """Seconds a step over PyTorch's, with the range over rounds."""
     pairs = list(dict.fromkeys((row.case, row.variant) for row in rows))
-    names = list(dict.fromkeys(row.contender for row in rows))
-    shared = all(row.share for row in rows)
+    against = rows[0].against
+    names = dict.fromkeys(r.contender for r in rows if r.contender != against)
     figure, axes = blank(7.5, 0.8 + 0.28 * len(pairs))
     axis = axes[0, 0]
     for index, name in enumerate(names):
-        own = [row for row in rows if row.contender == name]
+        own = [row for row in rows if row.contender == name and row.ratio]
         at = [pairs.index((row.case, row.variant)) for row in own]
-        x = [row.share if shared else 1e3 * row.timing.seconds for row in own]
-        axis.plot(x, at, "o", color=PALETTE[index], label=name, markersize=5)
-    if shared:
-        axis.axvline(1.0, **FLOOR)
-        axis.set_xlim(left=0)
-    else:
-        axis.set_xscale("log")
-    words = "time of a step over PyTorch eager's" if shared else "ms a step"
-    axis.set_xlabel(f"{words} (left is faster)")
+        ratios = np.array([row.ratio for row in own]).reshape(-1, 3)
+        look = {"color": PALETTE[index]}
+        axis.hlines(at, ratios[:, 1], ratios[:, 2], alpha=0.5, **look)
+        axis.plot(ratios[:, 0], at, "o", label=name, markersize=5, **look)
+    axis.axvline(1.0, label=against, **FLOOR)
+    axis.set_xlim(left=0)
+    axis.set_xlabel(f"time of a step over that of {against} (left is faster)")
     axis.set_yticks(range(len(pairs)), [f"{case}, {kind}" for case, kind in pairs])
     axis.invert_yaxis()
     axis.legend(loc="best")
@@ -48,43 +46,38 @@ def against_others(rows: list[Row]) -> Any:
 
 def costs(rows: list[Row]) -> Any:
     """Seconds a step with each penalty over those of the plain step."""
-    own = sorted(
-        (row for row in rows if row.contender != row.against),
-        key=lambda row: row.share or 0.0,
-    )
+    known = {row.variant: row.ratio for row in rows if row.contender != row.against}
+    own = sorted((ratio, name) for name, ratio in known.items() if ratio)
     figure, axes = blank(6.5, 0.8 + 0.26 * len(own))
-    axis = axes[0, 0]
-    axis.barh(range(len(own)), [row.share or 0.0 for row in own], color=PALETTE[0])
-    axis.set_yticks(range(len(own)), [row.variant for row in own])
+    axis, at = axes[0, 0], range(len(own))
+    axis.barh(at, [ratio[0] for ratio, _ in own], color=PALETTE[0])
+    axis.set_yticks(at, [name for _, name in own])
     axis.axvline(1.0, **FLOOR)
     axis.set_xlabel("time of a step over the plain GAN's (dcgan32, 1 D step)")
     return figure
 
 
 def growing(rows: list[Row]) -> Any:
-    """Time and memory per image, over batch and over pixels."""
-    kinds = list(dict.fromkeys(row.variant for row in rows))
-    figure, axes = blank(7.5, 4.6, 2, len(kinds))
-    for column, kind in enumerate(kinds):
-        own = [row for row in rows if row.variant == kind]
-        size = np.array([int(row.contender) for row in own])
-        images = size if kind == "batch" else np.full(len(own), 64)
+    """Time and memory of R1's step, over batch and over pixels."""
+    figure, axes = blank(7.5, 4.6, 2, 2)
+    for column, kind in enumerate(("batch", "pixels")):
+        own = [row for row in rows if kind in row.contender]
+        size = np.array([int(row.contender.replace(kind, "")) for row in own])
         x = size if kind == "batch" else size**2
         time, memory = axes[:, column]
         seconds = np.array([row.timing.seconds for row in own])
         time.loglog(x, seconds, "o-", color=PALETTE[0])
-        line = seconds[-1] * x / x[-1]
-        time.loglog(x, line, **FLOOR)
+        work = np.array([row.timing.flops for row in own])
+        time.loglog(x, seconds[-1] * work / work[-1], **FLOOR)
         time.set_ylabel("seconds a step")
-        time.set_title(f"over {kind} (dashed: linear)")
-        held = np.array([row.timing.bytes for row in own]) / images / 1e6
-        memory.semilogx(x, held, "o-", color=PALETTE[0])
+        time.set_title(f"over {kind} (dashed: as the FLOPs)")
+        time.set_xticks(x, [f"{n}" if kind == "batch" else f"{n}²" for n in size])
+        time.minorticks_off()
+        held = [(row.timing.planned or 0) / 1e6 for row in own]
+        memory.plot(x, held, "o-", color=PALETTE[0])
         memory.set_ylim(bottom=0)
-        memory.set_ylabel("MB an image")
-        memory.set_xlabel("batch" if kind == "batch" else "pixels of an image")
-        for axis in (time, memory):
-            axis.set_xticks(x, [f"{n}" if kind == "batch" else f"{n}²" for n in size])
-            axis.minorticks_off()
+        memory.set_ylabel("MB planned for a step")
+        memory.set_xlabel("images" if kind == "batch" else "pixels of an image")
     return figure
 
 

@@ -7,9 +7,9 @@ from benchmarks.turns import Timing
 
 
 class Row(NamedTuple):
-    """One contender of a comparison. share: seconds over those of the `against` one,
-    the median over rounds. utilization: FLOP/s over those of the matrix product beside
-    it."""
+    """One contender of a comparison. ratio: seconds over those of the `against` one
+    within a round: median, least and most over the rounds. utilization: FLOP/s over
+    those of the matrix product beside it, the median."""
 
     part: str
     case: str
@@ -17,45 +17,56 @@ class Row(NamedTuple):
     contender: str
     batch: int
     timing: Timing
-    share: float | None
+    ratio: tuple[float, float, float] | None
     against: str
     utilization: float | None
 
 
-HEADS = (
-    "case",
-    "penalty",
-    "contender",
-    "batch",
-    "ms per step [least, most]",
-    "of",
-    "ratio",
-    "images/s",
-    "GFLOP",
-    "utilization",
-    "first step s",
-    "peak MB",
-)
+COLUMNS = {
+    "case": "network, data and their sizes: CASES of benchmarks/contenders.py",
+    "penalty": "of D; spectral: D spectrally normalized (PyTorch iterates in each of "
+    "D's three passes, as its users do, gan_jax once a step)",
+    "contender": "gan_jax makes `calls` steps in a dispatch, as `train` does",
+    "batch": "images, or points, in a step",
+    "ms per step": "median [least, most] over the rounds",
+    "ratio": "of the time to that of the contender named, within a round: median "
+    "[least, most] over the rounds",
+    "per second": "images, or points, of which a step was made",
+    "GFLOP": "of a step: products and convolutions, two for each multiply-add",
+    "utilization": "FLOP/s over those of the 2048 x 2048 product in the same round",
+    "first call s": "with tracing and compiling, nothing cached",
+    "calls": "steps in one dispatch",
+    "MB planned": "arguments and temporaries of one step, as XLA plans them",
+    "MB grown": "peak of the process (accelerator: of its memory) above what it held "
+    "before the first step, compiling included",
+}
 
 
 def cells(row: Row) -> list[str]:
     """A row of the table."""
     t = row.timing
-    names = [row.case, row.variant, row.contender, str(row.batch or "")]
+    names = labels(row)
     if t.fault:
-        return [*names, t.fault, *[""] * (len(HEADS) - 5)]
-    batch = row.batch or (int(row.contender) if row.variant == "batch" else 64)
+        return [*names, t.fault, *[""] * (len(COLUMNS) - 5)]
+    ratio = "{:.2f} [{:.2f}, {:.2f}]".format(*row.ratio) if row.ratio else ""
     return [
         *names,
         f"{1e3 * t.seconds:.4g} [{1e3 * t.least:.4g}, {1e3 * t.most:.4g}]",
-        row.against if row.share else "",
-        f"{row.share:.2f}" if row.share else "",
-        f"{batch / t.seconds:,.0f}",
+        f"{ratio} of {row.against}" if ratio and row.contender != row.against else "",
+        f"{row.batch / t.seconds:,.0f}",
         f"{t.flops / 1e9:.3g}",
         f"{row.utilization:.0%}" if row.utilization else "",
         f"{t.first:.1f}",
-        f"{t.bytes / 1e6:,.0f}",
+        str(t.unit),
+        f"{t.planned / 1e6:,.0f}" if t.planned else "",
+        "" if t.grown is None else f"{t.grown / 1e6:,.0f}",
     ]
+
+
+def labels(row: Row) -> list[str]:
+    """Case, penalty, contender and batch; the plain step has no penalty."""
+    variant = "none" if row.contender == "plain" else row.variant
+    return [row.case, variant, row.contender, str(row.batch)]
 
 
 def report(rows: list[Row], about: dict[str, Any]) -> str:
@@ -64,7 +75,8 @@ def report(rows: list[Row], about: dict[str, Any]) -> str:
     parts = dict.fromkeys(row.part for row in rows)
     tables = [
         f"## {part}\n\n"
-        + table(HEADS, [cells(row) for row in rows if row.part == part])
+        + table(tuple(COLUMNS), [cells(row) for row in rows if row.part == part])
         for part in parts
     ]
-    return "\n\n".join([f"# Speed\n\n{told}.", *tables]) + "\n"
+    legend = "\n".join(f"- {name}: {words}" for name, words in COLUMNS.items())
+    return "\n\n".join([f"# Speed\n\n{told}.", *tables, legend]) + "\n"

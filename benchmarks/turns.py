@@ -7,11 +7,12 @@ programs with another, and the memory of each is its own.
 import multiprocessing
 import os
 import resource
+import signal
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
@@ -24,18 +25,23 @@ Make = tuple[Callable[..., Contender], tuple[Any, ...]]
 
 
 class Timing(NamedTuple):
-    """Seconds per step: median, least and most over the rounds, and in the order of the
-    rounds. first: seconds of the first call, which compiles. flops: of a step. bytes:
-    of a step as its compiler planned them, else the peak of memory less what was held
-    before the first step. fault: why there is nothing else."""
+    """Seconds per step: median, least and most over the rounds, and each in its turn.
+
+    first: seconds of the first call, of `unit` steps, which compiles. flops: of a step.
+    planned: bytes of a step's arguments and what its compiler plans beside them, None
+    without a compiler. grown: by how many bytes memory peaked above what it was before
+    the first step. fault: why there is nothing else.
+    """
 
     seconds: float = 0.0
     least: float = 0.0
     most: float = 0.0
     rounds: tuple[float, ...] = ()
     first: float = 0.0
+    unit: int = 1
     flops: int = 0
-    bytes: int = 0
+    planned: int | None = None
+    grown: int | None = None
     fault: str | None = None
 
 
@@ -55,7 +61,11 @@ def timed(
     seconds: float,
     tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Timing]:
-    """Each contender's timing over so many rounds; a turn lasts about `seconds`."""
+    """Each contender's timing over so many rounds; a turn lasts about `seconds`.
+
+    Every other round goes backwards, so that none always follows the same one. Whoever
+    fails drops out, with its fault.
+    """
     found: dict[str, Timing] = {}
     with ExitStack() as stack:
         runners: dict[str, Runner] = {}
@@ -68,33 +78,45 @@ def timed(
         times: dict[str, list[float]] = {name: [] for name in runners}
         for index in range(rounds):
             tell(f"round {index + 1} of {rounds}")
-            for name, runner in runners.items():
-                steps = runner.units * runner.unit
-                times[name].append(asked(runner.pipe, runner.units) / steps)
+            for name in list(runners)[:: 1 - index % 2 * 2]:
+                try:
+                    times[name].append(turn(runners[name]))
+                except RuntimeError as error:
+                    found[name] = Timing(fault=str(error))
+                    del runners[name]
         for name, runner in runners.items():
-            own = times[name]
-            found[name] = Timing(
-                statistics.median(own),
-                min(own),
-                max(own),
-                tuple(own),
-                runner.first,
-                runner.flops,
-                asked(runner.pipe, 0),
-            )
+            found[name] = summed_up(runner, times[name])
     return {name: found[name] for name in contenders}
+
+
+def turn(runner: Runner) -> float:
+    """Seconds per step of a turn made now."""
+    return asked(runner.pipe, runner.units) / (runner.units * runner.unit)
+
+
+def summed_up(runner: Runner, times: list[float]) -> Timing:
+    try:
+        held = asked(runner.pipe, 0)
+    except RuntimeError as error:
+        return Timing(fault=str(error))
+    middle = statistics.median(times)
+    few, many = min(times), max(times)
+    return Timing(
+        middle, few, many, tuple(times), runner.first, runner.unit, runner.flops, *held
+    )
 
 
 def asked(pipe: Connection, units: int) -> Any:
     """The answer of a process; RuntimeError with its fault."""
-    pipe.send(units)
+    with suppress(OSError):  # one that ended has told why
+        pipe.send(units)
     return answer(pipe)
 
 
 def answer(pipe: Connection) -> Any:
     try:
         found = pipe.recv()
-    except EOFError:
+    except (EOFError, OSError):
         raise RuntimeError("its process died (out of memory?)") from None
     if isinstance(found, str):
         raise RuntimeError(found)
@@ -125,8 +147,10 @@ def serve(
 ) -> None:
     """In the process: build, make the first turn, then as many units as are asked for.
 
-    0 units: the answer is the peak of memory.
+    The answer to 0 units is `(planned, grown)`, bytes.
+    Ctrl-C is the other process's to heed.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         contender = make(*arguments)
         before = peak_bytes()
@@ -134,9 +158,9 @@ def serve(
         pipe.send((contender.unit, contender.flops, first))
         while True:
             units = pipe.recv()
-            memory = contender.bytes or peak_bytes() - before
+            memory = contender.bytes, peak_bytes() - before
             pipe.send(clocked(contender, units) if units else memory)
-    except EOFError:
+    except (EOFError, OSError):
         pass
     except Exception as error:
         reason = str(error).partition("\n")[0]

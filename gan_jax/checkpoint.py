@@ -115,13 +115,16 @@ def set_aside(path: Path) -> Path:
     """Take a checkpoint, if it is there, its name: removed as it is, and killed on the
     way, it would look damaged. What is left by a kill the next `write` removes."""
     aside = path.with_name(f".{path.name}.old.part")
+    shutil.rmtree(aside, ignore_errors=True)
     with suppress(FileNotFoundError):
         os.replace(path, aside)
     return aside
 
 
 def remove(path: Path) -> None:
-    shutil.rmtree(set_aside(path), ignore_errors=True)
+    """Remove a checkpoint; one that cannot be removed stays."""
+    with suppress(OSError):
+        shutil.rmtree(set_aside(path), ignore_errors=True)
 
 
 def kinds(tree: Any) -> dict[str, str]:

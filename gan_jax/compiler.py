@@ -1,19 +1,22 @@
 """What XLA is told beside the program."""
 
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 LIBRARY = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
 """On CPU, of what the library YNNPACK takes from XLA by default only matrix products:
-its float32 convolutions, of jaxlib 0.10 on, take 1.2 to 2 times as long as XLA's."""
+its float32 convolutions, of jaxlib 0.10 on, took 1.2 to 2 times as long (docs/speed.md)."""
 
 
 @cache
 def compiler_options() -> dict[str, str]:
-    """`jax.jit(step, compiler_options=...)` of a step with convolutions, on this
-    backend; none where XLA does not know them."""
+    """What `jax.jit(step, compiler_options=...)` takes for a step with convolutions on
+    this backend; nothing where XLA does not know the option."""
     if jax.default_backend() != "cpu":
         return {}
     try:
@@ -21,3 +24,17 @@ def compiler_options() -> dict[str, str]:
     except jax.errors.JaxRuntimeError:
         return {}
     return LIBRARY
+
+
+def compiled(body: Callable, **layout: Any) -> Callable:
+    """`jax.jit` with `compiler_options()`, but where it is traced: a
+    program has one set of options."""
+    plain = jax.jit(body, **layout)
+    own = jax.jit(body, compiler_options=compiler_options(), **layout)
+
+    def run(*arguments: Any) -> Any:
+        leaves = jax.tree.leaves(arguments)
+        traced = any(isinstance(leaf, Tracer) for leaf in leaves)
+        return (plain if traced else own)(*arguments)
+
+    return run

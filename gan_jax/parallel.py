@@ -16,7 +16,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from gan_jax.compiler import compiler_options
+from gan_jax.compiler import compiled
 from gan_jax.gan import Gan, init_state
 from gan_jax.hosts import put
 from gan_jax.members import member, per_member
@@ -30,11 +30,7 @@ DATA, SEED = "data", "seed"
 
 
 def jit_step(gan: Gan) -> Step:
-    """`train_step` compiled for one device; the state given to it is donated.
-
-    In a jit of your own use `train_step`: the options of `gan_jax.compiler`, which
-    steps are compiled with on CPU, cannot be nested.
-    """
+    """`train_step` compiled for one device; the state given to it is donated."""
     require_no_axis(gan)
     return on_batches(placed_jit(plain(gan)))
 
@@ -140,15 +136,8 @@ def row(devices: Sequence[Any], axis_name: str) -> Mesh:
     return Mesh(np.array(devices), (axis_name,))
 
 
-def compiled(body: Callable, **layout: Any) -> Callable:
-    """Its first argument is donated."""
-    return jax.jit(
-        body, donate_argnums=0, compiler_options=compiler_options(), **layout
-    )
-
-
 def placed_jit(body: Body, mesh: Mesh | None = None, batch_axis: int = 0) -> Body:
-    return compiled(body)
+    return compiled(body, donate_argnums=0)
 
 
 def placed_pmap(body: Body, mesh: Mesh, batch_axis: int) -> Body:
@@ -183,12 +172,12 @@ def placed_shard_map(
         body, mesh=mesh, in_specs=(P(), P(), spec), out_specs=P(), check_vma=False
     )
     require = partial(require_split, batch_axis, mesh.shape[axis_name])
-    return sent(compiled(mapped), mesh, P(), spec, require)
+    return sent(compiled(mapped, donate_argnums=0), mesh, P(), spec, require)
 
 
 def placed_gspmd(body: Body, mesh: Mesh, batch_axis: int) -> Body:
     mesh, spec = automatic(mesh), P(*[None] * batch_axis, mesh.axis_names)
-    step = compiled(body, out_shardings=NamedSharding(mesh, P()))
+    step = compiled(body, donate_argnums=0, out_shardings=NamedSharding(mesh, P()))
     require = partial(require_split, batch_axis, mesh.size)
     return sent(step, mesh, P(), spec, require)
 
@@ -247,14 +236,14 @@ def placed_members(body: Body, mesh: Mesh | None, split: bool) -> Body:
     axes = per_member(None, 0), None, 0 if split else None
     many = jax.vmap(body, in_axes=axes, out_axes=(per_member(None, 0), 0))
     if mesh is None:
-        return compiled(many)
+        return compiled(many, donate_argnums=0)
     mesh, each = automatic(mesh), P(SEED)
     state_spec, split_spec = per_member(P(), each), each if split else P()
     specs = state_spec, P(), split_spec
     mapped = jax.shard_map(
         many, mesh=mesh, in_specs=specs, out_specs=(state_spec, each), check_vma=False
     )
-    step = compiled(mapped)
+    step = compiled(mapped, donate_argnums=0)
 
     def require(states: TrainState, split: Any) -> None:
         require_multiple("seeds", len(states.key), mesh.shape[SEED])
@@ -266,7 +255,7 @@ def placed_in_turn(body: Body, mesh: Mesh | None, split: bool) -> Body:
     """One compiled body, called for each of the stacked states, which are not donated;
     there is no mesh."""
 
-    @partial(jax.jit, compiler_options=compiler_options())
+    @compiled
     def one(states: TrainState, index: int, shared: Any, part: Any) -> Any:
         own = jax.tree.map(lambda x: x[index], part) if split else part
         return body(member(states, index), shared, own)

@@ -28,6 +28,8 @@ from gan_jax.terms import measured, weighted_sum
 from gan_jax.types import Array, Batch, Metrics, TrainState
 
 Variables = Any
+G_PENALTIES = 2**31
+"""Folded into the keys of G's penalties: D's may be drawn from the same keys."""
 
 
 def example_keys(gan: Gan, key: Array, count: int) -> Array:
@@ -164,7 +166,8 @@ def generator_loss(
     evaluate = partial(measured, "path_length", generator, (z,))
     loss = at(state, gan.loss.generator)(real_logits, fake_logits).mean()
     terms = gan.generator_penalties
-    penalty, seen = weighted_sum(terms, state, penalty_keys, evaluate)
+    own_keys = jax.vmap(jax.random.fold_in, (0, None))(penalty_keys, G_PENALTIES)
+    penalty, seen = weighted_sum(terms, state, own_keys, evaluate)
     return loss + penalty, (g_state, {"g_loss": loss, "g_penalty": penalty} | seen)
 
 

@@ -13,6 +13,7 @@ from jax.sharding import Mesh
 
 from gan_jax.augment import AUGMENTS
 from gan_jax.build import build
+from gan_jax.compiler import compiler_options
 from gan_jax.config import (
     AugmentConfig,
     Config,
@@ -25,6 +26,7 @@ from gan_jax.config import (
     OptimizerConfig,
     PenaltyConfig,
 )
+from gan_jax.conv import convolution
 from gan_jax.coupled import MINIBATCH
 from gan_jax.data import DATASETS, TOYS
 from gan_jax.dynamics import DYNAMICS
@@ -454,13 +456,35 @@ def test_states_taken_apart_leave_no_work_across_devices():
         )
 
 
+def test_steps_compose_with_a_jit_and_a_scan_of_ones_own():
+    gan = build(PLAIN)
+    state, batch = init_state(gan, jax.random.key(0)), batches(PLAIN)[0]
+    step = jit_step(gan)
+    nested, _ = jax.jit(step)(state, batch)
+    twice, _ = jax.lax.scan(
+        step, state, jax.tree.map(lambda x: jnp.stack([x, x]), batch)
+    )
+    once, _ = step(state, batch)
+    again, _ = step(jax.tree.map(jnp.copy, once), batch)
+    for found, expected in ((nested, once), (twice, again)):
+        close = partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6)
+        jax.tree.map(close, found.generator.params, expected.generator.params)
+
+
+def test_cpu_steps_are_compiled_with_xlas_own_convolutions():
+    f = partial(convolution, stride=1)
+    jitted = jax.jit(f, compiler_options=compiler_options())
+    x, w = jnp.ones((4, 16, 16, 32)), jnp.ones((3, 3, 32, 32))
+    assert "ynn_fusion" not in jitted.lower(x, w).compile().as_text()
+
+
 def test_lazy_penalty_stays_a_branch_for_many_seeds():
     config = replace(PLAIN, penalty=PenaltyConfig("r1", every=4))
     gan = build(config)
     states = jax.eval_shape(
         lambda: init_states(gan, jax.random.split(jax.random.key(0), 2))
     )
-    step = jax.jit(placed_members(plain(gan), None, split=False).__wrapped__)
+    step = placed_members(plain(gan), None, split=False)
     program = str(jax.make_jaxpr(step)(states, (), batches(config)[0]))
     assert "cond[" in program
 

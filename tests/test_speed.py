@@ -7,7 +7,7 @@ import pytest
 from benchmarks import contenders
 from benchmarks.contenders import CASES, VARIANTS, config_of
 from benchmarks.speed import PARTS, Flags, compared, main, paired, penalties
-from benchmarks.speed_table import HEADS, Row, cells
+from benchmarks.speed_table import COLUMNS, Row, cells
 from benchmarks.turns import Timing, timed
 from gan_jax import build
 from gan_jax.penalties import PENALTIES
@@ -20,7 +20,7 @@ def timing(*rounds, **others):
 def test_a_ratio_is_the_median_of_those_within_rounds():
     """A round that was slow for both says what a quiet one says."""
     one, other = timing(2.0, 20.0, 3.0), timing(1.0, 10.0, 3.0)
-    assert paired(one, other) == 2.0
+    assert paired(one, other) == (2.0, 1.0, 2.0)
     assert paired(one, Timing(fault="none")) is None
 
 
@@ -32,6 +32,7 @@ def test_contenders_are_timed_in_turn_and_faults_told():
     told = []
     found = timed(makes, rounds=2, seconds=0.0, tell=told.append)
     assert list(found) == ["product", "broken"]
+    assert found["product"].unit == 1
     assert found["product"].flops == 2 * 8**3
     assert len(found["product"].rounds) == 2 and found["product"].seconds > 0
     fault = found["broken"].fault
@@ -59,10 +60,34 @@ def test_every_penalty_is_held_against_the_plain_step():
         build(config)
 
 
-def test_parts_name_what_shares_are_of():
+def dies_in_its_second_turn():
+    turns = []
+
+    def turn(units):
+        turns.append(units)
+        if len(turns) == 3:  # the first two are its first steps
+            raise ValueError("late")
+
+    return contenders.Contender(turn, 1, 1)
+
+
+def test_one_that_fails_late_drops_out_and_the_others_go_on():
+    makes = {
+        "product": (contenders.products, (8,)),
+        "late": (dies_in_its_second_turn, ()),
+    }
+    found = timed(makes, rounds=3, seconds=0.0)
+    assert len(found["product"].rounds) == 3
+    assert found["late"].fault == "ValueError: late"
+
+
+def test_parts_name_what_ratios_are_of():
     for part in PARTS.values():
-        for one in part(Flags(rivals=("eager",))):
-            assert one.against in one.makes or one.against == "PyTorch eager"
+        for rivals in ((), ("eager",), ("compile",)):
+            for one in part(Flags(rivals=rivals)):
+                assert (
+                    one.against in one.makes and one.makes.keys() == one.batches.keys()
+                )
 
 
 def test_a_fault_takes_the_place_of_the_figures():
@@ -70,7 +95,7 @@ def test_a_fault_takes_the_place_of_the_figures():
         "models", "ring", "r1", "PyTorch compile", 8, Timing(fault="no"), None, "", None
     )
     assert cells(row)[:5] == ["ring", "r1", "PyTorch compile", "8", "no"]
-    assert len(cells(row)) == len(HEADS)
+    assert len(cells(row)) == len(COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +120,7 @@ def test_command_writes_table_numbers_and_figure(tmp_path):
     rows = json.loads((tmp_path / "speed.json").read_text())["rows"]
     assert [row["contender"] for row in rows] == ["gan_jax", "PyTorch eager"]
     assert rows[0]["timing"]["flops"] == rows[1]["timing"]["flops"] > 0
-    assert rows[1]["share"] == 1.0
+    assert rows[1]["ratio"] == [1.0, 1.0, 1.0]
     assert all(0 < row["utilization"] for row in rows)
     assert (tmp_path / "models.png").read_bytes().startswith(b"\x89PNG")
     table = (tmp_path / "speed.md").read_text()
@@ -103,9 +128,10 @@ def test_command_writes_table_numbers_and_figure(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_comparison_without_its_rival_has_no_shares(monkeypatch):
+def test_without_torch_gan_jax_is_timed_alone(monkeypatch):
     monkeypatch.setattr("benchmarks.speed.has_torch", lambda: False)
     flags = Flags(cases=("ring",), variants=("none",), rounds=1, seconds=0.0)
     (one,) = PARTS["models"](flags)
     (row,) = compared(one, flags, lambda line: None)
-    assert row.share is None and row.utilization and row.timing.bytes > 0
+    assert row.against == "gan_jax" and row.ratio == (1.0, 1.0, 1.0)
+    assert row.utilization and row.timing.planned and row.timing.grown >= 0
