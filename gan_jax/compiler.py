@@ -10,7 +10,7 @@ from jax.core import Tracer
 
 LIBRARY = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
 """On CPU, of what the library YNNPACK takes from XLA by default only matrix products:
-its float32 convolutions, of jaxlib 0.10 on, took 1.2 to 2 times as long (docs/speed.md)."""
+its float32 convolutions, of jaxlib 0.10 on, took 1.2 to 2 times as long."""
 
 
 @cache
