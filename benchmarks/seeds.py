@@ -155,13 +155,13 @@ def theirs(config: Config, flags: Flags) -> list[Contender]:
 
 def measure(config: Config, flags: Flags) -> None:
     """Time all contenders in turn, round after round, and print a table."""
-    contenders = theirs(config, flags) + ours(config, flags)
-    first = [timed(one) for one in contenders]
-    rounds = [[timed(one) for one in contenders] for _ in range(flags.rounds)]
+    everyone = theirs(config, flags) + ours(config, flags)
+    first = [timed(one) for one in everyone]
+    rounds = [[timed(one) for one in everyone] for _ in range(flags.rounds)]
     print(f"{'':26}{'seeds':>6}{'us per step':>13}{'us per seed-step':>18}", end="")
     print(f"{'least':>9}{'most':>9}{'of PyTorch':>12}{'first call s':>14}")
     baseline = None
-    for index, one in enumerate(contenders):
+    for index, one in enumerate(everyone):
         times = [1e6 * seconds[index] / one.steps for seconds in rounds]
         middle = statistics.median(times)
         if one.name == "PyTorch eager":

@@ -128,12 +128,10 @@ def has_torch() -> bool:
     return find_spec("torch") is not None
 
 
-def compared(
-    one: Comparison, flags: Flags, tell: Callable[[str], None]
-) -> Iterator[Row]:
+def compared(one: Comparison, flags: Flags) -> Iterator[Row]:
     """The rows of a comparison, timed now."""
     makes = one.makes | {RATE: (contenders.products, ())}
-    found = timed(makes, flags.rounds, flags.seconds, tell)
+    found = timed(makes, flags.rounds, flags.seconds)
     product, rival = found[RATE], found[one.against]
     for name in one.makes:
         own = found[name]
@@ -211,7 +209,7 @@ def main(arguments: list[str]) -> int:
         for index, one in enumerate(todo):
             name = f"{index + 1} of {len(todo)}: {one.part} {one.case} {one.variant}"
             console.print(name)
-            new = list(compared(one, flags, lambda line: None))
+            new = list(compared(one, flags))
             rows += new
             for row in new:
                 console.print("  ".join(cell for cell in cells(row) if cell))

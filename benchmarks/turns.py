@@ -56,10 +56,7 @@ class Runner(NamedTuple):
 
 
 def timed(
-    contenders: dict[str, Make],
-    rounds: int,
-    seconds: float,
-    tell: Callable[[str], None] = lambda line: None,
+    contenders: dict[str, Make], rounds: int, seconds: float
 ) -> dict[str, Timing]:
     """Each contender's timing over so many rounds; a turn lasts about `seconds`.
 
@@ -70,14 +67,12 @@ def timed(
     with ExitStack() as stack:
         runners: dict[str, Runner] = {}
         for name, make in contenders.items():
-            tell(f"{name}: first steps")
             try:
                 runners[name] = stack.enter_context(running(make, seconds))
             except RuntimeError as error:
                 found[name] = Timing(fault=str(error))
         times: dict[str, list[float]] = {name: [] for name in runners}
         for index in range(rounds):
-            tell(f"round {index + 1} of {rounds}")
             for name in list(runners)[:: 1 - index % 2 * 2]:
                 try:
                     times[name].append(turn(runners[name]))

@@ -24,6 +24,8 @@ torch = pytest.importorskip("torch")
 from benchmarks import eager  # noqa: E402
 from benchmarks.flops import flops  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 BATCH, Z_DIM, STEPS = 3, 5, 2
 # A large eps: with a small one Adam's first update is the gradient's sign, which
 # rounding alone decides where the gradient is 0 but for rounding.
@@ -48,10 +50,7 @@ CASES = [
     Case("dcgan", (16, 16, 3), 4, (8, 8), "wasserstein", "wgan_gp"),
     Case("resize", (8, 8, 1), 4, (8, 8), "non_saturating", "r1"),
     Case("resnet", (8, 8, 2), 3, (6, 3), "hinge", "none"),
-    pytest.param(
-        Case("resnet", (32, 32, 2), 2, (4, 2), "non_saturating", "r1"),
-        marks=pytest.mark.slow,
-    ),
+    Case("resnet", (32, 32, 2), 2, (4, 2), "non_saturating", "r1"),
 ]
 
 

@@ -24,20 +24,19 @@ def test_a_ratio_is_the_median_of_those_within_rounds():
     assert paired(one, Timing(fault="none")) is None
 
 
+@pytest.mark.slow
 def test_contenders_are_timed_in_turn_and_faults_told():
     makes = {
         "product": (contenders.products, (8,)),
         "broken": (contenders.config_of, ("no such case", "none")),
     }
-    told = []
-    found = timed(makes, rounds=2, seconds=0.0, tell=told.append)
+    found = timed(makes, rounds=2, seconds=0.0)
     assert list(found) == ["product", "broken"]
     assert found["product"].unit == 1
     assert found["product"].flops == 2 * 8**3
     assert len(found["product"].rounds) == 2 and found["product"].seconds > 0
     fault = found["broken"].fault
     assert fault is not None and fault.startswith("KeyError") and "no such" in fault
-    assert told[-2:] == ["round 1 of 2", "round 2 of 2"]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -71,6 +70,7 @@ def dies_in_its_second_turn():
     return contenders.Contender(turn, 1, 1)
 
 
+@pytest.mark.slow
 def test_one_that_fails_late_drops_out_and_the_others_go_on():
     makes = {
         "product": (contenders.products, (8,)),
@@ -132,6 +132,7 @@ def test_without_torch_gan_jax_is_timed_alone(monkeypatch):
     monkeypatch.setattr("benchmarks.speed.has_torch", lambda: False)
     flags = Flags(cases=("ring",), variants=("none",), rounds=1, seconds=0.0)
     (one,) = PARTS["models"](flags)
-    (row,) = compared(one, flags, lambda line: None)
+    (row,) = compared(one, flags)
     assert row.against == "gan_jax" and row.ratio == (1.0, 1.0, 1.0)
-    assert row.utilization and row.timing.planned and row.timing.grown >= 0
+    assert row.utilization and row.timing.planned
+    assert row.timing.grown is not None
