@@ -37,7 +37,10 @@ def against_others(rows: list[Row]) -> Any:
         axis.plot(ratios[:, 0], at, "o", label=name, markersize=5, **look)
     axis.axvline(1.0, label=against, **FLOOR)
     axis.set_xlim(left=0)
-    axis.set_xlabel(f"time of a step over that of {against} (left is faster)")
+    axis.set_xlabel(
+        f"time of a step over that of {against} (left is faster): median, least and "
+        "most over rounds"
+    )
     axis.set_yticks(range(len(pairs)), [f"{case}, {kind}" for case, kind in pairs])
     axis.invert_yaxis()
     axis.legend(loc="best")

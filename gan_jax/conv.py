@@ -77,48 +77,22 @@ class Ways(NamedTuple):
     matmul: Form
 
 
-def bilinear(name: str, axes: tuple[str, str, str], ways: Ways) -> Primitive:
-    """A form as a primitive that is batched and lowered; axes: of a, b and the result.
+Axes = tuple[str, str, str]
+"""Letters of a form's operands and of its result."""
 
-    vmap over one operand makes the axis longer that only this one has in common with
-    the result; vmap over both makes n longer.
-    """
+
+def bilinear(name: str, axes: Axes, ways: Ways) -> Primitive:
+    """A form as a primitive that is batched and lowered."""
     form = Primitive(name)
-    *operands, result = axes
-
-    def sizes(a: Any, b: Any, geometry: Geometry) -> dict[str, int]:
-        found = dict(zip("HWklhw", sum(geometry[2:], ()), strict=True))
-        for letter, size in zip("".join(operands), a.shape + b.shape, strict=True):
-            if found.setdefault(letter, size) != size:
-                raise ValueError(
-                    f"{name}: {a.shape[1:]} and {b.shape[1:]} do not fit together, "
-                    f"{found[letter]} is not {size}; images are [B, H, W, channels], "
-                    "kernels [k, l, in, out]"
-                )
-        return found
 
     def abstract(a: Any, b: Any, *, geometry: Geometry) -> ShapedArray:
         if a.dtype != b.dtype:
             raise ValueError(f"{name}: {a.dtype} and {b.dtype}; cast one of them")
-        known = sizes(a, b, geometry)
-        return ShapedArray(tuple(known[axis] for axis in result), a.dtype)
-
-    def batched(arrays: Any, over: Any, *, geometry: Geometry) -> tuple[Array, int]:
-        mapped = [o for o, axis in zip(operands, over, strict=True) if axis is not None]
-        common = set(mapped[0]) & set(mapped[-1]) & set(result)
-        longer = "n" if len(mapped) == 2 else (common - {"n"}).pop()
-        both, taken = [], []
-        for x, letters, axis in zip(arrays, operands, over, strict=True):
-            if axis is not None:
-                place = letters.index(longer)
-                x = jnp.moveaxis(x, axis, place)
-                both, x = x.shape[place : place + 2], merged(x, place)
-            taken.append(x)
-        c, place = form.bind(*taken, geometry=geometry), result.index(longer)
-        return c.reshape(*c.shape[:place], *both, *c.shape[place + 1 :]), place
+        known = sizes(name, axes, a, b, geometry)
+        return ShapedArray(tuple(known[axis] for axis in axes[2]), a.dtype)
 
     def on_cpu(a: Array, b: Array, *, geometry: Geometry) -> Array:
-        known = sizes(a, b, geometry)
+        known = sizes(name, axes, a, b, geometry)
         few = min(known["i"], known["o"]) <= forms.FEW
         way = ways.plain if few else ways.many
         if known["n"] > 1 or (few and geometry.stride == 1):
@@ -131,11 +105,44 @@ def bilinear(name: str, axes: tuple[str, str, str], ways: Ways) -> Primitive:
 
     form.def_impl(run)
     form.def_abstract_eval(abstract)
-    batching.primitive_batchers[form] = batched
+    batching.primitive_batchers[form] = partial(batched, form, axes)
     for lowered, platform in ((partial(each, ways.plain), None), (on_cpu, "cpu")):
         rule = mlir.lower_fun(lowered, multiple_results=False)
         mlir.register_lowering(form, rule, platform)
     return form
+
+
+def sizes(name: str, axes: Axes, a: Any, b: Any, geometry: Geometry) -> dict[str, int]:
+    """Of each letter; ValueError if the operands do not agree."""
+    found = dict(zip("HWklhw", sum(geometry[2:], ()), strict=True))
+    for letter, size in zip(axes[0] + axes[1], a.shape + b.shape, strict=True):
+        if found.setdefault(letter, size) != size:
+            raise ValueError(
+                f"{name}: {a.shape[1:]} and {b.shape[1:]} do not fit together, "
+                f"{found[letter]} is not {size}; images are [B, H, W, channels], "
+                "kernels [k, l, in, out]"
+            )
+    return found
+
+
+def batched(
+    form: Primitive, axes: Axes, arrays: Any, over: Any, *, geometry: Geometry
+) -> tuple[Array, int]:
+    """vmap over one operand makes the axis longer that only this one has in common with
+    the result; vmap over both makes n longer."""
+    *operands, result = axes
+    mapped = [o for o, axis in zip(operands, over, strict=True) if axis is not None]
+    common = set(mapped[0]) & set(mapped[-1]) & set(result)
+    longer = "n" if len(mapped) == 2 else (common - {"n"}).pop()
+    both, taken = [], []
+    for x, letters, axis in zip(arrays, operands, over, strict=True):
+        if axis is not None:
+            place = letters.index(longer)
+            x = jnp.moveaxis(x, axis, place)
+            both, x = x.shape[place : place + 2], merged(x, place)
+        taken.append(x)
+    c, place = form.bind(*taken, geometry=geometry), result.index(longer)
+    return c.reshape(*c.shape[:place], *both, *c.shape[place + 1 :]), place
 
 
 def merged(x: Array, axis: int) -> Array:
