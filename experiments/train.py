@@ -22,6 +22,7 @@ import tyro
 
 from experiments.names import listing, printed
 from gan_jax.build import build, method
+from gan_jax.compiler import keep_memory
 from gan_jax.config import (
     Config,
     SweepConfig,
@@ -157,6 +158,7 @@ def main(arguments: list[str]) -> int:
         if config.placement != "jit" or members_of(config):
             cores_as_devices()
         cache_compilations()
+        keep_memory()
         agreed(partial(refuse_unread, base, config))
         config = dataclasses.replace(config, out=out)
         _, summary = train(

@@ -68,12 +68,11 @@ IMAGE, KERNEL, OUT = "nbHWi", "nklio", "nbhwo"
 class Ways(NamedTuple):
     """Of computing a form.
 
-    plain: as XLA has it, anywhere. many: on CPU, of many channels. matmul: there too,
-    for few channels at stride 1, and for several forms at once.
+    plain: as XLA has it, anywhere. cpu: there, one form; matmul: there, several at once.
     """
 
     plain: Form
-    many: Form
+    cpu: Form
     matmul: Form
 
 
@@ -92,11 +91,7 @@ def bilinear(name: str, axes: Axes, ways: Ways) -> Primitive:
         return ShapedArray(tuple(known[axis] for axis in axes[2]), a.dtype)
 
     def on_cpu(a: Array, b: Array, *, geometry: Geometry) -> Array:
-        known = sizes(name, axes, a, b, geometry)
-        few = min(known["i"], known["o"]) <= forms.FEW
-        way = ways.plain if few else ways.many
-        if known["n"] > 1 or (few and geometry.stride == 1):
-            way = ways.matmul
+        way = ways.cpu if len(a) == 1 else ways.matmul
         return each(way, a, b, geometry=geometry).astype(a.dtype)
 
     def run(a: Array, b: Array, *, geometry: Geometry) -> Array:
@@ -167,17 +162,17 @@ def alone(form: Primitive, geometry: Geometry) -> Callable[[Array, Array], Array
 CONVOLVE = bilinear(
     "convolve",
     (IMAGE, KERNEL, OUT),
-    Ways(forms.plain_convolve, forms.plain_convolve, forms.matmul_convolve),
+    Ways(forms.plain_convolve, forms.cpu_convolve, forms.matmul_convolve),
 )
 SPREAD = bilinear(
     "spread",
     (OUT, KERNEL, IMAGE),
-    Ways(forms.plain_spread, forms.phased_spread, forms.matmul_spread),
+    Ways(forms.plain_spread, forms.cpu_spread, forms.matmul_spread),
 )
 CORRELATE = bilinear(
     "correlate",
     (IMAGE, OUT, KERNEL),
-    Ways(forms.plain_correlate, forms.plain_correlate, forms.matmul_correlate),
+    Ways(forms.plain_correlate, forms.cpu_correlate, forms.matmul_correlate),
 )
 
 ad.defbilinear(

@@ -127,10 +127,10 @@ def phased_spread(y: Array, w: Array, g: Geometry) -> Array:
 
 
 # As matrix products, one for each place q of the kernel. Where convolutions are slow on
-# CPU: of few channels, and of many kernels at once. Sums are at least float32.
+# CPU: to few channels, and of many kernels at once. Sums are at least float32.
 
-FEW = 8
-"""Channels, at most, of a side that is laid out once for each place."""
+FEW = 12
+"""Channels that are few: at most those of a folded colour image."""
 
 
 def places(g: Geometry) -> list[tuple[int, int]]:
@@ -180,7 +180,7 @@ def by_place(x: Array, kernels: Array) -> Array:
 
 def matmul_convolve(x: Array, w: Array, g: Geometry) -> Array:
     kernels = w.reshape(len(places(g)), *w.shape[2:])
-    if w.shape[3] <= FEW < w.shape[2] and g.stride == 1:
+    if g.stride == 1 and w.shape[3] <= FEW < w.shape[2]:
         parts = zip(by_place(x, kernels), places(g), strict=True)
         return total(seen(part, q, g) for part, q in parts)
     patches = jnp.concatenate([seen(x, q, g) for q in places(g)], axis=-1)
@@ -189,7 +189,7 @@ def matmul_convolve(x: Array, w: Array, g: Geometry) -> Array:
 
 def matmul_spread(y: Array, w: Array, g: Geometry) -> Array:
     kernels = w.reshape(len(places(g)), *w.shape[2:]).swapaxes(1, 2)
-    if w.shape[3] <= FEW < w.shape[2] and g.stride == 1:
+    if g.stride == 1 and w.shape[3] <= FEW < w.shape[2]:
         patches = jnp.concatenate([placed(y, q, g) for q in places(g)], axis=-1)
         x = product(rows(patches), rows(kernels))
         return x.reshape(len(y), *g.image, w.shape[2])
@@ -212,3 +212,81 @@ def matmul_correlate(x: Array, y: Array, g: Geometry) -> Array:
 
 def total(parts: Iterable[Array]) -> Array:
     return reduce(jnp.add, parts)
+
+
+# Folded: each square of s x s pixels, and of places, as one with s^2 times the channels.
+# The stride becomes 1.
+
+
+def folded(g: Geometry) -> Geometry:
+    kernel = tuple(-(-k // g.stride) for k in g.kernel)
+    image = tuple(m + k - 1 for m, k in zip(g.out, kernel, strict=True))
+    return Geometry(1, (0, 0), image, kernel, g.out)
+
+
+def fold(x: Array, s: int) -> Array:
+    """`[..., s H, s W, i, o] -> [..., H, W, s s i, o]`."""
+    *n, high, wide, i, o = x.shape
+    squares = x.reshape(*n, high // s, s, wide // s, s, i, o)
+    return squares.swapaxes(-5, -4).reshape(*n, high // s, wide // s, s * s * i, o)
+
+
+def unfold(x: Array, s: int) -> Array:
+    """The inverse of `fold`."""
+    *n, high, wide, many, o = x.shape
+    squares = x.reshape(*n, high, wide, s, s, many // (s * s), o).swapaxes(-5, -4)
+    return squares.reshape(*n, s * high, s * wide, many // (s * s), o)
+
+
+def fold_image(x: Array, g: Geometry) -> Array:
+    """The part of an image that the kernel sees, folded."""
+    pads = [
+        (low, g.stride * m - n - low, 0)
+        for low, n, m in zip(g.low, g.image, folded(g).image, strict=True)
+    ]
+    x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *pads, (0, 0, 0)])
+    return fold(x[..., None], g.stride)[..., 0]
+
+
+def unfold_image(x: Array, g: Geometry) -> Array:
+    """The transpose of `fold_image`: zeros where the kernel sees nothing."""
+    x = unfold(x[..., None], g.stride)[..., 0]
+    pads = [
+        (-low, n + low - m, 0)
+        for low, n, m in zip(g.low, g.image, x.shape[1:3], strict=True)
+    ]
+    return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *pads, (0, 0, 0)])
+
+
+def fold_kernel(w: Array, g: Geometry) -> Array:
+    ends = [(0, -k % g.stride) for k in g.kernel]
+    return fold(jnp.pad(w, (*ends, (0, 0), (0, 0))), g.stride)
+
+
+def unfold_kernel(w: Array, g: Geometry) -> Array:
+    return unfold(w, g.stride)[: g.kernel[0], : g.kernel[1]]
+
+
+# On CPU: XLA's convolutions, but where the result has few channels; and where either
+# side has, without a stride.
+
+
+def cpu_convolve(x: Array, w: Array, g: Geometry) -> Array:
+    if g.stride > 1 and min(w.shape[2:]) <= FEW:
+        return cpu_convolve(fold_image(x, g), fold_kernel(w, g), folded(g))
+    form = matmul_convolve if w.shape[3] <= FEW else plain_convolve
+    return form(x, w, g)
+
+
+def cpu_spread(y: Array, w: Array, g: Geometry) -> Array:
+    if g.stride > 1 and min(w.shape[2:]) <= FEW:
+        return unfold_image(cpu_spread(y, fold_kernel(w, g), folded(g)), g)
+    form = matmul_spread if w.shape[2] <= FEW else phased_spread
+    return form(y, w, g)
+
+
+def cpu_correlate(x: Array, y: Array, g: Geometry) -> Array:
+    if g.stride > 1 and min(x.shape[-1], y.shape[-1]) <= FEW:
+        return unfold_kernel(cpu_correlate(fold_image(x, g), y, folded(g)), g)
+    form = matmul_correlate if y.shape[-1] <= FEW else plain_correlate
+    return form(x, y, g)
