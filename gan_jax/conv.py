@@ -12,7 +12,7 @@ convolutions y `[B, h, w, out]`, kernels w `[k, l, in, out]`.
 """
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache, partial, reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -53,6 +53,38 @@ def transposed_convolution(y: Array, kernel: Array, stride: int) -> Array:
     low = tuple(k - 1 - end for k, end in zip(size, ends, strict=True))
     kernel = kernel[::-1, ::-1].swapaxes(2, 3)
     return apply(SPREAD, y, kernel, Geometry(stride, low, image, size, out))
+
+
+def upsampled_convolution(x: Array, kernel: Array, stride: int) -> Array:
+    """`[B, H, W, in] -> [B, s H, s W, out]`: each pixel s x s times, then `convolution`.
+
+    That is a transposed convolution with `boxed(kernel)`, of the small image: of a 3x3
+    kernel and s = 2 at 16 products for each of its pixels instead of 36.
+    """
+    size = kernel.shape[:2]
+    kernel = boxed(kernel, stride)[::-1, ::-1].swapaxes(2, 3)
+    out = x.shape[1:3]
+    image, low = tuple(stride * n for n in out), tuple(k // 2 for k in size)
+    return apply(SPREAD, x, kernel, Geometry(stride, low, image, kernel.shape[:2], out))
+
+
+def pooled_convolution(x: Array, kernel: Array, stride: int) -> Array:
+    """`[B, s H, s W, in] -> [B, H, W, out]`: `convolution`, then means of s x s pixels.
+
+    That is a convolution of this stride with `boxed(kernel) / s^2`.
+    """
+    return convolution(x, boxed(kernel, stride) / stride**2, stride)
+
+
+def boxed(kernel: Array, s: int) -> Array:
+    """`[k, l, in, out] -> [k + s - 1, l + s - 1, in, out]`: the sum of the kernel moved
+    by 0 .. s - 1 places along each axis."""
+    for axis in (0, 1):
+        pads = [[(0, 0)] * 4 for _ in range(s)]
+        for i, pad in enumerate(pads):
+            pad[axis] = (i, s - 1 - i)
+        kernel = reduce(jnp.add, (jnp.pad(kernel, pad) for pad in pads))
+    return kernel
 
 
 def apply(form: Primitive, a: Array, b: Array, geometry: Geometry) -> Array:

@@ -125,20 +125,23 @@ class Maxout(nn.Module):
 
 
 class Conv(nn.Module):
-    """Convolution, SAME, `[B, H, W, in] -> [B, H/stride, W/stride, out]`."""
+    """Convolution, SAME, `[B, H, W, in] -> [B, H/stride, W/stride, out]`.
+
+    form: of `(x, kernel, stride)`; `upsampled_convolution` gives `[B, sH, sW, out]`.
+    """
 
     features: int
     size: int
     style: Style
     stride: int = 1
     bias: bool = True
+    form: Callable[[Array, Array, int], Array] = convolution
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         weights = kernel(self, (self.size, self.size, x.shape[-1], self.features))
-        return add_bias(
-            self, convolution(x.astype(weights.dtype), weights, self.stride)
-        )
+        x = x.astype(weights.dtype)
+        return add_bias(self, self.form(x, weights, self.stride))
 
 
 class ConvTranspose(nn.Module):

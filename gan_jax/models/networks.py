@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from gan_jax.conv import pooled_convolution, upsampled_convolution
 from gan_jax.layers import (
     Array,
     Conv,
@@ -114,6 +116,12 @@ class StridedDiscriminator(nn.Module):
         return logits(x.reshape(len(x), -1), label, self.style)
 
 
+same_conv = partial(Conv, size=3)
+up_conv = partial(Conv, size=3, stride=2, form=upsampled_convolution)
+down_conv = partial(Conv, size=3, stride=2, form=pooled_convolution)
+"""Of `(features, style=style)`: 3x3; of the upsampled image; then means of 2x2."""
+
+
 class ResizeGenerator(nn.Module):
     """Dense, then (activation, nearest upsampling, 3x3 convolution) to full size."""
 
@@ -130,7 +138,7 @@ class ResizeGenerator(nn.Module):
         x = x.reshape(-1, base, base, first)
         for features in rest:
             x = self.style.act(self.style.normalized(x, train))
-            x = Conv(features, 3, self.style)(upsample(x))
+            x = up_conv(features, style=self.style)(x)
         x = self.style.act(self.style.normalized(x, train))
         return self.output(Conv(self.shape[-1], 3, self.style)(x))
 
@@ -146,32 +154,36 @@ class ResizeDiscriminator(nn.Module):
         first, *rest = self.channels
         x = Conv(first, 3, self.style)(x)
         for features in rest:
-            x = Conv(features, 3, self.style)(self.style.act(x))
-            x = downsample(self.style.normalized(x, train))
+            x = down_conv(features, style=self.style)(self.style.act(x))
+            x = self.style.normalized(x, train)
         x = self.style.act(x)
         return logits(x.reshape(len(x), -1), label, self.style)
 
 
 class ResBlock(nn.Module):
-    """`shortcut(x) + conv(act(norm(conv(act(norm(x))))))`, resized on the way."""
+    """`shortcut(x) + conv(act(norm(conv(act(norm(x))))))`.
+
+    up: upsampling before the first convolution, and after the shortcut's, 1x1. down:
+    means of 2x2 after the second, and before the shortcut's.
+    """
 
     features: int
     style: Style
-    resize_in: Callable[[Array], Array] | None = None
-    resize_out: Callable[[Array], Array] | None = None
+    up: bool = False
+    down: bool = False
 
     @nn.compact
     def __call__(self, x: Array, train: bool) -> Array:
-        resize_in = self.resize_in or (lambda x: x)
-        resize_out = self.resize_out or (lambda x: x)
+        first = up_conv if self.up else same_conv
+        second = down_conv if self.down else same_conv
         y = self.style.act(self.style.normalized(x, train))
-        y = Conv(self.features, 3, self.style)(resize_in(y))
+        y = first(self.features, style=self.style)(y)
         y = self.style.act(self.style.normalized(y, train))
-        y = resize_out(Conv(self.features, 3, self.style)(y))
-        resized = self.resize_in is not None or self.resize_out is not None
-        if resized or x.shape[-1] != self.features:
-            x = resize_out(Conv(self.features, 1, self.style)(resize_in(x)))
-        return x + y
+        y = second(self.features, style=self.style)(y)
+        x = downsample(x) if self.down else x
+        if self.up or self.down or x.shape[-1] != self.features:
+            x = Conv(self.features, 1, self.style)(x)
+        return y + (upsample(x) if self.up else x)
 
 
 class ResnetGenerator(nn.Module):
@@ -191,7 +203,7 @@ class ResnetGenerator(nn.Module):
         )
         x = x.reshape(-1, base, base, self.width)
         for _ in range(self.blocks):
-            x = ResBlock(self.width, self.style, resize_in=upsample)(x, train)
+            x = ResBlock(self.width, self.style, up=True)(x, train)
         x = self.style.act(self.style.normalized(x, train))
         return self.output(Conv(self.shape[-1], 3, self.style)(x))
 
@@ -205,12 +217,13 @@ class ResnetDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, label: Array | None = None, *, train: bool) -> Array:
-        shrink = downsample if self.down else (lambda x: x)
+        second = down_conv if self.down else same_conv
         y = self.style.act(Conv(self.width, 3, self.style)(x))
-        y = shrink(Conv(self.width, 3, self.style)(y))
-        x = y + Conv(self.width, 1, self.style)(shrink(x))
+        y = second(self.width, style=self.style)(y)
+        x = downsample(x) if self.down else x
+        x = y + Conv(self.width, 1, self.style)(x)
         for _ in range(self.down - 1):
-            x = ResBlock(self.width, self.style, resize_out=downsample)(x, train)
+            x = ResBlock(self.width, self.style, down=True)(x, train)
         for _ in range(2):
             x = ResBlock(self.width, self.style)(x, train)
         return logits(self.style.act(x).sum(axis=(1, 2)), label, self.style)
