@@ -62,8 +62,10 @@ def costs(rows: list[Row]) -> Any:
 
 def growing(rows: list[Row]) -> Any:
     """Time and memory of R1's step, over batch and over pixels."""
-    figure, axes = blank(7.5, 4.6, 2, 2)
-    for column, kind in enumerate(("batch", "pixels")):
+    kinds = ("batch", "pixels")
+    shown = [k for k in kinds if any(k in row.contender for row in rows)]
+    figure, axes = blank(7.5, 4.6, 2, len(shown))
+    for column, kind in enumerate(shown):
         own = [row for row in rows if kind in row.contender]
         size = np.array([int(row.contender.replace(kind, "")) for row in own])
         x = size if kind == "batch" else size**2

@@ -32,7 +32,8 @@ COLUMNS = {
     "ratio": "of the time to that of the contender named, within a round: median "
     "[least, most] over the rounds",
     "per second": "images, or points, of which a step was made",
-    "GFLOP": "of a step: products and convolutions, two for each multiply-add",
+    "GFLOP": "of a step: products and convolutions, two for each multiply-add "
+    "(PyTorch's by its own formulas, without those of power iterations)",
     "utilization": "FLOP/s over those of the 2048 x 2048 product in the same round",
     "first call s": "with tracing and compiling, nothing cached",
     "calls": "steps in one dispatch",

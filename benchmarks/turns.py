@@ -143,7 +143,8 @@ def serve(
 ) -> None:
     """In the process: build, make the first turn, then as many units as are asked for.
 
-    All keep their memory, PyTorch too: it gains as well. The answer to 0 units is `(planned, grown)`, bytes.
+    All keep their memory, PyTorch too: it gains as well.
+    The answer to 0 units is `(planned, grown)`, bytes.
     Ctrl-C is the other process's to heed.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -56,7 +56,7 @@ def transposed_convolution(y: Array, kernel: Array, stride: int) -> Array:
 
 
 def upsampled_convolution(x: Array, kernel: Array, stride: int) -> Array:
-    """`[B, H, W, in] -> [B, s H, s W, out]`: each pixel s x s times, then `convolution`.
+    """`[B, H, W, in] -> [B, s H, s W, out]`: each pixel s x s times, then convolution.
 
     That is a transposed convolution with `boxed(kernel)`, of the small image: of a 3x3
     kernel and s = 2 at 16 products for each of its pixels instead of 36.
@@ -65,26 +65,31 @@ def upsampled_convolution(x: Array, kernel: Array, stride: int) -> Array:
     kernel = boxed(kernel, stride)[::-1, ::-1].swapaxes(2, 3)
     out = x.shape[1:3]
     image, low = tuple(stride * n for n in out), tuple(k // 2 for k in size)
-    return apply(SPREAD, x, kernel, Geometry(stride, low, image, kernel.shape[:2], out))
+    geometry = Geometry(stride, low, image, kernel.shape[:2], out)
+    return apply(SPREAD, x, kernel, geometry)
 
 
 def pooled_convolution(x: Array, kernel: Array, stride: int) -> Array:
     """`[B, s H, s W, in] -> [B, H, W, out]`: `convolution`, then means of s x s pixels.
 
-    That is a convolution of this stride with `boxed(kernel) / s^2`.
+    That is a convolution of this stride with `boxed(kernel) / s^2`. ValueError for an
+    image that is no multiple of s.
     """
+    if any(n % stride for n in x.shape[1:3]):
+        image = x.shape[1:3]
+        raise ValueError(f"pooled_convolution: {image} is no multiple of {stride}")
     return convolution(x, boxed(kernel, stride) / stride**2, stride)
 
 
 def boxed(kernel: Array, s: int) -> Array:
     """`[k, l, in, out] -> [k + s - 1, l + s - 1, in, out]`: the sum of the kernel moved
-    by 0 .. s - 1 places along each axis."""
-    for axis in (0, 1):
-        pads = [[(0, 0)] * 4 for _ in range(s)]
-        for i, pad in enumerate(pads):
-            pad[axis] = (i, s - 1 - i)
-        kernel = reduce(jnp.add, (jnp.pad(kernel, pad) for pad in pads))
-    return kernel
+    by 0 .. s - 1 places along each axis, rounded once."""
+    high, wide = (n + s - 1 for n in kernel.shape[:2])
+    ends, none = (s - 1, s - 1), (0, 0)
+    precise = kernel.astype(jnp.promote_types(kernel.dtype, jnp.float32))
+    padded = jnp.pad(precise, (ends, ends, none, none))
+    moved = (padded[i : i + high, j : j + wide] for i in range(s) for j in range(s))
+    return reduce(jnp.add, moved).astype(kernel.dtype)
 
 
 def apply(form: Primitive, a: Array, b: Array, geometry: Geometry) -> Array:
@@ -100,7 +105,7 @@ IMAGE, KERNEL, OUT = "nbHWi", "nklio", "nbhwo"
 class Ways(NamedTuple):
     """Of computing a form.
 
-    plain: as XLA has it, anywhere. cpu: there, one form; matmul: there, several at once.
+    plain: as XLA has it, anywhere. cpu: one form there. matmul: several at once there.
     """
 
     plain: Form

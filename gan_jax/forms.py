@@ -130,7 +130,7 @@ def phased_spread(y: Array, w: Array, g: Geometry) -> Array:
 # CPU: to few channels, and of many kernels at once. Sums are at least float32.
 
 FEW = 12
-"""Channels that are few: at most those of a folded colour image."""
+"""Channels that are few: at most a folded colour image's, 3 x 2 x 2."""
 
 
 def places(g: Geometry) -> list[tuple[int, int]]:
@@ -180,7 +180,7 @@ def by_place(x: Array, kernels: Array) -> Array:
 
 def matmul_convolve(x: Array, w: Array, g: Geometry) -> Array:
     kernels = w.reshape(len(places(g)), *w.shape[2:])
-    if g.stride == 1 and w.shape[3] <= FEW < w.shape[2]:
+    if w.shape[3] <= FEW < w.shape[2] and g.stride == 1:
         parts = zip(by_place(x, kernels), places(g), strict=True)
         return total(seen(part, q, g) for part, q in parts)
     patches = jnp.concatenate([seen(x, q, g) for q in places(g)], axis=-1)
@@ -189,7 +189,7 @@ def matmul_convolve(x: Array, w: Array, g: Geometry) -> Array:
 
 def matmul_spread(y: Array, w: Array, g: Geometry) -> Array:
     kernels = w.reshape(len(places(g)), *w.shape[2:]).swapaxes(1, 2)
-    if g.stride == 1 and w.shape[3] <= FEW < w.shape[2]:
+    if w.shape[3] <= FEW < w.shape[2] and g.stride == 1:
         patches = jnp.concatenate([placed(y, q, g) for q in places(g)], axis=-1)
         x = product(rows(patches), rows(kernels))
         return x.reshape(len(y), *g.image, w.shape[2])
@@ -214,8 +214,8 @@ def total(parts: Iterable[Array]) -> Array:
     return reduce(jnp.add, parts)
 
 
-# Folded: each square of s x s pixels, and of places, as one with s^2 times the channels.
-# The stride becomes 1.
+# Folded: each square of s x s pixels, and of the kernel's places, as one with s^2 times
+# the channels. The stride becomes 1.
 
 
 def folded(g: Geometry) -> Geometry:
@@ -267,8 +267,8 @@ def unfold_kernel(w: Array, g: Geometry) -> Array:
     return unfold(w, g.stride)[: g.kernel[0], : g.kernel[1]]
 
 
-# On CPU: XLA's convolutions, but where the result has few channels; and where either
-# side has, without a stride.
+# On CPU: of strided forms with few channels on either side, the folded form; then
+# matrix products where the last axis of the result is few, else XLA's convolutions.
 
 
 def cpu_convolve(x: Array, w: Array, g: Geometry) -> Array:

@@ -13,7 +13,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax.conv import convolution, transposed_convolution
+from gan_jax.conv import (
+    convolution,
+    pooled_convolution,
+    transposed_convolution,
+    upsampled_convolution,
+)
 
 Array = jax.Array
 SPECTRAL = "spectral"
@@ -158,6 +163,12 @@ class ConvTranspose(nn.Module):
         weights = kernel(self, (self.size, self.size, x.shape[-1], self.features))
         x = x.astype(weights.dtype)
         return add_bias(self, transposed_convolution(x, weights, self.stride))
+
+
+same_conv = partial(Conv, size=3)
+up_conv = partial(Conv, size=3, stride=2, form=upsampled_convolution)
+down_conv = partial(Conv, size=3, stride=2, form=pooled_convolution)
+"""`(features, style=style)`: 3x3; of the upsampled image; with means of 2x2 after."""
 
 
 def kernel(module: Dense | Conv | ConvTranspose, shape: tuple[int, ...]) -> Array:

@@ -64,7 +64,7 @@ def loop(
         called = time.perf_counter()
         state, metrics = work.advance(state, split)
         if start == begin:
-            host.tell(f"step compiled in {time.perf_counter() - called:.1f} s")
+            host.tell(f"first call, compiled, in {time.perf_counter() - called:.1f} s")
         unseen.append(metrics)
         logged = start == 0 or passes(config.log.every, start, end)
         measured = passes(config.metrics.every, start, end)

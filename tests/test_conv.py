@@ -22,6 +22,36 @@ PAIRS = [
     (conv.convolution, lax.conv_general_dilated),
     (conv.transposed_convolution, lax.conv_transpose),
 ]
+
+
+def convolved_after_repeats(x, w, strides, padding, dimension_numbers):
+    x = x.repeat(strides[0], 1).repeat(strides[1], 2)
+    return lax.conv_general_dilated(
+        x, w, (1, 1), padding, dimension_numbers=dimension_numbers
+    )
+
+
+def averaged_after_convolution(x, w, strides, padding, dimension_numbers):
+    y = lax.conv_general_dilated(
+        whole(x, strides[0]), w, (1, 1), padding, dimension_numbers=dimension_numbers
+    )
+    window = (1, *strides, 1)
+    return lax.reduce_window(y, 0.0, lax.add, window, window, "VALID") / strides[0] ** 2
+
+
+def whole(x, stride):
+    """The image without the rest of its division by the stride."""
+    return x[:, : x.shape[1] // stride * stride, : x.shape[2] // stride * stride]
+
+
+def pooled(x, w, stride):
+    return conv.pooled_convolution(whole(x, stride), w, stride)
+
+
+RESIZED = [
+    (conv.upsampled_convolution, convolved_after_repeats),
+    (pooled, averaged_after_convolution),
+]
 EXACT = {"rtol": 1e-5, "atol": 1e-5}
 
 
@@ -47,7 +77,9 @@ def derivatives(function, x, w, u, v):
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-@pytest.mark.parametrize("pair", PAIRS, ids=["convolution", "transposed"])
+@pytest.mark.parametrize(
+    "pair", PAIRS + RESIZED, ids=["convolution", "transposed", "upsampled", "pooled"]
+)
 def test_three_derivatives_are_those_of_xlas_convolution(pair, case):
     image, size, stride = case
     x, w = numbers(2, *image, 3), numbers(*size, 3, 2)
@@ -85,7 +117,7 @@ def test_vmap_is_a_stack_of_single_calls(make, over):
     jax.tree.map(partial(np.testing.assert_allclose, **EXACT), found, expected)
 
 
-@pytest.mark.parametrize("channels", [(3, 2), (12, 2), (2, 12), (12, 12)], ids=str)
+@pytest.mark.parametrize("channels", [(3, 2), (16, 2), (2, 16), (16, 16)], ids=str)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_all_lowerings_of_a_form_are_equal(case, channels):
     """What CPU runs in its own ways is what any other device runs."""
@@ -98,14 +130,17 @@ def test_all_lowerings_of_a_form_are_equal(case, channels):
         numbers(2, *out, channels[1]),
     )
     close = partial(np.testing.assert_allclose, rtol=1e-5, atol=5e-5)
-    spread = forms.plain_spread(y, w, g)
-    close(forms.matmul_convolve(x, w, g), forms.plain_convolve(x, w, g))
-    close(forms.matmul_spread(y, w, g), spread)
-    close(forms.phased_spread(y, w, g), spread)
-    close(forms.matmul_correlate(x, y, g), forms.plain_correlate(x, y, g))
+    y_plain, w_plain = forms.plain_convolve(x, w, g), forms.plain_correlate(x, y, g)
+    x_plain = forms.plain_spread(y, w, g)
+    for convolve in (forms.matmul_convolve, forms.cpu_convolve):
+        close(convolve(x, w, g), y_plain)
+    for spread in (forms.matmul_spread, forms.phased_spread, forms.cpu_spread):
+        close(spread(y, w, g), x_plain)
+    for correlate in (forms.matmul_correlate, forms.cpu_correlate):
+        close(correlate(x, y, g), w_plain)
 
 
-@pytest.mark.parametrize("channels", [2, 12])
+@pytest.mark.parametrize("channels", [2, 16])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("make", [p[0] for p in PAIRS])
 def test_bfloat16_sums_are_rounded_once(make, stride, channels):
@@ -118,6 +153,24 @@ def test_bfloat16_sums_are_rounded_once(make, stride, channels):
     assert found.dtype == jnp.bfloat16
     error = jnp.abs(found.astype(jnp.float32) - expected)
     assert (error <= 2.0**-8 * jnp.abs(expected) + 1e-6).all()
+
+
+@pytest.mark.parametrize("make", [conv.upsampled_convolution, conv.pooled_convolution])
+def test_bfloat16_kernels_are_summed_before_they_are_rounded(make):
+    """The kernel's sums are rounded, and the result: within two roundings of the sum of
+    the products' sizes."""
+    x, w = (a.astype(jnp.bfloat16) for a in (numbers(2, 6, 6, 3), numbers(3, 3, 3, 2)))
+    exact = [a.astype(jnp.float32) for a in (x, w)]
+    found, expected = make(x, w, 2), make(*exact, 2)
+    sizes = make(*map(jnp.abs, exact), 2)
+    assert found.dtype == jnp.bfloat16
+    error = jnp.abs(found.astype(jnp.float32) - expected)
+    assert (error <= 2 * 2.0**-8 * sizes).all()
+
+
+def test_pooling_refuses_an_image_that_it_would_cut():
+    with pytest.raises(ValueError, match=r"\(5, 6\) is no multiple of 2"):
+        conv.pooled_convolution(numbers(1, 5, 6, 3), numbers(3, 3, 3, 2), 2)
 
 
 def test_no_examples_are_no_error():

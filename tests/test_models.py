@@ -10,9 +10,17 @@ import pytest
 
 from gan_jax.build import build
 from gan_jax.config import Config, DatasetConfig, ModelConfig
-from gan_jax.layers import INITIALIZERS, NORMS, Style
+from gan_jax.conv import convolution
+from gan_jax.layers import (
+    INITIALIZERS,
+    NORMS,
+    Conv,
+    Style,
+    downsample,
+    upsample,
+)
 from gan_jax.methods import METHODS
-from gan_jax.models import MODELS
+from gan_jax.models import MODELS, networks
 
 SIDES = (8, 16, 28, 32, 64)
 SUPPORTED = {
@@ -349,3 +357,35 @@ def test_bf16_layers_multiply_in_bfloat16_and_answer_in_float32(name):
         halves = ["bf16[" in line for line in products]
         assert any(halves)
         assert all(halves) == (player == "generator")  # D's logits are float32.
+
+
+@pytest.mark.parametrize("name", ["resize", "resnet"])
+def test_resizing_convolutions_are_those_of_resized_images(name, monkeypatch):
+    config = Config(
+        dataset=DatasetConfig("cifar10"), model=ModelConfig(name, width=2), z_dim=3
+    )
+    gan = build(config)
+    z, x = (np.random.default_rng(0).normal(size=s) for s in ((2, 3), (2, 32, 32, 3)))
+    pairs = [(gan.generator, z), (gan.discriminator, x)]
+
+    def answers():
+        return [
+            jax.jit(partial(network.apply, train=False))(variables, inputs)
+            for (network, inputs), variables in zip(pairs, given, strict=True)
+        ]
+
+    given = [
+        jax.jit(partial(network.init, train=False))(jax.random.key(0), inputs)
+        for network, inputs in pairs
+    ]
+    found = answers()
+    forms = {
+        "up_conv": lambda x, w, s: convolution(upsample(x), w, 1),
+        "down_conv": lambda x, w, s: downsample(convolution(x, w, 1)),
+    }
+    for layer, form in forms.items():
+        slow = partial(Conv, size=3, stride=2, form=form)
+        monkeypatch.setattr(networks, layer, slow)
+    for one, other in zip(found, answers(), strict=True):
+        assert np.ptp(other) > 0
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)

@@ -266,7 +266,7 @@ def test_command_line_trains_a_grid(tmp_path, capsys):
     assert main(["r1", *flags, *sweep, "--out", str(out)]) == 0
     assert len(lines(out / "members.jsonl")) == 4
     text = capsys.readouterr().out
-    assert "4 GANs by vmap" in text and "step compiled in" in text
+    assert "4 GANs by vmap" in text and "first call, compiled, in" in text
     assert "GANs: 4 completed" in text
 
 

@@ -7,6 +7,7 @@ import pytest
 from benchmarks import contenders
 from benchmarks.contenders import CASES, VARIANTS, config_of
 from benchmarks.speed import PARTS, Flags, compared, main, paired, penalties
+from benchmarks.speed_figures import draw
 from benchmarks.speed_table import COLUMNS, Row, cells
 from benchmarks.turns import Timing, timed
 from gan_jax import build
@@ -88,6 +89,24 @@ def test_parts_name_what_ratios_are_of():
                 assert (
                     one.against in one.makes and one.makes.keys() == one.batches.keys()
                 )
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_figures_are_drawn_after_each_comparison(part, tmp_path):
+    """Those of the first alone too."""
+    timing, rows = Timing(0.1, 0.1, 0.1, (0.1,), flops=10**9, planned=10**6), []
+    for one in PARTS[part](Flags(rivals=())):
+        for name, size in one.batches.items():
+            ratio = (1.0, 1.0, 1.0)
+            row = Row(
+                part, one.case, one.variant, name, size, timing, ratio, one.against, 0.5
+            )
+            rows.append(row)
+        if len(rows) < 20:
+            draw(part, rows, tmp_path)
+            picture = tmp_path / f"{part}.png"
+            assert picture.read_bytes().startswith(b"\x89PNG")
+            picture.unlink()
 
 
 def test_a_fault_takes_the_place_of_the_figures():

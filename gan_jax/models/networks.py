@@ -2,13 +2,11 @@
 
 import math
 from collections.abc import Callable
-from functools import partial
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_jax.conv import pooled_convolution, upsampled_convolution
 from gan_jax.layers import (
     Array,
     Conv,
@@ -17,7 +15,10 @@ from gan_jax.layers import (
     Maxout,
     Style,
     cast,
+    down_conv,
     downsample,
+    same_conv,
+    up_conv,
     upsample,
 )
 
@@ -116,12 +117,6 @@ class StridedDiscriminator(nn.Module):
         return logits(x.reshape(len(x), -1), label, self.style)
 
 
-same_conv = partial(Conv, size=3)
-up_conv = partial(Conv, size=3, stride=2, form=upsampled_convolution)
-down_conv = partial(Conv, size=3, stride=2, form=pooled_convolution)
-"""Of `(features, style=style)`: 3x3; of the upsampled image; then means of 2x2."""
-
-
 class ResizeGenerator(nn.Module):
     """Dense, then (activation, nearest upsampling, 3x3 convolution) to full size."""
 
@@ -144,7 +139,7 @@ class ResizeGenerator(nn.Module):
 
 
 class ResizeDiscriminator(nn.Module):
-    """3x3 convolution, then (activation, 3x3 convolution, 2x2 mean) per stage."""
+    """3x3 convolution, then (activation, 3x3 convolution, 2x2 mean, norm) per stage."""
 
     channels: Shape
     style: Style
