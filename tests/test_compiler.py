@@ -16,7 +16,7 @@ import jax, jax.numpy as jnp
 
 @jax.jit
 def step(x):
-    return (x @ x.T).max()
+    return (x @ x.T) @ x
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -361,11 +361,12 @@ def test_bf16_layers_multiply_in_bfloat16_and_answer_in_float32(name):
 
 @pytest.mark.parametrize("name", ["resize", "resnet"])
 def test_resizing_convolutions_are_those_of_resized_images(name, monkeypatch):
-    config = Config(
-        dataset=DatasetConfig("cifar10"), model=ModelConfig(name, width=2), z_dim=3
+    data, model = DatasetConfig("cifar10"), ModelConfig(name, width=2)
+    gan = build(Config(dataset=data, model=model))
+    z, x = (
+        np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
+        for shape in ((gan.z_dim,), gan.data_shape)
     )
-    gan = build(config)
-    z, x = (np.random.default_rng(0).normal(size=s) for s in ((2, 3), (2, 32, 32, 3)))
     pairs = [(gan.generator, z), (gan.discriminator, x)]
 
     def answers():
