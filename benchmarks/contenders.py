@@ -123,7 +123,8 @@ def theirs(config: Config, compiled: bool) -> Contender:
 
 
 def torch_step(config: Config, device: str, compiled: bool) -> Callable[[], Any]:
-    """On the device "meta" nothing is computed."""
+    """A function that makes one step of PyTorch's GAN; on the device "meta" it computes
+    nothing. compiled: by torch.compile."""
     import torch
 
     from benchmarks import eager

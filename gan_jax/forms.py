@@ -127,7 +127,8 @@ def phased_spread(y: Array, w: Array, g: Geometry) -> Array:
 
 
 # As matrix products, one for each place q of the kernel. Where convolutions are slow on
-# CPU: to few channels, and of many kernels at once. Sums are at least float32.
+# CPU: for a result of few channels, and of many kernels at once. Sums are at least
+# float32.
 
 FEW = 12
 """Channels that are few: at most a folded colour image's, 3 x 2 x 2."""
@@ -267,8 +268,8 @@ def unfold_kernel(w: Array, g: Geometry) -> Array:
     return unfold(w, g.stride)[: g.kernel[0], : g.kernel[1]]
 
 
-# On CPU: of strided forms with few channels on either side, the folded form; then
-# matrix products where the last axis of the result is few, else XLA's convolutions.
+# On CPU: strided forms with few channels are folded first; then matrix products where
+# the last axis of the result is few, else XLA's convolutions.
 
 
 def cpu_convolve(x: Array, w: Array, g: Geometry) -> Array:
@@ -286,7 +287,7 @@ def cpu_spread(y: Array, w: Array, g: Geometry) -> Array:
 
 
 def cpu_correlate(x: Array, y: Array, g: Geometry) -> Array:
-    if g.stride > 1 and min(x.shape[-1], y.shape[-1]) <= FEW:
+    if g.stride > 1 and y.shape[-1] <= FEW:  # few channels of x alone gain nothing
         return unfold_kernel(cpu_correlate(fold_image(x, g), y, folded(g)), g)
     form = matmul_correlate if y.shape[-1] <= FEW else plain_correlate
     return form(x, y, g)

@@ -273,7 +273,9 @@ def saved_by_resized_convolutions(name):
 
     resized, shortcut = 36 - 16, 4 - 1
     if name == "resize":
-        return 12 * sum(layer(32 // 2**i, 2**i, 2 * 2**i, resized) for i in (1, 2, 3))
+        return (4 + 8) * sum(
+            layer(32 // 2**i, 2**i, 2 * 2**i, resized) for i in (1, 2, 3)
+        )
     if name == "resnet":
         g = sum(layer(side, 4, 4, resized + shortcut) for side in (4, 8, 16))
         d = layer(16, 2, 2, resized) + layer(8, 2, 2, resized + shortcut)

@@ -92,21 +92,23 @@ def test_parts_name_what_ratios_are_of():
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_figures_are_drawn_after_each_comparison(part, tmp_path):
-    """Those of the first alone too."""
-    timing, rows = Timing(0.1, 0.1, 0.1, (0.1,), flops=10**9, planned=10**6), []
-    for one in PARTS[part](Flags(rivals=())):
-        for name, size in one.batches.items():
-            ratio = (1.0, 1.0, 1.0)
-            row = Row(
+def test_figures_are_drawn_after_the_first_and_the_last_comparison(part, tmp_path):
+    timing = Timing(0.1, 0.1, 0.1, (0.1,), flops=10**9, planned=10**6)
+    ratio = (1.0, 1.0, 1.0)
+    comparisons = [
+        [
+            Row(
                 part, one.case, one.variant, name, size, timing, ratio, one.against, 0.5
             )
-            rows.append(row)
-        if len(rows) < 20:
-            draw(part, rows, tmp_path)
-            picture = tmp_path / f"{part}.png"
-            assert picture.read_bytes().startswith(b"\x89PNG")
-            picture.unlink()
+            for name, size in one.batches.items()
+        ]
+        for one in PARTS[part](Flags(rivals=("eager",)))
+    ]
+    for rows in (comparisons[0], sum(comparisons, [])):
+        draw(part, rows, tmp_path)
+        picture = tmp_path / f"{part}.png"
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        picture.unlink()
 
 
 def test_a_fault_takes_the_place_of_the_figures():
