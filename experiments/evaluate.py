@@ -3,12 +3,13 @@
 Prints each number beside its floor, which is the same metric of the data against
 held-out data of the same kind (toys: fresh points; TFDS: the test split): a perfect
 generator would reach it. Appends the numbers, with the fingerprint that says what they
-may be compared with, to RUN/evaluations.jsonl. `--reference NAME` in place of RUN
-prints the floor of a data set alone. Exit codes: 0 measured, 2 bad input.
+may be compared with, to RUN/evaluations.jsonl. `--reference NAME` compares with another
+data set than the run was trained on (its pictures moved, say); without a RUN it prints
+the floor of that data set alone. Exit codes: 0 measured, 2 bad input.
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,14 +22,13 @@ from rich.table import Column, Table
 
 from experiments.edge import exit_code
 from gan_jax import logs
-from gan_jax.config import (
-    Config,
-    DatasetConfig,
-)
-from gan_jax.config_json import (
-    validate,
-)
+from gan_jax.checks import dataset
+from gan_jax.config import Config, DatasetConfig
+from gan_jax.config_json import validate
+from gan_jax.data import READS
+from gan_jax.data_facts import refuse_other_data
 from gan_jax.evaluate import evaluate, yardstick
+from gan_jax.gan import Gan
 from gan_jax.generators import load_run
 from gan_jax.train import sample
 from gan_jax.types import Array
@@ -39,7 +39,7 @@ class Flags:
     run: Annotated[str | None, tyro.conf.Positional] = None
     """Folder of the run."""
     reference: str | None = None
-    """A data set whose training part is compared with its test part."""
+    """The data set to compare with; None: the one that the run was trained on."""
     metrics: str | None = None
     """Names with commas: fid, kid, prdc, is, modes, swd, mmd, memorization; None: those
     that suit the data."""
@@ -61,8 +61,8 @@ class Flags:
 
 
 def look(flags: Flags) -> None:
-    if (flags.run is None) == (flags.reference is None):
-        raise ValueError("RUN: give the folder of a run, or --reference NAME")
+    if flags.run is None and flags.reference is None:
+        raise ValueError("RUN: give the folder of a run, or --reference NAME, or both")
     if not 0 <= flags.seed < 2**32:
         raise ValueError(f"seed {flags.seed}: must be 0 to 2^32 - 1")
     take, about, row = None, {}, {}
@@ -73,6 +73,7 @@ def look(flags: Flags) -> None:
             config = Config(dataset=DatasetConfig(str(flags.reference)))
         else:
             gan, state, config = load_run(flags.run, index=flags.index)
+            config = compared_with(flags, gan, config)
             draw = jax.jit(partial(sample, gan), static_argnames=("n", "ema"))
             key = jax.random.key(flags.seed)
             about = {"ema": flags.ema, "seed": flags.seed}
@@ -96,6 +97,37 @@ def look(flags: Flags) -> None:
     show(found)
     if flags.run is not None:
         logs.append_lines(Path(flags.run) / "evaluations.jsonl", [row | found])
+
+
+def compared_with(flags: Flags, gan: Gan, config: Config) -> Config:
+    """The run's Config with the data set that its samples are compared with.
+
+    Raises ValueError if the run's own data set holds other data by now, or if the
+    reference has another shape.
+    """
+    folder = Path(str(flags.run))
+    if flags.reference is None:
+        remedy = "give --reference NAME to compare with another data set"
+        refuse_other_data(folder, config, dataset(config), remedy)
+        return config
+    group = in_shape(flags.reference, gan.data_shape)
+    config = replace(config, dataset=group)
+    if (shape := dataset(validate(config)).spec.shape) != gan.data_shape:
+        raise ValueError(
+            f"reference {flags.reference!r}: its examples are of shape {shape}, the "
+            f"samples of {folder} of shape {gan.data_shape}; choose another"
+        )
+    return config
+
+
+def in_shape(name: str, shape: tuple[int, ...]) -> DatasetConfig:
+    """The data set of this name, its images in the shape asked for where it can."""
+    plain = DatasetConfig(name)
+    if len(shape) != 3:
+        return plain
+    asked = {"resolution": shape[0], "rgb": shape[2] == 3}
+    read = READS.get(name.partition(":")[0], ())
+    return replace(plain, **{k: v for k, v in asked.items() if k in read})
 
 
 def show(found: dict[str, Any]) -> None:

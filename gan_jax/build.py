@@ -13,7 +13,13 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from gan_jax.augment import AUGMENTS
-from gan_jax.checks import adapts, dataset, refuse_mismatches, resolve
+from gan_jax.checks import (
+    adapts,
+    dataset,
+    refuse_mismatches,
+    require_enough,
+    resolve,
+)
 from gan_jax.config import (
     Config,
     ModelConfig,
@@ -60,20 +66,28 @@ def global_gather(axis_name: str | None) -> Callable[[Array], Array]:
     return lambda x: lax.all_gather(x, axis_name, tiled=True)
 
 
-def build(config: Config, *, axis_name: str | None = None) -> Gan:
+def build(
+    config: Config, *, axis_name: str | None = None, spec: Spec | None = None
+) -> Gan:
     """The Gan a Config describes. Raises ValueError, naming the field, before any work.
 
-    axis_name: the device axis of pmap or shard_map that the step will run under.
+    axis_name: the device axis of pmap or shard_map that the step will run under. spec:
+    the shape and labels of the data where they are known, so that the data set itself
+    need not be there; None: those of the data set that the Config names.
     """
-    config = resolve(validate(config))
-    data = dataset(config)
-    refuse_mismatches(config, data)
+    config = validate(config)
+    if spec is None:
+        data = dataset(config)
+        require_enough(config, data)
+        spec = data.spec
+    config = resolve(config, spec)
+    refuse_mismatches(config, spec)
     mean = global_mean(axis_name)
-    label_count = data.spec.label_count if config.dataset.labels else None
+    label_count = spec.label_count if config.dataset.labels else None
     generator, discriminator = networks(
         config.model,
         config.precision,
-        data.spec,
+        spec,
         axis_name=axis_name,
         label_count=label_count,
     )
@@ -87,7 +101,7 @@ def build(config: Config, *, axis_name: str | None = None) -> Gan:
         discriminator=discriminator,
         loss=adversarial(config, mean, global_gather(axis_name)),
         z_dim=config.model.z_dim,
-        data_shape=data.spec.shape,
+        data_shape=spec.shape,
         g_optimizer=optimizer(config, "g_optimizer", updates),
         d_optimizer=optimizer(config, "d_optimizer", config.d_steps - 1 + updates),
         dynamics=bind(rule, config.dynamics, base=base, eta=eta),

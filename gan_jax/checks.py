@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from gan_jax.augment import AUGMENTS, IMAGES_ONLY, PROBABILITIES
 from gan_jax.config import Config, OptimizerConfig
 from gan_jax.coupled import GROUP, MINIBATCH, stddev
-from gan_jax.data import DATASETS, PREFIXES, Dataset
+from gan_jax.data import DATASETS, PREFIXES, Dataset, Spec
 from gan_jax.layers import BATCH_COUPLED, NORMS, independent
 from gan_jax.losses import LOSSES
 from gan_jax.penalties import PENALTIES
@@ -21,9 +21,9 @@ THROUGH_OPTIMIZERS = {"unrolled"}
 WITHOUT_DERIVATIVE = {"rmsprop"}
 
 
-def resolve(config: Config) -> Config:
-    """The Config with the choices that depend on the data made."""
-    image = len(dataset(config).spec.shape) == 3
+def resolve(config: Config, spec: Spec) -> Config:
+    """The Config with the choices made that depend on the data's shape."""
+    image = len(spec.shape) == 3
     name, output = config.model.name, config.model.output
     if name is None:
         name = "resize" if image else "mlp"
@@ -46,8 +46,8 @@ def dataset(config: Config) -> Dataset:
     return choose(DATASETS, config.dataset.name, "dataset.name")(config.dataset)
 
 
-def refuse_mismatches(config: Config, data: Dataset) -> None:
-    """ValueErrors for choices that cannot go together."""
+def require_enough(config: Config, data: Dataset) -> None:
+    """A ValueError for a step that takes more examples than the data set has."""
     per_step = config.batch_size * config.d_steps
     if per_step > len(data):
         raise ValueError(
@@ -55,6 +55,10 @@ def refuse_mismatches(config: Config, data: Dataset) -> None:
             f"exceeds the {len(data)} examples of {config.dataset.name!r} "
             f"(dataset.size {config.dataset.size}); lower one"
         )
+
+
+def refuse_mismatches(config: Config, spec: Spec) -> None:
+    """ValueErrors for choices that cannot go together."""
     if config.seed + config.seeds > 2**32:
         raise ValueError(
             f"seeds {config.seeds}: from seed {config.seed} they pass 2^32; lower one"
@@ -79,7 +83,7 @@ def refuse_mismatches(config: Config, data: Dataset) -> None:
         refuse_packing(config)
     refuse_dynamics(config)
     refuse_schedules(config)
-    image = len(data.spec.shape) == 3
+    image = len(spec.shape) == 3
     if not image and config.model.output != "linear":
         raise ValueError(
             f"model.output {config.model.output!r} cannot make points outside "
@@ -93,7 +97,7 @@ def refuse_mismatches(config: Config, data: Dataset) -> None:
             f"penalty.name {config.penalty.name!r} with dataset.labels: its latents "
             "have no labels; leave labels out, or use another penalty"
         )
-    if config.dataset.labels and data.spec.label_count is None:
+    if config.dataset.labels and spec.label_count is None:
         raise ValueError(
             f"dataset.labels: {config.dataset.name!r} has no labels; leave it out"
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gan_jax.augment import AUGMENTS
-from gan_jax.checks import adapts, couples, resolve
+from gan_jax.checks import adapts, couples, dataset, resolve
 from gan_jax.config import Config
 from gan_jax.config_json import flat
 from gan_jax.data import READS
@@ -24,7 +24,7 @@ OF_LAYERS = ("z_dim", "g_init", "d_init")
 
 def read_fields(config: Config) -> frozenset[str]:
     """The dotted names of the fields that this Config's choices read."""
-    config = resolve(config)
+    config = resolve(config, dataset(config).spec)
     groups: dict[str, Iterable[str]] = {
         "loss": loss_fields(config),
         "augment": augment_fields(config),

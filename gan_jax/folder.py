@@ -20,11 +20,13 @@ from gan_jax.config_json import (
     from_file,
     to_json,
 )
+from gan_jax.data import with_absolute_path
 from gan_jax.health import Row
 from gan_jax.record import label_of, logged
 
 FILES = (
     "config.json",
+    "data.json",
     "metrics.jsonl",
     "events.jsonl",
     "members.jsonl",
@@ -137,7 +139,8 @@ def take_over(folder: Path, config: Config, step: int) -> None:
 
 def changes(folder: Path, config: Config) -> dict[str, tuple[Any, Any]]:
     """The fields in which a Config differs from that of the run in the folder."""
-    before, now = flat(from_file(folder / "config.json")), flat(config)
+    before = flat(with_absolute_path(from_file(folder / "config.json")))
+    now = flat(with_absolute_path(config))
     return {
         name: (before[name], value)
         for name, value in now.items()
@@ -156,11 +159,13 @@ def refuse_changes(folder: Path, config: Config, allowed: bool) -> None:
         group.schedule != "constant" for group in optimizers
     )
     harmless = HARMLESS - {"steps"} if scheduled else HARMLESS
+    if (folder / "data.json").exists():  # what the name holds is compared, by content
+        harmless = harmless | {"dataset.name"}
     harmful = [
         f"{name} {new!r} (was {old!r})"
         for name, (old, new) in changes(folder, config).items()
         for group in [name.partition(".")[0]]
-        if group in IDENTITY or not (allowed or group in harmless)
+        if group in IDENTITY or not (allowed or {name, group} & harmless)
     ]
     if harmful:
         raise ValueError(

@@ -10,12 +10,9 @@ import jax.numpy as jnp
 
 from gan_jax.build import build
 from gan_jax.checkpoint import FOLDER, newest, restore
-from gan_jax.config import (
-    Config,
-)
-from gan_jax.config_json import (
-    from_file,
-)
+from gan_jax.config import Config
+from gan_jax.config_json import from_file
+from gan_jax.data_facts import read_facts
 from gan_jax.gan import Gan, init_state
 from gan_jax.members import init_states, member
 from gan_jax.program import Member, members_of
@@ -42,8 +39,9 @@ def stored(run: str | Path, *, index: int = 0) -> Stored:
     path = folder / "config.json"
     if not path.is_file():
         raise ValueError(f"run {folder}: holds no config.json; is it a run's folder?")
-    config = from_file(path)
-    gan, members = build(config), members_of(config)
+    config, facts = from_file(path), read_facts(folder)
+    gan = build(config, spec=facts and facts.spec)
+    members = members_of(config)
     count = len(members or [None])
     if not 0 <= index < count:
         raise ValueError(f"index {index}: the run has {count} GAN(s), counted from 0")
@@ -61,9 +59,10 @@ def stored(run: str | Path, *, index: int = 0) -> Stored:
 def load_run(run: str | Path, *, index: int = 0) -> tuple[Gan, TrainState, Config]:
     """What a run trained, from its newest intact checkpoint.
 
-    index: which GAN of a run of several, as in members.jsonl. Reads only config.json
-    and arrays: nothing in the folder runs. Raises ValueError for a folder without a
-    run, without a checkpoint, or without that GAN.
+    index: which GAN of a run of several, as in members.jsonl. Reads only config.json,
+    data.json and arrays: nothing in the folder runs, and the data it was trained on
+    need not be there (but for runs of before 0.2, which have no data.json). Raises
+    ValueError for a folder without a run, without a checkpoint, or without that GAN.
     """
     found = stored(run, index=index)
     return found.gan, found.read(newest_of(run)), found.config

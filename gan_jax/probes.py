@@ -76,7 +76,11 @@ def scene(config: Config) -> Scene:
         away = dataclasses.replace(config, dataset=other)
         held_out = cache(lambda: reals(away, 1))
     return Scene(
-        build(config), config, cache(some), cache(lambda: reals(config, 0)), held_out
+        build(config, spec=data.spec),
+        config,
+        cache(some),
+        cache(lambda: reals(config, 0)),
+        held_out,
     )
 
 

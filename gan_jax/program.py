@@ -79,7 +79,8 @@ def program(config: Config, data: Dataset) -> Program:
     Raises ValueError, naming the field, for devices and placements there are not.
     """
     members = members_of(config)
-    gan = build(config, axis_name=PLACEMENTS[config.placement].axis_name)
+    axis_name = PLACEMENTS[config.placement].axis_name
+    gan = build(config, axis_name=axis_name, spec=data.spec)
     mesh = device_row(config, members, gan)
     require_memory(config, gan, data, mesh, len(members or [None]))
     examples = source(data, config.dataset.device_limit)

@@ -69,27 +69,21 @@ def in_batches(data: Dataset, n: int, size: int, turn: int) -> list[Batch]:
     return [jax.tree.map(jnp.asarray, data.get(part)) for part in parts]
 
 
-def checksum(data: Dataset, indices: np.ndarray) -> int:
-    """CRC-32 of the first 64 of the examples compared with: it tells their content."""
-    some = np.asarray(data.get(indices[:64]).image)
-    return zlib.crc32(np.ascontiguousarray(some).tobytes())
-
-
 def real_side(
     extractor: Extractor,
     config: DatasetConfig,
     n: int | None,
     turn: int,
     tick: Callable[[int], None] = lambda count: None,
-) -> tuple[Side, int]:
-    """The features of n examples (None: of all) and the checksum of their content.
+) -> tuple[Side, str]:
+    """The features of n examples (None: of all) and the fingerprint of their set.
 
     They are kept in the cache where a network makes them.
     """
     data = dataset(Config(dataset=config))
     n = data.spec.size if n is None else min(n, data.spec.size)
     indices = chosen(data, n, turn)
-    content = checksum(data, indices)
+    content = data.fingerprint
     key = json.dumps(
         [extractor.name, extractor.weights, extractor.resize, n, turn, content]
         + sorted(dataclasses.asdict(config).items())

@@ -13,9 +13,11 @@ import numpy as np
 from gan_jax import logs
 from gan_jax.build import build
 from gan_jax.checkpoint import FOLDER, discard, newest, restore, saver, with_plain_key
-from gan_jax.checks import dataset
+from gan_jax.checks import dataset, require_enough
 from gan_jax.config import Config
-from gan_jax.data import Dataset
+from gan_jax.config_json import validate
+from gan_jax.data import Dataset, with_absolute_path
+from gan_jax.data_facts import DataFacts, read_facts, refuse_other_data, write_facts
 from gan_jax.evaluate import Yardstick
 from gan_jax.folder import (
     changes,
@@ -84,6 +86,7 @@ def train(
     folder, first = Path(out), jax.process_index() == 0
     with stop_request() as asked, logs.progress_bar(progress and first) as bar:
         tell = bar.console.print if progress and first else lambda line: None
+        config = agreed(lambda: with_absolute_path(validate(config)))
         fresh = not (resume and (folder / "config.json").exists())
         refuse = (
             partial(refuse_used, folder, overwrite)
@@ -92,9 +95,14 @@ def train(
         )
         prepare = partial(prepared, config, refuse if first else do_nothing)
         data, work, measure = agreed(prepare)
+        remedy = "choose another --out, or --allow-changes"
+        recorded = None if fresh or allow_changes else folder
+        facts = agreed(partial(refuse_other_data, recorded, config, data, remedy))
+        if not fresh and read_facts(folder) is None:
+            tell(f"{folder} has no data.json: its data may have changed since")
         with ExitStack() as stack:
             begin = partial(beginning, config, folder, work, tell=tell)
-            start = opened(config, folder, begin, fresh, refuse, stack)
+            start = opened(config, folder, facts, begin, fresh, refuse, stack)
             for line in work.about:
                 tell(line)
             log = partial(trackers, config, folder, work.members or [{}])
@@ -127,6 +135,7 @@ def train(
 def opened(
     config: Config,
     folder: Path,
+    facts: DataFacts,
     begin: Callable[[bool], Beginning],
     fresh: bool,
     refuse: Callable[[], None],
@@ -138,7 +147,7 @@ def opened(
     start = agreed(partial(begin, fresh))
     require_same(fresh=fresh, step=start.step)
     write = write_beginning if first else do_nothing
-    agreed(partial(write, config, folder, refuse, start))
+    agreed(partial(write, config, folder, facts, refuse, start))
     return start
 
 
@@ -197,14 +206,15 @@ def prepared(
     config: Config, refuse: Callable[[], None]
 ) -> tuple[Dataset, Program, Yardstick | None]:
     """The data, the program, what samples are measured with; refuses what cannot be."""
-    build(config)
+    data = dataset(config)
+    build(config, spec=data.spec)
+    require_enough(config, data)
     require_wandb(config)
     if config.on_divergence == "restore" and members_of(config):
         raise ValueError(
             "on_divergence 'restore': goes back with the whole run, and there are "
             "several GANs; choose stop or continue, or one seed and no sweep"
         )
-    data = dataset(config)
     refuse()
     return data, program(config, data), watched(config)
 
@@ -249,7 +259,11 @@ def of(label: Row, rows: list[Row]) -> list[Row]:
 
 
 def write_beginning(
-    config: Config, folder: Path, refuse: Callable[[], None], start: Beginning
+    config: Config,
+    folder: Path,
+    facts: DataFacts,
+    refuse: Callable[[], None],
+    start: Beginning,
 ) -> None:
     """The folder as it has to be when the loop begins; it is ours alone by now."""
     refuse()
@@ -257,6 +271,8 @@ def write_beginning(
         take_over(folder, config, start.step)
     else:
         claim(folder, config)
+    with logs.telling(folder):
+        write_facts(folder, facts)
 
 
 @contextmanager

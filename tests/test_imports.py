@@ -34,6 +34,7 @@ ALLOWED = {
     "features": {"types", "config", "data", "features"},
     "checkpoint": {"types"},
     "logs": {"types", "config", "data"},
+    "data_facts": {"config", "data", "logs"},
     "gan": {"types", "config"},
     "terms": {"types", "gan"},
     "train": {"types", "gan", "terms"},

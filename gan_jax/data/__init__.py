@@ -1,9 +1,11 @@
 """Data sets by name: `DATASETS[name](config.dataset)`, `tfds:NAME`, `folder:PATH`."""
 
+import dataclasses
+import os
 from collections.abc import Callable
 from functools import partial
 
-from gan_jax.config import DatasetConfig
+from gan_jax.config import Config, DatasetConfig
 from gan_jax.data.core import Dataset, Spec, Stored, batch_indices, gather
 from gan_jax.data.digits import digits
 from gan_jax.data.folder import folder_set
@@ -25,6 +27,19 @@ DATASETS: dict[str, Callable[[DatasetConfig], Dataset]] = {
     **{name: partial(tfds_set, name) for name in TFDS_SETS},
     "stacked_mnist": stacked_mnist,
 }
+
+
+def with_absolute_path(config: Config) -> Config:
+    """The Config with the folder of pictures it may name as an absolute path, so that
+    it names the same folder from everywhere."""
+    prefix, colon, path = config.dataset.name.partition(":")
+    if not colon or prefix != "folder" or not path:
+        return config
+    name = f"folder:{os.path.abspath(os.path.expanduser(path))}"
+    return dataclasses.replace(
+        config, dataset=dataclasses.replace(config.dataset, name=name)
+    )
+
 
 IMAGES = ("split", "resolution", "rgb", "flip", "device_limit")
 READS: dict[str, tuple[str, ...]] = {
@@ -54,4 +69,5 @@ __all__ = [
     "log_density",
     "source",
     "supply",
+    "with_absolute_path",
 ]

@@ -1,5 +1,6 @@
 """One small interface for all data: count, shape, labels, `get(indices) -> Batch`."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -19,12 +20,14 @@ class Spec(NamedTuple):
     """What is known of a data set without reading its pixels.
 
     shape: of one example, `(H, W, C)` or `(D,)`. label_count: None if it has no labels.
-    size: how many examples there are, before flips.
+    size: how many examples there are, before flips. class_names: the name of each
+    label, None where labels have no names.
     """
 
     shape: tuple[int, ...]
     label_count: int | None
     size: int
+    class_names: tuple[str, ...] | None = None
 
 
 class Stored(NamedTuple):
@@ -45,6 +48,15 @@ def gather(stored: Stored, indices: Array) -> Batch:
     return Batch(image, label)
 
 
+def hash_arrays(tree: Any) -> str:
+    """SHA-256 (hexadecimal) of all arrays of a tree: their types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for leaf in map(np.asarray, jax.tree.leaves(tree)):
+        digest.update(f"{leaf.dtype}{leaf.shape}".encode())
+        digest.update(np.ascontiguousarray(leaf).data)
+    return digest.hexdigest()
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A data set: what it is, how it is read, how a batch is made of what was read.
@@ -53,6 +65,7 @@ class Dataset:
     gather: `(what was read, indices [...]) -> Batch`, pure, runs inside jit.
     flip: indices n to 2n - 1 are the mirror images of 0 to n - 1.
     streams: batches may be gathered on the host when the whole does not fit the device.
+    hash_content: of what was read, a hash of all examples and labels.
     """
 
     spec: Spec
@@ -60,6 +73,7 @@ class Dataset:
     gather: Callable[[Any, Array], Batch] = gather
     flip: bool = False
     streams: bool = False
+    hash_content: Callable[[Any], str] = hash_arrays
 
     def __len__(self) -> int:
         return self.spec.size * (2 if self.flip else 1)
@@ -73,6 +87,11 @@ class Dataset:
     def on_device(self) -> Any:
         """What was read, on the default device."""
         return jax.tree.map(jnp.asarray, self.on_host)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 that all examples and labels go into; it reads the set."""
+        return self.hash_content(self.on_host)
 
     @property
     def nbytes(self) -> int:

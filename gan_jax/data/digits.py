@@ -22,7 +22,9 @@ def digits(config: DatasetConfig) -> Dataset:
         image = resized(image, side) if side != SIDE else image
         return Stored(image.repeat(channels, axis=-1), np.asarray(label, np.int32))
 
-    return Dataset(Spec((side, side, channels), 10, COUNT), read, flip=config.flip)
+    names = tuple(map(str, range(10)))
+    spec = Spec((side, side, channels), 10, COUNT, names)
+    return Dataset(spec, read, flip=config.flip)
 
 
 def resized(images: np.ndarray, side: int) -> np.ndarray:

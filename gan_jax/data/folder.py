@@ -31,7 +31,12 @@ def folder_set(path: str, config: DatasetConfig) -> Dataset:
     tops = [file.relative_to(root).parts[0] for file in files]
     classes = sorted(set(tops)) if all((root / top).is_dir() for top in tops) else None
     side = config.resolution or min(first_size(files, config.skip_bad))
-    spec = Spec((side, side, 3), len(classes) if classes else None, len(files))
+    spec = Spec(
+        (side, side, 3),
+        len(classes) if classes else None,
+        len(files),
+        classes and tuple(classes),
+    )
 
     def examples() -> Iterator[tuple[np.ndarray, int | None]]:
         with ThreadPoolExecutor(2) as pool:

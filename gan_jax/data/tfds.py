@@ -60,7 +60,7 @@ def tfds_set(name: str, config: DatasetConfig) -> Dataset:
             f"{width} (None: of several sizes), not one square size; e.g. 64"
         )
     channels = 1 if channels == 1 and not config.rgb else 3
-    labels = made.info.features[label_key].num_classes if label_key else None
+    names = tuple(made.info.features[label_key].names) if label_key else None
 
     def examples() -> Iterator[tuple[np.ndarray, int | None]]:
         source = made.as_data_source(split)
@@ -79,7 +79,8 @@ def tfds_set(name: str, config: DatasetConfig) -> Dataset:
         }
         return cached(key, (side, side, channels), examples(), count)
 
-    spec = Spec((side, side, channels), labels, count)
+    label_count = None if names is None else len(names)
+    spec = Spec((side, side, channels), label_count, count, names)
     return Dataset(spec, read, flip=config.flip, streams=True)
 
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.config import DatasetConfig
-from gan_jax.data.core import ENDLESS, Dataset, Spec
+from gan_jax.data.core import ENDLESS, Dataset, Spec, hash_arrays
 from gan_jax.types import Array, Batch
 
 ROOT = 4_000_000_007
@@ -147,6 +147,7 @@ def toy(make: Callable[[DatasetConfig], Mixture], config: DatasetConfig) -> Data
         Spec(mixture.centres.shape[1:], modes, config.size or ENDLESS),
         lambda: (np.float32(mixture.centres), np.int32(mixture.mode_of)),
         partial(draw, mixture.sigma),
+        hash_content=lambda read: hash_arrays((*read, np.float64(mixture.sigma))),
     )
 
 

@@ -12,6 +12,7 @@ from gan_jax.checkpoint import FOLDER, checkpoints, fault, is_finite
 from gan_jax.checks import dataset
 from gan_jax.config import Config
 from gan_jax.data import Dataset, batch_indices
+from gan_jax.data_facts import refuse_other_data
 from gan_jax.folder import lines
 from gan_jax.gan import Gan, Players, init_state, packed, params_of
 from gan_jax.generators import newest_of, stored
@@ -56,6 +57,7 @@ def opened(run: str | Path, index: int) -> Case:
         for name in ("metrics.jsonl", "events.jsonl")
     )
     state, data = found.read(last), dataset(found.config)
+    refuse_other_data(folder, found.config, data, "diagnose the run where they are")
     return Case(found.gan, found.config, state, start, found.label, rows, events, data)
 
 

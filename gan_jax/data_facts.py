@@ -1,0 +1,106 @@
+"""What a run records of its data, in data.json.
+
+A trained generator is loaded by these facts alone, so its training data need not be
+there; and a run goes on, or is measured, only with the data it was trained on.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from gan_jax import logs
+from gan_jax.config import Config
+from gan_jax.data import Dataset, Spec
+
+FILE = "data.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class DataFacts:
+    """The facts of a data set that its generator and its run depend on.
+
+    shape, label_count, size, class_names: as in Spec. value_range: the least and the
+    greatest value an example can have, None if there is no bound. fingerprint: SHA-256
+    of all examples and labels.
+    """
+
+    shape: tuple[int, ...]
+    label_count: int | None
+    size: int
+    class_names: tuple[str, ...] | None
+    value_range: tuple[float, float] | None
+    fingerprint: str
+
+    @property
+    def spec(self) -> Spec:
+        return Spec(self.shape, self.label_count, self.size, self.class_names)
+
+
+def facts_of(data: Dataset) -> DataFacts:
+    """The facts of a data set; reads it."""
+    spec = data.spec
+    return DataFacts(
+        spec.shape,
+        spec.label_count,
+        spec.size,
+        spec.class_names and tuple(map(printable, spec.class_names)),
+        (-1.0, 1.0) if len(spec.shape) == 3 else None,
+        data.fingerprint,
+    )
+
+
+def printable(name: str) -> str:
+    """The name of a folder with what is no text in it replaced."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def write_facts(folder: Path, facts: DataFacts) -> None:
+    logs.write_json(folder / FILE, dataclasses.asdict(facts))
+
+
+def read_facts(folder: Path) -> DataFacts | None:
+    """The facts in a run's folder; None if it has none, as runs of before 0.2 do.
+
+    Raises ValueError for a damaged file.
+    """
+    path = folder / FILE
+    try:
+        return TypeAdapter(DataFacts).validate_python(json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (ValueError, ValidationError, RecursionError):
+        raise ValueError(
+            f"{path}: is damaged; remove it, and what it says is taken from the data "
+            "set itself"
+        ) from None
+
+
+def differences(recorded: DataFacts, found: DataFacts) -> list[str]:
+    """In words, in what the data found are not those recorded; empty if they are."""
+    told = [
+        f"{name} {getattr(found, name)} (was {getattr(recorded, name)})"
+        for name in ("shape", "size", "label_count")
+        if getattr(found, name) != getattr(recorded, name)
+    ]
+    if not told and found.fingerprint != recorded.fingerprint:
+        told = ["as many examples, but others, or in another order, or other labels"]
+    return told
+
+
+def refuse_other_data(
+    folder: Path | None, config: Config, data: Dataset, remedy: str
+) -> DataFacts:
+    """The facts of the data; a ValueError if the run in the folder records others.
+
+    folder: None if there is no run to compare with. remedy: what to do, beside
+    restoring the data. Reads the data.
+    """
+    recorded, found = folder and read_facts(folder), facts_of(data)
+    if recorded and (told := differences(recorded, found)):
+        raise ValueError(
+            f"dataset.name {config.dataset.name!r}: holds other data than the run in "
+            f"{folder} was trained on: {', '.join(told)}; restore them, or {remedy}"
+        )
+    return found
