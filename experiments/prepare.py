@@ -12,7 +12,7 @@ import importlib.util
 import sys
 
 from experiments.edge import exit_code
-from gan_jax.data.cache import cache_folder
+from gan_jax.data.storage import cache_folder
 from gan_jax.data.tfds import builder, data_folder
 from gan_jax.features.weights import URL, download, inception_weights_path, is_whole
 

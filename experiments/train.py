@@ -31,7 +31,7 @@ from gan_jax.config_json import (
     from_file,
     validate,
 )
-from gan_jax.data.cache import cache_folder
+from gan_jax.data.storage import cache_folder
 from gan_jax.fields import refuse_unread
 from gan_jax.hosts import HEARTBEAT_SECONDS, agreed, cores_as_devices, join
 from gan_jax.methods import METHODS

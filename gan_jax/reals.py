@@ -15,8 +15,13 @@ import numpy as np
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import READS, TFDS_SETS, TOYS, Dataset
-from gan_jax.data.cache import cache_folder, cannot_write
 from gan_jax.data.core import ENDLESS
+from gan_jax.data.storage import (
+    cache_folder,
+    cannot_write,
+    keep_to_limit,
+    mark_used,
+)
 from gan_jax.features import Extractor, Side, side
 from gan_jax.logs import write_atomically
 from gan_jax.types import Batch
@@ -103,6 +108,7 @@ def cached_side(place: Path, key: str) -> Side | None:
         with place.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             if str(stored["key"]) != key:
                 return None
+            mark_used(place)
             p = stored["probabilities"] if "probabilities" in stored else None
             return Side(stored["features"], p)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
@@ -117,6 +123,7 @@ def keep_side(place: Path, key: str, made: Side) -> None:
         write_atomically(place, lambda part: np.savez(part, **arrays))  # pyright: ignore
     except OSError as error:
         raise cannot_write(error) from None
+    keep_to_limit(place)
 
 
 def held_out(trained: DatasetConfig, compared: DatasetConfig) -> DatasetConfig | None:

@@ -162,6 +162,18 @@ def test_second_reading_comes_from_the_cache(tiny, monkeypatch):
     assert isinstance(second.image, np.memmap)
 
 
+def test_sets_of_one_name_in_two_data_folders_are_two(tiny, tiny_folder, tmp_path):
+    """The cached one of the first folder is not read for the second."""
+    import shutil
+
+    _ = tfds_set("tiny_pictures", resolution=4).on_host
+    shutil.copytree(tiny_folder, tmp_path / "other")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TFDS_DATA_DIR", str(tmp_path / "other"))
+        _ = tfds_set("tiny_pictures", resolution=4).on_host
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
 @pytest.mark.parametrize("harm", ["truncate", "foreign", "other pixels", "no key"])
 def test_damaged_cache_is_built_again(tiny, cache_folder, harm):
     whole = np.array(tfds_set("tiny_pictures", resolution=4).on_host.image)

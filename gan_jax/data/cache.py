@@ -1,69 +1,143 @@
 """Decode once: a whole data set as one uint8 array on disk, memory-mapped when read.
 
 An entry is a folder of images.npy, labels.npy (where there are labels) and key.json,
-written beside its place and renamed into it. It is trusted only if its key, its shapes,
-its sizes and the checksum of 1,024 spread rows agree; otherwise it is built again.
+written beside its place and renamed into it. It is trusted only if its key, its source
+files, its shapes, its sizes and the checksum of 1,024 spread rows agree; otherwise it
+is built again in the same place.
 """
 
+import filecmp
+import hashlib
 import json
 import os
 import shutil
 import tempfile
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from rich.markup import escape
 from rich.progress import track
 
 from gan_jax.data.core import Stored
+from gan_jax.data.storage import (
+    cache_folder,
+    cannot_write,
+    entries,
+    hold,
+    keep_to_limit,
+    limit_bytes,
+    mark_used,
+)
 
+FORMAT = 2
+"""Raised when decoding changes, so that older entries are built again."""
+LONGEST_NAME = 50
+"""Letters of a set's name in that of its entry: file systems allow 255 bytes."""
 Key = dict[str, Any]
+Source = tuple[str, int, int]
+"""A file a set was decoded from: its name within the set, its size, its mtime_ns."""
 
 
-def cache_folder() -> Path:
-    """GAN_JAX_CACHE, or gan_jax in the user's cache folder."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("GAN_JAX_CACHE") or Path(home) / "gan_jax")
+class Entry(NamedTuple):
+    """A decoded set. sha256: of all its images and labels (see `content_hash`)."""
+
+    stored: Stored
+    sha256: str
 
 
 def cached(
     key: Key,
+    sources: list[Source],
     shape: tuple[int, ...],
     examples: Iterable[tuple[np.ndarray, int | None]],
     count: int,
 ) -> Stored:
+    """The images and labels of `cached_entry`."""
+    return cached_entry(key, sources, shape, examples, count).stored
+
+
+def cached_entry(
+    key: Key,
+    sources: list[Source],
+    shape: tuple[int, ...],
+    examples: Iterable[tuple[np.ndarray, int | None]],
+    count: int,
+) -> Entry:
     """The entry of `key`, read if it is intact, else decoded from `examples`.
 
-    key: plain JSON values that determine the content. shape: of one image. examples:
-    (image, label) in order, consumed only when the entry has to be built; there may be
-    fewer than `count`, which the progress bar expects.
+    key: plain JSON values that say what is decoded, and how; a key has one entry, and
+    its "name" is in the entry's. sources: the files that are decoded; where they have
+    changed, the entry is built again. shape: of one image. examples: (image, label) in
+    order, consumed only when the entry has to be built; there may be fewer than
+    `count`, which the progress bar expects.
     """
-    name = key["name"].replace("/", "-")
+    limit_bytes()  # refused before anything is decoded
+    name = key["name"].replace("/", "-")[:LONGEST_NAME]
     place = cache_folder() / f"{name}-{zlib.crc32(to_text(key).encode()):08x}"
-    stored = intact(place, key)
-    if stored is None:
-        build_entry(place, key, shape, examples, count)
-        stored = intact(place, key)
-        assert stored is not None
-    return stored
+    facts = {"format": FORMAT, "key": key, "sources": digest_of(sources)}
+    entry = intact(place, facts)
+    if entry is None:
+        build_entry(place, facts, shape, examples, count)
+        entry = intact(place, facts)
+        assert entry is not None
+        keep_to_limit(place)
+    mark_used(place)
+    return entry
+
+
+def sources_of(root: Path, files: list[Path]) -> list[Source]:
+    """The files below `root` by name, size and time of their last change."""
+    facts = ((file, file.stat()) for file in files)
+    return [
+        (f.relative_to(root).as_posix(), s.st_size, s.st_mtime_ns) for f, s in facts
+    ]
+
+
+def digest_of(sources: list[Source]) -> str:
+    return hashlib.sha256(to_text(sources).encode()).hexdigest()
+
+
+def content_hash(image: np.ndarray, label: np.ndarray | None) -> str:
+    """SHA-256 of the bytes of all images, then of all labels, then of what they are."""
+    digest = hashlib.sha256()
+    for start in range(0, len(image), 1024):
+        digest.update(np.ascontiguousarray(image[start : start + 1024]).tobytes())
+    return finished(digest, label, image.shape, str(image.dtype))
+
+
+def finished(
+    digest: Any, label: np.ndarray | None, shape: tuple[int, ...], dtype: str
+) -> str:
+    """The hash of images whose bytes were taken, with their labels and their shape."""
+    if label is not None:
+        digest.update(np.ascontiguousarray(label, "<i4").tobytes())
+    digest.update(to_text([label is not None, shape, dtype]).encode())
+    return digest.hexdigest()
 
 
 def to_text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def intact(place: Path, key: Key) -> Stored | None:
-    """The entry, if it is there and whole."""
+def intact(place: Path, wanted: dict[str, Any]) -> Entry | None:
+    """The entry, if it is there, whole, and made of what is wanted.
+
+    It is locked against removal for as long as its images are mapped.
+    """
     try:
-        facts = json.loads((place / "key.json").read_text())
+        facts = json.loads((place / "key.json").read_text("utf-8"))
         image = np.load(place / "images.npy", mmap_mode="r", allow_pickle=False)
+        hold(place / "key.json", image.base)
         label = None
         if facts["labels"]:
             label = np.load(place / "labels.npy", allow_pickle=False)
-        same = facts["key"] == key and facts["checksum"] == checksum(image, label)
-        return Stored(image, label) if same else None
+        same = all(facts[name] == value for name, value in wanted.items())
+        whole = facts["checksum"] == checksum(image, label)
+        return Entry(Stored(image, label), facts["sha256"]) if same and whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -77,7 +151,7 @@ def checksum(image: np.ndarray, label: np.ndarray | None) -> int:
 
 def build_entry(
     place: Path,
-    key: Key,
+    facts: dict[str, Any],
     shape: tuple[int, ...],
     examples: Iterable[tuple[np.ndarray, int | None]],
     count: int,
@@ -89,52 +163,70 @@ def build_entry(
     except OSError as error:
         raise cannot_write(error) from None
     try:
-        label = write_images(part / "images.npy", key, shape, examples, count)
+        name = facts["key"]["name"]
+        label, sha256 = write_images(part / "images.npy", name, shape, examples, count)
         if label is not None:
             np.save(part / "labels.npy", label)
-        image = np.load(part / "images.npy", mmap_mode="r")
-        facts = {
-            "key": key,
+        about = {
             "labels": label is not None,
-            "checksum": checksum(image, label),
+            "checksum": checksum(np.load(part / "images.npy", mmap_mode="r"), label),
+            "sha256": sha256,
         }
-        (part / "key.json").write_text(to_text(facts))
+        (part / "key.json").write_text(to_text(facts | about), "utf-8")
         if place.exists():
             shutil.rmtree(place)
+        share_images(part, sha256)
         os.replace(part, place)
     except OSError as error:
-        if intact(place, key) is None:  # another process may have been first
+        if intact(place, facts) is None:  # another process may have been first
             raise cannot_write(error) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def cannot_write(error: OSError) -> OSError:
-    return OSError(
-        f"cache {cache_folder()}: cannot be written ({error.strerror}); free space, or "
-        "set GAN_JAX_CACHE to another folder"
-    )
+def share_images(part: Path, sha256: str) -> None:
+    """Let equal images of another entry and these be one file on disk.
+
+    So a folder that was renamed, or copied, takes no more space.
+    """
+    images = part / "images.npy"
+    for entry in entries():
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            facts = json.loads((entry.path / "key.json").read_text("utf-8"))
+            other = entry.path / "images.npy"
+            equal = entry.kind == "data set" and facts["sha256"] == sha256
+            if equal and filecmp.cmp(other, images, shallow=False):
+                (part / "link").hardlink_to(other)
+                os.replace(part / "link", images)
+                return
 
 
 def write_images(
     path: Path,
-    key: Key,
+    name: str,
     shape: tuple[int, ...],
     examples: Iterable[tuple[np.ndarray, int | None]],
     count: int,
-) -> np.ndarray | None:
-    """Write the images one after the other (no more memory than one); their labels."""
+) -> tuple[np.ndarray | None, str]:
+    """Write the images one after the other (no more memory than one).
+
+    Returns their labels, and the hash of both.
+    """
     labels: list[int | None] = []
+    digest = hashlib.sha256()
     with path.open("wb") as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
         np.lib.format.write_array_header_1_0(file, header)
         start = file.tell()
-        for image, label in track(examples, f"reading {key['name']}", total=count):
-            file.write(np.asarray(image, np.uint8).tobytes())
+        for image, label in track(examples, f"reading {escape(name)}", total=count):
+            pixels = np.asarray(image, np.uint8).tobytes()
+            file.write(pixels)
+            digest.update(pixels)
             labels.append(label)
         header["shape"] = (len(labels), *shape)
         file.seek(0)
         np.lib.format.write_array_header_1_0(file, header)
         assert file.tell() == start, "the header's length does not depend on the count"
     known = [label for label in labels if label is not None]
-    return np.array(known, np.int32) if len(known) == len(labels) else None
+    made = np.array(known, np.int32) if len(known) == len(labels) else None
+    return made, finished(digest, made, header["shape"], "uint8")

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from gan_jax.config import DatasetConfig
-from gan_jax.data.cache import cached
+from gan_jax.data.cache import cached, sources_of
 from gan_jax.data.core import Dataset, Spec, Stored
 from gan_jax.data.images import square
 
@@ -48,11 +48,12 @@ def folder_set(path: str, config: DatasetConfig) -> Dataset:
     def read() -> Stored:
         key = {
             "name": f"folder-{root.resolve().name}",
-            "files": [[str(f), f.stat().st_size, f.stat().st_mtime_ns] for f in files],
+            "root": str(root.resolve()),
             "resolution": side,
             "skip_bad": config.skip_bad,
         }
-        stored = cached(key, (side, side, 3), examples(), len(files))
+        sources = sources_of(root, files)
+        stored = cached(key, sources, (side, side, 3), examples(), len(files))
         broken_count = len(files) - len(stored.image)
         if broken_count:
             print(f"dataset.skip_bad: left out {broken_count} broken pictures")

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from gan_jax.config import DatasetConfig
-from gan_jax.data.cache import cached
+from gan_jax.data.cache import cached, sources_of
 from gan_jax.data.core import Dataset, Spec, Stored
 from gan_jax.data.images import square
 
@@ -71,13 +71,17 @@ def tfds_set(name: str, config: DatasetConfig) -> Dataset:
                 yield image, int(example[label_key]) if label_key else None
 
     def read() -> Stored:
+        folder = Path(made.data_dir).resolve()
         key = {
             "name": made.info.full_name,
+            "root": str(folder),
             "split": split,
             "resolution": side,
             "channels": channels,
         }
-        return cached(key, (side, side, channels), examples(), count)
+        files = sorted(file for file in folder.iterdir() if file.is_file())
+        sources = sources_of(folder, files)
+        return cached(key, sources, (side, side, channels), examples(), count)
 
     label_count = None if names is None else len(names)
     spec = Spec((side, side, channels), label_count, count, names)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.config import DatasetConfig
-from gan_jax.data.cache import cache_folder
+from gan_jax.data.storage import cache_folder
 from gan_jax.features.classifier import (
     CLASSIFIED,
     Classifier,

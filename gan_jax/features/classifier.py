@@ -26,7 +26,12 @@ from rich.progress import track
 
 from gan_jax.config import DatasetConfig
 from gan_jax.data import DATASETS, TFDS_SETS, Dataset
-from gan_jax.data.cache import cache_folder, cannot_write
+from gan_jax.data.storage import (
+    cache_folder,
+    cannot_write,
+    keep_to_limit,
+    mark_used,
+)
 from gan_jax.types import Array
 
 CLASSIFIED = ("digits", *TFDS_SETS)
@@ -200,7 +205,7 @@ def keep(place: Path, params: Any, classes: int, test_accuracy: float) -> Traine
         part = Path(tempfile.mkdtemp(prefix=".part-", dir=place.parent))
         try:
             np.savez(part / "weights.npz", **flat)  # pyright: ignore
-            (part / "facts.json").write_text(json.dumps(facts, indent=1))
+            (part / "facts.json").write_text(json.dumps(facts, indent=1), "utf-8")
             if place.exists():
                 shutil.rmtree(place)
             os.replace(part, place)
@@ -209,18 +214,20 @@ def keep(place: Path, params: Any, classes: int, test_accuracy: float) -> Traine
     except OSError as error:
         if intact(place) is None:  # another process may have been first
             raise cannot_write(error) from None
+    keep_to_limit(place)
     return Trained(params, classes, weights, test_accuracy)
 
 
 def intact(place: Path) -> Trained | None:
     """A classifier in the cache, if it is there and whole."""
     try:
-        facts = json.loads((place / "facts.json").read_text())
+        facts = json.loads((place / "facts.json").read_text("utf-8"))
         weights = place / "weights.npz"
         with weights.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             flat = {name: stored[name] for name in stored.files}
         if hash_of(flat) != facts["weights"]:
             return None
+        mark_used(place)
         params = jax.tree.map(jnp.asarray, unflatten_dict(flat, sep="/"))
         return Trained(
             params, facts["classes"], facts["weights"], facts["test_accuracy"]

@@ -1,0 +1,251 @@
+"""The cache folder: what names an entry, its content's hash, the limit, the command."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_jax.config import DatasetConfig
+from gan_jax.data import PREFIXES, cache
+from gan_jax.data.cache import cached_entry, content_hash, sources_of
+from gan_jax.data.storage import cache_folder, entries, keep_to_limit, total_bytes
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """The cache folder of a test, which runs in an empty directory."""
+    monkeypatch.setenv("GAN_JAX_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "cache"
+
+
+def paint(root, value, count=3):
+    """Pictures of one grey value, in one class."""
+    (root / "cats").mkdir(parents=True, exist_ok=True)
+    for i in range(count):
+        Image.new("L", (8, 8), value).save(root / "cats" / f"{i}.png")
+        os.utime(root / "cats" / f"{i}.png", (10**9, 10**9))
+
+
+def read(path, **options):
+    name = f"folder:{path}"
+    return PREFIXES["folder"](str(path), DatasetConfig(name, **options)).on_host
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_same_words_in_another_directory_are_another_set(tmp_path, monkeypatch):
+    """Even where names, sizes and times of all files agree."""
+    for place, value in (("one", 10), ("two", 20)):
+        paint(tmp_path / place / "train", value)
+        monkeypatch.chdir(tmp_path / place)
+        assert (read("train").image == value).all()
+    monkeypatch.chdir(tmp_path / "one")
+    assert (read("train").image == 10).all()
+
+
+def test_every_way_to_write_a_path_is_one_entry(tmp_path, folder, monkeypatch):
+    paint(tmp_path / "here" / "x", 10)
+    (tmp_path / "link").symlink_to(tmp_path / "here" / "x")
+    read("x")
+    before = names(folder)
+    monkeypatch.setattr(cache, "build_entry", None)  # the others build nothing
+    monkeypatch.setenv("HOME", str(tmp_path / "here"))
+    for path in ("./x", "../here/x", tmp_path / "here" / "x", "~/x", tmp_path / "link"):
+        read(path)
+    assert names(folder) == before
+
+
+def test_changed_files_replace_the_entry_of_their_folder(tmp_path, folder):
+    paint(tmp_path / "x", 10)
+    read(tmp_path / "x")
+    (first,) = names(folder)
+    os.utime(tmp_path / "x" / "cats" / "0.png")
+    assert (read(tmp_path / "x").image == 10).all()
+    assert names(folder) == [first]
+    paint(tmp_path / "x", 30)
+    os.utime(tmp_path / "x" / "cats" / "0.png")
+    assert (read(tmp_path / "x").image == 30).all()
+    assert names(folder) == [first]
+
+
+def test_renamed_folder_takes_no_more_space(tmp_path, folder):
+    paint(tmp_path / "x", 10)
+    read(tmp_path / "x")
+    before = total_bytes(entries())
+    (tmp_path / "x").rename(tmp_path / "y")
+    assert (read(tmp_path / "y").image == 10).all()
+    pixels = 3 * 8 * 8 * 3
+    assert total_bytes(entries()) - before < before - pixels
+    first, second = (path / "images.npy" for path in folder.iterdir())
+    assert first.samefile(second)
+
+
+def test_long_names_fit(tmp_path):
+    paint(tmp_path / ("x" * 250), 10)
+    assert len(read(tmp_path / ("x" * 250)).image) == 3
+
+
+def entry_of(name, images, labels=None):
+    examples = zip(images, labels or [None] * len(images), strict=True)
+    return cached_entry({"name": name}, [], images.shape[1:], examples, len(images))
+
+
+@pytest.mark.parametrize("labels", [None, [1, 0, 2, 1]])
+def test_hash_is_that_of_every_byte_and_label(folder, labels):
+    images = np.random.default_rng(0).integers(0, 256, (4, 2, 3, 1), np.uint8)
+    entry = entry_of("a", images, labels)
+    told = images.tobytes()
+    told += b"" if labels is None else np.array(labels, "<i4").tobytes()
+    told += json.dumps([labels is not None, [4, 2, 3, 1], "uint8"]).encode()
+    assert entry.sha256 == hashlib.sha256(told).hexdigest()
+    assert entry.sha256 == content_hash(entry.stored.image, entry.stored.label)
+    (place,) = folder.iterdir()
+    assert json.loads((place / "key.json").read_text())["sha256"] == entry.sha256
+    again = entry_of("a", images, labels)
+    assert again.sha256 == entry.sha256
+
+
+def test_one_changed_pixel_of_many_changes_the_hash():
+    images = np.zeros((5000, 2, 2, 1), np.uint8)
+    before = content_hash(images, None)
+    images[4321, 1, 0, 0] = 1
+    assert content_hash(images, None) != before
+    assert content_hash(images.reshape(5000, 4, 1, 1), None) != content_hash(
+        images, None
+    )
+
+
+def images_of(value, megabytes=1):
+    return np.full((megabytes, 1000, 1000, 1), value, np.uint8)
+
+
+def age(folder, name, days):
+    for path in folder.glob(f"{name}*"):
+        files = path.iterdir() if path.is_dir() else []
+        for one in [*files, path]:
+            os.utime(one, (10**9 - days * 86400,) * 2)
+
+
+def test_longest_unused_goes_first(folder, monkeypatch, capsys):
+    for name in "abc":
+        entry_of(name, images_of(ord(name)))
+        age(folder, name, {"a": 1, "b": 9, "c": 5}[name])
+    folder.joinpath("pt_inception-2015.pth").write_bytes(b"w" * 10**6)
+    age(folder, "pt_inception", 99)
+    entry_of("a", images_of(ord("a")))  # used again
+    monkeypatch.setenv("GAN_JAX_CACHE_GB", "0.0035")
+    entry_of("d", images_of(ord("d")))
+    left = {name[0] for name in names(folder)}
+    assert left == {"a", "d", "p"}  # 3 MB; downloaded weights stay
+    said = capsys.readouterr().out
+    assert said.index("removed b-") < said.index("removed c-")
+    assert "GAN_JAX_CACHE_GB 0.0035" in said
+
+
+def test_new_entry_stays_even_if_it_alone_is_too_large(folder, monkeypatch):
+    monkeypatch.setenv("GAN_JAX_CACHE_GB", "0")
+    assert (entry_of("a", images_of(7)).stored.image == 7).all()
+    assert len(names(folder)) == 1
+
+
+READER = """
+import sys
+import numpy as np
+from gan_jax.data.cache import cached_entry
+images = np.full((1, 1000, 1000, 1), 65, np.uint8)
+entry = cached_entry({"name": "a"}, [], (1000, 1000, 1), zip(images, [None]), 1)
+print("reads", flush=True)
+sys.stdin.readline()
+assert (entry.stored.image == 65).all()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows refuses it by itself")
+def test_what_a_running_process_reads_stays(folder, monkeypatch):
+    command = [sys.executable, "-c", READER]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    monkeypatch.setenv("PYTHONPATH", str(cache.__file__).rpartition("/gan_jax")[0])
+    with subprocess.Popen(command, **pipes) as reader:
+        while reader.stdout.readline() != "reads\n":
+            assert reader.poll() is None
+        age(folder, "a", 9)
+        monkeypatch.setenv("GAN_JAX_CACHE_GB", "0")
+        keep_to_limit(folder)
+        assert len(names(folder)) == 1
+        reader.communicate("go on\n")
+    assert reader.returncode == 0
+    keep_to_limit(folder)
+    assert names(folder) == []
+
+
+def test_files_of_others_are_never_touched(folder, monkeypatch):
+    paths = [
+        "holiday.npz",
+        "photos-12345678/a.png",
+        "compiled/notes.txt",
+        ".part-x/mine",
+    ]
+    for path in paths:
+        folder.joinpath(path).parent.mkdir(parents=True, exist_ok=True)
+        folder.joinpath(path).write_text("mine")
+        age(folder, path.partition("/")[0], 99)
+    monkeypatch.setenv("GAN_JAX_CACHE_GB", "0")
+    entry_of("a", images_of(7))
+    assert entries() and all(folder.joinpath(path).exists() for path in paths)
+
+
+def test_what_a_dead_process_left_goes_after_a_day(folder):
+    for days, name in ((2, ".part-old"), (0, ".part-new")):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "images.npy").write_bytes(b"half")
+        if days:
+            age(folder, name, days)
+    entry_of("a", images_of(7))
+    assert [name for name in names(folder) if name.startswith(".")] == [".part-new"]
+
+
+@pytest.mark.parametrize("value", ["plenty", "-1", "nan"])
+def test_limit_that_is_no_number_is_refused_before_decoding(folder, monkeypatch, value):
+    monkeypatch.setenv("GAN_JAX_CACHE_GB", value)
+    with pytest.raises(ValueError, match=f"GAN_JAX_CACHE_GB '{value}'.*at least 0"):
+        entry_of("a", images_of(7))
+    assert not folder.exists()
+
+
+def test_home_is_expanded(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GAN_JAX_CACHE", "~/kept")
+    assert cache_folder() == tmp_path / "kept"
+
+
+def test_sources_are_named_within_their_folder(tmp_path):
+    paint(tmp_path / "x", 10, count=1)
+    file = tmp_path / "x" / "cats" / "0.png"
+    (found,) = sources_of(tmp_path / "x", [file])
+    assert found == ("cats/0.png", file.stat().st_size, 10**18)
+
+
+def test_features_and_classifiers_count_and_their_use_is_noted(folder, monkeypatch):
+    from gan_jax.features import Side
+    from gan_jax.features.classifier import keep
+    from gan_jax.reals import cached_side, keep_side
+
+    features = folder / "features-0123abcd.npz"
+    keep_side(features, "key", Side(np.zeros((250, 1000), np.float32), None))
+    keep(folder / "classifier-digits-0123abcd", {"a": np.zeros(250_000)}, 10, 0.9)
+    assert [entry.kind for entry in entries()] == ["features", "classifier"]
+    for days, name in ((9, "features"), (5, "classifier")):
+        age(folder, name, days)
+    assert cached_side(features, "key") is not None  # used again
+    monkeypatch.setenv("GAN_JAX_CACHE_GB", "0.0025")
+    entry_of("a", images_of(7))
+    assert [entry.kind for entry in entries()] == ["features", "data set"]
