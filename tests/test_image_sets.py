@@ -91,7 +91,7 @@ def folder_set(path, **options):
 
 def test_tfds_set_is_read_whole_with_labels(tiny):
     data = tfds_set("tiny_pictures", resolution=4)
-    assert data.spec == ((4, 4, 3), 3, 12)
+    assert data.spec == ((4, 4, 3), 3, 12, ("0", "1", "2"))
     image, label = data.get(np.arange(12))
     values = np.asarray((image[:, 0, 0, 0] + 1) * 127.5).round().astype(int)
     assert sorted(values) == list(range(12))
@@ -228,7 +228,7 @@ def pictures(tmp_path):
 
 def test_folder_reads_every_mode_in_order_with_subfolders_as_labels(pictures):
     data = folder_set(pictures)
-    assert data.spec == ((8, 8, 3), 2, 6)
+    assert data.spec == ((8, 8, 3), 2, 6, ("cats", "dogs"))
     image, label = data.on_host
     assert label.tolist() == [0, 0, 0, 1, 1, 1]
     middle = image[:, 4, 4].astype(int)
@@ -318,7 +318,7 @@ def test_stacked_mnist_is_three_digits_and_a_pure_function_of_seed(monkeypatch):
     monkeypatch.setattr(module, "tfds_set", mnist)
     make = DATASETS["stacked_mnist"]
     data = make(DatasetConfig("stacked_mnist", size=500, seed=3))
-    assert data.spec == ((28, 28, 3), 1000, 500)
+    assert data.spec == ((28, 28, 3), 1000, 500, None)
     image, label = data.get(np.arange(500))
     value = np.asarray((image[:, 14, 14] + 1) * 127.5).round().astype(int)
     a, b, c = (value % 10).T

@@ -1,13 +1,14 @@
 """Stacked MNIST: three digits as the channels of one image, 1,000 modes."""
 
 import dataclasses
+import hashlib
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.config import DatasetConfig
-from gan_jax.data.core import Dataset, Spec, Stored, to_float
+from gan_jax.data.core import Dataset, Spec, Stored, hash_arrays, to_float
 from gan_jax.data.tfds import tfds_set
 from gan_jax.types import Array, Batch
 
@@ -58,4 +59,11 @@ def stacked_mnist(config: DatasetConfig) -> Dataset:
         chosen = rng.integers(len(image), size=(size, 3), dtype=np.int32)
         return Triples(Stored(image, label), chosen)
 
-    return Dataset(Spec((side, side, 3), 1000, size), read, stack)
+    def hash_content(triples: Triples) -> str:
+        chosen = hash_arrays(triples.chosen)
+        return hashlib.sha256(
+            f"{mnist.fingerprint}{padded}{chosen}".encode()
+        ).hexdigest()
+
+    spec = Spec((side, side, 3), 1000, size)
+    return Dataset(spec, read, stack, hash_content=hash_content)

@@ -4,6 +4,7 @@ import difflib
 import logging
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from gan_jax.config import DatasetConfig
-from gan_jax.data.cache import cached, sources_of
-from gan_jax.data.core import Dataset, Spec, Stored
+from gan_jax.data.cache import Entry, cached_entry, sources_of
+from gan_jax.data.core import Dataset, Spec
 from gan_jax.data.images import square
 
 CHUNK = 512
@@ -70,7 +71,8 @@ def tfds_set(name: str, config: DatasetConfig) -> Dataset:
                 image = as_square(example[image_key], side, channels)
                 yield image, int(example[label_key]) if label_key else None
 
-    def read() -> Stored:
+    @cache
+    def entry() -> Entry:
         folder = Path(made.data_dir).resolve()
         key = {
             "name": made.info.full_name,
@@ -81,11 +83,17 @@ def tfds_set(name: str, config: DatasetConfig) -> Dataset:
         }
         files = sorted(file for file in folder.iterdir() if file.is_file())
         sources = sources_of(folder, files)
-        return cached(key, sources, (side, side, channels), examples(), count)
+        return cached_entry(key, sources, (side, side, channels), examples(), count)
 
     label_count = None if names is None else len(names)
     spec = Spec((side, side, channels), label_count, count, names)
-    return Dataset(spec, read, flip=config.flip, streams=True)
+    return Dataset(
+        spec,
+        lambda: entry().stored,
+        flip=config.flip,
+        streams=True,
+        hash_content=lambda stored: entry().sha256,
+    )
 
 
 def split_size(made: Any, name: str, split: str) -> int:
