@@ -2,9 +2,10 @@
 
 Prints each number beside its floor, which is the same metric of the data against
 held-out data of the same kind (toys: fresh points; TFDS: the test split): a perfect
-generator would reach it. Appends the numbers, with the fingerprint that says what they
-may be compared with, to RUN/evaluations.jsonl. `--reference NAME` in place of RUN
-prints the floor of a data set alone. Exit codes: 0 measured, 2 bad input.
+generator would reach it. A conditional generator is asked for each class as often as
+the data have it. Appends the numbers, with the fingerprint that says what they may be
+compared with, to RUN/evaluations.jsonl. `--reference NAME` in place of RUN prints the
+floor of a data set alone. Exit codes: 0 measured, 2 bad input.
 """
 
 import sys
@@ -29,7 +30,7 @@ from gan_jax.config_json import (
     validate,
 )
 from gan_jax.evaluate import evaluate, yardstick
-from gan_jax.generators import load_run
+from gan_jax.generators import load_run, shares_of
 from gan_jax.train import sample
 from gan_jax.types import Array
 
@@ -73,9 +74,11 @@ def look(flags: Flags) -> None:
             config = Config(dataset=DatasetConfig(str(flags.reference)))
         else:
             gan, state, config = load_run(flags.run, index=flags.index)
-            draw = jax.jit(partial(sample, gan), static_argnames=("n", "ema"))
+            own = partial(sample, gan, shares=shares_of(flags.run, config))
+            draw = jax.jit(own, static_argnames=("n", "ema"))
             key = jax.random.key(flags.seed)
             about = {"ema": flags.ema, "seed": flags.seed}
+            about |= {"labels": "the data's shares"} if config.dataset.labels else {}
             row = {"index": flags.index, "step": int(state.step)}
 
             def take(first: int, count: int) -> Array:

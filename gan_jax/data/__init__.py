@@ -7,6 +7,7 @@ from gan_jax.config import DatasetConfig
 from gan_jax.data.core import Dataset, Spec, Stored, batch_indices, gather
 from gan_jax.data.digits import digits
 from gan_jax.data.folder import folder_set
+from gan_jax.data.shares import label_shares
 from gan_jax.data.stacked_mnist import stacked_mnist
 from gan_jax.data.supply import Source, indices_of, source, supply
 from gan_jax.data.tfds import tfds_set
@@ -51,6 +52,7 @@ __all__ = [
     "batch_indices",
     "gather",
     "indices_of",
+    "label_shares",
     "log_density",
     "source",
     "supply",

@@ -31,6 +31,11 @@ def stack(stored: Triples, indices: Array) -> Batch:
     return Batch(to_float(image), digit @ jnp.array([100, 10, 1]))
 
 
+def labels(stored: Triples) -> np.ndarray:
+    """The label of each stacked image, `[N]`, as in `stack`."""
+    return np.asarray(stored.digits.label)[stored.chosen] @ np.array([100, 10, 1])
+
+
 def stacked_mnist(config: DatasetConfig) -> Dataset:
     """128,000 fixed triples of MNIST digits as RGB: 1,000 modes (PacGAN, VEEGAN).
 
@@ -58,4 +63,4 @@ def stacked_mnist(config: DatasetConfig) -> Dataset:
         chosen = rng.integers(len(image), size=(size, 3), dtype=np.int32)
         return Triples(Stored(image, label), chosen)
 
-    return Dataset(Spec((side, side, 3), 1000, size), read, stack)
+    return Dataset(Spec((side, side, 3), 1000, size), read, stack, labels)
