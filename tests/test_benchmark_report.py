@@ -333,7 +333,7 @@ def test_what_outcomes_mean_is_told_with_the_thresholds(found):
         assert "success was lost in the last 25% of the steps" in text
         assert "success at every evaluation in the last 25% of the steps" in text
         assert "a logged term, or the last samples, were NaN or infinite" in text
-        assert "times its early median" not in text  # nothing vanished, nothing exploded
+        assert "times its early median" not in text  # none vanished or exploded
     seen = markdown(found).split("## How runs end")[1]
     order = ("nonfinite", "collapsed", "oscillating", "not reached", "converged")
     at = [seen.index(f"- **{name}**") for name in order]
