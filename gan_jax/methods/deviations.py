@@ -22,9 +22,9 @@ class Source(NamedTuple):
 UNREAD = "not checked"
 SIZE = "one size for all methods, for a fair comparison"
 D_STEPS = "one D step, for a fair comparison"
-RATE = "Adam's usual rate with these networks"
-BETAS = "the usual betas of this kind of method"
-LOSS = "the usual loss with a plain optimizer"
+DCGAN = "that of DCGAN"
+SN_GAN = "that of SNGAN"
+LOSS = "the plain GAN's loss"
 ALONE = "the part alone, without the source's other stabilizers"
 D_ALONE = "D alone is normalized, as in SNGAN"
 UNSAID = "the source does not say"
@@ -62,17 +62,17 @@ STUDIO = "POSTECH-CVLab/PyTorch-StudioGAN, src/configs/CIFAR10/"
 STUDIO_VALUES = {
     "d_steps": (5, D_STEPS),
     "model.g_spectral": (True, D_ALONE),
-    **both(BETAS, b1=0.5, b2=0.999),
+    **both(SN_GAN, b1=0.5, b2=0.999),
     **sizes(z_dim=80),
 }
 
 DEVIATIONS: dict[str, Source] = {
     # Objectives
-    "ns_gan": Source(UNREAD, both("Adam of DCGAN", name="momentum")),
-    "minimax": Source(UNREAD, both("Adam of DCGAN", name="momentum")),
+    "ns_gan": Source(UNREAD, both("DCGAN's Adam", name="momentum")),
+    "minimax": Source(UNREAD, both("DCGAN's Adam", name="momentum")),
     "lsgan": Source(
         "xudonmao/LSGAN, train_lsun.py",
-        {**both(RATE, learning_rate=1e-3), **sizes(z_dim=1024)},
+        {**both(DCGAN, learning_rate=1e-3), **sizes(z_dim=1024)},
     ),
     "wgan": Source(
         "martinarjovsky/WassersteinGAN, main.py",
@@ -175,7 +175,7 @@ DEVIATIONS: dict[str, Source] = {
         {
             "loss.name": ("hinge", LOSS),
             "d_steps": (5, D_STEPS),
-            **both(BETAS, b1=0.0),
+            **both(DCGAN, b1=0.0),
             **sizes(batch=128, z_dim=128),
         },
     ),
@@ -212,7 +212,7 @@ DEVIATIONS: dict[str, Source] = {
             "penalty.decay": (0.9, "0.99, as in StudioGAN"),
             "model.g_spectral": (True, D_ALONE),
             "d_steps": (4, D_STEPS),
-            **both(BETAS, b2=0.999),
+            **both(SN_GAN, b2=0.999),
             **sizes(batch=50),
         },
     ),
@@ -242,8 +242,8 @@ DEVIATIONS: dict[str, Source] = {
         {
             "loss.name": ("wasserstein", ALONE),
             "penalty.name": ("wgan_gp", ALONE),
-            **both(RATE, learning_rate=1e-3),
-            **both(BETAS, b1=0.0, b2=0.99),
+            **both(DCGAN, learning_rate=1e-3),
+            **both(DCGAN, b1=0.0, b2=0.99),
             **sizes(batch=16, z_dim=512),
         },
     ),
@@ -252,7 +252,7 @@ DEVIATIONS: dict[str, Source] = {
         "train_cifar_minibatch_discrimination.py (with labels for 400 of a class)",
         {
             "loss.name": ("minimax, of a classifier's logits", LOSS),
-            **both(RATE, learning_rate=3e-4),
+            **both(DCGAN, learning_rate=3e-4),
             **sizes(batch=100, z_dim=100),
         },
     ),
