@@ -169,31 +169,34 @@ def reference(course: Course, name: str, limits: Thresholds) -> float | None:
     return max((median(part) for part in (warmup, early) if part), default=0.0) or None
 
 
-def logit_signals(row: Row) -> tuple[float, float]:
-    """How far apart the mean logits of reals and fakes are, and the size of D's loss.
+def logit_gap(row: Row) -> float:
+    """How far apart the mean logits of reals and fakes are.
 
-    Neither changes when both logits drift together under a loss that ignores a constant
-    (Wasserstein's, the relativistic ones); under the others D's loss shows the drift.
+    Neither it nor D's loss changes when both logits drift together under a loss that
+    ignores a constant (Wasserstein's, the relativistic ones); under the others D's loss
+    shows the drift.
     """
-    gap = abs(row.get("real_logits", 0.0) - row.get("fake_logits", 0.0))
-    return gap, abs(row.get("d_loss", 0.0))
+    return abs(row.get("real_logits", 0.0) - row.get("fake_logits", 0.0))
 
 
 def explodes(course: Course, limits: Thresholds) -> bool:
     """Whether any one signal is too large for long enough."""
 
-    def lasts(holds: Callable[[Row], bool]) -> bool:
-        return max(stretches(course.rows, holds), default=0) >= limits.explode_steps
+    def lasts(signal: Callable[[Row], float], roof: float) -> bool:
+        lengths = stretches(course.rows, lambda row: signal(row) > roof)
+        return max(lengths, default=0) >= limits.explode_steps
 
-    for i in range(2):
-        if lasts(lambda row, i=i: logit_signals(row)[i] > limits.explode_logit):
-            return True
-    for name in ("g_grad_norm", "d_grad_norm"):
+    def d_loss(row: Row) -> float:
+        return abs(row.get("d_loss", 0.0))
+
+    def grows(name: str) -> bool:
         unit = reference(course, name, limits)
-        roof = None if unit is None else limits.explode_factor * unit
-        if roof and lasts(lambda row, n=name, roof=roof: row.get(n, 0.0) > roof):
-            return True
-    return False
+        roof = limits.explode_factor * (unit or math.inf)
+        return lasts(lambda row: row.get(name, 0.0), roof)
+
+    if any(lasts(signal, limits.explode_logit) for signal in (logit_gap, d_loss)):
+        return True
+    return grows("g_grad_norm") or grows("d_grad_norm")
 
 
 def vanishes(course: Course, limits: Thresholds) -> bool:

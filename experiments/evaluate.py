@@ -74,11 +74,12 @@ def look(flags: Flags) -> None:
             config = Config(dataset=DatasetConfig(str(flags.reference)))
         else:
             gan, state, config = load_run(flags.run, index=flags.index)
-            own = partial(sample, gan, shares=shares_of(flags.run, config))
+            shares = shares_of(flags.run, config)
+            own = partial(sample, gan, shares=shares)
             draw = jax.jit(own, static_argnames=("n", "ema"))
             key = jax.random.key(flags.seed)
             about = {"ema": flags.ema, "seed": flags.seed}
-            about |= {"labels": "the data's shares"} if config.dataset.labels else {}
+            about |= {} if shares is None else {"labels": "the data's shares"}
             row = {"index": flags.index, "step": int(state.step)}
 
             def take(first: int, count: int) -> Array:

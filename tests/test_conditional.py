@@ -109,24 +109,39 @@ def test_conditional_run_and_drawing_a_class(tmp_path, capsys):
     assert "config.json" in capsys.readouterr().err
 
 
+def record_threes(run):
+    """The run's data.json says that all labels are 3."""
+    path = run / "data.json"
+    facts = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(facts | {"label_shares": np.eye(10)[3].tolist()}))
+
+
 def check_recorded_shares(run, threes):
-    """Samples without a label have the shares in data.json: here all are threes."""
-    facts = {"label_shares": np.eye(10)[3].tolist()}
-    (run / "data.json").write_text(json.dumps(facts))
-    sample, config = gan_jax.load_generator(run)
+    """Samples without a label have the shares in data.json."""
+    record_threes(run)
+    sample, _ = gan_jax.load_generator(run)
     np.testing.assert_array_equal(sample(jax.random.key(0), 20), threes)
     file = run / "samples.npz"
     assert sample_command.main([str(run), "--n", "20", "--npz", str(file)]) == 0
     with np.load(file) as stored:
         np.testing.assert_allclose(stored["arr_0"] / 127.5 - 1, threes, atol=0.01)
+
+
+@pytest.mark.slow
+def test_evaluation_asks_for_classes_as_often_as_the_data_have_them(tmp_path):
+    run = tmp_path / "run"
+    gan_jax.train(dataclasses.replace(conditional("mlp"), steps=2), run)
+    record_threes(run)
     options = ["--n", "200", "--metrics", "swd", "--extractor", "pixels"]
     assert evaluate_command.main([str(run), *options]) == 0
     (found,) = lines(run / "evaluations.jsonl")
     assert found["fingerprint"]["labels"] == "the data's shares"
-    measure = yardstick(config, ("swd",), 200, "pixels")
-    only = lambda first, n: sample(jax.random.key(0), n, first=first, label=3)  # noqa: E731
-    expected = evaluate(measure, only, {})["metrics"]
-    assert found["metrics"] == pytest.approx(expected, rel=1e-5)
+    sample, config = gan_jax.load_generator(run)
+    key, measure = jax.random.key(0), yardstick(config, ("swd",), 200, "pixels")
+    threes = evaluate(measure, lambda i, n: sample(key, n, first=i, label=3), {})
+    fours = evaluate(measure, lambda i, n: sample(key, n, first=i, label=4), {})
+    assert found["metrics"] == pytest.approx(threes["metrics"], rel=1e-5)
+    assert found["metrics"] != pytest.approx(fours["metrics"], rel=1e-3)
 
 
 def test_labels_are_refused_where_there_are_none(tmp_path):

@@ -1,6 +1,7 @@
 """Labels of judged fakes have the data's shares."""
 
 import dataclasses
+import json
 import math
 from functools import cache, partial
 
@@ -137,7 +138,9 @@ def test_what_is_measured_in_training_has_the_datas_shares():
 
 def test_shares_of_a_run_are_the_recorded_ones_or_the_datas(tmp_path):
     np.testing.assert_allclose(shares_of(tmp_path, CONFIG), RING)
-    (tmp_path / "data.json").write_text('{"label_shares": [0.5, 0.5]}')
+    facts = {"shape": [2], "label_count": 2, "size": 9, "class_names": None}
+    facts |= {"value_range": None, "fingerprint": "", "label_shares": [0.5, 0.5]}
+    (tmp_path / "data.json").write_text(json.dumps(facts))
     np.testing.assert_array_equal(shares_of(tmp_path, CONFIG), [0.5, 0.5])
     plain = dataclasses.replace(CONFIG, dataset=DatasetConfig("ring"))
     assert shares_of(tmp_path, plain) is None
