@@ -5,7 +5,7 @@ from benchmarks.summary import Entry, seen_in
 from benchmarks.svg import short
 
 ALWAYS = {
-    "nonfinite": "a logged term was NaN or infinite",
+    "nonfinite": "a logged term, or the last samples, were NaN or infinite",
     "error": "the cell crashed, which says nothing of the method",
 }
 EXACT = {
@@ -17,9 +17,9 @@ EXACT = {
 
 
 def outcome_meanings(results: Results, found: list[Entry]) -> dict[str, str]:
-    """Of the outcomes that runs came to: `collapsed` to its rule, in words.
+    """Each outcome that runs came to, such as `collapsed`, with its rule in words.
 
-    The first that matches is a run's.
+    A success that is held is `converged`; of the others the first that matches counts.
     """
     judged = list((results.plan.get("thresholds") or {}).values())
     limits = next((one for one in judged if "late_share" in one), None)
@@ -33,8 +33,9 @@ def judged_by(limits: dict, alive: str) -> dict[str, str]:
     """The rules of benchmarks.outcome in words."""
     late = f"the last {limits['late_share']:.0%} of the steps"
     early = (
-        f"its median over the first {limits['reference_share']:.0%} of the steps "
-        f"after {limits['warmup_steps']}"
+        f"its early median (the larger of those over the first "
+        f"{limits['warmup_steps']} steps and over the "
+        f"{limits['reference_share']:.0%} of the steps after them)"
     )
     return {
         "converged": f"success at every evaluation in {late}",
@@ -46,8 +47,9 @@ def judged_by(limits: dict, alive: str) -> dict[str, str]:
         f"times {early}, in at least {limits['vanish_share']:.0%} of the steps, and "
         "the last evaluation is no success",
         "exploded": f"the norm of a player's gradient was over "
-        f"{limits['explode_factor']:g} times {early}, or a mean logit over "
-        f"{limits['explode_logit']:g}, for {limits['explode_steps']} steps on end",
+        f"{limits['explode_factor']:g} times {early}, or the mean logits were over "
+        f"{limits['explode_logit']:g} apart, or D's loss over that, for "
+        f"{limits['explode_steps']} steps on end, and success was not held",
     }
 
 

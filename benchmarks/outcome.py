@@ -1,19 +1,25 @@
 """What became of a run, from the rows of its metrics.jsonl alone.
 
 The outcomes, of which the first that matches is the run's:
-- nonfinite: a logged term was NaN or infinite;
+- nonfinite: a logged term was NaN or infinite, or the last samples could not be
+  measured because they were;
+- converged: all late evaluations are a success, so that it is held, not met by chance.
+  A run that does what it was asked to do has not failed, whatever its gradients did;
 - exploded: the gradient norm of a player was over `explode_factor` times its reference,
-  or a mean logit over `explode_logit`, for `explode_steps` steps on end;
+  or the mean logits of reals and fakes were over `explode_logit` apart, or D's loss was
+  over that, for `explode_steps` steps on end. A critic whose loss ignores a constant
+  may let both logits drift together, which is no explosion;
 - vanished: G's gradient norm was under `vanish_factor` times its reference in at least
   `vanish_share` of the steps, and the last evaluation is no success;
 - collapsed: the last evaluation hits less than half of the modes;
 - oscillating: a late evaluation is no success, and the one before it was;
-- not_reached: a late evaluation is no success;
-- converged: all late evaluations are, so that success is held, not met by chance.
+- not_reached: a late evaluation is no success.
 
-The reference of a gradient norm is its median over the first `reference_share` of the
-steps after `warmup_steps`. The late evaluations are those in the last `late_share` of
-the steps. Rows are logged every few steps; each stands for those since the row before.
+The reference of a gradient norm is the larger of two medians: over the first
+`warmup_steps`, and over the first `reference_share` of the steps after them. So a
+gradient that was tiny for a moment early on does not make all later ones explosions.
+The late evaluations are those in the last `late_share` of the steps. Rows are logged
+every few steps; each stands for those since the row before.
 """
 
 import math
@@ -63,8 +69,8 @@ class Bound:
 
 @dataclass(frozen=True)
 class Goal:
-    """success: all of these must hold. alive: what a generator that has not collapsed
-    reaches: half of the modes, where they are counted."""
+    """success: all of these must hold, and alive. alive: what a generator that has not
+    collapsed reaches: half of the modes, where they are counted."""
 
     success: tuple[Bound, ...]
     alive: Bound
@@ -135,7 +141,7 @@ def within(row: Row, bound: Bound) -> bool:
 
 
 def succeeds(row: Row, goal: Goal) -> bool:
-    return all(within(row, bound) for bound in goal.success)
+    return all(within(row, bound) for bound in (*goal.success, goal.alive))
 
 
 def stretches(rows: list[Row], holds: Callable[[Row], bool]) -> Iterator[int]:
@@ -148,34 +154,49 @@ def stretches(rows: list[Row], holds: Callable[[Row], bool]) -> Iterator[int]:
 
 
 def reference(course: Course, name: str, limits: Thresholds) -> float | None:
-    """The median of a gradient norm early in the run; None: there is none, or 0.
+    """What a gradient norm is early in the run; None: there is none, or it is 0.
 
-    Of the first row after the warm-up where the early steps have no row.
+    The larger of its median in the warm-up and its median in the early steps after it
+    (of the first row after the warm-up where those have no row).
     """
     begin = limits.warmup_steps
     end = begin + limits.reference_share * course.steps
-    after = [row for row in course.rows if row["step"] > begin and name in row]
+    rows = [row for row in course.rows if name in row]
+    warmup = [row[name] for row in rows if row["step"] <= begin]
+    after = [row for row in rows if row["step"] > begin]
     early = [row[name] for row in after if row["step"] <= end]
     early = early or [row[name] for row in after[:1]]
-    return median(early) or None if early else None
+    return max((median(part) for part in (warmup, early) if part), default=0.0) or None
+
+
+def logit_gap(row: Row) -> float:
+    """How far apart the mean logits of reals and fakes are.
+
+    Neither it nor D's loss changes when both logits drift together under a loss that
+    ignores a constant (Wasserstein's, the relativistic ones); under the others D's loss
+    shows the drift.
+    """
+    return abs(row.get("real_logits", 0.0) - row.get("fake_logits", 0.0))
 
 
 def explodes(course: Course, limits: Thresholds) -> bool:
     """Whether any one signal is too large for long enough."""
 
-    def large(name: str, roof: float) -> bool:
-        lengths = stretches(course.rows, lambda row: abs(row.get(name, 0.0)) > roof)
+    def lasts(signal: Callable[[Row], float], roof: float) -> bool:
+        lengths = stretches(course.rows, lambda row: signal(row) > roof)
         return max(lengths, default=0) >= limits.explode_steps
 
-    if any(
-        large(name, limits.explode_logit) for name in ("real_logits", "fake_logits")
-    ):
+    def d_loss(row: Row) -> float:
+        return abs(row.get("d_loss", 0.0))
+
+    def grows(name: str) -> bool:
+        unit = reference(course, name, limits)
+        roof = limits.explode_factor * (unit or math.inf)
+        return lasts(lambda row: row.get(name, 0.0), roof)
+
+    if any(lasts(signal, limits.explode_logit) for signal in (logit_gap, d_loss)):
         return True
-    norms = ("g_grad_norm", "d_grad_norm")
-    units = ((name, reference(course, name, limits)) for name in norms)
-    return any(
-        unit and large(name, limits.explode_factor * unit) for name, unit in units
-    )
+    return grows("g_grad_norm") or grows("d_grad_norm")
 
 
 def vanishes(course: Course, limits: Thresholds) -> bool:
@@ -214,8 +235,13 @@ def named(
     measured: list[Row],
     good: list[bool],
 ) -> str:
+    """The first outcome that matches, of a run whose logged terms are finite."""
     begin = (1 - limits.late_share) * course.steps
     late = [i for i, row in enumerate(measured) if row["step"] > begin]
+    if measured and number(measured[-1].get(goal.alive.metric)) is None:
+        return "nonfinite"
+    if late and all(good[i] for i in late):
+        return "converged"
     if explodes(course, limits):
         return "exploded"
     if vanishes(course, limits) and not (good and good[-1]):
@@ -224,4 +250,4 @@ def named(
         return "collapsed"
     if any(good[i - 1] and not good[i] for i in late if i):
         return "oscillating"
-    return "converged" if late and all(good[i] for i in late) else "not_reached"
+    return "not_reached"

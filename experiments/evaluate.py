@@ -2,10 +2,11 @@
 
 Prints each number beside its floor, which is the same metric of the data against
 held-out data of the same kind (toys: fresh points; TFDS: the test split): a perfect
-generator would reach it. Appends the numbers, with the fingerprint that says what they
-may be compared with, to RUN/evaluations.jsonl. `--reference NAME` compares with another
-data set than the run was trained on (its pictures moved, say); without a RUN it prints
-the floor of that data set alone. Exit codes: 0 measured, 2 bad input.
+generator would reach it. A conditional generator is asked for each class as often as
+the data have it. Appends the numbers, with the fingerprint that says what they may be
+compared with, to RUN/evaluations.jsonl. `--reference NAME` compares with another data
+set than the run was trained on (its pictures moved, say); without a RUN it prints the
+floor of that data set alone. Exit codes: 0 measured, 2 bad input.
 """
 
 import sys
@@ -29,7 +30,7 @@ from gan_jax.data import READS
 from gan_jax.data_facts import refuse_other_data
 from gan_jax.evaluate import evaluate, yardstick
 from gan_jax.gan import Gan
-from gan_jax.generators import load_run
+from gan_jax.generators import load_run, shares_of
 from gan_jax.train import sample
 from gan_jax.types import Array
 
@@ -73,10 +74,13 @@ def look(flags: Flags) -> None:
             config = Config(dataset=DatasetConfig(str(flags.reference)))
         else:
             gan, state, config = load_run(flags.run, index=flags.index)
+            shares = shares_of(flags.run, config)
+            own = partial(sample, gan, shares=shares)
+            draw = jax.jit(own, static_argnames=("n", "ema"))
             config = compared_with(flags, gan, config)
-            draw = jax.jit(partial(sample, gan), static_argnames=("n", "ema"))
             key = jax.random.key(flags.seed)
             about = {"ema": flags.ema, "seed": flags.seed}
+            about |= {} if shares is None else {"labels": "the data's shares"}
             row = {"index": flags.index, "step": int(state.step)}
 
             def take(first: int, count: int) -> Array:

@@ -21,7 +21,8 @@ from rich.progress import track
 from experiments.edge import exit_code
 from gan_jax import logs
 from gan_jax.gan import Gan
-from gan_jax.generators import load_run, truncated_latents, walks
+from gan_jax.generators import load_run, recorded_shares, truncated_latents, walks
+from gan_jax.labels import draw_labels
 from gan_jax.train import generate, latents
 from gan_jax.types import Array
 
@@ -43,7 +44,7 @@ class Flags:
     seed: int = 0
     """Root of the latents."""
     label: int | None = None
-    """Class to draw (conditional runs); None: the classes in turn."""
+    """Class to draw (conditional runs); None: each as often as the data have it."""
     ema: bool = True
     """Draw from the averaged generator."""
     index: int = 0
@@ -66,7 +67,8 @@ def draw_latents(gan: Gan, flags: Flags) -> Array:
     return walks(z[: flags.n], z[flags.n :], STEPS) if flags.interpolate else z
 
 
-def draw_labels(gan: Gan, flags: Flags, count: int) -> Array | None:
+def labels_of(gan: Gan, flags: Flags, count: int) -> Array | None:
+    """`[count]`, as `gan_jax.sample` draws them; a row of a walk has one."""
     if flags.label is not None and gan.label_count is None:
         raise ValueError(
             f"label {flags.label}: the run is not conditional; train with "
@@ -76,8 +78,13 @@ def draw_labels(gan: Gan, flags: Flags, count: int) -> Array | None:
         return None
     if flags.label is not None and not 0 <= flags.label < gan.label_count:
         raise ValueError(f"label {flags.label}: must be 0 to {gan.label_count - 1}")
-    own = jnp.arange(count) // (STEPS if flags.interpolate else 1) % gan.label_count
-    return own if flags.label is None else jnp.full(count, flags.label)
+    if flags.label is not None:
+        return jnp.full(count, flags.label)
+    index = jnp.arange(count) // (STEPS if flags.interpolate else 1)
+    shares = recorded_shares(flags.run)
+    if shares is None:
+        return index % gan.label_count
+    return draw_labels(jax.random.key(flags.seed), index, shares)
 
 
 def draw(flags: Flags) -> None:
@@ -93,7 +100,7 @@ def draw(flags: Flags) -> None:
         raise ValueError(f"run {flags.run}: makes points; --npz FILE takes them")
     refuse_places(flags)
     z = draw_latents(gan, flags)
-    label = draw_labels(gan, flags, len(z))
+    label = labels_of(gan, flags, len(z))
     make = jax.jit(lambda z, label: generate(gan, state, z, label, ema=flags.ema))
     parts = []
     for i in track(range(0, len(z), BATCH), "drawing", disable=len(z) <= 1000):

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gan_jax import logs
 from gan_jax.config import Config
-from gan_jax.data import Dataset, Spec
+from gan_jax.data import Dataset, Spec, label_shares
 
 FILE = "data.json"
 
@@ -23,7 +23,7 @@ class DataFacts:
 
     shape, label_count, size, class_names: as in Spec. value_range: the least and the
     greatest value an example can have, None if there is no bound. fingerprint: SHA-256
-    of all examples and labels.
+    of all examples and labels. label_shares: see `gan_jax.data.label_shares`.
     """
 
     shape: tuple[int, ...]
@@ -32,6 +32,7 @@ class DataFacts:
     class_names: tuple[str, ...] | None
     value_range: tuple[float, float] | None
     fingerprint: str
+    label_shares: tuple[float, ...] | None = None
 
     @property
     def spec(self) -> Spec:
@@ -40,7 +41,7 @@ class DataFacts:
 
 def facts_of(data: Dataset) -> DataFacts:
     """The facts of a data set; reads it."""
-    spec = data.spec
+    spec, shares = data.spec, label_shares(data)
     return DataFacts(
         spec.shape,
         spec.label_count,
@@ -48,6 +49,7 @@ def facts_of(data: Dataset) -> DataFacts:
         spec.class_names and tuple(map(printable, spec.class_names)),
         (-1.0, 1.0) if len(spec.shape) == 3 else None,
         data.fingerprint,
+        None if shares is None else tuple(shares.tolist()),
     )
 
 

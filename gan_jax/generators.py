@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from gan_jax.build import build
 from gan_jax.checkpoint import FOLDER, newest, restore
+from gan_jax.checks import dataset
 from gan_jax.config import Config
 from gan_jax.config_json import from_file
+from gan_jax.data import label_shares
 from gan_jax.data_facts import read_facts
 from gan_jax.gan import Gan, init_state
 from gan_jax.members import init_states, member
@@ -76,15 +79,38 @@ def newest_of(run: str | Path) -> Path:
     return found[0]
 
 
+def recorded_shares(run: str | Path) -> np.ndarray | None:
+    """The shares of the labels `[label_count]` that data.json of the run's folder has.
+
+    None: it has none, or there is no such file, as in the folders of older runs.
+    """
+    facts = read_facts(Path(run))
+    known = facts is not None and facts.label_shares is not None
+    return np.array(facts.label_shares) if known else None
+
+
+def shares_of(run: str | Path, config: Config) -> np.ndarray | None:
+    """The shares of the labels in the data of a conditional run; else None.
+
+    Reads the data set if the run's folder does not have them.
+    """
+    if not config.dataset.labels:
+        return None
+    known = recorded_shares(run)
+    return label_shares(dataset(config)) if known is None else known
+
+
 def load_generator(
     run: str | Path, *, index: int = 0
 ) -> tuple[Callable[..., Array], Config]:
     """`(sample, config)` of a run; `sample(key, n, ema=True, label=None, first=0)`.
 
     key: typed (`jax.random.key(0)`). Returns images `[n, H, W, C]` in [-1, 1], or
-    points `[n, 2]`; label and first as in `gan_jax.sample`. Otherwise as `load_run`.
+    points `[n, 2]`; label and first as in `gan_jax.sample`, whose shares are the run's
+    own (`recorded_shares`). Otherwise as `load_run`.
     """
     gan, state, config = load_run(run, index=index)
+    shares = recorded_shares(run)
 
     def draw(
         key: Array,
@@ -96,7 +122,8 @@ def load_generator(
     ) -> Array:
         return jitted(state, key, n=n, ema=ema, label=label, first=first)
 
-    jitted = jax.jit(partial(sample, gan), static_argnames=("n", "ema"))
+    own = partial(sample, gan, shares=shares)
+    jitted = jax.jit(own, static_argnames=("n", "ema"))
     return draw, config
 
 

@@ -77,15 +77,24 @@ def wins(recent: Series) -> bool:
     return bool((told > 0.9).all())
 
 
+def usual(name: str, earlier: Series) -> float:
+    """The larger of a norm's running median and its first value.
+
+    The first value is of the networks as they were initialized, so a gradient that is
+    tiny for a while is not taken for the usual one when it comes back.
+    """
+    return max(float(np.median(earlier[name])), float(earlier[name][0]))
+
+
 def vanishing(name: str, recent: Series, earlier: Series) -> bool:
-    """Under 1/1000 of its running median or under 1e-8, while D wins."""
-    floor = max(np.median(earlier[name]) / 1000, 1e-8)
+    """Under 1/1000 of its usual size or under 1e-8, while D wins."""
+    floor = max(usual(name, earlier) / 1000, 1e-8)
     return bool((recent[name] < floor).all()) and wins(recent)
 
 
 def exploding(name: str, recent: Series, earlier: Series) -> bool:
-    """Over 100 times its running median and over 1."""
-    roof = max(100 * np.median(earlier[name]), 1.0)
+    """Over 100 times its usual size and over 1."""
+    roof = max(100 * usual(name, earlier), 1.0)
     return bool((recent[name] > roof).all())
 
 
@@ -108,9 +117,13 @@ def saturated(recent: Series, earlier: Series) -> bool:
 
 
 def blown_up(recent: Series, earlier: Series) -> bool:
-    """A mean logit over 1,000 in every row."""
-    size = np.maximum(np.abs(recent["real_logits"]), np.abs(recent["fake_logits"]))
-    return bool((size > 1000).all())
+    """The mean logits over 1,000 apart, or D's loss over that, in every row.
+
+    Both logits may drift together under a loss that ignores a constant (Wasserstein's,
+    the relativistic ones): neither number grows then, and nothing is wrong.
+    """
+    gap = np.abs(recent["real_logits"] - recent["fake_logits"])
+    return bool((np.maximum(gap, np.abs(recent["d_loss"])) > 1000).all())
 
 
 def oscillating(recent: Series, earlier: Series) -> bool:
@@ -135,26 +148,26 @@ RULES = {
     "vanishing_g_gradient": Rule(
         10,
         lambda recent, earlier: vanishing("g_grad_norm", recent, earlier),
-        "G's gradient is under 1/1000 of its running median while D wins: G learns "
+        "G's gradient is under 1/1000 of its usual size while D wins: G learns "
         f"nothing. What helps: --loss.name non_saturating, {CALMER_D}, a lower "
         "--d-optimizer.learning-rate",
     ),
     "vanishing_d_gradient": Rule(
         10,
         lambda recent, earlier: vanishing("d_grad_norm", recent, earlier),
-        "D's gradient is under 1/1000 of its running median while it wins: it is sure "
+        "D's gradient is under 1/1000 of its usual size while it wins: it is sure "
         f"of everything. What helps: {CALMER_D}, --augment.name instance_noise",
     ),
     "exploding_g_gradient": Rule(
         10,
         lambda recent, earlier: exploding("g_grad_norm", recent, earlier),
-        f"G's gradient is over 100 times its running median. What helps: {CALMER_D}, "
+        f"G's gradient is over 100 times its usual size. What helps: {CALMER_D}, "
         "on the fakes too (r1_r2), --g-optimizer.clip-norm, a lower learning rate",
     ),
     "exploding_d_gradient": Rule(
         10,
         lambda recent, earlier: exploding("d_grad_norm", recent, earlier),
-        "D's gradient is over 100 times its running median. What helps: a lower "
+        "D's gradient is over 100 times its usual size. What helps: a lower "
         "--d-optimizer.learning-rate, --d-optimizer.clip-norm, --model.d-spectral",
     ),
     "saturated_discriminator": Rule(
@@ -166,8 +179,8 @@ RULES = {
     "logit_blow_up": Rule(
         10,
         blown_up,
-        f"a mean logit is over 1,000. What helps: {CALMER_D}, --model.d-spectral, a "
-        "lower --d-optimizer.learning-rate",
+        "the mean logits are over 1,000 apart, or D's loss is over that. What helps: "
+        f"{CALMER_D}, --model.d-spectral, a lower --d-optimizer.learning-rate",
     ),
     "oscillation": Rule(
         200,

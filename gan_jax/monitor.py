@@ -6,7 +6,7 @@ from functools import cache, partial
 import numpy as np
 
 from gan_jax.config import Config
-from gan_jax.data import Dataset, batch_indices
+from gan_jax.data import Dataset, batch_indices, label_shares
 from gan_jax.evaluate import Yardstick, compare, fake_side, yardstick
 from gan_jax.features import EXTRACTORS
 from gan_jax.gan import Gan
@@ -18,7 +18,7 @@ from gan_jax.metrics import diversity
 from gan_jax.pictures import sampler
 from gan_jax.probes import PROBES, require, scene, typed
 from gan_jax.registry import choose
-from gan_jax.types import TrainState
+from gan_jax.types import Array, TrainState
 
 MEASURED = 256
 """Fakes of which the diversity is measured."""
@@ -61,13 +61,17 @@ def measurer(
     members: the GANs whose states are stacked; None: a single one. The diversity is of
     256 fakes against as many examples, the same ones each time; images are averaged
     down to at most 64 pixels a side. What `measure` finds bears its number of samples:
-    `frechet_distance@1000`; what PROBES find is of the GAN itself. Batches are no
+    `frechet_distance@1000`; what PROBES find is of the GAN itself. A conditional
+    generator is asked for each class as often as the data have it. Batches are no
     larger than in training. A generator whose samples are not finite has none of them.
     """
     size, names = min(MEASURED, len(data)), probed(config)
     stage = cache(partial(scene, config))
     batch = min(size, config.batch_size)
-    draw = sampler(gan, batch)
+
+    @cache
+    def draw() -> Callable[..., Array]:
+        return sampler(gan, batch, label_shares(data) if gan.label_count else None)
 
     @cache
     def real() -> np.ndarray:
@@ -76,7 +80,7 @@ def measurer(
 
     def fakes(state: TrainState, first: int, count: int) -> np.ndarray:
         starts = range(first, first + count, batch)
-        return np.concatenate([draw(state, first=i) for i in starts])[:count]
+        return np.concatenate([draw()(state, first=i) for i in starts])[:count]
 
     def of_one(state: TrainState) -> Row:
         some = coarse(fakes(state, 0, size))

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from gan_jax import logs
-from gan_jax.data import Dataset, batch_indices
+from gan_jax.data import Dataset, batch_indices, label_shares
 from gan_jax.gan import Gan, net_variables
 from gan_jax.hosts import on_this_host
 from gan_jax.members import members_apart
@@ -27,12 +27,14 @@ def painter(
 ) -> Callable[[TrainState, Path], None]:
     """A function that draws a state (of many GANs, their states) into a file.
 
-    Images: a grid of 100 fakes, or a row of 10 for each of many GANs. Points: 1,000
-    real and fake ones over D's logit, a panel with a name for each of many GANs, of
-    which at most 64 are shown.
+    Images: a grid of 100 fakes, or a row of 10 for each of many GANs; the classes of a
+    conditional GAN are shown in turn. Points: 1,000 real and fake ones over D's logit,
+    a panel with a name for each of many GANs, of which at most 64 are shown; classes
+    have the data's shares.
     """
     points, shown = len(gan.data_shape) == 1, (names or [])[:MOST_MEMBERS]
-    draw = sampler(gan, 1000 if points else 100 if names is None else PER_MEMBER)
+    count = 1000 if points else 100 if names is None else PER_MEMBER
+    draw = sampler(gan, count, label_shares(data) if points else None)
 
     def paint(state: TrainState, path: Path) -> None:
         state = on_this_host(state.replace(key=()))  # pyright: ignore
@@ -51,10 +53,16 @@ def painter(
     return paint
 
 
-def sampler(gan: Gan, count: int) -> Callable[..., Array]:
-    """A function of a state, and the number of the first, to so many fakes."""
+def sampler(
+    gan: Gan, count: int, shares: np.ndarray | None = None
+) -> Callable[..., Array]:
+    """A function of a state, and the number of the first, to so many fakes.
+
+    shares: of the labels of a conditional GAN; None: its classes in turn.
+    """
     key = jax.random.key(PICTURE_SEED)
-    return jax.jit(lambda state, first=0: sample(gan, state, key, count, first=first))
+    draw = partial(sample, gan, key=key, n=count, shares=shares)
+    return jax.jit(lambda state, first=0: draw(state, first=first))
 
 
 def critic(gan: Gan, state: TrainState) -> Callable[[np.ndarray], np.ndarray]:

@@ -14,6 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import ArrayLike
 
 from gan_jax.gan import (
     Gan,
@@ -24,6 +25,7 @@ from gan_jax.gan import (
     packed,
     with_params,
 )
+from gan_jax.labels import draw_labels
 from gan_jax.terms import measured, weighted_sum
 from gan_jax.types import Array, Batch, Metrics, TrainState
 
@@ -263,17 +265,21 @@ def sample(
     ema: bool = True,
     label: Array | None = None,
     first: Array | int = 0,
+    shares: ArrayLike | None = None,
 ) -> Array:
     """n fakes `[n, ...]` of the averaged (or the raw) generator.
 
-    label: classes of a conditional GAN, `[n]` or one for all; None: 0, 1, 2, ... in
-    turn. first: the number of the first one. Sample i depends on key, label and i
+    label: classes of a conditional GAN, `[n]` or one for all; None: drawn with these
+    shares `[label_count]` (`gan_jax.labels`), or without them 0, 1, 2, ... in turn.
+    first: the number of the first one. Sample i depends on key, label, shares and i
     alone: more samples keep the first ones.
     """
     index = first + jnp.arange(n)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, index)
     if gan.label_count is not None:
-        label = index % gan.label_count if label is None else jnp.broadcast_to(label, n)
+        in_turn = index % gan.label_count
+        own = in_turn if shares is None else draw_labels(key, index, shares)
+        label = own if label is None else jnp.broadcast_to(label, n)
     return generate(gan, state, latents(gan, keys), label, ema=ema)
 
 

@@ -1,6 +1,7 @@
 """Conditional pairs: the label reaches both networks and means something."""
 
 import dataclasses
+import json
 from functools import partial
 
 import jax
@@ -9,8 +10,11 @@ import numpy as np
 import pytest
 
 import gan_jax
+from experiments import evaluate as evaluate_command
 from experiments import sample as sample_command
 from gan_jax.config import DatasetConfig, ModelConfig
+from gan_jax.evaluate import evaluate, yardstick
+from gan_jax.folder import lines
 from gan_jax.gan import init_state, net_variables
 
 BASE = gan_jax.METHODS["r1"]
@@ -91,8 +95,9 @@ def test_conditional_run_and_drawing_a_class(tmp_path, capsys):
     key = jax.random.key(0)
     every = sample(key, 20)
     threes = sample(key, 20, label=3)
-    np.testing.assert_allclose(every[3], threes[3], atol=1e-6)
+    np.testing.assert_allclose(every[3], threes[3], atol=1e-6)  # classes in turn
     assert np.abs(every[4] - threes[4]).max() > 1e-5
+    check_recorded_shares(tmp_path / "run", threes)
     out = tmp_path / "threes.png"
     run = str(tmp_path / "run")
     arguments = [run, "--label", "3", "--n", "9", "--grid", str(out)]
@@ -102,6 +107,41 @@ def test_conditional_run_and_drawing_a_class(tmp_path, capsys):
     assert "0 to 9" in capsys.readouterr().err
     assert sample_command.main([str(tmp_path)]) == 2
     assert "config.json" in capsys.readouterr().err
+
+
+def record_threes(run):
+    """The run's data.json says that all labels are 3."""
+    path = run / "data.json"
+    facts = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(facts | {"label_shares": np.eye(10)[3].tolist()}))
+
+
+def check_recorded_shares(run, threes):
+    """Samples without a label have the shares in data.json."""
+    record_threes(run)
+    sample, _ = gan_jax.load_generator(run)
+    np.testing.assert_array_equal(sample(jax.random.key(0), 20), threes)
+    file = run / "samples.npz"
+    assert sample_command.main([str(run), "--n", "20", "--npz", str(file)]) == 0
+    with np.load(file) as stored:
+        np.testing.assert_allclose(stored["arr_0"] / 127.5 - 1, threes, atol=0.01)
+
+
+@pytest.mark.slow
+def test_evaluation_asks_for_classes_as_often_as_the_data_have_them(tmp_path):
+    run = tmp_path / "run"
+    gan_jax.train(dataclasses.replace(conditional("mlp"), steps=2), run)
+    record_threes(run)
+    options = ["--n", "200", "--metrics", "swd", "--extractor", "pixels"]
+    assert evaluate_command.main([str(run), *options]) == 0
+    (found,) = lines(run / "evaluations.jsonl")
+    assert found["fingerprint"]["labels"] == "the data's shares"
+    sample, config = gan_jax.load_generator(run)
+    key, measure = jax.random.key(0), yardstick(config, ("swd",), 200, "pixels")
+    threes = evaluate(measure, lambda i, n: sample(key, n, first=i, label=3), {})
+    fours = evaluate(measure, lambda i, n: sample(key, n, first=i, label=4), {})
+    assert found["metrics"] == pytest.approx(threes["metrics"], rel=1e-5)
+    assert found["metrics"] != pytest.approx(fours["metrics"], rel=1e-3)
 
 
 def test_labels_are_refused_where_there_are_none(tmp_path):

@@ -87,13 +87,13 @@ def drawn(run: Path) -> np.ndarray:
 def test_a_run_records_shape_classes_range_and_content_of_its_data(run):
     facts = json.loads((run / "data.json").read_text())
     fingerprint = facts.pop("fingerprint")
-    assert facts | {"label_shares": None} == {
+    assert facts == {
         "shape": [SIDE, SIDE, 3],
         "label_count": 2,
         "size": 2 * PER_CLASS,
         "class_names": ["cat", "dog"],
         "value_range": [-1.0, 1.0],
-        "label_shares": None,
+        "label_shares": [0.5, 0.5],
     }
     assert len(fingerprint) == 64
 

@@ -94,6 +94,25 @@ FINE = {
         "fake_accuracy": lambda i: 0.98 if i % 50 == 7 else 1.0,
     },
     "logits that drift": {"fake_logits": lambda i: i / 100},
+    "logits that drift together far away": {
+        "real_logits": lambda i: 10.0 * i,
+        "fake_logits": lambda i: 10.0 * i - 1,
+        "d_loss": lambda i: -1.0,
+    },
+    "a gradient that comes back": {
+        "g_grad_norm": lambda i: 1e-6 if 0 < i < 400 else 5.0,
+        "d_grad_norm": lambda i: 1e-6 if 0 < i < 400 else 5.0,
+    },
+    "growth of a hundredfold": {"d_grad_norm": after(300, 49.9, 0.5)},
+    "logits 999 apart": {"real_logits": after(300, 998.9, 0.1)},
+    "a D that wins with a gradient a hundredth of the usual": WON
+    | {"g_grad_norm": after(300, 2.1e-4, 0.2)},
+    "a short spell of each trouble": {
+        "g_grad_norm": lambda i: 1e5 if 301 <= i < 309 else 0.2,
+        "real_logits": lambda i: 5e3 if 301 <= i < 309 else 0.1,
+        "fake_accuracy": lambda i: 1.0 if 301 <= i < 340 else 0.6,
+        "real_accuracy": lambda i: 1.0 if 301 <= i < 340 else 0.6,
+    },
     "a swing of a hundredth": {"fake_logits": lambda i: 0.01 * math.sin(i / 3)},
 }
 
@@ -110,6 +129,18 @@ def test_trouble_is_told_once(sign):
 @pytest.mark.parametrize("case", FINE)
 def test_what_looks_like_trouble_is_not_told(case):
     assert told(log(600, **FINE[case])) == []
+
+
+def test_a_gradient_that_vanished_at_once_is_told_although_small_ones_prevail():
+    """Half of the rows before any window are already as small."""
+    early = WON | {"g_grad_norm": after(2, 1e-5, 0.2)}
+    assert told(log(600, **early)) == ["vanishing_g_gradient"]
+
+
+def test_logits_that_drift_together_under_cross_entropy_are_told():
+    """D's loss on fakes is their logit there."""
+    drift = {name: lambda i: 10.0 * i for name in ("real_logits", "fake_logits")}
+    assert told(log(600, d_loss=lambda i: 10.0 * i, **drift)) == ["logit_blow_up"]
 
 
 def test_noise_is_no_oscillation():

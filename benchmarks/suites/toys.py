@@ -136,7 +136,11 @@ ALPHA = Suite(
     steps=156_000,
     cost=Cost(2.6e-3, 5.2e-3, 1.0),
     methods=("minimax", "alpha", "ns_gan"),
-    changes={"batch_size": 128, "ema.decay": 0.0},
+    changes={
+        "batch_size": 128,
+        "ema.decay": 0.0,
+        **dict.fromkeys(("g_optimizer.b1", "d_optimizer.b1"), 0.9),
+    },
     adam_rate=1e-4,
     decay=False,
 )

@@ -9,6 +9,7 @@ from gan_jax.config import Config, DatasetConfig
 from gan_jax.data.core import Dataset, Spec, Stored, batch_indices, gather
 from gan_jax.data.digits import digits
 from gan_jax.data.folder import folder_set
+from gan_jax.data.shares import label_shares
 from gan_jax.data.stacked_mnist import stacked_mnist
 from gan_jax.data.supply import Source, indices_of, source, supply
 from gan_jax.data.tfds import tfds_set
@@ -66,6 +67,7 @@ __all__ = [
     "batch_indices",
     "gather",
     "indices_of",
+    "label_shares",
     "log_density",
     "source",
     "supply",

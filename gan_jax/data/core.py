@@ -57,12 +57,19 @@ def hash_arrays(tree: Any) -> str:
     return digest.hexdigest()
 
 
+def stored_labels(stored: Any) -> np.ndarray | Array | None:
+    """The labels of all examples `[N]`, or None."""
+    return stored.label if isinstance(stored, Stored) else None
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A data set: what it is, how it is read, how a batch is made of what was read.
 
     read: called once, when first needed; arrays in memory or memory-mapped.
     gather: `(what was read, indices [...]) -> Batch`, pure, runs inside jit.
+    labels: `what was read -> [K]`, the labels of parts of equal probability (examples,
+    or a mixture's components); None if there are none.
     flip: indices n to 2n - 1 are the mirror images of 0 to n - 1.
     streams: batches may be gathered on the host when the whole does not fit the device.
     hash_content: of what was read, a hash of all examples and labels.
@@ -71,6 +78,7 @@ class Dataset:
     spec: Spec
     read: Callable[[], Any]
     gather: Callable[[Any, Array], Batch] = gather
+    labels: Callable[[Any], np.ndarray | Array | None] = stored_labels
     flip: bool = False
     streams: bool = False
     hash_content: Callable[[Any], str] = hash_arrays

@@ -32,6 +32,11 @@ def stack(stored: Triples, indices: Array) -> Batch:
     return Batch(to_float(image), digit @ jnp.array([100, 10, 1]))
 
 
+def labels(stored: Triples) -> np.ndarray:
+    """The label of each stacked image, `[N]`, as in `stack`."""
+    return np.asarray(stored.digits.label)[stored.chosen] @ np.array([100, 10, 1])
+
+
 def stacked_mnist(config: DatasetConfig) -> Dataset:
     """128,000 fixed triples of MNIST digits as RGB: 1,000 modes (PacGAN, VEEGAN).
 
@@ -66,4 +71,4 @@ def stacked_mnist(config: DatasetConfig) -> Dataset:
         ).hexdigest()
 
     spec = Spec((side, side, 3), 1000, size)
-    return Dataset(spec, read, stack, hash_content=hash_content)
+    return Dataset(spec, read, stack, labels, hash_content=hash_content)

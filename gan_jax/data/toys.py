@@ -147,6 +147,7 @@ def toy(make: Callable[[DatasetConfig], Mixture], config: DatasetConfig) -> Data
         Spec(mixture.centres.shape[1:], modes, config.size or ENDLESS),
         lambda: (np.float32(mixture.centres), np.int32(mixture.mode_of)),
         partial(draw, mixture.sigma),
+        labels=lambda read: read[1],
         hash_content=lambda read: hash_arrays((*read, np.float64(mixture.sigma))),
     )
 

@@ -4,11 +4,13 @@ All run on the embedded digits unless their networks need another resolution; an
 set that their networks can make can be set (`--dataset.name ring`). Deviations that
 many share: networks are the `resize` pair for images and `mlp` for points, with He
 initialization, and G is averaged with decay 0.999 (the founding configurations: not,
-and on digits their dense layers end in 64 pixels, not 784). Learning rates, batches and
-penalties are the paper's unless stated.
+and on digits their dense layers end in 64 pixels, not 784). DEVIATIONS lists every
+field whose value is another than in the method's source, and docs/method_values.md
+shows it.
 """
 
 from gan_jax.config import Config
+from gan_jax.methods.deviations import DEVIATIONS, UNREAD, Source
 from gan_jax.methods.entry import Method
 from gan_jax.methods.founding import FOUNDING
 from gan_jax.methods.objectives import OBJECTIVES
@@ -18,3 +20,5 @@ from gan_jax.methods.stabilizers import STABILIZERS
 CATALOGUE: dict[str, Method] = OBJECTIVES | RULES | STABILIZERS | FOUNDING
 
 METHODS: dict[str, Config] = {name: entry.config for name, entry in CATALOGUE.items()}
+
+__all__ = ["CATALOGUE", "DEVIATIONS", "METHODS", "UNREAD", "Method", "Source"]

@@ -1,5 +1,7 @@
 """Losses and penalties of the literature."""
 
+from dataclasses import replace
+
 from gan_jax.config import (
     Config,
     LossConfig,
@@ -60,11 +62,11 @@ OBJECTIVES: dict[str, Method] = {
     ),
     "dragan": Method(
         "Gradient penalty lambda 10 around the reals. Kodali et al. 2017, 1705.07215, "
-        "in its released code's form. Loss non-saturating; Adam 2e-4, b1 0.5.",
+        "in its released code's form. Loss non-saturating; Adam 1e-4 (0.5, 0.9).",
         Config(
             loss=LossConfig("non_saturating"),
             penalty=PenaltyConfig("dragan", weight=10.0),
-            **DCGAN_ADAM,
+            **both(adam(1e-4, 0.5, 0.9)),
         ),
     ),
     "r1": Method(
@@ -87,8 +89,11 @@ OBJECTIVES: dict[str, Method] = {
         ),
     ),
     "ar1_ar2": Method(
-        "Relativistic loss with finite-difference R1 + R2, sigma 0.01, lambda 100. Lin "
-        "et al. 2025, 2501.08316. Adam 2e-4 (0, 0.99) (paper: a video model's).",
+        "Relativistic pairing with R1 + R2 by finite differences. Approximated R1, "
+        "sigma 0.01 and lambda 100 are of Lin et al. 2025, 2501.08316, whose loss is "
+        "non-saturating; pairing and approximated R2 are of its successors, Wang et "
+        "al. 2025, 2506.05301, and Lin et al. 2025, 2506.09350. Adam 2e-4 (0, 0.99) "
+        "(papers: RMSprop, for video models).",
         Config(
             loss=LossConfig("relativistic"),
             penalty=PenaltyConfig("ar1_ar2", weight=100.0, sigma=0.01),
@@ -111,9 +116,9 @@ OBJECTIVES: dict[str, Method] = {
     ),
     "r3gan": Method(
         "Relativistic pairing with R1 + R2, gamma 1 to 0.1 by cosine over the run. "
-        "Huang et al. 2025, 2501.05441, table 9 (Stacked MNIST). Constant b2 0.99 and "
-        "learning rate 2e-4 (paper: b2 0.9 to 0.99, decayed rate), batch 64 (512), the "
-        "resize pair (a residual network), G's reals the last D batch (a fresh one).",
+        "Huang et al. 2025, 2501.05441, table 9 (Stacked MNIST). Constant b2 0.99 "
+        "(paper: 0.9 to 0.99), batch 64 (512), the resize pair (a residual network), "
+        "G's reals the last D batch (a fresh one).",
         Config(
             loss=LossConfig("relativistic"),
             penalty=PenaltyConfig("r1_r2", weight=1.0, weight_end=0.1),
@@ -121,14 +126,14 @@ OBJECTIVES: dict[str, Method] = {
         ),
     ),
     "sn_gan": Method(
-        "Spectral normalization of D, hinge loss, 5 D steps, Adam 2e-4 (0, 0.9). "
-        "Miyato et al. 2018, 1802.05957; its networks: --model.name resnet "
-        "--model.g-norm batch.",
+        "Spectral normalization of D, hinge loss, 5 D steps, Adam 2e-4 (0, 0.9), "
+        "rates that go linearly to 0. Miyato et al. 2018, 1802.05957; its networks: "
+        "--model.name resnet --model.g-norm batch.",
         Config(
             loss=LossConfig("hinge"),
             model=ModelConfig(d_spectral=True),
             d_steps=5,
-            **both(adam(2e-4, 0.0, 0.9)),
+            **both(replace(adam(2e-4, 0.0, 0.9), schedule="linear")),
         ),
     ),
     "hinge": Method(
@@ -142,10 +147,10 @@ OBJECTIVES: dict[str, Method] = {
     ),
     "alpha": Method(
         "Saturating alpha-loss, alpha_D 0.3, alpha_G 1, the best of its ring "
-        "experiment. Welfert et al. 2023, 2310.18291. Adam 1e-4, b1 0.5.",
+        "experiment. Welfert et al. 2023, 2310.18291. Adam 1e-4 (0.9, 0.999).",
         Config(
             loss=LossConfig("alpha", alpha_d=0.3, alpha_g=1.0),
-            **both(adam(1e-4, 0.5, 0.999)),
+            **both(adam(1e-4, 0.9, 0.999)),
         ),
     ),
     "ttur": Method(

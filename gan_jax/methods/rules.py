@@ -10,6 +10,10 @@ from gan_jax.config import (
 )
 from gan_jax.methods.entry import DCGAN_ADAM, Method, adam, both
 
+TENSORFLOW_RMSPROP = OptimizerConfig("rmsprop", learning_rate=1e-4, b2=0.9, eps=1e-10)
+"""Decay and eps that `tf.train.RMSPropOptimizer(1e-4)` has. There v starts at 1, and
+eps is inside the root: early updates are smaller than here."""
+
 RULES: dict[str, Method] = {
     "extra_adam": Method(
         "Extragradient with Adam, moments advanced at both half-steps, on WGAN-GP. "
@@ -35,21 +39,22 @@ RULES: dict[str, Method] = {
         ),
     ),
     "consensus": Method(
-        "Consensus optimization, gamma 10, RMSprop 1e-4. Mescheder et al. 2017, "
-        "1705.10461. Loss non-saturating.",
+        "Consensus optimization, gamma 10, RMSprop 1e-4 (decay 0.9, eps 1e-10, "
+        "TensorFlow's own). Mescheder et al. 2017, 1705.10461. Loss non-saturating.",
         Config(
             loss=LossConfig("non_saturating"),
             dynamics=DynamicsConfig("consensus", gamma=10.0),
-            **both(OptimizerConfig("rmsprop", learning_rate=1e-4)),
+            **both(TENSORFLOW_RMSPROP),
         ),
     ),
     "sga": Method(
-        "Symplectic gradient adjustment with its alignment rule, RMSprop 1e-4. "
-        "Balduzzi et al. 2018, 1802.05642. Loss non-saturating.",
+        "Symplectic gradient adjustment with its alignment rule, RMSprop 1e-4 (decay "
+        "0.9, eps 1e-10, TensorFlow's own). Balduzzi et al. 2018, 1802.05642. Loss "
+        "non-saturating.",
         Config(
             loss=LossConfig("non_saturating"),
             dynamics=DynamicsConfig("sga"),
-            **both(OptimizerConfig("rmsprop", learning_rate=1e-4)),
+            **both(TENSORFLOW_RMSPROP),
         ),
     ),
     "competitive": Method(

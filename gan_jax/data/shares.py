@@ -1,0 +1,24 @@
+"""The shares of the labels in a data set."""
+
+import numpy as np
+
+from gan_jax.data.core import Dataset
+
+
+def label_shares(data: Dataset) -> np.ndarray | None:
+    """The share of each label, `[label_count]` float64 that sums to 1, or None.
+
+    None: the set has no labels, or an example whose label is unknown. Of stored
+    examples the shares are counts; of toys they are the mixture's own, also when
+    `dataset.size` fixes how many points are drawn. Reads the data set.
+    """
+    count = data.spec.label_count
+    if count is None:
+        return None
+    labels = data.labels(data.on_host)
+    if labels is None:
+        return None
+    labels = np.asarray(labels)
+    if labels.min() < 0 or labels.max() >= count:
+        return None
+    return np.bincount(labels, minlength=count) / len(labels)
