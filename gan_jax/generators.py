@@ -85,8 +85,9 @@ def recorded_shares(run: str | Path) -> np.ndarray | None:
     None: it has none, or there is no such file, as in the folders of older runs.
     """
     facts = read_facts(Path(run))
-    known = facts is not None and facts.label_shares is not None
-    return np.array(facts.label_shares) if known else None
+    if facts is None or facts.label_shares is None:
+        return None
+    return np.array(facts.label_shares)
 
 
 def shares_of(run: str | Path, config: Config) -> np.ndarray | None:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 import gan_jax
 from experiments import evaluate as evaluate_command
@@ -16,6 +17,7 @@ from gan_jax.config import DatasetConfig, ModelConfig
 from gan_jax.evaluate import evaluate, yardstick
 from gan_jax.folder import lines
 from gan_jax.gan import init_state, net_variables
+from gan_jax.labels import draw_labels
 
 BASE = gan_jax.METHODS["r1"]
 
@@ -95,8 +97,10 @@ def test_conditional_run_and_drawing_a_class(tmp_path, capsys):
     key = jax.random.key(0)
     every = sample(key, 20)
     threes = sample(key, 20, label=3)
-    np.testing.assert_allclose(every[3], threes[3], atol=1e-6)  # classes in turn
-    assert np.abs(every[4] - threes[4]).max() > 1e-5
+    _, counts = np.unique(load_digits().target, return_counts=True)
+    own = np.asarray(draw_labels(key, np.arange(20), counts / counts.sum()))
+    np.testing.assert_allclose(every, sample(key, 20, label=own), atol=1e-6)
+    assert np.abs(every - threes)[own != 3].max(axis=(1, 2, 3)).min() > 1e-5
     check_recorded_shares(tmp_path / "run", threes)
     out = tmp_path / "threes.png"
     run = str(tmp_path / "run")

@@ -81,7 +81,7 @@ def run(original, pictures, tmp_path):
 
 def drawn(run: Path) -> np.ndarray:
     sample, _ = load_generator(run)
-    return np.asarray(sample(jax.random.key(0), 5))
+    return np.asarray(sample(jax.random.key(0), 5, label=np.arange(5) % 2))
 
 
 def test_a_run_records_shape_classes_range_and_content_of_its_data(run):

@@ -35,7 +35,7 @@ def folder_set(path: str, config: DatasetConfig) -> Dataset:
         (side, side, 3),
         len(classes) if classes else None,
         len(files),
-        classes and tuple(classes),
+        tuple(classes) if classes else None,
     )
 
     def examples() -> Iterator[tuple[np.ndarray, int | None]]:
