@@ -20,6 +20,7 @@ from jax.sharding import PartitionSpec as P
 from gan_jax.build import build
 from gan_jax.config import Config
 from gan_jax.data import Dataset, indices_of, source, supply
+from gan_jax.data.core import ENDLESS
 from gan_jax.gan import Gan, init_state
 from gan_jax.hosts import across_hosts
 from gan_jax.members import init_states
@@ -108,11 +109,20 @@ def program(config: Config, data: Dataset) -> Program:
         steps_per_call,
         [
             f"placement: {how} on {mesh.size} x {mesh.devices.flat[0].device_kind}",
-            f"data: {config.dataset.name}, {data.nbytes / 1e9:.3f} GB, "
+            f"data: {config.dataset.name}, {how_many(data)}, "
+            f"{data.nbytes / 1e9:.3f} GB, "
             f"{'streamed from disk' if examples.streams else 'on the device'}",
+            *data.notes,
             f"steps per call: {steps_per_call} ({reason})",
         ],
     )
+
+
+def how_many(data: Dataset) -> str:
+    """The number of examples, before flips, and of classes, in words."""
+    classes, size = data.spec.label_count, data.spec.size
+    examples = "endless examples" if size == ENDLESS else f"{size:,} examples"
+    return f"{examples} in {classes} classes" if classes else examples
 
 
 def single(config: Config, gan: Gan, body: Body, mesh: Mesh) -> Parts:

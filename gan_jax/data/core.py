@@ -19,12 +19,13 @@ class Spec(NamedTuple):
     """What is known of a data set without reading its pixels.
 
     shape: of one example, `(H, W, C)` or `(D,)`. label_count: None if it has no labels.
-    size: how many examples there are, before flips.
+    size: how many examples there are, before flips. class_names: one for each label.
     """
 
     shape: tuple[int, ...]
     label_count: int | None
     size: int
+    class_names: tuple[str, ...] | None = None
 
 
 class Stored(NamedTuple):
@@ -53,6 +54,7 @@ class Dataset:
     gather: `(what was read, indices [...]) -> Batch`, pure, runs inside jit.
     flip: indices n to 2n - 1 are the mirror images of 0 to n - 1.
     streams: batches may be gathered on the host when the whole does not fit the device.
+    notes: what a user has to know of what is read and what is ignored, a line each.
     """
 
     spec: Spec
@@ -60,6 +62,7 @@ class Dataset:
     gather: Callable[[Any, Array], Batch] = gather
     flip: bool = False
     streams: bool = False
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return self.spec.size * (2 if self.flip else 1)
