@@ -26,7 +26,7 @@ from gan_jax.config_json import (
 )
 from gan_jax.data import TOYS, Dataset, batch_indices, log_density
 from gan_jax.data.core import ENDLESS
-from gan_jax.data.listing import printable
+from gan_jax.data.listing import lines_of, printable
 
 CHUNK = 5000
 SHOWN = 20
@@ -68,7 +68,8 @@ def describe(data: Dataset) -> str:
     ]
     if len(labels):
         lines.append(f"labels     {counts(labels, data.spec.class_names)}")
-    return "\n".join([*lines, *data.notes])
+    note = [data.note] if data.note else []
+    return "\n".join([*lines, *note, *lines_of(data.ignored)])
 
 
 def counts(labels: np.ndarray, names: tuple[str, ...] | None) -> str:

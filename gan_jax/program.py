@@ -112,7 +112,7 @@ def program(config: Config, data: Dataset) -> Program:
             f"data: {config.dataset.name}, {how_many(data)}, "
             f"{data.nbytes / 1e9:.3f} GB, "
             f"{'streamed from disk' if examples.streams else 'on the device'}",
-            *data.notes,
+            *remarks(data),
             f"steps per call: {steps_per_call} ({reason})",
         ],
     )
@@ -123,6 +123,15 @@ def how_many(data: Dataset) -> str:
     classes, size = data.spec.label_count, data.spec.size
     examples = "endless examples" if size == ENDLESS else f"{size:,} examples"
     return f"{examples} in {classes} classes" if classes else examples
+
+
+def remarks(data: Dataset) -> list[str]:
+    """How the classes are chosen, and how much is ignored, where there is such."""
+    counts = [f"{len(names):,} {reason}" for reason, names in data.ignored.items()]
+    lines = [data.note] if data.note else []
+    if counts:
+        lines.append(f"ignored (experiments.data shows names): {', '.join(counts)}")
+    return lines
 
 
 def single(config: Config, gan: Gan, body: Body, mesh: Mesh) -> Parts:

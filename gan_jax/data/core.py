@@ -1,7 +1,7 @@
 """One small interface for all data: count, shape, labels, `get(indices) -> Batch`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -54,7 +54,8 @@ class Dataset:
     gather: `(what was read, indices [...]) -> Batch`, pure, runs inside jit.
     flip: indices n to 2n - 1 are the mirror images of 0 to n - 1.
     streams: batches may be gathered on the host when the whole does not fit the device.
-    notes: what a user has to know of what is read and what is ignored, a line each.
+    note: what a user has to know of how the classes are chosen. ignored: the names of
+    files and folders that are not read, by the reason.
     """
 
     spec: Spec
@@ -62,7 +63,8 @@ class Dataset:
     gather: Callable[[Any, Array], Batch] = gather
     flip: bool = False
     streams: bool = False
-    notes: tuple[str, ...] = ()
+    note: str = ""
+    ignored: dict[str, list[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.spec.size * (2 if self.flip else 1)

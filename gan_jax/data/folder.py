@@ -22,12 +22,11 @@ from gan_jax.data.listing import (
     BROKEN,
     EMPTY,
     Classes,
-    Ignored,
     Listing,
     find_classes,
+    lines_of,
     list_pictures,
     printable,
-    some_names,
 )
 
 
@@ -35,13 +34,13 @@ def folder_set(path: str, config: DatasetConfig) -> Dataset:
     """Pictures of a folder and its subfolders, sorted by path, as RGB.
 
     Labels are the subfolders, as `find_classes` chooses them. Side: dataset.resolution,
-    or the shorter side of the first picture. The notes say what is ignored and why.
+    or the shorter side of the first picture.
     """
     root = existing(path)
     files, folders, ignored = pictures_in(root)
     chosen = classes_of(root, files, config.labels)
     ignored[BESIDE] = chosen.beside
-    first = first_picture(chosen.files, config.skip_bad)
+    first = first_picture(root, chosen.files, config.skip_bad)
     side = config.resolution or min(first.size)
     read = partial(read_pictures, root, chosen.files, side, config.skip_bad)
     if config.skip_bad:  # only decoding tells which pictures are whole
@@ -61,7 +60,8 @@ def folder_set(path: str, config: DatasetConfig) -> Dataset:
         lambda: Stored(read().image, label),
         flip=config.flip,
         streams=True,
-        notes=(*notes_of(root, chosen), *lines_of(root, ignored)),
+        note=note_of(root, chosen),
+        ignored=relative(root, ignored),
     )
 
 
@@ -81,8 +81,11 @@ def pictures_in(root: Path) -> Listing:
     found = list_pictures(root)
     if not found.files:
         formats = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
-        lines = [f"holds no {formats} pictures", *lines_of(root, found.ignored)]
-        raise ValueError(f"dataset.name 'folder:{shown(root)}': {'; '.join(lines)}")
+        what = [
+            f"holds no {formats} pictures",
+            *lines_of(relative(root, found.ignored)),
+        ]
+        raise ValueError(f"dataset.name 'folder:{shown(root)}': {'; '.join(what)}")
     return found
 
 
@@ -96,33 +99,33 @@ def classes_of(root: Path, files: list[Path], labelled: bool) -> Classes:
     chosen = find_classes(root, files, labelled)
     if labelled and not chosen.names:
         raise ValueError(
-            f"dataset.labels: {shown(root)} has no folders that are classes "
-            f"({chosen.why}); leave it out"
+            f"dataset.labels: {shown(root)} has no classes ({chosen.why}); name a "
+            "folder whose folders are the classes, or leave labels out"
         )
     return chosen
 
 
-def notes_of(root: Path, chosen: Classes) -> list[str]:
-    """What a user has to know of how the classes are chosen."""
+def note_of(root: Path, chosen: Classes) -> str:
+    """What a user has to know of how the classes are chosen, or ""."""
     if chosen.names and chosen.base != root:
-        return [f"the classes are the folders in {shown(chosen.base)}"]
+        return f"the classes are the folders in {shown(chosen.base)}"
     if chosen.why and any(file.parent != root for file in chosen.files):
-        return [f"no classes: {chosen.why}"]
-    return []
+        return f"no classes: {chosen.why}"
+    return ""
 
 
-def lines_of(root: Path, ignored: Ignored) -> list[str]:
-    """What is ignored, a line for each reason."""
-    return [
-        f"ignored {reason}: {some_names(root, paths)}"
+def relative(root: Path, ignored: dict[str, list[Path]]) -> dict[str, list[str]]:
+    """The names of what is ignored, sorted, without the reasons that do not occur."""
+    return {
+        reason: [str(path.relative_to(root)) for path in sorted(paths)]
         for reason, paths in ignored.items()
         if paths
-    ]
+    }
 
 
-def first_picture(files: list[Path], skip_bad: bool) -> Image.Image:
+def first_picture(root: Path, files: list[Path], skip_bad: bool) -> Image.Image:
     """The first picture, or the first that can be read; ValueError if there is none."""
-    first_error = None
+    reasons = []
     with without_warnings_of_pillow():
         for file in files:
             try:
@@ -130,8 +133,11 @@ def first_picture(files: list[Path], skip_bad: bool) -> Image.Image:
             except ValueError as error:
                 if not skip_bad:
                     raise broken(file, error) from None
-                first_error = first_error or broken(file, error)
-    raise ValueError(f"none of {len(files)} pictures can be read: {first_error}")
+                reasons.append(str(error))
+    raise ValueError(
+        f"dataset.name 'folder:{shown(root)}': none of its {len(files)} pictures can "
+        f"be read; the first is {shown(files[0])} ({printable(reasons[0], 200)})"
+    )
 
 
 def read_pictures(root: Path, files: list[Path], side: int, skip_bad: bool) -> Stored:
@@ -163,27 +169,31 @@ def signature(file: Path) -> tuple[int, int]:
 def decode_all(
     files: list[Path], side: int, skip_bad: bool
 ) -> Iterator[tuple[np.ndarray, int]]:
-    """Each picture and its index in `files`."""
+    """Each picture and its index in `files`; those that are left out are printed."""
     with without_warnings_of_pillow(), ThreadPoolExecutor(2) as pool:
-        images = pool.map(partial(decoded, side, skip_bad), files)
-        for index, image in enumerate(images):
-            if image is not None:
-                yield image, index
+        images = pool.map(partial(decoded, side), files)
+        try:
+            for index, (file, image) in enumerate(zip(files, images, strict=True)):
+                if not isinstance(image, ValueError):
+                    yield image, index
+                elif skip_bad:
+                    print(f"left out {shown(file)} ({printable(str(image), 200)})")
+                else:
+                    raise broken(file, image)
+        finally:
+            pool.shutdown(cancel_futures=True)  # or the rest would be decoded first
 
 
-def decoded(side: int, skip_bad: bool, file: Path) -> np.ndarray | None:
-    """The picture, uint8 `[side, side, 3]`; None if broken and to be left out."""
+def decoded(side: int, file: Path) -> np.ndarray | ValueError:
+    """The picture, uint8 `[side, side, 3]`, or why it cannot be read."""
     try:
         return square(read_picture(file), side, 3)
     except ValueError as error:
-        if skip_bad:
-            return None
-        raise broken(file, error) from None
+        return error
 
 
 def broken(file: Path, error: Exception) -> ValueError:
-    reason = printable(str(error), 200)
     return ValueError(
-        f"picture {shown(file)}: cannot be read ({reason}); mend or "
-        "remove it, or set --dataset.skip-bad"
+        f"picture {shown(file)}: cannot be read ({printable(str(error), 200)}); mend "
+        "or remove it, or set --dataset.skip-bad"
     )

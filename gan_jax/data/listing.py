@@ -1,7 +1,6 @@
 """Which files of a folder are its pictures, and which of its folders are classes."""
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,15 +11,15 @@ SPLITS = frozenset(
 )
 """Names of folders, in lower case, that are parts of a data set and not classes."""
 HIDDEN = "hidden files or folders"
-MACOS = "folders of macOS's archiver"
-RUN = "folders of runs"
+MACOS = "folders of the macOS archiver"
+RUN = "folders of gan_jax runs"
 REPEATED = "links to folders that are read already"
 CLOSED = "folders that cannot be opened"
 DANGLING = "links that lead nowhere"
-SPECIAL = "neither files nor folders"
+SPECIAL = "pipes, sockets and devices"
 OTHER = "files of other formats"
 EMPTY = "folders without pictures"
-BESIDE = "pictures beside the folders of the classes"
+BESIDE = "pictures beside the classes' folders"
 BROKEN = "broken pictures"
 REASONS = (HIDDEN, MACOS, RUN, REPEATED, CLOSED, DANGLING, SPECIAL, OTHER)
 """Why a file or folder is ignored whatever lies beside it."""
@@ -29,19 +28,17 @@ EXAMPLES = 3
 LONGEST = 60
 """Characters of such a name."""
 
-Ignored = dict[str, list[Path]]
-"""Files and folders by the reason why they are not read."""
-
 
 class Listing(NamedTuple):
     """What lies in a folder and its subfolders.
 
-    files: the pictures, sorted by path. folders: all that were looked into.
+    files: the pictures, sorted by path. folders: all that were looked into. ignored:
+    the other files and folders by the reason why they are not read.
     """
 
     files: list[Path]
     folders: list[Path]
-    ignored: Ignored
+    ignored: dict[str, list[Path]]
 
 
 class Classes(NamedTuple):
@@ -67,19 +64,17 @@ def list_pictures(root: Path) -> Listing:
     link leads to it, so that links in a circle come to an end.
     """
     files, folders, waiting, links = [], [], [root], []
-    ignored: Ignored = {reason: [] for reason in REASONS}
+    ignored: dict[str, list[Path]] = {reason: [] for reason in REASONS}
     places = ignored | {"file": files, "folder": waiting, "link": links}
-    seen: set[tuple[int, int]] = set()
+    seen: set[str] = set()
     while waiting or links:
         folder = waiting.pop() if waiting else links.pop(0)
         try:
-            facts = folder.stat()
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError:
             ignored[CLOSED].append(folder)
             continue
-        identity = facts.st_dev, facts.st_ino
-        if identity in seen:
+        if (place := os.path.realpath(folder)) in seen:
             ignored[REPEATED].append(folder)
         elif folder != root and is_run({entry.name for entry in entries}):
             ignored[RUN].append(folder)
@@ -87,7 +82,7 @@ def list_pictures(root: Path) -> Listing:
             folders.append(folder)
             for entry in entries:
                 places[kind_of(entry)].append(Path(entry.path))
-        seen.add(identity)
+        seen.add(place)
     return Listing(sorted(files), folders, ignored)
 
 
@@ -97,11 +92,12 @@ def kind_of(entry: os.DirEntry[str]) -> str:
         return HIDDEN
     if entry.name == "__MACOSX":
         return MACOS
-    if os.path.isdir(entry.path):
-        return "link" if entry.is_symlink() else "folder"
-    if os.path.isfile(entry.path):
+    link = entry.is_symlink()
+    if os.path.isdir(entry.path) if link else entry.is_dir():
+        return "link" if link else "folder"
+    if os.path.isfile(entry.path) if link else entry.is_file():
         return "file" if Path(entry.name).suffix.lower() in SUFFIXES else OTHER
-    return DANGLING if entry.is_symlink() else SPECIAL
+    return DANGLING if link else SPECIAL
 
 
 def is_run(names: set[str]) -> bool:
@@ -128,25 +124,24 @@ def find_classes(root: Path, files: list[Path], labelled: bool) -> Classes:
     base = root.joinpath(*parts[0][:depth])
     names = tuple(sorted({part[depth] for part in parts if len(part) > depth + 1}))
     outside = [file for file in files if file.parent == base]
-    if why := reason_against(root, base, names, outside):
+    if why := reason_against(base, names, outside):
         return Classes(files, beside, base, (), [], why)
     number = {name: index for index, name in enumerate(names)}
     labels = [number[part[depth]] for part in parts]
     return Classes(files, beside, base, names, labels, "")
 
 
-def reason_against(
-    root: Path, base: Path, names: tuple[str, ...], outside: list[Path]
-) -> str:
+def reason_against(base: Path, names: tuple[str, ...], outside: list[Path]) -> str:
     """Why the folders of these names in `base` are no classes; "" if they are."""
     if len(names) < 2:
         return "the pictures do not lie in two or more folders"
     if all(name.lower() in SPLITS for name in names):
         one = max(names, key=lambda name: "train" in name.lower())
         path = printable(str(base / one), 200)
-        return f"{' and '.join(names)} are splits; name one, as in folder:{path}"
+        return f"{' and '.join(names)} are splits; folder:{path} is one of them"
     if outside:
-        return f"pictures lie beside the folders, {some_names(root, outside)}"
+        shown = some([file.name for file in outside])
+        return f"pictures lie beside the folders: {shown}; dataset.labels ignores them"
     return ""
 
 
@@ -160,12 +155,16 @@ def depth_of_classes(parts: list[tuple[str, ...]]) -> int:
     return depth
 
 
-def some_names(root: Path, paths: Iterable[Path]) -> str:
-    """How many there are, and the first few by name: "5 (a.png, b.png, c.png, ...)"."""
-    paths = sorted(paths)
-    names = [printable(str(path.relative_to(root))) for path in paths[:EXAMPLES]]
-    more = ["..."] if len(paths) > EXAMPLES else []
-    return f"{len(paths):,} ({', '.join(names + more)})"
+def lines_of(ignored: dict[str, list[str]]) -> list[str]:
+    """What is ignored, a line for each reason."""
+    return [f"ignored {reason}: {some(names)}" for reason, names in ignored.items()]
+
+
+def some(names: list[str]) -> str:
+    """How many there are, and the first few: "5 (a.png, b.png, c.png, ...)"."""
+    first = [printable(name) for name in names[:EXAMPLES]]
+    more = ["..."] if len(names) > EXAMPLES else []
+    return f"{len(names):,} ({', '.join(first + more)})"
 
 
 def printable(text: str, most: int = LONGEST) -> str:
