@@ -27,6 +27,7 @@ from gan_jax.data.listing import (
     lines_of,
     list_pictures,
     printable,
+    without_pictures,
 )
 
 
@@ -51,9 +52,7 @@ def folder_set(path: str, config: DatasetConfig) -> Dataset:
         chosen = classes_of(root, whole, config.labels)
         read = partial(Stored, *stored)
     names = chosen.names
-    ignored[EMPTY] = [
-        f for f in folders if names and f.parent == chosen.base and f.name not in names
-    ]
+    ignored[EMPTY] = without_pictures(folders, chosen.files)
     label = np.array(chosen.labels, np.int32) if names else None
     return Dataset(
         Spec((side, side, 3), len(names) or None, len(chosen.files), names or None),

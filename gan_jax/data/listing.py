@@ -155,6 +155,17 @@ def depth_of_classes(parts: list[tuple[str, ...]]) -> int:
     return depth
 
 
+def without_pictures(folders: list[Path], files: list[Path]) -> list[Path]:
+    """The folders that hold no picture at any depth, of nested ones the outermost."""
+    parents = {file.parent for file in files}
+    holding = {folder for parent in parents for folder in (parent, *parent.parents)}
+    return [
+        folder
+        for folder in folders
+        if folder not in holding and folder.parent in holding
+    ]
+
+
 def lines_of(ignored: dict[str, list[str]]) -> list[str]:
     """What is ignored, a line for each reason."""
     return [f"ignored {reason}: {some(names)}" for reason, names in ignored.items()]
