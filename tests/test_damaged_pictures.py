@@ -41,8 +41,8 @@ DPI, WORDS = (RATIONAL, struct.pack(">II", 72, 1)), (TEXT, b"seventy-two")
 
 
 @pytest.fixture(autouse=True)
-def cache_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("GAN_JAX_CACHE", str(tmp_path / "cache"))
+def cache_folder(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("GAN_JAX_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
 def folder_set(path, **options):
