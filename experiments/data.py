@@ -75,12 +75,13 @@ def describe(data: Dataset) -> str:
 def counts(labels: np.ndarray, names: tuple[str, ...] | None) -> str:
     """How many examples each class has, by name if the classes have names."""
     spread = f"(least {labels.min()}, most {labels.max()})"
+    if names is not None:
+        named = zip(map(printable, names[:SHOWN]), labels, strict=False)
+        shown = ", ".join(f"{name}: {count}" for name, count in named)
+        return f"{shown}{', ...' if len(names) > SHOWN else ''} {spread}"
     if len(labels) > SHOWN:
         return f"{len(labels)} labels {spread}"
-    if names is None:
-        return f"{labels.tolist()} {spread}"
-    named = zip(map(printable, names), labels, strict=True)
-    return f"{', '.join(f'{name}: {count}' for name, count in named)} {spread}"
+    return f"{labels.tolist()} {spread}"
 
 
 def picture(data: Dataset, config: DatasetConfig, path: Path) -> None:

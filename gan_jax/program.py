@@ -109,27 +109,24 @@ def program(config: Config, data: Dataset) -> Program:
         steps_per_call,
         [
             f"placement: {how} on {mesh.size} x {mesh.devices.flat[0].device_kind}",
-            f"data: {config.dataset.name}, {how_many(data)}, "
-            f"{data.nbytes / 1e9:.3f} GB, "
-            f"{'streamed from disk' if examples.streams else 'on the device'}",
-            *remarks(data),
+            *about_data(config.dataset.name, data, examples.streams),
             f"steps per call: {steps_per_call} ({reason})",
         ],
     )
 
 
-def how_many(data: Dataset) -> str:
-    """The number of examples, before flips, and of classes, in words."""
+def about_data(name: str, data: Dataset, streams: bool) -> list[str]:
+    """How much there is, before flips, and where; how much is ignored and why."""
     classes, size = data.spec.label_count, data.spec.size
-    examples = "endless examples" if size == ENDLESS else f"{size:,} examples"
-    return f"{examples} in {classes} classes" if classes else examples
-
-
-def remarks(data: Dataset) -> list[str]:
-    """How the classes are chosen, and how much is ignored, where there is such."""
-    counts = [f"{len(names):,} {reason}" for reason, names in data.ignored.items()]
-    lines = [data.note] if data.note else []
-    if counts:
+    count = "endless examples" if size == ENDLESS else f"{size:,} examples"
+    place = "streamed from disk" if streams else "on the device"
+    lines = [
+        f"data: {name}, {count}{f' in {classes} classes' if classes else ''}, "
+        f"{data.nbytes / 1e9:.3f} GB, {place}",
+        *([data.note] if data.note else []),
+    ]
+    if data.ignored:
+        counts = [f"{len(names):,} {reason}" for reason, names in data.ignored.items()]
         lines.append(f"ignored (experiments.data shows names): {', '.join(counts)}")
     return lines
 
