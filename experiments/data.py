@@ -1,7 +1,8 @@
 """Look at a data set first: `python -m experiments.data NAME --out preview.png`.
 
 Writes a grid of 100 examples (points: a scatter over the true log-density) and prints
-count, shape, range, label histogram, and channel means and deviations in [0, 1].
+count, shape, range, how many examples each class has, and channel means and deviations
+in [0, 1]; of a folder also which files are ignored and why.
 """
 
 import sys
@@ -25,8 +26,11 @@ from gan_jax.config_json import (
 )
 from gan_jax.data import TOYS, Dataset, batch_indices, log_density
 from gan_jax.data.core import ENDLESS
+from gan_jax.data.listing import lines_of, printable
 
 CHUNK = 5000
+SHOWN = 20
+"""Classes whose counts are printed one by one."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,21 @@ def describe(data: Dataset) -> str:
         f"{what} deviations  {np.round(deviation, 4).tolist()}",
     ]
     if len(labels):
-        shown = labels.tolist() if len(labels) <= 20 else f"{len(labels)} labels"
-        spread = f" (least {labels.min()}, most {labels.max()})"
-        lines.append(f"labels     {shown}{spread}")
-    return "\n".join(lines)
+        lines.append(f"labels     {counts(labels, data.spec.class_names)}")
+    note = [data.note] if data.note else []
+    return "\n".join([*lines, *note, *lines_of(data.ignored)])
+
+
+def counts(labels: np.ndarray, names: tuple[str, ...] | None) -> str:
+    """How many examples each class has, by name if the classes have names."""
+    spread = f"(least {labels.min()}, most {labels.max()})"
+    if names is not None:
+        named = zip(map(printable, names[:SHOWN]), labels, strict=False)
+        shown = ", ".join(f"{name}: {count}" for name, count in named)
+        return f"{shown}{', ...' if len(names) > SHOWN else ''} {spread}"
+    if len(labels) > SHOWN:
+        return f"{len(labels)} labels {spread}"
+    return f"{labels.tolist()} {spread}"
 
 
 def picture(data: Dataset, config: DatasetConfig, path: Path) -> None:

@@ -20,6 +20,7 @@ from jax.sharding import PartitionSpec as P
 from gan_jax.build import build
 from gan_jax.config import Config
 from gan_jax.data import Dataset, indices_of, source, supply
+from gan_jax.data.core import ENDLESS
 from gan_jax.gan import Gan, init_state
 from gan_jax.hosts import across_hosts
 from gan_jax.members import init_states
@@ -109,11 +110,26 @@ def program(config: Config, data: Dataset) -> Program:
         steps_per_call,
         [
             f"placement: {how} on {mesh.size} x {mesh.devices.flat[0].device_kind}",
-            f"data: {config.dataset.name}, {data.nbytes / 1e9:.3f} GB, "
-            f"{'streamed from disk' if examples.streams else 'on the device'}",
+            *about_data(config.dataset.name, data, examples.streams),
             f"steps per call: {steps_per_call} ({reason})",
         ],
     )
+
+
+def about_data(name: str, data: Dataset, streams: bool) -> list[str]:
+    """How much there is, before flips, and where; how much is ignored and why."""
+    classes, size = data.spec.label_count, data.spec.size
+    count = "endless examples" if size == ENDLESS else f"{size:,} examples"
+    place = "streamed from disk" if streams else "on the device"
+    lines = [
+        f"data: {name}, {count}{f' in {classes} classes' if classes else ''}, "
+        f"{data.nbytes / 1e9:.3f} GB, {place}",
+        *([data.note] if data.note else []),
+    ]
+    if data.ignored:
+        counts = [f"{len(names):,} {reason}" for reason, names in data.ignored.items()]
+        lines.append(f"ignored (experiments.data shows names): {', '.join(counts)}")
+    return lines
 
 
 def single(config: Config, gan: Gan, body: Body, mesh: Mesh) -> Parts:

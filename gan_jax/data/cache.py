@@ -91,10 +91,16 @@ def cached_entry(
 
 def sources_of(root: Path, files: list[Path]) -> list[Source]:
     """The files below `root` by name, size and time of their last change."""
-    facts = ((file, file.stat()) for file in files)
-    return [
-        (f.relative_to(root).as_posix(), s.st_size, s.st_mtime_ns) for f, s in facts
-    ]
+    return [(f.relative_to(root).as_posix(), *signature(f)) for f in files]
+
+
+def signature(file: Path) -> tuple[int, int]:
+    """What changes when the file is changed; 0 for a file that cannot be opened."""
+    try:
+        facts = file.stat()
+    except OSError:
+        return 0, 0
+    return facts.st_size, facts.st_mtime_ns
 
 
 def digest_of(sources: list[Source]) -> str:

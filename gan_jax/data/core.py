@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -57,6 +57,11 @@ def hash_arrays(tree: Any) -> str:
     return digest.hexdigest()
 
 
+def hash_texts(*texts: str) -> str:
+    """SHA-256 (hexadecimal) of several texts, such as the hashes of parts."""
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
 def stored_labels(stored: Any) -> np.ndarray | Array | None:
     """The labels of all examples `[N]`, or None."""
     return stored.label if isinstance(stored, Stored) else None
@@ -73,6 +78,8 @@ class Dataset:
     flip: indices n to 2n - 1 are the mirror images of 0 to n - 1.
     streams: batches may be gathered on the host when the whole does not fit the device.
     hash_content: of what was read, a hash of all examples and labels.
+    note: what a user has to know of how the classes are chosen. ignored: the names of
+    files and folders that are not read, by the reason.
     """
 
     spec: Spec
@@ -82,6 +89,8 @@ class Dataset:
     flip: bool = False
     streams: bool = False
     hash_content: Callable[[Any], str] = hash_arrays
+    note: str = ""
+    ignored: dict[str, list[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.spec.size * (2 if self.flip else 1)

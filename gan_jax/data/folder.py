@@ -1,70 +1,68 @@
-"""A folder of pictures: PNG, JPEG, WebP of any size and mode."""
+"""A folder of pictures, of any size and mode and of several formats."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from gan_jax.config import DatasetConfig
-from gan_jax.data.cache import cached, sources_of
-from gan_jax.data.core import Dataset, Spec, Stored
-from gan_jax.data.images import square
-
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+from gan_jax.data.cache import Entry, cached_entry, sources_of
+from gan_jax.data.core import Dataset, Spec, Stored, hash_arrays, hash_texts
+from gan_jax.data.images import (
+    FORMATS,
+    read_picture,
+    square,
+    without_warnings_of_pillow,
+)
+from gan_jax.data.listing import (
+    BESIDE,
+    BROKEN,
+    EMPTY,
+    Classes,
+    Listing,
+    find_classes,
+    lines_of,
+    list_pictures,
+    printable,
+    without_pictures,
+)
 
 
 def folder_set(path: str, config: DatasetConfig) -> Dataset:
     """Pictures of a folder and its subfolders, sorted by path, as RGB.
 
-    Labels are the top subfolders in sorted order, when every picture lies in one. Side:
-    dataset.resolution, or the shorter side of the first picture.
+    Labels are the subfolders, as `find_classes` chooses them. Side: dataset.resolution,
+    or the shorter side of the first picture.
     """
     root = existing(path)
-    files = sorted(f for f in root.rglob("*") if f.suffix.lower() in SUFFIXES)
-    if not files:
-        raise ValueError(
-            f"dataset.name 'folder:{path}': holds no PNG, JPEG or WebP files"
-        )
-    tops = [file.relative_to(root).parts[0] for file in files]
-    classes = sorted(set(tops)) if all((root / top).is_dir() for top in tops) else None
-    side = config.resolution or min(first_size(files, config.skip_bad))
-    spec = Spec(
-        (side, side, 3),
-        len(classes) if classes else None,
-        len(files),
-        tuple(classes) if classes else None,
+    files, folders, ignored = pictures_in(root)
+    chosen = classes_of(root, files, config.labels)
+    ignored[BESIDE] = chosen.beside
+    first = first_picture(root, chosen.files, config.skip_bad)
+    side = config.resolution or min(first.size)
+    decode = partial(read_pictures, root, chosen.files, side, config.skip_bad)
+    entry = cache(decode)
+    if config.skip_bad:  # only decoding tells which pictures are whole
+        index = entry().stored.label
+        assert index is not None
+        whole = [chosen.files[i] for i in index]
+        ignored[BROKEN] = sorted(set(chosen.files) - set(whole))
+        chosen = classes_of(root, whole, config.labels)
+    names = chosen.names
+    ignored[EMPTY] = without_pictures(folders, chosen.files)
+    label = np.array(chosen.labels, np.int32) if names else None
+    return Dataset(
+        Spec((side, side, 3), len(names) or None, len(chosen.files), names or None),
+        lambda: Stored(entry().stored.image, label),
+        flip=config.flip,
+        streams=True,
+        hash_content=lambda stored: hash_texts(entry().sha256, hash_arrays(label)),
+        note=note_of(root, chosen),
+        ignored=relative(root, ignored),
     )
-
-    def examples() -> Iterator[tuple[np.ndarray, int | None]]:
-        with ThreadPoolExecutor(2) as pool:
-            images = pool.map(partial(decoded, side, config.skip_bad), files)
-            for top, image in zip(tops, images, strict=True):
-                if image is not None:
-                    yield image, classes.index(top) if classes else None
-
-    def read() -> Stored:
-        key = {
-            "name": f"folder-{root.resolve().name}",
-            "root": str(root.resolve()),
-            "resolution": side,
-            "skip_bad": config.skip_bad,
-        }
-        sources = sources_of(root, files)
-        stored = cached(key, sources, (side, side, 3), examples(), len(files))
-        broken_count = len(files) - len(stored.image)
-        if broken_count:
-            print(f"dataset.skip_bad: left out {broken_count} broken pictures")
-        return stored
-
-    made = Dataset(spec, read, flip=config.flip, streams=True)
-    if not config.skip_bad:
-        return made
-    stored = made.on_host  # only decoding tells how many pictures are whole
-    counted = spec._replace(size=len(stored.image))
-    return Dataset(counted, lambda: stored, flip=config.flip, streams=True)
 
 
 def existing(path: str) -> Path:
@@ -78,34 +76,115 @@ def existing(path: str) -> Path:
     raise ValueError(f"dataset.name {'folder:' + path!r}: there is no such folder")
 
 
-def first_size(files: list[Path], skip_bad: bool) -> tuple[int, int]:
-    """(width, height) of the first picture, or of the first whole one."""
-    for file in files:
-        try:
-            with Image.open(file) as picture:
-                return picture.size
-        except OSError as error:
-            if not skip_bad:
-                raise broken(file, error) from None
+def pictures_in(root: Path) -> Listing:
+    """What lies in the folder; ValueError if no picture does."""
+    found = list_pictures(root)
+    if not found.files:
+        formats = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+        what = [
+            f"holds no {formats} pictures",
+            *lines_of(relative(root, found.ignored)),
+        ]
+        raise ValueError(f"dataset.name 'folder:{shown(root)}': {'; '.join(what)}")
+    return found
+
+
+def shown(path: Path) -> str:
+    """A path for a message, whole if it is not very long."""
+    return printable(str(path), 300)
+
+
+def classes_of(root: Path, files: list[Path], labelled: bool) -> Classes:
+    """The classes of the pictures; ValueError if there are none and there must be."""
+    chosen = find_classes(root, files, labelled)
+    if labelled and not chosen.names:
+        raise ValueError(
+            f"dataset.labels: {shown(root)} has no classes ({chosen.why}); name a "
+            "folder whose folders are the classes, or leave labels out"
+        )
+    return chosen
+
+
+def note_of(root: Path, chosen: Classes) -> str:
+    """What a user has to know of how the classes are chosen, or ""."""
+    if chosen.names and chosen.base != root:
+        return f"the classes are the folders in {shown(chosen.base)}"
+    if chosen.why and any(file.parent != root for file in chosen.files):
+        return f"no classes: {chosen.why}"
+    return ""
+
+
+def relative(root: Path, ignored: dict[str, list[Path]]) -> dict[str, list[str]]:
+    """The names of what is ignored, sorted, without the reasons that do not occur."""
+    return {
+        reason: [str(path.relative_to(root)) for path in sorted(paths)]
+        for reason, paths in ignored.items()
+        if paths
+    }
+
+
+def first_picture(root: Path, files: list[Path], skip_bad: bool) -> Image.Image:
+    """The first picture, or the first that can be read; ValueError if there is none."""
+    reasons = []
+    with without_warnings_of_pillow():
+        for file in files:
+            try:
+                return read_picture(file)
+            except ValueError as error:
+                if not skip_bad:
+                    raise broken(file, error) from None
+                reasons.append(str(error))
     raise ValueError(
-        f"folder {files[0].parent}: none of {len(files)} pictures is whole"
+        f"dataset.name 'folder:{shown(root)}': none of its {len(files)} pictures can "
+        f"be read; the first is {shown(files[0])} ({printable(reasons[0], 200)})"
     )
 
 
-def decoded(side: int, skip_bad: bool, file: Path) -> np.ndarray | None:
-    """The picture, uint8 `[side, side, 3]`; None if broken and to be left out."""
+def read_pictures(root: Path, files: list[Path], side: int, skip_bad: bool) -> Entry:
+    """All pictures, uint8 `[N, side, side, 3]`, from the cache if they are in it.
+
+    The label of each is its index in `files`, as some may be left out.
+    """
+    plain = "".join(letter for letter in root.resolve().name if letter.isalnum())
+    key = {
+        "name": f"folder-{plain[:32]}",
+        "root": str(root.resolve()),
+        "resolution": side,
+        "skip_bad": skip_bad,
+    }
+    examples = decode_all(files, side, skip_bad)
+    sources = sources_of(root, files)
+    return cached_entry(key, sources, (side, side, 3), examples, len(files))
+
+
+def decode_all(
+    files: list[Path], side: int, skip_bad: bool
+) -> Iterator[tuple[np.ndarray, int]]:
+    """Each picture and its index in `files`; those that are left out are printed."""
+    with without_warnings_of_pillow(), ThreadPoolExecutor(2) as pool:
+        images = pool.map(partial(decoded, side), files)
+        try:
+            for index, (file, image) in enumerate(zip(files, images, strict=True)):
+                if not isinstance(image, ValueError):
+                    yield image, index
+                elif skip_bad:
+                    print(f"left out {shown(file)} ({printable(str(image), 200)})")
+                else:
+                    raise broken(file, image)
+        finally:
+            pool.shutdown(cancel_futures=True)  # or the rest would be decoded first
+
+
+def decoded(side: int, file: Path) -> np.ndarray | ValueError:
+    """The picture, uint8 `[side, side, 3]`, or why it cannot be read."""
     try:
-        with Image.open(file) as picture:
-            return square(picture, side, 3)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if skip_bad:
-            return None
-        raise broken(file, error) from None
+        return square(read_picture(file), side, 3)
+    except ValueError as error:
+        return error
 
 
 def broken(file: Path, error: Exception) -> ValueError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return ValueError(
-        f"picture {file}: cannot be read ({reason}); mend or remove it, or set "
-        "--dataset.skip-bad"
+        f"picture {shown(file)}: cannot be read ({printable(str(error), 200)}); mend "
+        "or remove it, or set --dataset.skip-bad"
     )

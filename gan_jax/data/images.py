@@ -1,29 +1,128 @@
 """Pictures to square uint8 arrays."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+SUFFIXES = frozenset(
+    suffix
+    for suffix, name in Image.registered_extensions().items()
+    if name in FORMATS and name in Image.OPEN
+)
+"""Ends of file names, in lower case, of the formats that this Pillow reads."""
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes each orientation of EXIF."""
+WIDENED = {
+    "L;2": lambda level: (level & 3) * 85,
+    "L;4": lambda level: (level & 15) * 17,
+    "RGB;16B": lambda levels: tuple(level >> 8 for level in levels),
+}
+"""How Pillow brings the pixels of a PNG to 8 bits, by the name it gives their layout;
+it leaves the transparent colour as the file has it."""
+
+
+def read_picture(path: Path) -> Image.Image:
+    """A file's picture, upright, as 8-bit L or RGB; the first frame of an animation.
+
+    Raises ValueError that says why it cannot be read, without the file's name.
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            widen_transparent_colour(picture)
+            picture.load()
+            if min(picture.size) == 0:
+                raise ValueError("it has no pixels")
+            return eight_bit(upright(picture))
+    # Pillow's decoders raise nearly any exception at bytes that they do not expect:
+    # OSError, SyntaxError, struct.error, RuntimeError, MemoryError, KeyError, ...
+    except Exception as error:
+        raise ValueError(reason(error)) from None
+
+
+def reason(error: Exception) -> str:
+    """Why a picture cannot be read, in one line."""
+    if isinstance(error, Image.DecompressionBombError):
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        return f"it has more than {most:,} pixels, the most that Pillow reads"
+    if isinstance(error, UnidentifiedImageError):
+        return f"it holds no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} picture"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+@contextmanager
+def without_warnings_of_pillow() -> Iterator[None]:
+    """Pillow warns of odd metadata and of large pictures, which are read all the same.
+
+    To be entered by the main thread: the filter holds for all threads.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")
+        yield
+
+
+def widen_transparent_colour(picture: Image.Image) -> None:
+    """Bring a PNG's transparent colour to the depth of the pixels that Pillow makes."""
+    colour = picture.info.get("transparency")
+    layouts = [tile.args for tile in getattr(picture, "tile", ())]
+    if picture.format == "PNG" and colour is not None and layouts:
+        widen = WIDENED.get(layouts[0])
+        picture.info["transparency"] = widen(colour) if widen else colour
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF says, or as it is where that cannot be read."""
+    try:
+        orientation = picture.getexif().get(ExifTags.Base.Orientation)
+        turn = TURNS.get(orientation)  # pyright: ignore[reportArgumentType]
+    except Exception:  # damaged EXIF raises nearly anything, and the pixels are whole
+        turn = None
+    return picture if turn is None else picture.transpose(turn)
 
 
 def eight_bit(picture: Image.Image) -> Image.Image:
-    """Any mode as 8-bit L or RGB: palettes and CMYK converted, 16 bits scaled, alpha
-    laid over white, the camera's rotation applied."""
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith(("I", "F")):
+    """Any mode as 8-bit L or RGB.
+
+    Palettes and CMYK are converted, integers over 8 bits are divided by 257. What is
+    transparent, by an alpha channel or by a transparent colour, is laid over white.
+    """
+    if picture.mode == "F":
+        raise ValueError("its samples are floats, which have no fixed white")
+    if picture.mode.startswith("I"):
         values = np.asarray(picture, np.float64)
-        return Image.fromarray((values / 65535 * 255).round().clip(0, 255).astype("u1"))
-    if picture.mode in ("L", "1"):
-        return picture.convert("L")
+        clear = values == picture.info.get("transparency", np.nan)
+        levels = np.where(clear, 255, (values / 257).round().clip(0, 255))
+        return Image.fromarray(levels.astype("u1"))
     if picture.has_transparency_data:
         layer = picture.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")
         return Image.alpha_composite(white, layer).convert("RGB")
-    return picture.convert("RGB")
+    return in_mode(picture, "L" if picture.mode in ("L", "1") else "RGB")
+
+
+def in_mode(picture: Image.Image, mode: str) -> Image.Image:
+    """The picture in a mode; not a copy if it has that mode."""
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def square(picture: Image.Image, side: int, channels: int) -> np.ndarray:
     """uint8 `[side, side, channels]`: the largest centred square, resized by Pillow's
     bicubic filter, which is antialiased when it shrinks (its support grows)."""
-    picture = eight_bit(picture).convert("L" if channels == 1 else "RGB")
+    picture = in_mode(eight_bit(picture), "L" if channels == 1 else "RGB")
     edge = min(picture.size)
     left, top = ((length - edge) // 2 for length in picture.size)
     if edge != side or picture.size != (side, side):

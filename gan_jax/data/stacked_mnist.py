@@ -1,14 +1,13 @@
 """Stacked MNIST: three digits as the channels of one image, 1,000 modes."""
 
 import dataclasses
-import hashlib
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.config import DatasetConfig
-from gan_jax.data.core import Dataset, Spec, Stored, hash_arrays, to_float
+from gan_jax.data.core import Dataset, Spec, Stored, hash_arrays, hash_texts, to_float
 from gan_jax.data.tfds import tfds_set
 from gan_jax.types import Array, Batch
 
@@ -65,10 +64,7 @@ def stacked_mnist(config: DatasetConfig) -> Dataset:
         return Triples(Stored(image, label), chosen)
 
     def hash_content(triples: Triples) -> str:
-        chosen = hash_arrays(triples.chosen)
-        return hashlib.sha256(
-            f"{mnist.fingerprint}{padded}{chosen}".encode()
-        ).hexdigest()
+        return hash_texts(mnist.fingerprint, str(side), hash_arrays(triples.chosen))
 
     spec = Spec((side, side, 3), 1000, size)
     return Dataset(spec, read, stack, labels, hash_content=hash_content)
