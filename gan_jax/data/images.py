@@ -56,7 +56,7 @@ def reason(error: Exception) -> str:
     """Why a picture cannot be read, in one line."""
     if isinstance(error, Image.DecompressionBombError):
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-        return f"it has more than {most:,} pixels, the most that Pillow reads"
+        return f"it has more than {most:,} pixels, the most that are read: shrink it"
     if isinstance(error, UnidentifiedImageError):
         return f"it holds no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} picture"
     if isinstance(error, OSError) and error.strerror:
