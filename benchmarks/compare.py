@@ -20,12 +20,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import jax
 import tyro
-from rich.console import Console
 from rich.live import Live
 
 from benchmarks import board as boards
@@ -35,10 +35,12 @@ from benchmarks.floors import fingerprint_of, floors_of, noise_of
 from benchmarks.outcome import ERROR
 from benchmarks.plan import Json, Wish, config_in, keep, plan_of, with_floors
 from benchmarks.suites import suite_of
+from experiments.edge import exit_code, expand_home, with_own_flags
 from experiments.train import cache_compilations
 from gan_jax.folder import held
 from gan_jax.hosts import cores_as_devices
 from gan_jax.signals import stop_request
+from gan_jax.terminal import plain_console
 
 USAGE = "python -m benchmarks.compare"
 STOPPED = {"SIGINT": 130, "SIGTERM": 143}
@@ -148,8 +150,12 @@ def run(
         def begun(name: str, step: int) -> None:
             board.running[name] = step
 
-        console = Console()
-        live = Live(get_renderable=lambda: boards.shown(board), refresh_per_second=1)
+        console = plain_console()
+        live = Live(
+            get_renderable=lambda: boards.shown(board),
+            console=console,
+            refresh_per_second=1,
+        )
         with live if console.is_terminal else nullcontext():
             for cell, rows in launch(plan, waiting, out, begun):
                 store.add_rows(out, rows)
@@ -166,7 +172,7 @@ def work(flags: Flags, arguments: list[str]) -> int:
     plan = planned(flags, arguments)
     cells = share(plan["cells"], flags.part)
     if flags.plan:
-        Console().print(boards.listing(plan, cells))
+        plain_console().print(boards.listing(plan, cells))
         return 0
     out = Path(flags.out or f"results/{flags.suite}")
     if flags.launcher == "local":
@@ -198,17 +204,20 @@ def ended(done: dict[str, list[Json]], cells: list[Json], out: Path) -> int:
     ]
     for line in crashed:
         print(f"crashed: {line}", file=sys.stderr)
-    print(f"results {out / store.ROWS}\nreport  python -m benchmarks.report {out}")
+    place = shlex.quote(str(out))
+    print(f"results {out / store.ROWS}\nreport  python -m benchmarks.report {place}")
     return 1 if crashed else 0
 
 
-def main(arguments: list[str]) -> int:
+def start(arguments: list[str]) -> int:
     flags = tyro.cli(Flags, args=arguments, prog=USAGE, description=__doc__)
+    return work(expand_home(flags, "out"), arguments)
+
+
+def main(arguments: list[str]) -> int:
+    said = with_own_flags(Flags, {"--resume": "the same command"})
     try:
-        return work(flags, arguments)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return exit_code(partial(start, arguments), said)
     except KeyboardInterrupt:
         print("stopped; the same command goes on", file=sys.stderr)
         return STOPPED["SIGINT"]

@@ -27,7 +27,7 @@ SAVED, UNSAVED = CheckpointConfig(every=2000), CheckpointConfig(every=10**9)
 
 def resident_bytes() -> int:
     """Of this process (Linux)."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    pages = int(Path("/proc/self/statm").read_text("utf-8").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 

@@ -47,7 +47,7 @@ CONFIG = Config(
 
 def rows(run: Path) -> list[dict]:
     """The metrics of a run, without the wall time."""
-    lines = (run / "metrics.jsonl").read_text().splitlines()
+    lines = (run / "metrics.jsonl").read_text("utf-8").splitlines()
     found = [json.loads(line) for line in lines]
     return [{k: v for k, v in row.items() if k != "wall_seconds"} for row in found]
 
@@ -100,7 +100,7 @@ def survives(kills: int, steps: int, folder: Path, seed: int = 0) -> bool:
     """Whether a run that was killed so often is one that never was, bit for bit."""
     config = replace(CONFIG, steps=steps)
     path, run, chance = folder / "config.json", folder / "run", random.Random(seed)
-    path.write_text(to_json(config))
+    path.write_text(to_json(config), "utf-8")
     expected, _ = train(config, folder / "whole")
     for count in range(1, kills + 1):
         killed(run, path, chance)

@@ -24,7 +24,7 @@ from benchmarks.store import (
     refuse_strangers,
     require_comparable,
 )
-from experiments.edge import exit_code
+from experiments.edge import exit_code, expand_home, with_own_flags
 from gan_jax.folder import held
 from gan_jax.logs import write_json, write_text
 
@@ -138,11 +138,15 @@ def join(flags: Flags) -> None:
     print(f"{len(rows)} of {wanted} GANs in {flags.out / ROWS}")
 
 
-def main(arguments: list[str]) -> int:
+def start(arguments: list[str]) -> None:
     flags = tyro.cli(
         Flags, args=arguments, prog="python -m benchmarks.merge", description=__doc__
     )
-    return exit_code(partial(join, flags))
+    join(expand_home(flags, "results", "out"))
+
+
+def main(arguments: list[str]) -> int:
+    return exit_code(partial(start, arguments), with_own_flags(Flags))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -228,7 +229,7 @@ def read(out: str | Path) -> Json:
     if not path.is_file():
         raise ValueError(f"{out}: {why_none(path.parent)}")
     try:
-        plan = json.loads(path.read_text())
+        plan = json.loads(path.read_text("utf-8"))
     except ValueError as error:
         raise ValueError(f"{path}: is not JSON ({error}); {AGAIN}") from None
     if not isinstance(plan, dict) or plan.get("hash") != hash_of(plan):
@@ -241,7 +242,8 @@ def why_none(folder: Path) -> str:
     if folder.is_file():
         return "is a file; give the folder that benchmarks.compare has written"
     why = "holds no results (no plan.json)" if folder.is_dir() else "no such folder"
-    return f"{why}; run python -m benchmarks.compare --suite NAME --out {folder}"
+    place = shlex.quote(str(folder))
+    return f"{why}; run python -m benchmarks.compare --suite NAME --out {place}"
 
 
 def told(plan: Json) -> str:

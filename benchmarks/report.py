@@ -9,6 +9,7 @@ are still there, and kept in samples/.
 import html
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from string import Template
 from typing import Annotated
@@ -24,6 +25,7 @@ from benchmarks.samples import draw_samples, sample_section
 from benchmarks.summary import TAUS
 from benchmarks.svg import element
 from benchmarks.tables import ENTRY_COLUMNS, OVERALL_COLUMNS, about, crashes
+from experiments.edge import exit_code, expand_home, with_own_flags
 
 PAGE = Path(__file__).parent / "page"
 MANY = 5
@@ -45,17 +47,17 @@ def report(folder: Path, baseline: str | None = None) -> list[Path]:
     found = findings(results)
     texts = {"report.md": markdown(found), "report.html": page(found)}
     for name, words in texts.items():
-        (results.folder / name).write_text(words)
+        (results.folder / name).write_text(words, "utf-8")
     return [*(results.folder / name for name in texts), *draw_all(found)]
 
 
 def page(found: Findings) -> str:
     """The whole page, with its style and script inside."""
-    template = Template((PAGE / "template.html").read_text())
+    template = Template((PAGE / "template.html").read_text("utf-8"))
     return template.substitute(
         title=html.escape(heading(found.results)),
-        style=(PAGE / "style.css").read_text(),
-        script=(PAGE / "script.js").read_text(),
+        style=(PAGE / "style.css").read_text("utf-8"),
+        script=(PAGE / "script.js").read_text("utf-8"),
         intro=intro(found),
         filters=overview.chips(found.results),
         sections="".join(body(found)),
@@ -179,22 +181,23 @@ def footer(results: Results) -> str:
     return "".join(element("p", line) for line in lines)
 
 
-def main(arguments: list[str]) -> int:
+def start(arguments: list[str]) -> None:
     flags = tyro.cli(
         Flags, args=arguments, prog="python -m benchmarks.report", description=__doc__
     )
+    flags = expand_home(flags, "folder")
     try:
         for path in report(flags.folder, flags.baseline):
             print(path)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     except OSError as error:
         path, why = error.filename or flags.folder, error.strerror or error
-        told = f"{path}: cannot be used ({why}); mend that, or move it away"
-        print(f"error: {told}", file=sys.stderr)
-        return 2
-    return 0
+        raise OSError(
+            f"{path}: cannot be used ({why}); mend that, or move it away"
+        ) from None
+
+
+def main(arguments: list[str]) -> int:
+    return exit_code(partial(start, arguments), with_own_flags(Flags))
 
 
 if __name__ == "__main__":

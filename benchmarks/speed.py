@@ -16,6 +16,7 @@ import statistics
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,13 +24,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import tyro
-from rich.console import Console
 
 from benchmarks import contenders
 from benchmarks.contenders import CASES, VARIANTS, config_of
 from benchmarks.speed_figures import draw
 from benchmarks.speed_table import Row, cells, report
 from benchmarks.turns import Make, Timing, timed
+from experiments.edge import exit_code, expand_home
 from gan_jax import Config
 from gan_jax.penalties import PENALTIES
 from gan_jax.record import versions
@@ -177,8 +178,8 @@ def write(flags: Flags, rows: list[Row]) -> None:
     """The results so far."""
     found = [row._asdict() | {"timing": row.timing._asdict()} for row in rows]
     text = json.dumps({"about": about(flags), "rows": found}, indent=1)
-    (flags.out / "speed.json").write_text(text)
-    (flags.out / "speed.md").write_text(report(rows, about(flags)))
+    (flags.out / "speed.json").write_text(text, "utf-8")
+    (flags.out / "speed.md").write_text(report(rows, about(flags)), "utf-8")
     for part in dict.fromkeys(row.part for row in rows):
         draw(part, [row for row in rows if row.part == part], flags.out)
 
@@ -193,32 +194,33 @@ def refuse_unknown(flags: Flags) -> None:
         raise ValueError(f"rounds {flags.rounds}: must be at least 1")
 
 
-def main(arguments: list[str]) -> int:
+def start(arguments: list[str]) -> int:
     flags = tyro.cli(
         Flags, args=arguments, prog="python -m benchmarks.speed", description=__doc__
     )
-    try:
-        refuse_unknown(flags)
-        flags.out.mkdir(parents=True, exist_ok=True)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    console, rows = Console(), []
+    flags = expand_home(flags, "out")
+    refuse_unknown(flags)
+    flags.out.mkdir(parents=True, exist_ok=True)
+    rows = []
     todo = [one for part in flags.parts for one in PARTS[part](flags)]
     try:
         for index, one in enumerate(todo):
             name = f"{index + 1} of {len(todo)}: {one.part} {one.case} {one.variant}"
-            console.print(name)
+            print(name, flush=True)
             new = list(compared(one, flags))
             rows += new
             for row in new:
-                console.print("  ".join(cell for cell in cells(row) if cell))
+                print("  ".join(cell for cell in cells(row) if cell), flush=True)
             write(flags, rows)
     except KeyboardInterrupt:
         print("stopped; comparisons that ended are written", file=sys.stderr)
         return 130
     print(f"table  {flags.out}/speed.md  numbers  {flags.out}/speed.json")
     return 0
+
+
+def main(arguments: list[str]) -> int:
+    return exit_code(partial(start, arguments))
 
 
 if __name__ == "__main__":

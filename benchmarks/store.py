@@ -9,6 +9,8 @@ from benchmarks.plan import Json, read
 from gan_jax.evaluate import require_one_fingerprint
 from gan_jax.logs import telling, write_text
 
+SAME = "go on with the same command"
+
 ROWS = "rows.jsonl"
 FIELDS = {
     "plan", "task", "method", "cell", "seed", "axes", "config", "error", "verdict",
@@ -25,7 +27,7 @@ def read_rows(out: Path) -> list[Json]:
     Raises ValueError for any other line that is broken.
     """
     path, rows = Path(out) / ROWS, []
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
@@ -53,7 +55,7 @@ def as_lines(rows: list[Json]) -> str:
 
 def add_rows(out: Path, rows: list[Json]) -> None:
     """In one write, and onto the disk, before anything else happens."""
-    with telling(out / ROWS), (out / ROWS).open("a") as file:
+    with telling(out / ROWS, SAME), (out / ROWS).open("a", encoding="utf-8") as file:
         file.write(as_lines(rows))
         file.flush()
         os.fsync(file.fileno())

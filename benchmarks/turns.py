@@ -6,7 +6,6 @@ programs with another, and the memory of each is its own.
 
 import multiprocessing
 import os
-import resource
 import signal
 import statistics
 import sys
@@ -20,6 +19,11 @@ import jax
 
 from benchmarks.contenders import Contender
 from gan_jax.compiler import keep_memory
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
 
 Make = tuple[Callable[..., Contender], tuple[Any, ...]]
 """A function of `benchmarks.contenders` and its arguments."""
@@ -172,10 +176,12 @@ def clocked(contender: Contender, units: int) -> float:
 
 
 def peak_bytes() -> int:
-    """The most memory so far: of the accelerator, else of the process."""
+    """The most memory so far: of the accelerator, else of the process (Windows: 0)."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
     told = jax.local_devices()[0].memory_stats() or {}
-    on_host = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    on_host = 0
+    if resource is not None:
+        on_host = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return told.get("peak_bytes_in_use", on_host)

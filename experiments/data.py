@@ -14,7 +14,14 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from experiments.edge import exit_code
+from experiments.edge import (
+    FIGURE_SUFFIXES,
+    IMAGE_SUFFIXES,
+    exit_code,
+    expand_home,
+    require_picture,
+    with_own_flags,
+)
 from gan_jax import logs
 from gan_jax.checks import dataset
 from gan_jax.config import (
@@ -109,7 +116,11 @@ def look(name: str, rest: list[str]) -> None:
         prog=f"python -m experiments.data {name}",
         description=__doc__,
     )
+    flags = expand_home(flags, "out")
     config = validate(replace(Config(), dataset=flags.dataset))
+    points = config.dataset.name in TOYS
+    suffixes = FIGURE_SUFFIXES if points else IMAGE_SUFFIXES
+    require_picture("out", Path(flags.out), suffixes)
     data = dataset(config)
     print(describe(data))
     picture(data, flags.dataset, Path(flags.out))
@@ -117,9 +128,10 @@ def look(name: str, rest: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> int:
+    said = with_own_flags(Flags)
     if arguments and not arguments[0].startswith("-"):
-        return exit_code(partial(look, arguments[0], arguments[1:]))
-    return exit_code(partial(look, "digits", arguments))
+        return exit_code(partial(look, arguments[0], arguments[1:]), said)
+    return exit_code(partial(look, "digits", arguments), said)
 
 
 if __name__ == "__main__":

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from rich.console import Console
-from rich.progress import Progress
 from rich.table import Column, Table
 
-from experiments.edge import exit_code
+from experiments.edge import exit_code, expand_home, with_own_flags
 from gan_jax import logs
 from gan_jax.diagnosis import advise, diagnose, page, plain
 from gan_jax.diagnosis.tables import summary
+from gan_jax.terminal import plain_console, progress
 
 SECTIONS = 10
 
@@ -37,7 +36,7 @@ class Flags:
 
 
 def look(flags: Flags) -> None:
-    with Progress(transient=True, disable=not sys.stdout.isatty()) as bar:
+    with progress(transient=True, disable=not sys.stdout.isatty()) as bar:
         task = bar.add_task("opening the run", total=SECTIONS)
 
         def tell(section: str) -> None:
@@ -65,17 +64,21 @@ def show(found: dict[str, Any]) -> None:
     for row in summary(found):
         table.add_row(*row)
     if table.rows:
-        Console().print(table)
+        plain_console().print(table)
 
 
-def main(arguments: list[str]) -> int:
+def start(arguments: list[str]) -> None:
     flags = tyro.cli(
         Flags,
         args=arguments,
         prog="python -m experiments.diagnose",
         description=__doc__,
     )
-    return exit_code(partial(look, flags))
+    look(expand_home(flags, "run"))
+
+
+def main(arguments: list[str]) -> int:
+    return exit_code(partial(start, arguments), with_own_flags(Flags))
 
 
 if __name__ == "__main__":

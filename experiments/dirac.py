@@ -17,12 +17,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import tyro
-from rich.console import Console
-from rich.progress import track
 from rich.table import Column, Table
 
 from experiments import portraits
-from experiments.edge import exit_code
+from experiments.edge import FIGURE_SUFFIXES, exit_code, expand_home, require_picture
 from experiments.games import games
 from experiments.portraits import Portrait
 from gan_jax.build import build
@@ -30,12 +28,12 @@ from gan_jax.config import Config
 from gan_jax.data import DATASETS
 from gan_jax.diagnostics import phase
 from gan_jax.gan import init_state
+from gan_jax.terminal import plain_console, track
 
 AVERAGED = 200
 """Batches over which eigenvalues and factor are averaged where the game is noisy."""
 PERIODS = {"lookahead": 5}
 """Steps of a rule that are one of a fixed linear map; 1 where nothing is said."""
-SUFFIXES = (".png", ".pdf", ".svg")
 
 
 @dataclass(frozen=True)
@@ -81,11 +79,7 @@ def portrait(title: str, config: Config) -> Portrait:
 
 def look(flags: Flags) -> None:
     out = Path(flags.out)
-    if out.suffix not in SUFFIXES or not out.parent.is_dir():
-        raise ValueError(
-            f"out {flags.out!r}: must be a file in an existing folder that ends in "
-            f"{', '.join(SUFFIXES)}"
-        )
+    require_picture("out", out, FIGURE_SUFFIXES)
     chosen = games(flags.steps, flags.learning_rate)
     with jax.enable_x64(True):
         quiet = not sys.stdout.isatty()
@@ -110,18 +104,22 @@ def look(flags: Flags) -> None:
         numbers = portraits.spectrum(one), portraits.factor(one)
         away = f"{portraits.distance(one):.6g}"
         table.add_row(one.title, *numbers, away, one.verdict)
-    Console().print(table)
+    plain_console().print(table)
     print(f"figure: {flags.out}")
 
 
-def main(arguments: list[str]) -> int:
+def start(arguments: list[str]) -> None:
     flags = tyro.cli(
         Flags,
         args=arguments,
         prog="python -m experiments.dirac",
         description=__doc__,
     )
-    return exit_code(partial(look, flags))
+    look(expand_home(flags, "out"))
+
+
+def main(arguments: list[str]) -> int:
+    return exit_code(partial(start, arguments))
 
 
 if __name__ == "__main__":

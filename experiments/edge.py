@@ -1,14 +1,122 @@
-"""Where a script meets its user."""
+"""What all commands share: bad input is one line and exit code 2, paths may begin with
+`~`, and a message names only flags that the command has."""
 
+import dataclasses
+import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+import tyro
+
+from gan_jax.config import Config, DatasetConfig
+from gan_jax.config_json import flat
+from gan_jax.terminal import accept_all_text
+
+T = TypeVar("T")
+FLAG = r"(?<![\w-])--[a-z](?:[a-z0-9.-]*[a-z0-9])?"
+COMMAND_OR_FLAG = re.compile(rf"python -m [^;,`]*|{FLAG}")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+"""How a file of images may end (Pillow writes it)."""
+FIGURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".pdf", ".svg")
+"""How a file of a figure may end (Matplotlib writes it)."""
+DATA_FIELDS = [field.name for field in dataclasses.fields(DatasetConfig)]
+DATA_FIELD = re.compile(rf"(?<![\w./-])dataset\.({'|'.join(DATA_FIELDS)})\b")
 
 
-def exit_code(action: Callable[[], None]) -> int:
-    """0 after the action; 2, with one line that says why, if its input was bad."""
+def exit_code(
+    action: Callable[[], int | None], said: Callable[[str], str] = str
+) -> int:
+    """What the action returns (None: 0); 2, with one line that says why, if its input
+    was bad.
+
+    said: what is printed of a message.
+    """
+    accept_all_text()
     try:
-        action()
+        return action() or 0
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {said(str(error))}", file=sys.stderr)
         return 2
-    return 0
+
+
+def expand_home(flags: T, *names: str) -> T:
+    """The flags, with the home folder for `~` at the beginning of these paths."""
+    given = {name: getattr(flags, name) for name in names}
+    expanded = {k: in_home(v) for k, v in given.items() if v is not None}
+    return dataclasses.replace(flags, **expanded)  # pyright: ignore
+
+
+def in_home(path: Any) -> Any:
+    """A path, or several, with the home folder for `~`."""
+    if isinstance(path, tuple):
+        return tuple(map(in_home, path))
+    return type(path)(os.path.expanduser(path))
+
+
+def require_picture(field: str, path: Path, suffixes: Sequence[str]) -> None:
+    """A ValueError unless a picture can be written there, before it is drawn."""
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(
+            f"{field} {path}: must be the name of a picture, which ends in "
+            f"{', '.join(suffixes)}"
+        )
+    if path.is_dir():
+        raise ValueError(f"{field} {path}: is a folder; give the name of a picture")
+    if not path.absolute().parent.is_dir():
+        raise ValueError(f"{field} {path}: its folder does not exist; make it")
+
+
+def flags_of(kind: type, prefix: str = "--") -> frozenset[str]:
+    """The flags that tyro makes of a command's dataclass: `--grid`, `--dataset.name`.
+
+    The fields of an annotated group stand without its name.
+    """
+    found: set[str] = set()
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        inner, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        flag = f"{prefix}{name.replace('_', '-')}"
+        if dataclasses.is_dataclass(inner):
+            found |= flags_of(inner, prefix if notes else f"{flag}.")  # pyright: ignore
+        elif tyro.conf.Positional not in notes:
+            found.add(flag)
+    return frozenset(found)
+
+
+def with_own_flags(
+    kind: type, words: Mapping[str, str] | None = None
+) -> Callable[[str], str]:
+    """A function that rewrites a message of the library for a command.
+
+    The library names flags of experiments.train. Where the command has another flag or
+    another way for it, `words` says which. A flag of the data set may stand there
+    without its group. Of any other the field of the Config is named: no flag of this
+    command sets it. Commands that a message quotes are left alone.
+    """
+
+    def rewrite(message: str) -> str:
+        if "--" not in message and "dataset." not in message:
+            return message
+        known = flags_of(kind)
+        name = partial(own_name, known, words or {})
+        message = COMMAND_OR_FLAG.sub(lambda found: name(found.group()), message)
+        on_top = {f"--{name.replace('_', '-')}" for name in DATA_FIELDS} <= known
+        return DATA_FIELD.sub(r"\1", message) if on_top else message
+
+    return rewrite
+
+
+def own_name(known: frozenset[str], words: Mapping[str, str], flag: str) -> str:
+    """A flag of experiments.train as a command names it."""
+    short = f"--{flag.removeprefix('--dataset.')}"
+    field = flag.removeprefix("--").replace("-", "_")
+    if flag in words:
+        return words[flag]
+    if flag in known or not flag.startswith("--"):
+        return flag
+    if flag.startswith("--dataset.") and short in known:
+        return short
+    return field if field in flat(Config()) else flag

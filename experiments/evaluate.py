@@ -17,11 +17,9 @@ from typing import Annotated, Any
 
 import jax
 import tyro
-from rich.console import Console
-from rich.progress import Progress
 from rich.table import Column, Table
 
-from experiments.edge import exit_code
+from experiments.edge import exit_code, expand_home, with_own_flags
 from gan_jax import logs
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig
@@ -31,8 +29,11 @@ from gan_jax.data_facts import refuse_other_data
 from gan_jax.evaluate import evaluate, yardstick
 from gan_jax.gan import Gan
 from gan_jax.generators import load_run, shares_of
+from gan_jax.terminal import plain_console, progress
 from gan_jax.train import sample
 from gan_jax.types import Array
+
+AGAIN = "evaluate again"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def look(flags: Flags) -> None:
     if not 0 <= flags.seed < 2**32:
         raise ValueError(f"seed {flags.seed}: must be 0 to 2^32 - 1")
     take, about, row = None, {}, {}
-    with Progress(transient=True, disable=not sys.stdout.isatty()) as bar:
+    with progress(transient=True, disable=not sys.stdout.isatty()) as bar:
         task = bar.add_task("examples", total=None)
         tick = partial(bar.advance, task)
         if flags.run is None:
@@ -100,7 +101,7 @@ def look(flags: Flags) -> None:
         found = evaluate(measure, take, about)
     show(found)
     if flags.run is not None:
-        logs.append_lines(Path(flags.run) / "evaluations.jsonl", [row | found])
+        logs.append_lines(Path(flags.run) / "evaluations.jsonl", [row | found], AGAIN)
 
 
 def compared_with(flags: Flags, gan: Gan, config: Config) -> Config:
@@ -147,19 +148,23 @@ def show(found: dict[str, Any]) -> None:
             table.add_row(name, *("" if v is None else f"{v:.5g}" for v in values))
     tool = f"{mark['extractor']} {mark['weights'][:8]}".strip()
     print(f"{mark['dataset']} ({mark['split']}), extractor {tool}: {mark['about']}")
-    Console().print(table)
+    plain_console().print(table)
     for warning in found["warnings"]:
         print(f"warning: {warning}")
 
 
-def main(arguments: list[str]) -> int:
+def start(arguments: list[str]) -> None:
     flags = tyro.cli(
         Flags,
         args=arguments,
         prog="python -m experiments.evaluate",
         description=__doc__,
     )
-    return exit_code(partial(look, flags))
+    look(expand_home(flags, "run", "weights"))
+
+
+def main(arguments: list[str]) -> int:
+    return exit_code(partial(start, arguments), with_own_flags(Flags))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ Exit codes: 0 prepared (or already there), 2 bad input, no internet, a missing p
 
 import argparse
 import importlib.util
+import shlex
 import sys
+from functools import partial
 
 from experiments.edge import exit_code
 from gan_jax.data.storage import cache_folder
@@ -29,7 +31,7 @@ def prepare(name: str) -> str:
         raise ValueError(
             f"preparing {name!r} needs {' and '.join(missing)}: run\n"
             f"  pip install 'gan_jax[prepare]'\nand then again\n"
-            f"  python -m experiments.prepare {name}"
+            f"  python -m experiments.prepare {shlex.quote(name)}"
         )
     made.download_and_prepare(file_format="array_record")
     counts = {split: info.num_examples for split, info in made.info.splits.items()}
@@ -45,7 +47,7 @@ def prepare_inception() -> str:
     return f"{path} is there, its SHA-256 the published one"
 
 
-def main(arguments: list[str]) -> int:
+def start(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m experiments.prepare",
         description=__doc__,
@@ -55,9 +57,11 @@ def main(arguments: list[str]) -> int:
         "name", help="a TFDS name: cifar10, NAME/config:1.0.0; or inception"
     )
     name = parser.parse_args(arguments).name.removeprefix("tfds:")
-    if name == "inception":
-        return exit_code(lambda: print(prepare_inception()))
-    return exit_code(lambda: print(prepare(name)))
+    print(prepare_inception() if name == "inception" else prepare(name))
+
+
+def main(arguments: list[str]) -> int:
+    return exit_code(partial(start, arguments))
 
 
 if __name__ == "__main__":

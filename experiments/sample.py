@@ -16,13 +16,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import tyro
-from rich.progress import track
 
-from experiments.edge import exit_code
+from experiments.edge import (
+    IMAGE_SUFFIXES,
+    exit_code,
+    expand_home,
+    require_picture,
+    with_own_flags,
+)
 from gan_jax import logs
 from gan_jax.gan import Gan
 from gan_jax.generators import load_run, recorded_shares, truncated_latents, walks
 from gan_jax.labels import draw_labels
+from gan_jax.terminal import track
 from gan_jax.train import generate, latents
 from gan_jax.types import Array
 
@@ -71,8 +77,8 @@ def labels_of(gan: Gan, flags: Flags, count: int) -> Array | None:
     """`[count]`, as `gan_jax.sample` draws them; a row of a walk has one."""
     if flags.label is not None and gan.label_count is None:
         raise ValueError(
-            f"label {flags.label}: the run is not conditional; train with "
-            "--dataset.labels"
+            f"label {flags.label}: the run is not conditional; train one with "
+            "python -m experiments.train METHOD --dataset.labels"
         )
     if gan.label_count is None:
         return None
@@ -88,6 +94,7 @@ def labels_of(gan: Gan, flags: Flags, count: int) -> Array | None:
 
 
 def draw(flags: Flags) -> None:
+    refuse_places(flags)
     gan, state, _ = load_run(flags.run, index=flags.index)
     if flags.n < 1:
         raise ValueError(f"n {flags.n}: must be at least 1")
@@ -98,7 +105,6 @@ def draw(flags: Flags) -> None:
     points, wanted = len(gan.data_shape) != 3, flags.npz or flags.folder
     if points and (flags.grid or flags.folder or not wanted):
         raise ValueError(f"run {flags.run}: makes points; --npz FILE takes them")
-    refuse_places(flags)
     z = draw_latents(gan, flags)
     label = labels_of(gan, flags, len(z))
     make = jax.jit(lambda z, label: generate(gan, state, z, label, ema=flags.ema))
@@ -115,6 +121,8 @@ def refuse_places(flags: Flags) -> None:
         place = getattr(flags, name)
         if place and not Path(place).absolute().parent.is_dir():
             raise ValueError(f"{name} {place}: its folder does not exist; make it")
+    if flags.grid:
+        require_picture("grid", Path(flags.grid), IMAGE_SUFFIXES)
     folder = Path(flags.folder) if flags.folder else None
     if folder and folder.exists() and (folder.is_file() or any(folder.iterdir())):
         raise ValueError(f"folder {folder}: is not empty; choose another")
@@ -136,11 +144,15 @@ def write(flags: Flags, samples: np.ndarray) -> None:
     print(f"{len(samples)} samples of {flags.run}: {', '.join(places)}")
 
 
-def main(arguments: list[str]) -> int:
+def start(arguments: list[str]) -> None:
     flags = tyro.cli(
         Flags, args=arguments, prog="python -m experiments.sample", description=__doc__
     )
-    return exit_code(partial(draw, flags))
+    draw(expand_home(flags, "run", "grid", "npz", "folder"))
+
+
+def main(arguments: list[str]) -> int:
+    return exit_code(partial(start, arguments), with_own_flags(Flags))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ another process of the run died.
 
 import dataclasses
 import os
+import shlex
 import sys
 import time
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from typing import Annotated
 import jax
 import tyro
 
+from experiments.edge import in_home, with_own_flags
 from experiments.names import listing, printed
 from gan_jax.build import build, method
 from gan_jax.compiler import keep_memory
@@ -31,12 +33,13 @@ from gan_jax.config_json import (
     from_file,
     validate,
 )
-from gan_jax.data.storage import cache_folder
+from gan_jax.data.storage import cache_folder, keep_to_limit
 from gan_jax.fields import refuse_unread
 from gan_jax.hosts import HEARTBEAT_SECONDS, agreed, cores_as_devices, join
 from gan_jax.methods import METHODS
 from gan_jax.program import members_of
 from gan_jax.run import train
+from gan_jax.terminal import accept_all_text
 
 USAGE = "python -m experiments.train"
 EXIT_CODES = {
@@ -47,6 +50,8 @@ EXIT_CODES = {
     "abandoned": 134,
     "SIGTERM": 143,
 }
+WORDS = {"--metrics": "--metrics.names", "--n": "--metrics.n"}
+"""What experiments.evaluate calls otherwise."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ def start(arguments: list[str]) -> tuple[Config, str, list[str]]:
         case [word, *rest] if not word.startswith("-"):
             return method(word), word, rest
         case ["--config", path, *rest]:
+            path = in_home(path)
             return from_file(Path(path)), Path(path).parent.name or "run", rest
         case _ if {"-h", "--help"} & set(arguments):
             return Config(), "METHOD", arguments
@@ -108,10 +114,14 @@ def listed(arguments: list[str]) -> list[str]:
 
 
 def cache_compilations() -> None:
-    """Keep compiled programs under the cache folder, unless told where."""
+    """Keep compiled programs under the cache folder, unless told where.
+
+    Raises ValueError for a size limit of the cache that is no number.
+    """
     if jax.config.jax_compilation_cache_dir is None:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+        keep_to_limit()
 
 
 def lost_contact(error: Exception) -> str:
@@ -135,6 +145,7 @@ def out_of_memory_told(error: Exception) -> str:
 
 
 def main(arguments: list[str]) -> int:
+    accept_all_text()
     if "--list" in arguments:
         print(listing())
         return 0
@@ -148,7 +159,7 @@ def main(arguments: list[str]) -> int:
             description=__doc__,
         )
         config = validate(flags.run)
-        out = config.out or f"runs/{name}"
+        out = in_home(config.out or f"runs/{name}")
         if flags.print_config:
             build(config)
             refuse_unread(base, config)
@@ -170,7 +181,8 @@ def main(arguments: list[str]) -> int:
             progress=True,
         )
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        said = with_own_flags(Flags, WORDS)
+        print(f"error: {said(str(error))}", file=sys.stderr)
         return 2
     except (jax.errors.JaxRuntimeError, MemoryError) as error:
         if jax.process_count() == 1:
@@ -204,6 +216,7 @@ def report(out: str, summary: dict) -> None:
         if "fault" in summary:
             fault = summary["fault"]
             outcome += f"; {fault['term']} was not finite at step {fault['step']}"
+    config, again = shlex.quote(f"{out}/config.json"), shlex.quote(f"{out}-again")
     rows = f"  and  {out}/members.jsonl" if "members" in summary else ""
     print(
         f"{summary['verdict']}: {summary['steps']} steps in "
@@ -211,10 +224,11 @@ def report(out: str, summary: dict) -> None:
         f"{outcome}\n"
         f"look at  {out}/samples.png  and  {out}/curves.png\n"
         f"numbers  {out}/metrics.jsonl  and  {out}/summary.json{rows}\n"
-        f"repeat   {USAGE} --config {out}/config.json --out {out}-again"
+        f"repeat   {USAGE} --config {config} --out {again}"
     )
     if summary["verdict"] == "interrupted":
-        print(f"resume   {USAGE} --config {out}/config.json --out {out} --resume")
+        place = shlex.quote(out)
+        print(f"resume   {USAGE} --config {config} --out {place} --resume")
 
 
 if __name__ == "__main__":

@@ -93,9 +93,9 @@ def write(
         ):
             checkpointer.save(part.absolute() / "state", arrays)
         note = note | {"arrays": kinds(arrays)}
-        (part / "note.json").write_text(json.dumps(note))
+        (part / "note.json").write_text(json.dumps(note), "utf-8")
         sums = {path: checksum(part / path) for path in files(part)}
-        with (part / "manifest.json").open("w") as manifest:
+        with (part / "manifest.json").open("w", encoding="utf-8") as manifest:
             json.dump(sums, manifest, indent=1)
             manifest.flush()
             os.fsync(manifest.fileno())
@@ -189,7 +189,7 @@ def discard(folder: Path, step: int) -> None:
 def fault(path: Path) -> str | None:
     """What is wrong with a checkpoint; None if it is intact."""
     try:
-        sums = dict(json.loads((path / "manifest.json").read_text()))
+        sums = dict(json.loads((path / "manifest.json").read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return "manifest.json is missing or damaged"
     for name in sorted(sums.keys() | set(files(path))):
@@ -217,7 +217,7 @@ def newest(
     for path in checkpoints(folder):
         wrong = fault(path)
         if wrong is None:
-            return path, json.loads((path / "note.json").read_text())
+            return path, json.loads((path / "note.json").read_text("utf-8"))
         faults.append(f"checkpoint {path}: {wrong}")
         tell(f"{faults[-1]}; taking the one before")
     if faults:
@@ -238,7 +238,7 @@ def restore(path: Path, like: Any) -> TrainState:
         jax.eval_shape(with_plain_key, like),
     )
     stored, wanted = (
-        json.loads((path / "note.json").read_text())["arrays"],
+        json.loads((path / "note.json").read_text("utf-8"))["arrays"],
         kinds(target),
     )
     for name in sorted(stored.keys() | wanted.keys()):

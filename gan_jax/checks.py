@@ -1,6 +1,7 @@
 """What goes together in a Config, and which fields its choices read."""
 
 import dataclasses
+import os
 
 import jax.numpy as jnp
 
@@ -43,7 +44,24 @@ def dataset(config: Config) -> Dataset:
     prefix, colon, rest = config.dataset.name.partition(":")
     if colon and prefix in PREFIXES:
         return PREFIXES[prefix](rest, config.dataset)
+    if config.dataset.name not in DATASETS:
+        refuse_bare_path(config.dataset.name)
     return choose(DATASETS, config.dataset.name, "dataset.name")(config.dataset)
+
+
+def refuse_bare_path(name: str) -> None:
+    """A ValueError for a path in the place of a data set's name."""
+    looks_so = name.startswith(("~", ".")) or "/" in name or "\\" in name
+    there = os.path.isdir(os.path.expanduser(name))
+    if there:
+        raise ValueError(
+            f"dataset.name {name!r:.200}: is a folder; write {'folder:' + name!r:.200}"
+        )
+    if looks_so:
+        raise ValueError(
+            f"dataset.name {name!r:.200}: is no data set, and there is no such folder; "
+            "for a folder of pictures write folder:PATH"
+        )
 
 
 def require_enough(config: Config, data: Dataset) -> None:
@@ -52,8 +70,7 @@ def require_enough(config: Config, data: Dataset) -> None:
     if per_step > len(data):
         raise ValueError(
             f"batch_size {config.batch_size} x d_steps {config.d_steps} = {per_step} "
-            f"exceeds the {len(data)} examples of {config.dataset.name!r} "
-            f"(dataset.size {config.dataset.size}); lower one"
+            f"exceeds the {len(data)} examples of {config.dataset.name!r}; lower one"
         )
 
 

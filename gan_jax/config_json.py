@@ -46,11 +46,14 @@ def from_json(text: str, source: str = "config") -> Config:
 
 
 def from_file(path: Path) -> Config:
-    """The Config in a file; raises ValueError as `from_json` does."""
+    """The Config in a file, which may begin with a byte order mark.
+
+    Raises ValueError as `from_json` does.
+    """
     try:
-        return from_json(path.read_text(), str(path))
+        return from_json(path.read_text("utf-8-sig"), str(path))
     except UnicodeDecodeError:
-        raise ValueError(f"{path}: is not text, so no config.json") from None
+        raise ValueError(f"{path}: is not UTF-8 text, so no config.json") from None
 
 
 def to_json(config: Config) -> str:

@@ -13,7 +13,7 @@ from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import READS, TOYS, Mixture
 from gan_jax.features import EXTRACTORS, Extractor, Side, natural, side
-from gan_jax.measures import METRICS, Comparison, Numbers, suited
+from gan_jax.measures import LEAST, METRICS, Comparison, Numbers, suited
 from gan_jax.reals import count_of, held_out, real_side, split_of
 from gan_jax.registry import choose
 from gan_jax.types import Array
@@ -31,7 +31,7 @@ class Yardstick(NamedTuple):
 
     n: examples of each side. real, others: features of examples and of held-out ones
     (None: there are none). whole: whether `real` is all there is. batch: samples made
-    at a time.
+    at a time. notes: which metrics were left out, and why.
     """
 
     n: int
@@ -43,6 +43,7 @@ class Yardstick(NamedTuple):
     mixture: Mixture | None
     whole: bool
     fingerprint: Fingerprint
+    notes: tuple[str, ...] = ()
 
 
 def yardstick(
@@ -57,11 +58,12 @@ def yardstick(
 ) -> Yardstick:
     """Choose, check and prepare what samples of a run are compared with.
 
-    metrics: names of METRICS; None: those that suit the data. n: examples of each side;
-    None: 2,500 of toys, else 10,000 or all. extractor: of EXTRACTORS; None: cnn where
-    the data have a classifier, else pixels. weights: Inception's file. split: the part
-    compared with; None: what was trained on. tick: told of examples seen. Raises
-    ValueError for names, counts and files that cannot be, and metrics that do not suit.
+    metrics: names of METRICS; None: those that suit the data and their number. n:
+    examples of each side; None: 2,500 of toys, else 10,000 or all. extractor: of
+    EXTRACTORS; None: cnn where the data have a classifier, else pixels. weights:
+    Inception's file. split: the part compared with; None: what was trained on. tick:
+    told of examples seen. Raises ValueError for names, counts and files that cannot be,
+    and metrics that do not suit.
     """
     own = dataclasses.replace(config.dataset, flip=False)
     if split is not None and split_of(own) == "all":
@@ -70,25 +72,68 @@ def yardstick(
     data = dataset(Config(dataset=own))
     n = count_of(own, data, n)
     name = extractor or natural(own)
-    wanted = metrics or suited(own, name)
-    chosen_metrics = {metric: choose(METRICS, metric, "metrics") for metric in wanted}
+    other = held_out(config.dataset, own)
+    wanted, notes = (metrics, ()) if metrics else taken(suited(own, name), n, other)
+    computed = {metric: choose(METRICS, metric, "metrics") for metric in wanted}
+    refuse_few(wanted, n, other, data.spec.size)
     tool = choose(EXTRACTORS, name, "extractor")(own, weights)
     (real, content), others = real_side(tool, own, n, 0, tick), None
-    if (other := held_out(config.dataset, own)) is not None:
+    if other is not None:
         others, _ = real_side(tool, dataclasses.replace(other, flip=False), n, 1, tick)
     made = Yardstick(
         n,
         min(tool.batch, config.batch_size),
         tool,
-        chosen_metrics,
+        computed,
         real,
         others,
         TOYS[own.name](own) if own.name in TOYS else None,
         n == data.spec.size,
         fingerprint(tool, own, n, content),
+        notes,
     )
     try_out(made)
     return made
+
+
+def least_n(metric: str, other: DatasetConfig | None) -> int:
+    """From how many examples on a metric and its floor can be taken.
+
+    other: the held-out examples that the floor is of; None: the floor compares one half
+    of the examples with the other half.
+    """
+    return LEAST.get(metric, 1) * (2 if other is None else 1)
+
+
+def taken(
+    metrics: tuple[str, ...], n: int, other: DatasetConfig | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Those metrics that can be taken of n examples, and why the others cannot.
+
+    Where none can be, the sliced Wasserstein distance, which needs least.
+    """
+    kept = tuple(metric for metric in metrics if least_n(metric, other) <= n)
+    notes = tuple(
+        f"left out {metric}: it needs {least_n(metric, other)} examples of the data, "
+        f"and there are {n}"
+        for metric in metrics
+        if metric not in kept
+    )
+    return kept or ("swd",), notes
+
+
+def refuse_few(
+    metrics: tuple[str, ...], n: int, other: DatasetConfig | None, size: int
+) -> None:
+    """A ValueError for a metric that cannot be taken of so few examples."""
+    kept, _ = taken(metrics, n, other)
+    for metric in metrics:
+        if (least := least_n(metric, other)) > n:
+            more = f"--n {least} or more" if least <= size else "more data"
+            raise ValueError(
+                f"metrics {metric}: needs {least} examples of the data, and there are "
+                f"{n}; give {more}, or choose others: --metrics {','.join(kept)}"
+            )
 
 
 def try_out(measure: Yardstick) -> None:
@@ -145,7 +190,7 @@ def evaluate(
         warnings.simplefilter("always", UserWarning)
         found = None if sample is None else compare(measure, fake_side(measure, sample))
         least = floor(measure)
-    said = sorted({str(one.message) for one in told})
+    said = [*measure.notes, *sorted({str(one.message) for one in told})]
     if least["n"] != measure.n:
         said.append(
             f"the floor is of {least['n']:.0f} examples, the samples are {measure.n}: "

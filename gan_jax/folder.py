@@ -201,7 +201,7 @@ def events_until(folder: Path, step: int) -> list[Row]:
 def lines(path: Path) -> list[Row]:
     """The complete rows of a file; what is null, as it was not finite, is NaN here."""
     rows = []
-    for line in path.read_text().splitlines() if path.exists() else ():
+    for line in path.read_text("utf-8").splitlines() if path.exists() else ():
         try:
             row = json.loads(line)
         except ValueError:

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+
+from gan_jax.terminal import progress
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
@@ -30,7 +33,7 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    write_atomically(path, lambda part: part.write_text(text))
+    write_atomically(path, lambda part: part.write_text(text, "utf-8"))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -50,9 +53,12 @@ def json_lines(rows: list[dict[str, Any]]) -> str:
     )
 
 
+GO_ON = "go on with --resume"
+
+
 @contextmanager
-def telling(path: Path) -> Iterator[None]:
-    """Tell in one line what could not be written, and that --resume goes on."""
+def telling(path: Path, then: str = GO_ON) -> Iterator[None]:
+    """Tell in one line what could not be written, and what to do then."""
     try:
         yield
     except OSError as error:
@@ -60,12 +66,12 @@ def telling(path: Path) -> Iterator[None]:
             raise
         raise OSError(
             f"{error.filename or path}: cannot be written ({error.strerror}); mend "
-            "that, then go on with --resume"
+            f"that, then {then}"
         ) from None
 
 
-def append_lines(path: Path, rows: list[dict[str, Any]]) -> None:
-    with telling(path), path.open("a") as file:
+def append_lines(path: Path, rows: list[dict[str, Any]], then: str = GO_ON) -> None:
+    with telling(path, then), path.open("a", encoding="utf-8") as file:
         file.write(json_lines(rows))
 
 
@@ -75,7 +81,7 @@ def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
 
 def progress_bar(enabled: bool) -> Progress:
     """Steps, rate, losses and time left."""
-    return Progress(
+    return progress(
         TextColumn("step"),
         MofNCompleteColumn(),
         BarColumn(),
@@ -84,6 +90,11 @@ def progress_bar(enabled: bool) -> Progress:
         TimeRemainingColumn(),
         disable=not enabled,
     )
+
+
+def line_printer(bar: Progress) -> Callable[[str], None]:
+    """A function that prints lines above the bar, as they are and however long."""
+    return partial(bar.console.print, soft_wrap=True)
 
 
 def pixels_of(images: np.ndarray) -> np.ndarray:

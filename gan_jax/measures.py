@@ -148,6 +148,10 @@ METRICS: dict[str, Callable[[Comparison], Numbers]] = {
 }
 
 
+LEAST = {"fid": 2, "kid": 4, "prdc": 6, "is": 10, "mmd": 2}
+"""How many examples of each side a metric needs; 1 where nothing is said."""
+
+
 def suited(config: DatasetConfig, extractor: str) -> tuple[str, ...]:
     """The metrics taken where none are asked for."""
     if config.name in TOYS:

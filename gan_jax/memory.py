@@ -6,6 +6,7 @@ A lower bound: gradients and activations come on top, and what other programs ho
 import math
 import os
 from functools import partial
+from typing import Any
 
 import jax
 from jax.sharding import Mesh
@@ -21,7 +22,7 @@ def require_memory(
 ) -> None:
     """A ValueError, naming the fields, if a part of the run is larger than the memory.
 
-    members: how many GANs.
+    members: how many GANs. Where the memory is unknown, nothing is refused.
     """
     shared_out = mesh.size if members > 1 and not on_host(mesh) else 1
     state = state_bytes(gan) * math.ceil(members / shared_out)
@@ -31,22 +32,31 @@ def require_memory(
     split = mesh.size if members == 1 else 1
     batches = per_step * (4 * math.prod(data.spec.shape) + 4 * steps * config.seeds)
     batches //= split
+    side = named("dataset.resolution", config.dataset.resolution)
+    width = named("model.width", model.width)
     parts = {
-        f"dataset.size {config.dataset.size}, dataset.resolution "
-        f"{config.dataset.resolution}: the data": data_bytes(data),
-        f"model.width {model.width}, model.z_dim {model.z_dim}, dataset.resolution "
-        f"{config.dataset.resolution}, seeds {config.seeds}: the states of {members} "
-        "GAN(s)": state,
+        f"{named('dataset.size', config.dataset.size)}, {side}: the data": (
+            data_bytes(data)
+        ),
+        f"{width}, model.z_dim {model.z_dim}, {side}, seeds {config.seeds}: the states "
+        f"of {members} GAN(s)": state,
         f"batch_size {config.batch_size}, d_steps {config.d_steps}, steps_per_call "
         f"{config.steps_per_call}: the batches of one dispatch": batches,
     }
     limit = memory(mesh)
+    if limit is None:
+        return
     for what, needed in parts.items():
         if needed > limit:
             raise ValueError(
                 f"{what} need {needed / 1e9:,.1f} GB at least, and there are "
                 f"{limit / 1e9:,.1f} GB; lower one of these"
             )
+
+
+def named(field: str, value: Any) -> str:
+    """A field with its value, if it was given one."""
+    return field if value is None else f"{field} {value}"
 
 
 def state_bytes(gan: Gan) -> int:
@@ -68,8 +78,17 @@ def on_host(mesh: Mesh) -> bool:
     return mesh.devices.flat[0].platform == "cpu"
 
 
-def memory(mesh: Mesh) -> int:
-    """Bytes of a device of this process, where it tells; else of this machine."""
-    told = mesh.local_devices[0].memory_stats() or {}
-    pages = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return told.get("bytes_limit") or pages
+def memory(mesh: Mesh) -> int | None:
+    """Bytes of a device of this process, where it tells; else of this machine.
+
+    None where the system does not tell (Windows has no `os.sysconf`).
+    """
+    stats = mesh.local_devices[0].memory_stats() or {}
+    return stats.get("bytes_limit") or machine_memory()
+
+
+def machine_memory() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None

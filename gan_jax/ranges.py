@@ -48,8 +48,12 @@ def require_plain(name: str, value: Any) -> None:
         json.dumps(value, ensure_ascii=False).encode()
     except (TypeError, ValueError, RecursionError):
         kind = f"a {type(value).__module__}.{type(value).__qualname__}"
-        shown = ascii(value)[:100] if isinstance(value, str) else kind
+        if isinstance(value, str):
+            raise ValueError(
+                f"{name}: {ascii(value)[:100]} holds bytes that are no Unicode text; "
+                "choose or make another name"
+            ) from None
         raise ValueError(
-            f"{name}: JSON has no text for {shown}; give a plain number (of NumPy's: "
-            ".item()), Unicode text, True, False or None"
+            f"{name}: JSON has no text for {kind}; give a plain number (of NumPy's: "
+            ".item()), text, True, False or None"
         ) from None

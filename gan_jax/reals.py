@@ -34,6 +34,11 @@ DEFAULT_N, DEFAULT_TOY_N = 10_000, 2_500
 def count_of(config: DatasetConfig, data: Dataset, n: int | None) -> int:
     """How many examples of each side: n, or 2,500 of a toy, or 10,000 if there are."""
     size = data.spec.size
+    if size < 2:
+        raise ValueError(
+            f"dataset.name {config.name!r}: holds {size} example, and a comparison "
+            "needs 2 at least; give more"
+        )
     if n is None:
         return DEFAULT_TOY_N if config.name in TOYS else min(DEFAULT_N, size)
     if not 2 <= n <= size:

@@ -85,7 +85,7 @@ def train(
     """
     folder, first = Path(out), jax.process_index() == 0
     with stop_request() as asked, logs.progress_bar(progress and first) as bar:
-        tell = bar.console.print if progress and first else lambda line: None
+        tell = logs.line_printer(bar) if progress and first else do_nothing
         config = agreed(lambda: with_absolute_path(validate(config)))
         fresh = not (resume and (folder / "config.json").exists())
         refuse = (

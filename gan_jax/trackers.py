@@ -123,7 +123,7 @@ def wandb_run(
         run = wandb.init(
             project="gan_jax",
             name=folder.name,
-            id=identity.read_text(),
+            id=identity.read_text("utf-8"),
             dir=str(folder),
             config=dataclasses.asdict(config),
             resume="allow",

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from experiments import cache as cache_command
 from gan_jax.config import DatasetConfig
 from gan_jax.data import PREFIXES, cache
 from gan_jax.data.cache import cached_entry, content_hash, sources_of
@@ -26,10 +28,10 @@ def folder(tmp_path, monkeypatch):
 
 
 def paint(root, value, count=3):
-    """Pictures of one grey value, in one class."""
+    """Pictures of one grey value, in one class: files of one size and one time."""
     (root / "cats").mkdir(parents=True, exist_ok=True)
     for i in range(count):
-        Image.new("L", (8, 8), value).save(root / "cats" / f"{i}.png")
+        Image.new("L", (8, 8), value).save(root / "cats" / f"{i}.png", compress_level=0)
         os.utime(root / "cats" / f"{i}.png", (10**9, 10**9))
 
 
@@ -48,6 +50,10 @@ def test_same_words_in_another_directory_are_another_set(tmp_path, monkeypatch):
         paint(tmp_path / place / "train", value)
         monkeypatch.chdir(tmp_path / place)
         assert (read("train").image == value).all()
+    one, two = (tmp_path / name / "train" for name in ("one", "two"))
+    files = sorted(one.rglob("*.png"))
+    others = sorted(two.rglob("*.png"))
+    assert sources_of(one, files) == sources_of(two, others)
     monkeypatch.chdir(tmp_path / "one")
     assert (read("train").image == 10).all()
 
@@ -179,11 +185,11 @@ def test_what_a_running_process_reads_stays(folder, monkeypatch):
             assert reader.poll() is None
         age(folder, "a", 9)
         monkeypatch.setenv("GAN_JAX_CACHE_GB", "0")
-        keep_to_limit(folder)
+        keep_to_limit()
         assert len(names(folder)) == 1
         reader.communicate("go on\n")
     assert reader.returncode == 0
-    keep_to_limit(folder)
+    keep_to_limit()
     assert names(folder) == []
 
 
@@ -249,3 +255,51 @@ def test_features_and_classifiers_count_and_their_use_is_noted(folder, monkeypat
     monkeypatch.setenv("GAN_JAX_CACHE_GB", "0.0025")
     entry_of("a", images_of(7))
     assert [entry.kind for entry in entries()] == ["features", "data set"]
+
+
+def test_command_lists_what_there_is_and_clears_what_is_named(folder, capsys):
+    for name in "abc":
+        entry_of(name, images_of(ord(name)))
+    age(folder, "b", 3650)
+    (folder / "compiled").mkdir()
+    (folder / "compiled" / "jit_step-0-cache").write_bytes(b"x" * 10**6)
+    folder.joinpath("pt_inception-2015.pth").write_bytes(b"w")
+    assert cache_command.main([]) == 0
+    said = capsys.readouterr().out
+    places = {path.name[0]: path.name for path in folder.iterdir()}
+    assert said.index(places["b"]) < said.index(places["a"])  # the longest unused first
+    assert re.search(r"b-\w+ .*data set .* 1.00 MB .* \d{4}-\d\d-\d\d", said)
+    assert re.search(r"compiled .* 1.00 MB", said)
+    assert f"{folder}: 4.00 MB of at most 50 GB" in said
+    assert cache_command.main(["--clear", places["b"]]) == 0
+    assert not (folder / places["b"]).exists() and (folder / places["a"]).exists()
+    assert cache_command.main(["--clear"]) == 0
+    assert "kept pt_inception-2015.pth" in capsys.readouterr().out
+    assert sorted(names(folder)) == ["compiled", "pt_inception-2015.pth"]
+    assert not list((folder / "compiled").iterdir())
+    assert cache_command.main(["--clear", "pt_inception-2015.pth"]) == 0
+    assert names(folder) == ["compiled"]
+
+
+def test_command_says_what_it_cannot_clear(folder, capsys):
+    assert cache_command.main(["--clear", "x"]) == 2
+    assert "clear 'x': is not in" in capsys.readouterr().err
+    entry = entry_of("a", images_of(7))  # in use as long as it is mapped
+    if sys.platform != "win32":
+        assert cache_command.main(["--clear"]) == 2
+        said = capsys.readouterr()
+        assert "it is in use" in said.out and "running process" in said.err
+        assert (entry.stored.image == 7).all()
+    assert cache_command.main([]) == 0
+
+
+def test_compiled_programs_keep_to_the_limit_one_by_one(folder, monkeypatch, capsys):
+    (folder / "compiled").mkdir(parents=True)
+    for days, name in ((1, "a"), (9, "b"), (5, "c")):
+        program = folder / "compiled" / f"{name}-cache"
+        program.write_bytes(b"x" * 10**6)
+        os.utime(program, (10**9 - days * 86400,) * 2)
+    monkeypatch.setenv("GAN_JAX_CACHE_GB", "0.0025")
+    keep_to_limit()
+    assert names(folder / "compiled") == ["a-cache", "c-cache"]
+    assert capsys.readouterr().out == ""

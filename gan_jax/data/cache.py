@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from rich.markup import escape
-from rich.progress import track
 
 from gan_jax.data.core import Stored
 from gan_jax.data.storage import (
@@ -32,6 +30,7 @@ from gan_jax.data.storage import (
     limit_bytes,
     mark_used,
 )
+from gan_jax.terminal import track
 
 FORMAT = 2
 """Raised when decoding changes, so that older entries are built again."""
@@ -224,7 +223,7 @@ def write_images(
         header = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
         np.lib.format.write_array_header_1_0(file, header)
         start = file.tell()
-        for image, label in track(examples, f"reading {escape(name)}", total=count):
+        for image, label in track(examples, f"reading {name}", total=count):
             pixels = np.asarray(image, np.uint8).tobytes()
             file.write(pixels)
             digest.update(pixels)

@@ -128,7 +128,7 @@ def kind_of(path: Path) -> str | None:
             if all(n in PARTS or n.endswith(".pth") for n in names)
             else None
         )
-    if not re.fullmatch(r".+-[0-9a-f]{8}", path.name):
+    if not re.fullmatch(r"(?s).+-[0-9a-f]{8}", path.name):
         return None
     return next(
         (kind for name, kind in FOLDERS.items() if (path / name).exists()), None
@@ -149,11 +149,12 @@ def total_bytes(found: list[Entry]) -> int:
     return sum({(x.st_dev, x.st_ino): x.st_size for x in files}.values())
 
 
-def keep_to_limit(new: Path) -> None:
+def keep_to_limit(new: Path | None = None) -> None:
     """Remove the longest unused entries until the cache keeps to its limit.
 
-    new: what was just written, which stays. Downloaded weights and data sets that a
-    running process reads stay too. What a process that died left behind is removed.
+    new: what was just written, if anything, which stays. Downloaded weights and data
+    sets that a running process reads stay too. What a process that died left behind is
+    removed.
     """
     found = entries()
     temporary = [entry for entry in found if entry.kind == "temporary"]
@@ -167,8 +168,10 @@ def keep_to_limit(new: Path) -> None:
         if entry.path == new or entry.kind in ("weights", "temporary"):
             continue
         freed = sum(x.st_size for x in files_of(entry) if x.st_nlink == 1)
-        if remove(entry):
-            size -= freed
+        if not remove(entry):
+            continue
+        size -= freed
+        if entry.kind != COMPILED:
             print(
                 f"cache: removed {entry.path.name} ({in_words(entry.size)}), unused "
                 f"the longest, to keep to GAN_JAX_CACHE_GB {limit / 1e9:g}"

@@ -3,6 +3,7 @@
 import difflib
 import logging
 import os
+import shlex
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -98,18 +99,18 @@ def tfds_set(name: str, config: DatasetConfig) -> Dataset:
 
 def split_size(made: Any, name: str, split: str) -> int:
     """Examples of the split; ValueErrors for an unprepared set and an unknown split."""
-    splits = made.info.splits
+    splits, word = made.info.splits, shlex.quote(name)
     if not splits:
         raise ValueError(
             f"dataset.name {name!r} is not prepared in {data_folder()}: run "
-            f"python -m experiments.prepare {name}, or set TFDS_DATA_DIR"
+            f"python -m experiments.prepare {word}, or set TFDS_DATA_DIR"
         )
     file_format = made.info.file_format.value
     if file_format != "array_record":
         raise ValueError(
             f"dataset.name {name!r} is prepared in {data_folder()} as {file_format}, "
             "which cannot be read by index: set TFDS_DATA_DIR to another folder and "
-            f"run python -m experiments.prepare {name}"
+            f"run python -m experiments.prepare {word}"
         )
     try:
         return splits[split].num_examples

@@ -22,7 +22,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax.traverse_util import flatten_dict, unflatten_dict
-from rich.progress import track
 
 from gan_jax.config import DatasetConfig
 from gan_jax.data import DATASETS, TFDS_SETS, Dataset
@@ -32,6 +31,7 @@ from gan_jax.data.storage import (
     keep_to_limit,
     mark_used,
 )
+from gan_jax.terminal import track
 from gan_jax.types import Array
 
 CLASSIFIED = ("digits", *TFDS_SETS)

@@ -17,10 +17,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
-from rich.progress import wrap_file
 
 from gan_jax.features.inception import SIZE, InceptionV3
 from gan_jax.features.torch_file import read_state_dict
+from gan_jax.terminal import progress
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{FILE}"
@@ -147,5 +147,6 @@ def fetch(url: str, path: Path) -> None:
     """Whatever is at the address, with a progress bar."""
     with urlopen(url, timeout=SILENCE_SECONDS) as reply, path.open("wb") as file:
         size = int(reply.headers.get("Content-Length") or 0)
-        with wrap_file(reply, size, description=path.name) as source:
+        with progress() as bar:
+            source = bar.wrap_file(reply, size, description=path.name)
             shutil.copyfileobj(source, file)

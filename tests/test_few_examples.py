@@ -1,0 +1,91 @@
+"""Evaluation of few examples: what can be measured is, and the rest is told."""
+
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments.evaluate import main
+from gan_jax.config import Config, DatasetConfig
+from gan_jax.evaluate import evaluate, yardstick
+from gan_jax.features import Side
+from gan_jax.measures import LEAST, METRICS, Comparison
+
+
+@pytest.mark.parametrize("metric", list(METRICS))
+def test_least_examples_of_a_metric_are_exact(metric):
+    """It can be taken of so many on each side, and not of one less."""
+    least = LEAST.get(metric, 1)
+
+    def taken_of(count):
+        rng = np.random.default_rng(count)
+        sides = []
+        for _ in range(3):
+            p = rng.dirichlet(np.ones(4), count)
+            sides.append(Side(rng.normal(size=(count, 3)), p))
+        real, fake, other = sides
+        return METRICS[metric](Comparison(real, fake, other, None, whole=True))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        assert np.isfinite(list(taken_of(least).values())).all()
+        if least > 1:
+            with pytest.raises(ValueError):
+                taken_of(least - 1)
+
+
+def small_folder(place, count):
+    place.mkdir()
+    for i in range(count):
+        pixels = np.random.default_rng(i).integers(0, 256, (4, 4, 3), np.uint8)
+        Image.fromarray(pixels).save(place / f"{i}.png")
+    return Config(dataset=DatasetConfig(f"folder:{place}"))
+
+
+@pytest.mark.parametrize(
+    ("count", "metrics"),
+    [(2, "swd"), (7, "swd"), (8, "kid"), (11, "kid"), (12, "kid prdc")],
+)
+def test_few_pictures_are_measured_by_what_can_be_taken_of_them(
+    tmp_path, monkeypatch, count, metrics
+):
+    """The floor is of one half against the other: KID of subsets of a quarter, of 2 at
+    least; PRDC of the 5th neighbour of others, so of 6."""
+    monkeypatch.setenv("GAN_JAX_CACHE", str(tmp_path / "cache"))
+    config = small_folder(tmp_path / "pics", count)
+    measure = yardstick(config)
+    assert list(measure.metrics) == metrics.split()
+    found = evaluate(measure, lambda first, n: np.zeros((n, 4, 4, 3)), {})
+    assert np.isfinite(list(found["metrics"].values())).all()
+    left = [line for line in found["warnings"] if line.startswith("left out")]
+    expected = {"kid": 8, "prdc": 12}
+    assert left == [
+        f"left out {name}: it needs {least} examples of the data, and there are {count}"
+        for name, least in expected.items()
+        if least > count
+    ]
+
+
+def test_metric_asked_for_of_too_few_is_refused_with_flags_that_exist(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("GAN_JAX_CACHE", str(tmp_path / "cache"))
+    config = small_folder(tmp_path / "pics", 11)
+    reference = ["--reference", config.dataset.name]
+    assert main([*reference, "--metrics", "kid,prdc"]) == 2
+    said = capsys.readouterr().err
+    assert "metrics prdc: needs 12 examples" in said and "--metrics kid" in said
+    assert main([*reference, "--metrics", "kid", "--n", "7"]) == 2
+    said = capsys.readouterr().err
+    assert "give --n 8 or more" in said
+    assert main([*reference, "--metrics", "kid", "--n", "8"]) == 0
+    assert main(reference) == 0
+    assert "warning: left out prdc" in capsys.readouterr().out
+
+
+def test_one_picture_is_told_to_be_too_few(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("GAN_JAX_CACHE", str(tmp_path / "cache"))
+    config = small_folder(tmp_path / "pics", 1)
+    assert main(["--reference", config.dataset.name]) == 2
+    assert "holds 1 example, and a comparison needs 2" in capsys.readouterr().err
