@@ -33,7 +33,7 @@ from gan_jax.layers import (
     Style,
     cast,
 )
-from gan_jax.losses import LOSSES, top_k
+from gan_jax.losses import LOSSES, is_zero_sum, top_k
 from gan_jax.methods import METHODS
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS, SCHEDULES, chain, learning_rate
@@ -155,6 +155,7 @@ def adversarial(config: Config, mean: Callable, gather: Callable) -> Loss:
     loss = choose(LOSSES, group.name, "loss.name")
     discriminator = bind(loss.discriminator, group, mean=mean)
     generator = bind(loss.generator, group, mean=mean)
+    zero_sum = loss.zero_sum and is_zero_sum(Loss(discriminator, generator))
     change = SCHEDULES[group.schedule]
     aims = "real_target" in options(loss.discriminator)
     if group.real_target_end is not None and aims:
@@ -164,7 +165,8 @@ def adversarial(config: Config, mean: Callable, gather: Callable) -> Loss:
         first = group.top_k if group.schedule == "constant" else 1.0
         best = partial(top_k, generator=generator, gather=gather)
         generator = by_step(best, share=change(first, group.top_k, config.steps))
-    return Loss(discriminator, generator, loss.boundary)
+        zero_sum = False
+    return Loss(discriminator, generator, loss.boundary, zero_sum)
 
 
 def by_step(function: Callable, **schedules: Schedule) -> Any:
