@@ -13,14 +13,15 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from gan_jax.augment import AUGMENTS
-from gan_jax.checks import adapts, dataset, refuse_mismatches, resolve
-from gan_jax.config import (
-    Config,
-    ModelConfig,
+from gan_jax.checks import (
+    adapts,
+    dataset,
+    differentiates_augment,
+    refuse_mismatches,
+    resolve,
 )
-from gan_jax.config_json import (
-    validate,
-)
+from gan_jax.config import Config, ModelConfig
+from gan_jax.config_json import validate
 from gan_jax.coupled import MINIBATCH
 from gan_jax.data import Spec
 from gan_jax.dynamics import DYNAMICS, MEMORIES, UPDATES
@@ -212,8 +213,10 @@ def critic_terms(
         choose(AUGMENTS, group.transform or "none", "penalty.transform")
     )
     extra = {"mean": mean, "transform": transform, "z_dim": config.model.z_dim}
-    penalty = bind(penalty, group, **dict.fromkeys(FOLLOWED) | extra)
-    return (Term(following(penalty, generator), weight, group.every),)
+    later = dict.fromkeys((*FOLLOWED, "pullbacks"))
+    penalty = bind(penalty, group, **later | extra)
+    through = group.through_augment and differentiates_augment(config)
+    return (Term(following(penalty, generator), weight, group.every, through),)
 
 
 def generator_terms(config: Config, generator: nn.Module) -> tuple[Term, ...]:

@@ -27,6 +27,15 @@ class Probe(NamedTuple):
         return self.network(x)
 
 
+class Pullbacks(NamedTuple):
+    """Of reals and fakes: the gradient of D with respect to the image as D sees it,
+    `[B, ...]`, to that with respect to the image before augmentation, likewise packed.
+    """
+
+    real: Callable[[Array], Array]
+    fake: Callable[[Array], Array]
+
+
 class Loss(NamedTuple):
     """A pair of functions `(real_logits [B], fake_logits [B]) -> [B]`, to be minimized.
 
