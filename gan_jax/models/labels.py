@@ -15,14 +15,14 @@ def with_label(z: Array, label: Array | None, style: Style) -> Array:
     """z beside a learned embedding of the label, as many numbers as z has.
 
     The embedding's rows start as N(0, I), as z is, for any number of classes and any
-    initializer: StyleGAN2-ADA normalizes both to a second moment of 1. They are never
-    spectrally normalized, as in BigGAN's code: that would divide them by about
-    sqrt(Z) + sqrt(classes), and leave z as it is.
+    initializer: StyleGAN2-ADA normalizes both to a second moment of 1. Spectral
+    normalization divides all rows by one number, about sqrt(Z) + sqrt(classes)
+    (BigGAN's code leaves the embedding out of it).
     """
     if style.label_count is None:
         return z
-    plain = style._replace(kernel_init=normal_rows, spectral=False)
-    return jnp.concatenate([z, embedded(label, z.shape[1], plain)], axis=1)
+    row = embedded(label, z.shape[1], style._replace(kernel_init=normal_rows))
+    return jnp.concatenate([z, row], axis=1)
 
 
 def logits(features: Array, label: Array | None, style: Style) -> Array:
