@@ -16,17 +16,13 @@ from gan_jax.augment import AUGMENTS
 from gan_jax.checks import (
     adapts,
     dataset,
+    differentiates_augment,
     refuse_mismatches,
     require_enough,
     resolve,
 )
-from gan_jax.config import (
-    Config,
-    ModelConfig,
-)
-from gan_jax.config_json import (
-    validate,
-)
+from gan_jax.config import Config, ModelConfig
+from gan_jax.config_json import validate
 from gan_jax.coupled import MINIBATCH
 from gan_jax.data import Spec
 from gan_jax.dynamics import DYNAMICS, MEMORIES, UPDATES
@@ -39,7 +35,7 @@ from gan_jax.layers import (
     Style,
     cast,
 )
-from gan_jax.losses import LOSSES, top_k
+from gan_jax.losses import LOSSES, is_zero_sum, top_k
 from gan_jax.methods import METHODS
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS, SCHEDULES, chain, learning_rate
@@ -169,6 +165,7 @@ def adversarial(config: Config, mean: Callable, gather: Callable) -> Loss:
     loss = choose(LOSSES, group.name, "loss.name")
     discriminator = bind(loss.discriminator, group, mean=mean)
     generator = bind(loss.generator, group, mean=mean)
+    zero_sum = loss.zero_sum and is_zero_sum(Loss(discriminator, generator))
     change = SCHEDULES[group.schedule]
     aims = "real_target" in options(loss.discriminator)
     if group.real_target_end is not None and aims:
@@ -178,7 +175,8 @@ def adversarial(config: Config, mean: Callable, gather: Callable) -> Loss:
         first = group.top_k if group.schedule == "constant" else 1.0
         best = partial(top_k, generator=generator, gather=gather)
         generator = by_step(best, share=change(first, group.top_k, config.steps))
-    return Loss(discriminator, generator, loss.boundary)
+        zero_sum = False
+    return Loss(discriminator, generator, loss.boundary, zero_sum)
 
 
 def by_step(function: Callable, **schedules: Schedule) -> Any:
@@ -224,8 +222,10 @@ def critic_terms(
         choose(AUGMENTS, group.transform or "none", "penalty.transform")
     )
     extra = {"mean": mean, "transform": transform, "z_dim": config.model.z_dim}
-    penalty = bind(penalty, group, **dict.fromkeys(FOLLOWED) | extra)
-    return (Term(following(penalty, generator), weight, group.every),)
+    later = dict.fromkeys((*FOLLOWED, "pullbacks"))
+    penalty = bind(penalty, group, **later | extra)
+    through = group.through_augment and differentiates_augment(config)
+    return (Term(following(penalty, generator), weight, group.every, through),)
 
 
 def generator_terms(config: Config, generator: nn.Module) -> tuple[Term, ...]:

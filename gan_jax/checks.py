@@ -261,6 +261,12 @@ def adapts(config: Config) -> bool:
     return config.augment.schedule == "adaptive" and "strength" in options(augment)
 
 
+def differentiates_augment(config: Config) -> bool:
+    """Whether there is an augmentation that the critic penalty can act through."""
+    penalty = choose(PENALTIES, config.penalty.name, "penalty.name")
+    return config.augment.name != "none" and "pullbacks" in options(penalty)
+
+
 def refuse_schedules(config: Config) -> None:
     """A ValueError for an adaptive strength that has nothing to go by."""
     if not adapts(config):

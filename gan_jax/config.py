@@ -136,6 +136,9 @@ class PenaltyConfig:
     coupled: bool = False
     """Allow a D whose examples see each other: the penalty's gradients are then of the
     sum of logits over the group, as in StyleGAN2."""
+    through_augment: bool = True
+    """R1, R2, Roth: gradients are with respect to the images before the augmentation;
+    false: with respect to what D sees."""
 
 
 @dataclass(frozen=True)

@@ -32,13 +32,14 @@ def stddev(features: Array, style: Style) -> Array:
 
 
 def discrimination(features: Array, style: Style) -> Array:
-    """100 features more: `o_ib = sum_{j != i} exp(-|M_ib - M_jb|_1)`, M = x T.
+    """100 features more: `o_ib = mean_{j != i} exp(-|M_ib - M_jb|_1)`, M = x T.
 
     M is `[B, 100, 5]`, T a kernel of D; j runs over the global batch. Salimans et al.
     2016, arXiv 1606.03498, section 3.2, with the released code's sizes and its j != i
     (paper: j = i too, a constant 1). Deviations: T is initialized and normalized as D's
-    other kernels (released code: unit columns, rescaled to the first batch); no bias,
-    since the logit has one.
+    other kernels, and o is a mean over j, so that it starts no louder than the features
+    at any batch size (released code: a sum, T rescaled and o centred on the first
+    batch); no bias, since the logit has one.
     """
     return MinibatchDiscrimination(style)(features)
 
@@ -82,7 +83,8 @@ class MinibatchDiscrimination(nn.Module):
         distance = sum(map(jnp.abs, apart), start=jnp.zeros(()))
         other = index[:, None] != jnp.arange(len(everyone))[None, :]
         near = jnp.where(other[..., None], jnp.exp(-distance), 0.0)
-        return jnp.concatenate([x, near.sum(axis=1)], axis=1)
+        mean = near.sum(axis=1) / max(len(everyone) - 1, 1)
+        return jnp.concatenate([x, mean], axis=1)
 
 
 MINIBATCH: dict[str, Callable[[Array, Style], Array]] = {

@@ -30,6 +30,7 @@ from gan_jax.moves import (
     move_generator,
     part,
     player_keys,
+    saddle_loss,
     times_coupling,
     times_jacobian,
     times_transposed,
@@ -203,14 +204,18 @@ def competitive(
 def unrolled(
     gan: Gan, state: TrainState, batch: Batch, *, k: int = 5
 ) -> tuple[TrainState, Metrics]:
-    """G descends `L_G(theta, psi_k(theta))`, psi_k after k of D's moves; D makes one.
+    """G descends `f(theta, psi_k(theta))`, psi_k after k of D's moves; D makes one.
 
-    The k moves are of D's own optimizer on G's own batch and latents, are
-    differentiated through, and are then forgotten; both players start from the same
-    point. Metz et al. 2016, arXiv 1611.02163, eq. 9 and 10.
+    In a zero-sum game `f = -L_D`, whole: its real term depends on theta through psi_k.
+    L_D is the adversarial loss; D's moves have its penalties too, which the paper's D
+    has not. In other games `f = L_G`. G's own penalties are added to f. The k moves are
+    of D's own optimizer on G's own batch and latents, are differentiated through, and
+    are then forgotten; both players start from the same point. Metz et al. 2016, arXiv
+    1611.02163, eq. 9 and 10; the released code descends minus D's whole loss.
     """
     state, (examples, key) = opening(gan, state, batch)
     d_move, d_metrics = discriminator_move(gan, state, examples, key)
+    of_g = replace(gan, loss=saddle_loss(gan.loss))
 
     def loss(params: Any, batch: Batch, keys: Array) -> Any:
         ahead = with_params(state, Players(params, state.discriminator.params))
@@ -218,7 +223,7 @@ def unrolled(
             move, _ = discriminator_move(gan, ahead, examples, key)
             ahead = move_discriminator(gan, ahead, move)
         return generator_loss(
-            gan, params, ahead.discriminator.params, ahead, batch, keys
+            of_g, params, ahead.discriminator.params, ahead, batch, keys
         )
 
     differentiate = partial(jax.grad(loss, has_aux=True), state.generator.params)

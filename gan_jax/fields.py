@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gan_jax.augment import AUGMENTS
-from gan_jax.checks import adapts, couples, dataset, resolve
+from gan_jax.checks import adapts, couples, dataset, differentiates_augment, resolve
 from gan_jax.config import Config
 from gan_jax.config_json import flat
 from gan_jax.data import READS
@@ -56,6 +56,8 @@ def read_fields(config: Config) -> frozenset[str]:
         unread.add("sweep.penalty")
     if not couples(config):
         unread.add("penalty.coupled")
+    if not differentiates_augment(config):
+        unread.add("penalty.through_augment")
     if config.ema.decay == 0:
         unread |= {"ema.start", "ema.warmup"}
     if (config.dynamics.base or config.dynamics.name) not in TURNS:
@@ -72,6 +74,7 @@ def penalty_fields(name: str, registry: dict[str, Any], field: str) -> Iterable[
         return ()
     statistics = (options(RUNNING[name]) for name in options(function) & RUNNING.keys())
     general = {"weight", "weight_end", "schedule", "every", "coupled"}
+    general |= {"through_augment"} if "pullbacks" in options(function) else set()
     return options(function).union(general, *statistics)
 
 
@@ -111,6 +114,7 @@ CAUSES = {
     "model.slope": "model.activation",
     "penalty.schedule": "penalty.weight_end",
     "penalty.coupled": "model.d_minibatch",
+    "penalty.through_augment": "augment.name",
     "ema.start": "ema.decay",
     "ema.warmup": "ema.decay",
     "loss.schedule": "loss.real_target_end",
@@ -130,6 +134,10 @@ def cause_of(config: Config, field: str) -> str:
     if group == "augment" and "strength" not in options(AUGMENTS[choice.name]):
         return name
     if group in ("penalty", "generator_penalty") and choice.name == "none":
+        return name
+    if option == "through_augment" and "pullbacks" not in options(
+        PENALTIES[choice.name]
+    ):
         return name
     if option.endswith("_end"):
         changes = choice.schedule not in ("constant", "adaptive")

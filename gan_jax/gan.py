@@ -59,11 +59,16 @@ def at(state: TrainState, function: Callable | Live) -> Callable:
 
 class Term(NamedTuple):
     """A penalty in an objective: `every * weight(step) * mean_i penalty_i`, applied at
-    the steps that `every` divides."""
+    the steps that `every` divides.
+
+    through_augment: the penalty gets the argument `pullbacks`, by which its gradients
+    are of the images before `Gan.augment`.
+    """
 
     penalty: Penalty | GeneratorPenalty | Live
     weight: Schedule
     every: int = 1
+    through_augment: bool = False
 
 
 def unchanged(images: Array, keys: Array) -> Array:

@@ -180,15 +180,29 @@ def top_k(
     return jnp.where(fake >= threshold, weight, 0.0) * generator(real, fake)
 
 
+def is_zero_sum(loss: Loss) -> bool:
+    """Whether G's loss is minus D's, up to a function of the real logits.
+
+    Compared are the derivatives by the fake logits, at nine pairs of logits.
+    """
+    real, fake = jnp.linspace(-2.0, 2.0, 9), jnp.linspace(1.0, -1.5, 9)
+
+    def total(fake: Array) -> Array:
+        return jnp.sum(loss.generator(real, fake) + loss.discriminator(real, fake))
+
+    return bool(jnp.abs(jax.grad(total)(fake)).max() <= 1e-5)
+
+
 LOSSES: dict[str, Loss] = {
-    "minimax": Loss(cross_entropy_d, minimax_g),
+    "minimax": Loss(cross_entropy_d, minimax_g, zero_sum=True),
     "non_saturating": Loss(cross_entropy_d, non_saturating_g),
     "lsgan": Loss(lsgan_d, lsgan_g, boundary=0.5),
-    "wasserstein": Loss(wasserstein_d, wasserstein_g),
+    "wasserstein": Loss(wasserstein_d, wasserstein_g, zero_sum=True),
     "hinge": Loss(hinge_d, wasserstein_g),
     "relativistic": Loss(relativistic_d, relativistic_g),
     "relativistic_average": Loss(relativistic_average_d, relativistic_average_g),
-    "alpha": Loss(alpha_d, alpha_g),
+    "alpha": Loss(alpha_d, alpha_g, zero_sum=True),
     "alpha_non_saturating": Loss(alpha_d, alpha_non_saturating_g),
     "hybrid": Loss(hybrid_d, hybrid_g),
 }
+"""`zero_sum` is of the options' defaults; `build` finds it for those of a Config."""

@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from gan_jax.gan import Gan, Players, layers, params_of
+from gan_jax.gan import Gan, Live, Players, layers, params_of
 from gan_jax.train import discriminator_loss, drawn, example_keys, generator_loss
-from gan_jax.types import Array, Batch, Metrics, NetState, TrainState
+from gan_jax.types import Array, Batch, Loss, Metrics, NetState, TrainState
 
 Differentiate = Callable[..., Any]
 """`(batch [B, ...], keys [B]) -> (gradient, (model state, metrics))`."""
@@ -233,3 +233,17 @@ def times_transposed(
         return pull(vector)[0], ((), {})
 
     return whole_batch(gan, product, *meeting)[0].gradient
+
+
+def saddle_loss(loss: Loss) -> Loss:
+    """The pair with G's loss minus D's, if the two differ by nothing G moves itself."""
+    if not loss.zero_sum:
+        return loss
+    return loss._replace(generator=negative(loss.discriminator))
+
+
+def negative(loss: Callable | Live) -> Callable | Live:
+    """Minus a loss."""
+    if isinstance(loss, Live):
+        return replace(loss, function=negative(loss.function))
+    return lambda real, fake, **options: -loss(real, fake, **options)

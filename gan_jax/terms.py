@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax.gan import Term, at
-from gan_jax.types import Array, Metrics, Probe, TrainState
+from gan_jax.gan import Term, at, packed
+from gan_jax.types import Array, Augment, Metrics, Probe, Pullbacks, TrainState
 
 
 def measured(
@@ -54,3 +54,23 @@ def when_due(every: int, step: Array, evaluate: Callable[[], Metrics]) -> Metric
     """
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape), jax.eval_shape(evaluate))
     return lax.cond(step % every == 0, evaluate, lambda: zeros)
+
+
+def pullback(
+    pack: int, augment: Augment, images: Array, keys: Array
+) -> Callable[[Array], Array]:
+    """`J^T g`, J the augmentation's Jacobian at the images, for gradients g `[B, ...]`
+    with respect to the packs that D sees."""
+
+    def pulled(gradient: Array) -> Array:
+        _, pull = jax.vjp(lambda x: packed(pack, augment(x, keys)), images)
+        return packed(pack, pull(gradient)[0])
+
+    return pulled
+
+
+def with_pullbacks(term: Term, state: TrainState, pullbacks: Pullbacks) -> Term:
+    """The term with what its penalty needs to act through the augmentation."""
+    if not term.through_augment:
+        return term
+    return term._replace(penalty=partial(at(state, term.penalty), pullbacks=pullbacks))

@@ -26,8 +26,8 @@ from gan_jax.gan import (
     with_params,
 )
 from gan_jax.labels import draw_labels
-from gan_jax.terms import measured, weighted_sum
-from gan_jax.types import Array, Batch, Metrics, TrainState
+from gan_jax.terms import measured, pullback, weighted_sum, with_pullbacks
+from gan_jax.types import Array, Batch, Metrics, Pullbacks, TrainState
 
 Variables = Any
 G_PENALTIES = 2**31
@@ -79,13 +79,15 @@ def drawn(gan: Gan, keys: Array) -> Draws:
 class Round(NamedTuple):
     """What one player meets in one update.
 
-    real, fake `[B, ...]`: as D sees them, augmented and packed (then B is fewer). z
-    `[B, Z]`. label `[B]` or None, shared by real and fake example i. penalty_keys
-    `[B]`. g_state: G's model state after its pass.
+    real, fake `[B, ...]`: as D sees them, augmented and packed (then B is fewer).
+    pullbacks: from gradients with respect to these to gradients with respect to the
+    images before. z `[B, Z]`. label `[B]` or None, shared by real and fake example i.
+    penalty_keys `[B]`. g_state: G's model state after its pass.
     """
 
     real: Array
     fake: Array
+    pullbacks: Pullbacks
     z: Array
     label: Array | None
     penalty_keys: Array
@@ -100,9 +102,13 @@ def deal(gan: Gan, state: TrainState, batch: Batch, keys: Array | Draws) -> Roun
     params, g_state = state.generator.params, state.generator.model_state
     fake, g_state = forward(gan.generator, params, g_state, z, label)
     augment = at(state, gan.augment)
+    pullbacks = Pullbacks(
+        pullback(gan.pack, augment, batch.image, real_keys),
+        pullback(gan.pack, augment, fake, fake_keys),
+    )
     real, fake = augment(batch.image, real_keys), augment(fake, fake_keys)
     real, fake = packed(gan.pack, real), packed(gan.pack, fake)
-    return Round(real, fake, z, label, penalty_keys, g_state)
+    return Round(real, fake, pullbacks, z, label, penalty_keys, g_state)
 
 
 def discriminator_loss(
@@ -121,7 +127,7 @@ def discriminator_loss(
     reals renews D's spectral vectors; all other passes share them.
     """
     state = with_params(state, Players(g_params, d_params))
-    real, fake, _, label, penalty_keys, _ = deal(gan, state, batch, keys)
+    real, fake, pullbacks, _, label, penalty_keys, _ = deal(gan, state, batch, keys)
     judge = partial(forward, gan.discriminator, d_params)
     real_logits, d_state = judge(state.discriminator.model_state, real, label)
     fake_logits, d_state = judge(d_state, fake, label, hold=("spectral",))
@@ -131,7 +137,8 @@ def discriminator_loss(
     evaluate = partial(measured, "critic_grad_norm", critic, (real, fake))
     loss = at(state, gan.loss.discriminator)(real_logits, fake_logits).mean()
     keys = penalty_keys[:: gan.pack]
-    penalty, seen = weighted_sum(gan.penalties, state, keys, evaluate)
+    terms = tuple(with_pullbacks(t, state, pullbacks) for t in gan.penalties)
+    penalty, seen = weighted_sum(terms, state, keys, evaluate)
     penalty *= state.scales["penalty"]
     metrics = {
         "d_loss": loss,
@@ -158,7 +165,7 @@ def generator_loss(
     the loss, and G's new model state and the metrics; D's model state does not change.
     """
     state = with_params(state, Players(g_params, d_params))
-    real, fake, z, label, penalty_keys, g_state = deal(gan, state, batch, keys)
+    real, fake, _, z, label, penalty_keys, g_state = deal(gan, state, batch, keys)
     d_state = state.discriminator.model_state
     judge = partial(forward, gan.discriminator, d_params, d_state, hold=("spectral",))
     real_logits, _ = judge(x=real, label=label)

@@ -27,15 +27,27 @@ class Probe(NamedTuple):
         return self.network(x)
 
 
+class Pullbacks(NamedTuple):
+    """Of reals and fakes: the gradient of D with respect to the image as D sees it,
+    `[B, ...]`, to that with respect to the image before augmentation, likewise packed.
+    """
+
+    real: Callable[[Array], Array]
+    fake: Callable[[Array], Array]
+
+
 class Loss(NamedTuple):
     """A pair of functions `(real_logits [B], fake_logits [B]) -> [B]`, to be minimized.
 
     `boundary` is the logit that separates "real" from "fake" in the logged accuracies.
+    `zero_sum` says that G's loss is minus D's, up to a function of the real logits
+    (`gan_jax.losses.is_zero_sum`).
     """
 
     discriminator: Callable[..., Array]
     generator: Callable[..., Array]
     boundary: float = 0.0
+    zero_sum: bool = False
 
 
 class Penalty(Protocol):

@@ -73,7 +73,7 @@ def test_stddev_refuses_a_batch_of_broken_groups():
         added("stddev", normal(6, 7))
 
 
-def test_discrimination_equals_its_sums_over_pairs():
+def test_discrimination_equals_its_means_over_pairs():
     x = normal(5, 7)
     actual, params = added("discrimination", x)
     (kernel,) = jax.tree.leaves(params)
@@ -83,13 +83,22 @@ def test_discrimination_equals_its_sums_over_pairs():
     for i in range(5):
         for j in range(5):
             if i != j:
-                expected[i] += np.exp(-np.abs(rows[i] - rows[j]).sum(axis=1))
+                expected[i] += np.exp(-np.abs(rows[i] - rows[j]).sum(axis=1)) / 4
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_discrimination_of_copies_counts_them():
-    actual, _ = added("discrimination", np.repeat(normal(1, 7), 5, axis=0))
-    np.testing.assert_allclose(actual, np.full((5, KERNELS), 4.0), rtol=1e-5)
+def test_discrimination_is_the_share_of_copies():
+    """Two of four others are copies; the rest is far away."""
+    copies = np.repeat(normal(1, 7), 3, axis=0)
+    x = np.concatenate([copies, [copies[0] + 1e3], [copies[0] - 1e3]])
+    actual, _ = added("discrimination", x)
+    np.testing.assert_allclose(actual[:3], np.full((3, KERNELS), 2 / 4), rtol=1e-5)
+    np.testing.assert_allclose(actual[3:], np.zeros((2, KERNELS)), atol=1e-5)
+
+
+def test_discrimination_of_a_single_example_is_zero():
+    actual, _ = added("discrimination", normal(1, 7))
+    np.testing.assert_array_equal(actual, np.zeros((1, KERNELS)))
 
 
 def discriminator(model, layer, shape):

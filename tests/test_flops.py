@@ -10,6 +10,7 @@ import pytest
 from jax import lax
 
 from benchmarks.flops import flops, forms
+from gan_jax.augment import AUGMENTS
 from gan_jax.conv import convolution, transposed_convolution
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Term, init_state
@@ -195,14 +196,15 @@ SLOPE = {"D's gradient in its input": L, "its own, in kernels": L, "in layers": 
 
 
 @pytest.mark.parametrize(
-    "penalty, more",
+    "penalty, augment, more",
     [
-        ("none", {}),
-        ("r1", SLOPE),  # D on reals is the loss's
-        ("wgan_gp", SLOPE | {"D between real and fake": L}),
+        ("none", "none", {}),
+        ("r1", "none", SLOPE),  # D on reals is the loss's
+        ("r1", "bgc", SLOPE),  # through the augmentation, too
+        ("wgan_gp", "none", SLOPE | {"D between real and fake": L}),
     ],
 )
-def test_a_step_needs_no_convolution_but_those_derived_by_hand(penalty, more):
+def test_a_step_needs_no_convolution_but_those_derived_by_hand(penalty, augment, more):
     shape = (32, 32, 3)
     sgd = optax.sgd(0.1)
     gan = Gan(
@@ -213,7 +215,14 @@ def test_a_step_needs_no_convolution_but_those_derived_by_hand(penalty, more):
         g_optimizer=sgd,
         d_optimizer=sgd,
         dynamics=alternating,
-        penalties=(Term(PENALTIES[penalty], lambda step: 10.0),),
+        penalties=(
+            Term(
+                PENALTIES[penalty],
+                lambda step: 10.0,
+                through_augment=augment != "none",
+            ),
+        ),
+        augment=AUGMENTS[augment],
     )
     state = jax.eval_shape(partial(init_state, gan), jax.random.key(0))
     found = forms(partial(train_step, gan), state, Batch(some(1, 4, *shape), None))

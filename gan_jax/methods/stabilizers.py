@@ -40,7 +40,8 @@ STABILIZERS: dict[str, Method] = {
     "ada": Method(
         "Adaptive augmentation: the probability of blits, geometry and colour follows "
         "D's sign on reals, target 0.6, 500 kimg. Karras et al. 2020, 2006.06676. R1 "
-        "gamma 10, Adam 2e-4 (0, 0.99) (paper: StyleGAN2, 2.5e-3).",
+        "gamma 10, through the augmentation as in its code; Adam 2e-4 (0, 0.99) "
+        "(paper: StyleGAN2, 2.5e-3).",
         Config(
             loss=NON_SATURATING,
             penalty=R1,

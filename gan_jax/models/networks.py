@@ -4,8 +4,6 @@ import math
 from collections.abc import Callable
 
 import flax.linen as nn
-import jax
-import jax.numpy as jnp
 
 from gan_jax.layers import (
     Array,
@@ -14,13 +12,13 @@ from gan_jax.layers import (
     Dense,
     Maxout,
     Style,
-    cast,
     down_conv,
     downsample,
     same_conv,
     up_conv,
     upsample,
 )
+from gan_jax.models.labels import logits, with_label
 
 Shape = tuple[int, ...]
 Output = Callable[[Array], Array]
@@ -246,33 +244,3 @@ class Conv7x7Generator(nn.Module):
         return self.output(
             ConvTranspose(self.shape[-1], 4, self.style, stride=last_stride)(x)
         )
-
-
-def with_label(z: Array, label: Array | None, style: Style) -> Array:
-    """z beside a learned embedding of the label, as many numbers as z has."""
-    if style.label_count is None:
-        return z
-    return jnp.concatenate([z, embedded(label, z.shape[1], style)], axis=1)
-
-
-def logits(features: Array, label: Array | None, style: Style) -> Array:
-    """`w . f + b`, `[B, F] -> [B]`; conditional: `+ e(label) . f`.
-
-    f: the features and what the style's minibatch layer adds. The projection
-    discriminator of Miyato and Koyama 2018, arXiv 1802.05637. In float32 at any
-    precision.
-    """
-    style, features = style._replace(dtype=jnp.float32), cast(features, jnp.float32)
-    features = style.minibatch(features, style)
-    score = Dense(1, style)(features)[:, 0]
-    if style.label_count is None:
-        return score
-    return score + (embedded(label, features.shape[1], style) * features).sum(axis=1)
-
-
-def embedded(label: Array | None, width: int, style: Style) -> Array:
-    """`[B] -> [B, width]`: one learned row a class."""
-    if label is None or style.label_count is None:
-        raise ValueError("label: a conditional network needs one; this data has none")
-    one_hot = jax.nn.one_hot(label, style.label_count)
-    return Dense(width, style, bias=False)(one_hot)

@@ -6,12 +6,25 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax.penalties.examples import EPSILON, per_example, split_each, sum_square
-from gan_jax.types import Array, Critic, Probe
+from gan_jax.types import Array, Critic, Probe, Pullbacks
+
+Pullback = Callable[[Array], Array]
 
 
-def input_gradient_sq(critic: Critic, x: Array) -> Array:
-    """`n(x)^2 = |grad_x D(x)|_2^2`, `[B, ...] -> [B]`, differentiable everywhere."""
-    squares = sum_square(jax.grad(lambda x: critic(x).sum())(x))
+def itself(gradient: Array) -> Array:
+    return gradient
+
+
+DIRECT = Pullbacks(itself, itself)
+"""Of images that D sees unchanged."""
+
+
+def input_gradient_sq(critic: Critic, x: Array, pullback: Pullback = itself) -> Array:
+    """`n(x)^2 = |grad_x D(x)|_2^2`, `[B, ...] -> [B]`, differentiable everywhere.
+
+    pullback: applied to the gradient before its norm is taken.
+    """
+    squares = sum_square(pullback(jax.grad(lambda x: critic(x).sum())(x)))
     if isinstance(critic, Probe):
         critic.note(squares)
     return squares
@@ -37,7 +50,10 @@ def none(critic: Critic, real: Array, fake: Array, keys: Array) -> Array:
 def wgan_gp(critic: Critic, real: Array, fake: Array, keys: Array) -> Array:
     """`(n(x^) - 1)^2`, x^ = `interpolate`; its weight is lambda.
 
-    Gulrajani et al. 2017, arXiv 1704.00028. n has 1e-12 inside its root.
+    Gulrajani et al. 2017, arXiv 1704.00028. n has 1e-12 inside its root. With an
+    augmentation, x^ lies between images as D sees them, the two sides whose distance D
+    measures; so do those of `wgan_lp`, `gp_zero` and `dragan`. (StudioGAN's code
+    leaves the augmentation out of them.)
     """
     return (input_gradient_norm(critic, interpolate(real, fake, keys)) - 1) ** 2
 
@@ -59,23 +75,48 @@ def gp_zero(critic: Critic, real: Array, fake: Array, keys: Array) -> Array:
     return input_gradient_sq(critic, interpolate(real, fake, keys))
 
 
-def r1(critic: Critic, real: Array, fake: Array, keys: Array) -> Array:
+def r1(
+    critic: Critic,
+    real: Array,
+    fake: Array,
+    keys: Array,
+    *,
+    pullbacks: Pullbacks = DIRECT,
+) -> Array:
     """`n(x)^2 / 2` at the reals; its weight is gamma.
 
     Mescheder et al. 2018, arXiv 1801.04406, eq. 9. The authors' code omits the 1/2: its
-    reg_param 10 is gamma 20 here.
+    reg_param 10 is gamma 20 here. With an augmentation T, x is the image before it:
+    `|grad_x D(T(x))|^2 / 2`, as in StyleGAN2-ADA and R3GAN, T drawn as for the loss;
+    so are `r2`, `r1_r2` and `roth`. Without pullbacks (`penalty.through_augment`
+    false), x is what D sees.
     """
-    return input_gradient_sq(critic, real) / 2
+    return input_gradient_sq(critic, real, pullbacks.real) / 2
 
 
-def r2(critic: Critic, real: Array, fake: Array, keys: Array) -> Array:
+def r2(
+    critic: Critic,
+    real: Array,
+    fake: Array,
+    keys: Array,
+    *,
+    pullbacks: Pullbacks = DIRECT,
+) -> Array:
     """`n(G(z))^2 / 2` at the fakes; weight gamma. Mescheder et al. 2018, eq. 10."""
-    return input_gradient_sq(critic, fake) / 2
+    return input_gradient_sq(critic, fake, pullbacks.fake) / 2
 
 
-def r1_r2(critic: Critic, real: Array, fake: Array, keys: Array) -> Array:
+def r1_r2(
+    critic: Critic,
+    real: Array,
+    fake: Array,
+    keys: Array,
+    *,
+    pullbacks: Pullbacks = DIRECT,
+) -> Array:
     """`[n(x)^2 + n(G(z))^2] / 2`. With RpGAN: Huang et al. 2025, arXiv 2501.05441."""
-    return r1(critic, real, fake, keys) + r2(critic, real, fake, keys)
+    on_real = r1(critic, real, fake, keys, pullbacks=pullbacks)
+    return on_real + r2(critic, real, fake, keys, pullbacks=pullbacks)
 
 
 def finite_difference(critic: Critic, x: Array, keys: Array, sigma: float) -> Array:
@@ -90,7 +131,8 @@ def ar1(
     """`(D(x) - D(x + sigma e))^2` at the reals: R1 without a double backward pass.
 
     To first order, weight lambda acts as R1's gamma = 2 lambda sigma^2. float32 only:
-    the difference cancels in lower precision. Lin et al. 2025, arXiv 2501.08316.
+    the difference cancels in lower precision. Lin et al. 2025, arXiv 2501.08316. x is
+    D's input: after the augmentation, of which the paper has none.
     """
     return finite_difference(critic, real, keys, sigma)
 
@@ -104,13 +146,24 @@ def ar1_ar2(
     return on_real + finite_difference(critic, fake, fake_keys, sigma)
 
 
-def roth(critic: Critic, real: Array, fake: Array, keys: Array) -> Array:
+def roth(
+    critic: Critic,
+    real: Array,
+    fake: Array,
+    keys: Array,
+    *,
+    pullbacks: Pullbacks = DIRECT,
+) -> Array:
     """`[(1 - sigmoid(D(x)))^2 n(x)^2 + sigmoid(D(G(z)))^2 n(G(z))^2] / 2`.
 
     The Jensen-Shannon regularizer of Roth et al. 2017, arXiv 1705.09367, eq. 25.
     """
-    on_real = jax.nn.sigmoid(-critic(real)) ** 2 * input_gradient_sq(critic, real)
-    on_fake = jax.nn.sigmoid(critic(fake)) ** 2 * input_gradient_sq(critic, fake)
+    squares = (
+        input_gradient_sq(critic, real, pullbacks.real),
+        input_gradient_sq(critic, fake, pullbacks.fake),
+    )
+    on_real = jax.nn.sigmoid(-critic(real)) ** 2 * squares[0]
+    on_fake = jax.nn.sigmoid(critic(fake)) ** 2 * squares[1]
     return (on_real + on_fake) / 2
 
 
