@@ -1,0 +1,142 @@
+"""What tests need is named, and what they start is ended."""
+
+import ast
+import re
+import signal
+import sys
+from pathlib import Path
+
+import needs
+import processes
+import pytest
+
+from gan_jax.data.tfds import data_folder
+
+ROOT = Path(__file__).parent.parent
+TESTS = sorted(Path(__file__).parent.glob("*.py"))
+ORACLES = {"torch", "prdc", "rliable"}
+
+
+def test_what_is_missing_is_named_with_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setattr(needs, "PREPARED", tmp_path)
+    (tmp_path / "mnist").mkdir()
+    data, oracle = pytest.mark.data, pytest.mark.oracle
+    assert needs.missing(data("mnist").mark) is None
+    assert needs.missing(oracle("numpy").mark) is None
+    assert needs.missing(pytest.mark.slow.mark) is None
+    why = needs.missing(data("mnist", "cifar10").mark)
+    assert why == (
+        f"cifar10 is not in {tmp_path}: set TFDS_DATA_DIR to where it is, or run "
+        "python -m experiments.prepare cifar10"
+    )
+    why = needs.missing(oracle("no_such_package").mark)
+    assert why == "no_such_package is not installed: pip install -e '.[oracle]'"
+
+
+def calls(path, *names):
+    """The source of each call of a function with one of these names."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            if ast.unparse(node.func).rpartition(".")[2] in names:
+                yield ast.unparse(node)
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+def test_no_test_skips_but_by_its_mark_for_data_and_oracles(path):
+    """CI selects those tests by mark when it runs what a fresh machine skips."""
+    assert not list(calls(path, "importorskip"))
+    words = re.compile("|".join(["environ", "TFDS", *ORACLES]))
+    assert not [text for text in calls(path, "skip", "skipif") if words.search(text)]
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+def test_a_test_that_imports_an_oracle_has_its_mark(path):
+    tree = ast.parse(path.read_text())
+    whole = set().union(*map(named_oracles, filter(is_assignment, tree.body)))
+    for part in tree.body:
+        marks = set().union(*map(named_oracles, getattr(part, "decorator_list", [])))
+        assert imported_oracles(part) <= marks | whole, ast.unparse(part)
+
+
+def is_assignment(node):
+    return isinstance(node, ast.Assign)
+
+
+def named_oracles(node):
+    """Of `pytest.mark.oracle("torch")`: torch."""
+    calls = [n for n in ast.walk(node) if isinstance(n, ast.Call)]
+    marks = [n for n in calls if ast.unparse(n.func) == "pytest.mark.oracle"]
+    return {argument.value for mark in marks for argument in mark.args}
+
+
+def imported_oracles(node):
+    found = set()
+    for n in ast.walk(node):
+        if isinstance(n, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in n.names}
+        if isinstance(n, ast.ImportFrom):
+            found.add(n.module.partition(".")[0])
+    return found & ORACLES
+
+
+def test_unmarked_tests_see_no_prepared_data():
+    assert not data_folder().exists()
+
+
+@pytest.mark.data("mnist")
+def test_marked_tests_see_the_prepared_data():
+    assert (data_folder() / "mnist").is_dir()
+
+
+def ended(pid):
+    """Whether a process has ended; nobody may have asked yet how."""
+    path = Path("/proc", str(pid), "stat")
+    try:
+        return path.read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def test_a_failing_test_leaves_no_process_and_none_of_its_children():
+    command = ["sh", "-c", "sleep 1000 & echo $!; wait"]
+    line = "sh -c sleep 1000"
+    with pytest.raises(ZeroDivisionError), processes.running(command) as process:
+        child = int(process.stdout.readline())
+        assert any(found.startswith(line) for found in processes.children())
+        _ = 1 / 0
+    assert process.returncode == -signal.SIGKILL and process.stdout.closed
+    assert not any(found.startswith(line) for found in processes.children())
+    processes.until(lambda: ended(child))
+
+
+def test_waiting_tells_what_a_process_printed_that_ended_too_early():
+    with processes.running(["sh", "-c", "echo no; exit 2"]) as process:
+        with pytest.raises(AssertionError, match="no\n"):
+            processes.until(lambda: False, process)
+
+
+PLUGIN = """
+import warnings, pytest
+
+def pytest_configure(config):
+    warnings.warn(pytest.PytestWarning("said by a plugin"))
+"""
+UNCLOSED = """
+def test_leaves_a_file_open():
+    open(__file__)
+"""
+
+
+def test_a_plugin_may_warn_and_a_file_left_open_is_an_error(tmp_path):
+    (tmp_path / "talkative.py").write_text(PLUGIN)
+    for name, body in (("closed", "def test_nothing(): pass"), ("open", UNCLOSED)):
+        (tmp_path / f"test_{name}.py").write_text(body)
+    options = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path)]
+    pytest_ = [sys.executable, "-m", "pytest", *options, "-p", "talkative"]
+    found = {}
+    for name in ("closed", "open"):
+        words = [*pytest_, "-p", "no:cacheprovider", str(tmp_path / f"test_{name}.py")]
+        with processes.running(words, PYTHONPATH=str(tmp_path)) as process:
+            found[name] = processes.output(process)
+    assert "1 passed" in found["closed"] and "said by a plugin" in found["closed"]
+    assert "1 failed" in found["open"] and "unclosed file" in found["open"]
