@@ -140,3 +140,23 @@ def test_a_plugin_may_warn_and_a_file_left_open_is_an_error(tmp_path):
             found[name] = processes.output(process)
     assert "1 passed" in found["closed"] and "said by a plugin" in found["closed"]
     assert "1 failed" in found["open"] and "unclosed file" in found["open"]
+
+
+def test_processes_of_tests_heed_ctrl_c():
+    code = "import signal; print(signal.getsignal(2) is signal.default_int_handler)"
+    with processes.running([sys.executable, "-c", code]) as process:
+        assert processes.output(process) == "True\n"
+
+
+@pytest.mark.slow
+def test_they_do_so_in_the_background_of_a_shell_too():
+    """It has Ctrl-C ignored there, which pytest and its processes inherit."""
+    name = test_processes_of_tests_heed_ctrl_c.__name__
+    words = ["pytest", "-p", "no:cacheprovider", "-q", f"{__file__}::{name}"]
+    code = (
+        "import os, signal, sys; signal.signal(2, signal.SIG_IGN);"
+        f"os.execv(sys.executable, [sys.executable, '-m', *{words}])"
+    )
+    with processes.running([sys.executable, "-c", code]) as process:
+        assert "1 passed" in processes.output(process)
+    assert process.returncode == 0
