@@ -158,11 +158,9 @@ def animation(path: Path, folder: Path) -> None:
     if not found:
         return
     chosen = np.unique(np.linspace(0, len(found) - 1, 100).round().astype(int))
-    images = []
-    for i in chosen:
-        with Image.open(found[i]) as picture:
-            images.append(picture.convert("RGB"))
-        images[-1].thumbnail((400, 400))
+    images = [Image.open(found[i]).convert("RGB") for i in chosen]
+    for image in images:
+        image.thumbnail((400, 400))
     duration = [100] * (len(images) - 1) + [2000]
 
     def save(part: Path) -> None:
