@@ -23,6 +23,7 @@ def running(
     """A process, whose output is one text; at the end its whole group is killed."""
     process = subprocess.Popen(
         command,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -40,8 +41,9 @@ def kill(process: subprocess.Popen) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    if process.stdout:
-        process.stdout.close()
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            pipe.close()
 
 
 def until(condition: Callable[[], object], *processes: subprocess.Popen[str]) -> None:
@@ -54,9 +56,9 @@ def until(condition: Callable[[], object], *processes: subprocess.Popen[str]) ->
         time.sleep(0.02)
 
 
-def output(process: subprocess.Popen[str]) -> str:
-    """What a process has printed when it ends by itself."""
-    return process.communicate(timeout=LIMIT)[0]
+def output(process: subprocess.Popen[str], typed: str | None = None) -> str:
+    """What a process has printed when it ends by itself; typed: what it may read."""
+    return process.communicate(typed, timeout=LIMIT)[0]
 
 
 def children() -> list[str]:

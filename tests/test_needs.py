@@ -37,7 +37,8 @@ def calls(path, *names):
     """The source of each call of a function with one of these names."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call):
-            if ast.unparse(node.func).rpartition(".")[2] in names:
+            called = node.func
+            if getattr(called, "attr", getattr(called, "id", None)) in names:
                 yield ast.unparse(node)
 
 
@@ -86,6 +87,17 @@ def test_marked_tests_see_the_prepared_data():
     assert (data_folder() / "mnist").is_dir()
 
 
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+def test_processes_are_started_where_they_are_ended(path):
+    started = list(calls(path, "Popen"))
+    assert len(started) == (path.name in ("processes.py", "browser.py"))
+
+
+def test_a_process_reads_what_is_typed():
+    with processes.running(["cat"]) as process:
+        assert processes.output(process, "go on\n") == "go on\n"
+
+
 def ended(pid):
     """Whether a process has ended; nobody may have asked yet how."""
     path = Path("/proc", str(pid), "stat")
@@ -119,25 +131,26 @@ import warnings, pytest
 def pytest_configure(config):
     warnings.warn(pytest.PytestWarning("said by a plugin"))
 """
-UNCLOSED = """
+FILES = """
 def test_leaves_a_file_open():
     open(__file__)
+
+def test_leaves_none():
+    pass
 """
 
 
 def test_a_plugin_may_warn_and_a_file_left_open_is_an_error(tmp_path):
     (tmp_path / "talkative.py").write_text(PLUGIN)
-    for name, body in (("closed", "def test_nothing(): pass"), ("open", UNCLOSED)):
-        (tmp_path / f"test_{name}.py").write_text(body)
+    (tmp_path / "test_files.py").write_text(FILES)
     options = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path)]
-    pytest_ = [sys.executable, "-m", "pytest", *options, "-p", "talkative"]
-    found = {}
-    for name in ("closed", "open"):
-        words = [*pytest_, "-p", "no:cacheprovider", str(tmp_path / f"test_{name}.py")]
-        with processes.running(words, PYTHONPATH=str(tmp_path)) as process:
-            found[name] = processes.output(process)
-    assert "1 passed" in found["closed"] and "said by a plugin" in found["closed"]
-    assert "1 failed" in found["open"] and "unclosed file" in found["open"]
+    options += ["-p", "talkative", "-p", "no:cacheprovider", str(tmp_path)]
+    command = [sys.executable, "-m", "pytest", *options]
+    with processes.running(command, PYTHONPATH=str(tmp_path)) as process:
+        found = processes.output(process)
+    assert "said by a plugin" in found and "1 failed, 1 passed" in found
+    assert "FAILED test_files.py::test_leaves_a_file_open" in found
+    assert "unclosed file" in found
 
 
 def test_processes_of_tests_heed_ctrl_c():
