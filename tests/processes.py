@@ -15,6 +15,11 @@ LIMIT = 300
 COMPILED = {"JAX_COMPILATION_CACHE_DIR": jax.config.jax_compilation_cache_dir}
 """For the environment of a process: the tests' cache of compiled programs."""
 
+TREE = os.pathsep.join(
+    [str(Path(__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+"""Where processes import from: the source tree of these tests, installed or not."""
+
 
 @contextmanager
 def running(
@@ -27,7 +32,7 @@ def running(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=os.environ | {"PYTHONWARNINGS": ""} | environment,
+        env=os.environ | {"PYTHONWARNINGS": "", "PYTHONPATH": TREE} | environment,
         start_new_session=True,
     )
     try:

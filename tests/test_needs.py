@@ -93,6 +93,17 @@ def test_processes_are_started_where_they_are_ended(path):
     assert len(started) == (path.name in ("processes.py", "browser.py"))
 
 
+def test_a_process_imports_the_source_tree_of_the_tests(tmp_path):
+    """A script elsewhere would find what is installed, or nothing."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from importlib.util import find_spec; print(find_spec('gan_jax').origin)"
+    )
+    with processes.running([sys.executable, str(script)]) as process:
+        found = processes.output(process)
+    assert Path(found.strip()) == ROOT / "gan_jax/__init__.py"
+
+
 def test_a_process_reads_what_is_typed():
     with processes.running(["cat"]) as process:
         assert processes.output(process, "go on\n") == "go on\n"
