@@ -96,9 +96,8 @@ def test_processes_are_started_where_they_are_ended(path):
 def test_a_process_imports_the_source_tree_of_the_tests(tmp_path):
     """A script elsewhere would find what is installed, or nothing."""
     script = tmp_path / "script.py"
-    script.write_text(
-        "from importlib.util import find_spec; print(find_spec('gan_jax').origin)"
-    )
+    code = "from importlib.util import find_spec; print(find_spec('gan_jax').origin)"
+    script.write_text(code)
     with processes.running([sys.executable, str(script)]) as process:
         found = processes.output(process)
     assert Path(found.strip()) == ROOT / "gan_jax/__init__.py"
