@@ -1,12 +1,12 @@
 # make demo: train a GAN on real digits, about a minute on 2 cores.
-# make test: every test not marked slow or exhaustive. make slow, make exhaustive,
-# make lint: the rest.
+# make test: every test not marked slow or exhaustive. make compared: of these, the ones
+# that need prepared data sets or PyTorch. make slow, make exhaustive, make lint: the rest.
 
 PYTHON ?= python3
 VENV ?= .venv
 PIP = $(VENV)/bin/pip --disable-pip-version-check --quiet
 
-.PHONY: demo test slow exhaustive lint clean
+.PHONY: demo test compared slow exhaustive lint clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/python -m experiments.train r3gan --out runs/demo --overwrite \
@@ -16,6 +16,10 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.test
 	$(VENV)/bin/python -m pytest -n 2
+
+compared: $(VENV)/.oracle
+	$(VENV)/bin/python -m pytest -n 2 \
+	  -m '(data or oracle) and not slow and not exhaustive'
 
 slow: $(VENV)/.test
 	$(VENV)/bin/python -m pytest -n 2 -m slow
@@ -38,6 +42,10 @@ $(VENV)/.installed: setup.cfg pyproject.toml
 
 $(VENV)/.test: $(VENV)/.installed
 	$(PIP) install -e '.[test]'
+	touch $@
+
+$(VENV)/.oracle: $(VENV)/.test
+	$(PIP) install -e '.[oracle]'
 	touch $@
 
 $(VENV)/.lint: $(VENV)/.installed

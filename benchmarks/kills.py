@@ -65,13 +65,12 @@ def same_bits(state: TrainState, other: TrainState) -> bool:
     return all(np.array_equal(ours, theirs, equal_nan=True) for ours, theirs in pairs)
 
 
-def wait_for_row(run: Path, process: subprocess.Popen, seconds: float = 120) -> None:
-    """Until the run logs; an error if it ends or does not within so many seconds."""
+def wait_for_row(run: Path, process: subprocess.Popen, seconds: float = 300) -> None:
+    """Until the run logs or ends; an error if it does not within so many seconds."""
     begin, log = time.time(), run / "metrics.jsonl"
-    while not (log.exists() and log.stat().st_mtime > begin):
-        if process.poll() is not None or time.time() > begin + seconds:
-            process.kill()
-            raise RuntimeError(f"the run logs nothing: {process.communicate()[0]}")
+    while process.poll() is None and not (log.exists() and log.stat().st_mtime > begin):
+        if time.time() > begin + seconds:
+            raise RuntimeError(f"the run logs nothing within {seconds:g} s")
         time.sleep(0.02)
 
 
@@ -85,13 +84,15 @@ def killed(run: Path, config: Path, chance: random.Random) -> None:
         text=True,
         env=os.environ | {"PYTHONWARNINGS": ""},
     )
-    if chance.random() < 0.8:
-        wait_for_row(run, process)
-        time.sleep(chance.uniform(0, 0.15))
-    else:
-        time.sleep(chance.uniform(0, 4))
-    process.kill()
-    text, _ = process.communicate()
+    try:
+        if chance.random() < 0.8:
+            wait_for_row(run, process)
+            time.sleep(chance.uniform(0, 0.15))
+        else:
+            time.sleep(chance.uniform(0, 4))
+    finally:
+        process.kill()
+        text, _ = process.communicate()
     if process.returncode != -signal.SIGKILL:
         raise RuntimeError(f"the run ended by itself ({process.returncode}): {text}")
 

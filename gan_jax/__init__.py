@@ -20,6 +20,7 @@ from gan_jax.penalties import PENALTIES
 from gan_jax.run import train
 from gan_jax.train import sample, train_step, train_steps
 from gan_jax.types import Batch, Loss, TrainState
+from gan_jax.version import __version__
 
 __all__ = [
     "DYNAMICS",
@@ -34,6 +35,7 @@ __all__ = [
     "Memory",
     "Term",
     "TrainState",
+    "__version__",
     "alternating",
     "build",
     "gspmd_step",

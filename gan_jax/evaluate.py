@@ -3,7 +3,6 @@
 import dataclasses
 import warnings
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import jax
@@ -17,6 +16,7 @@ from gan_jax.measures import LEAST, METRICS, Comparison, Numbers, suited
 from gan_jax.reals import count_of, held_out, real_side, split_of
 from gan_jax.registry import choose
 from gan_jax.types import Array
+from gan_jax.version import versions
 
 Fingerprint = dict[str, Any]
 Sampler = Callable[[int, int], Array | np.ndarray]
@@ -233,7 +233,7 @@ def fingerprint(
         "split": split_of(config),
         "content": content[:16],
         **{f: getattr(config, f) for f in fields if f not in left_out},
-        "versions": {name: version(name) for name in ("gan_jax", "jax", "numpy")},
+        "versions": versions("jax", "numpy"),
     }
 
 

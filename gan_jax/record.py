@@ -1,12 +1,12 @@
 """The rows of a run: which steps are logged, how each GAN ended, the summary."""
 
 import time
-from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from gan_jax import version
 from gan_jax.config import Config
 from gan_jax.health import RULES, Row, findings, first_fault, has_collapsed
 from gan_jax.program import Member, Program
@@ -170,7 +170,7 @@ def ending(config: Config, record: Record, steps: int) -> Row:
 
 
 def versions() -> dict[str, str]:
-    return {name: version(name) for name in ("gan_jax", "jax", "flax", "optax")}
+    return version.versions("jax", "flax", "optax")
 
 
 def last_wall_seconds(records: list[Record]) -> float:

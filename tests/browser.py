@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from processes import kill
+
 REDIRECT = """
 import fcntl, os, sys
 read, write = (fcntl.fcntl(int(n), fcntl.F_DUPFD, 10) for n in sys.argv[1:3])
@@ -104,6 +106,7 @@ def page(folder):
         pass_fds=(to_browser, from_browser),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     os.close(to_browser)
     os.close(from_browser)
@@ -112,5 +115,4 @@ def page(folder):
             yield Page(commands, read)
     finally:
         os.close(commands)
-        process.terminate()
-        process.wait()
+        kill(process)

@@ -1,8 +1,14 @@
-"""Eight CPU devices, strict shapes, fast compilation, and one cache of it for all."""
+"""Eight CPU devices, strict shapes, fast compilation, and one cache of it for all.
+
+Tests begin as on a fresh machine (`needs.py`) and leave no process (`processes.py`).
+"""
 
 import os
+import signal
 import tempfile
 from importlib.metadata import version
+
+import pytest
 
 FLAGS = [
     "--xla_force_host_platform_device_count=8",
@@ -24,3 +30,32 @@ jax.config.update(
     "jax_compilation_cache_dir", os.path.join(tempfile.gettempdir(), "gan_jax_tests")
 )
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+import needs  # noqa: E402
+import processes  # noqa: E402
+
+os.environ[needs.VARIABLE] = needs.NOWHERE
+# A shell starts what runs in its background with Ctrl-C ignored, and processes inherit
+# that; tests send the signal all the same.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers():
+        if why := needs.missing(mark):
+            pytest.skip(why)
+
+
+@pytest.fixture(autouse=True)
+def prepared_data(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The data sets of this machine, for the tests that are marked with one."""
+    if request.node.get_closest_marker("data"):
+        monkeypatch.setenv(needs.VARIABLE, str(needs.PREPARED))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_process_is_left():
+    yield
+    assert not (left := processes.children()), f"still running: {left}"

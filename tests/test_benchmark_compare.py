@@ -3,12 +3,11 @@
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
 from importlib.util import find_spec
 
 import pytest
+from processes import output, running, until
 
 from benchmarks import cells, compare, plan, report, rows, store, summary
 from benchmarks.findings import findings
@@ -83,7 +82,7 @@ def test_a_signal_in_a_game_says_how_to_go_on(
     played = cells.exact.results
 
     def terminated(config, rates):
-        os.kill(os.getpid(), sent)
+        signal.raise_signal(sent)
         return played(config, rates)
 
     monkeypatch.setattr(cells.exact, "results", terminated)
@@ -102,21 +101,7 @@ def without_times(rows):
 
 def launched(out, *flags, python=sys.executable):
     command = [python, "-m", "benchmarks.compare", *TINY, "--seeds", "2"]
-    return subprocess.Popen(
-        [*command, "--steps", "200", "--out", str(out), *flags],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ | {"PYTHONWARNINGS": ""},
-    )
-
-
-def until(condition, process, seconds=300):
-    end = time.time() + seconds
-    while not condition():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.time() < end
-        time.sleep(0.02)
+    return running([*command, "--steps", "200", "--out", str(out), *flags])
 
 
 def logged(out, cell):
@@ -128,8 +113,8 @@ def logged(out, cell):
 def whole(tmp_path_factory):
     """The results of a plan that nobody stopped."""
     folder = tmp_path_factory.mktemp("results") / "whole"
-    process = launched(folder)
-    text, _ = process.communicate()
+    with launched(folder) as process:
+        text = output(process)
     assert process.returncode == 0, text
     return folder
 
@@ -150,14 +135,12 @@ def test_what_was_run_can_be_reported_with_samples(whole):
 def test_a_plan_killed_in_a_cell_ends_as_if_it_had_not_been(tmp_path, whole):
     out = tmp_path / "out"
     for cell in ("ring--ns_gan", "ring--r1_weak"):
-        process = launched(out)
-        until(lambda cell=cell: logged(out, cell), process)
-        process.kill()
-        process.communicate()
+        with launched(out) as process:
+            until(lambda cell=cell: logged(out, cell), process)
+            process.kill()
     first = store.read_rows(out)
-    stopped = launched(out)
-    until(lambda: (out / ".lock").exists(), stopped)
-    text, _ = stopped.communicate()
+    with launched(out) as stopped:
+        text = output(stopped)
     assert stopped.returncode == 0, text
     assert store.read_rows(out)[: len(first)] == first
     ours, theirs = (without_times(store.read_rows(f)) for f in (out, whole))
@@ -166,25 +149,25 @@ def test_a_plan_killed_in_a_cell_ends_as_if_it_had_not_been(tmp_path, whole):
 
 @pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on(tmp_path):
-    process = launched(tmp_path / "out")
-    until(lambda: logged(tmp_path / "out", "ring--ns_gan"), process)
-    process.send_signal(signal.SIGINT)
-    text, _ = process.communicate()
+    with launched(tmp_path / "out") as process:
+        until(lambda: logged(tmp_path / "out", "ring--ns_gan"), process)
+        process.send_signal(signal.SIGINT)
+        text = output(process)
     assert process.returncode == 130
     assert "stopped: 0 of 2 cells are finished" in text
     assert "the same command goes on:\npython -m benchmarks.compare --suite toy" in text
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not find_spec("ray"), reason="no Ray here")
+@pytest.mark.skipif(not find_spec("ray"), reason="no Ray: pip install -e '.[ray]'")
 def test_a_worker_that_dies_has_its_cell_run_again(tmp_path, whole):
     """A local Ray cluster of two workers; the first to log a row is killed."""
     out = tmp_path / "out"
-    process = launched(out, "--launcher", "ray")
     names = ("ring--ns_gan", "ring--r1_weak")
-    until(lambda: any(logged(out, name) for name in names), process)
-    os.kill(worker_in(process.pid), signal.SIGKILL)
-    text, _ = process.communicate()
+    with launched(out, "--launcher", "ray") as process:
+        until(lambda: any(logged(out, name) for name in names), process)
+        os.kill(worker_in(process.pid), signal.SIGKILL)
+        text = output(process)
     assert process.returncode == 0, text
     order = lambda row: (row["cell"], row["seed"])  # noqa: E731
     found = [sorted(store.read_rows(f), key=order) for f in (out, whole)]

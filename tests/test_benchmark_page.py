@@ -8,7 +8,9 @@ from benchmarks.report import report
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(browser.binary() is None, reason="no Chromium here"),
+    pytest.mark.skipif(
+        browser.binary() is None, reason="no Chromium: apt-get install chromium"
+    ),
 ]
 METHODS = list(synthetic.METHODS)
 

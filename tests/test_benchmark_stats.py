@@ -227,8 +227,10 @@ def test_runs_that_diverged_pull_the_iqm_only_once_in_the_middle_half():
     assert aggregate.iqm_of(some).high == math.inf
 
 
+@pytest.mark.oracle("rliable")
 def test_estimators_are_rliables():
-    theirs = pytest.importorskip("rliable.metrics")
+    from rliable import metrics as theirs
+
     pairs = {
         theirs.aggregate_iqm: aggregate.iqm,
         theirs.aggregate_optimality_gap: aggregate.optimality_gap,
@@ -240,10 +242,11 @@ def test_estimators_are_rliables():
     assert aggregate.improvement(SCORES, OTHERS) == pytest.approx(expected)
 
 
+@pytest.mark.oracle("rliable")
 @pytest.mark.slow
 def test_intervals_and_profiles_are_rliables():
-    library = pytest.importorskip("rliable.library", exc_type=ImportError)
-    metrics = pytest.importorskip("rliable.metrics")
+    from rliable import library, metrics
+
     np.random.seed(0)  # rliable draws from the global generator
     _, limits = library.get_interval_estimates(
         {"a": SCORES}, lambda x: np.array([metrics.aggregate_iqm(x)]), reps=4000

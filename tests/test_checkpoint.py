@@ -1,18 +1,17 @@
 """Nothing is lost: exact resume, kills, damage, full disks, two runs in one folder."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from processes import COMPILED, output, running, until
 
 from benchmarks.kills import rows, same_bits, survives
 from experiments.train import EXIT_CODES, main
@@ -390,12 +389,12 @@ def test_diverged_run_keeps_its_last_finite_state(tmp_path):
 
 
 HOLD = """
-import sys, time
+import signal, sys
 from pathlib import Path
 from gan_jax.folder import held
 with held(Path(sys.argv[1])):
     print("held", flush=True)
-    time.sleep(60)
+    signal.pause()
 """
 
 
@@ -403,22 +402,12 @@ def test_two_runs_in_one_folder_are_refused_while_the_first_lives(whole, tmp_pat
     run = tmp_path / "run"
     shutil.copytree(whole[0], run)
     before = (run / "metrics.jsonl").read_bytes()
-    holder = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            HOLD,
-            str(run),
-        ],
-        stdout=subprocess.PIPE,
-    )
-    assert holder.stdout.readline() == b"held\n"
-    for how in ({"resume": True}, {"overwrite": True}):
-        with pytest.raises(FileExistsError, match="another run is writing to it"):
-            train(SMALL, run, **how)
-    assert (run / "metrics.jsonl").read_bytes() == before
-    holder.kill()
-    holder.communicate()
+    with running([sys.executable, "-c", HOLD, str(run)]) as holder:
+        assert holder.stdout.readline() == "held\n"
+        for how in ({"resume": True}, {"overwrite": True}):
+            with pytest.raises(FileExistsError, match="another run is writing to it"):
+                train(SMALL, run, **how)
+        assert (run / "metrics.jsonl").read_bytes() == before
     with held(run):  # A dead process's lock is no obstacle.
         pass
 
@@ -502,27 +491,6 @@ def command(config, run, tmp_path, *flags):
     return [sys.executable, *words, *flags]
 
 
-ENVIRONMENT = os.environ | {"PYTHONWARNINGS": ""}
-COMPILED = {"JAX_COMPILATION_CACHE_DIR": jax.config.jax_compilation_cache_dir}
-
-
-def started(arguments, **environment):
-    return subprocess.Popen(
-        arguments,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=ENVIRONMENT | environment,
-    )
-
-
-def wait_for(condition, seconds=60):
-    deadline = time.time() + seconds
-    while not condition() and time.time() < deadline:
-        time.sleep(0.02)
-    assert condition()
-
-
 @pytest.mark.slow
 def test_sigterm_saves_says_how_to_resume_and_exits_with_its_code(tmp_path):
     run = tmp_path / "run"
@@ -530,10 +498,10 @@ def test_sigterm_saves_says_how_to_resume_and_exits_with_its_code(tmp_path):
     config = replace(
         SMALL, steps=10_000_000, log=LogConfig(every=50), checkpoint=seldom
     )
-    process = started(command(config, run, tmp_path), **COMPILED)
-    wait_for(lambda: (run / "metrics.jsonl").exists())
-    process.send_signal(signal.SIGTERM)
-    text, _ = process.communicate(timeout=60)
+    with running(command(config, run, tmp_path), **COMPILED) as process:
+        until((run / "metrics.jsonl").exists, process)
+        process.send_signal(signal.SIGTERM)
+        text = output(process)
     assert process.returncode == EXIT_CODES["SIGTERM"] == 143, text
     assert "--resume" in text
     _, note = newest(run / FOLDER)
@@ -564,8 +532,8 @@ def test_full_disk_stops_with_one_line_and_freeing_space_goes_on(tmp_path):
         filler = disk / "filler"
         filler.write_bytes(b"0" * 1_300_000)
         run = disk / "run"
-        process = started(command(config, run, tmp_path))
-        text, _ = process.communicate(timeout=120)
+        with running(command(config, run, tmp_path)) as process:
+            text = output(process)
         assert process.returncode == 2, text
         errors = [line for line in text.splitlines() if line.startswith("error: ")]
         assert len(errors) == 1 and "Traceback" not in text, text
@@ -601,8 +569,8 @@ def test_disk_that_becomes_read_only_is_one_line_and_mending_that_goes_on(tmp_pa
 
     def cover(row):
         if row["step"] == 14:
-            while not (run / "checkpoints/000000010").exists():  # else Orbax's threads
-                time.sleep(0.05)  # fail, and leave coroutines to a later test
+            # Else Orbax's threads fail, and leave coroutines to a later test.
+            until((run / "checkpoints/000000010").exists)
             mount = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(run)]
             if subprocess.run(mount, capture_output=True).returncode:
                 pytest.skip("mounting a read-only tmpfs is not permitted here")

@@ -232,9 +232,11 @@ def test_second_order_of_a_transposed_layer_holds_no_slow_convolution():
     assert {"spread", "convolve", "correlate"} <= set(text.replace("[", " ").split())
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize("stride", [1, 2])
 def test_convolutions_are_pytorchs(stride):
-    torch = pytest.importorskip("torch")
+    import torch
+
     x, w = numbers(2, 6, 6, 3), numbers(4, 4, 3, 2)
     theirs_x = torch.tensor(np.moveaxis(np.array(x), -1, 1), requires_grad=True)
     theirs_w = torch.tensor(np.array(w).transpose(3, 2, 0, 1), requires_grad=True)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from needs import require
 
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Term, init_state, layers
@@ -19,13 +20,16 @@ from gan_jax.penalties import PENALTIES
 from gan_jax.train import deal, example_keys, train_step
 from gan_jax.types import Batch
 
-torch = pytest.importorskip("torch")
+ORACLE = pytest.mark.oracle("torch")
+require(ORACLE)
+
+import torch  # noqa: E402
 
 from benchmarks import eager  # noqa: E402
 from benchmarks.contenders import flops_of_torch  # noqa: E402
 from benchmarks.flops import flops  # noqa: E402
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, ORACLE]
 
 BATCH, Z_DIM, STEPS = 3, 5, 2
 # A large eps: with a small one Adam's first update is the gradient's sign, which

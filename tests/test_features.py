@@ -49,6 +49,7 @@ def test_classifier_of_digits_reads_scans_it_has_not_seen(trained):
     assert right > 0.5
 
 
+@pytest.mark.data("mnist")
 @pytest.mark.exhaustive
 def test_classifier_of_mnist_is_right_in_992_of_1000(tmp_path, monkeypatch):
     monkeypatch.setenv("GAN_JAX_CACHE", str(tmp_path))

@@ -159,9 +159,10 @@ def pair_of(name, shape, width):
     return MODELS[name](shape, style, style, OUTPUTS["tanh"], width=width)
 
 
+@pytest.mark.oracle("torch")
 def test_counts_are_those_of_pytorchs_counter():
     """Forward and backward of a discriminator, in its parameters."""
-    torch = pytest.importorskip("torch")
+    import torch
     from torch.utils.flop_counter import FlopCounterMode
 
     from benchmarks.eager import NETWORKS

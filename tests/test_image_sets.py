@@ -2,7 +2,6 @@
 
 import errno
 import io
-import os
 import sys
 from functools import partial
 
@@ -26,10 +25,6 @@ from gan_jax.data.core import Stored
 from gan_jax.data.images import square
 from gan_jax.data.tfds import as_square, builder, keys_of
 
-REAL = os.environ.get("TFDS_DATA_DIR")
-needs_real_data = pytest.mark.skipif(
-    not REAL, reason="TFDS_DATA_DIR names no folder of real data sets"
-)
 SIZES = [(6 + i, 8) for i in range(12)]
 
 
@@ -331,7 +326,7 @@ def test_stacked_mnist_is_three_digits_and_a_pure_function_of_seed(monkeypatch):
     assert len(make(DatasetConfig("stacked_mnist"))) == 128_000
 
 
-@needs_real_data
+@pytest.mark.data("mnist")
 def test_real_mnist_has_its_published_statistics():
     data = DATASETS["mnist"](DatasetConfig("mnist"))
     image, label = data.on_host
@@ -342,7 +337,7 @@ def test_real_mnist_has_its_published_statistics():
     assert np.bincount(label).tolist() == histogram
 
 
-@needs_real_data
+@pytest.mark.data("cifar10")
 def test_real_cifar10_has_its_published_statistics_without_tensorflow(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)  # importing it would raise
     data = DATASETS["cifar10"](DatasetConfig("cifar10"))

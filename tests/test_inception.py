@@ -227,11 +227,6 @@ def publish(monkeypatch, data):
 
 
 @pytest.fixture(scope="module")
-def torch():
-    return pytest.importorskip("torch")
-
-
-@pytest.fixture(scope="module")
 def tensors():
     return random_tensors()
 
@@ -265,7 +260,10 @@ def assert_layers_equal(seen, reference):
         assert actual.shape[1:3] == (side, side)
 
 
-def test_stem_equals_pytorch_layer_by_layer(torch, tensors):
+@pytest.mark.oracle("torch")
+def test_stem_equals_pytorch_layer_by_layer(tensors):
+    import torch
+
     reference = Reference(torch, {n: torch.from_numpy(v) for n, v in tensors.items()})
     reference(torch_inputs(torch, IMAGES[:1]), stem_only=True)
     assert reference.seen.keys() == STEM.keys()
@@ -278,8 +276,11 @@ def test_stem_equals_pytorch_layer_by_layer(torch, tensors):
     assert_layers_equal(stem(to_variables(tensors, "here"), IMAGES[:1]), reference)
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.slow
-def test_network_equals_pytorch_layer_by_layer(torch, tensors, tmp_path, monkeypatch):
+def test_network_equals_pytorch_layer_by_layer(tensors, tmp_path, monkeypatch):
+    import torch
+
     path = tmp_path / "weights.pth"
     path.write_bytes(saved(torch, tensors, zipped=False))
     publish(monkeypatch, path.read_bytes())
@@ -379,8 +380,11 @@ def test_images_of_another_kind_are_refused(shape, dtype):
         prepared(jnp.zeros(shape, dtype))
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize("zipped", [True, False])
-def test_weight_file_is_read_as_pytorch_wrote_it(torch, zipped):
+def test_weight_file_is_read_as_pytorch_wrote_it(zipped):
+    import torch
+
     rng = np.random.default_rng(0)
     module = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 3), torch.nn.BatchNorm2d(3))
     state = module.state_dict()  # Carries _metadata, as the published file may.
@@ -427,7 +431,10 @@ def test_nothing_in_a_weight_file_runs(tmp_path, zipped):
     assert target.exists()  # So it would have run.
 
 
-def test_a_view_outside_its_storage_is_refused(torch):
+@pytest.mark.oracle("torch")
+def test_a_view_outside_its_storage_is_refused():
+    import torch
+
     class Outside:
         """Describes 3 numbers of a storage of 2."""
 
@@ -450,7 +457,10 @@ def test_a_view_outside_its_storage_is_refused(torch):
             read_state_dict(archive(file.getvalue(), **{"0": raw}), "here")
 
 
-def test_broken_files_are_refused_in_one_line(torch):
+@pytest.mark.oracle("torch")
+def test_broken_files_are_refused_in_one_line():
+    import torch
+
     small = {"w": np.ones(3, np.float32)}
     for zipped in (True, False):
         whole = saved(torch, small, zipped)
@@ -461,7 +471,10 @@ def test_broken_files_are_refused_in_one_line(torch):
             assert "\n" not in str(error.value)
 
 
-def test_other_dtypes_are_refused(torch):
+@pytest.mark.oracle("torch")
+def test_other_dtypes_are_refused():
+    import torch
+
     data = saved(torch, {"w": np.ones(3, np.float64)}, zipped=True)
     with pytest.raises(ValueError, match="DoubleStorage, which a state_dict does not"):
         read_state_dict(data, "here")

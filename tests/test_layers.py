@@ -70,9 +70,11 @@ def test_normalize_of_zero_is_zero():
     np.testing.assert_array_equal(normalize(jnp.zeros(3)), np.zeros(3))
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize("shape", [(8, 5), (3, 3, 4, 6)], ids=["dense", "conv"])
 def test_one_power_iteration_equals_pytorch_spectral_norm(shape):
-    torch = pytest.importorskip("torch")
+    import torch
+
     kernel, u = normal(*shape), normal(shape[-1], seed=1)
     u /= np.linalg.norm(u)
     if len(shape) == 2:
@@ -216,10 +218,12 @@ def test_maxout_is_the_largest_of_its_pieces():
     assert_close(y, np.maximum(*pieces))
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize("size", [3, 4])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_convolution_equals_pytorch_with_same_padding(size, stride):
-    torch = pytest.importorskip("torch")
+    import torch
+
     x = normal(2, 8, 6, 3)
     y, kernel, bias = with_weights(Conv(5, size, style(), stride), jnp.asarray(x))
     # Enough for an output of H / stride; an odd one goes below and to the right.
@@ -237,10 +241,12 @@ def test_convolution_equals_pytorch_with_same_padding(size, stride):
     assert_close(y, theirs.permute(0, 2, 3, 1).numpy())
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize("size", [3, 4])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_transposed_convolution_equals_pytorch_with_same_padding(size, stride):
-    torch = pytest.importorskip("torch")
+    import torch
+
     x = normal(2, 4, 3, 3)
     layer = ConvTranspose(5, size, style(), stride)
     y, kernel, bias = with_weights(layer, jnp.asarray(x))

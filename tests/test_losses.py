@@ -115,10 +115,12 @@ def test_every_loss_has_a_case():
     assert {name for name, _ in CASES} == set(LOSSES)
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
 def test_loss_and_gradients_equal_the_formula_in_pytorch(name, options, side):
-    torch = pytest.importorskip("torch")
+    import torch
+
     real, fake, weights = logits()
     a = torch.tensor(real, dtype=torch.float64, requires_grad=True)
     b = torch.tensor(fake, dtype=torch.float64, requires_grad=True)

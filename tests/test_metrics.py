@@ -341,11 +341,13 @@ def test_ties_are_not_inside(small_blocks):
     assert apart == {"precision": 0, "recall": 0, "density": 0, "coverage": 0}
 
 
+@pytest.mark.oracle("prdc")
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("k", [1, 5])
 @pytest.mark.parametrize("pair", [sets(), sets(700, 500, 64), integer_sets()])
 def test_precision_recall_equals_the_prdc_package_exactly(pair, k):
-    prdc = pytest.importorskip("prdc")
+    import prdc
+
     real, fake = (np.asarray(x, np.float64) for x in pair)
     expected = prdc.compute_prdc(real, fake, k)
     assert metrics.precision_recall(real, fake, k) == expected

@@ -361,7 +361,8 @@ def test_bf16_layers_multiply_in_bfloat16_and_answer_in_float32(name):
 
 @pytest.mark.parametrize("name", ["resize", "resnet"])
 def test_resizing_convolutions_are_those_of_resized_images(name, monkeypatch):
-    data, model = DatasetConfig("cifar10"), ModelConfig(name, width=2)
+    data = DatasetConfig("digits", resolution=32, rgb=True)
+    model = ModelConfig(name, width=2)
     gan = build(Config(dataset=data, model=model))
     z, x = (
         np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)

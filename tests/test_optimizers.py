@@ -67,9 +67,11 @@ def constant(rate):
     return lambda count: rate
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize(("name", "options", "theirs", "their_options"), AGAINST_TORCH)
 def test_optimizer_follows_pytorch(name, options, theirs, their_options):
-    torch = pytest.importorskip("torch")
+    import torch
+
     w, x, y = problem()
     ours = path(
         OPTIMIZERS[name](constant(RATE), **options),

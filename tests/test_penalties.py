@@ -417,9 +417,11 @@ def documented_draws(keys, like):
     }
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize("name", PENALTIES)
 def test_penalty_and_parameter_gradients_equal_pytorch(name):
-    torch = pytest.importorskip("torch")
+    import torch
+
     real, fake = pairs(SHAPES["images"])
     keys, weights = example_keys(7), np.linspace(0.5, 1.5, BATCH, dtype=np.float32)
     penalty = penalty_on(name, SHAPES["images"])
@@ -450,8 +452,10 @@ def test_penalty_and_parameter_gradients_equal_pytorch(name):
         assert_close(gradients[key], slope.numpy())
 
 
+@pytest.mark.oracle("torch")
 def test_jacobian_difference_and_parameter_gradients_equal_pytorch():
-    torch = pytest.importorskip("torch")
+    import torch
+
     a = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
     z, keys = pairs((3,))[0], example_keys(8)
 
@@ -499,6 +503,7 @@ def zcr_reward_in_torch(torch, generator, z, draws):
     return -apart.square().flatten(1).mean(1)
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize(
     ("name", "oracle", "options"),
     [
@@ -507,7 +512,8 @@ def zcr_reward_in_torch(torch, generator, z, draws):
     ],
 )
 def test_generator_penalty_and_parameter_gradients_equal_pytorch(name, oracle, options):
-    torch = pytest.importorskip("torch")
+    import torch
+
     random, keys = np.random.default_rng(0), example_keys(8)
     params = {"a": random.normal(size=(3, 32)), "b": random.normal(size=32)}
     params = {k: jnp.asarray(v / 2, jnp.float32) for k, v in params.items()}
@@ -540,8 +546,10 @@ def test_generator_penalty_and_parameter_gradients_equal_pytorch(name, oracle, o
         assert_close(gradients[key], slope.numpy())
 
 
+@pytest.mark.oracle("torch")
 def test_orthogonal_regularization_and_its_gradients_equal_pytorch():
-    torch = pytest.importorskip("torch")
+    import torch
+
     random = np.random.default_rng(0)
     shapes = {"dense": (3, 5), "conv": (3, 3, 2, 4), "bias": (5,)}
     params = {

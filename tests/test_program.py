@@ -5,9 +5,8 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
-import time
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
+from processes import output, running, until
 
 import gan_jax
 from benchmarks.kills import rows
@@ -317,32 +317,33 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def processes(count, devices, command, folders=None, root=None):
+@contextmanager
+def together(count, devices, command, folders=None, root=None):
     """Processes of one run on loopback, with some CPU devices each; with `folders`,
     each with its own folder of pictures.
     """
     own = [["--dataset.name", f"folder:{root / name}"] for name in folders or ()]
     flags = f"--xla_force_host_platform_device_count={devices}"
-    environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    environment = {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     port = free_port()
     hosts = ["--coordinator", f"localhost:{port}", "--num-processes", str(count)]
-    return [
-        subprocess.Popen(
-            [
-                sys.executable,
-                *command,
-                *hosts,
-                "--process-id",
-                str(index),
-                *(own[index] if own else ()),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=environment,
-        )
-        for index in range(count)
-    ]
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(
+                running(
+                    [
+                        sys.executable,
+                        *command,
+                        *hosts,
+                        "--process-id",
+                        str(index),
+                        *(own[index] if own else ()),
+                    ],
+                    **environment,
+                )
+            )
+            for index in range(count)
+        ]
 
 
 @pytest.mark.slow
@@ -360,8 +361,8 @@ def test_two_processes_of_two_devices_are_one_of_four(placement, tmp_path):
     train(replace(config, devices=4), tmp_path / "one")
     train(replace(config, placement="jit"), tmp_path / "alone")
     out = tmp_path / "two"
-    workers = processes(2, 2, [str(WORKER), str(path), str(out)])
-    outputs = [worker.communicate(timeout=180)[0] for worker in workers]
+    with together(2, 2, [str(WORKER), str(path), str(out)]) as workers:
+        outputs = list(map(output, workers))
     assert [worker.returncode for worker in workers] == [0, 0], outputs
     ours = lines(out / "metrics.jsonl")
     assert_rows_agree(ours, lines(tmp_path / "one" / "metrics.jsonl"))
@@ -386,8 +387,8 @@ def test_two_processes_resume_bit_for_bit(tmp_path):
         ("again", "--resume"),
     ):
         command = [*train_it, "--out", str(tmp_path / run), *flags]
-        workers = processes(2, 1, command)
-        outputs = [worker.communicate(timeout=180)[0] for worker in workers]
+        with together(2, 1, command) as workers:
+            outputs = list(map(output, workers))
         assert [worker.returncode for worker in workers] == [0, 0], outputs
     assert "resumed after 15 steps" in outputs[0]
     runs = [tmp_path / "whole", tmp_path / "again"]
@@ -402,15 +403,10 @@ def test_a_process_that_dies_ends_the_other_with_its_name(victim, tmp_path):
     out = tmp_path / "run"
     flags = ["--dataset.name", "ring", "--model.width", "8", "--steps", "10000000"]
     flags += ["--placement", "shard_map", "--out", str(out)]
-    workers = processes(2, 2, ["-m", "experiments.train", "r1", *flags])
-    deadline = time.time() + 120
-    while not (out / "metrics.jsonl").exists() and time.time() < deadline:
-        time.sleep(0.2)
-    workers[victim].send_signal(signal.SIGKILL)
-    died = time.time()
-    text, _ = workers[1 - victim].communicate(timeout=90)
-    workers[victim].communicate()
-    assert time.time() - died < 60
+    with together(2, 2, ["-m", "experiments.train", "r1", *flags]) as workers:
+        until((out / "metrics.jsonl").exists, *workers)
+        workers[victim].send_signal(signal.SIGKILL)
+        text = output(workers[1 - victim])
     assert workers[1 - victim].returncode != 0
     named = r"leader task" if victim == 0 else r"unhealthy[^\n]*\n1\b"
     assert re.search(named, text), text
@@ -425,8 +421,8 @@ def test_what_one_process_refuses_ends_the_other(tmp_path):
         image.save(tmp_path / "here" / f"{index}.png")
     flags = ["-m", "experiments.train", "r1", "--placement", "gspmd", "--steps", "2"]
     flags += ["--batch-size", "2", "--out", str(tmp_path / "run")]
-    workers = processes(2, 1, flags, ["here", "nowhere"], tmp_path)
-    texts = [worker.communicate(timeout=120)[0] for worker in workers]
+    with together(2, 1, flags, ["here", "nowhere"], tmp_path) as workers:
+        texts = list(map(output, workers))
     assert [worker.returncode for worker in workers] == [2, 2], texts
     assert "process 1 refused the run" in texts[0]
     assert "no such folder" in texts[1]
@@ -439,8 +435,8 @@ def test_a_run_that_process_0_refuses_ends_them_all(tmp_path):
     (tmp_path / "run" / "mine.txt").write_text("precious")
     flags = ["--dataset.name", "ring", "--model.width", "8", "--placement", "gspmd"]
     command = ["-m", "experiments.train", "r1", *flags, "--out", str(tmp_path / "run")]
-    workers = processes(2, 1, command)
-    texts = [worker.communicate(timeout=120)[0] for worker in workers]
+    with together(2, 1, command) as workers:
+        texts = list(map(output, workers))
     assert [worker.returncode for worker in workers] == [2, 2]
     assert "exists and is not empty" in texts[0]
     assert "process 0 refused the run" in texts[1]

@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import jax
 import numpy as np
 import pytest
 from PIL import Image
+from processes import COMPILED, output, running, until
 
 import gan_jax
 from experiments.train import EXIT_CODES, main
@@ -230,18 +230,12 @@ def test_ctrl_c_finishes_the_step_and_writes_everything(tmp_path):
     out = tmp_path / "stopped"
     command = [sys.executable, "-m", "experiments.train", "mlp_sgd", *FLAGS]
     command += ["--steps", "10000000", "--out", str(out)]
-    compiled = jax.config.jax_compilation_cache_dir
-    environment = {"PYTHONWARNINGS": "", "JAX_COMPILATION_CACHE_DIR": compiled}
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, env=os.environ | environment
-    )
-    deadline = time.time() + 60
-    while not (out / "metrics.jsonl").exists() and time.time() < deadline:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    printed, _ = process.communicate(timeout=60)
-    assert process.returncode == EXIT_CODES["SIGINT"] == 130
-    assert b"interrupted" in printed
+    with running(command, **COMPILED) as process:
+        until((out / "metrics.jsonl").exists, process)
+        process.send_signal(signal.SIGINT)
+        printed = output(process)
+    assert process.returncode == EXIT_CODES["SIGINT"] == 130, printed
+    assert "interrupted" in printed
     assert json.loads((out / "summary.json").read_text())["verdict"] == "interrupted"
     assert (out / "samples.png").exists()
     assert from_json((out / "config.json").read_text()).steps == 10000000

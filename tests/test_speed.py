@@ -133,9 +133,9 @@ def test_bad_flags_are_refused_in_a_line(flags, words, tmp_path, capsys):
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.slow
 def test_command_writes_table_numbers_and_figure(tmp_path):
-    pytest.importorskip("torch")
     arguments = "models --cases ring --variants r1 --rivals eager --rounds 2"
     assert main([*arguments.split(), "--seconds", "0.01", "--out", str(tmp_path)]) == 0
     rows = json.loads((tmp_path / "speed.json").read_text())["rows"]
