@@ -1,8 +1,6 @@
 """The folder of a run: what lies in it, and who may write to it."""
 
 import dataclasses
-import json
-import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +9,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from gan_jax import checkpoint, logs
+from gan_jax import checkpoint, logs, row_files
 from gan_jax.config import (
     Config,
 )
@@ -39,6 +37,8 @@ FILES = (
 """Files of a run: events.jsonl for a run that had some, members.jsonl for several GANs,
 training.gif with `log.samples_every`, evaluations.jsonl by experiments.evaluate,
 the diagnosis by experiments.diagnose."""
+ROWS = ("metrics.jsonl", "events.jsonl")
+"""Files that a resumed run reads: each checkpoint holds a copy of them."""
 FRAMES, TENSORBOARD, PROFILE = "samples", "tensorboard", "profile"
 FOLDERS = (checkpoint.FOLDER, FRAMES, TENSORBOARD, PROFILE)
 HARMLESS = {
@@ -171,14 +171,14 @@ def refuse_changes(folder: Path, config: Config, allowed: bool) -> None:
 
 
 def rows_until(folder: Path, config: Config, step: int) -> list[Row]:
-    """The complete rows of metrics.jsonl up to a step.
+    """The rows of metrics.jsonl up to a step, of which there is a checkpoint.
 
     Without that step's own rows if the run was only interrupted at it, but with a row
     in which a GAN failed.
     """
     before = dataclasses.replace(from_file(folder / "config.json"), steps=config.steps)
     kept, failed = [], []
-    for row in lines(folder / "metrics.jsonl"):
+    for row in kept_rows(folder, "metrics.jsonl", step):
         at, label = row["step"], label_of(row)
         fails = not row["finite"] and label not in failed
         failed += [label] if fails else []
@@ -190,16 +190,46 @@ def rows_until(folder: Path, config: Config, step: int) -> list[Row]:
 
 def events_until(folder: Path, step: int) -> list[Row]:
     """The events up to a step; going back to it is one of them."""
-    return [row for row in lines(folder / "events.jsonl") if row["step"] <= step]
+    events = kept_rows(folder, "events.jsonl", step)
+    return [event for event in events if event["step"] <= step]
+
+
+def kept_rows(folder: Path, name: str, step: int) -> list[Row]:
+    """The intact rows of a file and of its copy in the checkpoint of a step."""
+    copy = row_files.read(copy_of(folder, name, step))
+    own = row_files.read(folder / name, sealed=bool(copy.rows))
+    return list((copy.rows | own.rows).values())
+
+
+def copy_of(folder: Path, name: str, step: int) -> Path:
+    return folder / checkpoint.FOLDER / f"{step:09d}" / name
+
+
+def damage(folder: Path, step: int, count: int | None) -> list[str]:
+    """What is wrong with the files of rows, and what of it the checkpoint mends.
+
+    step: of the checkpoint. count: of the rows that there were then; None: not known.
+    """
+    told = []
+    for name in ROWS:
+        copy = row_files.read(copy_of(folder, name, step))
+        own = row_files.read(folder / name, sealed=bool(copy.rows))
+        said = []
+        if own.damage:
+            line, why = own.damage[0]
+            said = [f"{len(own.damage)} damaged left out (line {line} first: {why})"]
+        restored = len(copy.rows.keys() - own.rows.keys())
+        if restored:
+            said.append(f"{restored} restored from the checkpoint")
+        rows = (copy.rows | own.rows).values()
+        lost = (count or 0) - sum(row["step"] <= step for row in rows)
+        if lost > 0 and name == "metrics.jsonl":
+            said.append(f"{lost} of {count} are lost")
+        if said:
+            told.append(f"rows of {folder / name}: {', '.join(said)}")
+    return told
 
 
 def lines(path: Path) -> list[Row]:
-    """The complete rows of a file; what is null, as it was not finite, is NaN here."""
-    rows = []
-    for line in path.read_text().splitlines() if path.exists() else ():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue  # cut off when the run died
-        rows.append({k: math.nan if v is None else v for k, v in row.items()})
-    return rows
+    """The intact rows of a file; what is null, as it was not finite, is NaN here."""
+    return list(row_files.read(path).rows.values())

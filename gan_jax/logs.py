@@ -18,6 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from gan_jax.row_files import encoded
+
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     """Let `write` fill a temporary file beside `path`, then rename it."""
@@ -38,16 +40,8 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def json_lines(rows: list[dict[str, Any]]) -> str:
-    """A JSON line for each row; numbers that are not finite become null."""
-
-    def plain(value: Any) -> Any:
-        bad = isinstance(value, float) and not math.isfinite(value)
-        return None if bad else value
-
-    return "".join(
-        json.dumps({name: plain(value) for name, value in row.items()}) + "\n"
-        for row in rows
-    )
+    """A JSON line for each row, with its checksum; see `row_files`."""
+    return "".join(f"{encoded(row)}\n" for row in rows)
 
 
 @contextmanager
@@ -65,8 +59,12 @@ def telling(path: Path) -> Iterator[None]:
 
 
 def append_lines(path: Path, rows: list[dict[str, Any]]) -> None:
-    with telling(path), path.open("a") as file:
-        file.write(json_lines(rows))
+    """Add rows to a file; a last line that was cut off stays a line of its own."""
+    with telling(path), path.open("ab+") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        broken = file.read() not in (b"", b"\n")
+        file.write(b"\n" * broken + json_lines(rows).encode())
 
 
 def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:

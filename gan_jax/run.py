@@ -18,8 +18,10 @@ from gan_jax.config import Config
 from gan_jax.data import Dataset
 from gan_jax.evaluate import Yardstick
 from gan_jax.folder import (
+    ROWS,
     changes,
     claim,
+    damage,
     events_until,
     held,
     refuse_changes,
@@ -230,6 +232,8 @@ def beginning(
     if step > config.steps:
         raise ValueError(f"steps {config.steps}: the run has made {step}")
     state = restore(path, jax.eval_shape(work.init))
+    for line in damage(folder, step, note.get("rows")):
+        tell(line)
     rows, events = rows_until(folder, config, step), events_until(folder, step)
     records = [
         record_of(label, of(label, rows), due, of(label, events))
@@ -274,11 +278,14 @@ def saving(
         "versions": versions(),
     }
     keep, keep_every = config.checkpoint.keep, config.checkpoint.keep_every
-    with saver(folder / FOLDER, keep, keep_every, len(records) == 1) as save:
+    copied = [folder / name for name in ROWS]
+    with saver(folder / FOLDER, keep, keep_every, len(records) == 1, copied) as save:
 
         def save_now(state: TrainState, step: int) -> None:
             due = [dict(record.due) for record in records]
-            save(state.replace(key=key), {"step": step, "due": due, **about})  # pyright: ignore
+            rows = sum(len(record.rows) for record in records)
+            note = {"step": step, "due": due, "rows": rows, **about}
+            save(state.replace(key=key), note)  # pyright: ignore
 
         yield save_now
 
