@@ -24,6 +24,7 @@ from benchmarks.samples import draw_samples, sample_section
 from benchmarks.summary import TAUS
 from benchmarks.svg import element
 from benchmarks.tables import ENTRY_COLUMNS, OVERALL_COLUMNS, about, crashes
+from gan_jax.logs import write_text
 
 PAGE = Path(__file__).parent / "page"
 MANY = 5
@@ -45,7 +46,7 @@ def report(folder: Path, baseline: str | None = None) -> list[Path]:
     found = findings(results)
     texts = {"report.md": markdown(found), "report.html": page(found)}
     for name, words in texts.items():
-        (results.folder / name).write_text(words)
+        write_text(results.folder / name, words)
     return [*(results.folder / name for name in texts), *draw_all(found)]
 
 

@@ -25,6 +25,7 @@ from gan_jax.config_json import (
 )
 from gan_jax.data import TOYS, Dataset, batch_indices, log_density
 from gan_jax.data.core import ENDLESS
+from gan_jax.files import require_writable
 
 CHUNK = 5000
 
@@ -95,6 +96,9 @@ def look(name: str, rest: list[str]) -> None:
         description=__doc__,
     )
     config = validate(replace(Config(), dataset=flags.dataset))
+    folder = Path(flags.out).absolute().parent
+    if folder.is_dir():
+        require_writable(folder, "choose another --out")
     data = dataset(config)
     print(describe(data))
     picture(data, flags.dataset, Path(flags.out))

@@ -2,7 +2,7 @@
 
 Looks at the run's newest checkpoint and its log with every instrument, prints the
 verdict, and writes RUN/diagnosis.html (one file, which needs no network) and
-RUN/diagnosis.json (the numbers). Exit codes: 0 looked at, 2 bad input.
+RUN/diagnosis.json (the numbers). Exit codes: 0 looked at, 2 bad input, 130 Ctrl-C.
 """
 
 import sys
@@ -20,6 +20,7 @@ from experiments.edge import exit_code
 from gan_jax import logs
 from gan_jax.diagnosis import advise, diagnose, page, plain
 from gan_jax.diagnosis.tables import summary
+from gan_jax.files import require_writable
 
 SECTIONS = 10
 
@@ -34,19 +35,37 @@ class Flags:
     """Take the eigenvalues of the game, which is most of the work."""
     count: int = 10
     """How many of them."""
+    minutes: float = 10.0
+    """For how long to look for them; the page says what was left out."""
+    out: str | None = None
+    """Folder for the two files, made if it is not there; None: RUN."""
 
 
 def look(flags: Flags) -> None:
-    with Progress(transient=True, disable=not sys.stdout.isatty()) as bar:
+    folder = Path(flags.run if flags.out is None else flags.out)
+    if flags.out is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    if folder.is_dir():
+        require_writable(folder, "choose another folder with --out")
+    shown = sys.stderr.isatty()
+    with Progress(
+        console=Console(stderr=True), transient=True, disable=not shown
+    ) as bar:
         task = bar.add_task("opening the run", total=SECTIONS)
 
         def tell(section: str) -> None:
             bar.update(task, advance=1, description=section)
+            if not shown:
+                print(f"looking at {section}", file=sys.stderr, flush=True)
 
-        count = flags.count if flags.spectrum else None
-        found = diagnose(flags.run, index=flags.index, count=count, tell=tell)
+        found = diagnose(
+            flags.run,
+            index=flags.index,
+            count=flags.count if flags.spectrum else None,
+            minutes=flags.minutes,
+            tell=tell,
+        )
         text = page(found)
-    folder = Path(flags.run)
     logs.write_json(folder / "diagnosis.json", plain(found | {"advice": advise(found)}))
     logs.write_text(folder / "diagnosis.html", text)
     show(found)
@@ -56,6 +75,8 @@ def look(flags: Flags) -> None:
 def show(found: dict[str, Any]) -> None:
     """The verdict, and a table of the numbers that matter most."""
     print(f"{found['method']}: step {found['step']}, {found['verdict']}")
+    for line in found["damage"]:
+        print(f"warning: {line}")
     for piece in advise(found):
         print(f"{piece['name']}: {piece['says']} ({piece['evidence']})")
         print(f"  what to try: {piece['tries']}")

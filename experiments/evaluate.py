@@ -29,6 +29,7 @@ from gan_jax.config_json import (
     validate,
 )
 from gan_jax.evaluate import evaluate, yardstick
+from gan_jax.files import require_writable
 from gan_jax.generators import load_run
 from gan_jax.train import sample
 from gan_jax.types import Array
@@ -73,6 +74,9 @@ def look(flags: Flags) -> None:
             config = Config(dataset=DatasetConfig(str(flags.reference)))
         else:
             gan, state, config = load_run(flags.run, index=flags.index)
+            require_writable(
+                Path(flags.run), "the numbers go there; copy the run elsewhere"
+            )
             draw = jax.jit(partial(sample, gan), static_argnames=("n", "ema"))
             key = jax.random.key(flags.seed)
             about = {"ema": flags.ema, "seed": flags.seed}

@@ -20,6 +20,7 @@ from typing import Annotated
 import jax
 import tyro
 
+from experiments.edge import in_words
 from experiments.names import listing, printed
 from gan_jax.build import build, method
 from gan_jax.compiler import keep_memory
@@ -170,7 +171,7 @@ def main(arguments: list[str]) -> int:
             progress=True,
         )
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {in_words(error)}", file=sys.stderr)
         return 2
     except (jax.errors.JaxRuntimeError, MemoryError) as error:
         if jax.process_count() == 1:

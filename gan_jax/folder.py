@@ -18,6 +18,7 @@ from gan_jax.config_json import (
     from_file,
     to_json,
 )
+from gan_jax.files import remove_parts
 from gan_jax.health import Row
 from gan_jax.record import label_of, logged
 
@@ -110,6 +111,7 @@ def claim(folder: Path, config: Config) -> None:
         for name in FOLDERS:
             if (folder / name).exists():
                 shutil.rmtree(folder / name)
+        remove_parts(folder)
         logs.write_text(folder / "config.json", to_json(config))
         for name in (*FILES[1:], ".wandb-id"):
             (folder / name).unlink(missing_ok=True)
@@ -120,6 +122,8 @@ def claim(folder: Path, config: Config) -> None:
 def take_over(folder: Path, config: Config, step: int) -> None:
     """Set a run back to one of its checkpoints: newer ones are damaged, and go."""
     try:
+        for name in ("", FRAMES):
+            remove_parts(folder / name)
         for path in checkpoint.checkpoints(folder / checkpoint.FOLDER):
             if int(path.name) > step:
                 shutil.rmtree(path)
@@ -205,7 +209,7 @@ def copy_of(folder: Path, name: str, step: int) -> Path:
     return folder / checkpoint.FOLDER / f"{step:09d}" / name
 
 
-def damage(folder: Path, step: int, count: int | None) -> list[str]:
+def damage(folder: Path, step: int, count: int | None = None) -> list[str]:
     """What is wrong with the files of rows, and what of it the checkpoint mends.
 
     step: of the checkpoint. count: of the rows that there were then; None: not known.

@@ -18,21 +18,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from gan_jax.files import write_atomically
 from gan_jax.row_files import encoded
 
 
-def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a temporary file beside `path`, then rename it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part{path.suffix}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def write_text(path: Path, text: str) -> None:
-    write_atomically(path, lambda part: part.write_text(text))
+    content = text.encode(errors="backslashreplace")  # paths may hold any byte
+    write_atomically(path, lambda part: part.write_bytes(content))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -107,7 +99,7 @@ def write_images(folder: Path, images: np.ndarray) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for i, image in enumerate(pixels_of(images)):
         plain = image[..., 0] if image.shape[2] == 1 else image
-        Image.fromarray(plain).save(folder / f"{i:06d}.png")
+        write_atomically(folder / f"{i:06d}.png", Image.fromarray(plain).save)
 
 
 def image_grid(
@@ -142,17 +134,30 @@ def copy(source: Path, path: Path) -> None:
 
 def frames(folder: Path) -> list[Path]:
     """The pictures of a folder that are named by a step, in order."""
-    return sorted(path for path in folder.glob("*.png") if path.stem.isdigit())
+    found = folder.glob("[0-9]*.png")
+    return sorted(path for path in found if path.stem.isdecimal())
+
+
+def is_whole(picture: Path) -> bool:
+    from PIL import Image
+
+    try:
+        with Image.open(picture) as opened:
+            opened.load()
+    except (OSError, ValueError, SyntaxError):  # Pillow has all three for damaged PNGs
+        return False
+    return True
 
 
 def animation(path: Path, folder: Path) -> None:
     """A GIF of the pictures in a folder, 100 of them at most; nothing if it has none.
 
-    Ten a second, the last for two seconds; of at most 400 pixels a side.
+    Ten a second, the last for two seconds; of at most 400 pixels a side. A damaged
+    picture is left out.
     """
     from PIL import Image
 
-    found = frames(folder)
+    found = [frame for frame in frames(folder) if is_whole(frame)]
     if not found:
         return
     chosen = np.unique(np.linspace(0, len(found) - 1, 100).round().astype(int))

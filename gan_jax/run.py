@@ -36,7 +36,7 @@ from gan_jax.monitor import measurer, watched
 from gan_jax.outputs import album, noter, shower
 from gan_jax.profiling import profiled
 from gan_jax.program import Program, members_of, program
-from gan_jax.record import Record, alive, ending, record_of, summarize, versions
+from gan_jax.record import Record, alive, ending, of, record_of, summarize, versions
 from gan_jax.signals import stop_request
 from gan_jax.trackers import require_wandb, trackers
 from gan_jax.types import TrainState
@@ -245,11 +245,6 @@ def beginning(
     restores = sum("restored" in event for event in events)
     state = slower(state, restores - note["restores"])
     return Beginning(state, records, step, restores, True)
-
-
-def of(label: Row, rows: list[Row]) -> list[Row]:
-    """The rows of one GAN."""
-    return [row for row in rows if label.items() <= row.items()]
 
 
 def write_beginning(
