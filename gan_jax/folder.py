@@ -20,6 +20,7 @@ from gan_jax.config_json import (
 )
 from gan_jax.files import remove_parts
 from gan_jax.health import Row
+from gan_jax.plain_paths import plain_path
 from gan_jax.record import label_of, logged
 
 FILES = (
@@ -61,8 +62,11 @@ IDENTITY = {"seed", "seeds", "sweep"}
 def held(folder: Path) -> Iterator[None]:
     """Hold the folder against other runs; FileExistsError if another holds it.
 
-    The lock is the operating system's: a dead process holds nothing.
+    The lock is the operating system's: a dead process holds nothing. OSError for a
+    folder that cannot be written, or in which checkpoints cannot be.
     """
+    with plain_path(folder):
+        pass
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock", timeout=0)
@@ -81,9 +85,8 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def unwritable(folder: Path, error: OSError) -> OSError:
-    return OSError(
-        f"out {folder}: cannot be written ({error.strerror}); choose another --out"
-    )
+    reason = error.strerror or error
+    return OSError(f"out {folder}: cannot be written ({reason}); choose another --out")
 
 
 def refuse_used(folder: Path, overwrite: bool) -> None:
@@ -132,8 +135,9 @@ def take_over(folder: Path, config: Config, step: int) -> None:
                 path.unlink()
         rows = rows_until(folder, config, step)
         logs.write_lines(folder / "metrics.jsonl", rows)
-        if (folder / "events.jsonl").exists():
-            logs.write_lines(folder / "events.jsonl", events_until(folder, step))
+        events = events_until(folder, step)
+        if events or (folder / "events.jsonl").exists():
+            logs.write_lines(folder / "events.jsonl", events)
         logs.write_text(folder / "config.json", to_json(config))
     except OSError as error:
         raise unwritable(folder, error) from None

@@ -13,6 +13,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from old_runs import without_copies
 
 from benchmarks.kills import rows, same_bits, survives
 from experiments.train import EXIT_CODES, main
@@ -485,6 +486,7 @@ def test_damaged_newer_checkpoints_give_way_to_those_made_again(whole, tmp_path)
 def test_run_whose_rows_are_gone_is_refused(whole, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(whole[0], run)
+    without_copies(run)
     (run / "metrics.jsonl").unlink()
     with pytest.raises(
         ValueError, match="metrics.jsonl: the rows before 40 are missing"
