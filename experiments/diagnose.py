@@ -16,9 +16,10 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Column, Table
 
-from experiments.edge import exit_code
+from experiments.edge import exit_code, interruptible, leave
 from gan_jax import logs
 from gan_jax.diagnosis import advise, diagnose, page, plain
+from gan_jax.diagnosis.game import MINUTES
 from gan_jax.diagnosis.tables import summary
 from gan_jax.files import require_writable
 
@@ -35,18 +36,16 @@ class Flags:
     """Take the eigenvalues of the game, which is most of the work."""
     count: int = 10
     """How many of them."""
-    minutes: float = 10.0
+    minutes: float = MINUTES
     """For how long to look for them; the page says what was left out."""
     out: str | None = None
-    """Folder for the two files, made if it is not there; None: RUN."""
+    """Folder for the two files, made if it is missing; None: RUN."""
 
 
 def look(flags: Flags) -> None:
     folder = Path(flags.run if flags.out is None else flags.out)
-    if flags.out is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-    if folder.is_dir():
-        require_writable(folder, "choose another folder with --out")
+    place = folder if folder.is_dir() else folder.absolute().parent
+    require_writable(place, "choose another folder with --out")
     shown = sys.stderr.isatty()
     with Progress(
         console=Console(stderr=True), transient=True, disable=not shown
@@ -58,14 +57,17 @@ def look(flags: Flags) -> None:
             if not shown:
                 print(f"looking at {section}", file=sys.stderr, flush=True)
 
-        found = diagnose(
+        look_at = partial(
+            diagnose,
             flags.run,
             index=flags.index,
             count=flags.count if flags.spectrum else None,
             minutes=flags.minutes,
             tell=tell,
         )
+        found = interruptible(look_at)
         text = page(found)
+    folder.mkdir(exist_ok=True)
     logs.write_json(folder / "diagnosis.json", plain(found | {"advice": advise(found)}))
     logs.write_text(folder / "diagnosis.html", text)
     show(found)
@@ -100,4 +102,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

@@ -1,8 +1,14 @@
 """Turns bad input into one line and an exit code."""
 
 import errno
+import os
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, NoReturn
+
+INTERRUPTED = 130
 
 
 def exit_code(action: Callable[[], None]) -> int:
@@ -17,8 +23,35 @@ def exit_code(action: Callable[[], None]) -> int:
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     return 0
+
+
+def interruptible(work: Callable[[], Any]) -> Any:
+    """The result of work that is done in a thread of its own.
+
+    Ctrl-C ends the wait at once, where it would wait for XLA to finish a compilation.
+    The thread goes on: the process has to end by `leave`.
+    """
+    outcome: Future = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return outcome.result()
+
+
+def leave(code: int) -> NoReturn:
+    """End the process; after Ctrl-C without waiting for what its threads compile."""
+    if code == INTERRUPTED:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 ADVICE = {

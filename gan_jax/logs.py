@@ -36,23 +36,26 @@ def json_lines(rows: list[dict[str, Any]]) -> str:
     return "".join(f"{encoded(row)}\n" for row in rows)
 
 
+GO_ON = "mend that, then go on with --resume"
+
+
 @contextmanager
-def telling(path: Path) -> Iterator[None]:
-    """Tell in one line what could not be written, and that --resume goes on."""
+def telling(path: Path, advice: str = GO_ON) -> Iterator[None]:
+    """Tell in one line what could not be written, and what to do."""
     try:
         yield
     except OSError as error:
         if error.strerror is None:  # it was told already
             raise
+        place = error.filename or path
         raise OSError(
-            f"{error.filename or path}: cannot be written ({error.strerror}); mend "
-            "that, then go on with --resume"
+            f"{place}: cannot be written ({error.strerror}); {advice}"
         ) from None
 
 
-def append_lines(path: Path, rows: list[dict[str, Any]]) -> None:
+def append_lines(path: Path, rows: list[dict[str, Any]], advice: str = GO_ON) -> None:
     """Add rows to a file; a last line that was cut off stays a line of its own."""
-    with telling(path), path.open("ab+") as file:
+    with telling(path, advice), path.open("ab+") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - 1, 0))
         broken = file.read() not in (b"", b"\n")

@@ -21,7 +21,7 @@ from PIL import Image
 from test_row_files import WRONG
 
 from benchmarks.kills import rows, same_bits
-from experiments import data, evaluate, sample
+from experiments import data, diagnose, evaluate, sample
 from experiments.train import main
 from gan_jax import METHODS, Config, build, load_generator, train
 from gan_jax.checkpoint import FOLDER, newest, restore, with_plain_key, write
@@ -244,7 +244,8 @@ def read_only(*arguments, dir=None, **options):
     ("action", "arguments", "words"),
     [
         (sample.main, ["--npz", "{out}/x.npz"], ["{out}", "--npz"]),
-        (evaluate.main, ["--n", "100"], ["{run}", "copy the run"]),
+        (diagnose.main, [], ["{run}", "--out"]),
+        (diagnose.main, ["--out", "{out}"], ["{out}", "--out"]),
     ],
 )
 def test_a_read_only_place_is_one_line_before_any_work(
@@ -258,6 +259,16 @@ def test_a_read_only_place_is_one_line_before_any_work(
     assert message.startswith("error: ") and "cannot be written (Read-only" in message
     assert all(word.format(**names) in message for word in words)
     assert not any(tmp_path.iterdir())
+
+
+def test_numbers_that_cannot_be_kept_are_shown(run, monkeypatch, capsys):
+    (run / "evaluations.jsonl").mkdir()
+    assert evaluate.main([str(run), "--n", "50", "--metrics", "swd"]) == 2
+    output = capsys.readouterr()
+    assert "sliced_wasserstein" in output.out or "swd" in output.out
+    assert output.err.count("\n") == 1
+    assert "evaluations.jsonl: cannot be written" in output.err
+    assert "not kept" in output.err
 
 
 def test_a_read_only_place_for_a_preview_is_one_line(tmp_path, monkeypatch, capsys):
@@ -309,8 +320,6 @@ def test_a_disk_that_fills_while_orbax_writes_is_told_once(tmp_path):
 
 @pytest.mark.slow
 def test_a_run_in_an_odd_folder_is_sampled_measured_and_looked_at(tmp_path, capsys):
-    from experiments import diagnose
-
     run, config = tmp_path / "r 1[2]*?\\é", tmp_path / "config.json"
     config.write_text(to_json(SMALL))
     assert main(["--config", str(config), "--out", str(run)]) == 0

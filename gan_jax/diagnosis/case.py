@@ -1,6 +1,6 @@
 """A run opened for diagnosis: its final state, an earlier one, its log, its data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,7 +38,7 @@ class Case(NamedTuple):
     rows: list[Row]
     events: list[Row]
     data: Dataset
-    damage: list[str]
+    damage: Sequence[str] = ()
 
 
 def opened(run: str | Path, index: int) -> Case:

@@ -37,6 +37,8 @@ from gan_jax.types import Array
 
 FEW, RESTARTS, BENT_RESTARTS = 4, 6, 20
 """Eigenvalues by real and imaginary part; restarts for them, and for curvatures."""
+MINUTES = 10.0
+"""For how long eigenvalues are looked for, unless told."""
 AFFORDABLE = 50_000
 """Parameters up to which the alternating step's own eigenvalues are taken."""
 SHORTER = {"extragradient": 1 / 2, "optimistic": 1 / 3}
@@ -44,7 +46,9 @@ SHORTER = {"extragradient": 1 / 2, "optimistic": 1 / 3}
 the roots of z^2 - (1 - 2 a) z - a within the circle."""
 
 
-def measured_game(case: Case, *, count: int | None, minutes: float) -> dict[str, Any]:
+def measured_game(
+    case: Case, *, count: int | None, minutes: float = MINUTES
+) -> dict[str, Any]:
     """Eigenvalues times the learning rate, and what they say; see docs.
 
     After so many minutes those that are not found yet are left out.

@@ -22,7 +22,7 @@ from gan_jax.diagnosis.case import (
     one_batch,
     opened,
 )
-from gan_jax.diagnosis.game import measured_game, measured_path
+from gan_jax.diagnosis.game import MINUTES, measured_game, measured_path
 from gan_jax.diagnostics import (
     critic_gradient_norms,
     dead_units,
@@ -58,7 +58,7 @@ def diagnose(
     *,
     index: int = 0,
     count: int | None = 10,
-    minutes: float = 10.0,
+    minutes: float = MINUTES,
     tell: Callable[[str], None] = lambda section: None,
 ) -> dict[str, Any]:
     """All numbers of a run's final state, by section; see docs/diagnostics.md.
@@ -110,7 +110,7 @@ def about(case: Case) -> dict[str, Any]:
         "fault": record.faults[0] if record.faults else None,
         "finite": finite(case.state),
         "signs": signs,
-        "damage": case.damage,
+        "damage": list(case.damage),
         "method": described(config),
         "g_rate": rate.generator,
         "d_rate": rate.discriminator,
