@@ -95,8 +95,7 @@ def write(
 
     name = f"{note['step']:09d}"
     part, final = folder / f".{name}.part", folder / name
-    for left in folder.glob(".*.part"):  # by a run that was killed
-        shutil.rmtree(left, ignore_errors=True)
+    remove_parts(folder)
     try:
         folder.mkdir(exist_ok=True)  # but not what it lies in, if that has vanished
         part.mkdir()
@@ -128,6 +127,12 @@ def write(
     for path in checkpoints(folder)[keep:]:
         if keep_every is None or int(path.name) % keep_every:
             remove(path)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what runs that were killed left half written."""
+    for left in folder.glob(".*.part"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def set_aside(path: Path) -> Path:

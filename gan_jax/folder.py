@@ -127,6 +127,7 @@ def take_over(folder: Path, config: Config, step: int) -> None:
     try:
         for name in ("", FRAMES):
             remove_parts(folder / name)
+        checkpoint.remove_parts(folder / checkpoint.FOLDER)
         for path in checkpoint.checkpoints(folder / checkpoint.FOLDER):
             if int(path.name) > step:
                 shutil.rmtree(path)

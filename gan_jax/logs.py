@@ -160,11 +160,12 @@ def animation(path: Path, folder: Path) -> None:
     """
     from PIL import Image
 
-    found = [frame for frame in frames(folder) if is_whole(frame)]
-    if not found:
+    found = frames(folder)
+    chosen = np.linspace(0, len(found) - 1, min(len(found), 100)).round().astype(int)
+    whole = [found[i] for i in chosen if is_whole(found[i])]
+    if not whole:
         return
-    chosen = np.unique(np.linspace(0, len(found) - 1, 100).round().astype(int))
-    images = [Image.open(found[i]).convert("RGB") for i in chosen]
+    images = [Image.open(frame).convert("RGB") for frame in whole]
     for image in images:
         image.thumbnail((400, 400))
     duration = [100] * (len(images) - 1) + [2000]

@@ -197,6 +197,7 @@ def test_files_of_killed_writers_are_no_frames_and_go_at_the_next_claim(run, who
     for how in (again, anew):
         for name in names:
             (run / name).write_bytes((whole[0] / "samples.png").read_bytes()[:99])
+        (run / FOLDER / ".000000040.part" / "state").mkdir(parents=True)
         (run / "samples" / "²07.png").write_bytes(b"mine")
         how()
         left = {str(path.relative_to(run)) for path in run.rglob(".*")}
