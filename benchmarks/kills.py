@@ -46,10 +46,11 @@ CONFIG = Config(
 
 
 def rows(run: Path) -> list[dict]:
-    """The metrics of a run, without the wall time."""
+    """The metrics of a run, without the wall time and with it the checksum."""
     lines = (run / "metrics.jsonl").read_text("utf-8").splitlines()
     found = [json.loads(line) for line in lines]
-    return [{k: v for k, v in row.items() if k != "wall_seconds"} for row in found]
+    timed = {"wall_seconds", "crc32"}
+    return [{k: v for k, v in row.items() if k not in timed} for row in found]
 
 
 def same_bits(state: TrainState, other: TrainState) -> bool:

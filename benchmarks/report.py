@@ -26,6 +26,7 @@ from benchmarks.summary import TAUS
 from benchmarks.svg import element
 from benchmarks.tables import ENTRY_COLUMNS, OVERALL_COLUMNS, about, crashes
 from experiments.edge import exit_code, expand_home, with_own_flags
+from gan_jax.logs import write_text
 
 PAGE = Path(__file__).parent / "page"
 MANY = 5
@@ -47,7 +48,7 @@ def report(folder: Path, baseline: str | None = None) -> list[Path]:
     found = findings(results)
     texts = {"report.md": markdown(found), "report.html": page(found)}
     for name, words in texts.items():
-        (results.folder / name).write_text(words, "utf-8")
+        write_text(results.folder / name, words)
     return [*(results.folder / name for name in texts), *draw_all(found)]
 
 

@@ -9,7 +9,7 @@ from benchmarks.plan import Json, read
 from gan_jax.evaluate import require_one_fingerprint
 from gan_jax.logs import telling, write_text
 
-SAME = "go on with the same command"
+SAME = "mend that, then go on with the same command"
 
 ROWS = "rows.jsonl"
 FIELDS = {

@@ -34,6 +34,7 @@ from gan_jax.config_json import (
 from gan_jax.data import TOYS, Dataset, batch_indices, log_density
 from gan_jax.data.core import ENDLESS
 from gan_jax.data.listing import lines_of, printable
+from gan_jax.files import require_writable
 
 CHUNK = 5000
 SHOWN = 20
@@ -121,6 +122,7 @@ def look(name: str, rest: list[str]) -> None:
     points = config.dataset.name in TOYS
     suffixes = FIGURE_SUFFIXES if points else IMAGE_SUFFIXES
     require_picture("out", Path(flags.out), suffixes)
+    require_writable(Path(flags.out).absolute().parent, "choose another --out")
     data = dataset(config)
     print(describe(data))
     picture(data, flags.dataset, Path(flags.out))

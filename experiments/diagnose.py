@@ -2,7 +2,7 @@
 
 Looks at the run's newest checkpoint and its log with every instrument, prints the
 verdict, and writes RUN/diagnosis.html (one file, which needs no network) and
-RUN/diagnosis.json (the numbers). Exit codes: 0 looked at, 2 bad input.
+RUN/diagnosis.json (the numbers). Exit codes: 0 looked at, 2 bad input, 130 Ctrl-C.
 """
 
 import sys
@@ -14,10 +14,18 @@ from typing import Annotated, Any
 import tyro
 from rich.table import Column, Table
 
-from experiments.edge import exit_code, expand_home, with_own_flags
+from experiments.edge import (
+    exit_code,
+    expand_home,
+    interruptible,
+    leave,
+    with_own_flags,
+)
 from gan_jax import logs
 from gan_jax.diagnosis import advise, diagnose, page, plain
+from gan_jax.diagnosis.game import MINUTES
 from gan_jax.diagnosis.tables import summary
+from gan_jax.files import require_writable
 from gan_jax.terminal import plain_console, progress
 
 SECTIONS = 10
@@ -33,19 +41,36 @@ class Flags:
     """Take the eigenvalues of the game, which is most of the work."""
     count: int = 10
     """How many of them."""
+    minutes: float = MINUTES
+    """For how long to look for them; the page says what was left out."""
+    out: str | None = None
+    """Folder for the two files, made if it is missing; None: RUN."""
 
 
 def look(flags: Flags) -> None:
-    with progress(transient=True, disable=not sys.stdout.isatty()) as bar:
+    folder = Path(flags.run if flags.out is None else flags.out)
+    place = folder if folder.is_dir() else folder.absolute().parent
+    require_writable(place, "choose another folder with --out")
+    shown = sys.stderr.isatty()
+    with progress(transient=True, disable=not shown, stderr=True) as bar:
         task = bar.add_task("opening the run", total=SECTIONS)
 
         def tell(section: str) -> None:
             bar.update(task, advance=1, description=section)
+            if not shown:
+                print(f"looking at {section}", file=sys.stderr, flush=True)
 
-        count = flags.count if flags.spectrum else None
-        found = diagnose(flags.run, index=flags.index, count=count, tell=tell)
+        look_at = partial(
+            diagnose,
+            flags.run,
+            index=flags.index,
+            count=flags.count if flags.spectrum else None,
+            minutes=flags.minutes,
+            tell=tell,
+        )
+        found = interruptible(look_at)
         text = page(found)
-    folder = Path(flags.run)
+    folder.mkdir(exist_ok=True)
     logs.write_json(folder / "diagnosis.json", plain(found | {"advice": advise(found)}))
     logs.write_text(folder / "diagnosis.html", text)
     show(found)
@@ -55,6 +80,8 @@ def look(flags: Flags) -> None:
 def show(found: dict[str, Any]) -> None:
     """The verdict, and a table of the numbers that matter most."""
     print(f"{found['method']}: step {found['step']}, {found['verdict']}")
+    for line in found["damage"]:
+        print(f"warning: {line}")
     for piece in advise(found):
         print(f"{piece['name']}: {piece['says']} ({piece['evidence']})")
         print(f"  what to try: {piece['tries']}")
@@ -74,7 +101,7 @@ def start(arguments: list[str]) -> None:
         prog="python -m experiments.diagnose",
         description=__doc__,
     )
-    look(expand_home(flags, "run"))
+    look(expand_home(flags, "run", "out"))
 
 
 def main(arguments: list[str]) -> int:
@@ -82,4 +109,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

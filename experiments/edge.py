@@ -2,13 +2,24 @@
 `~`, and a message names only flags that the command has."""
 
 import dataclasses
+import errno
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    NoReturn,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import tyro
 
@@ -27,11 +38,21 @@ DATA_FIELDS = [field.name for field in dataclasses.fields(DatasetConfig)]
 DATA_FIELD = re.compile(rf"(?<![\w./-])dataset\.({'|'.join(DATA_FIELDS)})\b")
 
 
+INTERRUPTED = 130
+ADVICE = {
+    errno.ENOSPC: "free some space, or choose another place",
+    errno.EDQUOT: "free some space, or choose another place",
+    errno.EROFS: "choose a place that can be written",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+"""What to do about an error of the operating system, by its number."""
+
+
 def exit_code(
     action: Callable[[], int | None], said: Callable[[str], str] = str
 ) -> int:
     """What the action returns (None: 0); 2, with one line that says why, if its input
-    was bad.
+    was bad; 130 after Ctrl-C.
 
     said: what is printed of a message.
     """
@@ -39,8 +60,47 @@ def exit_code(
     try:
         return action() or 0
     except (ValueError, OSError) as error:
-        print(f"error: {said(str(error))}", file=sys.stderr)
+        print(f"error: {said(in_words(error))}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def in_words(error: Exception) -> str:
+    """The line of an error; an operating system's with its path and what to do."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    advice = ADVICE.get(error.errno or 0, "check the path and its permissions")
+    place = "" if error.filename is None else f"{error.filename}: "
+    return f"{place}{error.strerror}; {advice}"
+
+
+def interruptible(work: Callable[[], Any]) -> Any:
+    """The result of work that is done in a thread of its own.
+
+    Ctrl-C ends the wait at once, where it would wait for XLA to finish a compilation.
+    The thread goes on: the process has to end by `leave`.
+    """
+    outcome: Future = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return outcome.result()
+
+
+def leave(code: int) -> NoReturn:
+    """End the process; after Ctrl-C without waiting for what its threads compile."""
+    if code == INTERRUPTED:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def expand_home(flags: T, *names: str) -> T:

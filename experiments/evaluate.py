@@ -33,8 +33,6 @@ from gan_jax.terminal import plain_console, progress
 from gan_jax.train import sample
 from gan_jax.types import Array
 
-AGAIN = "evaluate again"
-
 
 @dataclass(frozen=True)
 class Flags:
@@ -101,7 +99,8 @@ def look(flags: Flags) -> None:
         found = evaluate(measure, take, about)
     show(found)
     if flags.run is not None:
-        logs.append_lines(Path(flags.run) / "evaluations.jsonl", [row | found], AGAIN)
+        path = Path(flags.run) / "evaluations.jsonl"
+        logs.append_lines(path, [row | found], "the numbers above are not kept")
 
 
 def compared_with(flags: Flags, gan: Gan, config: Config) -> Config:

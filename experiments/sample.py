@@ -25,6 +25,7 @@ from experiments.edge import (
     with_own_flags,
 )
 from gan_jax import logs
+from gan_jax.files import require_writable
 from gan_jax.gan import Gan
 from gan_jax.generators import load_run, recorded_shares, truncated_latents, walks
 from gan_jax.labels import draw_labels
@@ -121,8 +122,13 @@ def refuse_places(flags: Flags) -> None:
         place = getattr(flags, name)
         if place and not Path(place).absolute().parent.is_dir():
             raise ValueError(f"{name} {place}: its folder does not exist; make it")
+        if place:
+            parent = Path(place).absolute().parent
+            require_writable(parent, f"choose another --{name}")
     if flags.grid:
         require_picture("grid", Path(flags.grid), IMAGE_SUFFIXES)
+    if not (flags.grid or flags.npz or flags.folder):
+        require_writable(Path.cwd(), "choose a file with --grid")
     folder = Path(flags.folder) if flags.folder else None
     if folder and folder.exists() and (folder.is_file() or any(folder.iterdir())):
         raise ValueError(f"folder {folder}: is not empty; choose another")

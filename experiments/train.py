@@ -21,7 +21,7 @@ from typing import Annotated
 import jax
 import tyro
 
-from experiments.edge import in_home, with_own_flags
+from experiments.edge import in_home, in_words, with_own_flags
 from experiments.names import listing, printed
 from gan_jax.build import build, method
 from gan_jax.compiler import keep_memory
@@ -182,7 +182,7 @@ def main(arguments: list[str]) -> int:
         )
     except (ValueError, OSError) as error:
         said = with_own_flags(Flags, WORDS)
-        print(f"error: {said(str(error))}", file=sys.stderr)
+        print(f"error: {said(in_words(error))}", file=sys.stderr)
         return 2
     except (jax.errors.JaxRuntimeError, MemoryError) as error:
         if jax.process_count() == 1:

@@ -2,6 +2,7 @@
 
     checkpoints/000002000/state/         the whole TrainState; no pickle, nothing runs
     checkpoints/000002000/note.json      step, versions, what the log needs to go on
+    checkpoints/000002000/metrics.jsonl  the rows so far, as events.jsonl the events
     checkpoints/000002000/manifest.json  SHA-256 of every other file
 
 A checkpoint is written beside its place and renamed when it is complete, so what has
@@ -13,7 +14,8 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +24,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from gan_jax.plain_paths import plain_path
 from gan_jax.types import TrainState
 
 FOLDER = "checkpoints"
@@ -35,14 +38,19 @@ def with_plain_key(state: TrainState) -> TrainState:
 
 @contextmanager
 def saver(
-    folder: Path, keep: int, keep_every: int | None, only_finite: bool
+    folder: Path,
+    keep: int,
+    keep_every: int | None,
+    only_finite: bool,
+    copied: Sequence[Path] = (),
 ) -> Iterator[Callable[[TrainState, Note], None]]:
     """A function that saves a state in the background, one at a time.
 
     The state has its key as integers: `with_plain_key` is a computation of all
     processes, where saving is one's. only_finite: leave out a state that is not. The
-    newest `keep` stay, and those of steps that `keep_every` divides. An OSError of the
-    background is raised at the next call or at the end.
+    newest `keep` stay, and those of steps that `keep_every` divides. copied: files of
+    which each checkpoint holds a copy. An OSError of the background is raised at the
+    next call or at the end.
     """
     pending: list[Future] = []
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -57,7 +65,9 @@ def saver(
             arrays = jax.tree.map(np.array, jax.device_get(state))
             if only_finite and not is_finite(arrays):
                 return
-            pending.append(pool.submit(write, folder, arrays, note, keep, keep_every))
+            pending.append(
+                pool.submit(write, folder, arrays, note, keep, keep_every, copied)
+            )
 
         try:
             yield save
@@ -73,25 +83,33 @@ def is_finite(arrays: Any) -> bool:
 
 
 def write(
-    folder: Path, arrays: Any, note: Note, keep: int, keep_every: int | None
+    folder: Path,
+    arrays: Any,
+    note: Note,
+    keep: int,
+    keep_every: int | None,
+    copied: Sequence[Path] = (),
 ) -> None:
     """Write one checkpoint and remove those that need not be kept."""
     import orbax.checkpoint as ocp
 
     name = f"{note['step']:09d}"
     part, final = folder / f".{name}.part", folder / name
-    for left in folder.glob(".*.part"):  # by a run that was killed
-        shutil.rmtree(left, ignore_errors=True)
+    remove_parts(folder)
     try:
         folder.mkdir(exist_ok=True)  # but not what it lies in, if that has vanished
         part.mkdir()
-        require_space(part, arrays)
+        present = [path for path in copied if path.exists()]
+        require_space(part, arrays, present)
         alone = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
         with (
             quiet_orbax(),
+            plain_path(part) as place,
             ocp.StandardCheckpointer(multiprocessing_options=alone) as checkpointer,
         ):
-            checkpointer.save(part.absolute() / "state", arrays)
+            checkpointer.save(place / "state", arrays)
+        for path in present:
+            shutil.copyfile(path, part / path.name)
         note = note | {"arrays": kinds(arrays)}
         (part / "note.json").write_text(json.dumps(note), "utf-8")
         sums = {path: checksum(part / path) for path in files(part)}
@@ -109,6 +127,12 @@ def write(
     for path in checkpoints(folder)[keep:]:
         if keep_every is None or int(path.name) % keep_every:
             remove(path)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what runs that were killed left half written."""
+    for left in folder.glob(".*.part"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def set_aside(path: Path) -> Path:
@@ -134,9 +158,10 @@ def kinds(tree: Any) -> dict[str, str]:
     return {name(path): f"{x.dtype}{list(x.shape)}" for path, x in leaves}
 
 
-def require_space(folder: Path, arrays: Any) -> None:
-    """An OSError if the arrays will not fit: Orbax writes them, then merges them."""
+def require_space(folder: Path, arrays: Any, copied: Sequence[Path]) -> None:
+    """An OSError if it will not fit: Orbax writes the arrays, then merges them."""
     needed = 100_000 + 2 * sum(leaf.nbytes for leaf in jax.tree.leaves(arrays))
+    needed += sum(path.stat().st_size for path in copied)
     if shutil.disk_usage(folder).free < needed:
         raise OSError("No space left")
 
@@ -151,13 +176,25 @@ def reason(error: Exception) -> str:
 
 @contextmanager
 def quiet_orbax() -> Iterator[None]:
-    """Orbax logs a traceback of what it raises as well."""
-    logger = logging.getLogger("absl")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
+    """Keep Orbax from printing what it raises as well.
+
+    It logs tracebacks, and what it still had under way when it failed has no event
+    loop any more to report to. That may come later, so it stays quiet after an error.
+    """
+    before = sys.unraisablehook
+
+    def hook(ignored: Any) -> None:
+        if str(ignored.exc_value) != "Event loop is closed":
+            before(ignored)
+
+    loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    sys.unraisablehook = hook
+    yield
+    sys.unraisablehook = before
+    for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)
 
 
@@ -176,7 +213,12 @@ def checksum(path: Path) -> str:
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints in a folder, the newest first."""
     found = folder.iterdir() if folder.is_dir() else ()
-    return sorted((path for path in found if path.name.isdigit()), reverse=True)
+    return sorted((path for path in found if is_number(path.name)), reverse=True)
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is plain digits; `str.isdigit` holds for a superscript too."""
+    return text.isascii() and text.isdecimal()
 
 
 def discard(folder: Path, step: int) -> None:
@@ -190,7 +232,7 @@ def fault(path: Path) -> str | None:
     """What is wrong with a checkpoint; None if it is intact."""
     try:
         sums = dict(json.loads((path / "manifest.json").read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return "manifest.json is missing or damaged"
     for name in sorted(sums.keys() | set(files(path))):
         if name not in sums:
@@ -250,6 +292,9 @@ def restore(path: Path, like: Any) -> TrainState:
             )
     own = jax.process_index()
     alone = ocp.options.MultiprocessingOptions(primary_host=own, active_processes={own})
-    with ocp.StandardCheckpointer(multiprocessing_options=alone) as checkpointer:
-        state = checkpointer.restore(path.absolute() / "state", target)
+    with (
+        plain_path(path) as place,
+        ocp.StandardCheckpointer(multiprocessing_options=alone) as checkpointer,
+    ):
+        state = checkpointer.restore(place / "state", target)
     return state.replace(key=jax.random.wrap_key_data(state.key))

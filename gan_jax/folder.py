@@ -1,8 +1,6 @@
 """The folder of a run: what lies in it, and who may write to it."""
 
 import dataclasses
-import json
-import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +9,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from gan_jax import checkpoint, logs
+from gan_jax import checkpoint, logs, row_files
 from gan_jax.config import (
     Config,
 )
@@ -21,7 +19,9 @@ from gan_jax.config_json import (
     to_json,
 )
 from gan_jax.data import with_absolute_path
+from gan_jax.files import remove_parts
 from gan_jax.health import Row
+from gan_jax.plain_paths import plain_path
 from gan_jax.record import label_of, logged
 
 FILES = (
@@ -41,6 +41,8 @@ FILES = (
 """Files of a run: events.jsonl for a run that had some, members.jsonl for several GANs,
 training.gif with `log.samples_every`, evaluations.jsonl by experiments.evaluate,
 the diagnosis by experiments.diagnose."""
+ROWS = ("metrics.jsonl", "events.jsonl")
+"""Files that a resumed run reads: each checkpoint holds a copy of them."""
 FRAMES, TENSORBOARD, PROFILE = "samples", "tensorboard", "profile"
 FOLDERS = (checkpoint.FOLDER, FRAMES, TENSORBOARD, PROFILE)
 HARMLESS = {
@@ -62,8 +64,11 @@ IDENTITY = {"seed", "seeds", "sweep"}
 def held(folder: Path) -> Iterator[None]:
     """Hold the folder against other runs; FileExistsError if another holds it.
 
-    The lock is the operating system's: a dead process holds nothing.
+    The lock is the operating system's: a dead process holds nothing. OSError for a
+    folder that cannot be written, or in which checkpoints cannot be.
     """
+    with plain_path(folder):
+        pass
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock", timeout=0)
@@ -82,9 +87,8 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def unwritable(folder: Path, error: OSError) -> OSError:
-    return OSError(
-        f"out {folder}: cannot be written ({error.strerror}); choose another --out"
-    )
+    reason = error.strerror or error
+    return OSError(f"out {folder}: cannot be written ({reason}); choose another --out")
 
 
 def refuse_used(folder: Path, overwrite: bool) -> None:
@@ -112,6 +116,7 @@ def claim(folder: Path, config: Config) -> None:
         for name in FOLDERS:
             if (folder / name).exists():
                 shutil.rmtree(folder / name)
+        remove_parts(folder)
         logs.write_text(folder / "config.json", to_json(config))
         for name in (*FILES[1:], ".wandb-id"):
             (folder / name).unlink(missing_ok=True)
@@ -122,6 +127,9 @@ def claim(folder: Path, config: Config) -> None:
 def take_over(folder: Path, config: Config, step: int) -> None:
     """Set a run back to one of its checkpoints: newer ones are damaged, and go."""
     try:
+        for name in ("", FRAMES):
+            remove_parts(folder / name)
+        checkpoint.remove_parts(folder / checkpoint.FOLDER)
         for path in checkpoint.checkpoints(folder / checkpoint.FOLDER):
             if int(path.name) > step:
                 shutil.rmtree(path)
@@ -130,8 +138,9 @@ def take_over(folder: Path, config: Config, step: int) -> None:
                 path.unlink()
         rows = rows_until(folder, config, step)
         logs.write_lines(folder / "metrics.jsonl", rows)
-        if (folder / "events.jsonl").exists():
-            logs.write_lines(folder / "events.jsonl", events_until(folder, step))
+        events = events_until(folder, step)
+        if events or (folder / "events.jsonl").exists():
+            logs.write_lines(folder / "events.jsonl", events)
         logs.write_text(folder / "config.json", to_json(config))
     except OSError as error:
         raise unwritable(folder, error) from None
@@ -176,14 +185,14 @@ def refuse_changes(folder: Path, config: Config, allowed: bool) -> None:
 
 
 def rows_until(folder: Path, config: Config, step: int) -> list[Row]:
-    """The complete rows of metrics.jsonl up to a step.
+    """The rows of metrics.jsonl up to a step, of which there is a checkpoint.
 
     Without that step's own rows if the run was only interrupted at it, but with a row
     in which a GAN failed.
     """
     before = dataclasses.replace(from_file(folder / "config.json"), steps=config.steps)
     kept, failed = [], []
-    for row in lines(folder / "metrics.jsonl"):
+    for row in kept_rows(folder, "metrics.jsonl", step):
         at, label = row["step"], label_of(row)
         fails = not row["finite"] and label not in failed
         failed += [label] if fails else []
@@ -195,16 +204,46 @@ def rows_until(folder: Path, config: Config, step: int) -> list[Row]:
 
 def events_until(folder: Path, step: int) -> list[Row]:
     """The events up to a step; going back to it is one of them."""
-    return [row for row in lines(folder / "events.jsonl") if row["step"] <= step]
+    events = kept_rows(folder, "events.jsonl", step)
+    return [event for event in events if event["step"] <= step]
+
+
+def kept_rows(folder: Path, name: str, step: int) -> list[Row]:
+    """The intact rows of a file and of its copy in the checkpoint of a step."""
+    copy = row_files.read(copy_of(folder, name, step))
+    own = row_files.read(folder / name, sealed=bool(copy.rows))
+    return list((copy.rows | own.rows).values())
+
+
+def copy_of(folder: Path, name: str, step: int) -> Path:
+    return folder / checkpoint.FOLDER / f"{step:09d}" / name
+
+
+def damage(folder: Path, step: int, count: int | None = None) -> list[str]:
+    """What is wrong with the files of rows, and what of it the checkpoint mends.
+
+    step: of the checkpoint. count: of the rows that there were then; None: not known.
+    """
+    told = []
+    for name in ROWS:
+        copy = row_files.read(copy_of(folder, name, step))
+        own = row_files.read(folder / name, sealed=bool(copy.rows))
+        said = []
+        if own.damage:
+            line, why = own.damage[0]
+            said = [f"{len(own.damage)} damaged left out (line {line} first: {why})"]
+        restored = len(copy.rows.keys() - own.rows.keys())
+        if restored:
+            said.append(f"{restored} restored from the checkpoint")
+        rows = (copy.rows | own.rows).values()
+        lost = (count or 0) - sum(row["step"] <= step for row in rows)
+        if lost > 0 and name == "metrics.jsonl":
+            said.append(f"{lost} of {count} are lost")
+        if said:
+            told.append(f"rows of {folder / name}: {', '.join(said)}")
+    return told
 
 
 def lines(path: Path) -> list[Row]:
-    """The complete rows of a file; what is null, as it was not finite, is NaN here."""
-    rows = []
-    for line in path.read_text("utf-8").splitlines() if path.exists() else ():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue  # cut off when the run died
-        rows.append({k: math.nan if v is None else v for k, v in row.items()})
-    return rows
+    """The intact rows of a file; what is null, as it was not finite, is NaN here."""
+    return list(row_files.read(path).rows.values())

@@ -19,21 +19,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from gan_jax.files import write_atomically
+from gan_jax.row_files import encoded
 from gan_jax.terminal import progress
 
 
-def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a temporary file beside `path`, then rename it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part{path.suffix}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def write_text(path: Path, text: str) -> None:
-    write_atomically(path, lambda part: part.write_text(text, "utf-8"))
+    content = text.encode(errors="backslashreplace")  # paths may hold any byte
+    write_atomically(path, lambda part: part.write_bytes(content))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -41,38 +34,34 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def json_lines(rows: list[dict[str, Any]]) -> str:
-    """A JSON line for each row; numbers that are not finite become null."""
-
-    def plain(value: Any) -> Any:
-        bad = isinstance(value, float) and not math.isfinite(value)
-        return None if bad else value
-
-    return "".join(
-        json.dumps({name: plain(value) for name, value in row.items()}) + "\n"
-        for row in rows
-    )
+    """A JSON line for each row, with its checksum; see `row_files`."""
+    return "".join(f"{encoded(row)}\n" for row in rows)
 
 
-GO_ON = "go on with --resume"
+GO_ON = "mend that, then go on with --resume"
 
 
 @contextmanager
-def telling(path: Path, then: str = GO_ON) -> Iterator[None]:
-    """Tell in one line what could not be written, and what to do then."""
+def telling(path: Path, advice: str = GO_ON) -> Iterator[None]:
+    """Tell in one line what could not be written, and what to do."""
     try:
         yield
     except OSError as error:
         if error.strerror is None:  # it was told already
             raise
+        place = error.filename or path
         raise OSError(
-            f"{error.filename or path}: cannot be written ({error.strerror}); mend "
-            f"that, then {then}"
+            f"{place}: cannot be written ({error.strerror}); {advice}"
         ) from None
 
 
-def append_lines(path: Path, rows: list[dict[str, Any]], then: str = GO_ON) -> None:
-    with telling(path, then), path.open("a", encoding="utf-8") as file:
-        file.write(json_lines(rows))
+def append_lines(path: Path, rows: list[dict[str, Any]], advice: str = GO_ON) -> None:
+    """Add rows to a file; a last line that was cut off stays a line of its own."""
+    with telling(path, advice), path.open("ab+") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        broken = file.read() not in (b"", b"\n")
+        file.write(b"\n" * broken + json_lines(rows).encode())
 
 
 def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -120,7 +109,7 @@ def write_images(folder: Path, images: np.ndarray) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for i, image in enumerate(pixels_of(images)):
         plain = image[..., 0] if image.shape[2] == 1 else image
-        Image.fromarray(plain).save(folder / f"{i:06d}.png")
+        write_atomically(folder / f"{i:06d}.png", Image.fromarray(plain).save)
 
 
 def image_grid(
@@ -155,21 +144,35 @@ def copy(source: Path, path: Path) -> None:
 
 def frames(folder: Path) -> list[Path]:
     """The pictures of a folder that are named by a step, in order."""
-    return sorted(path for path in folder.glob("*.png") if path.stem.isdigit())
+    found = folder.glob("[0-9]*.png")
+    return sorted(path for path in found if path.stem.isdecimal())
+
+
+def is_whole(picture: Path) -> bool:
+    from PIL import Image
+
+    try:
+        with Image.open(picture) as opened:
+            opened.load()
+    except (OSError, ValueError, SyntaxError):  # Pillow has all three for damaged PNGs
+        return False
+    return True
 
 
 def animation(path: Path, folder: Path) -> None:
     """A GIF of the pictures in a folder, 100 of them at most; nothing if it has none.
 
-    Ten a second, the last for two seconds; of at most 400 pixels a side.
+    Ten a second, the last for two seconds; of at most 400 pixels a side. A damaged
+    picture is left out.
     """
     from PIL import Image
 
     found = frames(folder)
-    if not found:
+    chosen = np.linspace(0, len(found) - 1, min(len(found), 100)).round().astype(int)
+    whole = [found[i] for i in chosen if is_whole(found[i])]
+    if not whole:
         return
-    chosen = np.unique(np.linspace(0, len(found) - 1, 100).round().astype(int))
-    images = [Image.open(found[i]).convert("RGB") for i in chosen]
+    images = [Image.open(frame).convert("RGB") for frame in whole]
     for image in images:
         image.thumbnail((400, 400))
     duration = [100] * (len(images) - 1) + [2000]

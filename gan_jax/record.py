@@ -44,6 +44,11 @@ def record_of(label: Member, rows: list[Row], due: Row, events: list[Row]) -> Re
     return Record(label, rows, dict(due), faults[:1], known)
 
 
+def of(label: Row, rows: list[Row]) -> list[Row]:
+    """The rows of one GAN."""
+    return [row for row in rows if label.items() <= row.items()]
+
+
 def fault_of(row: Row) -> Row:
     return {"step": row["step"], "term": first_fault(row)}
 

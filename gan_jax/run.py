@@ -20,8 +20,10 @@ from gan_jax.data import Dataset, with_absolute_path
 from gan_jax.data_facts import DataFacts, read_facts, refuse_other_data, write_facts
 from gan_jax.evaluate import Yardstick
 from gan_jax.folder import (
+    ROWS,
     changes,
     claim,
+    damage,
     events_until,
     held,
     refuse_changes,
@@ -36,7 +38,7 @@ from gan_jax.monitor import measurer, watched
 from gan_jax.outputs import album, noter, shower
 from gan_jax.profiling import profiled
 from gan_jax.program import Program, members_of, program
-from gan_jax.record import Record, alive, ending, record_of, summarize, versions
+from gan_jax.record import Record, alive, ending, of, record_of, summarize, versions
 from gan_jax.signals import stop_request
 from gan_jax.trackers import require_wandb, trackers
 from gan_jax.types import TrainState
@@ -240,6 +242,8 @@ def beginning(
     if step > config.steps:
         raise ValueError(f"steps {config.steps}: the run has made {step}")
     state = restore(path, jax.eval_shape(work.init))
+    for line in damage(folder, step, note.get("rows")):
+        tell(line)
     rows, events = rows_until(folder, config, step), events_until(folder, step)
     records = [
         record_of(label, of(label, rows), due, of(label, events))
@@ -251,11 +255,6 @@ def beginning(
     restores = sum("restored" in event for event in events)
     state = slower(state, restores - note["restores"])
     return Beginning(state, records, step, restores, True)
-
-
-def of(label: Row, rows: list[Row]) -> list[Row]:
-    """The rows of one GAN."""
-    return [row for row in rows if label.items() <= row.items()]
 
 
 def write_beginning(
@@ -290,11 +289,14 @@ def saving(
         "versions": versions(),
     }
     keep, keep_every = config.checkpoint.keep, config.checkpoint.keep_every
-    with saver(folder / FOLDER, keep, keep_every, len(records) == 1) as save:
+    copied = [folder / name for name in ROWS]
+    with saver(folder / FOLDER, keep, keep_every, len(records) == 1, copied) as save:
 
         def save_now(state: TrainState, step: int) -> None:
             due = [dict(record.due) for record in records]
-            save(state.replace(key=key), {"step": step, "due": due, **about})  # pyright: ignore
+            rows = sum(len(record.rows) for record in records)
+            note = {"step": step, "due": due, "rows": rows, **about}
+            save(state.replace(key=key), note)  # pyright: ignore
 
         yield save_now
 

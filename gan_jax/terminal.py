@@ -33,13 +33,16 @@ def accept_all_text() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def plain_console() -> Console:
-    """A console on standard output that prints text as it is."""
-    return Console(markup=False, emoji=False, highlight=False)
+def plain_console(*, stderr: bool = False) -> Console:
+    """A console on standard output (or error) that prints text as it is."""
+    return Console(markup=False, emoji=False, highlight=False, stderr=stderr)
 
 
 def progress(
-    *columns: ProgressColumn, transient: bool = False, disable: bool = False
+    *columns: ProgressColumn,
+    transient: bool = False,
+    disable: bool = False,
+    stderr: bool = False,
 ) -> Progress:
     """A progress bar; columns: by default the description, the bar and the time."""
     usual = (
@@ -50,7 +53,7 @@ def progress(
     )
     return Progress(
         *(columns or usual),
-        console=plain_console(),
+        console=plain_console(stderr=stderr),
         transient=transient,
         disable=disable,
     )

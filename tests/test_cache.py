@@ -4,12 +4,12 @@ import hashlib
 import json
 import os
 import re
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 from PIL import Image
+from processes import output, running, until
 
 from experiments import cache as cache_command
 from gan_jax.config import DatasetConfig
@@ -178,17 +178,14 @@ assert (entry.stored.image == 65).all()
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows refuses it by itself")
 def test_what_a_running_process_reads_stays(folder, monkeypatch):
     command = [sys.executable, "-c", READER]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    monkeypatch.setenv("PYTHONPATH", str(cache.__file__).rpartition("/gan_jax")[0])
-    with subprocess.Popen(command, **pipes) as reader:
-        while reader.stdout.readline() != "reads\n":
-            assert reader.poll() is None
+    with running(command) as reader:
+        until(lambda: reader.stdout.readline() == "reads\n", reader)
         age(folder, "a", 9)
         monkeypatch.setenv("GAN_JAX_CACHE_GB", "0")
         keep_to_limit()
         assert len(names(folder)) == 1
-        reader.communicate("go on\n")
-    assert reader.returncode == 0
+        output(reader, "go on\n")
+        assert reader.returncode == 0
     keep_to_limit()
     assert names(folder) == []
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from old_runs import without_copies
 from processes import COMPILED, output, running, until
 
 from benchmarks.kills import rows, same_bits, survives
@@ -474,6 +475,7 @@ def test_damaged_newer_checkpoints_give_way_to_those_made_again(whole, tmp_path)
 def test_run_whose_rows_are_gone_is_refused(whole, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(whole[0], run)
+    without_copies(run)
     (run / "metrics.jsonl").unlink()
     with pytest.raises(
         ValueError, match="metrics.jsonl: the rows before 40 are missing"

@@ -15,7 +15,7 @@ import gan_jax
 from gan_jax.checkpoint import with_plain_key
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig, LogConfig, MetricsConfig, ModelConfig
-from gan_jax.folder import claim, refuse_changes
+from gan_jax.folder import claim, lines, refuse_changes
 from gan_jax.profiling import DISPATCH, compiled, profiled
 from gan_jax.program import program
 
@@ -159,8 +159,8 @@ def test_profiled_run_is_the_same_run_bit_for_bit(tmp_path):
     chex.assert_trees_all_equal(*map(with_plain_key, states))
     written = [
         [
-            {k: v for k, v in json.loads(line).items() if k != "wall_seconds"}
-            for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()
+            {k: v for k, v in row.items() if k != "wall_seconds"}
+            for row in lines(tmp_path / name / "metrics.jsonl")
         ]
         for name in ("plain", "profiled")
     ]

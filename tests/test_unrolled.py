@@ -188,7 +188,8 @@ def on_ring(loss):
 
 def by_pytorch(state, points, z, target):
     """G's gradient of minus D's cross-entropy after three moves of D."""
-    torch = pytest.importorskip("torch")
+    import torch
+
     bce = torch.nn.functional.binary_cross_entropy_with_logits
 
     def tensors(params):
@@ -221,6 +222,7 @@ def by_pytorch(state, points, z, target):
     return np.concatenate([g.numpy().ravel() for g in gradient])
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize(
     "loss",
     [

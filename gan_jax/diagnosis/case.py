@@ -1,6 +1,6 @@
 """A run opened for diagnosis: its final state, an earlier one, its log, its data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from gan_jax.checks import dataset
 from gan_jax.config import Config
 from gan_jax.data import Dataset, batch_indices
 from gan_jax.data_facts import refuse_other_data
-from gan_jax.folder import lines
+from gan_jax.folder import ROWS, damage, kept_rows
 from gan_jax.gan import Gan, Players, init_state, packed, params_of
 from gan_jax.generators import newest_of, stored
 from gan_jax.health import Row
@@ -28,7 +28,7 @@ class Case(NamedTuple):
 
     state: of its newest checkpoint. start: of its oldest, if it kept two, else its
     first. label: which of several. rows, events: its part of the log. data: what it was
-    trained on.
+    trained on. damage: what is wrong with the files of rows.
     """
 
     gan: Gan
@@ -39,6 +39,7 @@ class Case(NamedTuple):
     rows: list[Row]
     events: list[Row]
     data: Dataset
+    damage: Sequence[str] = ()
 
 
 def opened(run: str | Path, index: int) -> Case:
@@ -46,6 +47,7 @@ def opened(run: str | Path, index: int) -> Case:
     folder = Path(run)
     found = stored(folder, index=index)
     last = newest_of(folder)
+    step = int(last.name)
     kept = [path for path in checkpoints(folder / FOLDER) if fault(path) is None]
     if kept[-1] != last:
         start = found.read(kept[-1])
@@ -53,12 +55,17 @@ def opened(run: str | Path, index: int) -> Case:
         key = jax.random.key(found.label.get("seed", found.config.seed))
         start = init_state(found.gan, key)
     rows, events = (
-        [row for row in lines(folder / name) if found.label.items() <= row.items()]
-        for name in ("metrics.jsonl", "events.jsonl")
+        [
+            row
+            for row in kept_rows(folder, name, step)
+            if found.label.items() <= row.items()
+        ]
+        for name in ROWS
     )
-    state, data = found.read(last), dataset(found.config)
+    state, data, wrong = found.read(last), dataset(found.config), damage(folder, step)
     refuse_other_data(folder, found.config, data, "diagnose the run where they are")
-    return Case(found.gan, found.config, state, start, found.label, rows, events, data)
+    about = found.label, rows, events, data, wrong
+    return Case(found.gan, found.config, state, start, *about)
 
 
 def finite(state: TrainState) -> bool:

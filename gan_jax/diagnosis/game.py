@@ -4,6 +4,8 @@ The operator is that of the run: players with different learning rates, and Adam
 RMSprop's division by the root of the second moments, are scales of its rows.
 """
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -31,9 +33,12 @@ from gan_jax.diagnostics import (
 from gan_jax.diagnostics.spectrum import EXACT
 from gan_jax.gan import with_params
 from gan_jax.probes import DECAYS, own_scales, rates
+from gan_jax.types import Array
 
 FEW, RESTARTS, BENT_RESTARTS = 4, 6, 20
 """Eigenvalues by real and imaginary part; restarts for them, and for curvatures."""
+MINUTES = 10.0
+"""For how long eigenvalues are looked for, unless told."""
 AFFORDABLE = 50_000
 """Parameters up to which the alternating step's own eigenvalues are taken."""
 SHORTER = {"extragradient": 1 / 2, "optimistic": 1 / 3}
@@ -41,8 +46,13 @@ SHORTER = {"extragradient": 1 / 2, "optimistic": 1 / 3}
 the roots of z^2 - (1 - 2 a) z - a within the circle."""
 
 
-def measured_game(case: Case, *, count: int | None) -> dict[str, Any]:
-    """Eigenvalues times the learning rate, and what they say; see docs."""
+def measured_game(
+    case: Case, *, count: int | None, minutes: float = MINUTES
+) -> dict[str, Any]:
+    """Eigenvalues times the learning rate, and what they say; see docs.
+
+    After so many minutes those that are not found yet are left out.
+    """
     rate = rates(case.config, case.state)
     if count is None:
         raise ValueError("left out with --no-spectrum")
@@ -51,8 +61,10 @@ def measured_game(case: Case, *, count: int | None) -> dict[str, Any]:
     batch, keys = one_batch(case)
     plain = gan_game(case.gan, case.state, batch, keys)
     game = balanced(plain, own_scales(case.config, case.state))
-    found, products, exact = eigenvalues(game, count)
-    return {
+    passed = past(time.monotonic() + 60 * minutes)
+    timed, timed_plain = limited(game, passed), limited(plain, passed)
+    found, products, exact = eigenvalues(timed, count)
+    measured = {
         "parameters": size_of(case),
         "rate": rate.generator,
         "adaptive": any(o.name in DECAYS for o in optimizers(case)),
@@ -62,14 +74,35 @@ def measured_game(case: Case, *, count: int | None) -> dict[str, Any]:
         "exact": exact,
         "eigenvalues": {k: parts(v * rate.generator) for k, v in found.items()},
         **told(found, rate.generator),
-        **in_turn(case, game, rate.generator),
+        **in_turn(case, timed, rate.generator),
         "rotation_index": rotation_index(game, jax.random.key(0)),
         "plain_rotation_index": rotation_index(plain, jax.random.key(0)),
         "field_norm": float(np.linalg.norm(plain.field(plain.point))),
         "curvature": {
-            player: bent(plain, player) for player in ("generator", "discriminator")
+            player: bent(timed_plain, player)
+            for player in ("generator", "discriminator")
         },
     }
+    return measured | {"minutes": minutes, "stopped": passed()}
+
+
+def past(end: float) -> Callable[[], bool]:
+    """Whether a moment has passed, of `time.monotonic`."""
+    return lambda: time.monotonic() > end
+
+
+def limited(game: Game, passed: Callable[[], bool]) -> Game:
+    """The game, of which the products raise ValueError when the time has passed."""
+
+    def timed(product: Callable[..., Array]) -> Callable[..., Array]:
+        def product_in_time(*vectors: Array) -> Array:
+            if passed():
+                raise ValueError("not found within --minutes; raise it")
+            return product(*vectors)
+
+        return product_in_time
+
+    return game._replace(jvp=timed(game.jvp), vjp=timed(game.vjp))
 
 
 def optimizers(case: Case) -> tuple[OptimizerConfig, OptimizerConfig]:
@@ -101,7 +134,7 @@ def eigenvalues(game: Game, count: int) -> tuple[dict[str, np.ndarray], int, boo
     for name, which in (("growing", "LR"), ("turning", "LI")):
         try:
             more = spectrum(game, count=FEW, which=which, restarts=RESTARTS)
-        except ValueError:  # not converged: it is left out
+        except ValueError:  # not converged, or no time is left: it is left out
             continue
         products += more.products
         keep = more.values if which == "LR" else more.values[np.imag(more.values) != 0]

@@ -22,7 +22,7 @@ from gan_jax.diagnosis.case import (
     one_batch,
     opened,
 )
-from gan_jax.diagnosis.game import measured_game, measured_path
+from gan_jax.diagnosis.game import MINUTES, measured_game, measured_path
 from gan_jax.diagnostics import (
     critic_gradient_norms,
     dead_units,
@@ -36,6 +36,7 @@ from gan_jax.diagnostics import (
     update_cosines,
 )
 from gan_jax.gan import packed
+from gan_jax.health import RULES
 from gan_jax.metrics import sliced_wasserstein
 from gan_jax.monitor import coarse
 from gan_jax.probes import RESPONSES, TESTS, gap, logits, rates
@@ -57,13 +58,17 @@ def diagnose(
     *,
     index: int = 0,
     count: int | None = 10,
+    minutes: float = MINUTES,
     tell: Callable[[str], None] = lambda section: None,
 ) -> dict[str, Any]:
     """All numbers of a run's final state, by section; see docs/diagnostics.md.
 
-    count: eigenvalues of the game; None: none. tell: called with each section's name. A
-    section that cannot be has `{"skipped": why}`. Raises ValueError for what is no run.
+    count: eigenvalues of the game; None: none. minutes: for how long they are looked
+    for. tell: called with each section's name. A section that cannot be has
+    `{"skipped": why}`. Raises ValueError for what is no run.
     """
+    if not minutes > 0:
+        raise ValueError(f"minutes {minutes}: must be over 0")
     if count is not None and not 1 <= count <= 100:
         raise ValueError(f"count {count}: must be 1 to 100 eigenvalues")
     case = opened(run, index)
@@ -72,7 +77,7 @@ def diagnose(
     for name, section in SECTIONS.items():
         tell(name)
         if name == "game":
-            section = partial(section, count=count)
+            section = partial(section, count=count, minutes=minutes)
         if name in OF_ROWS or sound:
             found[name] = attempted(partial(section, case))
         else:
@@ -91,7 +96,11 @@ def about(case: Case) -> dict[str, Any]:
     """Which run, how far it got, how it ended, and what its log said of it."""
     config, step = case.config, int(case.state.step)
     record = record_of(case.label, case.rows, {}, case.events)
-    signs = [{"step": e["step"], "sign": e["sign"]} for e in case.events if "sign" in e]
+    signs = [
+        {"step": e["step"], "sign": e["sign"]}
+        for e in case.events
+        if e.get("sign") in RULES
+    ]
     rate = rates(config, case.state)
     return {
         "label": case.label,
@@ -101,6 +110,7 @@ def about(case: Case) -> dict[str, Any]:
         "fault": record.faults[0] if record.faults else None,
         "finite": finite(case.state),
         "signs": signs,
+        "damage": list(case.damage),
         "method": described(config),
         "g_rate": rate.generator,
         "d_rate": rate.discriminator,

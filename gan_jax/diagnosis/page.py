@@ -116,6 +116,10 @@ def operator(found: Numbers) -> str:
     )
     count = "All" if own["exact"] else "Leading"
     size = f"{count} eigenvalues of {own['parameters']:,} parameters."
+    if own.get("stopped"):
+        size += (
+            f" The search ended after {own['minutes']:g} minutes; some may be missing."
+        )
     return f'<p class="quiet">{escape(scaled + other + size)}</p>\n'
 
 
