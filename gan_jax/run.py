@@ -5,30 +5,31 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from gan_jax import logs
+from gan_jax.beginning import (
+    Beginning,
+    beginning,
+    facts_to_go_on_with,
+    gone_back,
+    write_beginning,
+)
 from gan_jax.build import build
-from gan_jax.checkpoint import FOLDER, discard, newest, restore, saver, with_plain_key
+from gan_jax.checkpoint import FOLDER, saver, with_plain_key
 from gan_jax.checks import dataset, require_enough
 from gan_jax.config import Config
 from gan_jax.config_json import validate
 from gan_jax.data import Dataset, with_absolute_path
-from gan_jax.data_facts import DataFacts, read_facts, refuse_other_data, write_facts
+from gan_jax.data_facts import DataFacts
 from gan_jax.evaluate import Yardstick
 from gan_jax.folder import (
     ROWS,
-    changes,
-    claim,
-    damage,
-    events_until,
     held,
     refuse_changes,
     refuse_used,
-    rows_until,
     take_over,
 )
 from gan_jax.health import Row
@@ -38,26 +39,12 @@ from gan_jax.monitor import measurer, watched
 from gan_jax.outputs import album, noter, shower
 from gan_jax.profiling import profiled
 from gan_jax.program import Program, members_of, program
-from gan_jax.record import Record, alive, ending, of, record_of, summarize, versions
+from gan_jax.record import Record, alive, ending, summarize, versions
 from gan_jax.signals import stop_request
 from gan_jax.trackers import require_wandb, trackers
 from gan_jax.types import TrainState
 
 MOST_RESTORES = 3
-
-
-class Beginning(NamedTuple):
-    """Where a run begins.
-
-    records: one per GAN. step, restores: those made so far. found: whether there was a
-    checkpoint.
-    """
-
-    state: TrainState
-    records: list[Record]
-    step: int
-    restores: int
-    found: bool
 
 
 def train(
@@ -97,11 +84,8 @@ def train(
         )
         prepare = partial(prepared, config, refuse if first else do_nothing)
         data, work, measure = agreed(prepare)
-        remedy = "choose another --out, or --allow-changes"
-        recorded = None if fresh or allow_changes else folder
-        facts = agreed(partial(refuse_other_data, recorded, config, data, remedy))
-        if not fresh and read_facts(folder) is None:
-            tell(f"{folder} has no data.json: its data may have changed since")
+        run = None if fresh or allow_changes else folder
+        facts = agreed(partial(facts_to_go_on_with, run, config, data, tell))
         with ExitStack() as stack:
             begin = partial(beginning, config, folder, work, tell=tell)
             start = opened(config, folder, facts, begin, fresh, refuse, stack)
@@ -180,26 +164,6 @@ def played(
         records[:], tried = start.records, start.step
 
 
-def gone_back(
-    folder: Path, tried: int | None, event: Row, note: Callable[[list[Row]], None]
-) -> None:
-    """Choose a checkpoint to go back to, an older one if this was tried, and say so.
-
-    `beginning` finds the event, and lowers the learning rates: so does a resumed run.
-    """
-    if tried is not None:
-        discard(folder / FOLDER, tried)
-    found = newest(folder / FOLDER)
-    assert found is not None, "a run begins with a checkpoint"
-    note([{"step": found[1]["step"], **event}])
-
-
-def slower(state: TrainState, times: int) -> TrainState:
-    """The same state, the learning rates halved so many times."""
-    lower = {name: state.scales[name] * 0.5**times for name in ("g_lr", "d_lr")}
-    return state.replace(scales=state.scales | lower)  # pyright: ignore
-
-
 def do_nothing(*arguments: object) -> None:
     pass
 
@@ -219,59 +183,6 @@ def prepared(
         )
     refuse()
     return data, program(config, data), watched(config)
-
-
-def beginning(
-    config: Config, folder: Path, work: Program, fresh: bool, *, tell: Callable
-) -> Beginning:
-    """A new run, or where the newest intact checkpoint left off; writes nothing."""
-    labels = work.members or [{}]
-    found = None if fresh else newest(folder / FOLDER, tell)
-    if found is None:
-        if not fresh and (folder / "summary.json").exists():
-            raise ValueError(
-                f"out {folder}: the run in it has no checkpoints; choose another "
-                "--out, or --overwrite to replace it"
-            )
-        records = [record_of(label, [], {}, []) for label in labels]
-        return Beginning(work.init(), records, 0, 0, False)
-    for name, (old, new) in changes(folder, config).items():
-        tell(f"resumed with another {name}: {new!r} (was {old!r})")
-    path, note = found
-    step = note["step"]
-    if step > config.steps:
-        raise ValueError(f"steps {config.steps}: the run has made {step}")
-    state = restore(path, jax.eval_shape(work.init))
-    for line in damage(folder, step, note.get("rows")):
-        tell(line)
-    rows, events = rows_until(folder, config, step), events_until(folder, step)
-    records = [
-        record_of(label, of(label, rows), due, of(label, events))
-        for label, due in zip(labels, note["due"], strict=True)
-    ]
-    if step and not all(record.rows for record in records):
-        raise ValueError(f"{folder}/metrics.jsonl: the rows before {step} are missing")
-    tell(f"resumed after {step} steps")
-    restores = sum("restored" in event for event in events)
-    state = slower(state, restores - note["restores"])
-    return Beginning(state, records, step, restores, True)
-
-
-def write_beginning(
-    config: Config,
-    folder: Path,
-    facts: DataFacts,
-    refuse: Callable[[], None],
-    start: Beginning,
-) -> None:
-    """The folder as it has to be when the loop begins; it is ours alone by now."""
-    refuse()
-    if start.found:
-        take_over(folder, config, start.step)
-    else:
-        claim(folder, config)
-    with logs.telling(folder):
-        write_facts(folder, facts)
 
 
 @contextmanager

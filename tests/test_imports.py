@@ -80,6 +80,7 @@ ALLOWED = {
     "generators": ANY,
     "diagnosis": ANY,
     "loop": ANY,
+    "beginning": ANY,
     "run": ANY,
     "__init__": ANY,
 }

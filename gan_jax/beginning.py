@@ -1,0 +1,131 @@
+"""Where a run begins: a new state, or its newest intact checkpoint."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+
+from gan_jax import logs
+from gan_jax.checkpoint import FOLDER, discard, newest, restore
+from gan_jax.config import Config
+from gan_jax.data import Dataset
+from gan_jax.data_facts import (
+    DataFacts,
+    read_facts,
+    refuse_other_data,
+    write_facts,
+)
+from gan_jax.folder import (
+    changes,
+    claim,
+    damage,
+    events_until,
+    rows_until,
+    take_over,
+)
+from gan_jax.health import Row
+from gan_jax.program import Program
+from gan_jax.record import Record, of, record_of
+from gan_jax.types import TrainState
+
+
+class Beginning(NamedTuple):
+    """Where a run begins.
+
+    records: one per GAN. step, restores: those made so far. found: whether there was a
+    checkpoint.
+    """
+
+    state: TrainState
+    records: list[Record]
+    step: int
+    restores: int
+    found: bool
+
+
+def beginning(
+    config: Config, folder: Path, work: Program, fresh: bool, *, tell: Callable
+) -> Beginning:
+    """A new run, or where the newest intact checkpoint left off; writes nothing."""
+    labels = work.members or [{}]
+    found = None if fresh else newest(folder / FOLDER, tell)
+    if found is None:
+        if not fresh and (folder / "summary.json").exists():
+            raise ValueError(
+                f"out {folder}: the run in it has no checkpoints; choose another "
+                "--out, or --overwrite to replace it"
+            )
+        records = [record_of(label, [], {}, []) for label in labels]
+        return Beginning(work.init(), records, 0, 0, False)
+    for name, (old, new) in changes(folder, config).items():
+        tell(f"resumed with another {name}: {new!r} (was {old!r})")
+    path, note = found
+    step = note["step"]
+    if step > config.steps:
+        raise ValueError(f"steps {config.steps}: the run has made {step}")
+    state = restore(path, jax.eval_shape(work.init))
+    for line in damage(folder, step, note.get("rows")):
+        tell(line)
+    rows, events = rows_until(folder, config, step), events_until(folder, step)
+    records = [
+        record_of(label, of(label, rows), due, of(label, events))
+        for label, due in zip(labels, note["due"], strict=True)
+    ]
+    if step and not all(record.rows for record in records):
+        raise ValueError(f"{folder}/metrics.jsonl: the rows before {step} are missing")
+    tell(f"resumed after {step} steps")
+    restores = sum("restored" in event for event in events)
+    state = slower(state, restores - note["restores"])
+    return Beginning(state, records, step, restores, True)
+
+
+def facts_to_go_on_with(
+    run: Path | None, config: Config, data: Dataset, tell: Callable[[str], None]
+) -> DataFacts:
+    """The facts of the data; a ValueError if the run in the folder had other data.
+
+    run: None for a new run, and for one that may go on with other data.
+    """
+    remedy = "choose another --out, or --allow-changes"
+    facts = refuse_other_data(run, config, data, remedy)
+    if run is not None and read_facts(run) is None:
+        tell(f"{run} has no data.json: its data may have changed since")
+    return facts
+
+
+def write_beginning(
+    config: Config,
+    folder: Path,
+    facts: DataFacts,
+    refuse: Callable[[], None],
+    start: Beginning,
+) -> None:
+    """The folder as it has to be when the loop begins; it is ours alone by now."""
+    refuse()
+    if start.found:
+        take_over(folder, config, start.step)
+    else:
+        claim(folder, config)
+    with logs.telling(folder):
+        write_facts(folder, facts)
+
+
+def gone_back(
+    folder: Path, tried: int | None, event: Row, note: Callable[[list[Row]], None]
+) -> None:
+    """Choose a checkpoint to go back to, an older one if this was tried, and say so.
+
+    `beginning` finds the event, and lowers the learning rates: so does a resumed run.
+    """
+    if tried is not None:
+        discard(folder / FOLDER, tried)
+    found = newest(folder / FOLDER)
+    assert found is not None, "a run begins with a checkpoint"
+    note([{"step": found[1]["step"], **event}])
+
+
+def slower(state: TrainState, times: int) -> TrainState:
+    """The same state, the learning rates halved so many times."""
+    lower = {name: state.scales[name] * 0.5**times for name in ("g_lr", "d_lr")}
+    return state.replace(scales=state.scales | lower)  # pyright: ignore
