@@ -84,7 +84,8 @@ labels their logits are nearly one number, with labels one number a class."""
 
 class Scales(NamedTuple):
     """Of the reals' logits the deviation; `|grad_x D|^2 / 2`; the deviation of G's
-    outputs; and the norms of the players' gradients, non-saturating."""
+    outputs; and the norms of the players' gradients, of Wasserstein's loss, which does
+    not weigh them by chance offsets of the logits."""
 
     logits: float
     r1: float
@@ -142,17 +143,15 @@ def measurer(name, choice):
 
         logits, pull = jax.vjp(judge, d["params"], real)
         fake, g_pull = jax.vjp(make, g["params"])
-        fake_logits, fake_pull = jax.vjp(judge, d["params"], fake)
-        of_reals, _ = pull(-jax.nn.sigmoid(-logits) / B)
-        of_fakes, _ = fake_pull(jax.nn.sigmoid(fake_logits) / B)
-        _, of_images = fake_pull(-jax.nn.sigmoid(-fake_logits) / B)
-        _, slope = pull(jnp.ones(B))
+        _, fake_pull = jax.vjp(judge, d["params"], fake)
+        of_reals, slope = pull(jnp.ones(B))
+        of_fakes, of_images = fake_pull(jnp.ones(B) / B)
         return Scales(
             logits.std(),
             (slope**2).sum() / B / 2,
             fake.std(),
             optax.tree.norm(g_pull(of_images)),
-            optax.tree.norm(jax.tree.map(jnp.add, of_reals, of_fakes)),
+            optax.tree.norm(jax.tree.map(lambda a, b: b - a / B, of_reals, of_fakes)),
         )
 
     return jax.jit(measure)
