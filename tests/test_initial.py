@@ -20,7 +20,7 @@ from gan_jax.gan import packed
 from gan_jax.layers import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS, Style
 from gan_jax.models import MODELS
 
-B, Z, SEEDS = 24, 64, 3
+B, Z, SEEDS = 24, 64, 12
 SHAPES = {"conv_7x7": (28, 28, 1), "dcgan64": (64, 64, 1)} | dict.fromkeys(
     ["pacgan", "deep_mlp"], (2,)
 )
@@ -159,7 +159,7 @@ def measurer(name, choice):
 
 @cache
 def scales(name, choice):
-    """Geometric means over seeds."""
+    """Means over seeds."""
     generator, discriminator = networks(name, choice)
     real, label, g_label = batch(name, choice)
     z = jnp.zeros((B * choice.pack, Z))
@@ -171,7 +171,7 @@ def scales(name, choice):
         g_key, d_key, key = jax.random.split(jax.random.key(seed), 3)
         g, d = g_init(g_key, z, g_label), d_init(d_key, real, label)
         found.append(measure(g, d, key))
-    return Scales(*np.exp(np.mean(np.log(np.asarray(found)), axis=0)))
+    return Scales(*np.mean(np.asarray(found), axis=0))
 
 
 def ratios(name, choice, base):
