@@ -236,7 +236,7 @@ def times_transposed(
 
 
 def saddle_loss(loss: Loss) -> Loss:
-    """The pair with G's loss minus D's, if the two differ by nothing G moves itself."""
+    """The pair whose G descends minus D's whole loss, if the game is zero-sum."""
     if not loss.zero_sum:
         return loss
     return loss._replace(generator=negative(loss.discriminator))

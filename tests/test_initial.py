@@ -20,7 +20,7 @@ from gan_jax.gan import packed
 from gan_jax.layers import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS, Style
 from gan_jax.models import MODELS
 
-B, Z, SEEDS = 24, 64, 3
+B, Z, SEEDS = 24, 64, 12
 SHAPES = {"conv_7x7": (28, 28, 1), "dcgan64": (64, 64, 1)} | dict.fromkeys(
     ["pacgan", "deep_mlp"], (2,)
 )
@@ -84,7 +84,8 @@ labels their logits are nearly one number, with labels one number a class."""
 
 class Scales(NamedTuple):
     """Of the reals' logits the deviation; `|grad_x D|^2 / 2`; the deviation of G's
-    outputs; and the norms of the players' gradients, non-saturating."""
+    outputs; and the norms of the players' gradients, of Wasserstein's loss, which does
+    not weigh them by chance offsets of the logits."""
 
     logits: float
     r1: float
@@ -142,17 +143,15 @@ def measurer(name, choice):
 
         logits, pull = jax.vjp(judge, d["params"], real)
         fake, g_pull = jax.vjp(make, g["params"])
-        fake_logits, fake_pull = jax.vjp(judge, d["params"], fake)
-        of_reals, _ = pull(-jax.nn.sigmoid(-logits) / B)
-        of_fakes, _ = fake_pull(jax.nn.sigmoid(fake_logits) / B)
-        _, of_images = fake_pull(-jax.nn.sigmoid(-fake_logits) / B)
-        _, slope = pull(jnp.ones(B))
+        _, fake_pull = jax.vjp(judge, d["params"], fake)
+        of_reals, slope = pull(jnp.ones(B))
+        of_fakes, of_images = fake_pull(jnp.ones(B) / B)
         return Scales(
             logits.std(),
             (slope**2).sum() / B / 2,
             fake.std(),
             optax.tree.norm(g_pull(of_images)),
-            optax.tree.norm(jax.tree.map(jnp.add, of_reals, of_fakes)),
+            optax.tree.norm(jax.tree.map(lambda a, b: b - a / B, of_reals, of_fakes)),
         )
 
     return jax.jit(measure)
@@ -160,7 +159,7 @@ def measurer(name, choice):
 
 @cache
 def scales(name, choice):
-    """Geometric means over seeds."""
+    """Means over seeds."""
     generator, discriminator = networks(name, choice)
     real, label, g_label = batch(name, choice)
     z = jnp.zeros((B * choice.pack, Z))
@@ -172,7 +171,7 @@ def scales(name, choice):
         g_key, d_key, key = jax.random.split(jax.random.key(seed), 3)
         g, d = g_init(g_key, z, g_label), d_init(d_key, real, label)
         found.append(measure(g, d, key))
-    return Scales(*np.exp(np.mean(np.log(np.asarray(found)), axis=0)))
+    return Scales(*np.mean(np.asarray(found), axis=0))
 
 
 def ratios(name, choice, base):
