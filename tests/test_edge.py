@@ -372,7 +372,7 @@ def test_pictures_of_a_hard_name_are_looked_at(place, capsys):
     paint(place / HARD_NAME)
     assert data.main([f"folder:{HARD_NAME}", "--out", "[b].png"]) == 0
     said = capsys.readouterr().out
-    assert f"reading folder-{Path(HARD_NAME).name}" in said
+    assert "reading folder-bsmilexé" in said  # its letters alone, as the cache has it
     assert "picture    [b].png" in said
 
 

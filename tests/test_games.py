@@ -490,7 +490,7 @@ def test_dirac_gan_of_the_non_saturating_loss_ends_on_a_cycle():
 
 def test_dirac_figure_that_cannot_be_written_is_told_before_the_work(capsys):
     assert dirac.main(["--out", "nowhere/dirac.png"]) == 2
-    assert capsys.readouterr().err.startswith("error: out 'nowhere/dirac.png'")
+    assert capsys.readouterr().err.startswith("error: out nowhere/dirac.png")
 
 
 @pytest.mark.slow
