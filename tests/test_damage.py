@@ -80,7 +80,7 @@ NAMES = st.sampled_from(ODD_NAMES) | st.text(
 ).filter(lambda name: name not in (".", ".."))
 
 
-@pytest.mark.parametrize("count", [10, pytest.param(150, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [5, pytest.param(150, marks=pytest.mark.slow)])
 def test_checkpoints_are_written_and_read_below_any_path(count, tmp_path_factory):
     gan = build(SMALL)
     state = init_state(gan, jax.random.key(0))
@@ -104,6 +104,7 @@ def test_checkpoints_are_written_and_read_below_any_path(count, tmp_path_factory
     assert not list(Path(tempfile.gettempdir()).glob("tmp*/link"))
 
 
+@pytest.mark.slow
 def test_a_run_whose_name_is_a_pattern_leaves_alone_what_it_matches(whole, tmp_path):
     shutil.copytree(whole[0], tmp_path / "r12")
     before = newest(tmp_path / "r12" / FOLDER)

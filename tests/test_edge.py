@@ -263,6 +263,7 @@ RUN = [
 ]
 
 
+@pytest.mark.slow
 def test_training_ends_in_the_home_folder_in_an_encoding_that_lacks_a_letter(
     place, monkeypatch
 ):

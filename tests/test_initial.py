@@ -249,7 +249,15 @@ def embedding(module, x, classes):
 
 
 @pytest.mark.parametrize(
-    "classes, init", [(3, name) for name in INITIALIZERS] + [(100, "he")]
+    "classes, init",
+    [
+        (3, "he"),
+        (100, "he"),
+        *(
+            pytest.param(3, name, marks=pytest.mark.slow)
+            for name in sorted(INITIALIZERS.keys() - {"he"})
+        ),
+    ],
 )
 def test_class_embeddings_start_at_the_scale_of_features_and_of_latents(init, classes):
     """D's rows like the kernel of its last layer, G's like z."""

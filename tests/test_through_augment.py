@@ -133,7 +133,7 @@ def mixed(images, keys):
     return jax.vmap(change)(images, keys)
 
 
-@pytest.mark.parametrize("through", [True, False])
+@pytest.mark.parametrize("through", [True, pytest.param(False, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("penalty", AT_DATA)
 def test_penalty_is_that_of_the_chain_rule(penalty, through):
     value, *game = measured(mixed, penalty, through)
