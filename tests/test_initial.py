@@ -82,6 +82,12 @@ APART = {("resnet", "logits")}
 labels their logits are nearly one number, with labels one number a class."""
 
 
+LOUDER = {("resnet", "d_gradient")}
+"""With a quieter G. D's gradient is of the difference between reals and fakes. Its
+rectified features of He's fakes are much like those of the reals and cancel; grey
+fakes have weaker features, which leave those of the reals."""
+
+
 class Scales(NamedTuple):
     """Of the reals' logits the deviation; `|grad_x D|^2 / 2`; the deviation of G's
     outputs; and the norms of the players' gradients, of Wasserstein's loss, which does
@@ -214,7 +220,8 @@ def test_what_stands_beside_a_pair_keeps_its_initial_scales(pair, name):
 def test_what_is_about_scale_makes_a_pair_quieter_at_most(pair, name):
     base = BASE[pair]
     found = ratios(pair, base._replace(**OF_SCALE[name]), base)
-    assert all(ratio <= 3 for ratio in found.values()), found
+    over = {(pair, field) for field, ratio in found.items() if ratio > 3}
+    assert over <= LOUDER, found
 
 
 @cases(QUIETER, ("normal",), ("d_spectral", "orthogonal"))
