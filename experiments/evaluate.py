@@ -6,7 +6,7 @@ generator would reach it. A conditional generator is asked for each class as oft
 the data have it. Appends the numbers, with the fingerprint that says what they may be
 compared with, to RUN/evaluations.jsonl. `--reference NAME` compares with another data
 set than the run was trained on (its pictures moved, say); without a RUN it prints the
-floor of that data set alone. Exit codes: 0 measured, 2 bad input.
+floor of that data set alone. Exit codes: 0 measured, 2 bad input, 130 Ctrl-C.
 """
 
 import sys
@@ -19,7 +19,7 @@ import jax
 import tyro
 from rich.table import Column, Table
 
-from experiments.edge import exit_code, expand_home, with_own_flags
+from experiments.edge import exit_code, expand_home, leave, with_own_flags
 from gan_jax import logs
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig
@@ -112,7 +112,11 @@ def compared_with(flags: Flags, gan: Gan, config: Config) -> Config:
     folder = Path(str(flags.run))
     if flags.reference is None:
         remedy = "give --reference NAME to compare with another data set"
-        refuse_other_data(folder, config, dataset(config), remedy)
+        try:
+            data = dataset(config)
+        except ValueError as error:
+            raise ValueError(f"{error}; mend that, or {remedy}") from None
+        refuse_other_data(folder, config, data, remedy)
         return config
     group = in_shape(flags.reference, gan.data_shape)
     config = replace(config, dataset=group)
@@ -167,4 +171,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

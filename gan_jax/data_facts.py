@@ -6,9 +6,11 @@ there; and a run goes on, or is measured, only with the data it was trained on.
 
 import dataclasses
 import json
+import zlib
 from pathlib import Path
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from gan_jax import logs
 from gan_jax.config import Config
@@ -59,7 +61,13 @@ def printable(name: str) -> str:
 
 
 def write_facts(folder: Path, facts: DataFacts) -> None:
-    logs.write_json(folder / FILE, dataclasses.asdict(facts))
+    known = dataclasses.asdict(facts)
+    logs.write_json(folder / FILE, known | {"crc32": checksum(known)})
+
+
+def checksum(known: dict[str, Any]) -> int:
+    """CRC-32 of the facts as JSON on one line."""
+    return zlib.crc32(json.dumps(known).encode())
 
 
 def read_facts(folder: Path) -> DataFacts | None:
@@ -69,10 +77,14 @@ def read_facts(folder: Path) -> DataFacts | None:
     """
     path = folder / FILE
     try:
-        return TypeAdapter(DataFacts).validate_python(json.loads(path.read_bytes()))
+        known = json.loads(path.read_bytes())
+        told = known.pop("crc32") if isinstance(known, dict) else None
+        if told != checksum(known):
+            raise ValueError("its checksum differs")
+        return TypeAdapter(DataFacts).validate_python(known)
     except FileNotFoundError:
         return None
-    except (ValueError, ValidationError, RecursionError):
+    except (ValueError, KeyError, RecursionError):
         raise ValueError(
             f"{path}: is damaged; remove it, and what it says is taken from the data "
             "set itself"

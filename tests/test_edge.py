@@ -10,6 +10,7 @@ import runpy
 import shlex
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from experiments import data, dirac, evaluate, sample, train
 from experiments.edge import (
     FIGURE_SUFFIXES,
     IMAGE_SUFFIXES,
+    exit_code,
     expand_home,
     flags_of,
     with_own_flags,
@@ -348,6 +350,41 @@ def test_names_are_printed_as_they_are(capsys):
     list(track("ab", f"reading {HARD_NAME}"))
     plain_console().print(HARD_NAME)
     assert capsys.readouterr().out.count(HARD_NAME) == 2
+
+
+@contextmanager
+def unread_output(monkeypatch, buffering):
+    """Standard output is a pipe that nothing reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w", buffering, encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        yield
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize("buffering", [1, -1], ids=["lines", "blocks"])
+def test_a_command_that_nothing_reads_ends_in_silence(monkeypatch, capsys, buffering):
+    with unread_output(monkeypatch, buffering):
+        code = exit_code(lambda: print("a line"))
+    assert (code, capsys.readouterr().err) == (141, "")
+
+
+@pytest.mark.parametrize("buffering", [1, -1], ids=["lines", "blocks"])
+def test_work_goes_on_when_nothing_reads_of_it(monkeypatch, buffering):
+    with unread_output(monkeypatch, buffering):
+        plain_console().print("a line")
+        assert list(track("ab", "reading")) == ["a", "b"]
+        assert exit_code(lambda: print("done")) == 0
+
+
+def test_every_command_leaves_without_waiting_for_xla():
+    """After Ctrl-C an ordinary exit may crash while a program is compiled."""
+    commands = [p for p in SOURCES if p.parent.name == "experiments"]
+    texts = [path.read_text("utf-8") for path in commands]
+    ends = [text for text in texts if "return exit_code(partial(" in text]
+    assert len(ends) == 7
+    assert all(text.endswith("    leave(main(sys.argv[1:]))\n") for text in ends)
 
 
 def test_no_other_module_makes_consoles_and_bars():
