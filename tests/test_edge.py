@@ -8,9 +8,11 @@ import os
 import re
 import runpy
 import shlex
+import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+import threading
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -376,6 +378,24 @@ def test_work_goes_on_when_nothing_reads_of_it(monkeypatch, buffering):
         plain_console().print("a line")
         assert list(track("ab", "reading")) == ["a", "b"]
         assert exit_code(lambda: print("done")) == 0
+
+
+def test_ctrl_c_ends_an_evaluation_whatever_swallows_it(monkeypatch, capsys):
+    """Python drops an interrupt that it raises in a finalizer, as JAX has some."""
+    done = threading.Event()
+
+    def stuck(run, index):
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            done.wait(60)
+        raise ValueError("the evaluation went on")
+
+    monkeypatch.setattr(evaluate, "load_run", stuck)
+    try:
+        assert evaluate.main(["run"]) == 130
+    finally:
+        done.set()
+    assert capsys.readouterr().err == "interrupted\n"
 
 
 def test_every_command_leaves_without_waiting_for_xla():
