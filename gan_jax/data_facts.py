@@ -48,14 +48,14 @@ def facts_of(data: Dataset) -> DataFacts:
         spec.shape,
         spec.label_count,
         spec.size,
-        spec.class_names and tuple(map(printable, spec.class_names)),
+        spec.class_names and tuple(map(as_text, spec.class_names)),
         (-1.0, 1.0) if len(spec.shape) == 3 else None,
         data.fingerprint,
         None if shares is None else tuple(shares.tolist()),
     )
 
 
-def printable(name: str) -> str:
+def as_text(name: str) -> str:
     """The name of a folder with what is no text in it replaced."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
