@@ -211,16 +211,16 @@ def ended(done: dict[str, list[Json]], cells: list[Json], out: Path) -> int:
 
 def start(arguments: list[str]) -> int:
     flags = tyro.cli(Flags, args=arguments, prog=USAGE, description=__doc__)
-    return work(expand_home(flags, "out"), arguments)
+    try:
+        return work(expand_home(flags, "out"), arguments)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on", file=sys.stderr)
+        return STOPPED["SIGINT"]
 
 
 def main(arguments: list[str]) -> int:
     said = with_own_flags(Flags, {"--resume": "the same command"})
-    try:
-        return exit_code(partial(start, arguments), said)
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on", file=sys.stderr)
-        return STOPPED["SIGINT"]
+    return exit_code(partial(start, arguments), said)
 
 
 if __name__ == "__main__":

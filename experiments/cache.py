@@ -15,7 +15,7 @@ from functools import partial
 
 from rich.table import Column, Table
 
-from experiments.edge import exit_code
+from experiments.edge import exit_code, leave
 from gan_jax.data.storage import (
     COMPILED,
     Entry,
@@ -91,4 +91,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

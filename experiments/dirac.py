@@ -20,7 +20,13 @@ import tyro
 from rich.table import Column, Table
 
 from experiments import portraits
-from experiments.edge import FIGURE_SUFFIXES, exit_code, expand_home, require_picture
+from experiments.edge import (
+    FIGURE_SUFFIXES,
+    exit_code,
+    expand_home,
+    leave,
+    require_picture,
+)
 from experiments.games import games
 from experiments.portraits import Portrait
 from gan_jax.build import build
@@ -123,4 +129,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

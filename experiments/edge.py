@@ -25,7 +25,7 @@ import tyro
 
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config_json import flat
-from gan_jax.terminal import accept_all_text
+from gan_jax.terminal import accept_all_text, drop_output
 
 T = TypeVar("T")
 FLAG = r"(?<![\w-])--[a-z](?:[a-z0-9.-]*[a-z0-9])?"
@@ -39,6 +39,8 @@ DATA_FIELD = re.compile(rf"(?<![\w./-])dataset\.({'|'.join(DATA_FIELDS)})\b")
 
 
 INTERRUPTED = 130
+UNREAD = 141
+"""What a shell reports of a process whose output nothing reads any more."""
 ADVICE = {
     errno.ENOSPC: "free some space, or choose another place",
     errno.EDQUOT: "free some space, or choose another place",
@@ -52,13 +54,18 @@ def exit_code(
     action: Callable[[], int | None], said: Callable[[str], str] = str
 ) -> int:
     """What the action returns (None: 0); 2, with one line that says why, if its input
-    was bad; 130 after Ctrl-C.
+    was bad; 130 after Ctrl-C; 141 if nothing reads its output any more.
 
     said: what is printed of a message.
     """
     accept_all_text()
     try:
-        return action() or 0
+        code = action() or 0
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        drop_output()
+        return UNREAD
     except (ValueError, OSError) as error:
         print(f"error: {said(in_words(error))}", file=sys.stderr)
         return 2
@@ -95,7 +102,10 @@ def interruptible(work: Callable[[], Any]) -> Any:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process; after Ctrl-C without waiting for what its threads compile."""
+    """End the process; after Ctrl-C without waiting for what its threads compile.
+
+    XLA may crash where it is taken down in the middle of its work.
+    """
     if code == INTERRUPTED:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -6,7 +6,7 @@ generator would reach it. A conditional generator is asked for each class as oft
 the data have it. Appends the numbers, with the fingerprint that says what they may be
 compared with, to RUN/evaluations.jsonl. `--reference NAME` compares with another data
 set than the run was trained on (its pictures moved, say); without a RUN it prints the
-floor of that data set alone. Exit codes: 0 measured, 2 bad input.
+floor of that data set alone. Exit codes: 0 measured, 2 bad input, 130 Ctrl-C.
 """
 
 import sys
@@ -17,9 +17,16 @@ from typing import Annotated, Any
 
 import jax
 import tyro
+from rich.progress import Progress
 from rich.table import Column, Table
 
-from experiments.edge import exit_code, expand_home, with_own_flags
+from experiments.edge import (
+    exit_code,
+    expand_home,
+    interruptible,
+    leave,
+    with_own_flags,
+)
 from gan_jax import logs
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig
@@ -65,42 +72,47 @@ def look(flags: Flags) -> None:
         raise ValueError("RUN: give the folder of a run, or --reference NAME, or both")
     if not 0 <= flags.seed < 2**32:
         raise ValueError(f"seed {flags.seed}: must be 0 to 2^32 - 1")
-    take, about, row = None, {}, {}
     with progress(transient=True, disable=not sys.stdout.isatty()) as bar:
-        task = bar.add_task("examples", total=None)
-        tick = partial(bar.advance, task)
-        if flags.run is None:
-            config = Config(dataset=DatasetConfig(str(flags.reference)))
-        else:
-            gan, state, config = load_run(flags.run, index=flags.index)
-            shares = shares_of(flags.run, config)
-            own = partial(sample, gan, shares=shares)
-            draw = jax.jit(own, static_argnames=("n", "ema"))
-            config = compared_with(flags, gan, config)
-            key = jax.random.key(flags.seed)
-            about = {"ema": flags.ema, "seed": flags.seed}
-            about |= {} if shares is None else {"labels": "the data's shares"}
-            row = {"index": flags.index, "step": int(state.step)}
-
-            def take(first: int, count: int) -> Array:
-                tick(count)
-                return draw(state, key, n=count, ema=flags.ema, first=first)
-
-        measure = yardstick(
-            validate(config),
-            tuple(flags.metrics.split(",")) if flags.metrics else None,
-            flags.n,
-            flags.extractor,
-            flags.weights,
-            split=flags.split,
-            tick=tick,
-        )
-        bar.update(task, description="samples", completed=0, total=measure.n)
-        found = evaluate(measure, take, about)
+        row, found = interruptible(partial(measured, flags, bar))
     show(found)
     if flags.run is not None:
         path = Path(flags.run) / "evaluations.jsonl"
         logs.append_lines(path, [row | found], "the numbers above are not kept")
+
+
+def measured(flags: Flags, bar: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Which GAN of the run is measured, at which step; and the numbers."""
+    take, about, row = None, {}, {}
+    task = bar.add_task("examples", total=None)
+    tick = partial(bar.advance, task)
+    if flags.run is None:
+        config = Config(dataset=DatasetConfig(str(flags.reference)))
+    else:
+        gan, state, config = load_run(flags.run, index=flags.index)
+        shares = shares_of(flags.run, config)
+        own = partial(sample, gan, shares=shares)
+        draw = jax.jit(own, static_argnames=("n", "ema"))
+        config = compared_with(flags, gan, config)
+        key = jax.random.key(flags.seed)
+        about = {"ema": flags.ema, "seed": flags.seed}
+        about |= {} if shares is None else {"labels": "the data's shares"}
+        row = {"index": flags.index, "step": int(state.step)}
+
+        def take(first: int, count: int) -> Array:
+            tick(count)
+            return draw(state, key, n=count, ema=flags.ema, first=first)
+
+    measure = yardstick(
+        validate(config),
+        tuple(flags.metrics.split(",")) if flags.metrics else None,
+        flags.n,
+        flags.extractor,
+        flags.weights,
+        split=flags.split,
+        tick=tick,
+    )
+    bar.update(task, description="samples", completed=0, total=measure.n)
+    return row, evaluate(measure, take, about)
 
 
 def compared_with(flags: Flags, gan: Gan, config: Config) -> Config:
@@ -112,7 +124,11 @@ def compared_with(flags: Flags, gan: Gan, config: Config) -> Config:
     folder = Path(str(flags.run))
     if flags.reference is None:
         remedy = "give --reference NAME to compare with another data set"
-        refuse_other_data(folder, config, dataset(config), remedy)
+        try:
+            data = dataset(config)
+        except ValueError as error:
+            raise ValueError(f"{error}; mend that, or {remedy}") from None
+        refuse_other_data(folder, config, data, remedy)
         return config
     group = in_shape(flags.reference, gan.data_shape)
     config = replace(config, dataset=group)
@@ -167,4 +183,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

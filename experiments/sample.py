@@ -21,6 +21,7 @@ from experiments.edge import (
     IMAGE_SUFFIXES,
     exit_code,
     expand_home,
+    leave,
     require_picture,
     with_own_flags,
 )
@@ -162,4 +163,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

@@ -21,7 +21,7 @@ from typing import Annotated
 import jax
 import tyro
 
-from experiments.edge import in_home, in_words, with_own_flags
+from experiments.edge import exit_code, in_home, in_words, with_own_flags
 from experiments.names import listing, printed
 from gan_jax.build import build, method
 from gan_jax.compiler import keep_memory
@@ -147,8 +147,7 @@ def out_of_memory_told(error: Exception) -> str:
 def main(arguments: list[str]) -> int:
     accept_all_text()
     if "--list" in arguments:
-        print(listing())
-        return 0
+        return exit_code(lambda: print(listing()))
     try:
         base, name, rest = start(arguments)
         flags = tyro.cli(
@@ -163,8 +162,8 @@ def main(arguments: list[str]) -> int:
         if flags.print_config:
             build(config)
             refuse_unread(base, config)
-            print(printed(dataclasses.replace(config, out=out)))
-            return 0
+            shown = printed(dataclasses.replace(config, out=out))
+            return exit_code(lambda: print(shown))
         join(flags.coordinator, flags.num_processes, flags.process_id)
         if config.placement != "jit" or members_of(config):
             cores_as_devices()

@@ -6,9 +6,11 @@ there; and a run goes on, or is measured, only with the data it was trained on.
 
 import dataclasses
 import json
+import zlib
 from pathlib import Path
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from gan_jax import logs
 from gan_jax.config import Config
@@ -46,20 +48,26 @@ def facts_of(data: Dataset) -> DataFacts:
         spec.shape,
         spec.label_count,
         spec.size,
-        spec.class_names and tuple(map(printable, spec.class_names)),
+        spec.class_names and tuple(map(as_text, spec.class_names)),
         (-1.0, 1.0) if len(spec.shape) == 3 else None,
         data.fingerprint,
         None if shares is None else tuple(shares.tolist()),
     )
 
 
-def printable(name: str) -> str:
+def as_text(name: str) -> str:
     """The name of a folder with what is no text in it replaced."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def write_facts(folder: Path, facts: DataFacts) -> None:
-    logs.write_json(folder / FILE, dataclasses.asdict(facts))
+    known = dataclasses.asdict(facts)
+    logs.write_json(folder / FILE, known | {"crc32": checksum(known)})
+
+
+def checksum(known: dict[str, Any]) -> int:
+    """CRC-32 of the facts as JSON on one line."""
+    return zlib.crc32(json.dumps(known).encode())
 
 
 def read_facts(folder: Path) -> DataFacts | None:
@@ -69,10 +77,14 @@ def read_facts(folder: Path) -> DataFacts | None:
     """
     path = folder / FILE
     try:
-        return TypeAdapter(DataFacts).validate_python(json.loads(path.read_bytes()))
+        known = json.loads(path.read_bytes())
+        told = known.pop("crc32") if isinstance(known, dict) else None
+        if told != checksum(known):
+            raise ValueError("its checksum differs")
+        return TypeAdapter(DataFacts).validate_python(known)
     except FileNotFoundError:
         return None
-    except (ValueError, ValidationError, RecursionError):
+    except (ValueError, KeyError, RecursionError):
         raise ValueError(
             f"{path}: is damaged; remove it, and what it says is taken from the data "
             "set itself"

@@ -5,6 +5,7 @@ every console and every progress bar of the project is made here, where they are
 """
 
 import io
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -33,9 +34,27 @@ def accept_all_text() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def drop_output() -> None:
+    """Print nothing more on standard output: what read it has ended (`| head -1`)."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+class LastingConsole(Console):
+    """A console that goes on in silence when what reads it has ended.
+
+    Rich would end the process, and with it the training that only tells of itself.
+    """
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        drop_output()
+
+
 def plain_console(*, stderr: bool = False) -> Console:
     """A console on standard output (or error) that prints text as it is."""
-    return Console(markup=False, emoji=False, highlight=False, stderr=stderr)
+    return LastingConsole(markup=False, emoji=False, highlight=False, stderr=stderr)
 
 
 def progress(

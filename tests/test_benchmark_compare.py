@@ -196,3 +196,12 @@ def descends(process, ancestor):
         with open(f"/proc/{process}/stat") as file:
             process = int(file.read().rpartition(")")[2].split()[1])
     return False
+
+
+def test_ctrl_c_between_runs_says_how_to_go_on(monkeypatch, tmp_path, capsys):
+    def interrupted(flags, arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compare, "work", interrupted)
+    assert compare.main(["--suite", "toy", "--out", str(tmp_path)]) == 130
+    assert capsys.readouterr().err == "stopped; the same command goes on\n"

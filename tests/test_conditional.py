@@ -1,7 +1,6 @@
 """Conditional pairs: the label reaches both networks and means something."""
 
 import dataclasses
-import json
 from functools import partial
 
 import jax
@@ -14,6 +13,7 @@ import gan_jax
 from experiments import evaluate as evaluate_command
 from experiments import sample as sample_command
 from gan_jax.config import DatasetConfig, ModelConfig
+from gan_jax.data_facts import read_facts, write_facts
 from gan_jax.evaluate import evaluate, yardstick
 from gan_jax.folder import lines
 from gan_jax.gan import init_state, net_variables
@@ -115,9 +115,10 @@ def test_conditional_run_and_drawing_a_class(tmp_path, capsys):
 
 def record_threes(run):
     """The run's data.json says that all labels are 3."""
-    path = run / "data.json"
-    facts = json.loads(path.read_text()) if path.exists() else {}
-    path.write_text(json.dumps(facts | {"label_shares": np.eye(10)[3].tolist()}))
+    facts = read_facts(run)
+    assert facts is not None
+    shares = tuple(np.eye(10)[3].tolist())
+    write_facts(run, dataclasses.replace(facts, label_shares=shares))
 
 
 def check_recorded_shares(run, threes):

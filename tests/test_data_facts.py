@@ -87,6 +87,7 @@ def drawn(run: Path) -> np.ndarray:
 def test_a_run_records_shape_classes_range_and_content_of_its_data(run):
     facts = json.loads((run / "data.json").read_text())
     fingerprint = facts.pop("fingerprint")
+    assert 0 <= facts.pop("crc32") < 2**32
     assert facts == {
         "shape": [SIDE, SIDE, 3],
         "label_count": 2,
@@ -209,7 +210,8 @@ def test_a_run_whose_pictures_moved_goes_on_and_is_measured(run, pictures, capsy
     assert evaluate_command.main(flags) == 0
     again = moved.rename(pictures.with_name("again"))
     assert evaluate_command.main(flags) == 2
-    assert "no such folder" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "no such folder" in told and "give --reference NAME" in told
     assert evaluate_command.main([*flags, "--reference", f"folder:{again}"]) == 0
 
 
@@ -277,6 +279,34 @@ def test_damaged_facts_are_one_clear_line(tmp_path_factory, content):
         assert isinstance(read_facts(folder), DataFacts)
     except ValueError as error:
         assert "is damaged; remove it" in str(error) and "\n" not in str(error)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_a_changed_letter_of_the_facts_is_noticed(tmp_path_factory, draw):
+    folder = tmp_path_factory.getbasetemp() / "changed"
+    folder.mkdir(exist_ok=True)
+    written = DataFacts((8, 8, 3), 2, 80, ("cat", "dog"), (-1.0, 1.0), "ab", (0.3, 0.7))
+    write_facts(folder, written)
+    assert read_facts(folder) == written
+    content = (folder / "data.json").read_bytes()
+    at = draw.draw(st.integers(0, len(content) - 1))
+    letter = draw.draw(st.sampled_from(b'0123456789-+.ae" ,:[{'))
+    changed = content[:at] + bytes([letter]) + content[at + 1 :]
+    (folder / "data.json").write_bytes(changed)
+    try:
+        assert read_facts(folder) == written  # a blank beside a blank changes nothing
+    except ValueError as error:
+        assert "is damaged; remove it" in str(error)
+
+
+def test_facts_without_a_checksum_are_damaged(tmp_path):
+    write_facts(tmp_path, DataFacts((-8, 8, 3), 2, 80, None, None, "ab"))
+    facts = json.loads((tmp_path / "data.json").read_text())
+    del facts["crc32"]
+    (tmp_path / "data.json").write_text(json.dumps(facts))
+    with pytest.raises(ValueError, match="is damaged; remove it"):
+        read_facts(tmp_path)
 
 
 def test_names_that_are_no_text_are_recorded_as_text(tmp_path):

@@ -8,8 +8,11 @@ import os
 import re
 import runpy
 import shlex
+import signal
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +25,7 @@ from experiments import data, dirac, evaluate, sample, train
 from experiments.edge import (
     FIGURE_SUFFIXES,
     IMAGE_SUFFIXES,
+    exit_code,
     expand_home,
     flags_of,
     with_own_flags,
@@ -349,6 +353,59 @@ def test_names_are_printed_as_they_are(capsys):
     list(track("ab", f"reading {HARD_NAME}"))
     plain_console().print(HARD_NAME)
     assert capsys.readouterr().out.count(HARD_NAME) == 2
+
+
+@contextmanager
+def unread_output(monkeypatch, buffering):
+    """Standard output is a pipe that nothing reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w", buffering, encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        yield
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize("buffering", [1, -1], ids=["lines", "blocks"])
+def test_a_command_that_nothing_reads_ends_in_silence(monkeypatch, capsys, buffering):
+    with unread_output(monkeypatch, buffering):
+        code = exit_code(lambda: print("a line"))
+    assert (code, capsys.readouterr().err) == (141, "")
+
+
+@pytest.mark.parametrize("buffering", [1, -1], ids=["lines", "blocks"])
+def test_work_goes_on_when_nothing_reads_of_it(monkeypatch, buffering):
+    with unread_output(monkeypatch, buffering):
+        plain_console().print("a line")
+        assert list(track("ab", "reading")) == ["a", "b"]
+        assert exit_code(lambda: print("done")) == 0
+
+
+def test_ctrl_c_ends_an_evaluation_whatever_swallows_it(monkeypatch, capsys):
+    """Python drops an interrupt that it raises in a finalizer, as JAX has some."""
+    done = threading.Event()
+
+    def stuck(run, index):
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            done.wait(60)
+        raise ValueError("the evaluation went on")
+
+    monkeypatch.setattr(evaluate, "load_run", stuck)
+    try:
+        assert evaluate.main(["run"]) == 130
+    finally:
+        done.set()
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_every_command_leaves_without_waiting_for_xla():
+    """After Ctrl-C an ordinary exit may crash while a program is compiled."""
+    commands = [p for p in SOURCES if p.parent.name == "experiments"]
+    texts = [path.read_text("utf-8") for path in commands]
+    ends = [text for text in texts if "return exit_code(partial(" in text]
+    assert len(ends) == 7
+    assert all(text.endswith("    leave(main(sys.argv[1:]))\n") for text in ends)
 
 
 def test_no_other_module_makes_consoles_and_bars():

@@ -1,7 +1,6 @@
 """Labels of judged fakes have the data's shares."""
 
 import dataclasses
-import json
 import math
 from functools import cache, partial
 
@@ -17,6 +16,7 @@ from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig, MetricsConfig, ModelConfig
 from gan_jax.data import Dataset, Spec, Stored, label_shares
 from gan_jax.data.stacked_mnist import Triples, labels, stack
+from gan_jax.data_facts import DataFacts, write_facts
 from gan_jax.gan import init_state
 from gan_jax.generators import shares_of
 from gan_jax.labels import draw_labels
@@ -138,9 +138,7 @@ def test_what_is_measured_in_training_has_the_datas_shares():
 
 def test_shares_of_a_run_are_the_recorded_ones_or_the_datas(tmp_path):
     np.testing.assert_allclose(shares_of(tmp_path, CONFIG), RING)
-    facts = {"shape": [2], "label_count": 2, "size": 9, "class_names": None}
-    facts |= {"value_range": None, "fingerprint": "", "label_shares": [0.5, 0.5]}
-    (tmp_path / "data.json").write_text(json.dumps(facts))
+    write_facts(tmp_path, DataFacts((2,), 2, 9, None, None, "", (0.5, 0.5)))
     np.testing.assert_array_equal(shares_of(tmp_path, CONFIG), [0.5, 0.5])
     plain = dataclasses.replace(CONFIG, dataset=DatasetConfig("ring"))
     assert shares_of(tmp_path, plain) is None

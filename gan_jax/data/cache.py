@@ -48,17 +48,6 @@ class Entry(NamedTuple):
     sha256: str
 
 
-def cached(
-    key: Key,
-    sources: list[Source],
-    shape: tuple[int, ...],
-    examples: Iterable[tuple[np.ndarray, int | None]],
-    count: int,
-) -> Stored:
-    """The images and labels of `cached_entry`."""
-    return cached_entry(key, sources, shape, examples, count).stored
-
-
 def cached_entry(
     key: Key,
     sources: list[Source],
