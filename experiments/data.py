@@ -125,7 +125,7 @@ def look(name: str, rest: list[str]) -> None:
     require_picture("out", Path(flags.out), suffixes)
     require_writable(Path(flags.out).absolute().parent, "choose another --out")
     data = dataset(config)
-    print(describe(data))
+    print(with_own_flags(Flags)(describe(data)))
     picture(data, flags.dataset, Path(flags.out))
     print(f"picture    {flags.out}")
 

@@ -43,6 +43,9 @@ class Flags:
     """How many of them."""
     minutes: float = MINUTES
     """For how long to look for them; the page says what was left out."""
+    dataset: str | None = None
+    """The data set that holds the run's data by now, such as folder:PATH after pictures
+    were moved; None: the one that the run was trained on."""
     out: str | None = None
     """Folder for the two files, made if it is missing; None: RUN."""
 
@@ -64,6 +67,7 @@ def look(flags: Flags) -> None:
             diagnose,
             flags.run,
             index=flags.index,
+            data_name=flags.dataset,
             count=flags.count if flags.spectrum else None,
             minutes=flags.minutes,
             tell=tell,

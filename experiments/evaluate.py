@@ -32,10 +32,9 @@ from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config_json import validate
 from gan_jax.data import READS
-from gan_jax.data_facts import refuse_other_data
 from gan_jax.evaluate import evaluate, yardstick
 from gan_jax.gan import Gan
-from gan_jax.generators import load_run, shares_of
+from gan_jax.generators import data_of_run, load_run, shares_of
 from gan_jax.terminal import plain_console, progress
 from gan_jax.train import sample
 from gan_jax.types import Array
@@ -123,12 +122,9 @@ def compared_with(flags: Flags, gan: Gan, config: Config) -> Config:
     """
     folder = Path(str(flags.run))
     if flags.reference is None:
-        remedy = "give --reference NAME to compare with another data set"
-        try:
-            data = dataset(config)
-        except ValueError as error:
-            raise ValueError(f"{error}; mend that, or {remedy}") from None
-        refuse_other_data(folder, config, data, remedy)
+        data_of_run(
+            folder, config, "give --reference NAME to compare with another data set"
+        )
         return config
     group = in_shape(flags.reference, gan.data_shape)
     config = replace(config, dataset=group)

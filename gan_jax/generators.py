@@ -14,8 +14,8 @@ from gan_jax.checkpoint import FOLDER, newest, restore
 from gan_jax.checks import dataset
 from gan_jax.config import Config
 from gan_jax.config_json import from_file
-from gan_jax.data import label_shares
-from gan_jax.data_facts import read_facts
+from gan_jax.data import Dataset, label_shares
+from gan_jax.data_facts import read_facts, refuse_other_data
 from gan_jax.gan import Gan, init_state
 from gan_jax.members import init_states, member
 from gan_jax.program import Member, members_of
@@ -99,6 +99,20 @@ def shares_of(run: str | Path, config: Config) -> np.ndarray | None:
         return None
     known = recorded_shares(run)
     return label_shares(dataset(config)) if known is None else known
+
+
+def data_of_run(run: str | Path, config: Config, remedy: str) -> Dataset:
+    """The data that a run was trained on.
+
+    config: names the data set. Raises ValueError, which ends with the remedy, if it is
+    not there, or holds other data than data.json records.
+    """
+    try:
+        data = dataset(config)
+    except ValueError as error:
+        raise ValueError(f"{error}; mend that, or {remedy}") from None
+    refuse_other_data(Path(run), config, data, remedy)
+    return data
 
 
 def load_generator(

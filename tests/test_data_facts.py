@@ -213,6 +213,9 @@ def test_a_run_whose_pictures_moved_goes_on_and_is_measured(run, pictures, capsy
     told = capsys.readouterr().err
     assert "no such folder" in told and "give --reference NAME" in told
     assert evaluate_command.main([*flags, "--reference", f"folder:{again}"]) == 0
+    with pytest.raises(ValueError, match="no such folder.*holds them now"):
+        opened(run, 0)
+    assert len(opened(run, 0, f"folder:{again}").data) == 12
 
 
 def test_other_data_of_another_shape_are_no_reference(run, capsys):

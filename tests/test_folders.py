@@ -165,7 +165,7 @@ def test_a_stray_picture_is_read_without_labels_and_ignored_with_them(tmp_path):
     assert read(data) == ([9, 0, 1, 2], None)
     assert data.note == (
         "no classes: pictures lie beside the folders: 1 (a.png); "
-        "dataset.labels ignores them"
+        "with dataset.labels they are left out"
     )
     labelled = folder_set(tmp_path, labels=True)
     assert labelled.spec == CLASSES

@@ -42,7 +42,7 @@ Source = tuple[str, int, int]
 
 
 class Entry(NamedTuple):
-    """A decoded set. sha256: of all its images and labels (see `content_hash`)."""
+    """A decoded set. sha256: of all its images and labels, and of their shape."""
 
     stored: Stored
     sha256: str
@@ -93,14 +93,6 @@ def signature(file: Path) -> tuple[int, int]:
 
 def digest_of(sources: list[Source]) -> str:
     return hashlib.sha256(to_text(sources).encode()).hexdigest()
-
-
-def content_hash(image: np.ndarray, label: np.ndarray | None) -> str:
-    """SHA-256 of the bytes of all images, then of all labels, then of what they are."""
-    digest = hashlib.sha256()
-    for start in range(0, len(image), 1024):
-        digest.update(np.ascontiguousarray(image[start : start + 1024]).tobytes())
-    return finished(digest, label, image.shape, str(image.dtype))
 
 
 def finished(

@@ -141,7 +141,10 @@ def reason_against(base: Path, names: tuple[str, ...], outside: list[Path]) -> s
         return f"{' and '.join(names)} are splits; folder:{path} is one of them"
     if outside:
         shown = some([file.name for file in outside])
-        return f"pictures lie beside the folders: {shown}; dataset.labels ignores them"
+        return (
+            f"pictures lie beside the folders: {shown}; with dataset.labels they are "
+            "left out"
+        )
     return ""
 
 

@@ -1,5 +1,6 @@
 """A run opened for diagnosis: its final state, an earlier one, its log, its data."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,13 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.checkpoint import FOLDER, checkpoints, fault, is_finite
-from gan_jax.checks import dataset
 from gan_jax.config import Config
 from gan_jax.data import Dataset, batch_indices
-from gan_jax.data_facts import refuse_other_data
 from gan_jax.folder import ROWS, damage, kept_rows
 from gan_jax.gan import Gan, Players, init_state, packed, params_of
-from gan_jax.generators import newest_of, stored
+from gan_jax.generators import data_of_run, newest_of, stored
 from gan_jax.health import Row
 from gan_jax.probes import rates
 from gan_jax.program import Member
@@ -42,17 +41,24 @@ class Case(NamedTuple):
     damage: Sequence[str] = ()
 
 
-def opened(run: str | Path, index: int) -> Case:
-    """Raises ValueError as `gan_jax.generators.load_run` does."""
+def opened(run: str | Path, index: int, data_name: str | None = None) -> Case:
+    """Raises ValueError as `gan_jax.generators.load_run` does.
+
+    data_name: the data set that holds the run's data by now; None: that of its Config.
+    """
     folder = Path(run)
     found = stored(folder, index=index)
+    config = found.config
+    if data_name is not None:
+        group = dataclasses.replace(config.dataset, name=data_name)
+        config = dataclasses.replace(config, dataset=group)
     last = newest_of(folder)
     step = int(last.name)
     kept = [path for path in checkpoints(folder / FOLDER) if fault(path) is None]
     if kept[-1] != last:
         start = found.read(kept[-1])
     else:
-        key = jax.random.key(found.label.get("seed", found.config.seed))
+        key = jax.random.key(found.label.get("seed", config.seed))
         start = init_state(found.gan, key)
     rows, events = (
         [
@@ -62,10 +68,9 @@ def opened(run: str | Path, index: int) -> Case:
         ]
         for name in ROWS
     )
-    state, data, wrong = found.read(last), dataset(found.config), damage(folder, step)
-    refuse_other_data(folder, found.config, data, "diagnose the run where they are")
-    about = found.label, rows, events, data, wrong
-    return Case(found.gan, found.config, state, start, *about)
+    data = data_of_run(folder, config, "name the data set that holds them now")
+    about = found.label, rows, events, data, damage(folder, step)
+    return Case(found.gan, config, found.read(last), start, *about)
 
 
 def finite(state: TrainState) -> bool:

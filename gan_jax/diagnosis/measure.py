@@ -57,12 +57,14 @@ def diagnose(
     run: str | Path,
     *,
     index: int = 0,
+    data_name: str | None = None,
     count: int | None = 10,
     minutes: float = MINUTES,
     tell: Callable[[str], None] = lambda section: None,
 ) -> dict[str, Any]:
     """All numbers of a run's final state, by section; see docs/diagnostics.md.
 
+    data_name: the data set that holds the run's data by now; None: that of its Config.
     count: eigenvalues of the game; None: none. minutes: for how long they are looked
     for. tell: called with each section's name. A section that cannot be has
     `{"skipped": why}`. Raises ValueError for what is no run.
@@ -71,7 +73,7 @@ def diagnose(
         raise ValueError(f"minutes {minutes}: must be over 0")
     if count is not None and not 1 <= count <= 100:
         raise ValueError(f"count {count}: must be 1 to 100 eigenvalues")
-    case = opened(run, index)
+    case = opened(run, index, data_name)
     found = about(case) | {"run": str(run), "index": index}
     sound = found["finite"]
     for name, section in SECTIONS.items():
