@@ -48,8 +48,8 @@ def judged_by(limits: dict, alive: str) -> dict[str, str]:
         "the last evaluation is no success",
         "exploded": f"the norm of a player's gradient was over "
         f"{limits['explode_factor']:g} times {early}, or the mean logits were over "
-        f"{limits['explode_logit']:g} apart, or D's loss over that, for "
-        f"{limits['explode_steps']} steps on end, and success was not held",
+        f"{limits['explode_logit']:g} apart, or one of them and D's loss over that, "
+        f"for {limits['explode_steps']} steps on end, and success was not held",
     }
 
 

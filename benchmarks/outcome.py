@@ -6,9 +6,9 @@ The outcomes, of which the first that matches is the run's:
 - converged: all late evaluations are a success, so that it is held, not met by chance.
   A run that does what it was asked to do has not failed, whatever its gradients did;
 - exploded: the gradient norm of a player was over `explode_factor` times its reference,
-  or the mean logits of reals and fakes were over `explode_logit` apart, or D's loss was
-  over that, for `explode_steps` steps on end. A critic whose loss ignores a constant
-  may let both logits drift together, which is no explosion;
+  or the mean logits of reals and fakes were over `explode_logit` apart, or one of them
+  and D's loss were over that, for `explode_steps` steps on end. A critic whose loss
+  ignores a constant may let both logits drift together, which is no explosion;
 - vanished: G's gradient norm was under `vanish_factor` times its reference in at least
   `vanish_share` of the steps, and the last evaluation is no success;
 - collapsed: the last evaluation hits less than half of the modes;
@@ -27,6 +27,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, NamedTuple
+
+from gan_jax.health import logit_size
 
 Row = dict[str, Any]
 
@@ -169,14 +171,10 @@ def reference(course: Course, name: str, limits: Thresholds) -> float | None:
     return max((median(part) for part in (warmup, early) if part), default=0.0) or None
 
 
-def logit_gap(row: Row) -> float:
-    """How far apart the mean logits of reals and fakes are.
-
-    Neither it nor D's loss changes when both logits drift together under a loss that
-    ignores a constant (Wasserstein's, the relativistic ones); under the others D's loss
-    shows the drift.
-    """
-    return abs(row.get("real_logits", 0.0) - row.get("fake_logits", 0.0))
+def logits_of(row: Row) -> float:
+    """The size of a row's mean logits."""
+    names = "real_logits", "fake_logits", "d_loss"
+    return float(logit_size(*(row.get(name, 0.0) for name in names)))
 
 
 def explodes(course: Course, limits: Thresholds) -> bool:
@@ -186,17 +184,13 @@ def explodes(course: Course, limits: Thresholds) -> bool:
         lengths = stretches(course.rows, lambda row: signal(row) > roof)
         return max(lengths, default=0) >= limits.explode_steps
 
-    def d_loss(row: Row) -> float:
-        return abs(row.get("d_loss", 0.0))
-
     def grows(name: str) -> bool:
         unit = reference(course, name, limits)
         roof = limits.explode_factor * (unit or math.inf)
         return lasts(lambda row: row.get(name, 0.0), roof)
 
-    if any(lasts(signal, limits.explode_logit) for signal in (logit_gap, d_loss)):
-        return True
-    return grows("g_grad_norm") or grows("d_grad_norm")
+    large_logits = lasts(logits_of, limits.explode_logit)
+    return large_logits or grows("g_grad_norm") or grows("d_grad_norm")
 
 
 def vanishes(course: Course, limits: Thresholds) -> bool:

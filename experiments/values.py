@@ -20,7 +20,8 @@ What all methods share is not repeated:
 
 - Networks are the `resize` pair for images and `mlp` for points, with He
   initialization (the founding configurations have their own).
-- Data are the embedded digits, and a run has 5,000 steps.
+- Data are the embedded digits without labels, and a run has 5,000 steps; some sources
+  are conditional.
 - G is averaged with decay 0.999; not in the founding configurations, and with 0.9999
   in `extra_adam`.
 - Latents are normal; many sources draw them uniformly.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 Row = dict[str, Any]
 Series = dict[str, np.ndarray]
@@ -116,14 +117,24 @@ def saturated(recent: Series, earlier: Series) -> bool:
     return bool((told > 0.99).all())
 
 
-def blown_up(recent: Series, earlier: Series) -> bool:
-    """The mean logits over 1,000 apart, or D's loss over that, in every row.
+def logit_size(real: ArrayLike, fake: ArrayLike, d_loss: ArrayLike) -> np.ndarray:
+    """How large mean logits are, but for a drift of both that D's loss does not see.
 
-    Both logits may drift together under a loss that ignores a constant (Wasserstein's,
-    the relativistic ones): neither number grows then, and nothing is wrong.
+    The larger of their difference, and of their size as far as D's loss is as large.
+    A loss that ignores a constant (Wasserstein's, the relativistic ones) stays small
+    when both drift together, and nothing is wrong then. The loss alone says little: a
+    least-squares loss is 1,000 where logits are 45.
     """
-    gap = np.abs(recent["real_logits"] - recent["fake_logits"])
-    return bool((np.maximum(gap, np.abs(recent["d_loss"])) > 1000).all())
+    size = np.maximum(np.abs(real), np.abs(fake))
+    gap = np.abs(np.subtract(real, fake))
+    return np.maximum(gap, np.minimum(size, np.abs(d_loss)))
+
+
+def blown_up(recent: Series, earlier: Series) -> bool:
+    """Mean logits over 1,000 in every row (`logit_size`)."""
+    names = "real_logits", "fake_logits", "d_loss"
+    size = logit_size(*(recent[name] for name in names))
+    return bool((size > 1000).all())
 
 
 def oscillating(recent: Series, earlier: Series) -> bool:
@@ -179,8 +190,9 @@ RULES = {
     "logit_blow_up": Rule(
         10,
         blown_up,
-        "the mean logits are over 1,000 apart, or D's loss is over that. What helps: "
-        f"{CALMER_D}, --model.d-spectral, a lower --d-optimizer.learning-rate",
+        "the mean logits are over 1,000 apart, or they and D's loss are over that. "
+        f"What helps: {CALMER_D}, --model.d-spectral, a lower "
+        "--d-optimizer.learning-rate",
     ),
     "oscillation": Rule(
         200,

@@ -28,8 +28,10 @@ class Probe(NamedTuple):
 
 
 class Pullbacks(NamedTuple):
-    """Of reals and fakes: the gradient of D with respect to the image as D sees it,
-    `[B, ...]`, to that with respect to the image before augmentation, likewise packed.
+    """Maps of D's gradients, for reals and for fakes.
+
+    Each takes the gradient with respect to the packs as D sees them, `[B, ...]`, and
+    gives the gradient with respect to the images before augmentation, packed likewise.
     """
 
     real: Callable[[Array], Array]

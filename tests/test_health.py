@@ -99,6 +99,11 @@ FINE = {
         "fake_logits": lambda i: 10.0 * i - 1,
         "d_loss": lambda i: -1.0,
     },
+    "a least-squares loss of logits of 50": {
+        "real_logits": lambda i: 50.0,
+        "fake_logits": lambda i: 50.0,
+        "d_loss": lambda i: (49.0**2 + 50.0**2) / 2,
+    },
     "a gradient that comes back": {
         "g_grad_norm": lambda i: 1e-6 if 0 < i < 400 else 5.0,
         "d_grad_norm": lambda i: 1e-6 if 0 < i < 400 else 5.0,

@@ -87,6 +87,16 @@ def test_labels_are_drawn_with_their_shares_each_by_its_number(shares):
         assert (np.asarray(other) != drawn).any()
 
 
+def test_no_class_without_a_share_is_drawn_of_many():
+    """A sum of shares in float32, in XLA's order, gives such classes some in 10,000."""
+    shares = np.zeros(200_000)
+    shares[1::2] = np.random.default_rng(0).dirichlet(np.ones(100_000))
+    drawn = draw_labels(jax.random.key(0), jnp.arange(200_000), shares)
+    assert (shares[np.asarray(drawn)] > 0).all()
+    # As often as their shares say, to five deviations.
+    assert abs((np.asarray(drawn) < 100_000).mean() - shares[:100_000].sum()) < 0.01
+
+
 class Perfect(nn.Module):
     """Draws a real point of the class that it is asked for."""
 

@@ -24,7 +24,7 @@ def test_every_method_has_a_source_and_no_other_name_has():
     assert DEVIATIONS.keys() == METHODS.keys()
     assert all(source.read for source in DEVIATIONS.values())
     unread = {name for name, source in DEVIATIONS.items() if source.read == UNREAD}
-    assert len(unread) <= 9, unread
+    assert unread <= {"instance_noise", "top_k"}
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -41,9 +41,12 @@ def test_a_deviation_is_of_a_field_whose_value_is_another(name):
 def test_sizes_of_published_runs_are_told():
     """Batches and latents of the sources: 512 of the unrolled demo, and so on."""
     batches = {"unrolled": 512, "sga": 256, "orthogonal": 2048, "r3gan": 512}
+    batches |= {"ns_gan": 100, "rpgan": 32, "lecam": 50, "competitive": 256}
     for name, batch in batches.items():
         assert DEVIATIONS[name].differs["batch_size"][0] == batch
     latents = {"unrolled": 256, "r1": 256, "sn_gan": 128, "wgan_gp": 128}
+    latents |= {"ns_gan": 100, "rpgan": 128, "ragan": 128, "hinge": 100}
+    latents |= {"lecam": 128, "diff_augment": 128}  # both on BigGAN's code
     for name, z_dim in latents.items():
         assert DEVIATIONS[name].differs["model.z_dim"][0] == z_dim
 

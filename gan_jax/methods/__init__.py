@@ -10,11 +10,12 @@ shows it.
 """
 
 from gan_jax.config import Config
-from gan_jax.methods.deviations import DEVIATIONS, UNREAD, Source
+from gan_jax.methods.deviations import DEVIATIONS
 from gan_jax.methods.entry import Method
 from gan_jax.methods.founding import FOUNDING
 from gan_jax.methods.objectives import OBJECTIVES
 from gan_jax.methods.rules import RULES
+from gan_jax.methods.sources import UNREAD, Source
 from gan_jax.methods.stabilizers import STABILIZERS
 
 CATALOGUE: dict[str, Method] = OBJECTIVES | RULES | STABILIZERS | FOUNDING

@@ -1,47 +1,23 @@
 """Where the values of METHODS differ from those of their sources, field by field.
 
 docs/method_values.md is made of this by `python -m experiments.values`. What all
-methods share is said there once and not repeated here: the networks and their
-initialization, the data, the number of steps, the average of G, and that latents are
-normal (many sources draw them uniformly).
+methods share is said there once and not repeated here.
 """
 
-from typing import Any, NamedTuple
-
-Differences = dict[str, tuple[Any, str]]
-
-
-class Source(NamedTuple):
-    """read: the file or paper that the values were compared with, or UNREAD. differs:
-    dotted field of the Config -> (its value in the source, why it is another here)."""
-
-    read: str
-    differs: Differences = {}
-
-
-UNREAD = "not checked"
-SIZE = "one size for all methods, for a fair comparison"
-D_STEPS = "one D step, for a fair comparison"
-DCGAN = "that of DCGAN"
-SN_GAN = "that of SNGAN"
-LOSS = "the plain GAN's loss"
-ALONE = "the part alone, without the source's other stabilizers"
-D_ALONE = "D alone is normalized, as in SNGAN"
-UNSAID = "the source does not say"
-OURS = "chosen here"
-
-
-def sizes(batch: int | None = None, z_dim: int | None = None) -> Differences:
-    """The batch and the latent of a source that has others."""
-    found = {"batch_size": batch, "model.z_dim": z_dim}
-    return {name: (value, SIZE) for name, value in found.items() if value is not None}
-
-
-def both(why: str, **there: Any) -> Differences:
-    """Fields of both optimizers."""
-    groups = "g_optimizer", "d_optimizer"
-    return {f"{g}.{name}": (v, why) for name, v in there.items() for g in groups}
-
+from gan_jax.methods.sources import (
+    ALONE,
+    D_ALONE,
+    D_STEPS,
+    DCGAN,
+    LOSS,
+    OURS,
+    SN_GAN,
+    UNREAD,
+    UNSAID,
+    Source,
+    both,
+    sizes,
+)
 
 GAN_STABILITY = (
     "LMescheder/GAN_stability, configs/default.yaml and gan_training/train.py"
@@ -51,13 +27,17 @@ STABILITY_VALUES = {
     **both("Adam in place of RMSprop", name="rmsprop", learning_rate=1e-4),
     **sizes(z_dim=256),
 }
+GOODFELLOW = "goodfeli/adversarial, mnist.yaml and __init__.py (D has dropout)"
+GOODFELLOW_VALUES = {
+    **both("DCGAN's Adam", name="momentum", learning_rate=0.1),
+    **sizes(batch=100, z_dim=100),
+}
 R3GAN = "arXiv 2501.05441, table 9 (Stacked MNIST), read when the project began"
 R3GAN_VALUES = {
     **both("there is no schedule of b2", b2="0.9 to 0.99 by cosine"),
     **sizes(batch=512),
 }
-RELATIVISTIC = "AlexiaJM/RelativisticGAN, code/stable.sh (CIFAR-10)"
-BIGGAN = "google/compare_gan, example_configs/biggan_imagenet128.gin"
+RELATIVISTIC = "AlexiaJM/RelativisticGAN, code/stable.sh (CIFAR-10), GAN_losses_iter.py"
 STUDIO = "POSTECH-CVLab/PyTorch-StudioGAN, src/configs/CIFAR10/"
 STUDIO_VALUES = {
     "d_steps": (5, D_STEPS),
@@ -66,10 +46,19 @@ STUDIO_VALUES = {
     **sizes(z_dim=80),
 }
 
+WRITE_UP = "the founding write-up"
+INITIALIZERS = {"model.g_init": (UNSAID, OURS), "model.d_init": (UNSAID, OURS)}
+
 DEVIATIONS: dict[str, Source] = {
     # Objectives
-    "ns_gan": Source(UNREAD, both("DCGAN's Adam", name="momentum")),
-    "minimax": Source(UNREAD, both("DCGAN's Adam", name="momentum")),
+    "ns_gan": Source(GOODFELLOW, GOODFELLOW_VALUES),
+    "minimax": Source(
+        GOODFELLOW,
+        {
+            "loss.name": ("non_saturating", "the paper's own game, its equation 1"),
+            **GOODFELLOW_VALUES,
+        },
+    ),
     "lsgan": Source(
         "xudonmao/LSGAN, train_lsun.py",
         {**both(DCGAN, learning_rate=1e-3), **sizes(z_dim=1024)},
@@ -89,7 +78,16 @@ DEVIATIONS: dict[str, Source] = {
         "igul222/improved_wgan_training, gan_mnist.py and gan_cifar_resnet.py",
         sizes(z_dim=128),
     ),
-    "wgan_lp": Source(UNREAD),
+    "wgan_lp": Source(
+        "mikigom/WGAN-LP-tensorflow, trainer.py, a reproduction by others (Swiss roll; "
+        "x^ beside the reals, as in DRAGAN)",
+        {
+            "penalty.weight": (5.0, "that of wgan_gp"),
+            "d_steps": ("10, but 100 in the first 25 steps", "that of wgan_gp"),
+            **both("those of wgan_gp", name="rmsprop", learning_rate=5e-5),
+            **sizes(batch=256, z_dim=2),
+        },
+    ),
     "dragan": Source("kodalinaveen3/DRAGAN, DRAGAN.ipynb", sizes(batch=128, z_dim=100)),
     "r1": Source(GAN_STABILITY, STABILITY_VALUES),
     "r1_r2": Source(GAN_STABILITY, STABILITY_VALUES),
@@ -107,7 +105,7 @@ DEVIATIONS: dict[str, Source] = {
         {
             "model.d_spectral": (True, ALONE),
             **both("those of r3gan", b1=0.5, b2=0.999),
-            **sizes(batch=32),
+            **sizes(batch=32, z_dim=128),
         },
     ),
     "rpgan_r1": Source(R3GAN, R3GAN_VALUES),
@@ -119,9 +117,17 @@ DEVIATIONS: dict[str, Source] = {
             **sizes(z_dim=128),
         },
     ),
-    "hinge": Source(UNREAD),
+    "hinge": Source(
+        "lim0606/pytorch-geometric-gan, scripts/exp2.mnist.sh and main.py",
+        {
+            "d_steps": ("1, with 10 steps of G", "one of each, for a fair comparison"),
+            **both(DCGAN, name="rmsprop"),
+            **sizes(z_dim=100),
+        },
+    ),
     "ragan": Source(
-        RELATIVISTIC, {"model.d_spectral": (True, ALONE), **sizes(batch=32)}
+        RELATIVISTIC,
+        {"model.d_spectral": (True, ALONE), **sizes(batch=32, z_dim=128)},
     ),
     "alpha": Source(
         "SankarLab/AlphaGan-Papers-Results, experiment1.py and experiments/2D.py",
@@ -166,7 +172,15 @@ DEVIATIONS: dict[str, Source] = {
         "starts at 1, eps is inside the root)",
         sizes(batch=256),
     ),
-    "competitive": Source(UNREAD),
+    "competitive": Source(
+        "f-t-s/CGD, two_modes_gan.jl and optimizers_abstract.jl (two modes in the "
+        "plane; the inner system is solved for one player, in turn)",
+        {
+            **both(OURS, name="scaled as by RMSprop, decay 0.9", learning_rate=0.025),
+            "dynamics.k": ("to a residual of 1e-6", "a bound on the cost of a step"),
+            **sizes(batch=256, z_dim=512),
+        },
+    ),
     "unrolled": Source(
         "poolio/unrolled_gan, Unrolled GAN demo.ipynb", sizes(batch=512, z_dim=256)
     ),
@@ -179,12 +193,23 @@ DEVIATIONS: dict[str, Source] = {
             **sizes(batch=128, z_dim=128),
         },
     ),
-    "negative_momentum": Source(UNREAD),
+    "negative_momentum": Source(
+        "arXiv 1807.04740, its abstract alone", {"loss.name": ("minimax", LOSS)}
+    ),
     # Stabilizers
-    "label_smoothing": Source(UNREAD),
+    "label_smoothing": Source(
+        "openai/improved-gan, imagenet/train_imagenet.py and build_model.py (with "
+        "labels; G's target is 0.375)",
+        {
+            "loss.real_target": (0.75, "0.9, the usual value"),
+            **both(DCGAN, learning_rate=4e-4),
+            **sizes(z_dim=8192),
+        },
+    ),
     "instance_noise": Source(UNREAD),
     "diff_augment": Source(
-        "mit-han-lab/data-efficient-gans, DiffAugment-biggan-cifar/scripts",
+        "mit-han-lab/data-efficient-gans, scripts and utils.py of its "
+        "DiffAugment-biggan-cifar",
         {
             "loss.name": ("hinge", LOSS),
             "model.d_spectral": (True, ALONE),
@@ -194,26 +219,29 @@ DEVIATIONS: dict[str, Source] = {
                 "all three, as in its StyleGAN2",
             ),
             "d_steps": (4, D_STEPS),
-            **sizes(batch=50),
+            **both(DCGAN, b1=0.0),
+            **sizes(batch=50, z_dim=128),
         },
     ),
     "ada": Source(
         "NVlabs/stylegan2-ada, train.py (cifar), in copies",
         {
             "penalty.weight": (0.01, "10, as for other data and smaller networks"),
+            "model.d_minibatch": ("stddev", ALONE),
             "penalty.every": (16, "every step: laziness is a risk of its own"),
             **both("no equalized learning rate here", learning_rate=2.5e-3),
             **sizes(z_dim=512),
         },
     ),
     "lecam": Source(
-        "google/lecam-gan, biggan_cifar/scripts/lc-biggan-cifar10.sh",
+        "google/lecam-gan, biggan_cifar/scripts/lc-biggan-cifar10.sh (on the code of "
+        "diff_augment's source)",
         {
             "penalty.decay": (0.9, "0.99, as in StudioGAN"),
             "model.g_spectral": (True, D_ALONE),
             "d_steps": (4, D_STEPS),
             **both(SN_GAN, b2=0.999),
-            **sizes(batch=50),
+            **sizes(batch=50, z_dim=128),
         },
     ),
     "cr": Source(f"{STUDIO}CRGAN.json", STUDIO_VALUES),
@@ -222,13 +250,15 @@ DEVIATIONS: dict[str, Source] = {
     "path_length": Source(
         "NVlabs/stylegan2-ada, train.py (stylegan2), in copies",
         {
+            "model.d_minibatch": ("stddev", ALONE),
             "penalty.every": (16, "every step: laziness is a risk of its own"),
             **both("no equalized learning rate here", learning_rate=2e-3),
             **sizes(batch=32, z_dim=512),
         },
     ),
     "orthogonal": Source(
-        f"arXiv 1809.11096, read when the project began; {BIGGAN}",
+        "arXiv 1809.11096, read when the project began; google/compare_gan, "
+        "example_configs/biggan_imagenet128.gin",
         {"d_steps": (2, D_STEPS), **sizes(batch=2048, z_dim=120)},
     ),
     "top_k": Source(UNREAD),
@@ -249,7 +279,8 @@ DEVIATIONS: dict[str, Source] = {
     ),
     "minibatch_discrimination": Source(
         "openai/improved-gan, mnist_svhn_cifar10/"
-        "train_cifar_minibatch_discrimination.py (with labels for 400 of a class)",
+        "train_cifar_minibatch_discrimination.py (with labels for 400 of a class; G is "
+        "updated three times a step)",
         {
             "loss.name": ("minimax, of a classifier's logits", LOSS),
             **both(DCGAN, learning_rate=3e-4),
@@ -257,21 +288,12 @@ DEVIATIONS: dict[str, Source] = {
         },
     ),
     # Founding configurations
-    "dense_conv": Source(
-        "the founding write-up",
-        {"model.g_init": (UNSAID, OURS), "model.d_init": (UNSAID, OURS)},
-    ),
-    "conv_7x7": Source(
-        "the founding write-up",
-        {"model.g_init": (UNSAID, OURS), "model.d_init": (UNSAID, OURS)},
-    ),
+    "dense_conv": Source(WRITE_UP, INITIALIZERS),
+    "conv_7x7": Source(WRITE_UP, INITIALIZERS),
     "dcgan64_gp": Source(
-        "the founding write-up",
+        WRITE_UP,
         {"loss.name": ("any", "the loss that its penalty was made for")},
     ),
-    "mlp_sgd": Source("the founding write-up", both(OURS, learning_rate=UNSAID)),
-    "mlp_leaky": Source(
-        "the founding write-up",
-        {"model.g_init": (UNSAID, OURS), "model.d_init": (UNSAID, OURS)},
-    ),
+    "mlp_sgd": Source(WRITE_UP, both(OURS, learning_rate=UNSAID)),
+    "mlp_leaky": Source(WRITE_UP, INITIALIZERS),
 }
