@@ -10,6 +10,8 @@ from pathlib import Path
 
 import jax
 
+TRACKER = "multiprocessing.resource_tracker"
+"""A process of Python's own, which ends with the one that started it."""
 LIMIT = 300
 """Seconds until a test gives up; a machine busy with other things takes long."""
 COMPILED = {"JAX_COMPILATION_CACHE_DIR": jax.config.jax_compilation_cache_dir}
@@ -72,6 +74,7 @@ def children() -> list[str]:
     for task in Path("/proc/self/task").glob("*/children"):
         for child in task.read_text().split():
             with suppress(FileNotFoundError):
-                line = Path("/proc", child, "cmdline").read_text()
-                found += [line.replace("\0", " ")] * bool(line)  # none: it has ended
+                line = Path("/proc", child, "cmdline").read_text().replace("\0", " ")
+                if line and TRACKER not in line:  # no line: it has ended
+                    found.append(line)
     return found

@@ -80,7 +80,7 @@ NAMES = st.sampled_from(ODD_NAMES) | st.text(
 ).filter(lambda name: name not in (".", ".."))
 
 
-@pytest.mark.parametrize("count", [5, pytest.param(150, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [5, pytest.param(60, marks=pytest.mark.slow)])
 def test_checkpoints_are_written_and_read_below_any_path(count, tmp_path_factory):
     gan = build(SMALL)
     state = init_state(gan, jax.random.key(0))
@@ -299,8 +299,11 @@ for kilobytes in free:
         assert "no space left on the disk" in str(error), error
         print("told")
     gc.collect()
-    assert not list((disk / "checkpoints").glob("*"))
+    left = [path.name for path in (disk / "checkpoints").iterdir()]
+    assert all(name.startswith(".") for name in left), left  # by threads of Orbax
     filler.unlink()
+checkpoint.write(disk / "checkpoints", arrays, {"step": 9}, 2, None)
+assert [path.name for path in (disk / "checkpoints").iterdir()] == ["000000009"]
 """
 
 
