@@ -289,6 +289,7 @@ HOT = replace(
 )
 
 
+@pytest.mark.slow
 def test_restored_run_is_the_one_with_quarter_the_learning_rates(tmp_path):
     state, summary = train(HOT, tmp_path / "hot")
     assert (summary["verdict"], summary["restores"]) == ("completed", 2)
@@ -307,6 +308,7 @@ def test_restored_run_is_the_one_with_quarter_the_learning_rates(tmp_path):
     assert lines(tmp_path / "run" / "events.jsonl") == events
 
 
+@pytest.mark.slow
 def test_run_that_cannot_be_restored_ends_diverged_after_three_times(tmp_path):
     hot = OptimizerConfig("sgd", 10.0)
     config = replace(HOT, g_optimizer=hot, d_optimizer=hot)
@@ -362,6 +364,7 @@ def test_run_told_to_continue_goes_on_and_is_called_diverged(tmp_path):
     assert note["step"] < fault
 
 
+@pytest.mark.slow
 def test_cut_off_metric_line_is_dropped(whole, tmp_path):
     run = tmp_path / "run"
     crashed(SMALL, run, 28)

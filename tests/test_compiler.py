@@ -32,6 +32,7 @@ print(min(faults() for _ in range(8)))
 HUGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
 @pytest.mark.skipif(
     HUGE.exists() and "[always]" in HUGE.read_text(), reason="huge pages fault rarely"

@@ -258,6 +258,7 @@ def test_log_has_measurements_that_bear_their_number_of_samples(run):
         assert measured[30][f"{name}@200"] == pytest.approx(value, rel=1e-4), name
 
 
+@pytest.mark.slow
 def test_each_of_several_gans_is_measured_alone(run, tmp_path):
     train(replace(SHORT, seeds=2), tmp_path / "two")
     rows = lines(tmp_path / "two" / "metrics.jsonl")

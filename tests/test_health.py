@@ -232,6 +232,7 @@ def test_each_of_several_gans_has_its_verdict_and_its_signs(tmp_path):
     assert members[1]["fault"]["step"] == members[1]["step"] < 80
 
 
+@pytest.mark.slow
 def test_dirac_gan_without_a_penalty_is_told_to_oscillate_and_with_r1_is_not(tmp_path):
     """Mescheder 2018, 1801.04406: the plain game cycles, R1 damps it."""
     signs = {}

@@ -151,6 +151,7 @@ def test_second_trace_at_once_is_refused(work, tmp_path):
             play(traced, traced.init())
 
 
+@pytest.mark.slow
 def test_profiled_run_is_the_same_run_bit_for_bit(tmp_path):
     states = [
         gan_jax.train(config, tmp_path / name)[0]

@@ -81,6 +81,7 @@ def test_generator_of_a_run_draws_what_the_run_drew(run, tmp_path):
     assert np.abs(raw - direct).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_two_dimensional_run_draws_a_scatter(tmp_path):
     out = tmp_path / "ring"
     flags = ["--dataset.name", "ring", "--steps", "3", "--out", str(out)]

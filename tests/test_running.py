@@ -183,6 +183,7 @@ def test_adaptive_strength_counts_the_reals_of_all_steps_of_d():
     np.testing.assert_allclose(p, 0.6, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_running_statistics_of_each_seed_are_those_of_it_alone():
     config = replace(
         RING,
