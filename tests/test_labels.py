@@ -48,7 +48,8 @@ def test_shares_of_toys_are_their_mixtures_and_those_of_points_drawn():
     assert_drawn_with(RING, np.asarray(data.get(np.arange(20_000)).label))
 
 
-def test_shares_of_stored_examples_are_counts(tmp_path):
+def test_shares_of_stored_examples_are_counts(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_JAX_CACHE", str(tmp_path.parent / "cache"))
     for name, count in {"cat": 7, "dog": 2, "eel": 1}.items():
         (tmp_path / name).mkdir()
         for i in range(count):
