@@ -42,7 +42,8 @@ def show() -> None:
     """The table, and the sum below it."""
     found = by_name()
     limit = limit_bytes()
-    table = Table("name", "what", Column("size", justify="right"), "last used")
+    name = Column("name", overflow="fold")  # --clear takes whole names
+    table = Table(name, "what", Column("size", justify="right"), "last used")
     for name, own in found.items():
         used = time.localtime(max(entry.used for entry in own))
         size = in_words(sum(entry.size for entry in own))

@@ -80,10 +80,10 @@ def beginning(
     return Beginning(state, records, step, restores, True)
 
 
-def facts_to_go_on_with(
+def require_same_data(
     run: Path | None, config: Config, data: Dataset, tell: Callable[[str], None]
 ) -> DataFacts:
-    """The facts of the data; a ValueError if the run in the folder had other data.
+    """The facts of the data; raises ValueError if the run had other data.
 
     run: None for a new run, and for one that may go on with other data.
     """

@@ -13,8 +13,8 @@ from gan_jax import logs
 from gan_jax.beginning import (
     Beginning,
     beginning,
-    facts_to_go_on_with,
     gone_back,
+    require_same_data,
     write_beginning,
 )
 from gan_jax.build import build
@@ -85,7 +85,7 @@ def train(
         prepare = partial(prepared, config, refuse if first else do_nothing)
         data, work, measure = agreed(prepare)
         run = None if fresh or allow_changes else folder
-        facts = agreed(partial(facts_to_go_on_with, run, config, data, tell))
+        facts = agreed(partial(require_same_data, run, config, data, tell))
         with ExitStack() as stack:
             begin = partial(beginning, config, folder, work, tell=tell)
             start = opened(config, folder, facts, begin, fresh, refuse, stack)

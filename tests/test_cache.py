@@ -276,6 +276,14 @@ def test_command_lists_what_there_is_and_clears_what_is_named(folder, capsys):
     assert names(folder) == ["compiled"]
 
 
+def test_command_shows_whole_names_however_long(folder, capsys):
+    entry_of("n" * 50, images_of(1))
+    (name,) = names(folder)
+    assert cache_command.main([]) == 0
+    cells = [line.split("\u2502")[1:2] for line in capsys.readouterr().out.splitlines()]
+    assert "".join(cell[0].strip() for cell in cells if cell) == name
+
+
 def test_command_says_what_it_cannot_clear(folder, capsys):
     assert cache_command.main(["--clear", "x"]) == 2
     assert "clear 'x': is not in" in capsys.readouterr().err
