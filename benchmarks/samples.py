@@ -16,7 +16,7 @@ from gan_jax import load_generator
 from gan_jax.config import Config
 from gan_jax.config_json import from_file
 from gan_jax.data import TOYS
-from gan_jax.logs import image_grid
+from gan_jax.grids import image_grid
 from gan_jax.program import members_of
 
 POINTS, IMAGES = 1_000, 64

@@ -1,8 +1,9 @@
 """Look at a data set first: `python -m experiments.data NAME --out preview.png`.
 
-Writes a grid of 100 examples (points: a scatter over the true log-density) and prints
-count, shape, range, how many examples each class has, and channel means and deviations
-in [0, 1]; of a folder also which files are ignored and why.
+Prints count, shape, range, how many examples each class has, and channel means and
+deviations in [0, 1]; of a folder also which files are ignored and why. With --out it
+writes a picture: 100 examples with the names of their classes, of points 1,000 over the
+true log-density.
 """
 
 import sys
@@ -36,6 +37,7 @@ from gan_jax.data import TOYS, Dataset, batch_indices, log_density
 from gan_jax.data.core import ENDLESS
 from gan_jax.data.listing import lines_of, printable
 from gan_jax.files import require_writable
+from gan_jax.grids import image_grid, name_classes
 
 CHUNK = 5000
 SHOWN = 20
@@ -45,8 +47,8 @@ SHOWN = 20
 @dataclass(frozen=True)
 class Flags:
     dataset: Annotated[DatasetConfig, tyro.conf.arg(name="")]
-    out: str = "preview.png"
-    """The picture to write."""
+    out: str | None = None
+    """The picture to write; None: none."""
 
 
 def describe(data: Dataset) -> str:
@@ -96,9 +98,13 @@ def counts(labels: np.ndarray, names: tuple[str, ...] | None) -> str:
 def picture(data: Dataset, config: DatasetConfig, path: Path) -> None:
     points = len(data.spec.shape) == 1
     count = min(1000 if points else 100, len(data))
-    some = np.asarray(data.get(batch_indices(len(data), count, 1, 0, 0)[0]).image)
+    batch = data.get(batch_indices(len(data), count, 1, 0, 0)[0])
+    some, label = np.asarray(batch.image), batch.label
     if not points:
-        return logs.image_grid(path, some)
+        captions = None
+        if label is not None:
+            captions = name_classes(np.asarray(label), data.spec.class_names)
+        return image_grid(path, some, captions=captions)
     mixture = TOYS[config.name](config)
 
     def density(x: np.ndarray) -> np.ndarray:
@@ -122,12 +128,14 @@ def look(name: str, rest: list[str]) -> None:
     config = validate(replace(Config(), dataset=flags.dataset))
     points = config.dataset.name in TOYS
     suffixes = FIGURE_SUFFIXES if points else IMAGE_SUFFIXES
-    require_picture("out", Path(flags.out), suffixes)
-    require_writable(Path(flags.out).absolute().parent, "choose another --out")
+    if flags.out:
+        require_picture("out", Path(flags.out), suffixes)
+        require_writable(Path(flags.out).absolute().parent, "choose another --out")
     data = dataset(config)
     print(with_own_flags(Flags)(describe(data)))
-    picture(data, flags.dataset, Path(flags.out))
-    print(f"picture    {flags.out}")
+    if flags.out:
+        picture(data, flags.dataset, Path(flags.out))
+    print(f"picture    {flags.out or 'none; --out FILE.png writes one'}")
 
 
 def main(arguments: list[str]) -> int:

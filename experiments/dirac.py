@@ -44,8 +44,8 @@ PERIODS = {"lookahead": 5}
 
 @dataclass(frozen=True)
 class Flags:
-    out: str = "dirac.png"
-    """The figure."""
+    out: str | None = None
+    """The figure; None: dirac.png in the folder runs, which is made."""
     steps: int = 500
     """Of each path."""
     learning_rate: float = 0.2
@@ -84,7 +84,9 @@ def portrait(title: str, config: Config) -> Portrait:
 
 
 def look(flags: Flags) -> None:
-    out = Path(flags.out)
+    out = Path(flags.out or "runs/dirac.png")
+    if flags.out is None:
+        out.parent.mkdir(exist_ok=True)
     require_picture("out", out, FIGURE_SUFFIXES)
     chosen = games(flags.steps, flags.learning_rate)
     with jax.enable_x64(True):
@@ -111,7 +113,7 @@ def look(flags: Flags) -> None:
         away = f"{portraits.distance(one):.6g}"
         table.add_row(one.title, *numbers, away, one.verdict)
     plain_console().print(table)
-    print(f"figure: {flags.out}")
+    print(f"figure: {out}")
 
 
 def start(arguments: list[str]) -> None:

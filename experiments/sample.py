@@ -1,11 +1,13 @@
 """Draw from a run: `python -m experiments.sample RUN --n 64 --grid out.png`.
 
-Writes a grid; or with --npz the samples as one array (`arr_0`, uint8 `[N, H, W, C]`,
-points float32 `[N, 2]`), with --folder N PNG files, as other tools read them.
-`--interpolate` makes each row of the grid a walk between two latents. Exit codes: 0
-drawn, 2 bad input.
+Writes a picture of the samples: images in a grid, in a conditional run each with the
+name of its class; points over D's logit. Or, with --npz, the samples as one array
+(`arr_0`, uint8 `[N, H, W, C]`, points float32 `[N, 2]`); with --folder N PNG files, as
+other tools read them. `--interpolate` makes each row of the grid a walk between two
+latents. Exit codes: 0 drawn, 2 bad input.
 """
 
+import difflib
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -26,15 +28,21 @@ from experiments.edge import (
     with_own_flags,
 )
 from gan_jax import logs
+from gan_jax.data.listing import some
+from gan_jax.data_facts import read_facts
 from gan_jax.files import require_writable
 from gan_jax.gan import Gan
 from gan_jax.generators import load_run, recorded_shares, truncated_latents, walks
+from gan_jax.grids import image_grid, name_classes
 from gan_jax.labels import draw_labels
+from gan_jax.pictures import draw_points
 from gan_jax.terminal import track
 from gan_jax.train import generate, latents
 from gan_jax.types import Array
 
 BATCH, STEPS = 100, 10
+PICTURE = "samples-drawn.png"
+"""Where samples go that nobody asked elsewhere, in the run's folder."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +52,17 @@ class Flags:
     n: int = 64
     """How many samples; with interpolate: how many rows of 10."""
     grid: str | None = None
-    """A picture of all samples; None: samples-drawn.png, or none with npz or folder."""
+    """A picture of all samples; None: samples-drawn.png in the run's folder, or none
+    with npz or folder."""
     npz: str | None = None
     """A file for the samples as an array."""
     folder: str | None = None
     """A folder for each sample as a PNG."""
     seed: int = 0
     """Root of the latents."""
-    label: int | None = None
-    """Class to draw (conditional runs); None: each as often as the data have it."""
+    label: str | None = None
+    """Class to draw (conditional runs), by its name or its number; None: each class as
+    often as the data have it."""
     ema: bool = True
     """Draw from the averaged generator."""
     index: int = 0
@@ -84,10 +94,9 @@ def labels_of(gan: Gan, flags: Flags, count: int) -> Array | None:
         )
     if gan.label_count is None:
         return None
-    if flags.label is not None and not 0 <= flags.label < gan.label_count:
-        raise ValueError(f"label {flags.label}: must be 0 to {gan.label_count - 1}")
     if flags.label is not None:
-        return jnp.full(count, flags.label)
+        names = class_names(flags.run)
+        return jnp.full(count, number_of(flags.label, gan.label_count, names))
     index = jnp.arange(count) // (STEPS if flags.interpolate else 1)
     shares = recorded_shares(flags.run)
     if shares is None:
@@ -95,17 +104,36 @@ def labels_of(gan: Gan, flags: Flags, count: int) -> Array | None:
     return draw_labels(jax.random.key(flags.seed), index, shares)
 
 
+def class_names(run: str) -> tuple[str, ...] | None:
+    """The names of a run's classes, None if they have none."""
+    facts = read_facts(Path(run))
+    return facts and facts.class_names
+
+
+def number_of(label: str, count: int, names: tuple[str, ...] | None) -> int:
+    """The number of a class that is given by its name or, else, by its number."""
+    if names and label in names:
+        return names.index(label)
+    if label.isdecimal() and int(label) < count:
+        return int(label)
+    near = difflib.get_close_matches(label, names or (), n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    known = f", or a class: {some(list(names))}" if names else ""
+    raise ValueError(f"label {label}: must be 0 to {count - 1}{known}{hint}")
+
+
 def draw(flags: Flags) -> None:
     refuse_places(flags)
     gan, state, _ = load_run(flags.run, index=flags.index)
+    if not (flags.grid or flags.npz or flags.folder):
+        require_writable(Path(flags.run), "choose a file with --grid")
     if flags.n < 1:
         raise ValueError(f"n {flags.n}: must be at least 1")
     if not 0 <= flags.seed < 2**32:
         raise ValueError(f"seed {flags.seed}: must be 0 to 2^32 - 1")
     if flags.truncation is not None and not flags.truncation > 0:
         raise ValueError(f"truncation {flags.truncation}: must be over 0")
-    points, wanted = len(gan.data_shape) != 3, flags.npz or flags.folder
-    if points and (flags.grid or flags.folder or not wanted):
+    if flags.folder and len(gan.data_shape) != 3:
         raise ValueError(f"run {flags.run}: makes points; --npz FILE takes them")
     z = draw_latents(gan, flags)
     label = labels_of(gan, flags, len(z))
@@ -114,7 +142,15 @@ def draw(flags: Flags) -> None:
     for i in track(range(0, len(z), BATCH), "drawing", disable=len(z) <= 1000):
         own = None if label is None else label[i : i + BATCH]
         parts.append(np.asarray(make(z[i : i + BATCH], own)))
-    write(flags, np.concatenate(parts))
+    samples = np.concatenate(parts)
+    places = write_arrays(flags, samples)
+    if flags.grid or not places:
+        places.append(flags.grid or str(Path(flags.run) / PICTURE))
+        if len(gan.data_shape) == 3:
+            write_grid(flags, Path(places[-1]), samples, label)
+        else:
+            draw_points(Path(places[-1]), gan, state, samples)
+    print(f"{len(samples)} samples of {flags.run}: {', '.join(places)}")
 
 
 def refuse_places(flags: Flags) -> None:
@@ -128,15 +164,13 @@ def refuse_places(flags: Flags) -> None:
             require_writable(parent, f"choose another --{name}")
     if flags.grid:
         require_picture("grid", Path(flags.grid), IMAGE_SUFFIXES)
-    if not (flags.grid or flags.npz or flags.folder):
-        require_writable(Path.cwd(), "choose a file with --grid")
     folder = Path(flags.folder) if flags.folder else None
     if folder and folder.exists() and (folder.is_file() or any(folder.iterdir())):
         raise ValueError(f"folder {folder}: is not empty; choose another")
 
 
-def write(flags: Flags, samples: np.ndarray) -> None:
-    """The files that are asked for."""
+def write_arrays(flags: Flags, samples: np.ndarray) -> list[str]:
+    """Writes what other tools read, as far as it is asked for; returns the places."""
     places = []
     if flags.npz:
         logs.write_array(Path(flags.npz), samples)
@@ -144,11 +178,18 @@ def write(flags: Flags, samples: np.ndarray) -> None:
     if flags.folder:
         logs.write_images(Path(flags.folder), samples)
         places.append(flags.folder)
-    if flags.grid or not places:
-        places.append(flags.grid or "samples-drawn.png")
-        columns = STEPS if flags.interpolate else None
-        logs.image_grid(Path(places[-1]), samples, columns=columns)
-    print(f"{len(samples)} samples of {flags.run}: {', '.join(places)}")
+    return places
+
+
+def write_grid(
+    flags: Flags, path: Path, images: np.ndarray, label: Array | None
+) -> None:
+    """Writes a grid of the images, with the names of their classes."""
+    columns = STEPS if flags.interpolate else None
+    captions = None
+    if label is not None:
+        captions = name_classes(np.asarray(label), class_names(flags.run))
+    image_grid(path, images, columns=columns, captions=captions)
 
 
 def start(arguments: list[str]) -> None:

@@ -1,6 +1,7 @@
 """What goes together in a Config, and which fields its choices read."""
 
 import dataclasses
+import math
 import os
 
 import jax.numpy as jnp
@@ -68,9 +69,12 @@ def require_enough(config: Config, data: Dataset) -> None:
     """A ValueError for a step that takes more examples than the data set has."""
     per_step = config.batch_size * config.d_steps
     if per_step > len(data):
+        unit = math.lcm(config.microbatches, config.model.pack)
+        most = len(data) // config.d_steps // unit * unit
+        remedy = f"set --batch-size {most}" if most else "lower d_steps"
         raise ValueError(
             f"batch_size {config.batch_size} x d_steps {config.d_steps} = {per_step} "
-            f"exceeds the {len(data)} examples of {config.dataset.name!r}; lower one"
+            f"exceeds the {len(data)} examples of {config.dataset.name!r}; {remedy}"
         )
 
 

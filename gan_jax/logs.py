@@ -112,32 +112,6 @@ def write_images(folder: Path, images: np.ndarray) -> None:
         write_atomically(folder / f"{i:06d}.png", Image.fromarray(plain).save)
 
 
-def image_grid(
-    path: Path, images: np.ndarray, side: int = 64, columns: int | None = None
-) -> None:
-    """A grid of images `[N, H, W, C]` in [-1, 1]; columns None: near-square.
-
-    Small images are enlarged to about `side` pixels, bicubic.
-    """
-    from PIL import Image
-
-    count, height, width, channels = images.shape
-    zoom = max(1, round(side / height))
-    columns = columns or math.ceil(math.sqrt(count))
-    rows = math.ceil(count / columns)
-    cell = np.array([width, height]) * zoom + max(1, zoom // 4)
-    size = int(cell[0] * columns), int(cell[1] * rows)
-    sheet = Image.new("L" if channels == 1 else "RGB", size, "dimgray")
-    for index, tile in enumerate(pixels_of(images)):
-        picture = Image.fromarray(tile[..., 0] if channels == 1 else tile)
-        picture = picture.resize(
-            (width * zoom, height * zoom), Image.Resampling.BICUBIC
-        )
-        row, column = divmod(index, columns)
-        sheet.paste(picture, (int(column * cell[0]), int(row * cell[1])))
-    write_atomically(path, sheet.save)
-
-
 def copy(source: Path, path: Path) -> None:
     write_atomically(path, lambda part: shutil.copyfile(source, part))
 
@@ -231,14 +205,15 @@ def scatter(
     meaning: str,
 ) -> None:
     """Real and generated points `[N, 2]` over the level sets of `height`."""
-    reach = 1.3 * np.abs(real).max()
+    reach = 1.3 * np.abs(real if len(real) else fake).max()
     line = np.linspace(-reach, reach, 121, dtype=np.float32)
     x, y = np.meshgrid(line, line)
     heights = height(np.stack([x, y], axis=-1).reshape(-1, 2)).reshape(x.shape)
     if np.isfinite(heights).all():
         filled = axis.contourf(x, y, heights, levels=24, cmap="PuOr", alpha=0.7)
         figure.colorbar(filled, ax=axis, label=meaning)
-    axis.scatter(*real.T, s=9, color="black", alpha=0.5, label="real", linewidths=0)
+    if len(real):
+        axis.scatter(*real.T, s=9, color="black", alpha=0.5, label="real", lw=0)
     if len(fake):
         axis.scatter(*fake.T, s=9, color="crimson", alpha=0.6, label="fake", lw=0)
     outside = int((~(np.abs(fake) <= reach).all(axis=1)).sum())
@@ -262,7 +237,8 @@ def line(
     """Histograms of real and generated numbers `[N, 1]`, and `height` over them."""
     reach = 1.3 * np.abs(np.concatenate([real, np.nan_to_num(fake)])).max(initial=1)
     bins = np.linspace(-reach, reach, 61).tolist()
-    axis.hist(real[:, 0], bins, color="black", alpha=0.6, label="real")
+    if len(real):
+        axis.hist(real[:, 0], bins, color="black", alpha=0.6, label="real")
     if len(fake):
         axis.hist(fake[:, 0], bins, color="crimson", alpha=0.6, label="fake")
     axis.set(xlabel="x", ylabel="examples")

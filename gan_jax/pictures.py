@@ -10,6 +10,7 @@ import numpy as np
 from gan_jax import logs
 from gan_jax.data import Dataset, batch_indices, label_shares
 from gan_jax.gan import Gan, net_variables
+from gan_jax.grids import image_grid, name_classes
 from gan_jax.hosts import on_this_host
 from gan_jax.members import members_apart
 from gan_jax.train import sample
@@ -28,9 +29,9 @@ def painter(
     """A function that draws a state (of many GANs, their states) into a file.
 
     Images: a grid of 100 fakes, or a row of 10 for each of many GANs; the classes of a
-    conditional GAN are shown in turn. Points: 1,000 real and fake ones over D's logit,
-    a panel with a name for each of many GANs, of which at most 64 are shown; classes
-    have the data's shares.
+    conditional GAN are shown in turn, with their names. Points: 1,000 real and fake
+    ones over D's logit, a panel with a name for each of many GANs, of which at most 64
+    are shown; classes have the data's shares.
     """
     points, shown = len(gan.data_shape) == 1, (names or [])[:MOST_MEMBERS]
     count = 1000 if points else 100 if names is None else PER_MEMBER
@@ -42,15 +43,32 @@ def painter(
         fakes = [np.asarray(draw(state)) for state in states]
         if not points:
             columns = None if names is None else PER_MEMBER
-            return logs.image_grid(path, np.concatenate(fakes), columns=columns)
-        count = min(len(fakes[0]), len(data))
-        chosen = batch_indices(len(data), count, 1, 0, 0)[0]
-        panel = logs.line if gan.data_shape == (1,) else logs.scatter
+            classes = captions_of(gan, data, count) * len(fakes)
+            return image_grid(path, np.concatenate(fakes), 64, columns, classes)
+        chosen = batch_indices(len(data), min(count, len(data)), 1, 0, 0)[0]
         critics = [critic(gan, state) for state in states]
         real_points = np.asarray(data.get(chosen).image)
-        logs.panels(path, panel, real_points, fakes, critics, names=shown)
+        logs.panels(path, panel_of(gan), real_points, fakes, critics, names=shown)
 
     return paint
+
+
+def panel_of(gan: Gan) -> Callable[..., None]:
+    """How points of its dimension are drawn."""
+    return logs.line if gan.data_shape == (1,) else logs.scatter
+
+
+def draw_points(path: Path, gan: Gan, state: TrainState, points: np.ndarray) -> None:
+    """Writes a picture of points that a GAN made, over its D's logit."""
+    height = critic(gan, state)
+    logs.panels(path, panel_of(gan), points[:0], [points], [height])
+
+
+def captions_of(gan: Gan, data: Dataset, count: int) -> list[str]:
+    """The names of the classes in turn, as `sampler` draws them; empty without."""
+    if gan.label_count is None:
+        return []
+    return name_classes(np.arange(count) % gan.label_count, data.spec.class_names)
 
 
 def sampler(

@@ -7,16 +7,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.datasets import load_digits
 
 import gan_jax
 from experiments import evaluate as evaluate_command
 from experiments import sample as sample_command
+from experiments.sample import number_of
 from gan_jax.config import DatasetConfig, ModelConfig
 from gan_jax.data_facts import read_facts, write_facts
 from gan_jax.evaluate import evaluate, yardstick
 from gan_jax.folder import lines
 from gan_jax.gan import init_state, net_variables
+from gan_jax.grids import image_grid, name_classes, shorten
 from gan_jax.labels import draw_labels
 
 BASE = gan_jax.METHODS["r1"]
@@ -109,8 +112,40 @@ def test_conditional_run_and_drawing_a_class(tmp_path, capsys):
     assert out.exists()
     assert sample_command.main([run, "--label", "10"]) == 2
     assert "0 to 9" in capsys.readouterr().err
+    assert sample_command.main([run, "--n", "4"]) == 0
+    assert (tmp_path / "run" / "samples-drawn.png").exists()
     assert sample_command.main([str(tmp_path)]) == 2
     assert "config.json" in capsys.readouterr().err
+
+
+def test_a_class_is_named_or_numbered_and_a_name_comes_first():
+    names = ("cat", "dog", "0")
+    assert number_of("dog", 3, names) == 1
+    assert number_of("0", 3, names) == 2
+    assert number_of("1", 3, names) == 1
+    assert number_of("2", 3, None) == 2
+    with pytest.raises(ValueError, match=r"label dgo: .*cat, dog, 0.*mean dog\?"):
+        number_of("dgo", 3, names)
+    for wrong in ("3", "-1", "\N{SUPERSCRIPT TWO}", ""):
+        with pytest.raises(ValueError, match="must be 0 to 2"):
+            number_of(wrong, 3, None)
+
+
+def test_captions_fit_their_images_and_tell_the_class(tmp_path):
+    assert name_classes(np.array([1, 0, 1]), ("cat", "dog")) == ["dog", "cat", "dog"]
+    assert name_classes(np.array([1, 12]), None) == ["1", "12"]
+    assert shorten("dog", 3, len) == "dog"
+    assert shorten("horses", 5, len) == "hor.."
+    assert shorten("a\nb", 9, len) == "a\\nb"
+    images = np.zeros((4, 8, 8, 1))
+    image_grid(tmp_path / "plain.png", images)
+    image_grid(tmp_path / "named.png", images, captions=["cat"] * 4)
+    with Image.open(tmp_path / "plain.png") as plain:
+        assert plain.size == (2 * 66, 2 * 66)
+    with Image.open(tmp_path / "named.png") as named:
+        assert named.size == (2 * 66, 2 * 80)
+        shades = np.asarray(named)[64:80, :64]
+    assert (shades == 255).any()  # there is white text below the first image
 
 
 def record_threes(run):

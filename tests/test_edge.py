@@ -34,6 +34,7 @@ from gan_jax import logs, memory
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config_json import flat, from_file, to_json
 from gan_jax.data import storage
+from gan_jax.grids import image_grid
 from gan_jax.run import prepared
 from gan_jax.terminal import plain_console, track
 
@@ -218,7 +219,7 @@ def test_what_is_no_picture_file_is_refused_before_anything_is_drawn(
 def test_every_suffix_that_is_allowed_can_be_written(place):
     images = np.zeros((2, 8, 8, 3), np.float32)
     for suffix in IMAGE_SUFFIXES:
-        logs.image_grid(place / f"a{suffix}", images)
+        image_grid(place / f"a{suffix}", images)
     for suffix in FIGURE_SUFFIXES:
         logs.write_atomically(place / f"b{suffix}", Figure((1, 1)).savefig)
     assert len(list(place.iterdir())) == len(IMAGE_SUFFIXES) + len(FIGURE_SUFFIXES)
@@ -480,6 +481,7 @@ def test_no_message_shows_a_value_that_nobody_gave(monkeypatch, capsys, place):
     assert "dataset.size" in said and "None" not in said
     said = refused(train, ["r1", "--dataset.name=digits", "--batch-size=2000"], capsys)
     assert "exceeds the 1797 examples of 'digits'" in said and "None" not in said
+    assert "set --batch-size 1797" in said
 
 
 def test_optional_fields_are_not_put_into_messages_bare():

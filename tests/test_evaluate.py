@@ -437,9 +437,24 @@ def test_what_cannot_be_drawn_is_refused(
     assert not any(tmp_path.iterdir())
 
 
-def test_points_are_drawn_as_an_array_only(run, tmp_path, monkeypatch, capsys):
+def test_samples_that_nobody_asked_elsewhere_land_in_the_run(
+    run, pictures, tmp_path, monkeypatch
+):
+    """Of points a picture too."""
     monkeypatch.chdir(tmp_path)
-    assert drawing.main([str(run)]) == 2
+    for folder in (run, pictures):
+        place = folder / "samples-drawn.png"
+        assert not place.exists()
+        assert drawing.main([str(folder), "--n", "9"]) == 0
+        with Image.open(place) as picture:
+            assert min(picture.size) >= 3 * 66
+        place.unlink()
+    assert not any(tmp_path.iterdir())
+
+
+def test_points_are_written_as_an_array(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert drawing.main([str(run), "--folder", "p"]) == 2
     assert "--npz" in capsys.readouterr().err
     assert drawing.main([str(run), "--npz", "p.npz", "--n", "5"]) == 0
     with np.load("p.npz") as stored:

@@ -13,6 +13,7 @@ from gan_jax.data import PREFIXES
 from gan_jax.data.listing import lines_of
 from gan_jax.program import program
 
+REASON = "it holds no PNG, JPEG, WEBP, GIF, BMP, TIFF or AVIF picture"
 LETTERS = [chr(code) for code in range(1, 0x250) if chr(code) != "/"]
 LETTERS += list("[]{}()*?!%$#&;'\"\\ ~-_.,:=+|<>\t\n\r\x1b\x7f") * 5
 LETTERS += list("日本語한국어עברית😀👩‍🎨\u2028\u202e\u0301\udcff")
@@ -192,7 +193,7 @@ def test_a_class_of_broken_pictures_is_no_class(tmp_path):
         assert data.spec == CLASSES
         assert read(data) == ([0, 1, 2], [0, 0, 1])
         assert data.ignored == {
-            "broken pictures": ["bat/0.png"],
+            "broken pictures": [f"bat/0.png ({REASON})"],
             "folders without pictures": ["bat"],
         }
 
@@ -206,12 +207,18 @@ def test_the_first_whole_picture_gives_the_side(tmp_path):
     assert folder_set(tmp_path, skip_bad=True).spec.shape == (4, 4, 3)
 
 
-def test_a_left_out_picture_is_named_once(tmp_path, capsys):
-    fill(tmp_path, "a.png", "b.png")
-    (tmp_path / "b.png").write_bytes(b"")
-    for _ in range(3):
-        _ = folder_set(tmp_path, skip_bad=True).on_host
-    assert capsys.readouterr().out.count("b.png") == 1
+def test_each_left_out_picture_is_named_once_with_its_reason(tmp_path, capsys):
+    fill(tmp_path, "a.png", *(f"b{i}.png" for i in range(5)))
+    for i in range(5):
+        (tmp_path / f"b{i}.png").write_bytes(b"")
+    _ = folder_set(tmp_path, skip_bad=True).on_host
+    assert capsys.readouterr().out == ""
+    for _ in range(2):  # decoded now, and taken from the cache
+        assert data_command.main([f"folder:{tmp_path}", "--skip-bad"]) == 0
+        told = capsys.readouterr().out
+        for i in range(5):
+            assert told.count(f"b{i}.png") == 1
+            assert f"left out b{i}.png ({REASON})\n" in told
 
 
 def test_an_empty_folder_says_what_it_ignores(tmp_path):

@@ -40,6 +40,7 @@ ALLOWED = {
     "row_files": {"health"},
     "files": set(),
     "logs": {"types", "terminal", "config", "data", "row_files", "files"},
+    "grids": {"data", "files", "logs"},
     "data_facts": {"config", "data", "logs"},
     "gan": {"types", "config"},
     "terms": {"types", "gan"},

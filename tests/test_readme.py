@@ -4,6 +4,7 @@ import re
 from functools import partial
 from pathlib import Path
 
+import chex
 import jax
 import jax.numpy as jnp
 import pytest
@@ -16,6 +17,7 @@ from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import PENALTIES
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
+STEP_PAGE = (Path(__file__).parent.parent / "docs" / "step.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -38,15 +40,20 @@ def test_whole_run_from_python(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.count("'step'") == 1 + 100 // 20
 
 
-def test_step_in_ones_own_program_learns_the_data():
+def test_step_in_ones_own_program_learns_the_data(tmp_path, monkeypatch):
+    """And docs/step.md logs, draws and saves it."""
+    monkeypatch.chdir(tmp_path)
     names: dict = {}
     with jax.numpy_rank_promotion("allow"):  # flax.linen.Dense adds its bias so
         exec(block("lax.scan"), names)
-        fake = gan_jax.sample(
-            names["gan"], names["state"], jax.random.key(2), 1000, ema=False
-        )
+        exec("".join(re.findall(r"```python\n(.*?)```", STEP_PAGE, re.DOTALL)), names)
+        expected = jax.jit(partial(gan_jax.train_step, names["gan"]))(
+            names["state"], gan_jax.Batch(names["data"].image[0])
+        )[0]
     assert names["metrics"]["finite"].all()
-    assert jnp.abs(fake.mean(axis=0) - 3).max() < 0.5
+    assert jnp.abs(names["points"].mean(axis=0) - 3).max() < 0.5
+    chex.assert_trees_all_equal(names["again"], expected)
+    assert names["several"]["d_loss"].shape == (4,)
 
 
 @pytest.fixture

@@ -44,12 +44,12 @@ def folder_set(path: str, config: DatasetConfig) -> Dataset:
     first = first_picture(root, chosen.files, config.skip_bad)
     side = config.resolution or min(first.size)
     decode = partial(read_pictures, root, chosen.files, side, config.skip_bad)
-    entry = cache(decode)
+    entry, broken = cache(decode), []
     if config.skip_bad:  # only decoding tells which pictures are whole
         index = entry().stored.label
         assert index is not None
         whole = [chosen.files[i] for i in index]
-        ignored[BROKEN] = sorted(set(chosen.files) - set(whole))
+        broken = sorted(set(chosen.files) - set(whole))
         chosen = classes_of(root, whole, config.labels)
     names = chosen.names
     ignored[EMPTY] = without_pictures(folders, chosen.files)
@@ -61,7 +61,7 @@ def folder_set(path: str, config: DatasetConfig) -> Dataset:
         streams=True,
         hash_content=lambda stored: hash_texts(entry().sha256, hash_arrays(label)),
         note=note_of(root, chosen),
-        ignored=relative(root, ignored),
+        ignored=relative(root, ignored) | reasons(root, broken, side),
     )
 
 
@@ -123,6 +123,16 @@ def relative(root: Path, ignored: dict[str, list[Path]]) -> dict[str, list[str]]
     }
 
 
+def reasons(root: Path, files: list[Path], side: int) -> dict[str, list[str]]:
+    """The names of broken pictures, each with the reason why it cannot be read."""
+    with without_warnings_of_pillow():
+        told = [
+            f"{file.relative_to(root)} ({printable(str(decoded(side, file)), 200)})"
+            for file in files
+        ]
+    return {BROKEN: told} if told else {}
+
+
 def first_picture(root: Path, files: list[Path], skip_bad: bool) -> Image.Image:
     """The first picture, or the first that can be read; ValueError if there is none."""
     reasons = []
@@ -132,7 +142,7 @@ def first_picture(root: Path, files: list[Path], skip_bad: bool) -> Image.Image:
                 return read_picture(file)
             except ValueError as error:
                 if not skip_bad:
-                    raise broken(file, error) from None
+                    raise unreadable(file, error) from None
                 reasons.append(str(error))
     raise ValueError(
         f"dataset.name 'folder:{shown(root)}': none of its {len(files)} pictures can "
@@ -160,17 +170,15 @@ def read_pictures(root: Path, files: list[Path], side: int, skip_bad: bool) -> E
 def decode_all(
     files: list[Path], side: int, skip_bad: bool
 ) -> Iterator[tuple[np.ndarray, int]]:
-    """Each picture and its index in `files`; those that are left out are printed."""
+    """Each picture and its index in `files`."""
     with without_warnings_of_pillow(), ThreadPoolExecutor(2) as pool:
         images = pool.map(partial(decoded, side), files)
         try:
             for index, (file, image) in enumerate(zip(files, images, strict=True)):
                 if not isinstance(image, ValueError):
                     yield image, index
-                elif skip_bad:
-                    print(f"left out {shown(file)} ({printable(str(image), 200)})")
-                else:
-                    raise broken(file, image)
+                elif not skip_bad:
+                    raise unreadable(file, image)
         finally:
             pool.shutdown(cancel_futures=True)  # or the rest would be decoded first
 
@@ -183,7 +191,7 @@ def decoded(side: int, file: Path) -> np.ndarray | ValueError:
         return error
 
 
-def broken(file: Path, error: Exception) -> ValueError:
+def unreadable(file: Path, error: Exception) -> ValueError:
     return ValueError(
         f"picture {shown(file)}: cannot be read ({printable(str(error), 200)}); mend "
         "or remove it, or set --dataset.skip-bad"

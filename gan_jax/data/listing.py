@@ -170,8 +170,11 @@ def without_pictures(folders: list[Path], files: list[Path]) -> list[Path]:
 
 
 def lines_of(ignored: dict[str, list[str]]) -> list[str]:
-    """What is ignored, a line for each reason."""
-    return [f"ignored {reason}: {some(names)}" for reason, names in ignored.items()]
+    """What is ignored, a line for each reason, and one for each broken picture."""
+    whole = {reason: names for reason, names in ignored.items() if reason != BROKEN}
+    lines = [f"ignored {reason}: {some(names)}" for reason, names in whole.items()]
+    broken = ignored.get(BROKEN, [])
+    return lines + [f"left out {printable(name, 300)}" for name in broken]
 
 
 def some(names: list[str]) -> str:

@@ -1,0 +1,67 @@
+"""Grids of images as one picture."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gan_jax.data.listing import printable
+from gan_jax.files import write_atomically
+from gan_jax.logs import pixels_of
+
+CAPTION = 14
+"""Pixels of height that a caption takes."""
+FONT_SIZE = 11
+
+
+def image_grid(
+    path: Path,
+    images: np.ndarray,
+    side: int = 64,
+    columns: int | None = None,
+    captions: Sequence[str] | None = None,
+) -> None:
+    """A grid of images `[N, H, W, C]` in [-1, 1]; columns None: near-square.
+
+    Small images are enlarged to about `side` pixels, bicubic. captions: a short text
+    below each image, such as the name of its class.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    count, height, width, channels = images.shape
+    zoom = max(1, round(side / height))
+    columns = columns or math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    below = (0, CAPTION if captions else 0)
+    cell = np.array([width, height]) * zoom + max(1, zoom // 4) + below
+    size = int(cell[0] * columns), int(cell[1] * rows)
+    sheet = Image.new("L" if channels == 1 else "RGB", size, "dimgray")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(FONT_SIZE)
+    for index, tile in enumerate(pixels_of(images)):
+        picture = Image.fromarray(tile[..., 0] if channels == 1 else tile)
+        picture = picture.resize(
+            (width * zoom, height * zoom), Image.Resampling.BICUBIC
+        )
+        row, column = divmod(index, columns)
+        x, y = int(column * cell[0]), int(row * cell[1])
+        sheet.paste(picture, (x, y))
+        if captions:
+            text = shorten(captions[index], width * zoom, font.getlength)
+            pen.text((x + 1, y + height * zoom), text, "white", font)
+    write_atomically(path, sheet.save)
+
+
+def shorten(text: str, width: float, length: Callable[[str], float]) -> str:
+    """The text on one line; where its length exceeds the width, its beginning and
+    "..", as much as fits."""
+    text = printable(text)
+    if length(text) <= width:
+        return text
+    fits = [cut for cut in range(len(text)) if length(text[:cut] + "..") <= width]
+    return text[: max(fits, default=0)] + ".."
+
+
+def name_classes(labels: np.ndarray, names: Sequence[str] | None) -> list[str]:
+    """The name of each label's class `[N]`; its number if classes have no names."""
+    return [str(label) if names is None else names[label] for label in labels]
