@@ -64,4 +64,6 @@ def shorten(text: str, width: float, length: Callable[[str], float]) -> str:
 
 def name_classes(labels: np.ndarray, names: Sequence[str] | None) -> list[str]:
     """The name of each label's class `[N]`; its number if classes have no names."""
-    return [str(label) if names is None else names[label] for label in labels]
+    if names is None:
+        return [str(label) for label in labels]
+    return [names[label] for label in labels]

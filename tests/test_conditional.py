@@ -145,7 +145,7 @@ def test_captions_fit_their_images_and_tell_the_class(tmp_path):
     with Image.open(tmp_path / "named.png") as named:
         assert named.size == (2 * 66, 2 * 80)
         shades = np.asarray(named)[64:80, :64]
-    assert (shades == 255).any()  # there is white text below the first image
+    assert shades.max() > 200 > shades.min()  # light text on grey
 
 
 def record_threes(run):

@@ -152,7 +152,7 @@ def test_damaged_pictures_are_read_or_skipped_by_one_line(count, tmp_path, capsy
     data = folder_set(tmp_path, resolution=8, skip_bad=True)
     image = data.on_host.image
     broken = data.ignored["broken pictures"]
-    assert capsys.readouterr().out == ""
+    assert ".png" not in capsys.readouterr().out
     assert image.shape == (count + 1 - len(broken), 8, 8, 3)
     assert image.dtype == np.uint8
     assert len(broken) > count / 10  # the damage is no play

@@ -386,7 +386,7 @@ def test_interpolation_has_ten_pictures_a_row(pictures, tmp_path):
     flags = ["--n", "3", "--interpolate", "--grid", str(path)]
     assert drawing.main([str(pictures), *flags]) == 0
     with Image.open(path) as picture:
-        assert picture.size == (10 * 66, 3 * 66)
+        assert picture.size == (10 * 66, 3 * (66 + 14))  # each with its class
 
 
 def test_walks_go_from_one_latent_to_the_other_on_the_sphere():
