@@ -38,6 +38,10 @@ DATA_FIELDS = [field.name for field in dataclasses.fields(DatasetConfig)]
 DATA_FIELD = re.compile(rf"(?<![\w./-])dataset\.({'|'.join(DATA_FIELDS)})\b")
 
 
+class FlagError(ValueError):
+    """A flag that is wrong as it was typed; its message names it so."""
+
+
 INTERRUPTED = 130
 UNREAD = 141
 """What a shell reports of a process whose output nothing reads any more."""
@@ -66,6 +70,9 @@ def exit_code(
     except BrokenPipeError:
         drop_output()
         return UNREAD
+    except FlagError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     except (ValueError, OSError) as error:
         print(f"error: {said(in_words(error))}", file=sys.stderr)
         return 2
@@ -140,20 +147,26 @@ def require_picture(field: str, path: Path, suffixes: Sequence[str]) -> None:
         raise ValueError(f"{field} {path}: its folder does not exist; make it")
 
 
-def flags_of(kind: type, prefix: str = "--") -> frozenset[str]:
-    """The flags that tyro makes of a command's dataclass: `--grid`, `--dataset.name`.
+def typed_flags(kind: type, prefix: str = "--") -> dict[str, Any]:
+    """The flags that tyro makes of a command's dataclass, with the types of their
+    fields: `--grid`, `--dataset.name`.
 
     The fields of an annotated group stand without its name.
     """
-    found: set[str] = set()
+    found: dict[str, Any] = {}
     for name, hint in get_type_hints(kind, include_extras=True).items():
         inner, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
         flag = f"{prefix}{name.replace('_', '-')}"
         if dataclasses.is_dataclass(inner):
-            found |= flags_of(inner, prefix if notes else f"{flag}.")  # pyright: ignore
+            found |= typed_flags(inner, prefix if notes else f"{flag}.")  # pyright: ignore
         elif tyro.conf.Positional not in notes:
-            found.add(flag)
-    return frozenset(found)
+            found[flag] = inner
+    return found
+
+
+def flags_of(kind: type) -> frozenset[str]:
+    """The names of a command's flags, without those that switch one off."""
+    return frozenset(typed_flags(kind))
 
 
 def with_own_flags(

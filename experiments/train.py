@@ -22,12 +22,12 @@ import jax
 import tyro
 
 from experiments.edge import exit_code, in_home, in_words, with_own_flags
+from experiments.flags import listed, parse
 from experiments.names import listing, printed
 from gan_jax.build import build, method
 from gan_jax.compiler import keep_memory
 from gan_jax.config import (
     Config,
-    SweepConfig,
 )
 from gan_jax.config_json import (
     from_file,
@@ -90,29 +90,6 @@ def start(arguments: list[str]) -> tuple[Config, str, list[str]]:
     )
 
 
-def listed(arguments: list[str]) -> list[str]:
-    """`--sweep.penalty 0.1,1,10` and `--metrics.names a,b` with words of their own.
-
-    Raises ValueError for a sweep over a field that is no traced factor.
-    """
-    words, several = [], False
-    for word in arguments:
-        if word.startswith("--"):
-            flag, equals, value = word.partition("=")
-            sweeping = flag.startswith("--sweep.")
-            field = flag.removeprefix("--sweep.").replace("-", "_")
-            if sweeping and field not in vars(SweepConfig()):
-                raise ValueError(
-                    f"sweep.{field}: cannot vary within one program; traced factors "
-                    f"are {', '.join(vars(SweepConfig()))}; run once for each value"
-                )
-            several = sweeping or flag == "--metrics.names"
-            words += [flag, *value.split(",")] if several and equals else [word]
-        else:
-            words += word.split(",") if several else [word]
-    return words
-
-
 def cache_compilations() -> None:
     """Keep compiled programs under the cache folder, unless told where.
 
@@ -150,12 +127,9 @@ def main(arguments: list[str]) -> int:
         return exit_code(lambda: print(listing()))
     try:
         base, name, rest = start(arguments)
-        flags = tyro.cli(
-            Flags,
-            default=Flags(base),
-            args=listed(rest),
-            prog=f"{USAGE} {name}",
-            description=__doc__,
+        prog = f"{USAGE} {name}"
+        flags = parse(
+            Flags, listed(rest), prog=prog, description=__doc__, default=Flags(base)
         )
         config = validate(flags.run)
         out = in_home(config.out or f"runs/{name}")
