@@ -23,6 +23,7 @@ from experiments.edge import (
     require_picture,
     with_own_flags,
 )
+from experiments.flags import parse
 from gan_jax import logs
 from gan_jax.checks import dataset
 from gan_jax.config import (
@@ -111,10 +112,10 @@ def picture(data: Dataset, config: DatasetConfig, path: Path) -> None:
 
 
 def look(name: str, rest: list[str]) -> None:
-    flags = tyro.cli(
+    flags = parse(
         Flags,
+        rest,
         default=Flags(DatasetConfig(name=name)),
-        args=rest,
         prog=f"python -m experiments.data {name}",
         description=__doc__,
     )

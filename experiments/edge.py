@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import (
     Annotated,
     Any,
+    NamedTuple,
     NoReturn,
     TypeVar,
     get_args,
@@ -147,26 +148,38 @@ def require_picture(field: str, path: Path, suffixes: Sequence[str]) -> None:
         raise ValueError(f"{field} {path}: its folder does not exist; make it")
 
 
-def typed_flags(kind: type, prefix: str = "--") -> dict[str, Any]:
-    """The flags that tyro makes of a command's dataclass, with the types of their
-    fields: `--grid`, `--dataset.name`.
+class FlagSource(NamedTuple):
+    """Where a flag comes from: the field of a dataclass, and its type."""
+
+    kind: type
+    field: str
+    hint: Any
+
+
+def flag_sources(kind: type, prefix: str = "--") -> dict[str, FlagSource]:
+    """The flags that tyro makes of a command's dataclass: `--grid`, `--dataset.name`.
 
     The fields of an annotated group stand without its name.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, FlagSource] = {}
     for name, hint in get_type_hints(kind, include_extras=True).items():
         inner, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-        flag = f"{prefix}{name.replace('_', '-')}"
+        flag = f"{prefix}{hyphened(name)}"
         if dataclasses.is_dataclass(inner):
-            found |= typed_flags(inner, prefix if notes else f"{flag}.")  # pyright: ignore
+            group = prefix if notes else f"{flag}."
+            found |= flag_sources(inner, group)  # pyright: ignore
         elif tyro.conf.Positional not in notes:
-            found[flag] = inner
+            found[flag] = FlagSource(kind, name, inner)
     return found
+
+
+def hyphened(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def flags_of(kind: type) -> frozenset[str]:
     """The names of a command's flags, without those that switch one off."""
-    return frozenset(typed_flags(kind))
+    return frozenset(flag_sources(kind))
 
 
 def with_own_flags(

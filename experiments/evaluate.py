@@ -27,6 +27,7 @@ from experiments.edge import (
     leave,
     with_own_flags,
 )
+from experiments.flags import parse
 from gan_jax import logs
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig
@@ -165,9 +166,9 @@ def show(found: dict[str, Any]) -> None:
 
 
 def start(arguments: list[str]) -> None:
-    flags = tyro.cli(
+    flags = parse(
         Flags,
-        args=arguments,
+        arguments,
         prog="python -m experiments.evaluate",
         description=__doc__,
     )

@@ -3,21 +3,23 @@
 import difflib
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import redirect_stderr
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import tyro
 from rich.text import Text
 
-from experiments.edge import FlagError, typed_flags
-from gan_jax.config import SweepConfig
+from experiments.edge import UNREAD, FlagError, flag_sources, hyphened
+from gan_jax.config import Config, SweepConfig
+from gan_jax.terminal import drop_output
 
 T = TypeVar("T")
-SEE_HELP = "--help shows the flags"
 IS_FLAG = re.compile(r"--[a-zA-Z]")
-OF_BOTH = {"--lr": "learning-rate", "--lr-schedule": "schedule"}
-"""Flags that set a field of both optimizers, by the end of that field's own flags."""
+HELP, HELP_ALL = {"-h", "--help"}, "--help-all"
+OF_BOTH = {"lr": "learning_rate", "lr_schedule": "schedule"}
+"""Flags that set a field of both optimizers, and that field."""
 
 
 def parse(
@@ -26,64 +28,128 @@ def parse(
     *,
     prog: str,
     description: str | None,
-    **more: T,
+    short_help: Callable[[], str] | None = None,
+    **default: T,
 ) -> T:
-    """The command's flags from its arguments; more: the `default` that they change.
+    """The command's flags from its arguments; `default=` gives those they change.
 
-    Raises FlagError for what the command does not know or cannot read.
+    `--help` prints short_help (None: tyro's help) and ends the command, `--help-all`
+    prints tyro's help. Raises FlagError for what the command does not know or cannot
+    read.
     """
-    refuse_unknown(kind, arguments)
+    words = ["--help" if word == HELP_ALL else word for word in arguments]
+    advice = f"{HELP_ALL if short_help else '--help'} shows every flag"
+    if not HELP & set(words):
+        refuse_unknown(kind, words, advice)
     told = io.StringIO()
     try:
+        if short_help is not None and HELP & set(arguments):
+            print(short_help(), flush=True)
+            raise SystemExit(0)
         with redirect_stderr(told):
             return tyro.cli(
-                kind, args=arguments, prog=prog, description=description, **more
+                kind, args=words, prog=prog, description=description, **default
             )
+    except BrokenPipeError:
+        drop_output()
+        raise SystemExit(UNREAD) from None
     except SystemExit as stop:
         if not stop.code:
             raise
-    raise FlagError(f"{first_paragraph(told.getvalue())}; {SEE_HELP}")
+    raise FlagError(f"{first_paragraph(told.getvalue())}; {advice}")
 
 
 def first_paragraph(box: str) -> str:
     """What tyro says above the first line that it draws across its box."""
     lines = [line.strip("│─╭╮╰╯ ") for line in Text.from_ansi(box).plain.splitlines()]
     _, *rest = lines or [""]
-    return " ".join(rest[: rest.index("")] if "" in rest else rest).rstrip(".")
+    text = " ".join(rest[: rest.index("")] if "" in rest else rest)
+    return text.removeprefix("Error parsing ").rstrip(".")
 
 
-def given_flags(arguments: Iterable[str]) -> list[str]:
+def known_flags(kind: type) -> dict[str, str]:
+    """The flags of a command, and those that switch one off, by the field that they
+    set: `--dataset.no-labels` sets `dataset.labels`."""
+    known = {}
+    for flag, source in flag_sources(kind).items():
+        field = flag.removeprefix("--").replace("-", "_")
+        known[flag] = field
+        if source.hint is bool:
+            known[re.sub(r"(--|\.)(?=[^.]*$)", r"\1no-", flag)] = field
+    return known
+
+
+def flags_among(arguments: Iterable[str]) -> list[str]:
     """The flags among the arguments as tyro names them: `--batch_size=8` is
-    `--batch-size`, and `--no-labels` stays as it is."""
+    `--batch-size`."""
     words = [word for word in arguments if IS_FLAG.match(word)]
-    return [word.partition("=")[0].replace("_", "-") for word in words]
+    return [hyphened(word.partition("=")[0]) for word in words]
 
 
-def known_flags(kind: type) -> set[str]:
-    """The flags of a command, and those that switch one off: `--dataset.no-labels`."""
-    typed = typed_flags(kind)
-    switches = [flag for flag, hint in typed.items() if hint is bool]
-    return {*typed, *(re.sub(r"(--|\.)(?=[^.]*$)", r"\1no-", s) for s in switches)}
+def given_fields(kind: type, arguments: Iterable[str]) -> frozenset[str]:
+    """The fields that the arguments set, whatever to: `penalty.weight`, `resume`."""
+    known = known_flags(kind)
+    return frozenset(known[flag] for flag in flags_among(arguments) if flag in known)
 
 
-def refuse_unknown(kind: type, arguments: list[str]) -> None:
+def refuse_unknown(kind: type, arguments: Iterable[str], advice: str) -> None:
     """A FlagError with the nearest names for a flag that the command does not have."""
-    known = known_flags(kind) | {"--help"}
-    for flag in given_flags(arguments):
+    known = known_flags(kind)
+    for flag in flags_among(arguments):
         if flag not in known:
             near = nearest(flag, known)
             hint = f"did you mean {' or '.join(near)}? " if near else ""
-            raise FlagError(f"{flag}: there is no such flag; {hint}{SEE_HELP}")
+            raise FlagError(f"{flag}: there is no such flag; {hint}{advice}")
 
 
-def nearest(flag: str, known: Iterable[str]) -> list[str]:
-    """At most three flags that may be meant: of the same last word, or spelt alike."""
-    last = flag.rpartition(".")[2].removeprefix("--")
-    known = sorted(known)
-    both = [one for one, end in OF_BOTH.items() if end == last and one in known]
-    same = [one for one in known if one.endswith((f".{last}", f"--{last}"))]
+def refuse_useless(given: Collection[str], reasons: Mapping[str, str]) -> None:
+    """A FlagError for a flag that was given and has no effect.
+
+    reasons: by the flag's field why it has none, after "has no effect".
+    """
+    for field, reason in reasons.items():
+        if field in given:
+            raise FlagError(
+                f"--{hyphened(field)} has no effect {reason}; leave it out, or change "
+                "that"
+            )
+
+
+def nearest(flag: str, known: Collection[str]) -> list[str]:
+    """At most three flags that may be meant: with the same end, or spelt alike."""
+    end = flag.rpartition(".")[2].removeprefix("--")
+    both = [
+        f"--{hyphened(name)}" for name, of in OF_BOTH.items() if hyphened(of) == end
+    ]
+    same = [one for one in known if one.endswith((f".{end}", f"--{end}"))]
     alike = difflib.get_close_matches(flag, known, n=3, cutoff=0.7)
-    return list(dict.fromkeys([*both, *same, *alike]))[:3]
+    return [one for one in dict.fromkeys([*both, *same, *alike]) if one in known][:3]
+
+
+def with_fields(config: Config, values: Mapping[str, Any]) -> Config:
+    """The Config with other values of some fields, by their dotted names."""
+    for name, value in values.items():
+        group, dot, option = name.rpartition(".")
+        if dot:
+            name, value = group, replace(getattr(config, group), **{option: value})
+        config = replace(config, **{name: value})
+    return config
+
+
+def with_both(
+    config: Config, values: Mapping[str, Any], given: Collection[str] = ()
+) -> Config:
+    """The Config with a value of both optimizers for each name of OF_BOTH.
+
+    Values that are None change nothing, and a player's own flag that was given wins.
+    """
+    fields = {
+        f"{player}.{OF_BOTH[name]}": value
+        for name, value in values.items()
+        for player in ("g_optimizer", "d_optimizer")
+        if value is not None
+    }
+    return with_fields(config, {k: v for k, v in fields.items() if k not in given})
 
 
 def listed(arguments: list[str]) -> list[str]:

@@ -25,6 +25,7 @@ from experiments.edge import (
     require_picture,
     with_own_flags,
 )
+from experiments.flags import parse
 from gan_jax import logs
 from gan_jax.files import require_writable
 from gan_jax.gan import Gan
@@ -152,8 +153,8 @@ def write(flags: Flags, samples: np.ndarray) -> None:
 
 
 def start(arguments: list[str]) -> None:
-    flags = tyro.cli(
-        Flags, args=arguments, prog="python -m experiments.sample", description=__doc__
+    flags = parse(
+        Flags, arguments, prog="python -m experiments.sample", description=__doc__
     )
     draw(expand_home(flags, "run", "grid", "npz", "folder"))
 

@@ -22,12 +22,14 @@ import jax
 import tyro
 
 from experiments.edge import exit_code, in_home, in_words, with_own_flags
-from experiments.flags import listed, parse
+from experiments.flags import HELP, HELP_ALL, given_fields, listed, parse, with_both
+from experiments.help import short_help
 from experiments.names import listing, printed
 from gan_jax.build import build, method
 from gan_jax.compiler import keep_memory
 from gan_jax.config import (
     Config,
+    Schedule,
 )
 from gan_jax.config_json import (
     from_file,
@@ -72,6 +74,10 @@ class Flags:
     """How many processes there are, with coordinator."""
     process_id: int | None = None
     """Which of them this is, from 0, with coordinator."""
+    lr: float | None = None
+    """Learning rate of both players; a flag of one player's own wins."""
+    lr_schedule: Schedule | None = None
+    """Schedule of both learning rates; a flag of one player's own wins."""
 
 
 def start(arguments: list[str]) -> tuple[Config, str, list[str]]:
@@ -82,12 +88,33 @@ def start(arguments: list[str]) -> tuple[Config, str, list[str]]:
         case ["--config", path, *rest]:
             path = in_home(path)
             return from_file(Path(path)), Path(path).parent.name or "run", rest
-        case _ if {"-h", "--help"} & set(arguments):
+        case _ if {*HELP, HELP_ALL} & set(arguments):
             return Config(), "METHOD", arguments
     raise ValueError(
         f"METHOD is missing: {USAGE} METHOD [--flags], or --config FILE first; "
         f"METHOD is one of {', '.join(METHODS)}"
     )
+
+
+def read(
+    words: list[str], name: str, base: Config, rest: list[str]
+) -> tuple[Flags, frozenset[str]]:
+    """The flags that follow the first words of a command, and which fields they set.
+
+    What they set of both players is in their Config.
+    """
+    command = shlex.join([*USAGE.split(), *words])
+    flags = parse(
+        Flags,
+        listed(rest),
+        prog=command,
+        description=__doc__,
+        short_help=partial(short_help, command, name, base, Flags),
+        default=Flags(base),
+    )
+    given = given_fields(Flags, rest)
+    both = {"lr": flags.lr, "lr_schedule": flags.lr_schedule}
+    return dataclasses.replace(flags, run=with_both(flags.run, both, given)), given
 
 
 def cache_compilations() -> None:
@@ -127,15 +154,13 @@ def main(arguments: list[str]) -> int:
         return exit_code(lambda: print(listing()))
     try:
         base, name, rest = start(arguments)
-        prog = f"{USAGE} {name}"
-        flags = parse(
-            Flags, listed(rest), prog=prog, description=__doc__, default=Flags(base)
-        )
+        words = arguments[: len(arguments) - len(rest)] or ["METHOD"]
+        flags, given = read(words, name, base, rest)
         config = validate(flags.run)
         out = in_home(config.out or f"runs/{name}")
         if flags.print_config:
             build(config)
-            refuse_unread(base, config)
+            refuse_unread(base, config, given)
             shown = printed(dataclasses.replace(config, out=out))
             return exit_code(lambda: print(shown))
         join(flags.coordinator, flags.num_processes, flags.process_id)
@@ -143,7 +168,7 @@ def main(arguments: list[str]) -> int:
             cores_as_devices()
         cache_compilations()
         keep_memory()
-        agreed(partial(refuse_unread, base, config))
+        agreed(partial(refuse_unread, base, config, given))
         config = dataclasses.replace(config, out=out)
         _, summary = train(
             config,

@@ -1,6 +1,6 @@
 """Which fields of a Config its choices read; changed ones that are not are refused."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from gan_jax.augment import AUGMENTS
@@ -145,11 +145,16 @@ def cause_of(config: Config, field: str) -> str:
     return CAUSES.get(field, name)
 
 
-def refuse_unread(base: Config, config: Config) -> None:
-    """A ValueError if a field was changed from `base` that `config` does not read."""
+def refuse_unread(base: Config, config: Config, given: Collection[str] = ()) -> None:
+    """A ValueError if a field was changed from `base` that `config` does not read.
+
+    given: dotted names of fields that were set on purpose, whether that changed their
+    values or not.
+    """
     read, before = read_fields(config), flat(base)
     for name, value in flat(config).items():
-        if value != before[name] and name not in read:
+        chosen = value != before[name] or name in given
+        if chosen and name not in read:
             cause = cause_of(config, name)
             raise ValueError(
                 f"{name} {value!r} has no effect with {cause} {flat(config)[cause]!r}; "
