@@ -31,7 +31,7 @@ from benchmarks.speed_figures import draw
 from benchmarks.speed_table import Row, cells, report
 from benchmarks.turns import Make, Timing, timed
 from experiments.edge import exit_code, expand_home
-from experiments.flags import parse
+from experiments.flags import given_fields, parse, refuse_useless
 from gan_jax import Config
 from gan_jax.penalties import PENALTIES
 from gan_jax.record import versions
@@ -200,6 +200,10 @@ def start(arguments: list[str]) -> int:
         Flags, arguments, prog="python -m benchmarks.speed", description=__doc__
     )
     flags = expand_home(flags, "out")
+    if "models" not in flags.parts:
+        of_models = ("cases", "variants", "batch", "rivals")
+        reasons = dict.fromkeys(of_models, "without the part 'models'")
+        refuse_useless(given_fields(Flags, arguments), reasons)
     refuse_unknown(flags)
     flags.out.mkdir(parents=True, exist_ok=True)
     rows = []

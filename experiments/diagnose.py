@@ -21,7 +21,7 @@ from experiments.edge import (
     leave,
     with_own_flags,
 )
-from experiments.flags import parse
+from experiments.flags import given_fields, parse, refuse_useless
 from gan_jax import logs
 from gan_jax.diagnosis import advise, diagnose, page, plain
 from gan_jax.diagnosis.game import MINUTES
@@ -106,6 +106,9 @@ def start(arguments: list[str]) -> None:
         prog="python -m experiments.diagnose",
         description=__doc__,
     )
+    if not flags.spectrum:
+        given = given_fields(Flags, arguments)
+        refuse_useless(given, dict.fromkeys(("count", "minutes"), "with --no-spectrum"))
     look(expand_home(flags, "run", "out"))
 
 

@@ -71,15 +71,18 @@ def exit_code(
     except BrokenPipeError:
         drop_output()
         return UNREAD
-    except FlagError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     except (ValueError, OSError) as error:
-        print(f"error: {said(in_words(error))}", file=sys.stderr)
+        print(error_line(error, said), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def error_line(error: Exception, said: Callable[[str], str]) -> str:
+    """What is printed of an error; said rewrites flags that another command has."""
+    told = str(error) if isinstance(error, FlagError) else said(in_words(error))
+    return f"error: {told}"
 
 
 def in_words(error: Exception) -> str:

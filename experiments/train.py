@@ -21,8 +21,16 @@ from typing import Annotated
 import jax
 import tyro
 
-from experiments.edge import exit_code, in_home, in_words, with_own_flags
-from experiments.flags import HELP, HELP_ALL, given_fields, listed, parse, with_both
+from experiments.edge import error_line, exit_code, in_home, with_own_flags
+from experiments.flags import (
+    HELP,
+    HELP_ALL,
+    given_fields,
+    listed,
+    parse,
+    refuse_useless,
+    with_both,
+)
 from experiments.help import short_help
 from experiments.names import listing, printed
 from gan_jax.build import build, method
@@ -113,6 +121,10 @@ def read(
         default=Flags(base),
     )
     given = given_fields(Flags, rest)
+    if flags.resume:
+        refuse_useless(given, {"overwrite": "with --resume"})
+    else:
+        refuse_useless(given, {"allow_changes": "without --resume"})
     both = {"lr": flags.lr, "lr_schedule": flags.lr_schedule}
     return dataclasses.replace(flags, run=with_both(flags.run, both, given)), given
 
@@ -179,8 +191,7 @@ def main(arguments: list[str]) -> int:
             progress=True,
         )
     except (ValueError, OSError) as error:
-        said = with_own_flags(Flags, WORDS)
-        print(f"error: {said(in_words(error))}", file=sys.stderr)
+        print(error_line(error, with_own_flags(Flags, WORDS)), file=sys.stderr)
         return 2
     except (jax.errors.JaxRuntimeError, MemoryError) as error:
         if jax.process_count() == 1:

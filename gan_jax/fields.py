@@ -58,6 +58,8 @@ def read_fields(config: Config) -> frozenset[str]:
         unread.add("penalty.coupled")
     if not differentiates_augment(config):
         unread.add("penalty.through_augment")
+    if config.metrics.every == 0:
+        unread |= {"metrics.names", "metrics.n", "metrics.extractor"}
     if config.ema.decay == 0:
         unread |= {"ema.start", "ema.warmup"}
     if (config.dynamics.base or config.dynamics.name) not in TURNS:
@@ -115,6 +117,9 @@ CAUSES = {
     "penalty.schedule": "penalty.weight_end",
     "penalty.coupled": "model.d_minibatch",
     "penalty.through_augment": "augment.name",
+    "metrics.names": "metrics.every",
+    "metrics.n": "metrics.every",
+    "metrics.extractor": "metrics.every",
     "ema.start": "ema.decay",
     "ema.warmup": "ema.decay",
     "loss.schedule": "loss.real_target_end",
