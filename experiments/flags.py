@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import redirect_stderr
 from dataclasses import replace
+from itertools import dropwhile, takewhile
 from typing import Any, TypeVar
 
 import tyro
@@ -60,11 +61,19 @@ def parse(
 
 
 def first_paragraph(box: str) -> str:
-    """What tyro says above the first line that it draws across its box."""
-    lines = [line.strip("│─╭╮╰╯ ") for line in Text.from_ansi(box).plain.splitlines()]
-    _, *rest = lines or [""]
-    text = " ".join(rest[: rest.index("")] if "" in rest else rest)
+    """What tyro says below its title and above the next line that it draws.
+
+    It draws with other characters where the terminal's encoding has no boxes.
+    """
+    _, *lines = [line.strip("│ ") for line in Text.from_ansi(box).plain.splitlines()]
+    texts = [line for line in lines if line]
+    below = dropwhile(is_rule, texts)
+    text = " ".join(takewhile(lambda line: not is_rule(line), below))
     return text.removeprefix("Error parsing ").rstrip(".")
+
+
+def is_rule(line: str) -> bool:
+    return set(line) <= set("─-╭╮╰╯")
 
 
 def known_flags(kind: type) -> dict[str, str]:
@@ -122,8 +131,13 @@ def nearest(flag: str, known: Collection[str]) -> list[str]:
         f"--{hyphened(name)}" for name, of in OF_BOTH.items() if hyphened(of) == end
     ]
     same = [one for one in known if one.endswith((f".{end}", f"--{end}"))]
-    alike = difflib.get_close_matches(flag, known, n=3, cutoff=0.7)
-    return [one for one in dict.fromkeys([*both, *same, *alike]) if one in known][:3]
+    names = [one.removeprefix("--") for one in known]
+    alike = difflib.get_close_matches(flag.removeprefix("--"), names, cutoff=0.7)
+    return [
+        one
+        for one in dict.fromkeys([*both, *same, *(f"--{one}" for one in alike)])
+        if one in known
+    ][:3]
 
 
 def with_fields(config: Config, values: Mapping[str, Any]) -> Config:

@@ -75,9 +75,9 @@ def general_help() -> str:
             f"       {USAGE} --config FILE [--flag value ...]",
             "",
             *wrapped(
-                "Train a GAN. METHOD names a complete configuration: a loss, a penalty, "
-                "a rule of play, networks and their optimizers. Flags change its "
-                "fields. FILE is the config.json of an earlier run."
+                "Train a GAN. METHOD names a complete configuration: a loss, a "
+                "penalty, a rule of play, networks and their optimizers. Flags "
+                "change its fields. FILE is the config.json of an earlier run."
             ),
             "",
             "Methods to begin with",

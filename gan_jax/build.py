@@ -223,7 +223,7 @@ def critic_terms(
     )
     require_defaults(transform)
     extra = {"mean": mean, "transform": transform, "z_dim": config.model.z_dim}
-    later = dict.fromkeys((*sorted(followed()), "pullbacks"))
+    later = followed() | {"pullbacks": None}
     penalty = bind(penalty, group, **later | extra)
     through = group.through_augment and differentiates_augment(config)
     return (Term(following(penalty, generator), weight, group.every, through),)
@@ -234,13 +234,13 @@ def generator_terms(config: Config, generator: nn.Module) -> tuple[Term, ...]:
     penalty = choose(GENERATOR_PENALTIES, group.name, "generator_penalty.name")
     if group.name == "none":
         return ()
-    penalty = following(bind(penalty, group, **dict.fromkeys(sorted(followed()))), generator)
+    penalty = following(bind(penalty, group, **followed()), generator)
     return (Term(penalty, lambda step: group.weight, group.every),)
 
 
-def followed() -> frozenset[str]:
-    """Options of penalties that follow the run: parts of its state and statistics."""
-    return frozenset({"generator", "g_params", *RUNNING})
+def followed() -> dict[str, None]:
+    """Options of penalties that are filled in at each step, from the run's state."""
+    return dict.fromkeys(("generator", "g_params", *RUNNING))
 
 
 def following(penalty: Callable, generator: nn.Module) -> Callable | Live:
@@ -254,7 +254,7 @@ def following(penalty: Callable, generator: nn.Module) -> Callable | Live:
         "generator": as_it_is,
         "g_params": lambda state: state.generator.params,
     }
-    values = {name: sights[name] for name in options(penalty) & followed()}
+    values = {name: sights[name] for name in options(penalty) & followed().keys()}
     return Live(penalty, values) if values else penalty
 
 
