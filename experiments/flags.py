@@ -133,11 +133,8 @@ def nearest(flag: str, known: Collection[str]) -> list[str]:
     same = [one for one in known if one.endswith((f".{end}", f"--{end}"))]
     names = [one.removeprefix("--") for one in known]
     alike = difflib.get_close_matches(flag.removeprefix("--"), names, cutoff=0.7)
-    return [
-        one
-        for one in dict.fromkeys([*both, *same, *(f"--{one}" for one in alike)])
-        if one in known
-    ][:3]
+    found = dict.fromkeys([*both, *same, *(f"--{one}" for one in alike)])
+    return [one for one in found if one in known][:3]
 
 
 def with_fields(config: Config, values: Mapping[str, Any]) -> Config:

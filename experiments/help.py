@@ -12,13 +12,12 @@ import docstring_parser
 
 from experiments.edge import FlagSource, flag_sources, hyphened
 from experiments.flags import OF_BOTH, with_both, with_fields
-from experiments.names import first_sentence
 from gan_jax.build import build
 from gan_jax.checks import dataset, resolve
 from gan_jax.config import Config, OptimizerConfig
 from gan_jax.config_json import flat
 from gan_jax.fields import read_fields
-from gan_jax.methods import CATALOGUE
+from gan_jax.methods import CATALOGUE, IDEAS
 
 USAGE = "python -m experiments.train"
 RECOMMENDED = ("r1", "r3gan", "wgan_gp", "sn_gan", "ns_gan")
@@ -38,7 +37,7 @@ SLOTS = ("penalty", "generator_penalty", "augment", "dynamics")
 """Groups all of whose fields matter if a method fills them."""
 TUNING = {"name", "learning_rate", "b1", "b2", "eps"}
 """Fields of the optimizers that have no row of their own."""
-OWN_ROWS = 5
+OWN_ROWS = 4
 """Rows for fields that matter for one method; further ones share a sentence."""
 EXAMPLES = (
     {"out": "runs/NAME"},
@@ -48,6 +47,7 @@ EXAMPLES = (
     {"batch_size": 128},
 )
 """What the commands change that are shown: the first three that the method allows."""
+PLAYERS = "G is the generator, D the discriminator."
 WIDTH = 80
 MORE = """More
   --help-all                every flag, with its meaning and its default
@@ -68,7 +68,6 @@ def short_help(words: str, name: str, base: Config, kind: type) -> str:
 
 def general_help() -> str:
     """How to choose a method, and what to type."""
-    methods = {name: first_sentence(CATALOGUE[name].about) for name in RECOMMENDED}
     return "\n".join(
         [
             f"usage: {USAGE} METHOD [--flag value ...]",
@@ -77,11 +76,11 @@ def general_help() -> str:
             *wrapped(
                 "Train a GAN. METHOD names a complete configuration: a loss, a "
                 "penalty, a rule of play, networks and their optimizers. Flags "
-                "change its fields. FILE is the config.json of an earlier run."
+                f"change its fields. FILE is the config.json of an earlier run. {PLAYERS}"
             ),
             "",
             "Methods to begin with",
-            *(line for name in methods for line in row(name, methods[name], 10)),
+            *(line for name in RECOMMENDED for line in row(name, IDEAS[name], 10)),
             "",
             "Examples",
             f"  {USAGE} r1",
@@ -95,7 +94,7 @@ def general_help() -> str:
 
 def method_help(words: str, name: str, base: Config, kind: type) -> str:
     """What a method is and uses, its main flags and three commands."""
-    idea = f"{name}: {CATALOGUE[name].about}" if name in CATALOGUE else name
+    about = f"Here: {CATALOGUE[name].about}" if name in CATALOGUE else ""
     resolved = resolve(base, dataset(base).spec)
     shown = resolved if base.out else replace(resolved, out=f"runs/{name}")
     own = own_fields(base)
@@ -110,12 +109,13 @@ def method_help(words: str, name: str, base: Config, kind: type) -> str:
         [
             f"usage: {words} [--flag value ...]",
             "",
-            *wrapped(idea),
-            *wrapped(f"Parts: {parts(resolved)}."),
+            *wrapped(f"{name}: {IDEAS[name]}" if name in IDEAS else name),
+            *wrapped(about),
+            *wrapped(f"Parts: {parts(resolved)}. {PLAYERS}"),
             "",
             "Main flags, with the values of this method",
             *rows,
-            *wrapped(f"It also sets {others}." if others else "", "  "),
+            *wrapped(f"Further: {others}." if others else "", "  "),
             "",
             "Examples",
             *(f"  {command}" for command in examples(words, name, base)),

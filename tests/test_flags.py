@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import compare, speed
+from benchmarks import compare, speed, supply
 from experiments import data, diagnose, evaluate, sample, train
 from experiments.edge import exit_code, flags_of
 from experiments.flags import (
@@ -20,7 +20,7 @@ from experiments.help import RECOMMENDED
 from gan_jax.config import DatasetConfig
 from gan_jax.config_json import flat, to_json
 from gan_jax.fields import read_fields, refuse_unread
-from gan_jax.methods import METHODS
+from gan_jax.methods import CATALOGUE, IDEAS, METHODS
 
 ERROR = "error: "
 
@@ -228,7 +228,7 @@ SLOW = [
 def test_help_of_a_method_is_short_and_its_examples_work(capsys, name):
     text = helped(f"{name} --help", capsys)
     lines = text.splitlines()
-    assert len(lines) <= 45 and max(map(len, lines)) <= 80
+    assert len(lines) <= 46 and max(map(len, lines)) <= 80
     named = flags_among(text.replace("[--flag", "").split())
     named = {flag.rstrip(",.") for flag in named}
     assert named <= {*flags_of(train.Flags), "--help-all", "--list"}
@@ -242,9 +242,14 @@ def test_help_of_a_method_is_short_and_its_examples_work(capsys, name):
         printed(example, capsys)
 
 
+def test_every_method_has_an_idea_in_plain_words():
+    assert IDEAS.keys() == CATALOGUE.keys()
+    assert all(idea.endswith(".") and len(idea) <= 160 for idea in IDEAS.values())
+
+
 def test_help_shows_the_fields_that_matter_for_the_method_with_its_values(capsys):
     text = helped("r1 -h", capsys)
-    assert "r1: Zero-centred penalty on reals" in text and "Mescheder" in text
+    assert f"r1: {IDEAS['r1'][:40]}" in text and "Mescheder" in text
     assert "\n  --penalty.weight 10.0  " in text
     assert "lambda of WGAN-GP, gamma of R1" in text
     assert "\n  --out runs/r1  " in text and "\n  --model.name resize  " in text
@@ -280,7 +285,7 @@ def test_help_of_a_file_is_that_of_its_choices(capsys):
 
 
 @pytest.mark.parametrize(
-    "command", [sample, evaluate, diagnose, data, compare, speed], ids=str
+    "command", [sample, evaluate, diagnose, data, compare, speed, supply]
 )
 def test_other_commands_have_short_helps_by_both_flags(capsys, command):
     for flag in ("--help", "--help-all"):
