@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Literal
 
 import jax
-import tyro
 from rich.live import Live
 
 from benchmarks import board as boards
@@ -36,6 +35,7 @@ from benchmarks.outcome import ERROR
 from benchmarks.plan import Json, Wish, config_in, keep, plan_of, with_floors
 from benchmarks.suites import suite_of
 from experiments.edge import exit_code, expand_home, with_own_flags
+from experiments.flags import given_fields, parse, refuse_useless
 from experiments.train import cache_compilations
 from gan_jax.folder import held
 from gan_jax.hosts import cores_as_devices
@@ -210,7 +210,10 @@ def ended(done: dict[str, list[Json]], cells: list[Json], out: Path) -> int:
 
 
 def start(arguments: list[str]) -> int:
-    flags = tyro.cli(Flags, args=arguments, prog=USAGE, description=__doc__)
+    flags = parse(Flags, arguments, prog=USAGE, description=__doc__)
+    if suite_of(flags.suite).rates:
+        reason = f"in the suite {flags.suite!r}, which draws nothing at random"
+        refuse_useless(given_fields(Flags, arguments), {"seeds": reason})
     try:
         return work(expand_home(flags, "out"), arguments)
     except KeyboardInterrupt:

@@ -25,6 +25,7 @@ from benchmarks.store import (
     require_comparable,
 )
 from experiments.edge import exit_code, expand_home, with_own_flags
+from experiments.flags import parse
 from gan_jax.folder import held
 from gan_jax.logs import write_json, write_text
 
@@ -139,8 +140,8 @@ def join(flags: Flags) -> None:
 
 
 def start(arguments: list[str]) -> None:
-    flags = tyro.cli(
-        Flags, args=arguments, prog="python -m benchmarks.merge", description=__doc__
+    flags = parse(
+        Flags, arguments, prog="python -m benchmarks.merge", description=__doc__
     )
     join(expand_home(flags, "results", "out"))
 

@@ -26,6 +26,7 @@ from benchmarks.summary import TAUS
 from benchmarks.svg import element
 from benchmarks.tables import ENTRY_COLUMNS, OVERALL_COLUMNS, about, crashes
 from experiments.edge import exit_code, expand_home, with_own_flags
+from experiments.flags import parse
 from gan_jax.logs import write_text
 
 PAGE = Path(__file__).parent / "page"
@@ -183,8 +184,8 @@ def footer(results: Results) -> str:
 
 
 def start(arguments: list[str]) -> None:
-    flags = tyro.cli(
-        Flags, args=arguments, prog="python -m benchmarks.report", description=__doc__
+    flags = parse(
+        Flags, arguments, prog="python -m benchmarks.report", description=__doc__
     )
     flags = expand_home(flags, "folder")
     try:

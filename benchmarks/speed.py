@@ -31,6 +31,7 @@ from benchmarks.speed_figures import draw
 from benchmarks.speed_table import Row, cells, report
 from benchmarks.turns import Make, Timing, timed
 from experiments.edge import exit_code, expand_home
+from experiments.flags import given_fields, parse, refuse_useless
 from gan_jax import Config
 from gan_jax.penalties import PENALTIES
 from gan_jax.record import versions
@@ -195,10 +196,14 @@ def refuse_unknown(flags: Flags) -> None:
 
 
 def start(arguments: list[str]) -> int:
-    flags = tyro.cli(
-        Flags, args=arguments, prog="python -m benchmarks.speed", description=__doc__
+    flags = parse(
+        Flags, arguments, prog="python -m benchmarks.speed", description=__doc__
     )
     flags = expand_home(flags, "out")
+    if "models" not in flags.parts:
+        of_models = ("cases", "variants", "batch", "rivals")
+        reasons = dict.fromkeys(of_models, "without the part 'models'")
+        refuse_useless(given_fields(Flags, arguments), reasons)
     refuse_unknown(flags)
     flags.out.mkdir(parents=True, exist_ok=True)
     rows = []

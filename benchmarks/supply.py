@@ -8,15 +8,18 @@ import dataclasses
 import json
 import sys
 import time
+from dataclasses import dataclass, field
 from functools import partial
 
 import jax
 import numpy as np
-import tyro
 
+from experiments.edge import exit_code
+from experiments.flags import parse
 from gan_jax import METHODS, Config, build, init_state, train_step
 from gan_jax.checks import dataset
 from gan_jax.config import DatasetConfig, ModelConfig
+from gan_jax.config_json import validate
 from gan_jax.data import Dataset, batch_indices, indices_of, source, supply
 
 CONFIG = dataclasses.replace(
@@ -26,6 +29,13 @@ CONFIG = dataclasses.replace(
 )
 CONSUMER = 2000
 """Images per second."""
+
+
+@dataclass(frozen=True)
+class Flags:
+    batch_size: int = CONFIG.batch_size
+    """Examples per update."""
+    dataset: DatasetConfig = field(default_factory=lambda: CONFIG.dataset)
 
 
 def median_seconds(function, repeats: int) -> float:
@@ -69,14 +79,11 @@ def waiting_share(data: Dataset, batch_size: int, batches: int = 200) -> float:
     return waited / (time.perf_counter() - started)
 
 
-def main(arguments: list[str]) -> None:
-    config = tyro.cli(
-        Config,
-        default=CONFIG,
-        args=arguments,
-        prog="python -m benchmarks.supply",
-        description=__doc__,
+def start(arguments: list[str]) -> None:
+    flags = parse(
+        Flags, arguments, prog="python -m benchmarks.supply", description=__doc__
     )
+    config = validate(dataclasses.replace(CONFIG, **vars(flags)))
     data = dataset(config)
     _ = data.on_host
     started = time.perf_counter()
@@ -97,5 +104,9 @@ def main(arguments: list[str]) -> None:
     print(json.dumps(facts, indent=2))
 
 
+def main(arguments: list[str]) -> int:
+    return exit_code(partial(start, arguments))
+
+
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

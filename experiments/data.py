@@ -16,6 +16,7 @@ import numpy as np
 import tyro
 
 from experiments.edge import (
+    DATA_FIELDS,
     FIGURE_SUFFIXES,
     IMAGE_SUFFIXES,
     exit_code,
@@ -24,6 +25,7 @@ from experiments.edge import (
     require_picture,
     with_own_flags,
 )
+from experiments.flags import given_fields, parse, refuse_useless
 from gan_jax import logs
 from gan_jax.checks import dataset
 from gan_jax.config import (
@@ -33,7 +35,7 @@ from gan_jax.config import (
 from gan_jax.config_json import (
     validate,
 )
-from gan_jax.data import TOYS, Dataset, batch_indices, log_density
+from gan_jax.data import READS, TOYS, Dataset, batch_indices, log_density
 from gan_jax.data.core import ENDLESS
 from gan_jax.data.listing import lines_of, printable
 from gan_jax.files import require_writable
@@ -117,10 +119,10 @@ def picture(data: Dataset, config: DatasetConfig, path: Path) -> None:
 
 
 def look(name: str, rest: list[str]) -> None:
-    flags = tyro.cli(
+    flags = parse(
         Flags,
+        rest,
         default=Flags(DatasetConfig(name=name)),
-        args=rest,
         prog=f"python -m experiments.data {name}",
         description=__doc__,
     )
@@ -132,6 +134,10 @@ def look(name: str, rest: list[str]) -> None:
         require_picture("out", Path(flags.out), suffixes)
         require_writable(Path(flags.out).absolute().parent, "choose another --out")
     data = dataset(config)
+    kind = config.dataset.name.partition(":")[0]
+    unread = set(DATA_FIELDS) - {"name", "labels", *READS[kind]}
+    reasons = dict.fromkeys(unread, f"with the data set {config.dataset.name!r}")
+    refuse_useless(given_fields(Flags, rest), reasons)
     print(with_own_flags(Flags)(describe(data)))
     if flags.out:
         picture(data, flags.dataset, Path(flags.out))

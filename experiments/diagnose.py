@@ -21,6 +21,7 @@ from experiments.edge import (
     leave,
     with_own_flags,
 )
+from experiments.flags import given_fields, parse, refuse_useless
 from gan_jax import logs
 from gan_jax.diagnosis import advise, diagnose, page, plain
 from gan_jax.diagnosis.game import MINUTES
@@ -99,12 +100,15 @@ def show(found: dict[str, Any]) -> None:
 
 
 def start(arguments: list[str]) -> None:
-    flags = tyro.cli(
+    flags = parse(
         Flags,
-        args=arguments,
+        arguments,
         prog="python -m experiments.diagnose",
         description=__doc__,
     )
+    if not flags.spectrum:
+        given = given_fields(Flags, arguments)
+        refuse_useless(given, dict.fromkeys(("count", "minutes"), "with --no-spectrum"))
     look(expand_home(flags, "run", "out"))
 
 

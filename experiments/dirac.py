@@ -16,7 +16,6 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tyro
 from rich.table import Column, Table
 
 from experiments import portraits
@@ -27,6 +26,7 @@ from experiments.edge import (
     leave,
     require_picture,
 )
+from experiments.flags import parse
 from experiments.games import games
 from experiments.portraits import Portrait
 from gan_jax.build import build
@@ -117,9 +117,9 @@ def look(flags: Flags) -> None:
 
 
 def start(arguments: list[str]) -> None:
-    flags = tyro.cli(
+    flags = parse(
         Flags,
-        args=arguments,
+        arguments,
         prog="python -m experiments.dirac",
         description=__doc__,
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import (
     Annotated,
     Any,
+    NamedTuple,
     NoReturn,
     TypeVar,
     get_args,
@@ -36,6 +37,10 @@ FIGURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".pdf", ".
 """How a file of a figure may end (Matplotlib writes it)."""
 DATA_FIELDS = [field.name for field in dataclasses.fields(DatasetConfig)]
 DATA_FIELD = re.compile(rf"(?<![\w./-])dataset\.({'|'.join(DATA_FIELDS)})\b")
+
+
+class FlagError(ValueError):
+    """A flag that is wrong as it was typed; its message names it so."""
 
 
 INTERRUPTED = 130
@@ -67,11 +72,17 @@ def exit_code(
         drop_output()
         return UNREAD
     except (ValueError, OSError) as error:
-        print(f"error: {said(in_words(error))}", file=sys.stderr)
+        print(error_line(error, said), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def error_line(error: Exception, said: Callable[[str], str]) -> str:
+    """What is printed of an error; said rewrites flags that another command has."""
+    told = str(error) if isinstance(error, FlagError) else said(in_words(error))
+    return f"error: {told}"
 
 
 def in_words(error: Exception) -> str:
@@ -140,20 +151,38 @@ def require_picture(field: str, path: Path, suffixes: Sequence[str]) -> None:
         raise ValueError(f"{field} {path}: its folder does not exist; make it")
 
 
-def flags_of(kind: type, prefix: str = "--") -> frozenset[str]:
+class FlagSource(NamedTuple):
+    """Where a flag comes from: the field of a dataclass, and its type."""
+
+    kind: type
+    field: str
+    hint: Any
+
+
+def flag_sources(kind: type, prefix: str = "--") -> dict[str, FlagSource]:
     """The flags that tyro makes of a command's dataclass: `--grid`, `--dataset.name`.
 
     The fields of an annotated group stand without its name.
     """
-    found: set[str] = set()
+    found: dict[str, FlagSource] = {}
     for name, hint in get_type_hints(kind, include_extras=True).items():
         inner, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-        flag = f"{prefix}{name.replace('_', '-')}"
+        flag = f"{prefix}{hyphened(name)}"
         if dataclasses.is_dataclass(inner):
-            found |= flags_of(inner, prefix if notes else f"{flag}.")  # pyright: ignore
+            group = prefix if notes else f"{flag}."
+            found |= flag_sources(inner, group)  # pyright: ignore
         elif tyro.conf.Positional not in notes:
-            found.add(flag)
-    return frozenset(found)
+            found[flag] = FlagSource(kind, name, inner)
+    return found
+
+
+def hyphened(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def flags_of(kind: type) -> frozenset[str]:
+    """The names of a command's flags, without those that switch one off."""
+    return frozenset(flag_sources(kind))
 
 
 def with_own_flags(

@@ -27,6 +27,7 @@ from experiments.edge import (
     leave,
     with_own_flags,
 )
+from experiments.flags import given_fields, parse, refuse_useless
 from gan_jax import logs
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig
@@ -165,12 +166,18 @@ def show(found: dict[str, Any]) -> None:
 
 
 def start(arguments: list[str]) -> None:
-    flags = tyro.cli(
+    flags = parse(
         Flags,
-        args=arguments,
+        arguments,
         prog="python -m experiments.evaluate",
         description=__doc__,
     )
+    given = given_fields(Flags, arguments)
+    if flags.run is None and flags.reference is not None:
+        of_run = dict.fromkeys(("ema", "index", "seed"), "without the folder of a run")
+        refuse_useless(given, of_run)
+    if flags.extractor != "inception":
+        refuse_useless(given, {"weights": "without --extractor inception"})
     look(expand_home(flags, "run", "weights"))
 
 

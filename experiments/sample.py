@@ -27,6 +27,7 @@ from experiments.edge import (
     require_picture,
     with_own_flags,
 )
+from experiments.flags import parse
 from gan_jax import logs
 from gan_jax.data.listing import some
 from gan_jax.data_facts import read_facts
@@ -193,8 +194,8 @@ def write_grid(
 
 
 def start(arguments: list[str]) -> None:
-    flags = tyro.cli(
-        Flags, args=arguments, prog="python -m experiments.sample", description=__doc__
+    flags = parse(
+        Flags, arguments, prog="python -m experiments.sample", description=__doc__
     )
     draw(expand_home(flags, "run", "grid", "npz", "folder"))
 

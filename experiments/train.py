@@ -1,7 +1,8 @@
 """Train a GAN, or many: `python -m experiments.train METHOD [--flags]`.
 
 METHOD is a name of METHODS (`--list` shows them); `--config FILE` may stand in its
-place. Every field of the Config is a flag. Exit codes: 0 the run completed (of several
+place. Every field of the Config is a flag; `--help` shows those that matter for the
+method, `--help-all` all of them. Exit codes: 0 the run completed (of several
 GANs at least one), 1 it diverged (a metric was not finite), 3 it collapsed (its samples
 stayed far less diverse than the data), 2 bad input or files that cannot be written, 130
 and 143 stopped by Ctrl-C and SIGTERM (everything is saved; --resume goes on), 134
@@ -21,13 +22,23 @@ from typing import Annotated
 import jax
 import tyro
 
-from experiments.edge import exit_code, in_home, in_words, with_own_flags
+from experiments.edge import error_line, exit_code, in_home, with_own_flags
+from experiments.flags import (
+    HELP,
+    HELP_ALL,
+    given_fields,
+    listed,
+    parse,
+    refuse_useless,
+    with_both,
+)
+from experiments.help import short_help
 from experiments.names import listing, printed
 from gan_jax.build import build, method
 from gan_jax.compiler import keep_memory
 from gan_jax.config import (
     Config,
-    SweepConfig,
+    Schedule,
 )
 from gan_jax.config_json import (
     from_file,
@@ -72,6 +83,10 @@ class Flags:
     """How many processes there are, with coordinator."""
     process_id: int | None = None
     """Which of them this is, from 0, with coordinator."""
+    lr: float | None = None
+    """Learning rate of both players; a flag of one player's own wins."""
+    lr_schedule: Schedule | None = None
+    """Schedule of both learning rates; a flag of one player's own wins."""
 
 
 def start(arguments: list[str]) -> tuple[Config, str, list[str]]:
@@ -82,7 +97,7 @@ def start(arguments: list[str]) -> tuple[Config, str, list[str]]:
         case ["--config", path, *rest]:
             path = in_home(path)
             return from_file(Path(path)), Path(path).parent.name or "run", rest
-        case _ if {"-h", "--help"} & set(arguments):
+        case _ if {*HELP, HELP_ALL} & set(arguments):
             return Config(), "METHOD", arguments
     raise ValueError(
         f"METHOD is missing: {USAGE} METHOD [--flags], or --config FILE first; "
@@ -90,27 +105,29 @@ def start(arguments: list[str]) -> tuple[Config, str, list[str]]:
     )
 
 
-def listed(arguments: list[str]) -> list[str]:
-    """`--sweep.penalty 0.1,1,10` and `--metrics.names a,b` with words of their own.
+def read(
+    words: list[str], name: str, base: Config, rest: list[str]
+) -> tuple[Flags, frozenset[str]]:
+    """The flags that follow the first words of a command, and which fields they set.
 
-    Raises ValueError for a sweep over a field that is no traced factor.
+    What they set of both players is in their Config.
     """
-    words, several = [], False
-    for word in arguments:
-        if word.startswith("--"):
-            flag, equals, value = word.partition("=")
-            sweeping = flag.startswith("--sweep.")
-            field = flag.removeprefix("--sweep.").replace("-", "_")
-            if sweeping and field not in vars(SweepConfig()):
-                raise ValueError(
-                    f"sweep.{field}: cannot vary within one program; traced factors "
-                    f"are {', '.join(vars(SweepConfig()))}; run once for each value"
-                )
-            several = sweeping or flag == "--metrics.names"
-            words += [flag, *value.split(",")] if several and equals else [word]
-        else:
-            words += word.split(",") if several else [word]
-    return words
+    command = shlex.join([*USAGE.split(), *words])
+    flags = parse(
+        Flags,
+        listed(rest),
+        prog=command,
+        description=__doc__,
+        short_help=partial(short_help, command, name, base, Flags),
+        default=Flags(base),
+    )
+    given = given_fields(Flags, rest)
+    if flags.resume:
+        refuse_useless(given, {"overwrite": "with --resume"})
+    else:
+        refuse_useless(given, {"allow_changes": "without --resume"})
+    both = {"lr": flags.lr, "lr_schedule": flags.lr_schedule}
+    return dataclasses.replace(flags, run=with_both(flags.run, both, given)), given
 
 
 def cache_compilations() -> None:
@@ -150,18 +167,13 @@ def main(arguments: list[str]) -> int:
         return exit_code(lambda: print(listing()))
     try:
         base, name, rest = start(arguments)
-        flags = tyro.cli(
-            Flags,
-            default=Flags(base),
-            args=listed(rest),
-            prog=f"{USAGE} {name}",
-            description=__doc__,
-        )
+        words = arguments[: len(arguments) - len(rest)] or ["METHOD"]
+        flags, given = read(words, name, base, rest)
         config = validate(flags.run)
         out = in_home(config.out or f"runs/{name}")
         if flags.print_config:
             build(config)
-            refuse_unread(base, config)
+            refuse_unread(base, config, given)
             shown = printed(dataclasses.replace(config, out=out))
             return exit_code(lambda: print(shown))
         join(flags.coordinator, flags.num_processes, flags.process_id)
@@ -169,7 +181,7 @@ def main(arguments: list[str]) -> int:
             cores_as_devices()
         cache_compilations()
         keep_memory()
-        agreed(partial(refuse_unread, base, config))
+        agreed(partial(refuse_unread, base, config, given))
         config = dataclasses.replace(config, out=out)
         _, summary = train(
             config,
@@ -180,8 +192,7 @@ def main(arguments: list[str]) -> int:
             progress=True,
         )
     except (ValueError, OSError) as error:
-        said = with_own_flags(Flags, WORDS)
-        print(f"error: {said(in_words(error))}", file=sys.stderr)
+        print(error_line(error, with_own_flags(Flags, WORDS)), file=sys.stderr)
         return 2
     except (jax.errors.JaxRuntimeError, MemoryError) as error:
         if jax.process_count() == 1:

@@ -40,7 +40,7 @@ from gan_jax.methods import METHODS
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS, SCHEDULES, chain, learning_rate
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.registry import bind, choose, options
+from gan_jax.registry import bind, choose, default_of, options, require_defaults
 from gan_jax.running import RUNNING
 from gan_jax.train import frozen
 from gan_jax.types import Array, Loss, NetState, TrainState
@@ -196,7 +196,7 @@ def augmentation(config: Config) -> Callable | Live:
     if "strength" not in options(function):
         return augment
     if group.schedule == "adaptive":
-        strength = function.__kwdefaults__["strength"]
+        strength = default_of(function, "strength")
         most = strength if group.strength is None else group.strength
         return Live(
             augment, {"strength": lambda state: most * state.aux["adaptive_strength"]}
@@ -204,7 +204,7 @@ def augmentation(config: Config) -> Callable | Live:
     if group.strength_end is None:
         return augment
     start, end = group.strength, group.strength_end
-    start = function.__kwdefaults__["strength"] if start is None else start
+    start = default_of(function, "strength") if start is None else start
     change = SCHEDULES[group.schedule]
     return by_step(augment, strength=change(start, end, config.steps))
 
@@ -221,8 +221,9 @@ def critic_terms(
     transform = partial(
         choose(AUGMENTS, group.transform or "none", "penalty.transform")
     )
+    require_defaults(transform)
     extra = {"mean": mean, "transform": transform, "z_dim": config.model.z_dim}
-    later = dict.fromkeys((*FOLLOWED, "pullbacks"))
+    later = followed() | {"pullbacks": None}
     penalty = bind(penalty, group, **later | extra)
     through = group.through_augment and differentiates_augment(config)
     return (Term(following(penalty, generator), weight, group.every, through),)
@@ -233,12 +234,13 @@ def generator_terms(config: Config, generator: nn.Module) -> tuple[Term, ...]:
     penalty = choose(GENERATOR_PENALTIES, group.name, "generator_penalty.name")
     if group.name == "none":
         return ()
-    penalty = following(bind(penalty, group, **dict.fromkeys(FOLLOWED)), generator)
+    penalty = following(bind(penalty, group, **followed()), generator)
     return (Term(penalty, lambda step: group.weight, group.every),)
 
 
-FOLLOWED = {"generator", "g_params", *RUNNING}
-"""Keyword-only arguments of penalties that follow the run."""
+def followed() -> dict[str, None]:
+    """Options of penalties that are filled in at each step, from the run's state."""
+    return dict.fromkeys(("generator", "g_params", *RUNNING))
 
 
 def following(penalty: Callable, generator: nn.Module) -> Callable | Live:
@@ -252,7 +254,7 @@ def following(penalty: Callable, generator: nn.Module) -> Callable | Live:
         "generator": as_it_is,
         "g_params": lambda state: state.generator.params,
     }
-    values = {name: sights[name] for name in options(penalty) & FOLLOWED}
+    values = {name: sights[name] for name in options(penalty) & followed().keys()}
     return Live(penalty, values) if values else penalty
 
 

@@ -1,6 +1,6 @@
 """Which fields of a Config its choices read; changed ones that are not are refused."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from gan_jax.augment import AUGMENTS
@@ -58,6 +58,8 @@ def read_fields(config: Config) -> frozenset[str]:
         unread.add("penalty.coupled")
     if not differentiates_augment(config):
         unread.add("penalty.through_augment")
+    if config.metrics.every == 0:
+        unread |= {"metrics.names", "metrics.n", "metrics.extractor"}
     if config.ema.decay == 0:
         unread |= {"ema.start", "ema.warmup"}
     if (config.dynamics.base or config.dynamics.name) not in TURNS:
@@ -115,6 +117,9 @@ CAUSES = {
     "penalty.schedule": "penalty.weight_end",
     "penalty.coupled": "model.d_minibatch",
     "penalty.through_augment": "augment.name",
+    "metrics.names": "metrics.every",
+    "metrics.n": "metrics.every",
+    "metrics.extractor": "metrics.every",
     "ema.start": "ema.decay",
     "ema.warmup": "ema.decay",
     "loss.schedule": "loss.real_target_end",
@@ -145,11 +150,16 @@ def cause_of(config: Config, field: str) -> str:
     return CAUSES.get(field, name)
 
 
-def refuse_unread(base: Config, config: Config) -> None:
-    """A ValueError if a field was changed from `base` that `config` does not read."""
+def refuse_unread(base: Config, config: Config, given: Collection[str] = ()) -> None:
+    """A ValueError if a field was changed from `base` that `config` does not read.
+
+    given: dotted names of fields that were set on purpose, whether that changed their
+    values or not.
+    """
     read, before = read_fields(config), flat(base)
     for name, value in flat(config).items():
-        if value != before[name] and name not in read:
+        chosen = value != before[name] or name in given
+        if chosen and name not in read:
             cause = cause_of(config, name)
             raise ValueError(
                 f"{name} {value!r} has no effect with {cause} {flat(config)[cause]!r}; "

@@ -96,7 +96,7 @@ def test_flags_are_those_that_the_help_shows(name, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     command = importlib.import_module(name)
     with pytest.raises(SystemExit):
-        command.main(["--help"])
+        command.main(["--help-all"])
     shown = set(FLAG.findall(capsys.readouterr().out.partition("options")[2]))
     flags = flags_of(command.Flags)
     assert flags <= shown

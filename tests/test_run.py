@@ -171,7 +171,7 @@ def test_list_names_every_method_data_set_and_model(capsys):
 
 def test_help_explains_every_field(capsys):
     with pytest.raises(SystemExit) as stop:
-        main(["r1", "--help"])
+        main(["r1", "--help-all"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
     for name in flat(gan_jax.Config()):

@@ -13,6 +13,7 @@ from gan_jax.config import Config
 from gan_jax.methods.deviations import DEVIATIONS
 from gan_jax.methods.entry import Method
 from gan_jax.methods.founding import FOUNDING
+from gan_jax.methods.ideas import IDEAS
 from gan_jax.methods.objectives import OBJECTIVES
 from gan_jax.methods.rules import RULES
 from gan_jax.methods.sources import UNREAD, Source
@@ -22,4 +23,4 @@ CATALOGUE: dict[str, Method] = OBJECTIVES | RULES | STABILIZERS | FOUNDING
 
 METHODS: dict[str, Config] = {name: entry.config for name, entry in CATALOGUE.items()}
 
-__all__ = ["CATALOGUE", "DEVIATIONS", "METHODS", "UNREAD", "Method", "Source"]
+__all__ = ["CATALOGUE", "DEVIATIONS", "IDEAS", "METHODS", "UNREAD", "Method", "Source"]

@@ -1,0 +1,186 @@
+"""How commands read their flags: a flag that is unknown is one line and exit code 2."""
+
+import difflib
+import io
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import redirect_stderr
+from dataclasses import replace
+from itertools import dropwhile, takewhile
+from typing import Any, TypeVar
+
+import tyro
+from rich.text import Text
+
+from experiments.edge import UNREAD, FlagError, flag_sources, hyphened
+from gan_jax.config import Config, SweepConfig
+from gan_jax.terminal import drop_output
+
+T = TypeVar("T")
+IS_FLAG = re.compile(r"--[a-zA-Z]")
+HELP, HELP_ALL = {"-h", "--help"}, "--help-all"
+OF_BOTH = {"lr": "learning_rate", "lr_schedule": "schedule"}
+"""Flags that set a field of both optimizers, and that field."""
+
+
+def parse(
+    kind: type[T],
+    arguments: list[str],
+    *,
+    prog: str,
+    description: str | None,
+    short_help: Callable[[], str] | None = None,
+    **default: T,
+) -> T:
+    """The command's flags from its arguments; `default=` gives those they change.
+
+    `--help` prints short_help (None: tyro's help) and ends the command, `--help-all`
+    prints tyro's help. Raises FlagError for what the command does not know or cannot
+    read.
+    """
+    words = ["--help" if word == HELP_ALL else word for word in arguments]
+    advice = f"{HELP_ALL if short_help else '--help'} shows every flag"
+    if not HELP & set(words):
+        refuse_unknown(kind, words, advice)
+    told = io.StringIO()
+    try:
+        if short_help is not None and HELP & set(arguments):
+            print(short_help(), flush=True)
+            raise SystemExit(0)
+        with redirect_stderr(told):
+            return tyro.cli(
+                kind, args=words, prog=prog, description=description, **default
+            )
+    except BrokenPipeError:
+        drop_output()
+        raise SystemExit(UNREAD) from None
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+    raise FlagError(f"{first_paragraph(told.getvalue())}; {advice}")
+
+
+def first_paragraph(box: str) -> str:
+    """What tyro says below its title and above the next line that it draws.
+
+    It draws with other characters where the terminal's encoding has no boxes.
+    """
+    _, *lines = [line.strip("│ ") for line in Text.from_ansi(box).plain.splitlines()]
+    texts = [line for line in lines if line]
+    below = dropwhile(is_rule, texts)
+    text = " ".join(takewhile(lambda line: not is_rule(line), below))
+    return text.removeprefix("Error parsing ").rstrip(".")
+
+
+def is_rule(line: str) -> bool:
+    return set(line) <= set("─-╭╮╰╯")
+
+
+def known_flags(kind: type) -> dict[str, str]:
+    """The flags of a command, and those that switch one off, by the field that they
+    set: `--dataset.no-labels` sets `dataset.labels`."""
+    known = {}
+    for flag, source in flag_sources(kind).items():
+        field = flag.removeprefix("--").replace("-", "_")
+        known[flag] = field
+        if source.hint is bool:
+            known[re.sub(r"(--|\.)(?=[^.]*$)", r"\1no-", flag)] = field
+    return known
+
+
+def flags_among(arguments: Iterable[str]) -> list[str]:
+    """The flags among the arguments as tyro names them: `--batch_size=8` is
+    `--batch-size`."""
+    words = [word for word in arguments if IS_FLAG.match(word)]
+    return [hyphened(word.partition("=")[0]) for word in words]
+
+
+def given_fields(kind: type, arguments: Iterable[str]) -> frozenset[str]:
+    """The fields that the arguments set, whatever to: `penalty.weight`, `resume`."""
+    known = known_flags(kind)
+    return frozenset(known[flag] for flag in flags_among(arguments) if flag in known)
+
+
+def refuse_unknown(kind: type, arguments: Iterable[str], advice: str) -> None:
+    """A FlagError with the nearest names for a flag that the command does not have."""
+    known = known_flags(kind)
+    for flag in flags_among(arguments):
+        if flag not in known:
+            near = nearest(flag, known)
+            hint = f"did you mean {' or '.join(near)}? " if near else ""
+            raise FlagError(f"{flag}: there is no such flag; {hint}{advice}")
+
+
+def refuse_useless(given: Collection[str], reasons: Mapping[str, str]) -> None:
+    """A FlagError for a flag that was given and has no effect.
+
+    reasons: by the flag's field why it has none, after "has no effect".
+    """
+    for field, reason in reasons.items():
+        if field in given:
+            raise FlagError(
+                f"--{hyphened(field)} has no effect {reason}; leave it out, or change "
+                "that"
+            )
+
+
+def nearest(flag: str, known: Collection[str]) -> list[str]:
+    """At most three flags that may be meant: with the same end, or spelt alike."""
+    end = flag.rpartition(".")[2].removeprefix("--")
+    both = [
+        f"--{hyphened(name)}" for name, of in OF_BOTH.items() if hyphened(of) == end
+    ]
+    same = [one for one in known if one.endswith((f".{end}", f"--{end}"))]
+    names = [one.removeprefix("--") for one in known]
+    alike = difflib.get_close_matches(flag.removeprefix("--"), names, cutoff=0.7)
+    found = dict.fromkeys([*both, *same, *(f"--{one}" for one in alike)])
+    return [one for one in found if one in known][:3]
+
+
+def with_fields(config: Config, values: Mapping[str, Any]) -> Config:
+    """The Config with other values of some fields, by their dotted names."""
+    for name, value in values.items():
+        group, dot, option = name.rpartition(".")
+        if dot:
+            name, value = group, replace(getattr(config, group), **{option: value})
+        config = replace(config, **{name: value})
+    return config
+
+
+def with_both(
+    config: Config, values: Mapping[str, Any], given: Collection[str] = ()
+) -> Config:
+    """The Config with a value of both optimizers for each name of OF_BOTH.
+
+    Values that are None change nothing, and a player's own flag that was given wins.
+    """
+    fields = {
+        f"{player}.{OF_BOTH[name]}": value
+        for name, value in values.items()
+        for player in ("g_optimizer", "d_optimizer")
+        if value is not None
+    }
+    return with_fields(config, {k: v for k, v in fields.items() if k not in given})
+
+
+def listed(arguments: list[str]) -> list[str]:
+    """`--sweep.penalty 0.1,1,10` and `--metrics.names a,b` with words of their own.
+
+    Raises ValueError for a sweep over a field that is no traced factor.
+    """
+    words, several = [], False
+    for word in arguments:
+        if word.startswith("--"):
+            flag, equals, value = word.partition("=")
+            sweeping = flag.startswith("--sweep.")
+            field = flag.removeprefix("--sweep.").replace("-", "_")
+            if sweeping and field not in vars(SweepConfig()):
+                raise ValueError(
+                    f"sweep.{field}: cannot vary within one program; traced factors "
+                    f"are {', '.join(vars(SweepConfig()))}; run once for each value"
+                )
+            several = sweeping or flag == "--metrics.names"
+            words += [flag, *value.split(",")] if several and equals else [word]
+        else:
+            words += word.split(",") if several else [word]
+    return words

@@ -1,0 +1,240 @@
+"""The short help of `python -m experiments.train`: what a method is, its main flags,
+three commands. `--help-all` shows every flag."""
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from itertools import islice
+from typing import Any
+
+import docstring_parser
+
+from experiments.edge import FlagSource, flag_sources, hyphened
+from experiments.flags import OF_BOTH, with_both, with_fields
+from gan_jax.build import build
+from gan_jax.checks import dataset, resolve
+from gan_jax.config import Config, OptimizerConfig
+from gan_jax.config_json import flat
+from gan_jax.fields import read_fields
+from gan_jax.methods import CATALOGUE, IDEAS
+
+USAGE = "python -m experiments.train"
+RECOMMENDED = ("r1", "r3gan", "wgan_gp", "sn_gan", "ns_gan")
+"""Methods that the help without a method shows."""
+ALWAYS = (
+    "steps",
+    "batch_size",
+    "lr",
+    "dataset.name",
+    "model.name",
+    "out",
+    "seed",
+    "resume",
+)
+"""Fields whose flags matter for every method."""
+SLOTS = ("penalty", "generator_penalty", "augment", "dynamics")
+"""Groups all of whose fields matter if a method fills them."""
+TUNING = {"name", "learning_rate", "b1", "b2", "eps"}
+"""Fields of the optimizers that have no row of their own."""
+OWN_ROWS = 4
+"""Rows for fields that matter for one method; further ones share a sentence."""
+EXAMPLES = (
+    {"out": "runs/NAME"},
+    {"dataset.name": "ring"},
+    {"lr_schedule": "linear", "steps": 10_000},
+    {"seeds": 4},
+    {"batch_size": 128},
+)
+"""What the commands change that are shown: the first three that the method allows."""
+PLAYERS = "G is the generator, D the discriminator."
+WIDTH = 80
+MORE = """More
+  --help-all                every flag, with its meaning and its default
+  --print-config            the whole Config, and which fields the method reads
+  python -m experiments.train --list        all methods, data sets and models"""
+
+
+def short_help(words: str, name: str, base: Config, kind: type) -> str:
+    """What `--help` prints.
+
+    words: how the command begins, with the method or the file that name and base are
+    of. kind: the dataclass of all flags.
+    """
+    if name == "METHOD":
+        return general_help()
+    return method_help(words, name, base, kind)
+
+
+def general_help() -> str:
+    """How to choose a method, and what to type."""
+    return "\n".join(
+        [
+            f"usage: {USAGE} METHOD [--flag value ...]",
+            f"       {USAGE} --config FILE [--flag value ...]",
+            "",
+            *wrapped(
+                "Train a GAN. METHOD names a complete configuration: a loss, a "
+                "penalty, a rule of play, networks and their optimizers. Flags "
+                f"change its fields. FILE is the config.json of an earlier run. {PLAYERS}"
+            ),
+            "",
+            "Methods to begin with",
+            *(line for name in RECOMMENDED for line in row(name, IDEAS[name], 10)),
+            "",
+            "Examples",
+            f"  {USAGE} r1",
+            f"  {USAGE} r1 --dataset.name ring --out runs/ring",
+            f"  {USAGE} r1 --help",
+            "",
+            MORE,
+        ]
+    )
+
+
+def method_help(words: str, name: str, base: Config, kind: type) -> str:
+    """What a method is and uses, its main flags and three commands."""
+    about = f"Here: {CATALOGUE[name].about}" if name in CATALOGUE else ""
+    resolved = resolve(base, dataset(base).spec)
+    shown = resolved if base.out else replace(resolved, out=f"runs/{name}")
+    own = own_fields(base)
+    sources = flag_sources(kind)
+    rows = [
+        line
+        for field in (*ALWAYS, *own[:OWN_ROWS])
+        for line in flag_row(field, shown, sources[flag_of(field)])
+    ]
+    others = ", ".join(typed(field, shown) for field in own[OWN_ROWS:])
+    return "\n".join(
+        [
+            f"usage: {words} [--flag value ...]",
+            "",
+            *wrapped(f"{name}: {IDEAS[name]}" if name in IDEAS else name),
+            *wrapped(about),
+            *wrapped(f"Parts: {parts(resolved)}. {PLAYERS}"),
+            "",
+            "Main flags, with the values of this method",
+            *rows,
+            *wrapped(f"Further: {others}." if others else "", "  "),
+            "",
+            "Examples",
+            *(f"  {command}" for command in examples(words, name, base)),
+            "",
+            MORE,
+        ]
+    )
+
+
+def parts(config: Config) -> str:
+    """The parts of a method by name."""
+    of_g, of_d = optimizer(config.g_optimizer), optimizer(config.d_optimizer)
+    names = {
+        "loss": config.loss.name,
+        "penalty": config.penalty.name,
+        "penalty of G": config.generator_penalty.name,
+        "augmentation": config.augment.name,
+        "rule of play": config.dynamics.name,
+        "networks": config.model.name,
+        "optimizer": of_g if of_g == of_d else f"{of_g} for G, {of_d} for D",
+    }
+    chosen = {part: name for part, name in names.items() if name != "none"}
+    return ", ".join(f"{part} {name}" for part, name in chosen.items())
+
+
+def optimizer(group: OptimizerConfig) -> str:
+    if group.name != "adam":
+        return group.name
+    return f"adam ({group.b1:g}, {0.999 if group.b2 is None else group.b2:g})"
+
+
+def own_fields(base: Config) -> list[str]:
+    """The fields that matter for a method beside the common ones: first all that it
+    reads of the slots it fills, then what it sets otherwise than the default."""
+    plain, own, read = flat(Config()), flat(base), read_fields(base)
+    filled = {slot for slot in SLOTS if own[f"{slot}.name"] != plain[f"{slot}.name"]}
+    of_slots = [field for field in own if field.partition(".")[0] in filled]
+    changed = [field for field in own if own[field] != plain[field]]
+    return [
+        field
+        for field in dict.fromkeys([*of_slots, *changed])
+        if field in read and field not in ALWAYS and not is_tuning(field)
+    ]
+
+
+def is_tuning(field: str) -> bool:
+    """Whether a field is of an optimizer and named by `parts`, or set by --lr."""
+    group, _, option = field.rpartition(".")
+    return group.endswith("optimizer") and option in TUNING
+
+
+def flag_row(field: str, config: Config, source: FlagSource) -> Iterator[str]:
+    yield from row(typed(field, config), text_of(source), 28)
+
+
+def typed(field: str, config: Config) -> str:
+    """A flag with a Config's value of its field."""
+    return f"{flag_of(field)} {value_of(field, config)}".rstrip()
+
+
+def value_of(field: str, config: Config) -> str:
+    """A field's value as text; of a switch nothing."""
+    if field in OF_BOTH:
+        g, d = (
+            getattr(p, OF_BOTH[field]) for p in (config.g_optimizer, config.d_optimizer)
+        )
+        return f"{g:g}" if g == d else f"{g:g}/{d:g}"
+    value = flat(config).get(field, False)
+    return "" if isinstance(value, bool) else str(value)
+
+
+def text_of(source: FlagSource) -> str:
+    """The docstring of a flag's field."""
+    return " ".join(texts(source.kind)[source.field].split())
+
+
+@cache
+def texts(kind: type) -> dict[str, str]:
+    """The docstrings of a dataclass's fields."""
+    params = docstring_parser.parse_from_object(kind).params
+    return {param.arg_name: param.description or "" for param in params}
+
+
+def examples(words: str, name: str, base: Config) -> list[str]:
+    """Three commands that this method can be run with."""
+    possible = (change for change in EXAMPLES if can_be_built(base, change))
+    commands = []
+    for change in islice(possible, 3):
+        pairs = ((flag_of(field), str(value)) for field, value in change.items())
+        typed = " ".join(word for pair in pairs for word in pair)
+        commands.append(f"{words} {typed.replace('NAME', name)}")
+    return commands
+
+
+def can_be_built(base: Config, change: Mapping[str, Any]) -> bool:
+    both = {name: value for name, value in change.items() if name in OF_BOTH}
+    others = {name: value for name, value in change.items() if name not in OF_BOTH}
+    try:
+        build(with_both(with_fields(base, others), both))
+    except ValueError:
+        return False
+    return True
+
+
+def flag_of(field: str) -> str:
+    return f"--{hyphened(field)}"
+
+
+def row(title: str, text: str, indent: int) -> Iterator[str]:
+    first, *more = textwrap.wrap(text, WIDTH - indent - 4) or [""]
+    yield f"  {title:{indent}}  {first}".rstrip()
+    yield from (" " * (indent + 4) + line for line in more)
+
+
+def wrapped(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+    )
