@@ -21,9 +21,10 @@ from typing import Annotated
 import jax
 import tyro
 
+from experiments.defaults import base_of, print_changed_values
 from experiments.edge import exit_code, in_home, in_words, with_own_flags
 from experiments.names import listing, printed
-from gan_jax.build import build, method
+from gan_jax.build import build
 from gan_jax.compiler import keep_memory
 from gan_jax.config import (
     Config,
@@ -78,7 +79,7 @@ def start(arguments: list[str]) -> tuple[Config, str, list[str]]:
     """The Config to begin from, its name, and the flags that change it."""
     match arguments:
         case [word, *rest] if not word.startswith("-"):
-            return method(word), word, rest
+            return base_of(word, rest), word, rest
         case ["--config", path, *rest]:
             path = in_home(path)
             return from_file(Path(path)), Path(path).parent.name or "run", rest
@@ -170,6 +171,8 @@ def main(arguments: list[str]) -> int:
         cache_compilations()
         keep_memory()
         agreed(partial(refuse_unread, base, config))
+        if jax.process_index() == 0:
+            print_changed_values(arguments[0], config)
         config = dataclasses.replace(config, out=out)
         _, summary = train(
             config,
