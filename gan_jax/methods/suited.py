@@ -2,64 +2,92 @@
 
 METHODS has every method as its source has it, and most sources are of images of 28
 pixels and more. The same numbers do not fit points or tiny images: with R1's weight of
-10 no generator leaves the middle of a ring of eight points. KINDS has for each kind of
-data what is changed, and why; `suited` applies it.
+10 no generator leaves the middle of a ring of eight points. KINDS has what is changed
+for each kind of data, and why; `suited` applies it.
 """
 
 from typing import NamedTuple
 
 from gan_jax.config import Config
-from gan_jax.methods.changes import Changes, changed, with_rates
+from gan_jax.methods.changes import PLAYERS, Changes, changed, with_rates
 
 SMALL, GREY = 16, 32
-"""The longest side in pixels of small images, and of small grey ones."""
+"""The longest sides in pixels of small images and of grey images."""
 
 
 class Kind(NamedTuple):
     """What suits a kind of data.
 
-    about: the values and the reason for them. adam_rate: Adam's learning rate, of the
-    faster player; the ratio of the two stays, and all rates go linearly to 0. None:
-    the learning rates stay. changes: of every method. exceptions: of these methods
-    instead or besides.
+    about: the values, the reason for them and what they reach. adam_rate: the rate of
+    the faster player where Adam is used; the ratio of the two stays, and all rates go
+    linearly to 0. None: the rates stay. changes: of every method. exceptions: further
+    changes of these methods, which come after.
     """
 
     about: str
-    adam_rate: float | None
-    changes: Changes
-    exceptions: dict[str, Changes]
+    adam_rate: float | None = None
+    changes: Changes = {}
+    exceptions: dict[str, Changes] = {}
 
 
-def both(**fields: object) -> Changes:
-    """Changes of both optimizers."""
-    players = ("g_optimizer", "d_optimizer")
-    return {f"{player}.{name}": v for player in players for name, v in fields.items()}
+def both(**values: object) -> Changes:
+    """These values for both optimizers."""
+    return {f"{player}.{k}": v for player in PLAYERS for k, v in values.items()}
 
+
+AS_PUBLISHED = dict.fromkeys(
+    ("wgan", "consensus", "sga", "competitive", "negative_momentum"),
+    both(schedule="constant"),
+)
+"""Methods without Adam keep their rates on images: no others were measured."""
+SHORT_AVERAGE = {"extra_adam": {"ema.decay": 0.999}}
+"""An average over 10,000 steps would still be of the start after 5,000."""
 
 KINDS: dict[str, Kind] = {
     "points": Kind(
         "",
-        1e-3,
-        {
+        adam_rate=1e-3,
+        changes={
             "batch_size": 256,
             "model.z_dim": 2,
             "penalty.weight": 0.1,
             "penalty.weight_end": None,
         },
-        {
+        exceptions={
+            "wgan": both(learning_rate=1e-3),
             "wgan_gp": {"d_steps": 1},
-            "extra_adam": {"ema.decay": 0.999},
+            "wgan_lp": {"d_steps": 1},
+            "sn_gan": {"d_steps": 1},
+            "ar1_ar2": {"penalty.weight": 1.0},
+            "competitive": both(schedule="constant"),
+            "lecam": {"penalty.weight": 0.3},
+            "cr": {"penalty.weight": 10.0},
+            "bcr": {"penalty.weight": 10.0},
+            "zcr": {"penalty.weight": 20.0},
             "pacgan2": {"batch_size": 512},
+            "mlp_sgd": {"model.output": None, **both(learning_rate=0.1)},
+            "mlp_leaky": {"model.output": None},
+            **SHORT_AVERAGE,
         },
     ),
-    "small images": Kind("", 1e-3, {"batch_size": 128, "model.name": "mlp"}, {}),
-    "grey images": Kind("", 1e-3, {"model.name": "dcgan", "model.width": 16}, {}),
-    "images": Kind("", None, {}, {}),
+    "small images": Kind(
+        "",
+        adam_rate=1e-3,
+        changes={"batch_size": 128, "model.name": "mlp"},
+        exceptions={"pacgan2": {"batch_size": 256}, **AS_PUBLISHED, **SHORT_AVERAGE},
+    ),
+    "grey images": Kind(
+        "",
+        adam_rate=1e-3,
+        changes={"model.name": "dcgan", "model.width": 16},
+        exceptions={**AS_PUBLISHED, **SHORT_AVERAGE},
+    ),
+    "images": Kind("", changes={"model.name": "dcgan", "model.width": 32}),
 }
 
 
 def kind_of(shape: tuple[int, ...]) -> str:
-    """The name in KINDS of data whose examples are `(D,)` points or `(H, W, C)`."""
+    """The name in KINDS of examples `(D,)`, points, or `(H, W, C)`, images."""
     if len(shape) == 1:
         return "points"
     *sides, channels = shape
@@ -69,12 +97,12 @@ def kind_of(shape: tuple[int, ...]) -> str:
 
 
 def suited(name: str, config: Config, shape: tuple[int, ...]) -> Config:
-    """The method's Config with the values that suit data of this shape.
+    """The Config of a method with the values that suit data of this shape.
 
-    A method that brings networks of its own keeps all its values on images.
+    A method with networks of its own keeps all its values on images.
     """
     kind = KINDS[kind_of(shape)]
     if config.model.name is not None and len(shape) == 3:
         return config
-    config = with_rates(config, kind.adam_rate, kind.adam_rate is not None)
+    config = with_rates(config, kind.adam_rate, decay=kind.adam_rate is not None)
     return changed(config, {**kind.changes, **kind.exceptions.get(name, {})})
