@@ -60,7 +60,7 @@ REFUSED = {
     "grey images": {"dcgan64_gp"},
     "images": {"conv_7x7"},
 }
-"""Methods whose augmentation or networks are of other data, with their own values too."""
+"""Methods whose augmentation or networks are for other data."""
 
 
 @pytest.mark.parametrize(
