@@ -1,7 +1,8 @@
 """Train a GAN, or many: `python -m experiments.train METHOD [--flags]`.
 
 METHOD is a name of METHODS (`--list` shows them); `--config FILE` may stand in its
-place. Every field of the Config is a flag. Exit codes: 0 the run completed (of several
+place. A METHOD begins from the values that suit the data set; a FILE is taken as it
+is. Every field of the Config is a flag. Exit codes: 0 the run completed (of several
 GANs at least one), 1 it diverged (a metric was not finite), 3 it collapsed (its samples
 stayed far less diverse than the data), 2 bad input or files that cannot be written, 130
 and 143 stopped by Ctrl-C and SIGTERM (everything is saved; --resume goes on), 134

@@ -45,7 +45,12 @@ SHORT_AVERAGE = {"extra_adam": {"ema.decay": 0.999}}
 
 KINDS: dict[str, Kind] = {
     "points": Kind(
-        "",
+        "Latents of 2 numbers, not 64: a G of 128 units cannot fold so many into sharp "
+        "modes (R1, seed 0: 7 robust modes of the ring, else 0). Zero-centred and "
+        "one-centred penalties a hundredth of the source's: D has to be steep between "
+        "modes (weight 10: 0 of 8 modes). Batch 256, Adam 1e-3 that goes to 0: the "
+        "ring is learned in 5,000 steps. One D step for wgan_gp: 8 modes at a third "
+        "of the cost.",
         adam_rate=1e-3,
         changes={
             "batch_size": 256,
@@ -71,18 +76,26 @@ KINDS: dict[str, Kind] = {
         },
     ),
     "small images": Kind(
-        "",
+        "Dense networks, batch 128, Adam 1e-3 that goes to 0: the digits suite of the "
+        "benchmark. 5,000 steps take 20 s on 2 cores; penalties have the source's "
+        "weights.",
         adam_rate=1e-3,
         changes={"batch_size": 128, "model.name": "mlp"},
         exceptions={"pacgan2": {"batch_size": 256}, **AS_PUBLISHED, **SHORT_AVERAGE},
     ),
     "grey images": Kind(
-        "",
+        "DCGAN of 16 channels: a step of wgan_gp costs 0.12 core-seconds, of the "
+        "resize pair of 32 1.8. Adam 1e-3 that goes to 0, and R1's weight of 1: the "
+        "MNIST picture of README.",
         adam_rate=1e-3,
         changes={"model.name": "dcgan", "model.width": 16},
         exceptions={"r1": {"penalty.weight": 1.0}, **AS_PUBLISHED, **SHORT_AVERAGE},
     ),
-    "images": Kind("", changes={"model.name": "dcgan", "model.width": 32}),
+    "images": Kind(
+        "DCGAN of 32 channels: a step of R1 on 32 colour pixels costs 0.18 "
+        "core-seconds, of the resize pair of 32 0.97. Quality was not measured.",
+        changes={"model.name": "dcgan", "model.width": 32},
+    ),
 }
 
 
