@@ -10,9 +10,7 @@ PIP = $(VENV)/bin/pip --disable-pip-version-check --quiet
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/python -m experiments.train r3gan --out runs/demo --overwrite \
-	  --steps 20000 --batch-size 128 --model.name mlp --log.samples-every 1000 \
-	  --g-optimizer.learning-rate 1e-3 --g-optimizer.schedule linear \
-	  --d-optimizer.learning-rate 1e-3 --d-optimizer.schedule linear
+	  --steps 20000 --log.samples-every 1000
 
 test: $(VENV)/.test
 	$(VENV)/bin/python -m pytest -n 2

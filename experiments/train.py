@@ -1,7 +1,8 @@
 """Train a GAN, or many: `python -m experiments.train METHOD [--flags]`.
 
 METHOD is a name of METHODS (`--list` shows them); `--config FILE` may stand in its
-place. Every field of the Config is a flag; `--help` shows those that matter for the
+place. A METHOD begins from the values that suit the data set; a FILE is taken as it
+is. Every field of the Config is a flag; `--help` shows those that matter for the
 method, `--help-all` all of them. Exit codes: 0 the run completed (of several
 GANs at least one), 1 it diverged (a metric was not finite), 3 it collapsed (its samples
 stayed far less diverse than the data), 2 bad input or files that cannot be written, 130
@@ -22,6 +23,7 @@ from typing import Annotated
 import jax
 import tyro
 
+from experiments.defaults import base_of, print_changed_values
 from experiments.edge import error_line, exit_code, in_home, with_own_flags
 from experiments.flags import (
     HELP,
@@ -34,7 +36,7 @@ from experiments.flags import (
 )
 from experiments.help import short_help
 from experiments.names import listing, printed
-from gan_jax.build import build, method
+from gan_jax.build import build
 from gan_jax.compiler import keep_memory
 from gan_jax.config import (
     Config,
@@ -93,7 +95,7 @@ def start(arguments: list[str]) -> tuple[Config, str, list[str]]:
     """The Config to begin from, its name, and the flags that change it."""
     match arguments:
         case [word, *rest] if not word.startswith("-"):
-            return method(word), word, rest
+            return base_of(word, rest), word, rest
         case ["--config", path, *rest]:
             path = in_home(path)
             return from_file(Path(path)), Path(path).parent.name or "run", rest
@@ -182,6 +184,8 @@ def main(arguments: list[str]) -> int:
         cache_compilations()
         keep_memory()
         agreed(partial(refuse_unread, base, config, given))
+        if jax.process_index() == 0:
+            print_changed_values(arguments[0], config)
         config = dataclasses.replace(config, out=out)
         _, summary = train(
             config,

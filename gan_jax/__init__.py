@@ -2,6 +2,7 @@
 
 from gan_jax.build import build
 from gan_jax.config import Config
+from gan_jax.defaults import method_for
 from gan_jax.dynamics import DYNAMICS, alternating, simultaneous
 from gan_jax.gan import Gan, Live, Memory, Term, init_state
 from gan_jax.generators import load_generator
@@ -43,6 +44,7 @@ __all__ = [
     "init_states",
     "jit_step",
     "load_generator",
+    "method_for",
     "pmap_step",
     "sample",
     "scale_by_traced",

@@ -64,6 +64,7 @@ ALLOWED = {
     "checks": ANY,
     "fields": ANY,
     "build": ANY,
+    "defaults": ANY,
     "memory": {"types", "config", "gan", "data"},
     "program": ANY,
     "pictures": ANY,

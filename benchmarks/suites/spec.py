@@ -8,11 +8,8 @@ from typing import Any
 from benchmarks.outcome import Goal
 from gan_jax.config import Config, DatasetConfig, MetricsConfig, SweepConfig
 from gan_jax.methods import METHODS
+from gan_jax.methods.changes import Changes, changed, with_rates
 
-Changes = Mapping[str, Any]
-"""Dotted names of a Config's fields, with their values."""
-
-ADAM = ("adam", "optimistic_adam")
 EVALUATIONS = 20
 """Of each run: five of them are in its last quarter."""
 
@@ -94,16 +91,6 @@ VARIANTS: dict[str, Variant] = {
 """Methods of the benchmark alone: the questions ask for them."""
 
 
-def changed(config: Config, changes: Changes) -> Config:
-    """The Config with fields of these dotted names replaced."""
-    for name, value in changes.items():
-        group, _, option = name.rpartition(".")
-        if group:
-            value = replace(getattr(config, group), **{option: value})
-        config = replace(config, **{group or option: value})
-    return config
-
-
 KNOWN: dict[str, Config] = METHODS | {
     name: changed(METHODS[variant.base], variant.changes)
     for name, variant in VARIANTS.items()
@@ -116,22 +103,6 @@ def with_network(config: Config, network: Changes) -> Config:
     if own not in (None, network["model.name"]):
         return config
     return changed(config, network)
-
-
-def with_rates(config: Config, adam_rate: float | None, decay: bool) -> Config:
-    """The learning rates as the suite has them."""
-    players = ("g_optimizer", "d_optimizer")
-    adams = [p for p in players if getattr(config, p).name in ADAM]
-    fastest = max((getattr(config, p).learning_rate for p in adams), default=0.0)
-    for player in players:
-        group = getattr(config, player)
-        if player in adams and adam_rate is not None:
-            rate = group.learning_rate / fastest * adam_rate
-            group = replace(group, learning_rate=rate)
-        if decay:
-            group = replace(group, schedule="linear")
-        config = replace(config, **{player: group})
-    return config
 
 
 def config_of(

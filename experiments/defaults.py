@@ -1,0 +1,49 @@
+"""The values that a method begins from, by the data set named in its flags."""
+
+from contextlib import redirect_stderr
+from dataclasses import dataclass, replace
+from io import StringIO
+
+import tyro
+
+from gan_jax.build import method
+from gan_jax.config import Config, DatasetConfig
+from gan_jax.defaults import changed_values, method_for
+from gan_jax.methods import METHODS
+
+
+@dataclass(frozen=True)
+class DataFlags:
+    dataset: DatasetConfig
+
+
+def base_of(name: str, arguments: list[str]) -> Config:
+    """The method's Config, with the values that suit the data set that the arguments
+    name.
+
+    Its dataset group is the method's own, which the arguments change. Where they are
+    wrong or the data are not there, all values are the method's own: what reads them
+    next tells the reason.
+    """
+    own = method(name)
+    words = [word for word in arguments if word not in ("-h", "--help")]
+    try:
+        with redirect_stderr(StringIO()):
+            flags, _ = tyro.cli(
+                DataFlags,
+                default=DataFlags(own.dataset),
+                args=words,
+                return_unknown_args=True,
+                add_help=False,
+            )
+        return replace(method_for(name, flags.dataset), dataset=own.dataset)
+    except (ValueError, OSError, SystemExit):
+        return own
+
+
+def print_changed_values(word: str, config: Config) -> None:
+    """Say which values suit the data rather than the source, if the command's first
+    word is a method and there are such values."""
+    line = changed_values(word, config) if word in METHODS else ""
+    if line:
+        print(line, flush=True)

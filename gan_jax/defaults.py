@@ -1,0 +1,60 @@
+"""Methods with the values that suit the data they are to learn."""
+
+from dataclasses import replace
+
+from gan_jax.build import method
+from gan_jax.checks import dataset
+from gan_jax.config import Config, DatasetConfig
+from gan_jax.config_json import flat
+from gan_jax.fields import read_fields
+from gan_jax.methods.changes import PLAYERS
+from gan_jax.methods.suited import kind_of, suited
+
+
+def method_for(name: str, data: str | DatasetConfig) -> Config:
+    """METHODS[name] for these data, with the values that suit their kind.
+
+    data: the name of a data set, or all its options. The kinds, their values and the
+    reasons are in `gan_jax.methods.suited`; METHODS[name] has the source's own values.
+    Reads no pixels. Raises ValueError for an unknown name, or data that are not there.
+    """
+    own = method(name)
+    if isinstance(data, str):
+        data = replace(own.dataset, name=data)
+    config = replace(own, dataset=data)
+    return suited(name, config, dataset(config).spec.shape)
+
+
+def changed_values(name: str, config: Config) -> str:
+    """One line that says which values of a run suit its data rather than the source.
+
+    Of the fields that the run reads, those that have the value of `method_for` and
+    another in METHODS[name], in brackets the latter. Empty if there are none.
+    """
+    there, here = flat(method(name)), flat(config)
+    meant = flat(method_for(name, config.dataset))
+    fields = [
+        field
+        for field in here
+        if field in read_fields(config) and not field.startswith("dataset.")
+        if here[field] == meant[field] != there[field]
+    ]
+    if not fields:
+        return ""
+    told = {field: f"{here[field]} ({there[field]})" for field in fields}
+    kind = kind_of(dataset(config).spec.shape)
+    words = ", ".join(f"{field} {value}" for field, value in merged(told).items())
+    return f"values that suit {kind}, and the source's in brackets: {words}"
+
+
+def merged(told: dict[str, str]) -> dict[str, str]:
+    """The values by field, those that both optimizers share said once."""
+    g, d = PLAYERS
+    shared = {}
+    for field, value in told.items():
+        group, _, option = field.rpartition(".")
+        if group == g and told.get(f"{d}.{option}") == value:
+            shared[f"both optimizers' {option}"] = value
+        elif group != d or told.get(f"{g}.{option}") != value:
+            shared[field] = value
+    return shared

@@ -1,0 +1,121 @@
+"""Values of a method that suit a kind of data.
+
+METHODS has every method as its source has it, and most sources are of images of 28
+pixels and more. The same numbers do not fit points or tiny images: with R1's weight of
+10 no generator leaves the middle of a ring of eight points. KINDS has what is changed
+for each kind of data, and why; `suited` applies it.
+"""
+
+from typing import NamedTuple
+
+from gan_jax.config import Config
+from gan_jax.methods.changes import PLAYERS, Changes, changed, with_rates
+
+SMALL, GREY = 16, 32
+"""The longest sides in pixels of small images and of grey images."""
+
+
+class Kind(NamedTuple):
+    """What suits a kind of data.
+
+    about: the values, the reason for them and what they reach. adam_rate: the rate of
+    the faster player where Adam is used; the ratio of the two stays, and all rates go
+    linearly to 0. None: the rates stay. changes: of every method. exceptions: further
+    changes of these methods, which come after.
+    """
+
+    about: str
+    adam_rate: float | None = None
+    changes: Changes = {}
+    exceptions: dict[str, Changes] = {}
+
+
+def both(**values: object) -> Changes:
+    """These values for both optimizers."""
+    return {f"{player}.{k}": v for player in PLAYERS for k, v in values.items()}
+
+
+AS_PUBLISHED = dict.fromkeys(
+    ("wgan", "consensus", "sga", "competitive", "negative_momentum"),
+    both(schedule="constant"),
+)
+"""Methods without Adam keep their rates on images: no others were measured."""
+SHORT_AVERAGE = {"extra_adam": {"ema.decay": 0.999}}
+"""An average over 10,000 steps would still be of the start after 5,000."""
+
+KINDS: dict[str, Kind] = {
+    "points": Kind(
+        "Latents of 2 numbers, not 64: a G of 128 units cannot fold so many into sharp "
+        "modes (R1, seed 0: 7 robust modes of the ring, else 0). Zero-centred and "
+        "one-centred penalties a hundredth of the source's: D has to be steep between "
+        "modes (weight 10: 0 of 8 modes). Batch 256, Adam 1e-3 that goes to 0: the "
+        "ring is learned in 5,000 steps. One D step for wgan_gp: 8 modes at a third "
+        "of the cost.",
+        adam_rate=1e-3,
+        changes={
+            "batch_size": 256,
+            "model.z_dim": 2,
+            "penalty.weight": 0.1,
+            "penalty.weight_end": None,
+        },
+        exceptions={
+            "wgan": both(learning_rate=1e-3),
+            "wgan_gp": {"d_steps": 1},
+            "wgan_lp": {"d_steps": 1},
+            "sn_gan": {"d_steps": 1},
+            "ar1_ar2": {"penalty.weight": 1.0},
+            "competitive": both(schedule="constant"),
+            "lecam": {"penalty.weight": 0.3},
+            "cr": {"penalty.weight": 10.0},
+            "bcr": {"penalty.weight": 10.0},
+            "zcr": {"penalty.weight": 20.0},
+            "pacgan2": {"batch_size": 512},
+            "mlp_sgd": {"model.output": None, **both(learning_rate=0.1)},
+            "mlp_leaky": {"model.output": None},
+            **SHORT_AVERAGE,
+        },
+    ),
+    "small images": Kind(
+        "Dense networks, batch 128, Adam 1e-3 that goes to 0: the digits suite of the "
+        "benchmark. 5,000 steps take 20 s on 2 cores; penalties have the source's "
+        "weights.",
+        adam_rate=1e-3,
+        changes={"batch_size": 128, "model.name": "mlp"},
+        exceptions={"pacgan2": {"batch_size": 256}, **AS_PUBLISHED, **SHORT_AVERAGE},
+    ),
+    "grey images": Kind(
+        "DCGAN of 16 channels: a step of wgan_gp costs 0.12 core-seconds, of the "
+        "resize pair of 32 1.8. Adam 1e-3 that goes to 0, and R1's weight of 1: the "
+        "MNIST picture of README.",
+        adam_rate=1e-3,
+        changes={"model.name": "dcgan", "model.width": 16},
+        exceptions={"r1": {"penalty.weight": 1.0}, **AS_PUBLISHED, **SHORT_AVERAGE},
+    ),
+    "images": Kind(
+        "DCGAN of 32 channels: a step of R1 on 32 colour pixels costs 0.18 "
+        "core-seconds, of the resize pair of 32 0.97. Quality was not measured.",
+        changes={"model.name": "dcgan", "model.width": 32},
+    ),
+}
+
+
+def kind_of(shape: tuple[int, ...]) -> str:
+    """The name in KINDS of examples `(D,)`, points, or `(H, W, C)`, images."""
+    if len(shape) == 1:
+        return "points"
+    *sides, channels = shape
+    if max(sides) <= SMALL:
+        return "small images"
+    return "grey images" if max(sides) <= GREY and channels == 1 else "images"
+
+
+def suited(name: str, config: Config, shape: tuple[int, ...]) -> Config:
+    """The Config of a method with the values that suit data of this shape.
+
+    A method with networks of its own keeps all its values on images.
+    """
+    kind = KINDS[kind_of(shape)]
+    if config.model.name is not None and len(shape) == 3:
+        return config
+    config = with_rates(config, kind.adam_rate, decay=kind.adam_rate is not None)
+    return changed(config, {**kind.changes, **kind.exceptions.get(name, {})})

@@ -1,0 +1,154 @@
+"""Methods begin from values that suit their data, and say which these are."""
+
+import dataclasses
+
+import pytest
+
+from experiments import train
+from experiments.defaults import base_of
+from gan_jax import METHODS, build, method_for
+from gan_jax.config import Config, DatasetConfig
+from gan_jax.config_json import flat, validate
+from gan_jax.data import Spec
+from gan_jax.defaults import changed_values
+from gan_jax.methods.suited import KINDS, kind_of, suited
+
+SHAPES = {
+    "points": (2,),
+    "small images": (8, 8, 1),
+    "grey images": (28, 28, 1),
+    "images": (64, 64, 3),
+}
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind"),
+    [
+        ((1,), "points"),
+        ((16, 16, 3), "small images"),
+        ((20, 20, 1), "grey images"),
+        ((32, 32, 1), "grey images"),
+        ((36, 36, 1), "images"),
+        ((28, 28, 3), "images"),
+        ((8, 20, 1), "grey images"),
+    ],
+)
+def test_kind_of_data_follows_from_the_shape(shape, kind):
+    assert kind_of(shape) == kind
+
+
+def test_every_exception_is_of_a_method_and_of_fields_that_there_are():
+    assert KINDS.keys() == SHAPES.keys()
+    fields = flat(Config()).keys()
+    for kind in KINDS.values():
+        assert kind.exceptions.keys() <= METHODS.keys()
+        for changes in (kind.changes, *kind.exceptions.values()):
+            assert changes.keys() <= fields
+
+
+def builds(config, shape):
+    try:
+        build(validate(config), spec=Spec(shape, 10, 10_000))
+    except ValueError:
+        return False
+    return True
+
+
+REFUSED = {
+    "points": {"diff_augment", "ada", "dense_conv", "conv_7x7", "dcgan64_gp"},
+    "small images": {"conv_7x7", "dcgan64_gp"},
+    "grey images": {"dcgan64_gp"},
+    "images": {"conv_7x7"},
+}
+"""Methods whose augmentation or networks are for other data."""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "points",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in list(SHAPES)[1:]),
+    ],
+)
+def test_every_method_can_be_built_with_the_values_that_suit(kind):
+    shape = SHAPES[kind]
+    for name, config in METHODS.items():
+        config = dataclasses.replace(config, dataset=DatasetConfig())
+        found = builds(suited(name, config, shape), shape)
+        assert found == (name not in REFUSED[kind]), name
+
+
+def test_values_for_points_keep_the_ratio_of_the_learning_rates():
+    """extra_adam's source has 5e-5 for G and 5e-4 for D."""
+    config = method_for("extra_adam", "ring")
+    assert config.d_optimizer.learning_rate == pytest.approx(1e-3)
+    assert config.g_optimizer.learning_rate == pytest.approx(1e-4)
+    assert config.dataset == DatasetConfig("ring")
+
+
+def test_methods_themselves_have_the_values_of_their_sources():
+    method_for("r1", "ring")
+    assert METHODS["r1"].penalty.weight == 10
+    assert METHODS["r1"].batch_size == 64
+
+
+@pytest.mark.parametrize("name", ["dense_conv", "mlp_leaky"])
+def test_a_method_with_networks_of_its_own_keeps_its_values_on_images(name):
+    assert method_for(name, "digits") == METHODS[name]
+
+
+def test_changed_values_are_those_that_are_read_and_were_not_set():
+    config = method_for("r1", "ring")
+    line = changed_values("r1", config)
+    assert "penalty.weight 0.1 (10.0)" in line
+    assert "both optimizers' schedule linear (constant)" in line
+    assert "weight_end" not in line  # None in both
+    assert "weight" not in changed_values("ns_gan", method_for("ns_gan", "ring"))
+    other = dataclasses.replace(config.penalty, weight=1.0)
+    assert "penalty" not in changed_values(
+        "r1", dataclasses.replace(config, penalty=other)
+    )
+    assert changed_values("mlp_leaky", METHODS["mlp_leaky"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ([], "small images"),
+        (["--dataset.name", "ring"], "points"),
+        (["--steps", "3", "--dataset.name=ring", "--seeds", "2"], "points"),
+        (["--dataset.resolution", "28"], "grey images"),
+        (["--dataset.resolution", "28", "--dataset.rgb"], "images"),
+        (["--dataset.name", "ring", "--help"], "points"),
+    ],
+)
+def test_a_command_begins_from_what_suits_the_data_it_names(words, kind):
+    expected = suited("r1", METHODS["r1"], SHAPES[kind])
+    assert base_of("r1", words) == expected
+
+
+@pytest.mark.parametrize(
+    "words", [["--dataset.name", "mnist"], ["--dataset.resolution", "x"]]
+)
+def test_where_the_data_cannot_be_read_the_values_are_the_methods_own(words, capsys):
+    assert base_of("r1", words) == METHODS["r1"]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_flag_wins_over_what_suits_the_data(capsys):
+    words = ["r1", "--dataset.name", "ring", "--penalty.weight", "10"]
+    assert train.main([*words, "--print-config"]) == 0
+    shown = capsys.readouterr().out
+    assert "penalty.weight = 10.0" in shown
+    assert "model.z_dim = 2\n" in shown
+
+
+def test_a_run_says_once_what_differs_from_the_source(tmp_path, capsys):
+    words = ["r1", "--dataset.name", "ring", "--steps", "2", "--metrics.every", "0"]
+    assert train.main([*words, "--out", str(tmp_path / "run")]) == 0
+    said = capsys.readouterr().out
+    assert said.count("penalty.weight 0.1 (10.0)") == 1
+    config = str(tmp_path / "run" / "config.json")
+    again = ["--config", config, "--out", str(tmp_path / "again")]
+    assert train.main(again) == 0
+    assert "(10.0)" not in capsys.readouterr().out
