@@ -14,6 +14,7 @@ import jax
 import numpy as np
 import tyro
 
+from experiments.edge import exit_code
 from gan_jax import METHODS, Config, build, init_state, train_step
 from gan_jax.checks import dataset
 from gan_jax.config import DatasetConfig, ModelConfig
@@ -98,4 +99,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(exit_code(lambda: main(sys.argv[1:])))

@@ -36,6 +36,7 @@ from gan_jax.data import TOYS, Dataset, batch_indices, log_density
 from gan_jax.data.core import ENDLESS
 from gan_jax.data.listing import lines_of, printable
 from gan_jax.files import require_writable
+from gan_jax.terminal import working
 
 CHUNK = 5000
 SHOWN = 20
@@ -124,9 +125,13 @@ def look(name: str, rest: list[str]) -> None:
     suffixes = FIGURE_SUFFIXES if points else IMAGE_SUFFIXES
     require_picture("out", Path(flags.out), suffixes)
     require_writable(Path(flags.out).absolute().parent, "choose another --out")
-    data = dataset(config)
-    print(with_own_flags(Flags)(describe(data)))
-    picture(data, flags.dataset, Path(flags.out))
+    with working("reading the data") as work:
+        data = dataset(config)
+        work.begin("describing the data")
+        facts = describe(data)
+        work.begin("drawing the picture")
+        picture(data, flags.dataset, Path(flags.out))
+    print(with_own_flags(Flags)(facts))
     print(f"picture    {flags.out}")
 
 

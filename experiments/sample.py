@@ -30,7 +30,7 @@ from gan_jax.files import require_writable
 from gan_jax.gan import Gan
 from gan_jax.generators import load_run, recorded_shares, truncated_latents, walks
 from gan_jax.labels import draw_labels
-from gan_jax.terminal import track
+from gan_jax.terminal import track, working
 from gan_jax.train import generate, latents
 from gan_jax.types import Array
 
@@ -97,7 +97,8 @@ def labels_of(gan: Gan, flags: Flags, count: int) -> Array | None:
 
 def draw(flags: Flags) -> None:
     refuse_places(flags)
-    gan, state, _ = load_run(flags.run, index=flags.index)
+    with working("opening the run"):
+        gan, state, _ = load_run(flags.run, index=flags.index)
     if flags.n < 1:
         raise ValueError(f"n {flags.n}: must be at least 1")
     if not 0 <= flags.seed < 2**32:
@@ -111,10 +112,12 @@ def draw(flags: Flags) -> None:
     label = labels_of(gan, flags, len(z))
     make = jax.jit(lambda z, label: generate(gan, state, z, label, ema=flags.ema))
     parts = []
-    for i in track(range(0, len(z), BATCH), "drawing", disable=len(z) <= 1000):
+    for i in track(range(0, len(z), BATCH), "drawing batches of samples"):
         own = None if label is None else label[i : i + BATCH]
         parts.append(np.asarray(make(z[i : i + BATCH], own)))
-    write(flags, np.concatenate(parts))
+    with working("writing the samples"):
+        places = write(flags, np.concatenate(parts))
+    print(f"{len(z)} samples of {flags.run}: {', '.join(places)}")
 
 
 def refuse_places(flags: Flags) -> None:
@@ -135,8 +138,8 @@ def refuse_places(flags: Flags) -> None:
         raise ValueError(f"folder {folder}: is not empty; choose another")
 
 
-def write(flags: Flags, samples: np.ndarray) -> None:
-    """The files that are asked for."""
+def write(flags: Flags, samples: np.ndarray) -> list[str]:
+    """Write the files that are asked for; their paths."""
     places = []
     if flags.npz:
         logs.write_array(Path(flags.npz), samples)
@@ -148,7 +151,7 @@ def write(flags: Flags, samples: np.ndarray) -> None:
         places.append(flags.grid or "samples-drawn.png")
         columns = STEPS if flags.interpolate else None
         logs.image_grid(Path(places[-1]), samples, columns=columns)
-    print(f"{len(samples)} samples of {flags.run}: {', '.join(places)}")
+    return places
 
 
 def start(arguments: list[str]) -> None:
