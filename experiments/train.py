@@ -21,9 +21,12 @@ from typing import Annotated
 import jax
 import tyro
 
-from experiments.edge import exit_code, in_home, in_words, with_own_flags
+from experiments import NAMES
+from experiments.edge import exit_code, in_home, in_words, leave, with_own_flags
+from experiments.interruption import code_of, ended_by_signals
 from experiments.names import listing, printed
 from gan_jax.build import build, method
+from gan_jax.checkpoint import FOLDER
 from gan_jax.compiler import keep_memory
 from gan_jax.config import (
     Config,
@@ -39,7 +42,7 @@ from gan_jax.hosts import HEARTBEAT_SECONDS, agreed, cores_as_devices, join
 from gan_jax.methods import METHODS
 from gan_jax.program import members_of
 from gan_jax.run import train
-from gan_jax.terminal import accept_all_text
+from gan_jax.terminal import accept_all_text, working
 
 USAGE = "python -m experiments.train"
 EXIT_CODES = {
@@ -148,6 +151,7 @@ def main(arguments: list[str]) -> int:
     accept_all_text()
     if "--list" in arguments:
         return exit_code(lambda: print(listing()))
+    out = ""
     try:
         base, name, rest = start(arguments)
         flags = tyro.cli(
@@ -169,16 +173,18 @@ def main(arguments: list[str]) -> int:
             cores_as_devices()
         cache_compilations()
         keep_memory()
-        agreed(partial(refuse_unread, base, config))
         config = dataclasses.replace(config, out=out)
-        _, summary = train(
-            config,
-            out,
-            overwrite=flags.overwrite,
-            resume=flags.resume,
-            allow_changes=flags.allow_changes,
-            progress=True,
-        )
+        with ended_by_signals():
+            first = jax.process_index() == 0
+            with working("reading the data", enabled=first, stderr=False):
+                agreed(partial(refuse_unread, base, config))
+            _, summary = train(
+                config,
+                out,
+                overwrite=flags.overwrite,
+                resume=flags.resume,
+                allow_changes=flags.allow_changes,
+            )
     except (ValueError, OSError) as error:
         said = with_own_flags(Flags, WORDS)
         print(f"error: {said(in_words(error))}", file=sys.stderr)
@@ -192,17 +198,21 @@ def main(arguments: list[str]) -> int:
         print(f"error: {lost_contact(error)}", file=sys.stderr, flush=True)
         time.sleep(3 * HEARTBEAT_SECONDS)
         os._exit(EXIT_CODES["abandoned"])
-    except KeyboardInterrupt:
-        print(
-            "interrupted at once; --resume goes on from the newest checkpoint",
-            file=sys.stderr,
-        )
-        return EXIT_CODES["SIGINT"]
+    except KeyboardInterrupt as error:
+        print(f"{NAMES[code_of(error) - 128]} at once; {go_on(out)}", file=sys.stderr)
+        return code_of(error)
     if jax.process_index() == 0:
         report(out, summary)
     if summary["verdict"] == "interrupted":
         return EXIT_CODES[summary["stopped_by"] or "SIGINT"]  # None: another process's
     return EXIT_CODES[summary["verdict"]]
+
+
+def go_on(out: str) -> str:
+    """What to do after a run was ended at once."""
+    if out and any(Path(out, FOLDER).glob("[0-9]*")):
+        return "--resume goes on from the newest checkpoint"
+    return "nothing was trained, so start it again"
 
 
 def report(out: str, summary: dict) -> None:
@@ -231,4 +241,5 @@ def report(out: str, summary: dict) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    (leave if jax.process_count() == 1 else sys.exit)(code)

@@ -32,8 +32,10 @@ from rich.text import Text
 from gan_jax.progress import Part, head, line_of, pause_after, tail
 
 T = TypeVar("T")
-PATIENCE = 1.0
-"""Seconds that a part of the work lasts before a log tells of it."""
+TICK, PATIENCE = 0.2, 1.0
+"""Seconds between two looks of a log at the work, and that a part of it lasts before
+the log tells of it: five times as many on standard error, where only long work of short
+commands is worth a line."""
 
 
 def accept_all_text() -> None:
@@ -143,6 +145,7 @@ def lines(stderr: bool) -> Iterator[Screen]:
 
     A part is only told of when it has lasted PATIENCE.
     """
+    patience = 5 * PATIENCE if stderr else PATIENCE
     console, parts, unsaid = plain_console(stderr=stderr), [], set[Part]()
     began, said = time.monotonic(), dict[Part, float]()
     last, over = [began], threading.Event()
@@ -167,10 +170,10 @@ def lines(stderr: bool) -> Iterator[Screen]:
             report(part)
 
     def speak() -> None:
-        while not over.wait(0.2):
+        while not over.wait(TICK):
             now = time.monotonic()
             for part in list(parts):
-                if part in unsaid and now - part.began > PATIENCE:
+                if part in unsaid and now - part.began > patience:
                     unsaid.discard(part)
                     tell(part.description)
             for part in parts[-1:] if now - last[0] > pause_after(now - began) else ():

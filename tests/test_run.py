@@ -236,6 +236,7 @@ def test_ctrl_c_finishes_the_step_and_writes_everything(tmp_path):
         process.send_signal(signal.SIGINT)
         printed = output(process)
     assert process.returncode == EXIT_CODES["SIGINT"] == 130, printed
+    assert "Ctrl-C: stopping after the steps that run now" in printed
     assert "interrupted" in printed
     assert json.loads((out / "summary.json").read_text())["verdict"] == "interrupted"
     assert (out / "samples.png").exists()
