@@ -5,25 +5,15 @@ import re
 import sys
 import threading
 import time
-from dataclasses import replace
 
 import pytest
 
-from gan_jax import METHODS, terminal, train
+from gan_jax import terminal
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig, ModelConfig
 from gan_jax.outputs import estimate, newest_numbers, reads_width, step_counter
 from gan_jax.progress import PAUSES, Part, line_of, pause_after
 from gan_jax.terminal import track, working
-
-SMALL = replace(
-    METHODS["mlp_sgd"],
-    steps=4,
-    batch_size=8,
-    steps_per_call=1,
-    dataset=DatasetConfig("ring"),
-    model=ModelConfig("mlp", width=4),
-)
 
 
 @pytest.fixture
@@ -35,7 +25,7 @@ def impatient(monkeypatch):
 
 
 def a_terminal(monkeypatch):
-    """Make standard output a terminal; a function that ends it, for what it was sent."""
+    """Make standard output a terminal; a function that ends it and returns its text."""
     reader, writer = os.openpty()
     stream = os.fdopen(writer, "w")
     monkeypatch.setenv("TERM", "xterm")
@@ -136,21 +126,6 @@ def test_a_terminal_shows_bars_within_each_other(monkeypatch):
     assert "\x1b[" in text and "opening [b]" in text and "a line" in text
     last = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text).splitlines()[-1]
     assert "step 10 of 10" in last and "D 0.5" in last
-
-
-def test_training_tells_of_its_parts_in_a_log_and_can_be_silent(
-    impatient, tmp_path, capsys
-):
-    train(SMALL, tmp_path)
-    out, err = capsys.readouterr()
-    assert err == "" and "nan" not in out and "\x1b" not in out
-    first = f"on ring: 4 steps on cpu, out {tmp_path}"
-    wanted = [first, "compiling the step", "first call, compiled", "step 4 of 4 (100%)"]
-    places = [out.index(text) for text in wanted]
-    assert places == sorted(places)
-    assert "D " in out[places[-1] :] and "steps/s" in out[places[-1] :]
-    train(SMALL, tmp_path, resume=True, progress=False)
-    assert capsys.readouterr() == ("", "")
 
 
 def test_a_terminal_shows_what_comes_before_the_first_numbers(monkeypatch):
