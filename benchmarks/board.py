@@ -10,6 +10,7 @@ from rich.text import Text
 from benchmarks.outcome import ERROR
 from benchmarks.plan import Json, config_in, gradient_evaluations, seconds_of
 from benchmarks.suites import suite_of
+from gan_jax.progress import in_time
 
 MOST_COLUMNS = 8
 
@@ -56,16 +57,6 @@ def seconds_left(board: Board) -> float:
             share = board.running.get(cell["id"], 0) / cell["config"]["steps"]
             left += board.estimates[cell["id"]] * (1 - share)
     return left * (pace(board) or 1.0) / board.workers
-
-
-def in_time(seconds: float) -> str:
-    """`40 s`, `12 min`, `3 h 20 min`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return (
-        f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
-    )
 
 
 def entry(board: Board, tasks: list[str], method: str) -> Text:

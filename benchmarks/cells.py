@@ -89,7 +89,7 @@ def results_of(
     rates = suite_of(plan["suite"]).rates
     if rates:
         return exact.results(config, rates)
-    _, summary = train(config, folder, callback=tell, resume=True)
+    _, summary = train(config, folder, callback=tell, resume=True, progress=False)
     if summary["verdict"] == "interrupted":
         raise Interrupted(summary["stopped_by"])
     return judged(plan["thresholds"][cell["task"]], config, folder, summary)

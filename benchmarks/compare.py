@@ -36,11 +36,12 @@ from benchmarks.plan import Json, Wish, config_in, keep, plan_of, with_floors
 from benchmarks.suites import suite_of
 from experiments.edge import exit_code, expand_home, with_own_flags
 from experiments.flags import given_fields, parse, refuse_useless
+from experiments.interruption import code_of
 from experiments.train import cache_compilations
 from gan_jax.folder import held
 from gan_jax.hosts import cores_as_devices
 from gan_jax.signals import stop_request
-from gan_jax.terminal import plain_console
+from gan_jax.terminal import plain_console, working
 
 USAGE = "python -m benchmarks.compare"
 STOPPED = {"SIGINT": 130, "SIGTERM": 143}
@@ -137,18 +138,16 @@ def run(
     plan: Json, cells: list[Json], out: Path, launcher: str
 ) -> dict[str, list[Json]]:
     """Run the cells that are not finished; the rows of all that are then."""
-    done = store.take_up(plan, out)
-    waiting = [cell for cell in cells if cell["id"] not in done]
-    stored = [row for rows in done.values() for row in rows]
-    if launcher == "local" and not suite_of(plan["suite"]).rates:
-        require_same_ruler(stored, waiting)
+    with working("reading the results so far"):
+        done = store.take_up(plan, out)
+        waiting = [cell for cell in cells if cell["id"] not in done]
+        stored = [row for rows in done.values() for row in rows]
+        if launcher == "local" and not suite_of(plan["suite"]).rates:
+            require_same_ruler(stored, waiting)
     remote = cluster.opened() if launcher == "ray" else nullcontext(1)
     with remote as workers:
         board = boards.board_of(plan, cells, done, workers)
         launch = cluster.on_workers if launcher == "ray" else one_after_the_other
-
-        def begun(name: str, step: int) -> None:
-            board.running[name] = step
 
         console = plain_console()
         live = Live(
@@ -156,14 +155,21 @@ def run(
             console=console,
             refresh_per_second=1,
         )
-        with live if console.is_terminal else nullcontext():
+        in_lines = not console.is_terminal
+        training = working("training the cells", enabled=in_lines, stderr=False)
+
+        def begun(name: str, step: int) -> None:
+            board.running[name] = step
+            lines.update(0, f"{name} at step {step}; {boards.status(board)}")
+
+        with training as lines, nullcontext() if in_lines else live:
             for cell, rows in launch(plan, waiting, out, begun):
                 store.add_rows(out, rows)
                 board.done[cell["id"]] = rows
-                if not console.is_terminal:
-                    print(boards.finished_line(cell, rows), flush=True)
-                    print(boards.status(board), flush=True)
-        if not console.is_terminal:
+                if in_lines:
+                    lines.tell(boards.finished_line(cell, rows))
+                    lines.tell(boards.status(board))
+        if in_lines:
             console.print(boards.shown(board))
     return done
 
@@ -179,7 +185,8 @@ def work(flags: Flags, arguments: list[str]) -> int:
         cores_as_devices()
     cache_compilations()
     with held(out):
-        plan = opened(plan, out)
+        with working("measuring the floors of the tasks"):
+            plan = opened(plan, out)
         try:
             done = run(plan, cells, out, flags.launcher)
         except (Interrupted, KeyboardInterrupt) as error:
@@ -190,8 +197,7 @@ def work(flags: Flags, arguments: list[str]) -> int:
                 f"saved; the same command goes on:\n{USAGE} {shlex.join(arguments)}",
                 file=sys.stderr,
             )
-            name = str(error) if isinstance(error, Interrupted) else "SIGINT"
-            return STOPPED.get(name, STOPPED["SIGINT"])
+            return STOPPED.get(str(error), STOPPED["SIGINT"])  # no name: Ctrl-C
     return ended(done, cells, out)
 
 
@@ -216,9 +222,9 @@ def start(arguments: list[str]) -> int:
         refuse_useless(given_fields(Flags, arguments), {"seeds": reason})
     try:
         return work(expand_home(flags, "out"), arguments)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("stopped; the same command goes on", file=sys.stderr)
-        return STOPPED["SIGINT"]
+        return code_of(error)
 
 
 def main(arguments: list[str]) -> int:

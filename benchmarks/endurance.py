@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
+from experiments.edge import exit_code
 from gan_jax import METHODS, train
 from gan_jax.config import CheckpointConfig, Config, DatasetConfig, MetricsConfig
 
@@ -40,14 +41,14 @@ def growth(steps: int, folder: Path) -> dict[str, float]:
             sizes[row["step"]] = resident_bytes()
 
     config = dataclasses.replace(RING, steps=steps, checkpoint=SAVED)
-    train(config, folder, callback=note)
+    train(config, folder, callback=note, progress=False)
     early, late = sizes[2000] / 1e6, max(v for k, v in sizes.items() if k > 2000) / 1e6
     return {"after_2000": early, "largest_later": late, "growth": late - early}
 
 
 def seconds(config: Config, folder: Path) -> float:
     """Wall time of the steps after the first dispatch."""
-    _, summary = train(config, folder, overwrite=True)
+    _, summary = train(config, folder, overwrite=True, progress=False)
     return summary["wall_seconds"] - summary["first_row_seconds"]
 
 
@@ -81,4 +82,4 @@ def main(steps: int = 20_000, repeats: int = 3) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(tyro.cli(main, description=__doc__))
+    sys.exit(exit_code(lambda: tyro.cli(main, description=__doc__)))

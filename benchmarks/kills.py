@@ -21,6 +21,7 @@ import jax
 import numpy as np
 import tyro
 
+from experiments.edge import exit_code
 from gan_jax import METHODS, Config, train
 from gan_jax.config import (
     CheckpointConfig,
@@ -103,12 +104,12 @@ def survives(kills: int, steps: int, folder: Path, seed: int = 0) -> bool:
     config = replace(CONFIG, steps=steps)
     path, run, chance = folder / "config.json", folder / "run", random.Random(seed)
     path.write_text(to_json(config), "utf-8")
-    expected, _ = train(config, folder / "whole")
+    expected, _ = train(config, folder / "whole", progress=False)
     for count in range(1, kills + 1):
         killed(run, path, chance)
         print(f"\rkilled {count} of {kills}", end="", flush=True)
     print()
-    state, _ = train(config, run, resume=True)
+    state, _ = train(config, run, resume=True, progress=False)
     return same_bits(state, expected) and rows(run) == rows(folder / "whole")
 
 
@@ -122,4 +123,4 @@ def main(kills: int = 200, steps: int = 30_000, seed: int = 0) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(tyro.cli(main, description=__doc__))
+    sys.exit(exit_code(lambda: tyro.cli(main, description=__doc__)))

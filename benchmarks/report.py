@@ -28,6 +28,7 @@ from benchmarks.tables import ENTRY_COLUMNS, OVERALL_COLUMNS, about, crashes
 from experiments.edge import exit_code, expand_home, with_own_flags
 from experiments.flags import parse
 from gan_jax.logs import write_text
+from gan_jax.terminal import working
 
 PAGE = Path(__file__).parent / "page"
 MANY = 5
@@ -189,8 +190,9 @@ def start(arguments: list[str]) -> None:
     )
     flags = expand_home(flags, "folder")
     try:
-        for path in report(flags.folder, flags.baseline):
-            print(path)
+        with working("drawing the report"):
+            paths = list(report(flags.folder, flags.baseline))
+        print("\n".join(map(str, paths)))
     except OSError as error:
         path, why = error.filename or flags.folder, error.strerror or error
         raise OSError(

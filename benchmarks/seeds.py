@@ -22,6 +22,7 @@ import tyro
 from jax.sharding import Mesh
 
 from benchmarks import contenders
+from experiments.edge import exit_code
 from gan_jax import (
     METHODS,
     Batch,
@@ -200,4 +201,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(exit_code(lambda: main(sys.argv[1:])))

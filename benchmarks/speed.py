@@ -219,7 +219,7 @@ def start(arguments: list[str]) -> int:
             write(flags, rows)
     except KeyboardInterrupt:
         print("stopped; comparisons that ended are written", file=sys.stderr)
-        return 130
+        raise
     print(f"table  {flags.out}/speed.md  numbers  {flags.out}/speed.json")
     return 0
 

@@ -40,6 +40,7 @@ from gan_jax.data.core import ENDLESS
 from gan_jax.data.listing import lines_of, printable
 from gan_jax.files import require_writable
 from gan_jax.grids import image_grid, name_classes
+from gan_jax.terminal import working
 
 CHUNK = 5000
 SHOWN = 20
@@ -133,14 +134,18 @@ def look(name: str, rest: list[str]) -> None:
     if flags.out:
         require_picture("out", Path(flags.out), suffixes)
         require_writable(Path(flags.out).absolute().parent, "choose another --out")
-    data = dataset(config)
     kind = config.dataset.name.partition(":")[0]
-    unread = set(DATA_FIELDS) - {"name", "labels", *READS[kind]}
-    reasons = dict.fromkeys(unread, f"with the data set {config.dataset.name!r}")
-    refuse_useless(given_fields(Flags, rest), reasons)
-    print(with_own_flags(Flags)(describe(data)))
-    if flags.out:
-        picture(data, flags.dataset, Path(flags.out))
+    with working("reading the data") as work:
+        data = dataset(config)
+        unread = set(DATA_FIELDS) - {"name", "labels", *READS[kind]}
+        reasons = dict.fromkeys(unread, f"with the data set {config.dataset.name!r}")
+        refuse_useless(given_fields(Flags, rest), reasons)
+        work.begin("describing the data")
+        facts = describe(data)
+        if flags.out:
+            work.begin("drawing the picture")
+            picture(data, flags.dataset, Path(flags.out))
+    print(with_own_flags(Flags)(facts))
     print(f"picture    {flags.out or 'none; --out FILE.png writes one'}")
 
 

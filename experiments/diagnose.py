@@ -17,7 +17,6 @@ from rich.table import Column, Table
 from experiments.edge import (
     exit_code,
     expand_home,
-    interruptible,
     leave,
     with_own_flags,
 )
@@ -27,9 +26,7 @@ from gan_jax.diagnosis import advise, diagnose, page, plain
 from gan_jax.diagnosis.game import MINUTES
 from gan_jax.diagnosis.tables import summary
 from gan_jax.files import require_writable
-from gan_jax.terminal import plain_console, progress
-
-SECTIONS = 10
+from gan_jax.terminal import plain_console, working
 
 
 @dataclass(frozen=True)
@@ -55,25 +52,16 @@ def look(flags: Flags) -> None:
     folder = Path(flags.run if flags.out is None else flags.out)
     place = folder if folder.is_dir() else folder.absolute().parent
     require_writable(place, "choose another folder with --out")
-    shown = sys.stderr.isatty()
-    with progress(transient=True, disable=not shown, stderr=True) as bar:
-        task = bar.add_task("opening the run", total=SECTIONS)
-
-        def tell(section: str) -> None:
-            bar.update(task, advance=1, description=section)
-            if not shown:
-                print(f"looking at {section}", file=sys.stderr, flush=True)
-
-        look_at = partial(
-            diagnose,
+    with working("opening the run") as work:
+        found = diagnose(
             flags.run,
             index=flags.index,
             data_name=flags.dataset,
             count=flags.count if flags.spectrum else None,
             minutes=flags.minutes,
-            tell=tell,
+            tell=lambda section: work.begin(f"looking at {section}"),
         )
-        found = interruptible(look_at)
+        work.begin("drawing the page")
         text = page(found)
     folder.mkdir(exist_ok=True)
     logs.write_json(folder / "diagnosis.json", plain(found | {"advice": advise(found)}))

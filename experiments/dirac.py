@@ -34,7 +34,7 @@ from gan_jax.config import Config
 from gan_jax.data import DATASETS
 from gan_jax.diagnostics import phase
 from gan_jax.gan import init_state
-from gan_jax.terminal import plain_console, track
+from gan_jax.terminal import plain_console, track, working
 
 AVERAGED = 200
 """Batches over which eigenvalues and factor are averaged where the game is noisy."""
@@ -90,12 +90,9 @@ def look(flags: Flags) -> None:
     require_picture("out", out, FIGURE_SUFFIXES)
     chosen = games(flags.steps, flags.learning_rate)
     with jax.enable_x64(True):
-        quiet = not sys.stdout.isatty()
         each = [
             portrait(title, config)
-            for title, config in track(
-                chosen.items(), "playing", transient=True, disable=quiet
-            )
+            for title, config in track(chosen.items(), "playing the games")
         ]
     heading = (
         f"Dirac-GAN: {flags.steps} steps of {flags.learning_rate:g} from (1, "
@@ -104,7 +101,8 @@ def look(flags: Flags) -> None:
         "\N{GREEK SMALL LETTER LAMDA}: eigenvalues of the plain game; "
         "\N{GREEK SMALL LETTER RHO}: factor of the rule's step."
     )
-    portraits.save(out, each, heading)
+    with working("drawing the figure"):
+        portraits.save(out, each, heading)
     columns = ("eigenvalues", "factor", "distance", "verdict")
     table = Table("method", *(Column(title, justify="right") for title in columns))
     table.caption = "eigenvalues: of the plain game; factor: of the rule's step"

@@ -5,10 +5,9 @@ import dataclasses
 import errno
 import os
 import re
+import signal
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import (
@@ -24,6 +23,8 @@ from typing import (
 
 import tyro
 
+from experiments import NAMES
+from experiments.interruption import code_of, ended_by_signals
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config_json import flat
 from gan_jax.terminal import accept_all_text, drop_output
@@ -43,9 +44,9 @@ class FlagError(ValueError):
     """A flag that is wrong as it was typed; its message names it so."""
 
 
-INTERRUPTED = 130
-UNREAD = 141
-"""What a shell reports of a process whose output nothing reads any more."""
+INTERRUPTED, UNREAD, TERMINATED = 130, 141, 143
+"""What a shell reports of a process that Ctrl-C ended, whose output nothing reads any
+more, that SIGTERM ended."""
 ADVICE = {
     errno.ENOSPC: "free some space, or choose another place",
     errno.EDQUOT: "free some space, or choose another place",
@@ -59,13 +60,15 @@ def exit_code(
     action: Callable[[], int | None], said: Callable[[str], str] = str
 ) -> int:
     """What the action returns (None: 0); 2, with one line that says why, if its input
-    was bad; 130 after Ctrl-C; 141 if nothing reads its output any more.
+    was bad; 130 after Ctrl-C, 143 after SIGTERM; 141 if nothing reads its output any
+    more.
 
     said: what is printed of a message.
     """
     accept_all_text()
     try:
-        code = action() or 0
+        with ended_by_signals():
+            code = action() or 0
         sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -74,9 +77,10 @@ def exit_code(
     except (ValueError, OSError) as error:
         print(error_line(error, said), file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+    except KeyboardInterrupt as error:
+        code = code_of(error)
+        print(NAMES[signal.Signals(code - 128)], file=sys.stderr)
+        return code
 
 
 def error_line(error: Exception, said: Callable[[str], str]) -> str:
@@ -94,30 +98,12 @@ def in_words(error: Exception) -> str:
     return f"{place}{error.strerror}; {advice}"
 
 
-def interruptible(work: Callable[[], Any]) -> Any:
-    """The result of work that is done in a thread of its own.
-
-    Ctrl-C ends the wait at once, where it would wait for XLA to finish a compilation.
-    The thread goes on: the process has to end by `leave`.
-    """
-    outcome: Future = Future()
-
-    def run() -> None:
-        try:
-            outcome.set_result(work())
-        except BaseException as error:
-            outcome.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return outcome.result()
-
-
 def leave(code: int) -> NoReturn:
     """End the process; after Ctrl-C without waiting for what its threads compile.
 
     XLA may crash where it is taken down in the middle of its work.
     """
-    if code == INTERRUPTED:
+    if code in (INTERRUPTED, TERMINATED):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

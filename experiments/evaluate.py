@@ -17,13 +17,11 @@ from typing import Annotated, Any
 
 import jax
 import tyro
-from rich.progress import Progress
 from rich.table import Column, Table
 
 from experiments.edge import (
     exit_code,
     expand_home,
-    interruptible,
     leave,
     with_own_flags,
 )
@@ -36,7 +34,7 @@ from gan_jax.data import READS
 from gan_jax.evaluate import evaluate, yardstick
 from gan_jax.gan import Gan
 from gan_jax.generators import data_of_run, load_run, shares_of
-from gan_jax.terminal import plain_console, progress
+from gan_jax.terminal import Work, plain_console, working
 from gan_jax.train import sample
 from gan_jax.types import Array
 
@@ -72,19 +70,17 @@ def look(flags: Flags) -> None:
         raise ValueError("RUN: give the folder of a run, or --reference NAME, or both")
     if not 0 <= flags.seed < 2**32:
         raise ValueError(f"seed {flags.seed}: must be 0 to 2^32 - 1")
-    with progress(transient=True, disable=not sys.stdout.isatty()) as bar:
-        row, found = interruptible(partial(measured, flags, bar))
+    with working("opening the run") as work:
+        row, found = measured(flags, work)
     show(found)
     if flags.run is not None:
         path = Path(flags.run) / "evaluations.jsonl"
         logs.append_lines(path, [row | found], "the numbers above are not kept")
 
 
-def measured(flags: Flags, bar: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
+def measured(flags: Flags, work: Work) -> tuple[dict[str, Any], dict[str, Any]]:
     """Which GAN of the run is measured, at which step; and the numbers."""
     take, about, row = None, {}, {}
-    task = bar.add_task("examples", total=None)
-    tick = partial(bar.advance, task)
     if flags.run is None:
         config = Config(dataset=DatasetConfig(str(flags.reference)))
     else:
@@ -99,9 +95,10 @@ def measured(flags: Flags, bar: Progress) -> tuple[dict[str, Any], dict[str, Any
         row = {"index": flags.index, "step": int(state.step)}
 
         def take(first: int, count: int) -> Array:
-            tick(count)
+            work.advance(count)
             return draw(state, key, n=count, ema=flags.ema, first=first)
 
+    work.begin("taking the features of the data")
     measure = yardstick(
         validate(config),
         tuple(flags.metrics.split(",")) if flags.metrics else None,
@@ -109,9 +106,9 @@ def measured(flags: Flags, bar: Progress) -> tuple[dict[str, Any], dict[str, Any
         flags.extractor,
         flags.weights,
         split=flags.split,
-        tick=tick,
+        tick=work.advance,
     )
-    bar.update(task, description="samples", completed=0, total=measure.n)
+    work.begin("taking the features of the samples", measure.n)
     return row, evaluate(measure, take, about)
 
 

@@ -17,6 +17,7 @@ from experiments.edge import exit_code, leave
 from gan_jax.data.storage import cache_folder
 from gan_jax.data.tfds import builder, data_folder
 from gan_jax.features.weights import URL, download, inception_weights_path, is_whole
+from gan_jax.terminal import takes_bars, working
 
 NEEDED = ("tensorflow", "importlib_resources")
 
@@ -33,9 +34,20 @@ def prepare(name: str) -> str:
             f"  pip install 'gan_jax[prepare]'\nand then again\n"
             f"  python -m experiments.prepare {shlex.quote(name)}"
         )
-    made.download_and_prepare(file_format="array_record")
+    own_bars = takes_bars(stderr=True)
+    if not own_bars:
+        disable_bars()
+    with working(f"preparing {name}", enabled=not own_bars):
+        made.download_and_prepare(file_format="array_record")
     counts = {split: info.num_examples for split, info in made.info.splits.items()}
     return f"{made.info.full_name} is in {data_folder()}: {counts}"
+
+
+def disable_bars() -> None:
+    """Keep the bars of TFDS, and their control codes, out of a log file."""
+    import tensorflow_datasets as tfds
+
+    tfds.disable_progress_bar()
 
 
 def prepare_inception() -> str:

@@ -37,7 +37,7 @@ from gan_jax.generators import load_run, recorded_shares, truncated_latents, wal
 from gan_jax.grids import image_grid, name_classes
 from gan_jax.labels import draw_labels
 from gan_jax.pictures import draw_points
-from gan_jax.terminal import track
+from gan_jax.terminal import track, working
 from gan_jax.train import generate, latents
 from gan_jax.types import Array
 
@@ -125,7 +125,8 @@ def number_of(label: str, count: int, names: tuple[str, ...] | None) -> int:
 
 def draw(flags: Flags) -> None:
     refuse_places(flags)
-    gan, state, _ = load_run(flags.run, index=flags.index)
+    with working("opening the run"):
+        gan, state, _ = load_run(flags.run, index=flags.index)
     if not (flags.grid or flags.npz or flags.folder):
         require_writable(Path(flags.run), "choose a file with --grid")
     if flags.n < 1:
@@ -140,17 +141,18 @@ def draw(flags: Flags) -> None:
     label = labels_of(gan, flags, len(z))
     make = jax.jit(lambda z, label: generate(gan, state, z, label, ema=flags.ema))
     parts = []
-    for i in track(range(0, len(z), BATCH), "drawing", disable=len(z) <= 1000):
+    for i in track(range(0, len(z), BATCH), "drawing batches of samples"):
         own = None if label is None else label[i : i + BATCH]
         parts.append(np.asarray(make(z[i : i + BATCH], own)))
     samples = np.concatenate(parts)
-    places = write_arrays(flags, samples)
-    if flags.grid or not places:
-        places.append(flags.grid or str(Path(flags.run) / PICTURE))
-        if len(gan.data_shape) == 3:
-            write_grid(flags, Path(places[-1]), samples, label)
-        else:
-            draw_points(Path(places[-1]), gan, state, samples)
+    with working("writing the samples"):
+        places = write_arrays(flags, samples)
+        if flags.grid or not places:
+            places.append(flags.grid or str(Path(flags.run) / PICTURE))
+            if len(gan.data_shape) == 3:
+                write_grid(flags, Path(places[-1]), samples, label)
+            else:
+                draw_points(Path(places[-1]), gan, state, samples)
     print(f"{len(samples)} samples of {flags.run}: {', '.join(places)}")
 
 

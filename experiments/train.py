@@ -23,8 +23,9 @@ from typing import Annotated
 import jax
 import tyro
 
+from experiments import NAMES
 from experiments.defaults import base_of, print_changed_values
-from experiments.edge import error_line, exit_code, in_home, with_own_flags
+from experiments.edge import error_line, exit_code, in_home, leave, with_own_flags
 from experiments.flags import (
     HELP,
     HELP_ALL,
@@ -35,8 +36,10 @@ from experiments.flags import (
     with_both,
 )
 from experiments.help import short_help
+from experiments.interruption import code_of, ended_by_signals
 from experiments.names import listing, printed
 from gan_jax.build import build
+from gan_jax.checkpoint import FOLDER
 from gan_jax.compiler import keep_memory
 from gan_jax.config import (
     Config,
@@ -52,7 +55,7 @@ from gan_jax.hosts import HEARTBEAT_SECONDS, agreed, cores_as_devices, join
 from gan_jax.methods import METHODS
 from gan_jax.program import members_of
 from gan_jax.run import train
-from gan_jax.terminal import accept_all_text
+from gan_jax.terminal import accept_all_text, working
 
 USAGE = "python -m experiments.train"
 EXIT_CODES = {
@@ -167,6 +170,7 @@ def main(arguments: list[str]) -> int:
     accept_all_text()
     if "--list" in arguments:
         return exit_code(lambda: print(listing()))
+    out = ""
     try:
         base, name, rest = start(arguments)
         words = arguments[: len(arguments) - len(rest)] or ["METHOD"]
@@ -183,18 +187,20 @@ def main(arguments: list[str]) -> int:
             cores_as_devices()
         cache_compilations()
         keep_memory()
-        agreed(partial(refuse_unread, base, config, given))
-        if jax.process_index() == 0:
-            print_changed_values(arguments[0], config)
         config = dataclasses.replace(config, out=out)
-        _, summary = train(
-            config,
-            out,
-            overwrite=flags.overwrite,
-            resume=flags.resume,
-            allow_changes=flags.allow_changes,
-            progress=True,
-        )
+        with ended_by_signals():
+            first = jax.process_index() == 0
+            with working("reading the data", enabled=first, stderr=False):
+                agreed(partial(refuse_unread, base, config, given))
+            if first:
+                print_changed_values(arguments[0], config)
+            _, summary = train(
+                config,
+                out,
+                overwrite=flags.overwrite,
+                resume=flags.resume,
+                allow_changes=flags.allow_changes,
+            )
     except (ValueError, OSError) as error:
         print(error_line(error, with_own_flags(Flags, WORDS)), file=sys.stderr)
         return 2
@@ -207,17 +213,21 @@ def main(arguments: list[str]) -> int:
         print(f"error: {lost_contact(error)}", file=sys.stderr, flush=True)
         time.sleep(3 * HEARTBEAT_SECONDS)
         os._exit(EXIT_CODES["abandoned"])
-    except KeyboardInterrupt:
-        print(
-            "interrupted at once; --resume goes on from the newest checkpoint",
-            file=sys.stderr,
-        )
-        return EXIT_CODES["SIGINT"]
+    except KeyboardInterrupt as error:
+        print(f"{NAMES[code_of(error) - 128]} at once; {go_on(out)}", file=sys.stderr)
+        return code_of(error)
     if jax.process_index() == 0:
         report(out, summary)
     if summary["verdict"] == "interrupted":
         return EXIT_CODES[summary["stopped_by"] or "SIGINT"]  # None: another process's
     return EXIT_CODES[summary["verdict"]]
+
+
+def go_on(out: str) -> str:
+    """What to do after a run was ended at once."""
+    if out and any(Path(out, FOLDER).glob("[0-9]*")):
+        return "--resume goes on from the newest checkpoint"
+    return "nothing was trained, so start it again"
 
 
 def report(out: str, summary: dict) -> None:
@@ -246,4 +256,5 @@ def report(out: str, summary: dict) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    (leave if jax.process_count() == 1 else sys.exit)(code)

@@ -1,4 +1,4 @@
-"""What a run writes for people: metric lines, pictures, progress."""
+"""What a run writes for people: metric lines and pictures."""
 
 import json
 import math
@@ -6,22 +6,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from gan_jax.files import write_atomically
 from gan_jax.row_files import encoded
-from gan_jax.terminal import progress
 
 
 def write_text(path: Path, text: str) -> None:
@@ -66,24 +57,6 @@ def append_lines(path: Path, rows: list[dict[str, Any]], advice: str = GO_ON) ->
 
 def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
     write_text(path, json_lines(rows))
-
-
-def progress_bar(enabled: bool) -> Progress:
-    """Steps, rate, losses and time left."""
-    return progress(
-        TextColumn("step"),
-        MofNCompleteColumn(),
-        BarColumn(),
-        TextColumn("{task.fields[rate]:.0f} steps/s"),
-        TextColumn("D {task.fields[d_loss]:.3f}  G {task.fields[g_loss]:.3f}"),
-        TimeRemainingColumn(),
-        disable=not enabled,
-    )
-
-
-def line_printer(bar: Progress) -> Callable[[str], None]:
-    """A function that prints lines above the bar, as they are and however long."""
-    return partial(bar.console.print, soft_wrap=True)
 
 
 def pixels_of(images: np.ndarray) -> np.ndarray:
@@ -134,22 +107,20 @@ def is_whole(picture: Path) -> bool:
 
 
 def animation(path: Path, folder: Path) -> None:
-    """A GIF of the pictures in a folder, 100 of them at most; nothing if it has none.
+    """Write a GIF of the pictures in a folder, each below its step; none, no GIF.
 
-    Ten a second, the last for two seconds; of at most 400 pixels a side. A damaged
-    picture is left out.
+    It has 100 frames at most, of about 400 pixels a side, and shows at most ten a
+    second, few ones for longer, and the last for two seconds more. A damaged picture is
+    left out.
     """
-    from PIL import Image
-
     found = frames(folder)
     chosen = np.linspace(0, len(found) - 1, min(len(found), 100)).round().astype(int)
     whole = [found[i] for i in chosen if is_whole(found[i])]
     if not whole:
         return
-    images = [Image.open(frame).convert("RGB") for frame in whole]
-    for image in images:
-        image.thumbnail((400, 400))
-    duration = [100] * (len(images) - 1) + [2000]
+    images = [frame_of(picture) for picture in whole]
+    each = max(100, min(500, 5000 // len(images)))
+    duration = [each] * (len(images) - 1) + [each + 2000]
 
     def save(part: Path) -> None:
         images[0].save(
@@ -157,6 +128,27 @@ def animation(path: Path, folder: Path) -> None:
         )
 
     write_atomically(path, save)
+
+
+def frame_of(picture: Path) -> Any:
+    """A small copy of a picture, below a line with the step that its name says."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    with Image.open(picture) as opened:
+        image = opened.convert("RGB")
+    image.thumbnail((400, 400))
+    width = max(image.width, 120)
+    frame = Image.new("RGB", (width, image.height + CAPTION), "white")
+    frame.paste(image, ((width - image.width) // 2, CAPTION))
+    text = ImageDraw.Draw(frame)
+    text.text(
+        (6, 3), f"step {int(picture.stem):,}", "black", ImageFont.load_default(15)
+    )
+    return frame
+
+
+CAPTION = 24
+"""Pixels above a frame, for its step."""
 
 
 def new_figure(columns: int, rows: int = 1) -> tuple[Any, Any]:

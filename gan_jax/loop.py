@@ -26,14 +26,17 @@ from gan_jax.types import TrainState
 class Host(NamedTuple):
     """What the loop does outside the devices.
 
-    show: new rows. note: new events. tell: a line. save, paint: the state after so many
-    steps. measure: the samples of each GAN of a state. asked: the signals that asked
-    it to stop, filled from outside.
+    show: new rows. note: new events. tell: a line. begin: a part of the work begins,
+    in words. reach: so many steps are made. save, paint: the state after so many steps.
+    measure: the samples of each GAN of a state. asked: the signals that asked it to
+    stop, filled from outside.
     """
 
     show: Callable[[list[Row]], None]
     note: Callable[[list[Row]], None]
     tell: Callable[[str], None]
+    begin: Callable[[str], None]
+    reach: Callable[[int], None]
     save: Callable[[TrainState, int], None]
     paint: Callable[[TrainState, int], None]
     measure: Callable[[TrainState], list[Row]]
@@ -54,17 +57,17 @@ def loop(
     when no GAN is finite any more, unless they are to continue; a state that is not
     finite is never saved.
     """
+    before_the_steps(config, state, begin, host)
     started = time.perf_counter() - last_wall_seconds(records)
     bounds = dispatch_bounds(config, work.steps_per_call, begin)
     seen, unseen, saved = begin, [], time.monotonic()
-    if begin == 0:
-        host.save(state, 0)
     ends = itertools.pairwise(bounds.tolist())
     for (start, end), split in zip(ends, work.splits(bounds), strict=True):
         called = time.perf_counter()
         state, metrics = work.advance(state, split)
         if start == begin:
             host.tell(f"first call, compiled, in {time.perf_counter() - called:.1f} s")
+        host.reach(end)
         unseen.append(metrics)
         logged = start == 0 or passes(config.log.every, start, end)
         measured = passes(config.metrics.every, start, end)
@@ -90,6 +93,17 @@ def loop(
         if last:
             break
     return state
+
+
+def before_the_steps(config: Config, state: TrainState, begin: int, host: Host) -> None:
+    """Save and paint the state that a run begins with, and tell what comes now."""
+    if begin == 0:
+        host.save(state, 0)
+    if begin == 0 and config.log.samples_every:
+        host.begin("drawing the samples of step 0")
+        host.paint(state, 0)
+    if begin < config.steps:
+        host.begin("compiling the step")
 
 
 def passes(every: int, start: int, end: int) -> bool:

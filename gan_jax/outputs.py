@@ -1,43 +1,117 @@
 """What a run writes and shows while it goes on: rows, events, pictures."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
+import jax
 import numpy as np
-from rich.progress import Progress
 
 from gan_jax import logs
+from gan_jax.checks import resolve
 from gan_jax.config import Config
 from gan_jax.data import Dataset
 from gan_jax.folder import FRAMES
 from gan_jax.health import Row
+from gan_jax.models import MODELS
 from gan_jax.pictures import painter
 from gan_jax.program import Program
+from gan_jax.progress import in_time, shown_rate
 from gan_jax.record import (
     Record,
     alive,
     described,
     in_words,
     longest,
-    steps_per_second,
 )
+from gan_jax.registry import choose, options
+from gan_jax.terminal import Work
 from gan_jax.trackers import Tracker
 from gan_jax.types import TrainState
 
+ESTIMATE_AFTER, LONG = 5.0, 600.0
+"""Seconds of stepping after which the time of the whole run is told, and from which it
+is long."""
+
+
+def opening(config: Config, folder: Path, count: int) -> str:
+    """The line that a run begins with."""
+    penalty = "" if config.penalty.name == "none" else f" + {config.penalty.name}"
+    gans = "" if count == 1 else f" of {count} GANs"
+    return (
+        f"training {config.loss.name}{penalty} on {config.dataset.name}: "
+        f"{config.steps:,} steps{gans} on {jax.devices()[0].device_kind}, out {folder}"
+    )
+
+
+class Counter(NamedTuple):
+    """What shows how far a run is.
+
+    begin: a part of the work before the steps begins. reach: so many steps are made.
+    update: the same, with the newest numbers in words.
+    """
+
+    begin: Callable[[str], None]
+    reach: Callable[[int], None]
+    update: Callable[[int, str], None]
+
+
+def step_counter(config: Config, data: Dataset, shown: Work) -> Counter:
+    """A Counter; it also tells, once, how long the steps will take."""
+    numbers, origin, told = [""], list[tuple[int, float]](), list[str]()
+
+    def begin(description: str) -> None:
+        origin.clear()
+        shown.begin(description)
+
+    def reach(step: int) -> None:
+        now = time.monotonic()
+        if not origin:
+            origin.append((step, now))
+            shown.begin("step", config.steps, step, "steps")
+        first, began = origin[0]
+        shown.update(step, numbers[0])
+        if not told and step > first and now - began > ESTIMATE_AFTER:
+            speed = (step - first) / (now - began)
+            told.append(estimate(speed, config.steps - step, reads_width(config, data)))
+            shown.tell(told[0])
+
+    def update(step: int, words: str) -> None:
+        numbers[0] = words
+        shown.update(step, words)
+
+    return Counter(begin, reach, update)
+
+
+def reads_width(config: Config, data: Dataset) -> bool:
+    """Whether `model.width` changes the networks."""
+    name = resolve(config, data.spec).model.name or ""
+    return "width" in options(choose(MODELS, name, "model.name"))
+
+
+def estimate(speed: float, left: int, width: bool) -> str:
+    """How long the steps left take, and if that is long, what shortens them."""
+    seconds = left / speed
+    line = f"at {shown_rate(speed, 'steps')} the {left:,} steps left take about "
+    line += in_time(seconds)
+    if seconds < LONG:
+        return line
+    narrow = " and a smaller --model.width" if width else ""
+    return f"{line}; fewer --steps{narrow} shorten that"
+
 
 def shower(
-    config: Config,
-    bar: Progress,
+    update: Callable[[int, str], None],
     records: list[Record],
     folder: Path | None,
     places: list[Tracker],
     callback: Callable[[Row], None] | None,
 ) -> Callable[[list[Row]], None]:
-    """A function that writes new rows where they belong, and shows them."""
-    task = bar.add_task("", total=config.steps, rate=0, d_loss=np.nan, g_loss=np.nan)
+    """A function that writes new rows where they belong, and shows them.
 
-    def mean(name: str, rows: list[Row]) -> float:
-        return float(np.mean([row[name] for row in rows])) if rows else np.nan
+    update: shows the step, and losses and diversity in words.
+    """
 
     def show(rows: list[Row]) -> None:
         if folder is not None:
@@ -46,17 +120,24 @@ def shower(
             place.rows(rows)
         for row in rows if callback else ():
             callback(row)  # pyright: ignore
-        latest = [record.rows[-1] for record in records if alive(record)]
-        furthest = longest(records)
-        bar.update(
-            task,
-            completed=furthest[-1]["step"],
-            rate=steps_per_second(furthest),
-            d_loss=mean("d_loss", latest),
-            g_loss=mean("g_loss", latest),
-        )
+        sound = [record.rows for record in records if alive(record)]
+        update(longest(records)[-1]["step"], newest_numbers(sound))
 
     return show
+
+
+SHOWN = {"D": "d_loss", "G": "g_loss", "diversity": "diversity"}
+"""What is shown of the newest rows, by its short name."""
+
+
+def newest_numbers(records: list[list[Row]]) -> str:
+    """`D 0.693  G 0.412  diversity 0.83`: the newest of each, averaged over GANs."""
+    told = []
+    for short, name in SHOWN.items():
+        rows = (next((r for r in reversed(own) if name in r), None) for own in records)
+        values = [row[name] for row in rows if row is not None]
+        told += [f"{short} {np.mean(values):.3f}"] if values else []
+    return "  ".join(told)
 
 
 def noter(

@@ -36,11 +36,12 @@ from gan_jax.health import Row
 from gan_jax.hosts import agreed, require_same
 from gan_jax.loop import Host, loop
 from gan_jax.monitor import measurer, watched
-from gan_jax.outputs import album, noter, shower
+from gan_jax.outputs import album, noter, opening, shower, step_counter
 from gan_jax.profiling import profiled
 from gan_jax.program import Program, members_of, program
 from gan_jax.record import Record, alive, ending, summarize, versions
 from gan_jax.signals import stop_request
+from gan_jax.terminal import working
 from gan_jax.trackers import require_wandb, trackers
 from gan_jax.types import TrainState
 
@@ -55,7 +56,7 @@ def train(
     overwrite: bool = False,
     resume: bool = False,
     allow_changes: bool = False,
-    progress: bool = False,
+    progress: bool = True,
 ) -> tuple[TrainState, Row]:
     """Train to the end and write the folder `out`; returns the state and the summary.
 
@@ -63,18 +64,22 @@ def train(
     several GANs also the seed and the sweep's factors). overwrite: replace the files of
     an earlier run in `out`. resume: go on from its newest intact checkpoint, exactly,
     or begin if there is none; a Config that makes it another run is refused unless
-    allow_changes. progress: show a bar.
+    allow_changes. progress: a bar in a terminal, elsewhere a line every so often on
+    standard output; False: silence.
 
     The run ends with a verdict: "completed", "collapsed" (`health.has_collapsed`),
     "diverged" (a metric was not finite; the newest checkpoint holds a finite state) or
-    "interrupted" (Ctrl-C, SIGTERM: the step is finished and saved). Several GANs have
-    stacked states and a verdict each, in members.jsonl. Of several processes the first
-    alone writes. Raises ValueError for a Config that cannot be built, placed or
-    resumed, FileExistsError for a folder in use.
+    "interrupted" (Ctrl-C, SIGTERM: the step is finished and saved; while the data are
+    prepared, the call ends as any other). Several GANs have stacked states and a
+    verdict each, in members.jsonl. Of several processes the first alone writes. Raises
+    ValueError for a Config that cannot be built, placed or resumed, FileExistsError for
+    a folder in use.
     """
     folder, first = Path(out), jax.process_index() == 0
-    with stop_request() as asked, logs.progress_bar(progress and first) as bar:
-        tell = logs.line_printer(bar) if progress and first else do_nothing
+    with working(
+        "preparing the data", enabled=progress and first, stderr=False
+    ) as shown:
+        tell = shown.tell
         config = agreed(lambda: with_absolute_path(validate(config)))
         fresh = not (resume and (folder / "config.json").exists())
         refuse = (
@@ -84,9 +89,12 @@ def train(
         )
         prepare = partial(prepared, config, refuse if first else do_nothing)
         data, work, measure = agreed(prepare)
+        tell(opening(config, folder, len(work.members or [None])))
+        shown.begin("comparing the data with the facts of the run")
         run = None if fresh or allow_changes else folder
         facts = agreed(partial(require_same_data, run, config, data, tell))
-        with ExitStack() as stack:
+        with stop_request() as asked, ExitStack() as stack:
+            shown.begin("making the networks")
             begin = partial(beginning, config, folder, work, tell=tell)
             start = opened(config, folder, facts, begin, fresh, refuse, stack)
             for line in work.about:
@@ -98,10 +106,13 @@ def train(
                 place.back(start.step)
             path = folder if first else None
             paint = album(config, folder, work, data, places) if first else do_nothing
+            counter = step_counter(config, data, shown)
             host = Host(
-                shower(config, bar, start.records, path, places, callback),
+                shower(counter.update, start.records, path, places, callback),
                 noter(path, tell, places),
                 tell,
+                counter.begin,
+                counter.reach,
                 do_nothing,
                 paint,
                 measurer(config, work.gan, data, work.members, measure),
@@ -112,6 +123,7 @@ def train(
             summary = summarize(config, work, state, start.records)
             summary |= {"restores": restores, "stopped_by": next(iter(asked), None)}
             if first:
+                shown.begin("drawing the samples and the curves")
                 paint(state, None)
                 with logs.telling(folder):
                     write_end(folder, config, start.records, summary)

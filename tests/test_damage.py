@@ -205,7 +205,7 @@ def test_files_of_killed_writers_are_no_frames_and_go_at_the_next_claim(run, who
         assert left == {".lock"}
         if how is again:
             with Image.open(run / "training.gif") as film:
-                assert film.n_frames == 2
+                assert film.n_frames == 3
 
 
 def test_a_damaged_frame_is_left_out_of_the_film(run):
@@ -213,7 +213,7 @@ def test_a_damaged_frame_is_left_out_of_the_film(run):
     frame.write_bytes(frame.read_bytes()[:200])
     train(SMALL, run, resume=True)
     with Image.open(run / "training.gif") as film:
-        assert getattr(film, "n_frames", 1) == 1
+        assert film.n_frames == 2
 
 
 # Places that cannot be written.
@@ -268,7 +268,7 @@ def test_numbers_that_cannot_be_kept_are_shown(run, monkeypatch, capsys):
     assert evaluate.main([str(run), "--n", "50", "--metrics", "swd"]) == 2
     output = capsys.readouterr()
     assert "sliced_wasserstein" in output.out or "swd" in output.out
-    assert output.err.count("\n") == 1
+    assert output.err.splitlines()[-1].startswith("error: ")
     assert "evaluations.jsonl: cannot be written" in output.err
     assert "not kept" in output.err
 

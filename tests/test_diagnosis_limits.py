@@ -1,12 +1,14 @@
 """A diagnosis says what it is at, ends when told, and looks no longer than allowed."""
 
 import itertools
+import time
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from experiments import diagnose as script
+from gan_jax import terminal
 from gan_jax.diagnosis.game import eigenvalues, limited
 from gan_jax.diagnosis.page import operator
 from gan_jax.diagnostics import spectrum, vector_game
@@ -68,12 +70,16 @@ def test_every_section_is_told_where_there_is_no_terminal(
     tmp_path, monkeypatch, capsys
 ):
     def measured(run, *, tell, **options):
-        tell("layers")
-        tell("game")
+        for section in ("layers", "game"):
+            tell(section)
+            time.sleep(0.2)
         raise ValueError("enough")
 
     monkeypatch.setattr(script, "diagnose", measured)
+    monkeypatch.setattr(terminal, "PATIENCE", 0.0)
+    monkeypatch.setattr(terminal, "TICK", 0.01)
     assert script.main([str(tmp_path), "--out", str(tmp_path / "page")]) == 2
     told = capsys.readouterr().err.splitlines()
+    told = [line for line in told if line != "opening the run"]
     assert told == ["looking at layers", "looking at game", "error: enough"]
     assert not any(tmp_path.iterdir())

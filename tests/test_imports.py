@@ -15,7 +15,8 @@ OUTSIDE = {"experiments", "benchmarks", "tests"}
 ALLOWED = {
     "version": set(),
     "types": set(),
-    "terminal": set(),
+    "progress": set(),
+    "terminal": {"progress"},
     "ranges": set(),
     "config": {"ranges"},
     "config_json": {"ranges", "config"},

@@ -48,7 +48,7 @@ def reads_of(config):
         return [{}]
 
     work = Program(None, None, None, advance, splits, 1, [])
-    host = Host(ignore, ignore, ignore, ignore, ignore, unread, [])
+    host = Host(*[ignore] * 7, unread, [])
     loop(config, work, None, 0, [record_of({}, [], {}, [])], host)
     assert len(made) == config.steps
     return {step: reads.count(step) // 5 for step in dict.fromkeys(reads)}

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from processes import COMPILED, output, running, until
 
 import gan_jax
 from experiments.train import EXIT_CODES, main
+from gan_jax import terminal
 from gan_jax.config_json import (
     flat,
     from_json,
@@ -61,9 +63,21 @@ def test_samples_are_a_grid_of_100_images(run):
     assert (picture[64::cell] == 105).all()
 
 
-def test_config_of_a_run_repeats_it(run, tmp_path):
+def test_config_of_a_run_repeats_it_and_a_log_tells_of_it(
+    run, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(terminal, "PATIENCE", 0.0)
+    monkeypatch.setattr(terminal, "TICK", 0.01)
     again = tmp_path / "again"
     assert main(["--config", str(run / "config.json"), "--out", str(again)]) == 0
+    out, err = capsys.readouterr()
+    assert err == "" and "nan" not in out and "\x1b" not in out
+    first = f"on digits: 50 steps on cpu, out {again}"
+    wanted = [first, "compiling the step", "first call, compiled", "step 50 of 50"]
+    places = [out.index(text) for text in [*wanted, "completed: "]]
+    assert places == sorted(places)
+    last = r"step 50 of 50 \(100%\)  \d+ s  [\d.,]+ steps/s  D \d\.\d{3}  G \d\.\d{3}\n"
+    assert re.match(last, out[places[3] :])
     timeless = [
         [{k: row[k] for k in row.keys() - {"wall_seconds", "crc32"}} for row in found]
         for found in (rows(run), rows(again))
@@ -71,10 +85,11 @@ def test_config_of_a_run_repeats_it(run, tmp_path):
     assert timeless[0] == timeless[1]
 
 
-def test_generator_of_a_run_draws_what_the_run_drew(run, tmp_path):
+def test_generator_of_a_run_draws_what_the_run_drew(run, tmp_path, capsys):
     sample, config = gan_jax.load_generator(run)
     config = dataclasses.replace(config, steps=50)
-    state, _ = gan_jax.train(config, tmp_path / "same")
+    state, _ = gan_jax.train(config, tmp_path / "same", progress=False)
+    assert capsys.readouterr() == ("", "")
     direct = gan_jax.sample(gan_jax.build(config), state, jax.random.key(5), 4)
     np.testing.assert_allclose(sample(jax.random.key(5), 4), direct, atol=1e-6)
     raw = sample(jax.random.key(5), 4, ema=False)
@@ -236,6 +251,7 @@ def test_ctrl_c_finishes_the_step_and_writes_everything(tmp_path):
         process.send_signal(signal.SIGINT)
         printed = output(process)
     assert process.returncode == EXIT_CODES["SIGINT"] == 130, printed
+    assert "Ctrl-C: stopping after the steps that run now" in printed
     assert "interrupted" in printed
     assert json.loads((out / "summary.json").read_text())["verdict"] == "interrupted"
     assert (out / "samples.png").exists()

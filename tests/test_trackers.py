@@ -7,12 +7,13 @@ import sys
 import types
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event
 
-from gan_jax import Config, train
+from gan_jax import Config, logs, train
 from gan_jax.config import (
     CheckpointConfig,
     DatasetConfig,
@@ -85,7 +86,7 @@ def test_event_files_hold_every_row(run):
         for value in event.summary.value
         if value.HasField("image")
     ]
-    assert pictures == [(10, "samples"), (20, "samples")]
+    assert pictures == [(step, "samples") for step in (0, 10, 20)]
 
 
 def tagged(found, tag):
@@ -132,10 +133,42 @@ def test_each_of_several_gans_has_its_tags(tmp_path):
 
 def test_frames_and_their_animation(run):
     frames = sorted((run / "samples").iterdir())
-    assert [frame.name for frame in frames] == ["000000010.png", "000000020.png"]
-    assert (run / "samples.png").read_bytes() == frames[1].read_bytes()
+    assert [frame.stem for frame in frames] == ["000000000", "000000010", "000000020"]
+    assert (run / "samples.png").read_bytes() == frames[2].read_bytes()
     with Image.open(run / "training.gif") as gif:
-        assert (gif.n_frames, gif.size) == (2, (400, 400))  # of frames of 660 pixels
+        # Of frames of 660 pixels, below a line with the step.
+        assert (gif.n_frames, gif.size) == (3, (400, 400 + logs.CAPTION))
+        times = [frame.info["duration"] for frame in ImageSequence.Iterator(gif)]
+    assert times[0] == times[1] <= times[2] - 2000
+
+
+def test_frames_bear_their_steps(tmp_path):
+    """Of one picture at several steps only the line above it differs."""
+    grey = Image.new("RGB", (300, 200), (90, 90, 90))
+    for step in (0, 1000, 2000):
+        grey.save(tmp_path / f"{step:09d}.png")
+    logs.animation(tmp_path / "film.gif", tmp_path)
+    with Image.open(tmp_path / "film.gif") as film:
+        seen = [np.array(f.convert("RGB"), int) for f in ImageSequence.Iterator(film)]
+    assert len(seen) == 3
+    heads, pictures = zip(
+        *((f[: logs.CAPTION], f[logs.CAPTION :]) for f in seen), strict=True
+    )
+    assert all(np.abs(picture - 90).max() <= 4 for picture in pictures)
+    widths = [np.flatnonzero((head < 128).any((0, 2))).max() for head in heads]
+    assert widths[0] < widths[1] and abs(widths[1] - widths[2]) <= 3  # "0", "1,000"
+    assert (heads[1] != heads[2]).any()
+
+
+@pytest.mark.slow
+def test_a_resumed_run_keeps_the_frames_before(tmp_path):
+    train(SHORT, tmp_path, progress=False)
+    frame = tmp_path / "samples" / "000000000.png"
+    before = frame.read_bytes(), frame.stat().st_mtime_ns
+    train(replace(SHORT, steps=30), tmp_path, resume=True, progress=False)
+    assert (frame.read_bytes(), frame.stat().st_mtime_ns) == before
+    with Image.open(tmp_path / "training.gif") as film:
+        assert film.n_frames == 4
 
 
 def test_overwriting_removes_frames_and_events(run, tmp_path):

@@ -6,7 +6,6 @@ graph of 2015-12-05. It is parsed only after its SHA-256 was found to be the one
 
 import hashlib
 import os
-import shutil
 import tempfile
 from http.client import HTTPException
 from pathlib import Path
@@ -20,7 +19,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from gan_jax.features.inception import SIZE, InceptionV3
 from gan_jax.features.torch_file import read_state_dict
-from gan_jax.terminal import progress
+from gan_jax.terminal import working
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{FILE}"
@@ -29,6 +28,8 @@ URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{F
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 SILENCE_SECONDS = 60
 """How long the server may say nothing."""
+PIECE = 2**18
+"""Bytes that are read at once."""
 
 PLACES = {
     "fc.weight": ("params", "fc", "kernel"),
@@ -144,9 +145,10 @@ def download(url: str, path: Path) -> None:
 
 
 def fetch(url: str, path: Path) -> None:
-    """Whatever is at the address, with a progress bar."""
+    """Fetch whatever is at the address, and show how much of it has come."""
     with urlopen(url, timeout=SILENCE_SECONDS) as reply, path.open("wb") as file:
         size = int(reply.headers.get("Content-Length") or 0)
-        with progress() as bar:
-            source = bar.wrap_file(reply, size, description=path.name)
-            shutil.copyfileobj(source, file)
+        with working(f"downloading {path.name}, bytes:", size or None) as work:
+            while piece := reply.read(PIECE):
+                file.write(piece)
+                work.advance(len(piece))

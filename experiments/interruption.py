@@ -1,0 +1,66 @@
+"""Ctrl-C and SIGTERM end a command at once, whatever it is doing."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import experiments
+from gan_jax.signals import heard, in_main_thread, say
+
+WORD_SECONDS, GRACE_SECONDS = 0.2, 2.0
+"""How long a command that is told to end has before a line says that it does, and
+before its process is ended."""
+SHOW_CURSOR = "\x1b[?25h"
+
+
+def interrupt(number: int, frame: Any) -> NoReturn:
+    """Raise KeyboardInterrupt with the signal's name: a handler of signals."""
+    raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+def code_of(error: KeyboardInterrupt) -> int:
+    """130 for Ctrl-C, 143 for SIGTERM."""
+    name = error.args[0] if error.args else "SIGINT"
+    return 128 + signal.Signals[name]
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Within it Ctrl-C and SIGTERM raise KeyboardInterrupt, and end the process
+    GRACE_SECONDS later if XLA or anything else has kept that from the main thread.
+
+    Only where the process is a command: elsewhere others decide about signals. A run
+    that takes a signal as a request to stop is left to it.
+    """
+    if not (experiments.COMMAND and in_main_thread()):
+        yield
+        return
+    over = threading.Event()
+
+    def react(number: int) -> bool:
+        if number in experiments.SIGNALS and not over.wait(WORD_SECONDS):
+            say(experiments.NAMES[signal.Signals(number)])
+            if not over.wait(GRACE_SECONDS):
+                end_process(128 + number)
+        return True
+
+    with heard(react):
+        for one in experiments.SIGNALS:
+            if signal.getsignal(one) is experiments.end_at_once:
+                signal.signal(one, interrupt)
+        try:
+            yield
+        finally:
+            over.set()
+
+
+def end_process(code: int) -> NoReturn:
+    """End the process with its threads, and leave the terminal as it was."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream.isatty():
+            print(SHOW_CURSOR, end="", file=stream, flush=True)
+    os._exit(code)

@@ -1,0 +1,84 @@
+"""A part of the work that goes on, and its progress in words."""
+
+import math
+import time
+from dataclasses import dataclass, field
+
+PAUSES = ((300, 10), (1800, 30), (7200, 60), (math.inf, 300))
+"""Until work has gone on for so many seconds, the seconds between two of its lines."""
+
+
+def in_time(seconds: float) -> str:
+    """`40 s`, `12 min`, `3 h 20 min`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return (
+        f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+    )
+
+
+@dataclass(eq=False)
+class Part:
+    """A part of the work that is shown.
+
+    total: how much of it there is; None: not known. first, done: how much of it was
+    done when it began, and is done. note: what else is known of it. unit: what is
+    counted, for a rate; "": no rate is shown.
+    """
+
+    description: str
+    total: float | None = None
+    first: float = 0.0
+    unit: str = ""
+    note: str = ""
+    done: float = field(init=False)
+    began: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.done = self.first
+
+
+def rate(part: Part, now: float) -> float | None:
+    """How much of the part is done in a second; None: not known yet."""
+    made, seconds = part.done - part.first, now - part.began
+    return made / seconds if made > 0 and seconds > 0 else None
+
+
+def head(part: Part) -> str:
+    """What is done: `reading mnist`, `step 400 of 12,000`."""
+    if part.total is None:
+        return part.description
+    return f"{part.description} {part.done:,.0f} of {part.total:,.0f}"
+
+
+def tail(part: Part, now: float) -> str:
+    """What else is known: the time left or so far, the rate, and the note.
+
+    The time comes first: a narrow terminal cuts off the end.
+    """
+    speed, spent = rate(part, now), in_time(now - part.began)
+    if part.total is None:
+        return "  ".join(filter(None, [spent, part.note]))
+    pace = shown_rate(speed, part.unit) if speed and part.unit else ""
+    ahead = part.total - part.done
+    left = f"{in_time(ahead / speed)} left" if speed and ahead else spent
+    return "  ".join(filter(None, [left, pace, part.note]))
+
+
+def shown_rate(speed: float, unit: str) -> str:
+    """`41.2 steps/s`, `1,234 steps/s`."""
+    return f"{speed:,.0f} {unit}/s" if speed >= 100 else f"{speed:.3g} {unit}/s"
+
+
+def line_of(part: Part, now: float) -> str:
+    """The part in a line of a log."""
+    if part.total is None:
+        return f"still {part.description}  {tail(part, now)}"
+    share = part.done / part.total if part.total else 1.0
+    return f"{head(part)} ({share:.0%})  {tail(part, now)}"
+
+
+def pause_after(seconds: float) -> float:
+    """Seconds until the next line of work that has gone on for so long."""
+    return next(pause for until, pause in PAUSES if seconds < until)
