@@ -3,6 +3,7 @@
 import difflib
 import io
 import re
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import redirect_stderr
 from dataclasses import replace
@@ -30,32 +31,50 @@ def parse(
     prog: str,
     description: str | None,
     short_help: Callable[[], str] | None = None,
-    **default: T,
+    default: T | None = None,
 ) -> T:
-    """The command's flags from its arguments; `default=` gives those they change.
+    """The command's flags from its arguments, which change those of `default`.
 
     `--help` prints short_help (None: tyro's help) and ends the command, `--help-all`
     prints tyro's help. Raises FlagError for what the command does not know or cannot
     read.
     """
-    words = ["--help" if word == HELP_ALL else word for word in arguments]
-    advice = f"{HELP_ALL if short_help else '--help'} shows every flag"
-    if not HELP & set(words):
-        refuse_unknown(kind, words, advice)
-    told = io.StringIO()
     try:
         if short_help is not None and HELP & set(arguments):
             print(short_help(), flush=True)
             raise SystemExit(0)
-        with redirect_stderr(told):
-            return tyro.cli(
-                kind, args=words, prog=prog, description=description, **default
-            )
+        advice = f"{HELP_ALL if short_help else '--help'} shows every flag"
+        return parsed(kind, arguments, prog, description, default, advice)
     except BrokenPipeError:
         drop_output()
         raise SystemExit(UNREAD) from None
+
+
+def parsed(
+    kind: type[T],
+    arguments: list[str],
+    prog: str,
+    description: str | None,
+    default: T | None,
+    advice: str,
+) -> T:
+    """As `parse`, with tyro's help alone; advice ends what is said of a wrong flag."""
+    words = ["--help" if word == HELP_ALL else word for word in arguments]
+    if not HELP & set(words):
+        refuse_unknown(kind, words, advice)
+    told = io.StringIO()
+    try:
+        with redirect_stderr(told):
+            return tyro.cli(
+                kind,
+                args=words,
+                prog=prog,
+                description=description,
+                default=tyro.MISSING_NONPROP if default is None else default,
+            )
     except SystemExit as stop:
         if not stop.code:
+            sys.stdout.flush()
             raise
     raise FlagError(f"{first_paragraph(told.getvalue())}; {advice}")
 
@@ -105,7 +124,7 @@ def refuse_unknown(kind: type, arguments: Iterable[str], advice: str) -> None:
     """A FlagError with the nearest names for a flag that the command does not have."""
     known = known_flags(kind)
     for flag in flags_among(arguments):
-        if flag not in known:
+        if flag not in known and not flag.startswith("--tyro-"):  # completion
             near = nearest(flag, known)
             hint = f"did you mean {' or '.join(near)}? " if near else ""
             raise FlagError(f"{flag}: there is no such flag; {hint}{advice}")

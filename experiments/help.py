@@ -76,7 +76,8 @@ def general_help() -> str:
             *wrapped(
                 "Train a GAN. METHOD names a complete configuration: a loss, a "
                 "penalty, a rule of play, networks and their optimizers. Flags "
-                f"change its fields. FILE is the config.json of an earlier run. {PLAYERS}"
+                "change its fields. FILE is the config.json of an earlier run. "
+                + PLAYERS
             ),
             "",
             "Methods to begin with",

@@ -38,7 +38,7 @@ def default_of(function: Callable, option: str) -> Any:
     """The default of one of a function's options."""
     if isinstance(function, partial):
         return default_of(function.func, option)
-    return function.__kwdefaults__[option]
+    return (function.__kwdefaults__ or {})[option]
 
 
 def bind(function: Callable, group: Any, **extra: Any) -> Callable:

@@ -1,6 +1,8 @@
 """What a user types: help, unknown flags, flags that change nothing, both players."""
 
+import os
 import shlex
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -293,3 +295,16 @@ def test_other_commands_have_short_helps_by_both_flags(capsys, command):
             exit_code(partial(command.main, [flag]))
         assert not stop.value.code
         assert len(capsys.readouterr().out.splitlines()) <= 60
+
+
+@pytest.mark.parametrize("words", ["r1 --help", "--help-all"])
+def test_help_that_nothing_reads_ends_in_silence(capsys, monkeypatch, words):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w", encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        with pytest.raises(SystemExit) as stop:
+            train.main(words.split())
+        monkeypatch.undo()
+    assert stop.value.code == 141
+    assert capsys.readouterr().err == ""
