@@ -16,11 +16,11 @@ from gan_jax.program import Program
 from gan_jax.record import (
     Record,
     alive,
-    described,
     in_words,
     longest,
     steps_per_second,
 )
+from gan_jax.sweeps import described
 from gan_jax.trackers import Tracker
 from gan_jax.types import TrainState
 
@@ -60,7 +60,10 @@ def shower(
 
 
 def noter(
-    folder: Path | None, tell: Callable[[str], None], places: list[Tracker]
+    config: Config,
+    folder: Path | None,
+    tell: Callable[[str], None],
+    places: list[Tracker],
 ) -> Callable[[list[Row]], None]:
     """A function that writes events, and tells of them."""
 
@@ -68,7 +71,7 @@ def noter(
         if folder is not None and events:
             logs.append_lines(folder / "events.jsonl", events)
         for event in events:
-            tell(in_words(event))
+            tell(in_words(config, event))
             for place in places if "restored" in event else ():
                 place.back(event["step"])
 
@@ -79,7 +82,8 @@ def album(
     config: Config, folder: Path, work: Program, data: Dataset, places: list[Tracker]
 ) -> Callable[[TrainState, int | None], None]:
     """A function that paints samples.png; with a step, a frame of training.gif too."""
-    names = None if work.members is None else list(map(described, work.members))
+    own = work.members
+    names = None if own is None else [described(config, member) for member in own]
     paint = painter(work.gan, data, names)
 
     def add(state: TrainState, step: int | None) -> None:
