@@ -115,7 +115,12 @@ def write_images(folder: Path, images: np.ndarray) -> None:
 def image_grid(
     path: Path, images: np.ndarray, side: int = 64, columns: int | None = None
 ) -> None:
-    """A grid of images `[N, H, W, C]` in [-1, 1]; columns None: near-square.
+    """A file of `grid_of` images."""
+    write_atomically(path, grid_of(images, side, columns).save)
+
+
+def grid_of(images: np.ndarray, side: int = 64, columns: int | None = None) -> Any:
+    """A Pillow image of images `[N, H, W, C]` in [-1, 1]; columns None: near-square.
 
     Small images are enlarged to about `side` pixels, bicubic.
     """
@@ -135,7 +140,7 @@ def image_grid(
         )
         row, column = divmod(index, columns)
         sheet.paste(picture, (int(column * cell[0]), int(row * cell[1])))
-    write_atomically(path, sheet.save)
+    return sheet
 
 
 def copy(source: Path, path: Path) -> None:

@@ -23,7 +23,7 @@ TITLES = {
     "diversity": "diversity (1: the data's own)",
 }
 """Panels that every picture has, where their numbers were logged."""
-PANELS = 12
+PANELS = 16
 """Panels of a picture, at most."""
 COLUMNS = 4
 SMOOTHED = 60

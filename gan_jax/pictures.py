@@ -1,5 +1,6 @@
 """The pictures of a run: what its generators make, the curves of its metrics."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 
 from gan_jax import logs
 from gan_jax.data import Dataset, batch_indices, label_shares
+from gan_jax.files import write_atomically
 from gan_jax.gan import Gan, net_variables
 from gan_jax.hosts import on_this_host
 from gan_jax.members import members_apart
@@ -29,8 +31,8 @@ def painter(
 
     Images: a grid of 100 fakes, or a row of 10 for each of many GANs; the classes of a
     conditional GAN are shown in turn. Points: 1,000 real and fake ones over D's logit,
-    a panel with a name for each of many GANs, of which at most 64 are shown; classes
-    have the data's shares.
+    or a panel for each of many GANs; classes have the data's shares. Of many GANs at
+    most 64 are shown, each with its name.
     """
     points, shown = len(gan.data_shape) == 1, (names or [])[:MOST_MEMBERS]
     count = 1000 if points else 100 if names is None else PER_MEMBER
@@ -41,8 +43,9 @@ def painter(
         states = [state] if names is None else members_apart(state, len(shown))
         fakes = [np.asarray(draw(state)) for state in states]
         if not points:
-            columns = None if names is None else PER_MEMBER
-            return logs.image_grid(path, np.concatenate(fakes), columns=columns)
+            if names is None:
+                return logs.image_grid(path, fakes[0])
+            return named_rows(path, np.concatenate(fakes), shown)
         count = min(len(fakes[0]), len(data))
         chosen = batch_indices(len(data), count, 1, 0, 0)[0]
         panel = logs.line if gan.data_shape == (1,) else logs.scatter
@@ -51,6 +54,27 @@ def painter(
         logs.panels(path, panel, real_points, fakes, critics, names=shown)
 
     return paint
+
+
+def named_rows(path: Path, images: np.ndarray, names: list[str]) -> None:
+    """A file of rows of images, PER_MEMBER each, with their names to the left."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    grid = logs.grid_of(images, columns=PER_MEMBER)
+    height = grid.height / len(names)
+    font = ImageFont.load_default(size=max(10, min(16, height / 4)))
+    texts = [name.replace(", ", "\n") for name in names]
+    pen = ImageDraw.Draw(grid)
+    margin = 16 + math.ceil(
+        max(pen.multiline_textbbox((0, 0), text, font)[2] for text in texts)
+    )
+    sheet = Image.new("RGB", (margin + grid.width, grid.height), "white")
+    sheet.paste(grid, (margin, 0))
+    pen = ImageDraw.Draw(sheet)
+    for row, text in enumerate(texts):
+        middle = 8, (row + 0.5) * height
+        pen.multiline_text(middle, text, "black", font, anchor="lm")
+    write_atomically(path, sheet.save)
 
 
 def sampler(

@@ -10,7 +10,7 @@ from gan_jax import version
 from gan_jax.config import Config
 from gan_jax.health import RULES, Row, findings, first_fault, has_collapsed
 from gan_jax.program import Member, Program
-from gan_jax.sweeps import described, summed_up
+from gan_jax.sweeps import described, last_measured, summed_up
 from gan_jax.types import Metrics, TrainState
 
 
@@ -189,17 +189,17 @@ def summarize(
 ) -> Row:
     """The run in one small dictionary.
 
-    Several GANs: the best of their verdicts, how many have each, and `by_value` for each
-    value of a sweep (`sweeps.summed_up`).
+    Several GANs: the best of their verdicts, how many have each, and what
+    `sweeps.summed_up` says of each value of a sweep.
     """
     steps = int(state.step)
     verdicts = [verdict(config, record, steps) for record in records]
     best = next(verdict for verdict in VERDICTS if verdict in verdicts)
     if work.members:
-        runs = [record.rows for record in records]
+        last = last_measured([record.rows for record in records])
         detail: Row = {
             "members": {v: verdicts.count(v) for v in sorted(set(verdicts))},
-            "by_value": summed_up(config, work.members, verdicts, runs),
+            "by_value": summed_up(config, work.members, last, verdicts),
         }
     else:
         last = {k: v for k, v in records[0].rows[-1].items() if k != "wall_seconds"}

@@ -4,6 +4,7 @@ A sweep multiplies numbers of the Config by traced factors. People read the prod
 the penalty's weight 10, not `penalty x 1.0`.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -98,50 +99,53 @@ def by_value(config: Config, members: list[Member]) -> dict[str, dict[Any, list[
     return {field: groups for field, groups in found.items() if len(groups) > 1}
 
 
+def last_measured(runs: list[list[Row]]) -> list[dict[str, float]]:
+    """What was measured last of each GAN; nothing of one that diverged."""
+    names = measured_names(row for rows in runs for row in rows)
+    return [
+        last_values(rows, names) if rows and rows[-1]["finite"] else {} for rows in runs
+    ]
+
+
 def summed_up(
     config: Config,
     members: list[Member],
-    verdicts: list[str],
-    rows: list[list[Row]],
+    metrics: list[dict[str, float]],
+    verdicts: list[str] | None = None,
 ) -> list[Row]:
     """A row for all GANs of a run, then one for each value of each factor.
 
-    Each says how many GANs it is of, their verdicts, and median, least and most of what
-    was measured last of those that did not diverge.
+    metrics: of each GAN. Each row says how many GANs it is of, their verdicts, and the
+    median, least and most of their metrics.
     """
-    names = measured_names(row for own in rows for row in own)
-    last = [
-        last_values(own, names) if own and own[-1].get("finite", True) else {}
-        for own in rows
-    ]
+    names = dict.fromkeys(name for own in metrics for name in own)
 
     def of(field: str | None, value: Any, chosen: list[int]) -> Row:
-        ends = [verdicts[i] for i in chosen]
         found = {
-            name: spread([last[i][name] for i in chosen if name in last[i]])
+            name: spread([metrics[i][name] for i in chosen if name in metrics[i]])
             for name in names
         }
+        ends = Counter(verdicts[i] for i in chosen) if verdicts else {}
         return {
             "field": field,
             "value": value,
             "gans": len(chosen),
-            "verdicts": {end: ends.count(end) for end in sorted(set(ends))},
+            "verdicts": dict(ends),
             "metrics": {k: v for k, v in found.items() if v is not None},
         }
 
-    groups = by_value(config, members)
     return [
         of(None, None, list(range(len(members)))),
         *(
             of(field, value, chosen)
-            for field, values in groups.items()
+            for field, values in by_value(config, members).items()
             for value, chosen in values.items()
         ),
     ]
 
 
 def number(value: float) -> str:
-    return f"{value:.4g}"
+    return f"{value:.3g}"
 
 
 def in_range(found: dict[str, float] | None) -> str:
@@ -162,17 +166,24 @@ def counted(verdicts: dict[str, int]) -> str:
 def table(found: list[Row]) -> list[list[str]]:
     """The rows of `summed_up` as text, below a head."""
     names = list(dict.fromkeys(name for row in found for name in row["metrics"]))
+    ended = any(row["verdicts"] for row in found)
+    head = ["which GANs", "count", *(["verdicts"] if ended else []), *names]
     return [
-        ["of the GANs with", "GANs", "verdicts", *names],
+        head,
         *(
             [
-                "any value"
-                if row["field"] is None
-                else f"{WORDS[row['field']]} {number(row['value'])}",
+                named(row),
                 str(row["gans"]),
-                counted(row["verdicts"]),
+                *([counted(row["verdicts"])] if ended else []),
                 *(in_range(row["metrics"].get(name)) for name in names),
             ]
             for row in found
         ),
     ]
+
+
+def named(row: Row) -> str:
+    """`penalty weight 10`, of a row of `summed_up`."""
+    if row["field"] is None:
+        return "all of them"
+    return f"{WORDS[row['field']]} {number(row['value'])}"

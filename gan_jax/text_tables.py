@@ -13,16 +13,36 @@ READABLE = 120
 def print_table(rows: list[list[str]]) -> None:
     """Print a head and its rows; with rows and columns exchanged where that alone fits.
 
-    A file or a pipe has no width: nothing is ever folded there.
+    What is wider than the terminal either way becomes several tables below each other.
+    A file or a pipe has no width: there it stays one, and nothing is folded.
     """
     console = plain_console()
     limit = console.width if console.is_terminal else READABLE
-    wide, tall = made(rows), made([list(column) for column in zip(*rows, strict=True)])
+    wide, tall = rows, [list(column) for column in zip(*rows, strict=True)]
     fits = width(console, wide) <= limit or width(console, tall) > limit
     chosen = wide if fits else tall
-    if not console.is_terminal:
+    if console.is_terminal:
+        parts = in_parts(console, chosen, limit)
+    else:
         console.width = max(width(console, chosen), console.width)
-    console.print(chosen)
+        parts = [chosen]
+    for part in parts:
+        console.print(made(part))
+
+
+def in_parts(
+    console: Console, rows: list[list[str]], limit: int
+) -> list[list[list[str]]]:
+    """The rows cut into parts of so many characters, each with the first column."""
+    first, *others = zip(*rows, strict=True)
+    parts, columns = [], [first]
+    for column in others:
+        wider = [list(row) for row in zip(*columns, column, strict=True)]
+        if len(columns) > 1 and width(console, wider) > limit:
+            parts.append(columns)
+            columns = [first]
+        columns = [*columns, column]
+    return [[list(row) for row in zip(*own, strict=True)] for own in [*parts, columns]]
 
 
 def made(rows: list[list[str]]) -> Table:
@@ -35,6 +55,6 @@ def made(rows: list[list[str]]) -> Table:
     return table
 
 
-def width(console: Console, table: Table) -> int:
+def width(console: Console, rows: list[list[str]]) -> int:
     options = console.options.update(max_width=100_000)
-    return Measurement.get(console, options, table).maximum
+    return Measurement.get(console, options, made(rows)).maximum

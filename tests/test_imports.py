@@ -82,6 +82,7 @@ ALLOWED = {
     "signals": set(),
     "generators": ANY,
     "diagnosis": ANY,
+    "comparison": ANY,
     "loop": ANY,
     "beginning": ANY,
     "run": ANY,
