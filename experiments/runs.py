@@ -60,7 +60,7 @@ def compare(flags: Flags) -> None:
         print(f"warning: {line}", file=sys.stderr)
     if flags.json:
         for row in rows:
-            print(json.dumps(row))
+            print(json.dumps(comparison.as_json(row)))
     else:
         print(comparison.common_fields(entries))
         print_table(comparison.as_text(rows))

@@ -27,7 +27,7 @@ PANELS = 16
 """Panels of a picture, at most."""
 COLUMNS = 4
 SMOOTHED = 60
-"""Rows from which on a curve is a running mean of a fortieth of them."""
+"""Rows from which on a curve is a running mean, over about a twentieth of them."""
 FEW = 10
 """GANs of a run without a sweep that have a colour each."""
 
@@ -125,7 +125,7 @@ def running_mean(values: np.ndarray) -> np.ndarray:
     """The mean of each value and its neighbours, fewer of them at the ends."""
     if len(values) < SMOOTHED:
         return values
-    window = np.ones(2 * (len(values) // 80) + 1)
+    window = np.ones(2 * (len(values) // 40) + 1)
     counts = np.convolve(np.ones(len(values)), window, "same")
     return np.convolve(values, window, "same") / counts
 

@@ -11,7 +11,7 @@ READABLE = 120
 
 
 def print_table(rows: list[list[str]]) -> None:
-    """Print a head and its rows; with rows and columns exchanged where that alone fits.
+    """Print a head and its rows; too wide, with rows and columns exchanged if narrower.
 
     What is wider than the terminal either way becomes several tables below each other.
     A file or a pipe has no width: there it stays one, and nothing is folded.
@@ -19,7 +19,7 @@ def print_table(rows: list[list[str]]) -> None:
     console = plain_console()
     limit = console.width if console.is_terminal else READABLE
     wide, tall = rows, [list(column) for column in zip(*rows, strict=True)]
-    fits = width(console, wide) <= limit or width(console, tall) > limit
+    fits = width(console, wide) <= max(limit, width(console, tall))
     chosen = wide if fits else tall
     if console.is_terminal:
         parts = in_parts(console, chosen, limit)

@@ -77,15 +77,20 @@ def differing(entries: Sequence[Entry]) -> dict[str, list[list[Any]]]:
     """The fields that tell the entries apart, and the values of each entry.
 
     Left out are those that change no result (`out`, `log.every`) or have a column of
-    their own (`steps`).
+    their own (`steps`). A field that a run does not read has no values there.
     """
     found = [fields_of(entry) for entry in entries]
     columns = {name: [own[name] for own in found] for name in found[0]}
     return {
         name: values
         for name, values in columns.items()
-        if not of_group(name, ELSEWHERE) and any(v != values[0] for v in values)
+        if not of_group(name, ELSEWHERE) and not alike(values)
     }
+
+
+def alike(values: list[list[Any]]) -> bool:
+    read = [own for own in values if own]
+    return all(own == read[0] for own in read)
 
 
 def nearest_method(run: Run) -> str:

@@ -64,8 +64,8 @@ def draw(
         parts = figure.subfigures(2, 1, squeeze=False, height_ratios=ratios)
         above, below = parts.flat
         above.suptitle(
-            "Curves of the log, long ones smoothed; pale: the logged values, or the range "
-            "of several GANs",
+            "Curves of the log, long ones smoothed; pale: the logged values, or of "
+            "several GANs their range",
             fontsize=11,
         )
         draw_panels(above, groups, shades)

@@ -44,6 +44,10 @@ def find_runs(paths: Sequence[str | Path]) -> list[Path]:
 
     Raises ValueError for a path that names no run.
     """
+    if not paths:
+        raise ValueError(
+            "runs: give the folders of some runs, or folders that hold some"
+        )
     found: dict[Path, Path] = {}
     for path in paths:
         matches = sorted(glob.glob(str(path))) or [str(path)]
@@ -99,7 +103,7 @@ def open_run(folder: Path, name: str) -> tuple[Run, list[str]]:
         if found.damage:
             line, why = found.damage[0]
             told.append(
-                f"{len(found.damage)} damaged rows of {file} are left out (line {line} "
+                f"damaged rows of {file} are left out: {len(found.damage)} (line {line} "
                 f"first: {why})"
             )
     members = members_of(config) or [{}]

@@ -49,6 +49,17 @@ def described_rows(entries: Sequence[Entry]) -> tuple[list[Row], list[str]]:
     return rows, told + other_data(entries)
 
 
+def as_json(row: Row) -> Row:
+    """A row of `described_rows`; the numbers of a single GAN are numbers."""
+    if row["gans"] > 1:
+        return row
+    groups = {
+        group: {name: found["median"] for name, found in row[group].items()}
+        for group in ("losses", "measured", "evaluated")
+    }
+    return row | groups
+
+
 def steps_of(entry: Entry) -> int:
     return max((row["step"] for rows in entry.rows for row in rows), default=0)
 
