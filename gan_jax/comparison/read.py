@@ -103,8 +103,8 @@ def open_run(folder: Path, name: str) -> tuple[Run, list[str]]:
         if found.damage:
             line, why = found.damage[0]
             told.append(
-                f"damaged rows of {file} are left out: {len(found.damage)} (line {line} "
-                f"first: {why})"
+                f"damaged rows of {file} are left out: {len(found.damage)}, first line "
+                f"{line}: {why}"
             )
     members = members_of(config) or [{}]
     everything = list(logged.rows.values())
