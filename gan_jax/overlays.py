@@ -180,11 +180,7 @@ def draw_members(
     parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=heights)
     for part, (factor, groups) in zip(parts.flat, blocks.items(), strict=True):
         several = any(len(group.rows) > 1 for group in groups)
-        what = (
-            "median of the GANs, pale: the range of all"
-            if several
-            else "a line for each"
-        )
+        what = "median of GANs, pale: their range" if several else "a line for each GAN"
         part.suptitle(f"by {factor}: {what}" if factor else what, fontsize=11)
         draw_panels(part, groups, colors(len(groups)))
     write_atomically(path, figure.savefig)
