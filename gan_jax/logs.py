@@ -115,12 +115,7 @@ def write_images(folder: Path, images: np.ndarray) -> None:
 def image_grid(
     path: Path, images: np.ndarray, side: int = 64, columns: int | None = None
 ) -> None:
-    """A file of `grid_of` images."""
-    write_atomically(path, grid_of(images, side, columns).save)
-
-
-def grid_of(images: np.ndarray, side: int = 64, columns: int | None = None) -> Any:
-    """A Pillow image of images `[N, H, W, C]` in [-1, 1]; columns None: near-square.
+    """A grid of images `[N, H, W, C]` in [-1, 1]; columns None: near-square.
 
     Small images are enlarged to about `side` pixels, bicubic.
     """
@@ -140,7 +135,7 @@ def grid_of(images: np.ndarray, side: int = 64, columns: int | None = None) -> A
         )
         row, column = divmod(index, columns)
         sheet.paste(picture, (int(column * cell[0]), int(row * cell[1])))
-    return sheet
+    write_atomically(path, sheet.save)
 
 
 def copy(source: Path, path: Path) -> None:

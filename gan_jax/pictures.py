@@ -1,6 +1,5 @@
 """The pictures of a run: what its generators make, the curves of its metrics."""
 
-import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,10 +9,10 @@ import numpy as np
 
 from gan_jax import logs
 from gan_jax.data import Dataset, batch_indices, label_shares
-from gan_jax.files import write_atomically
 from gan_jax.gan import Gan, net_variables
 from gan_jax.hosts import on_this_host
 from gan_jax.members import members_apart
+from gan_jax.row_names import name_rows
 from gan_jax.train import sample
 from gan_jax.types import Array, TrainState
 
@@ -29,10 +28,10 @@ def painter(
 ) -> Callable[[TrainState, Path], None]:
     """A function that draws a state (of many GANs, their states) into a file.
 
-    Images: a grid of 100 fakes, or a row of 10 for each of many GANs; the classes of a
+    Images: a grid of 100 fakes, or a named row of 10 for each of many; the classes of a
     conditional GAN are shown in turn. Points: 1,000 real and fake ones over D's logit,
-    or a panel for each of many GANs; classes have the data's shares. Of many GANs at
-    most 64 are shown, each with its name.
+    a panel with a name for each of many GANs, of which at most 64 are shown; classes
+    have the data's shares.
     """
     points, shown = len(gan.data_shape) == 1, (names or [])[:MOST_MEMBERS]
     count = 1000 if points else 100 if names is None else PER_MEMBER
@@ -43,9 +42,9 @@ def painter(
         states = [state] if names is None else members_apart(state, len(shown))
         fakes = [np.asarray(draw(state)) for state in states]
         if not points:
-            if names is None:
-                return logs.image_grid(path, fakes[0])
-            return named_rows(path, np.concatenate(fakes), shown)
+            columns = None if names is None else PER_MEMBER
+            logs.image_grid(path, np.concatenate(fakes), columns=columns)
+            return name_rows(path, shown) if shown else None
         count = min(len(fakes[0]), len(data))
         chosen = batch_indices(len(data), count, 1, 0, 0)[0]
         panel = logs.line if gan.data_shape == (1,) else logs.scatter
@@ -54,27 +53,6 @@ def painter(
         logs.panels(path, panel, real_points, fakes, critics, names=shown)
 
     return paint
-
-
-def named_rows(path: Path, images: np.ndarray, names: list[str]) -> None:
-    """A file of rows of images, PER_MEMBER each, with their names to the left."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    grid = logs.grid_of(images, columns=PER_MEMBER)
-    height = grid.height / len(names)
-    font = ImageFont.load_default(size=max(10, min(16, height / 4)))
-    texts = [name.replace(", ", "\n") for name in names]
-    pen = ImageDraw.Draw(grid)
-    margin = 16 + math.ceil(
-        max(pen.multiline_textbbox((0, 0), text, font)[2] for text in texts)
-    )
-    sheet = Image.new("RGB", (margin + grid.width, grid.height), "white")
-    sheet.paste(grid, (margin, 0))
-    pen = ImageDraw.Draw(sheet)
-    for row, text in enumerate(texts):
-        middle = 8, (row + 0.5) * height
-        pen.multiline_text(middle, text, "black", font, anchor="lm")
-    write_atomically(path, sheet.save)
 
 
 def sampler(

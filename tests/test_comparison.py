@@ -328,3 +328,15 @@ def test_picture_is_drawn_of_runs_without_checkpoints(tmp_path, capsys, monkeypa
     assert all("has no checkpoint yet" in one.fault for one in made)
     with Image.open(out) as drawn:
         assert np.asarray(drawn).std() > 0
+
+
+def test_images_are_tiled_row_by_row():
+    values = np.linspace(-1, 1, 4, dtype=np.float32).reshape(4, 1, 1, 1)
+    images = np.broadcast_to(values, (4, 2, 3, 1))
+    tiles = picture.tiled(images)
+    assert tiles.shape == (2 * 2 + 1, 2 * 3 + 1)
+    assert tiles[0].tolist() == [0, 0, 0, 255, 85, 85, 85]
+    assert tiles[2].tolist() == [255] * 7
+    assert tiles[4].tolist() == [170] * 3 + [255] * 4
+    color = np.broadcast_to(images, (4, 2, 3, 3))
+    assert picture.tiled(color).shape == (5, 7, 3)

@@ -66,6 +66,7 @@ ALLOWED = {
     "memory": {"types", "config", "gan", "data"},
     "program": ANY,
     "text_tables": {"terminal"},
+    "row_names": {"files"},
     "sweeps": {"config", "config_json", "health", "program"},
     "overlays": {"config", "files", "health", "program", "sweeps"},
     "pictures": ANY,

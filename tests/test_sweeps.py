@@ -13,9 +13,9 @@ from experiments.train import print_by_value
 from gan_jax import overlays, sweeps, text_tables
 from gan_jax.config import Config, OptimizerConfig, PenaltyConfig, SweepConfig
 from gan_jax.overlays import Group, by_step, draw_panels, member_groups, running_mean
-from gan_jax.pictures import PER_MEMBER, named_rows
 from gan_jax.program import members_of
 from gan_jax.record import in_words
+from gan_jax.row_names import name_rows
 from gan_jax.terminal import plain_console
 
 CONFIG = Config(
@@ -189,19 +189,16 @@ def test_wild_value_does_not_press_the_others_flat():
 
 
 def test_rows_of_images_bear_their_names(tmp_path):
-    images = np.zeros((3 * PER_MEMBER, 8, 8, 1), np.float32)
-    name = "seed 0, penalty weight 10"
-    named_rows(tmp_path / "a.png", images, [name, name, "seed 1, penalty weight 10"])
-    with Image.open(tmp_path / "a.png") as picture:
+    path, name = tmp_path / "a.png", "seed 0, penalty weight 10"
+    Image.new("L", (90, 150), 77).save(path)
+    name_rows(path, [name, name, "seed 1, penalty weight 10"])
+    with Image.open(path) as picture:
         pixels = np.asarray(picture.convert("L")).astype(int)
-    height = pixels.shape[0] // 3
-    margin = pixels.shape[1] - PER_MEMBER * (8 * 8 + 2)
-    first, second, third = (
-        pixels[i * height : (i + 1) * height, :margin] for i in range(3)
-    )
+    margin = pixels.shape[1] - 90
+    assert pixels.shape[0] == 150 and (pixels[:, margin:] == 77).all()
+    first, second, third = np.split(pixels[:, :margin], 3)
     assert (first < 100).any() and (pixels[:, :2] == 255).all()
     assert (first == second).all() and (first != third).any()
-    assert (pixels[10, margin:] < 200).all()
 
 
 WIDE = [["name", *(f"number {i}" for i in range(12))]]

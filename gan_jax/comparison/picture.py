@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gan_jax import logs
 from gan_jax.checks import dataset
 from gan_jax.comparison.entries import Entry
 from gan_jax.files import write_atomically
 from gan_jax.generators import load_run
+from gan_jax.logs import pixels_of
 from gan_jax.overlays import COLUMNS, Group, colors, draw_panels, panel_rows
 from gan_jax.pictures import sampler
 from gan_jax.sweeps import described
@@ -135,7 +135,7 @@ def draw_samples(
 def show(axis: Any, fake: np.ndarray, real: np.ndarray | None, shade: Any) -> None:
     """Images as a grid; points over the data's, numbers as histograms."""
     if fake.ndim == 4:
-        axis.imshow(np.asarray(logs.grid_of(fake, columns=5).convert("RGB")))
+        axis.imshow(tiled(fake), cmap="gray", vmin=0, vmax=255)
         return
     axis.axis("on")
     axis.tick_params(labelsize=8)
@@ -157,3 +157,17 @@ def show(axis: Any, fake: np.ndarray, real: np.ndarray | None, shade: Any) -> No
         axis.set_xlabel(
             f"grey: data; {outside} of {len(fake)} fakes outside", fontsize=8
         )
+
+
+def tiled(images: np.ndarray) -> np.ndarray:
+    """Images `[25, H, W, C]` in [-1, 1] as one picture, with white lines between."""
+    pixels = np.pad(
+        pixels_of(images),
+        ((0, 0), (0, 1), (0, 1), (0, 0)),
+        constant_values=255,
+    )
+    side = math.isqrt(len(images))
+    count, height, width, channels = pixels.shape
+    grid = pixels.reshape(side, count // side, height, width, channels)
+    grid = grid.swapaxes(1, 2).reshape(side * height, -1, channels)[:-1, :-1]
+    return grid[..., 0] if channels == 1 else grid
