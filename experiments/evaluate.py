@@ -10,6 +10,7 @@ floor of that data set alone. Exit codes: 0 measured, 2 bad input, 130 Ctrl-C.
 """
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ import jax
 import tyro
 from rich.table import Column, Table
 
+from experiments.all_members import evaluate_all, show_all
 from experiments.edge import (
     exit_code,
     expand_home,
@@ -29,14 +31,14 @@ from experiments.flags import given_fields, parse, refuse_useless
 from gan_jax import logs
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.config_json import validate
+from gan_jax.config_json import from_file, validate
 from gan_jax.data import READS
-from gan_jax.evaluate import evaluate, yardstick
+from gan_jax.evaluate import Sampler, Yardstick, evaluate, yardstick
 from gan_jax.gan import Gan
-from gan_jax.generators import data_of_run, load_run, shares_of
+from gan_jax.generators import data_of_run, load_members, load_run, shares_of
 from gan_jax.terminal import Work, plain_console, working
 from gan_jax.train import sample
-from gan_jax.types import Array
+from gan_jax.types import Array, TrainState
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Flags:
     """Of the averaged generator."""
     index: int = 0
     """Which GAN of a run of several."""
+    all: bool = False
+    """Every GAN of a run of several: one row each, and a table by swept value."""
     seed: int = 0
     """Root of the latents."""
 
@@ -70,36 +74,67 @@ def look(flags: Flags) -> None:
         raise ValueError("RUN: give the folder of a run, or --reference NAME, or both")
     if not 0 <= flags.seed < 2**32:
         raise ValueError(f"seed {flags.seed}: must be 0 to 2^32 - 1")
+    if flags.all and (flags.run is None or flags.index):
+        raise ValueError(
+            "all: measures every GAN of a run; give RUN, and leave out --index"
+        )
     with working("opening the run") as work:
-        row, found = measured(flags, work)
-    show(found)
-    if flags.run is not None:
-        path = Path(flags.run) / "evaluations.jsonl"
-        logs.append_lines(path, [row | found], "the numbers above are not kept")
+        rows = measured(flags, work)
+    if flags.run is None:
+        return show(rows[0])
+    path = Path(flags.run)
+    if len(rows) > 1:
+        show_all(from_file(path / "config.json"), rows)
+    else:
+        show(rows[0])
+    kept = [row for row in rows if row["metrics"] is not None]
+    logs.append_lines(
+        path / "evaluations.jsonl", kept, "the numbers above are not kept"
+    )
 
 
-def measured(flags: Flags, work: Work) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Which GAN of the run is measured, at which step; and the numbers."""
-    take, about, row = None, {}, {}
+def measured(flags: Flags, work: Work) -> list[dict[str, Any]]:
+    """A row for each GAN that is asked for, or one of the floor alone."""
     if flags.run is None:
         config = Config(dataset=DatasetConfig(str(flags.reference)))
+        return [evaluate(measure_of(flags, config, work), None, {})]
+    if flags.all:
+        gan, states, config = load_members(flags.run)
     else:
         gan, state, config = load_run(flags.run, index=flags.index)
-        shares = shares_of(flags.run, config)
-        own = partial(sample, gan, shares=shares)
-        draw = jax.jit(own, static_argnames=("n", "ema"))
-        config = compared_with(flags, gan, config)
-        key = jax.random.key(flags.seed)
-        about = {"ema": flags.ema, "seed": flags.seed}
-        about |= {} if shares is None else {"labels": "the data's shares"}
-        row = {"index": flags.index, "step": int(state.step)}
+        states = [state]
+    shares = shares_of(flags.run, config)
+    draw = jax.jit(partial(sample, gan, shares=shares), static_argnames=("n", "ema"))
+    measure = measure_of(flags, compared_with(flags, gan, config), work)
+    key = jax.random.key(flags.seed)
+    about = {"ema": flags.ema, "seed": flags.seed}
+    about |= {} if shares is None else {"labels": "the data's shares"}
 
+    def sampler_of(state: TrainState) -> Sampler:
         def take(first: int, count: int) -> Array:
             work.advance(count)
             return draw(state, key, n=count, ema=flags.ema, first=first)
 
+        return take
+
+    if not flags.all:
+        work.begin("taking the features of the samples", measure.n)
+        row = {"index": flags.index, "step": int(states[0].step)}
+        return [row | evaluate(measure, sampler_of(states[0]), about)]
+
+    def tell(index: int) -> None:
+        what = f"taking the features of GAN {index + 1} of {len(states)}"
+        work.begin(what, measure.n)
+
+    return evaluate_all(
+        config, measure, states, sampler_of=sampler_of, about=about, tell=tell
+    )
+
+
+def measure_of(flags: Flags, config: Config, work: Work) -> Yardstick:
+    """What samples are compared with, as the flags say."""
     work.begin("taking the features of the data")
-    measure = yardstick(
+    return yardstick(
         validate(config),
         tuple(flags.metrics.split(",")) if flags.metrics else None,
         flags.n,
@@ -108,8 +143,6 @@ def measured(flags: Flags, work: Work) -> tuple[dict[str, Any], dict[str, Any]]:
         split=flags.split,
         tick=work.advance,
     )
-    work.begin("taking the features of the samples", measure.n)
-    return row, evaluate(measure, take, about)
 
 
 def compared_with(flags: Flags, gan: Gan, config: Config) -> Config:

@@ -55,7 +55,9 @@ from gan_jax.hosts import HEARTBEAT_SECONDS, agreed, cores_as_devices, join
 from gan_jax.methods import METHODS
 from gan_jax.program import members_of
 from gan_jax.run import train
+from gan_jax.sweeps import table
 from gan_jax.terminal import accept_all_text, working
+from gan_jax.text_tables import print_table
 
 USAGE = "python -m experiments.train"
 EXIT_CODES = {
@@ -230,6 +232,12 @@ def go_on(out: str) -> str:
     return "nothing was trained, so start it again"
 
 
+def print_by_value(summary: dict) -> None:
+    """A table of the GANs by each factor of a sweep."""
+    if len(found := summary.get("by_value", [])) > 1:
+        print_table(table(found))
+
+
 def report(out: str, summary: dict) -> None:
     if "members" in summary:
         ends = ", ".join(f"{n} {verdict}" for verdict, n in summary["members"].items())
@@ -240,6 +248,7 @@ def report(out: str, summary: dict) -> None:
         if "fault" in summary:
             fault = summary["fault"]
             outcome += f"; {fault['term']} was not finite at step {fault['step']}"
+    print_by_value(summary)
     config, again = shlex.quote(f"{out}/config.json"), shlex.quote(f"{out}-again")
     rows = f"  and  {out}/members.jsonl" if "members" in summary else ""
     print(

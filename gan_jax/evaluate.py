@@ -177,19 +177,22 @@ def floor(measure: Yardstick) -> Numbers:
 
 
 def evaluate(
-    measure: Yardstick, sample: Sampler | None, about: dict[str, Any]
+    measure: Yardstick,
+    sample: Sampler | None,
+    about: dict[str, Any],
+    least: Numbers | None = None,
 ) -> dict[str, Any]:
     """Compare samples with the data they should be like.
 
     sample: None to measure the floor alone. about: how the samples were made (EMA or
-    not, seed). Returns `metrics`, the `floor` (what a perfect generator would reach, if
-    its n is theirs), `warnings`, and the `fingerprint`: only numbers with one
-    fingerprint are comparable.
+    not, seed). least: the floor, where it is known already. Returns `metrics`, the
+    `floor` (what a perfect generator would reach, if its n is theirs), `warnings`, and
+    the `fingerprint`: only numbers with one fingerprint are comparable.
     """
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", UserWarning)
         found = None if sample is None else compare(measure, fake_side(measure, sample))
-        least = floor(measure)
+        least = floor(measure) if least is None else least
     said = [*measure.notes, *sorted({str(one.message) for one in told})]
     if least["n"] != measure.n:
         said.append(

@@ -86,6 +86,19 @@ def held(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def in_use(folder: Path) -> bool:
+    """Whether a run is writing to the folder just now."""
+    if not (folder / ".lock").exists():
+        return False
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # it may be read, not written: no run of this machine's user
+        return False
+
+
 def unwritable(folder: Path, error: OSError) -> OSError:
     reason = error.strerror or error
     return OSError(f"out {folder}: cannot be written ({reason}); choose another --out")

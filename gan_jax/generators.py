@@ -1,6 +1,6 @@
 """The generator of a run's folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -27,13 +27,14 @@ class Stored(NamedTuple):
     """A run in its folder.
 
     gan, config: what it trains. label: which of its GANs, empty for a single one. read:
-    that GAN's state from the path of a checkpoint.
+    that GAN's state from the path of a checkpoint. read_all: those of all its GANs.
     """
 
     gan: Gan
     config: Config
     label: Member
     read: Callable[[Path], TrainState]
+    read_all: Callable[[Path], list[TrainState]]
 
 
 def stored(run: str | Path, *, index: int = 0) -> Stored:
@@ -50,13 +51,20 @@ def stored(run: str | Path, *, index: int = 0) -> Stored:
         raise ValueError(f"index {index}: the run has {count} GAN(s), counted from 0")
     keys = jax.random.split(jax.random.key(0), count)
 
-    def read(path: Path) -> TrainState:
+    def read(path: Path, indices: Sequence[int] = (index,)) -> list[TrainState]:
         if members is None:
-            return restore(path, jax.eval_shape(partial(init_state, gan), keys[0]))
+            return [restore(path, jax.eval_shape(partial(init_state, gan), keys[0]))]
         like = jax.eval_shape(partial(init_states, gan), keys)
-        return member(restore(path, like), index)
+        states = restore(path, like)
+        return [member(states, i) for i in indices]
 
-    return Stored(gan, config, members[index] if members else {}, read)
+    return Stored(
+        gan,
+        config,
+        members[index] if members else {},
+        lambda path: read(path)[0],
+        lambda path: read(path, range(count)),
+    )
 
 
 def load_run(run: str | Path, *, index: int = 0) -> tuple[Gan, TrainState, Config]:
@@ -69,6 +77,12 @@ def load_run(run: str | Path, *, index: int = 0) -> tuple[Gan, TrainState, Confi
     """
     found = stored(run, index=index)
     return found.gan, found.read(newest_of(run)), found.config
+
+
+def load_members(run: str | Path) -> tuple[Gan, list[TrainState], Config]:
+    """As `load_run`, with the states of all GANs of the run, in their order."""
+    found = stored(run)
+    return found.gan, found.read_all(newest_of(run)), found.config
 
 
 def newest_of(run: str | Path) -> Path:

@@ -21,11 +21,11 @@ from gan_jax.progress import in_time, shown_rate
 from gan_jax.record import (
     Record,
     alive,
-    described,
     in_words,
     longest,
 )
 from gan_jax.registry import choose, options
+from gan_jax.sweeps import described
 from gan_jax.terminal import Work
 from gan_jax.trackers import Tracker
 from gan_jax.types import TrainState
@@ -141,7 +141,10 @@ def newest_numbers(records: list[list[Row]]) -> str:
 
 
 def noter(
-    folder: Path | None, tell: Callable[[str], None], places: list[Tracker]
+    config: Config,
+    folder: Path | None,
+    tell: Callable[[str], None],
+    places: list[Tracker],
 ) -> Callable[[list[Row]], None]:
     """A function that writes events, and tells of them."""
 
@@ -149,7 +152,7 @@ def noter(
         if folder is not None and events:
             logs.append_lines(folder / "events.jsonl", events)
         for event in events:
-            tell(in_words(event))
+            tell(in_words(config, event))
             for place in places if "restored" in event else ():
                 place.back(event["step"])
 
@@ -160,7 +163,8 @@ def album(
     config: Config, folder: Path, work: Program, data: Dataset, places: list[Tracker]
 ) -> Callable[[TrainState, int | None], None]:
     """A function that paints samples.png; with a step, a frame of training.gif too."""
-    names = None if work.members is None else list(map(described, work.members))
+    own = work.members
+    names = None if own is None else [described(config, member) for member in own]
     paint = painter(work.gan, data, names)
 
     def add(state: TrainState, step: int | None) -> None:

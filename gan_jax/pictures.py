@@ -13,6 +13,7 @@ from gan_jax.gan import Gan, net_variables
 from gan_jax.grids import image_grid, name_classes
 from gan_jax.hosts import on_this_host
 from gan_jax.members import members_apart
+from gan_jax.row_names import name_rows
 from gan_jax.train import sample
 from gan_jax.types import Array, TrainState
 
@@ -28,10 +29,10 @@ def painter(
 ) -> Callable[[TrainState, Path], None]:
     """A function that draws a state (of many GANs, their states) into a file.
 
-    Images: a grid of 100 fakes, or a row of 10 for each of many GANs; the classes of a
-    conditional GAN are shown in turn, with their names. Points: 1,000 real and fake
-    ones over D's logit, a panel with a name for each of many GANs, of which at most 64
-    are shown; classes have the data's shares.
+    Images: a grid of 100 fakes, or a named row of 10 for each of many GANs; the classes
+    of a conditional GAN are shown in turn, with their names. Points: 1,000 real and
+    fake ones over D's logit, a panel with a name for each of many GANs, of which at
+    most 64 are shown; classes have the data's shares.
     """
     points, shown = len(gan.data_shape) == 1, (names or [])[:MOST_MEMBERS]
     count = 1000 if points else 100 if names is None else PER_MEMBER
@@ -44,7 +45,8 @@ def painter(
         if not points:
             columns = None if names is None else PER_MEMBER
             classes = captions_of(gan, data, count) * len(fakes)
-            return image_grid(path, np.concatenate(fakes), 64, columns, classes)
+            image_grid(path, np.concatenate(fakes), 64, columns, classes)
+            return name_rows(path, shown) if shown else None
         chosen = batch_indices(len(data), min(count, len(data)), 1, 0, 0)[0]
         critics = [critic(gan, state) for state in states]
         real_points = np.asarray(data.get(chosen).image)

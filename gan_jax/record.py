@@ -10,6 +10,7 @@ from gan_jax import version
 from gan_jax.config import Config
 from gan_jax.health import RULES, Row, findings, first_fault, has_collapsed
 from gan_jax.program import Member, Program
+from gan_jax.sweeps import described, last_measured, summed_up
 from gan_jax.types import Metrics, TrainState
 
 
@@ -128,14 +129,6 @@ def due_metrics(config: Config, now: Row, taken: int) -> Row:
     }
 
 
-def described(member: Member) -> str:
-    """`seed 0, penalty x 0.1`."""
-    seed, *factors = (
-        f"{name.removeprefix('sweep.')} x {value}" for name, value in member.items()
-    )
-    return ", ".join([seed.replace(" x", ""), *factors])
-
-
 VERDICTS = ("completed", "interrupted", "collapsed", "diverged")
 """From the best to the worst."""
 
@@ -145,10 +138,10 @@ def label_of(row: Row) -> Member:
     return {k: v for k, v in row.items() if k == "seed" or k.startswith("sweep.")}
 
 
-def in_words(event: Row) -> str:
+def in_words(config: Config, event: Row) -> str:
     """An event as a line for people."""
     label = label_of(event)
-    who = f", {described(label)}" if label else ""
+    who = f", {described(config, label)}" if label else ""
     prefix = f"step {event['step']}{who}: "
     if "restored" in event:
         fault = event["fault"]
@@ -196,13 +189,18 @@ def summarize(
 ) -> Row:
     """The run in one small dictionary.
 
-    Several GANs: the best of their verdicts, and how many have each.
+    Several GANs: the best of their verdicts, how many have each, and what
+    `sweeps.summed_up` says of each value of a sweep.
     """
     steps = int(state.step)
     verdicts = [verdict(config, record, steps) for record in records]
     best = next(verdict for verdict in VERDICTS if verdict in verdicts)
     if work.members:
-        detail: Row = {"members": {v: verdicts.count(v) for v in sorted(set(verdicts))}}
+        last = last_measured([record.rows for record in records])
+        detail: Row = {
+            "members": {v: verdicts.count(v) for v in sorted(set(verdicts))},
+            "by_value": summed_up(config, work.members, last, verdicts),
+        }
     else:
         last = {k: v for k, v in records[0].rows[-1].items() if k != "wall_seconds"}
         detail = ending(config, records[0], steps) | {

@@ -37,10 +37,12 @@ from gan_jax.hosts import agreed, require_same
 from gan_jax.loop import Host, loop
 from gan_jax.monitor import measurer, watched
 from gan_jax.outputs import album, noter, opening, shower, step_counter
+from gan_jax.overlays import draw_members
 from gan_jax.profiling import profiled
 from gan_jax.program import Program, members_of, program
 from gan_jax.record import Record, alive, ending, summarize, versions
 from gan_jax.signals import stop_request
+from gan_jax.sweeps import real_values
 from gan_jax.terminal import working
 from gan_jax.trackers import require_wandb, trackers
 from gan_jax.types import TrainState
@@ -109,7 +111,7 @@ def train(
             counter = step_counter(config, data, shown)
             host = Host(
                 shower(counter.update, start.records, path, places, callback),
-                noter(path, tell, places),
+                noter(config, path, tell, places),
                 tell,
                 counter.begin,
                 counter.reach,
@@ -228,11 +230,16 @@ def write_end(
     folder: Path, config: Config, records: list[Record], summary: Row
 ) -> None:
     """The curves, the summary, and for several GANs a line each."""
-    logs.curves(folder / "curves.png", [record.rows for record in records])
-    if "members" in summary:
+    runs = [record.rows for record in records]
+    if members := members_of(config):
+        draw_members(folder / "curves.png", config, members, runs)
         ends = [
-            ending(config, record, summary["steps"]) | record.rows[-1]
+            ending(config, record, summary["steps"])
+            | real_values(config, record.label)
+            | record.rows[-1]
             for record in records
         ]
         logs.write_lines(folder / "members.jsonl", ends)
+    else:
+        logs.curves(folder / "curves.png", runs)
     logs.write_json(folder / "summary.json", summary)

@@ -53,6 +53,7 @@ COMMANDS = {
         "experiments.data",
         "experiments.sample",
         "experiments.evaluate",
+        "experiments.runs",
         "experiments.diagnose",
         "experiments.dirac",
         "benchmarks.compare",

@@ -98,6 +98,10 @@ def test_each_gan_of_a_grid_has_its_verdict_and_one_row(grid):
         assert row["verdict"] == ("diverged" if wild else "completed")
         assert (row["step"] == RING.steps) != wild
         assert row["finite"] != wild
+        assert row["penalty.weight"] == 2.0 * row["sweep.penalty"]
+    light, heavy = summary["by_value"][1:3]
+    assert (light["field"], light["value"], heavy["value"]) == ("penalty.weight", 2, 1)
+    assert light["verdicts"] == {"completed": 2, "diverged": 2}
     assert jax.tree.leaves(state.generator.params)[0].shape[0] == 8
 
 

@@ -1,0 +1,77 @@
+"""`experiments.evaluate RUN --all`: every GAN of a run of several, and a table."""
+
+from collections.abc import Callable
+from typing import Any
+
+from gan_jax.config import Config
+from gan_jax.evaluate import Sampler, Yardstick, evaluate
+from gan_jax.health import Row
+from gan_jax.program import members_of
+from gan_jax.sweeps import described, number, real_values, summed_up, table
+from gan_jax.text_tables import print_table
+from gan_jax.types import TrainState
+
+
+def evaluate_all(
+    config: Config,
+    measure: Yardstick,
+    states: list[TrainState],
+    *,
+    sampler_of: Callable[[TrainState], Sampler],
+    about: dict[str, Any],
+    tell: Callable[[int], None] = lambda index: None,
+) -> list[Row]:
+    """A row of `evaluate` for each GAN; the data's side and the floor are taken once.
+
+    tell: called with the index of each GAN. The row of a GAN whose samples cannot be
+    measured, as after it diverged, has metrics None and says why in its warnings.
+    """
+    members = members_of(config) or [{}]
+    rows: list[Row] = []
+    least = None
+    for index, (member, state) in enumerate(zip(members, states, strict=True)):
+        tell(index)
+        row = {"index": index, "step": int(state.step), **member}
+        row |= real_values(config, member)
+        try:
+            found = evaluate(measure, sampler_of(state), about, least)
+            least = found["floor"]
+        except ValueError as error:
+            found = {"metrics": None, "warnings": [f"GAN {index}: {error}"]}
+        rows.append(row | found)
+    if least is None:
+        raise ValueError(f"all: no GAN can be measured; {rows[0]['warnings'][0]}")
+    return rows
+
+
+def show_all(config: Config, rows: list[Row]) -> None:
+    """A line for each GAN, for all, for each value of a sweep, and for the floor."""
+    members = members_of(config) or [{}]
+    known = [row for row in rows if row["metrics"] is not None]
+    mark, floor = known[0]["fingerprint"], known[0]["floor"]
+    names = list(known[0]["metrics"])
+    lines = [
+        [
+            f"{row['index']}: {described(config, members[row['index']])}",
+            "1",
+            *(
+                number(row["metrics"][name]) if row["metrics"] else "-"
+                for name in names
+            ),
+        ]
+        for row in rows
+    ]
+    metrics = [row["metrics"] or {} for row in rows]
+    _, *groups = table(summed_up(config, members, metrics))
+    least = [number(floor[name]) if name in floor else "" for name in names]
+    print(f"{mark['dataset']} ({mark['split']}), n = {mark['n_fake']}: {mark['about']}")
+    print_table(
+        [
+            ["which GANs", "count", *names],
+            *lines,
+            *groups,
+            [f"floor (n = {floor['n']:.0f})", "", *least],
+        ]
+    )
+    for warning in dict.fromkeys(text for row in rows for text in row["warnings"]):
+        print(f"warning: {warning}")

@@ -1,0 +1,98 @@
+"""Compare runs: `python -m experiments.runs RUN RUN ... [--out comparison.png]`.
+
+Give folders of runs, folders that hold runs, or patterns such as 'runs/r1*'. Prints one
+table: the fields in which the runs differ, steps, verdicts, the newest losses, what was
+measured while they trained and by experiments.evaluate, time and speed. With --out it
+also draws one picture: curves over each other and samples beside each other, one colour
+a run. A run of several GANs is one line with median and range (--members: a line for
+each GAN). Nothing is written without --out. Exit codes: 0 compared, 2 bad input, 130
+Ctrl-C.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from experiments.edge import (
+    FIGURE_SUFFIXES,
+    exit_code,
+    expand_home,
+    interruptible,
+    leave,
+    require_picture,
+    with_own_flags,
+)
+from gan_jax import comparison
+from gan_jax.files import require_writable
+from gan_jax.terminal import progress
+from gan_jax.text_tables import print_table
+
+
+@dataclass(frozen=True)
+class Flags:
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Folders of runs, folders that hold runs, or patterns of them."""
+    out: str | None = None
+    """File of the picture (.png, .pdf, .svg, ...); None: no picture."""
+    members: bool = False
+    """A line for each GAN of a run of several."""
+    json: bool = False
+    """Print the table as JSON, one object a line."""
+
+
+def compare(flags: Flags) -> None:
+    if flags.out is not None:
+        require_picture("out", Path(flags.out), FIGURE_SUFFIXES)
+        require_writable(Path(flags.out).absolute().parent, "choose another --out")
+    runs, told = comparison.open_runs(comparison.find_runs(flags.runs))
+    for line in told:
+        print(f"warning: {line}", file=sys.stderr)
+    if not runs:
+        raise ValueError("runs: none of them can be read; give folders of other runs")
+    entries = comparison.entries_of(runs, flags.members)
+    rows, notes = comparison.described_rows(entries)
+    for line in notes:
+        print(f"warning: {line}", file=sys.stderr)
+    if flags.json:
+        for row in rows:
+            print(json.dumps(comparison.as_json(row)))
+    else:
+        print(comparison.common_fields(entries))
+        print_table(comparison.as_text(rows))
+    if flags.out is not None:
+        draw(Path(flags.out), entries, quiet=flags.json)
+
+
+def draw(path: Path, entries: list, quiet: bool) -> None:
+    shown = sys.stderr.isatty()
+    with progress(transient=True, disable=not shown, stderr=True) as bar:
+        task = bar.add_task("samples", total=len(entries))
+
+        def tell(name: str) -> None:
+            bar.update(task, advance=1, description=f"samples of {name}")
+            if not shown:
+                print(f"drawing samples of {name}", file=sys.stderr, flush=True)
+
+        interruptible(partial(comparison.draw, path, entries, tell))
+    if not quiet:
+        print(f"look at  {path}")
+
+
+def start(arguments: list[str]) -> None:
+    flags = tyro.cli(
+        Flags, args=arguments, prog="python -m experiments.runs", description=__doc__
+    )
+    compare(expand_home(flags, "runs", "out"))
+
+
+def main(arguments: list[str]) -> int:
+    return exit_code(partial(start, arguments), with_own_flags(Flags))
+
+
+if __name__ == "__main__":
+    leave(main(sys.argv[1:]))

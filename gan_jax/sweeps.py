@@ -1,0 +1,189 @@
+"""The factors of a sweep in real values, and a run of several GANs by their values.
+
+A sweep multiplies numbers of the Config by traced factors. People read the product:
+the penalty's weight 10, not `penalty x 1.0`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from gan_jax.config import Config
+from gan_jax.config_json import flat
+from gan_jax.health import Row
+from gan_jax.program import Member
+
+FIELDS = {
+    "penalty": "penalty.weight",
+    "g_lr": "g_optimizer.learning_rate",
+    "d_lr": "d_optimizer.learning_rate",
+}
+"""The field of the Config that each factor of a sweep multiplies."""
+WORDS = {
+    "penalty.weight": "penalty weight",
+    "g_optimizer.learning_rate": "G's learning rate",
+    "d_optimizer.learning_rate": "D's learning rate",
+}
+"""What these fields are called where people read them."""
+
+
+def real_values(config: Config, member: Member) -> dict[str, float]:
+    """The swept fields of one GAN: `{"penalty.weight": 10.0}`.
+
+    Where a schedule changes a field, this is its value before the schedule.
+    """
+    fields = flat(config)
+    return {
+        FIELDS[factor]: float(f"{fields[FIELDS[factor]] * value:.12g}")
+        for name, value in member.items()
+        if (factor := name.removeprefix("sweep.")) in FIELDS
+    }
+
+
+def described(config: Config, member: Member) -> str:
+    """`seed 0, penalty weight 10, D's learning rate 0.0001`."""
+    values = real_values(config, member).items()
+    named = [f"{WORDS[field]} {value:g}" for field, value in values]
+    return ", ".join([f"seed {member['seed']}", *named])
+
+
+def measured_names(rows: Iterable[Row]) -> list[str]:
+    """The names of what `metrics.every` measures, in their order in the rows.
+
+    Every step logs the other numbers, so the first row has them all.
+    """
+    names: dict[str, None] = {}
+    first: Row | None = None
+    for row in rows:
+        first = row if first is None else first
+        names |= dict.fromkeys(
+            name for name in row if name not in first or name == "diversity"
+        )
+        names |= dict.fromkeys(name for name in row if "@" in name)
+    return list(names)
+
+
+def last_values(rows: list[Row], names: Iterable[str]) -> dict[str, float]:
+    """The newest value of each name that the rows hold."""
+    found = {}
+    for name in names:
+        values = (row[name] for row in reversed(rows) if name in row)
+        if (value := next(values, None)) is not None:
+            found[name] = value
+    return found
+
+
+def spread(values: Iterable[float]) -> dict[str, float] | None:
+    """Median, least and most of the finite values; None if there are none."""
+    finite = [float(value) for value in values if np.isfinite(value)]
+    if not finite:
+        return None
+    return {
+        "median": float(np.median(finite)),
+        "least": min(finite),
+        "most": max(finite),
+    }
+
+
+def by_value(config: Config, members: list[Member]) -> dict[str, dict[Any, list[int]]]:
+    """Which GANs have each value: `{"penalty.weight": {1.0: [0, 1], 10.0: [2, 3]}}`.
+
+    A factor with a single value is left out, as it tells nothing apart.
+    """
+    found: dict[str, dict[Any, list[int]]] = {}
+    for index, member in enumerate(members):
+        for field, value in real_values(config, member).items():
+            found.setdefault(field, {}).setdefault(value, []).append(index)
+    return {field: groups for field, groups in found.items() if len(groups) > 1}
+
+
+def last_measured(runs: list[list[Row]]) -> list[dict[str, float]]:
+    """What was measured last of each GAN; nothing of one that diverged."""
+    names = measured_names(row for rows in runs for row in rows)
+    return [
+        last_values(rows, names) if rows and rows[-1]["finite"] else {} for rows in runs
+    ]
+
+
+def summed_up(
+    config: Config,
+    members: list[Member],
+    metrics: list[dict[str, float]],
+    verdicts: list[str] | None = None,
+) -> list[Row]:
+    """A row for all GANs of a run, then one for each value of each factor.
+
+    metrics: of each GAN. Each row says how many GANs it is of, their verdicts, and the
+    median, least and most of their metrics.
+    """
+    names = dict.fromkeys(name for own in metrics for name in own)
+
+    def of(field: str | None, value: Any, chosen: list[int]) -> Row:
+        found = {
+            name: spread([metrics[i][name] for i in chosen if name in metrics[i]])
+            for name in names
+        }
+        ends = Counter(verdicts[i] for i in chosen) if verdicts else {}
+        return {
+            "field": field,
+            "value": value,
+            "gans": len(chosen),
+            "verdicts": dict(ends),
+            "metrics": {k: v for k, v in found.items() if v is not None},
+        }
+
+    return [
+        of(None, None, list(range(len(members)))),
+        *(
+            of(field, value, chosen)
+            for field, values in by_value(config, members).items()
+            for value, chosen in values.items()
+        ),
+    ]
+
+
+def number(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def in_range(found: dict[str, float] | None) -> str:
+    """`0.9 (0.85 to 0.97)`, or the number alone where all are equal."""
+    if found is None:
+        return ""
+    least, most = number(found["least"]), number(found["most"])
+    middle = number(found["median"])
+    return middle if least == most else f"{middle} ({least} to {most})"
+
+
+def counted(verdicts: dict[str, int]) -> str:
+    """`3 completed, 1 diverged`, the most frequent first."""
+    most_first = sorted(verdicts.items(), key=lambda item: -item[1])
+    return ", ".join(f"{count} {verdict}" for verdict, count in most_first)
+
+
+def table(found: list[Row]) -> list[list[str]]:
+    """The rows of `summed_up` as text, below a head."""
+    names = list(dict.fromkeys(name for row in found for name in row["metrics"]))
+    ended = any(row["verdicts"] for row in found)
+    head = ["which GANs", "count", *(["verdicts"] if ended else []), *names]
+    return [
+        head,
+        *(
+            [
+                named(row),
+                str(row["gans"]),
+                *([counted(row["verdicts"])] if ended else []),
+                *(in_range(row["metrics"].get(name)) for name in names),
+            ]
+            for row in found
+        ),
+    ]
+
+
+def named(row: Row) -> str:
+    """`penalty weight 10`, of a row of `summed_up`."""
+    if row["field"] is None:
+        return "all of them"
+    return f"{WORDS[row['field']]} {number(row['value'])}"

@@ -1,0 +1,60 @@
+"""Tables on the terminal that keep their numbers whole."""
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Column, Table
+
+from gan_jax.terminal import plain_console
+
+READABLE = 120
+"""Characters of a line in a file or a pipe that people still read."""
+
+
+def print_table(rows: list[list[str]]) -> None:
+    """Print a head and its rows; too wide, with rows and columns exchanged if narrower.
+
+    What is wider than the terminal either way becomes several tables below each other.
+    A file or a pipe has no width: there it stays one, and nothing is folded.
+    """
+    console = plain_console()
+    limit = console.width if console.is_terminal else READABLE
+    wide, tall = rows, [list(column) for column in zip(*rows, strict=True)]
+    fits = width(console, wide) <= max(limit, width(console, tall))
+    chosen = wide if fits else tall
+    if console.is_terminal:
+        parts = in_parts(console, chosen, limit)
+    else:
+        console.width = max(width(console, chosen), console.width)
+        parts = [chosen]
+    for part in parts:
+        console.print(made(part))
+
+
+def in_parts(
+    console: Console, rows: list[list[str]], limit: int
+) -> list[list[list[str]]]:
+    """The rows cut into parts of so many characters, each with the first column."""
+    first, *others = zip(*rows, strict=True)
+    parts, columns = [], [first]
+    for column in others:
+        wider = [list(row) for row in zip(*columns, column, strict=True)]
+        if len(columns) > 1 and width(console, wider) > limit:
+            parts.append(columns)
+            columns = [first]
+        columns = [*columns, column]
+    return [[list(row) for row in zip(*own, strict=True)] for own in [*parts, columns]]
+
+
+def made(rows: list[list[str]]) -> Table:
+    """The first row is the head; the first column is of names, the others of values."""
+    head, *others = rows
+    first, *values = head
+    table = Table(Column(first), *(Column(name, justify="right") for name in values))
+    for row in others:
+        table.add_row(*row)
+    return table
+
+
+def width(console: Console, rows: list[list[str]]) -> int:
+    options = console.options.update(max_width=100_000)
+    return Measurement.get(console, options, made(rows)).maximum
