@@ -6,6 +6,7 @@ in [0, 1]; of a folder also which files are ignored and why.
 """
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from experiments.edge import (
     require_picture,
     with_own_flags,
 )
+from experiments.plugins import gathered
 from gan_jax import logs
 from gan_jax.checks import dataset
 from gan_jax.config import (
@@ -36,6 +38,7 @@ from gan_jax.data import TOYS, Dataset, batch_indices, log_density
 from gan_jax.data.core import ENDLESS
 from gan_jax.data.listing import lines_of, printable
 from gan_jax.files import require_writable
+from gan_jax.plugins import load_plugins
 
 CHUNK = 5000
 SHOWN = 20
@@ -47,6 +50,8 @@ class Flags:
     dataset: Annotated[DatasetConfig, tyro.conf.arg(name="")]
     out: str = "preview.png"
     """The picture to write."""
+    plugin: tuple[str, ...] = ()
+    """Python files of one's own that register names: docs/plugins.md."""
 
 
 def describe(data: Dataset) -> str:
@@ -99,15 +104,18 @@ def picture(data: Dataset, config: DatasetConfig, path: Path) -> None:
     some = np.asarray(data.get(batch_indices(len(data), count, 1, 0, 0)[0]).image)
     if not points:
         return logs.image_grid(path, some)
-    mixture = TOYS[config.name](config)
-
-    def density(x: np.ndarray) -> np.ndarray:
-        blurred = mixture._replace(sigma=max(mixture.sigma, 0.05))
-        return np.maximum(np.asarray(log_density(blurred, x)), -20)
-
-    draw = logs.scatter if data.spec.shape == (2,) else logs.line
+    draw = logs.line if data.spec.shape == (1,) else logs.scatter
     meaning = "true log-density, sigma at least 0.05"
-    logs.panels(path, draw, some, [some[:0]], [density], meaning)
+    logs.panels(path, draw, some, [some[:0]], [density_of(config)], meaning)
+
+
+def density_of(config: DatasetConfig) -> Callable[[np.ndarray], np.ndarray]:
+    """The log-density of a toy; of other points it is not known, and NaN."""
+    if config.name not in TOYS:
+        return lambda x: np.full(len(x), np.nan)
+    mixture = TOYS[config.name](config)
+    blurred = mixture._replace(sigma=max(mixture.sigma, 0.05))
+    return lambda x: np.maximum(np.asarray(log_density(blurred, x)), -20)
 
 
 def look(name: str, rest: list[str]) -> None:
@@ -119,22 +127,28 @@ def look(name: str, rest: list[str]) -> None:
         description=__doc__,
     )
     flags = expand_home(flags, "out")
+    load_plugins(flags.plugin)
     config = validate(replace(Config(), dataset=flags.dataset))
-    points = config.dataset.name in TOYS
+    data = dataset(config)
+    points = len(data.spec.shape) == 1
     suffixes = FIGURE_SUFFIXES if points else IMAGE_SUFFIXES
     require_picture("out", Path(flags.out), suffixes)
     require_writable(Path(flags.out).absolute().parent, "choose another --out")
-    data = dataset(config)
     print(with_own_flags(Flags)(describe(data)))
     picture(data, flags.dataset, Path(flags.out))
     print(f"picture    {flags.out}")
 
 
+def start(arguments: list[str]) -> None:
+    words = gathered(arguments)
+    if words and not words[0].startswith("-"):
+        look(words[0], words[1:])
+    else:
+        look("digits", words)
+
+
 def main(arguments: list[str]) -> int:
-    said = with_own_flags(Flags)
-    if arguments and not arguments[0].startswith("-"):
-        return exit_code(partial(look, arguments[0], arguments[1:]), said)
-    return exit_code(partial(look, "digits", arguments), said)
+    return exit_code(partial(start, arguments), with_own_flags(Flags))
 
 
 if __name__ == "__main__":

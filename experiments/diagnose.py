@@ -21,6 +21,7 @@ from experiments.edge import (
     leave,
     with_own_flags,
 )
+from experiments.plugins import gathered, load_for
 from gan_jax import logs
 from gan_jax.diagnosis import advise, diagnose, page, plain
 from gan_jax.diagnosis.game import MINUTES
@@ -48,9 +49,12 @@ class Flags:
     were moved; None: the one that the run was trained on."""
     out: str | None = None
     """Folder for the two files, made if it is missing; None: RUN."""
+    plugin: tuple[str, ...] = ()
+    """Python files of one's own that register names: docs/plugins.md."""
 
 
 def look(flags: Flags) -> None:
+    load_for(flags.run, flags.plugin)
     folder = Path(flags.run if flags.out is None else flags.out)
     place = folder if folder.is_dir() else folder.absolute().parent
     require_writable(place, "choose another folder with --out")
@@ -101,7 +105,7 @@ def show(found: dict[str, Any]) -> None:
 def start(arguments: list[str]) -> None:
     flags = tyro.cli(
         Flags,
-        args=arguments,
+        args=gathered(arguments),
         prog="python -m experiments.diagnose",
         description=__doc__,
     )

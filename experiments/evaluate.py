@@ -27,11 +27,12 @@ from experiments.edge import (
     leave,
     with_own_flags,
 )
+from experiments.plugins import gathered, load_for
 from gan_jax import logs
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config_json import validate
-from gan_jax.data import READS
+from gan_jax.data import fields_of
 from gan_jax.evaluate import evaluate, yardstick
 from gan_jax.gan import Gan
 from gan_jax.generators import data_of_run, load_run, shares_of
@@ -64,6 +65,8 @@ class Flags:
     """Which GAN of a run of several."""
     seed: int = 0
     """Root of the latents."""
+    plugin: tuple[str, ...] = ()
+    """Python files of one's own that register names: docs/plugins.md."""
 
 
 def look(flags: Flags) -> None:
@@ -71,6 +74,7 @@ def look(flags: Flags) -> None:
         raise ValueError("RUN: give the folder of a run, or --reference NAME, or both")
     if not 0 <= flags.seed < 2**32:
         raise ValueError(f"seed {flags.seed}: must be 0 to 2^32 - 1")
+    load_for(flags.run, flags.plugin)
     with progress(transient=True, disable=not sys.stdout.isatty()) as bar:
         row, found = interruptible(partial(measured, flags, bar))
     show(found)
@@ -142,7 +146,7 @@ def in_shape(name: str, shape: tuple[int, ...]) -> DatasetConfig:
     if len(shape) != 3:
         return plain
     asked = {"resolution": shape[0], "rgb": shape[2] == 3}
-    read = READS.get(name.partition(":")[0], ())
+    read = fields_of(name)
     return replace(plain, **{k: v for k, v in asked.items() if k in read})
 
 
@@ -167,7 +171,7 @@ def show(found: dict[str, Any]) -> None:
 def start(arguments: list[str]) -> None:
     flags = tyro.cli(
         Flags,
-        args=arguments,
+        args=gathered(arguments),
         prog="python -m experiments.evaluate",
         description=__doc__,
     )

@@ -25,6 +25,7 @@ from experiments.edge import (
     require_picture,
     with_own_flags,
 )
+from experiments.plugins import gathered, load_for
 from gan_jax import logs
 from gan_jax.files import require_writable
 from gan_jax.gan import Gan
@@ -61,6 +62,8 @@ class Flags:
     """Draw each latent value anew until it is within this many deviations."""
     interpolate: bool = False
     """Rows of 10 steps on the great circle between two latents."""
+    plugin: tuple[str, ...] = ()
+    """Python files of one's own that register names: docs/plugins.md."""
 
 
 def draw_latents(gan: Gan, flags: Flags) -> Array:
@@ -96,6 +99,7 @@ def labels_of(gan: Gan, flags: Flags, count: int) -> Array | None:
 
 
 def draw(flags: Flags) -> None:
+    load_for(flags.run, flags.plugin)
     refuse_places(flags)
     gan, state, _ = load_run(flags.run, index=flags.index)
     if flags.n < 1:
@@ -153,7 +157,7 @@ def write(flags: Flags, samples: np.ndarray) -> None:
 
 def start(arguments: list[str]) -> None:
     flags = tyro.cli(
-        Flags, args=arguments, prog="python -m experiments.sample", description=__doc__
+        Flags, args=gathered(arguments), prog="python -m experiments.sample", description=__doc__
     )
     draw(expand_home(flags, "run", "grid", "npz", "folder"))
 

@@ -21,6 +21,7 @@ from typing import Annotated
 import jax
 import tyro
 
+from experiments import plugins
 from experiments.edge import exit_code, in_home, in_words, with_own_flags
 from experiments.names import listing, printed
 from gan_jax.build import build, method
@@ -146,16 +147,18 @@ def out_of_memory_told(error: Exception) -> str:
 
 def main(arguments: list[str]) -> int:
     accept_all_text()
-    if "--list" in arguments:
-        return exit_code(lambda: print(listing()))
     try:
+        arguments, plugin = plugins.loaded(arguments)
+        if "--list" in arguments:
+            return exit_code(lambda: print(listing()))
         base, name, rest = start(arguments)
+        base = dataclasses.replace(base, plugin=plugin)
         flags = tyro.cli(
             Flags,
             default=Flags(base),
             args=listed(rest),
             prog=f"{USAGE} {name}",
-            description=__doc__,
+            description=f"{__doc__}{plugins.about_plugins()}",
         )
         config = validate(flags.run)
         out = in_home(config.out or f"runs/{name}")

@@ -17,6 +17,7 @@ from gan_jax.parallel import (
     shard_map_step,
 )
 from gan_jax.penalties import PENALTIES
+from gan_jax.plugins import load_plugin
 from gan_jax.run import train
 from gan_jax.train import sample, train_step, train_steps
 from gan_jax.types import Batch, Loss, TrainState
@@ -43,6 +44,7 @@ __all__ = [
     "init_states",
     "jit_step",
     "load_generator",
+    "load_plugin",
     "pmap_step",
     "sample",
     "scale_by_traced",

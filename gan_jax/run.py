@@ -37,6 +37,7 @@ from gan_jax.hosts import agreed, require_same
 from gan_jax.loop import Host, loop
 from gan_jax.monitor import measurer, watched
 from gan_jax.outputs import album, noter, shower
+from gan_jax.plugins import with_plugins
 from gan_jax.profiling import profiled
 from gan_jax.program import Program, members_of, program
 from gan_jax.record import Record, alive, ending, summarize, versions
@@ -75,7 +76,7 @@ def train(
     folder, first = Path(out), jax.process_index() == 0
     with stop_request() as asked, logs.progress_bar(progress and first) as bar:
         tell = logs.line_printer(bar) if progress and first else do_nothing
-        config = agreed(lambda: with_absolute_path(validate(config)))
+        config = agreed(lambda: with_plugins(with_absolute_path(validate(config))))
         fresh = not (resume and (folder / "config.json").exists())
         refuse = (
             partial(refuse_used, folder, overwrite)
