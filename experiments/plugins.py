@@ -1,4 +1,4 @@
-"""The flag `--plugin FILE.py`: a user's own files, loaded before names are looked up."""
+"""`--plugin FILE.py`: a user's own files, loaded before names are looked up."""
 
 from pathlib import Path
 

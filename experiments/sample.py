@@ -157,7 +157,10 @@ def write(flags: Flags, samples: np.ndarray) -> None:
 
 def start(arguments: list[str]) -> None:
     flags = tyro.cli(
-        Flags, args=gathered(arguments), prog="python -m experiments.sample", description=__doc__
+        Flags,
+        args=gathered(arguments),
+        prog="python -m experiments.sample",
+        description=__doc__,
     )
     draw(expand_home(flags, "run", "grid", "npz", "folder"))
 

@@ -237,16 +237,16 @@ def scatter(
     reach = 1.3 * np.abs(real).max()
     line = np.linspace(-reach, reach, 121, dtype=np.float32)
     x, y = np.meshgrid(line, line)
-    if real.shape[1] == 2:
-        heights = height(np.stack([x, y], axis=-1).reshape(-1, 2)).reshape(x.shape)
-    else:
-        heights = np.full(x.shape, np.nan)
+    level = (
+        height if real.shape[1] == 2 else lambda points: np.full(len(points), np.nan)
+    )
+    heights = level(np.stack([x, y], axis=-1).reshape(-1, 2)).reshape(x.shape)
     if np.isfinite(heights).all():
         filled = axis.contourf(x, y, heights, levels=24, cmap="PuOr", alpha=0.7)
         figure.colorbar(filled, ax=axis, label=meaning)
-    axis.scatter(*real[:, :2].T, s=9, color="black", alpha=0.5, label="real", linewidths=0)
+    axis.scatter(*real.T[:2], s=9, color="black", alpha=0.5, label="real", lw=0)
     if len(fake):
-        axis.scatter(*fake[:, :2].T, s=9, color="crimson", alpha=0.6, label="fake", lw=0)
+        axis.scatter(*fake.T[:2], s=9, color="crimson", alpha=0.6, label="fake", lw=0)
     outside = int((~(np.abs(fake) <= reach).all(axis=1)).sum())
     axis.set(
         xlim=(-reach, reach),

@@ -1,6 +1,7 @@
 """What a suite is: tasks x methods x points of its axes, each a complete Config."""
 
 import dataclasses
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -68,7 +69,7 @@ class Suite:
     decay: bool = True
     axes: Mapping[str, Mapping[Any, Changes]] = field(default_factory=dict)
     sweep: SweepConfig = field(default_factory=SweepConfig)
-    catalogue: dict[str, Config] = field(default_factory=lambda: KNOWN)
+    catalogue: Mapping[str, Config] = field(default_factory=lambda: KNOWN)
     rates: tuple[float, ...] = ()
 
 
@@ -104,10 +105,14 @@ def changed(config: Config, changes: Changes) -> Config:
     return config
 
 
-KNOWN: dict[str, Config] = METHODS | {
-    name: changed(METHODS[variant.base], variant.changes)
-    for name, variant in VARIANTS.items()
-}
+KNOWN: Mapping[str, Config] = ChainMap(
+    {
+        name: changed(METHODS[variant.base], variant.changes)
+        for name, variant in VARIANTS.items()
+    },
+    METHODS,
+)
+"""All of METHODS, also those that a plugin registers later, and the variants."""
 
 
 def with_network(config: Config, network: Changes) -> Config:
