@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from plugin_tools import EACH_KIND, KINDS, LOSS, fresh, loss_file, refused
 
-from benchmarks import compare, plan
+from benchmarks import compare, merge, plan
 from experiments import data, train
 from experiments.plugins import split
 from gan_jax import Config, build, load_plugin, plugins
@@ -222,6 +222,7 @@ from gan_jax import METHODS, Config
 METHODS[{name!r}] = Config()
 # {note}
 """
+FLOOR = {"sliced_wasserstein": 0.02}
 TINY = ["--suite", "toy", "--tasks", "ring", "--methods", "plain", "--seeds", "2"]
 
 
@@ -255,6 +256,18 @@ def test_results_of_another_version_are_not_gone_on_with(tmp_path, capsys):
     said = refused(compare, [*TINY, "--plugin", path, "--out", "out"], capsys)
     assert "holds results of another plan" in said
     assert not (tmp_path / "out" / "plugins").exists()
+
+
+def test_results_of_two_versions_are_not_merged(tmp_path, capsys):
+    path = tmp_path / "own.py"
+    for note in ("one", "two"):
+        pin = load_plugin(method_file(path, note=note))
+        (tmp_path / note).mkdir()
+        made = plan.with_floors(plan.plan_of(wish(pin)), {"ring": FLOOR})
+        plan.keep(made, tmp_path / note)
+    said = refused(merge, ["one", "two", "--out", "both"], capsys)
+    assert "two: is of another plan" in said
+    assert not (tmp_path / "both").exists()
 
 
 def test_a_plan_of_an_own_method_is_printed(tmp_path, capsys):
