@@ -129,11 +129,13 @@ def look(name: str, rest: list[str]) -> None:
     flags = expand_home(flags, "out")
     load_plugins(flags.plugin)
     config = validate(replace(Config(), dataset=flags.dataset))
-    data = dataset(config)
-    points = len(data.spec.shape) == 1
-    suffixes = FIGURE_SUFFIXES if points else IMAGE_SUFFIXES
+    toy = config.dataset.name in TOYS
+    suffixes = FIGURE_SUFFIXES if toy else IMAGE_SUFFIXES
     require_picture("out", Path(flags.out), suffixes)
     require_writable(Path(flags.out).absolute().parent, "choose another --out")
+    data = dataset(config)
+    if len(data.spec.shape) == 1:
+        require_picture("out", Path(flags.out), FIGURE_SUFFIXES)
     print(with_own_flags(Flags)(describe(data)))
     picture(data, flags.dataset, Path(flags.out))
     print(f"picture    {flags.out}")

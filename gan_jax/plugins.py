@@ -230,9 +230,9 @@ def registered(path: Path, before: Snapshot) -> tuple[tuple[str, str], ...]:
 
 
 def owner(kind: str, name: str) -> str:
-    """Who has registered an entry: a plugin by its path, or gan_jax."""
+    """Who has registered an entry: the path of a plugin, else the package."""
     found = [p.path for p in PLUGINS.values() if (kind, name) in p.names]
-    return found[0] if found else "gan_jax"
+    return found[0] if found else "gan_jax or this program"
 
 
 def require_kind(path: Path, kind: str, name: Any, value: Any) -> None:

@@ -112,7 +112,7 @@ BROKEN = {
     "from gan_jax import PENALTIES\nPENALTIES['a'] = 1": "must be a function, got 1",
     "from gan_jax import LOSSES\nLOSSES[1] = LOSSES['hinge']": "its name must be",
     "from gan_jax import LOSSES\nLOSSES['hinge'] = LOSSES['lsgan']": "changes the loss "
-    "'hinge', which gan_jax has registered; choose another name",
+    "'hinge', which gan_jax or this program has registered; choose another name",
     "from gan_jax import LOSSES\ndel LOSSES['hinge']": "changes the loss 'hinge'",
     "from gan_jax import LOSSES\nLOSSES.clear()": "changes the loss 'minimax'",
 }
@@ -215,6 +215,8 @@ def test_an_own_data_set_is_looked_at(tmp_path, capsys):
     assert data.main(["--plugin", "each.py", "own_data", "--out", "look.png"]) == 0
     assert "examples   256\nshape      3\n" in capsys.readouterr().out
     assert (tmp_path / "look.png").stat().st_size > 1000
+    said = refused(data, ["own_data", "--plugin", "each.py", "--out", "a.gif"], capsys)
+    assert "out a.gif: must be the name of a picture, which ends in .png" in said
 
 
 METHOD = """
