@@ -19,6 +19,7 @@ from typing import Any
 
 from gan_jax.augment import AUGMENTS
 from gan_jax.config import Config
+from gan_jax.config_json import flat
 from gan_jax.coupled import MINIBATCH
 from gan_jax.data import DATASETS, PREFIXES, READS, TOYS
 from gan_jax.dynamics import DYNAMICS, MEMORIES, UPDATES
@@ -133,8 +134,28 @@ def load_plugins(files: Sequence[str]) -> tuple[str, ...]:
 
 
 def with_plugins(config: Config) -> Config:
-    """The Config with its plugin files loaded and recorded by their content."""
-    return dataclasses.replace(config, plugin=load_plugins(config.plugin))
+    """The Config with its plugins loaded and recorded by their content.
+
+    Loaded plugins that it does not list, but of which it names an entry, are added.
+    """
+    pins = load_plugins(config.plugin)
+    named = names_in(config)
+    used = tuple(
+        plugin.pin
+        for file, plugin in PLUGINS.items()
+        if file not in map(name_of, pins)
+        and any(entry in named for _, entry in plugin.names)
+    )
+    return dataclasses.replace(config, plugin=pins + used)
+
+
+def names_in(config: Config) -> set[str]:
+    """Every text in a Config that may be the name of an entry."""
+    found: set[str] = set()
+    for value in flat(config).values():
+        texts = value if isinstance(value, tuple) else (value,)
+        found |= {text.partition(":")[0] for text in texts if isinstance(text, str)}
+    return found
 
 
 def name_of(pin: str) -> str:

@@ -14,7 +14,7 @@ from benchmarks import compare, merge, plan
 from experiments import data, train
 from experiments.plugins import split
 from gan_jax import Config, build, load_plugin, plugins
-from gan_jax.config import DatasetConfig, LossConfig
+from gan_jax.config import DatasetConfig, LossConfig, MetricsConfig
 from gan_jax.losses import LOSSES
 from gan_jax.methods import METHODS
 
@@ -94,6 +94,18 @@ def test_a_config_with_a_plugin_that_is_not_loaded_is_refused(tmp_path):
     config = plugins.with_plugins(using("steep", "own.py"))
     assert config.plugin == (pin_of(path),)
     assert build(config).loss.discriminator(1.0, 3.0) == 2.0 * (3.0 - 1.0)
+
+
+def test_a_plugin_is_recorded_with_a_config_that_names_an_entry_of_it(tmp_path):
+    (tmp_path / "each.py").write_text(EACH_KIND)
+    pin, other = load_plugin("each.py"), load_plugin(loss_file(tmp_path / "steep.py"))
+    assert plugins.with_plugins(Config()).plugin == ()
+    assert plugins.with_plugins(using("steep")).plugin == (other,)
+    assert plugins.with_plugins(using("steep", other)).plugin == (other,)
+    assert plugins.with_plugins(using("steep", "each.py")).plugin == (pin, other)
+    measured = MetricsConfig(names=("swd", "own_metric"))
+    assert plugins.with_plugins(Config(metrics=measured)).plugin == (pin,)
+    assert plugins.with_plugins(METHODS["own_method"]).plugin == (pin,)
 
 
 BROKEN = {
