@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cells import errored_rows, rows_of
-from benchmarks.plan import Json
+from benchmarks.plan import Json, plugins_of
 from experiments.train import cache_compilations
+from gan_jax.plugins import load_copies
 
 RETRIES = 3
 """Of a cell whose worker died."""
@@ -42,6 +43,7 @@ def opened() -> Iterator[int]:
 def run_cell(plan: Json, cell: Json, out: str) -> list[Json]:
     """On a worker."""
     cache_compilations()
+    load_copies(Path(out), plugins_of(plan))
     return rows_of(plan, cell, Path(out), lambda row: None)
 
 

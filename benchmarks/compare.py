@@ -32,14 +32,26 @@ from benchmarks import cluster, store
 from benchmarks.cells import Interrupted, rows_of
 from benchmarks.floors import fingerprint_of, floors_of, noise_of
 from benchmarks.outcome import ERROR
-from benchmarks.plan import Json, Wish, config_in, keep, plan_of, with_floors
+from benchmarks.plan import (
+    Json,
+    Wish,
+    config_in,
+    keep,
+    plan_of,
+    plugins_of,
+    with_floors,
+)
 from benchmarks.suites import suite_of
+from benchmarks.suites.spec import VARIANTS
 from experiments.edge import exit_code, expand_home, with_own_flags
 from experiments.flags import given_fields, parse, refuse_useless
 from experiments.interruption import code_of
+from experiments.plugins import gathered
 from experiments.train import cache_compilations
 from gan_jax.folder import held
 from gan_jax.hosts import cores_as_devices
+from gan_jax.plugins import load_plugins, write_copies
+from gan_jax.registry import PLUGINS
 from gan_jax.signals import stop_request
 from gan_jax.terminal import plain_console, working
 
@@ -70,6 +82,8 @@ class Flags:
     part: str = "1/1"
     """Which of equal shares of the cells this machine runs, 2/3; benchmarks.merge joins
     the results."""
+    plugin: tuple[str, ...] = ()
+    """Python files of one's own that register methods: docs/plugins.md."""
 
 
 def names(field: str, text: str) -> tuple[str, ...]:
@@ -92,8 +106,21 @@ def share(cells: list[Json], part: str) -> list[Json]:
 
 def planned(flags: Flags, arguments: list[str]) -> Json:
     methods, tasks = names("methods", flags.methods), names("tasks", flags.tasks)
-    wish = Wish(flags.suite, methods, tasks, flags.seeds, flags.steps)
+    plugin = load_plugins(flags.plugin)
+    refuse_variants()
+    wish = Wish(flags.suite, methods, tasks, flags.seeds, flags.steps, plugin)
     return plan_of(wish, shlex.join([*USAGE.split(), *arguments]))
+
+
+def refuse_variants() -> None:
+    """A ValueError for a plugin's method with the name of one of the benchmark's."""
+    for plugin in PLUGINS.values():
+        for kind, name in plugin.names:
+            if kind == "method" and name in VARIANTS:
+                raise ValueError(
+                    f"plugin {plugin.path}: registers the method {name!r}, which the "
+                    "benchmark has already; choose another name"
+                )
 
 
 def opened(plan: Json, out: Path) -> Json:
@@ -103,7 +130,9 @@ def opened(plan: Json, out: Path) -> Json:
         measured = {n: t for n in plan["tasks"] if (t := suite.tasks[n]).goal}
         plan = with_floors(plan, {n: floors_of(task) for n, task in measured.items()})
         plan |= {"noise": {n: noise_of(task) for n, task in measured.items()}}
-    return keep(plan, out)
+    plan = keep(plan, out)
+    write_copies(out, plugins_of(plan))  # a worker on another machine loads these
+    return plan
 
 
 def require_same_ruler(rows: list[Json], cells: list[Json]) -> None:
@@ -216,6 +245,7 @@ def ended(done: dict[str, list[Json]], cells: list[Json], out: Path) -> int:
 
 
 def start(arguments: list[str]) -> int:
+    arguments = gathered(arguments)
     flags = parse(Flags, arguments, prog=USAGE, description=__doc__)
     if suite_of(flags.suite).rates:
         reason = f"in the suite {flags.suite!r}, which draws nothing at random"

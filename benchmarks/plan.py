@@ -39,7 +39,7 @@ class Wish:
     """What of a suite is wanted.
 
     methods: names, "all", or () for the suite's own. tasks: () for all. steps: None for
-    the suite's.
+    the suite's. plugin: those of every Config, loaded.
     """
 
     suite: str
@@ -47,6 +47,7 @@ class Wish:
     tasks: tuple[str, ...] = ()
     seeds: int = 10
     steps: int | None = None
+    plugin: tuple[str, ...] = ()
 
 
 def plan_of(wish: Wish, command: str = "") -> Json:
@@ -67,6 +68,11 @@ def plan_of(wish: Wish, command: str = "") -> Json:
     steps = wish.steps or suite.steps
     seeds = 1 if suite.rates else wish.seeds
     asked = wish.methods not in ((), ("all",))
+    catalogue = {
+        name: dataclasses.replace(suite.catalogue[name], plugin=wish.plugin)
+        for name in methods
+    }
+    suite = dataclasses.replace(suite, catalogue=catalogue)
     cells = list(cells_of(suite, tasks, methods, steps, seeds, asked))
     used = {cell["method"] for cell in cells}
     plan = {
@@ -155,6 +161,11 @@ def fault_of(config: Config) -> str | None:
 def config_in(cell: Json) -> Config:
     """The Config of a cell of a plan."""
     return from_json(json.dumps(cell["config"]), f"cell {cell['id']}")
+
+
+def plugins_of(plan: Json) -> tuple[str, ...]:
+    """The plugins that the cells of a plan record; all record the same ones."""
+    return config_in(plan["cells"][0]).plugin if plan["cells"] else ()
 
 
 def gradient_evaluations(config: Config, steps: int) -> int:

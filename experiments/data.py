@@ -7,6 +7,7 @@ true log-density.
 """
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from experiments.edge import (
     with_own_flags,
 )
 from experiments.flags import given_fields, parse, refuse_useless
+from experiments.plugins import gathered
 from gan_jax import logs
 from gan_jax.checks import dataset
 from gan_jax.config import (
@@ -35,11 +37,12 @@ from gan_jax.config import (
 from gan_jax.config_json import (
     validate,
 )
-from gan_jax.data import READS, TOYS, Dataset, batch_indices, log_density
+from gan_jax.data import TOYS, Dataset, batch_indices, fields_of, log_density
 from gan_jax.data.core import ENDLESS
 from gan_jax.data.listing import lines_of, printable
 from gan_jax.files import require_writable
 from gan_jax.grids import image_grid, name_classes
+from gan_jax.plugins import load_plugins
 from gan_jax.terminal import working
 
 CHUNK = 5000
@@ -52,6 +55,8 @@ class Flags:
     dataset: Annotated[DatasetConfig, tyro.conf.arg(name="")]
     out: str | None = None
     """The picture to write; None: none."""
+    plugin: tuple[str, ...] = ()
+    """Python files of one's own that register names: docs/plugins.md."""
 
 
 def describe(data: Dataset) -> str:
@@ -108,15 +113,18 @@ def picture(data: Dataset, config: DatasetConfig, path: Path) -> None:
         if label is not None:
             captions = name_classes(np.asarray(label), data.spec.class_names)
         return image_grid(path, some, captions=captions)
-    mixture = TOYS[config.name](config)
-
-    def density(x: np.ndarray) -> np.ndarray:
-        blurred = mixture._replace(sigma=max(mixture.sigma, 0.05))
-        return np.maximum(np.asarray(log_density(blurred, x)), -20)
-
-    draw = logs.scatter if data.spec.shape == (2,) else logs.line
+    draw = logs.line if data.spec.shape == (1,) else logs.scatter
     meaning = "true log-density, sigma at least 0.05"
-    logs.panels(path, draw, some, [some[:0]], [density], meaning)
+    logs.panels(path, draw, some, [some[:0]], [density_of(config)], meaning)
+
+
+def density_of(config: DatasetConfig) -> Callable[[np.ndarray], np.ndarray]:
+    """The log-density of a toy; of other points it is not known, and NaN."""
+    if config.name not in TOYS:
+        return lambda x: np.full(len(x), np.nan)
+    mixture = TOYS[config.name](config)
+    blurred = mixture._replace(sigma=max(mixture.sigma, 0.05))
+    return lambda x: np.maximum(np.asarray(log_density(blurred, x)), -20)
 
 
 def look(name: str, rest: list[str]) -> None:
@@ -128,16 +136,18 @@ def look(name: str, rest: list[str]) -> None:
         description=__doc__,
     )
     flags = expand_home(flags, "out")
+    load_plugins(flags.plugin)
     config = validate(replace(Config(), dataset=flags.dataset))
-    points = config.dataset.name in TOYS
-    suffixes = FIGURE_SUFFIXES if points else IMAGE_SUFFIXES
+    toy = config.dataset.name in TOYS
+    suffixes = FIGURE_SUFFIXES if toy else IMAGE_SUFFIXES
     if flags.out:
         require_picture("out", Path(flags.out), suffixes)
         require_writable(Path(flags.out).absolute().parent, "choose another --out")
-    kind = config.dataset.name.partition(":")[0]
     with working("reading the data") as work:
         data = dataset(config)
-        unread = set(DATA_FIELDS) - {"name", "labels", *READS[kind]}
+        if flags.out and len(data.spec.shape) == 1:
+            require_picture("out", Path(flags.out), FIGURE_SUFFIXES)
+        unread = {*DATA_FIELDS} - {"name", "labels", *fields_of(config.dataset.name)}
         reasons = dict.fromkeys(unread, f"with the data set {config.dataset.name!r}")
         refuse_useless(given_fields(Flags, rest), reasons)
         work.begin("describing the data")
@@ -149,11 +159,16 @@ def look(name: str, rest: list[str]) -> None:
     print(f"picture    {flags.out or 'none; --out FILE.png writes one'}")
 
 
+def start(arguments: list[str]) -> None:
+    words = gathered(arguments)
+    if words and not words[0].startswith("-"):
+        look(words[0], words[1:])
+    else:
+        look("digits", words)
+
+
 def main(arguments: list[str]) -> int:
-    said = with_own_flags(Flags)
-    if arguments and not arguments[0].startswith("-"):
-        return exit_code(partial(look, arguments[0], arguments[1:]), said)
-    return exit_code(partial(look, "digits", arguments), said)
+    return exit_code(partial(start, arguments), with_own_flags(Flags))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from experiments.edge import (
     with_own_flags,
 )
 from experiments.flags import given_fields, parse, refuse_useless
+from experiments.plugins import gathered, load_for
 from gan_jax import logs
 from gan_jax.diagnosis import advise, diagnose, page, plain
 from gan_jax.diagnosis.game import MINUTES
@@ -46,9 +47,12 @@ class Flags:
     were moved; None: the one that the run was trained on."""
     out: str | None = None
     """Folder for the two files, made if it is missing; None: RUN."""
+    plugin: tuple[str, ...] = ()
+    """Python files of one's own that register names: docs/plugins.md."""
 
 
 def look(flags: Flags) -> None:
+    load_for(flags.run, flags.plugin)
     folder = Path(flags.run if flags.out is None else flags.out)
     place = folder if folder.is_dir() else folder.absolute().parent
     require_writable(place, "choose another folder with --out")
@@ -90,7 +94,7 @@ def show(found: dict[str, Any]) -> None:
 def start(arguments: list[str]) -> None:
     flags = parse(
         Flags,
-        arguments,
+        gathered(arguments),
         prog="python -m experiments.diagnose",
         description=__doc__,
     )

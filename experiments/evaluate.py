@@ -27,11 +27,12 @@ from experiments.edge import (
     with_own_flags,
 )
 from experiments.flags import given_fields, parse, refuse_useless
+from experiments.plugins import gathered, load_for
 from gan_jax import logs
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config_json import from_file, validate
-from gan_jax.data import READS
+from gan_jax.data import fields_of
 from gan_jax.evaluate import Sampler, Yardstick, evaluate, yardstick
 from gan_jax.gan import Gan
 from gan_jax.generators import data_of_run, load_members, load_run, shares_of
@@ -66,6 +67,8 @@ class Flags:
     """Every GAN of a run of several: one row each, and a table by swept value."""
     seed: int = 0
     """Root of the latents."""
+    plugin: tuple[str, ...] = ()
+    """Python files of one's own that register names: docs/plugins.md."""
 
 
 def look(flags: Flags) -> None:
@@ -77,6 +80,7 @@ def look(flags: Flags) -> None:
         raise ValueError(
             "all: measures every GAN of a run; give RUN, and leave out --index"
         )
+    load_for(flags.run, flags.plugin)
     with working("opening the run") as work:
         rows = measured(flags, work)
     if flags.run is None:
@@ -172,7 +176,7 @@ def in_shape(name: str, shape: tuple[int, ...]) -> DatasetConfig:
     if len(shape) != 3:
         return plain
     asked = {"resolution": shape[0], "rgb": shape[2] == 3}
-    read = READS.get(name.partition(":")[0], ())
+    read = fields_of(name)
     return replace(plain, **{k: v for k, v in asked.items() if k in read})
 
 
@@ -197,7 +201,7 @@ def show(found: dict[str, Any]) -> None:
 def start(arguments: list[str]) -> None:
     flags = parse(
         Flags,
-        arguments,
+        gathered(arguments),
         prog="python -m experiments.evaluate",
         description=__doc__,
     )

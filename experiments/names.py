@@ -21,6 +21,7 @@ from gan_jax.methods import CATALOGUE, METHODS
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
+from gan_jax.plugins import owner
 
 PREFIXED = {"tfds:NAME": PREFIXES["tfds"], "folder:PATH": PREFIXES["folder"]}
 OTHERS = {
@@ -44,13 +45,21 @@ def first_sentence(text: str | None) -> str:
     return re.split(r"(?<!al)\.\s", (text or "").strip())[0].rstrip(".") + "."
 
 
+def told(kind: str, name: str) -> str:
+    """What is said of an entry that says nothing of itself."""
+    return f"Registered by {owner(kind, name)}"
+
+
 def listing() -> str:
     """Methods, data sets and models with one line each; the other names."""
-    methods = {k: CATALOGUE[k].about if k in CATALOGUE else "" for k in METHODS}
+    methods = {
+        k: CATALOGUE[k].about if k in CATALOGUE else told("method", k) for k in METHODS
+    }
     sets = {k: (TOYS.get(k) or v).__doc__ for k, v in DATASETS.items()}
     sets |= dict.fromkeys(TFDS_SETS, "Image set of tensorflow-datasets")
     sets |= {k: v.__doc__ for k, v in PREFIXED.items()}
-    models = {k: v.__doc__ for k, v in MODELS.items()}
+    sets = {k: text or told("data set", k) for k, text in sets.items()}
+    models = {k: v.__doc__ or told("model", k) for k, v in MODELS.items()}
     lines = []
     for title, texts in (("METHODS", methods), ("DATASETS", sets), ("MODELS", models)):
         lines.append(title)

@@ -28,6 +28,7 @@ from experiments.edge import (
     with_own_flags,
 )
 from experiments.flags import parse
+from experiments.plugins import gathered, load_for
 from gan_jax import logs
 from gan_jax.data.listing import some
 from gan_jax.data_facts import read_facts
@@ -72,6 +73,8 @@ class Flags:
     """Draw each latent value anew until it is within this many deviations."""
     interpolate: bool = False
     """Rows of 10 steps on the great circle between two latents."""
+    plugin: tuple[str, ...] = ()
+    """Python files of one's own that register names: docs/plugins.md."""
 
 
 def draw_latents(gan: Gan, flags: Flags) -> Array:
@@ -124,6 +127,7 @@ def number_of(label: str, count: int, names: tuple[str, ...] | None) -> int:
 
 
 def draw(flags: Flags) -> None:
+    load_for(flags.run, flags.plugin)
     refuse_places(flags)
     with working("opening the run"):
         gan, state, _ = load_run(flags.run, index=flags.index)
@@ -197,7 +201,10 @@ def write_grid(
 
 def start(arguments: list[str]) -> None:
     flags = parse(
-        Flags, arguments, prog="python -m experiments.sample", description=__doc__
+        Flags,
+        gathered(arguments),
+        prog="python -m experiments.sample",
+        description=__doc__,
     )
     draw(expand_home(flags, "run", "grid", "npz", "folder"))
 

@@ -23,7 +23,7 @@ from typing import Annotated
 import jax
 import tyro
 
-from experiments import NAMES
+from experiments import NAMES, plugins
 from experiments.defaults import base_of, print_changed_values
 from experiments.edge import error_line, exit_code, in_home, leave, with_own_flags
 from experiments.flags import (
@@ -124,7 +124,7 @@ def read(
         Flags,
         listed(rest),
         prog=command,
-        description=__doc__,
+        description=f"{__doc__}{plugins.about_plugins()}",
         short_help=partial(short_help, command, name, base, Flags),
         default=Flags(base),
     )
@@ -170,12 +170,14 @@ def out_of_memory_told(error: Exception) -> str:
 
 def main(arguments: list[str]) -> int:
     accept_all_text()
-    if "--list" in arguments:
-        return exit_code(lambda: print(listing()))
     out = ""
     try:
+        arguments, plugin = plugins.loaded(arguments)
+        if "--list" in arguments:
+            return exit_code(lambda: print(listing()))
         base, name, rest = start(arguments)
         words = arguments[: len(arguments) - len(rest)] or ["METHOD"]
+        base = dataclasses.replace(base, plugin=plugin)
         flags, given = read(words, name, base, rest)
         config = validate(flags.run)
         out = in_home(config.out or f"runs/{name}")

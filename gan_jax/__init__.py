@@ -18,6 +18,7 @@ from gan_jax.parallel import (
     shard_map_step,
 )
 from gan_jax.penalties import PENALTIES
+from gan_jax.plugins import load_plugin
 from gan_jax.run import train
 from gan_jax.train import sample, train_step, train_steps
 from gan_jax.types import Batch, Loss, TrainState
@@ -45,6 +46,7 @@ __all__ = [
     "jit_step",
     "load_generator",
     "method_for",
+    "load_plugin",
     "pmap_step",
     "sample",
     "scale_by_traced",

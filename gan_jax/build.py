@@ -40,7 +40,14 @@ from gan_jax.methods import METHODS
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS, SCHEDULES, chain, learning_rate
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.registry import bind, choose, default_of, options, require_defaults
+from gan_jax.registry import (
+    bind,
+    choose,
+    default_of,
+    options,
+    require_defaults,
+    require_plugins,
+)
 from gan_jax.running import RUNNING
 from gan_jax.train import frozen
 from gan_jax.types import Array, Loss, NetState, TrainState
@@ -72,6 +79,7 @@ def build(
     need not be there; None: those of the data set that the Config names.
     """
     config = validate(config)
+    require_plugins(config.plugin)
     if spec is None:
         data = dataset(config)
         require_enough(config, data)

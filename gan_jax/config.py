@@ -284,6 +284,9 @@ class Config:
     """Root of all randomness."""
     out: FolderName | None = None
     """Folder of the run; None: runs/METHOD."""
+    plugin: tuple[str, ...] = ()
+    """Python files of one's own that register losses, networks, ...; a run records each
+    as NAME.py@SHA-256 and keeps a copy: docs/plugins.md."""
     d_steps: Count = 1
     """Discriminator updates per generator update, each on fresh data."""
     g_first: bool = False

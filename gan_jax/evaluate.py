@@ -10,7 +10,7 @@ import numpy as np
 
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.data import READS, TOYS, Mixture
+from gan_jax.data import TOYS, Mixture, fields_of
 from gan_jax.features import EXTRACTORS, Extractor, Side, natural, side
 from gan_jax.measures import LEAST, METRICS, Comparison, Numbers, suited
 from gan_jax.reals import count_of, held_out, real_side, split_of
@@ -221,7 +221,7 @@ def fingerprint(
     tool: Extractor, config: DatasetConfig, n: int, content: str
 ) -> Fingerprint:
     """All that two numbers must share to be compared."""
-    fields = READS[config.name.partition(":")[0]]
+    fields = fields_of(config.name)
     left_out = ("flip", "skip_bad", "device_limit", "split")
     return {
         "extractor": tool.name,

@@ -7,7 +7,7 @@ from gan_jax.augment import AUGMENTS
 from gan_jax.checks import adapts, couples, dataset, differentiates_augment, resolve
 from gan_jax.config import Config
 from gan_jax.config_json import flat
-from gan_jax.data import READS
+from gan_jax.data import fields_of
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
@@ -64,8 +64,8 @@ def read_fields(config: Config) -> frozenset[str]:
         unread |= {"ema.start", "ema.warmup"}
     if (config.dynamics.base or config.dynamics.name) not in TURNS:
         unread.add("g_first")
-    kind = config.dataset.name.partition(":")[0]
-    fields = set(flat(config.dataset)) - {"name", "labels"} - set(READS[kind])
+    read = fields_of(config.dataset.name)
+    fields = set(flat(config.dataset)) - {"name", "labels"} - set(read)
     unread |= {f"dataset.{field}" for field in fields}
     return frozenset(flat(config)) - unread
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from gan_jax import checkpoint, logs, row_files
+from gan_jax import checkpoint, logs, plugins, row_files
 from gan_jax.config import (
     Config,
 )
@@ -44,7 +44,7 @@ the diagnosis by experiments.diagnose."""
 ROWS = ("metrics.jsonl", "events.jsonl")
 """Files that a resumed run reads: each checkpoint holds a copy of them."""
 FRAMES, TENSORBOARD, PROFILE = "samples", "tensorboard", "profile"
-FOLDERS = (checkpoint.FOLDER, FRAMES, TENSORBOARD, PROFILE)
+FOLDERS = (checkpoint.FOLDER, FRAMES, TENSORBOARD, PROFILE, plugins.FOLDER)
 HARMLESS = {
     "steps",
     "placement",
@@ -130,6 +130,7 @@ def claim(folder: Path, config: Config) -> None:
             if (folder / name).exists():
                 shutil.rmtree(folder / name)
         remove_parts(folder)
+        plugins.write_copies(folder, config.plugin)
         logs.write_text(folder / "config.json", to_json(config))
         for name in (*FILES[1:], ".wandb-id"):
             (folder / name).unlink(missing_ok=True)
@@ -140,7 +141,7 @@ def claim(folder: Path, config: Config) -> None:
 def take_over(folder: Path, config: Config, step: int) -> None:
     """Set a run back to one of its checkpoints: newer ones are damaged, and go."""
     try:
-        for name in ("", FRAMES):
+        for name in ("", FRAMES, plugins.FOLDER):
             remove_parts(folder / name)
         checkpoint.remove_parts(folder / checkpoint.FOLDER)
         for path in checkpoint.checkpoints(folder / checkpoint.FOLDER):
@@ -154,6 +155,7 @@ def take_over(folder: Path, config: Config, step: int) -> None:
         events = events_until(folder, step)
         if events or (folder / "events.jsonl").exists():
             logs.write_lines(folder / "events.jsonl", events)
+        plugins.write_copies(folder, config.plugin)
         logs.write_text(folder / "config.json", to_json(config))
     except OSError as error:
         raise unwritable(folder, error) from None

@@ -1,5 +1,6 @@
 """The generator of a run's folder."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from gan_jax.data import Dataset, label_shares
 from gan_jax.data_facts import read_facts, refuse_other_data
 from gan_jax.gan import Gan, init_state
 from gan_jax.members import init_states, member
+from gan_jax.plugins import load_copies
 from gan_jax.program import Member, members_of
 from gan_jax.train import sample
 from gan_jax.types import Array, TrainState
@@ -44,6 +46,7 @@ def stored(run: str | Path, *, index: int = 0) -> Stored:
     if not path.is_file():
         raise ValueError(f"run {folder}: holds no config.json; is it a run's folder?")
     config, facts = from_file(path), read_facts(folder)
+    config = dataclasses.replace(config, plugin=load_copies(folder, config.plugin))
     gan = build(config, spec=facts and facts.spec)
     members = members_of(config)
     count = len(members or [None])
@@ -70,9 +73,10 @@ def stored(run: str | Path, *, index: int = 0) -> Stored:
 def load_run(run: str | Path, *, index: int = 0) -> tuple[Gan, TrainState, Config]:
     """What a run trained, from its newest intact checkpoint.
 
-    index: which GAN of a run of several, as in members.jsonl. Reads only config.json,
-    data.json and arrays: nothing in the folder runs, and the data it was trained on
-    need not be there (but for runs of before 0.2, which have no data.json). Raises
+    index: which GAN of a run of several, as in members.jsonl. Reads config.json,
+    data.json and arrays, and executes the copies of the run's plugins, if it has any:
+    a run of a stranger's that has plugins is a program. The data it was trained on need
+    not be there (but for runs of before 0.2, which have no data.json). Raises
     ValueError for a folder without a run, without a checkpoint, or without that GAN.
     """
     found = stored(run, index=index)

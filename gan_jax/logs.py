@@ -196,18 +196,24 @@ def scatter(
     height: Height,
     meaning: str,
 ) -> None:
-    """Real and generated points `[N, 2]` over the level sets of `height`."""
+    """Real and generated points `[N, 2]` over the level sets of `height`.
+
+    Of points of more coordinates the first two are shown, without level sets.
+    """
     reach = 1.3 * np.abs(real if len(real) else fake).max()
     line = np.linspace(-reach, reach, 121, dtype=np.float32)
     x, y = np.meshgrid(line, line)
-    heights = height(np.stack([x, y], axis=-1).reshape(-1, 2)).reshape(x.shape)
+    level = (
+        height if real.shape[1] == 2 else lambda points: np.full(len(points), np.nan)
+    )
+    heights = level(np.stack([x, y], axis=-1).reshape(-1, 2)).reshape(x.shape)
     if np.isfinite(heights).all():
         filled = axis.contourf(x, y, heights, levels=24, cmap="PuOr", alpha=0.7)
         figure.colorbar(filled, ax=axis, label=meaning)
     if len(real):
-        axis.scatter(*real.T, s=9, color="black", alpha=0.5, label="real", lw=0)
+        axis.scatter(*real.T[:2], s=9, color="black", alpha=0.5, label="real", lw=0)
     if len(fake):
-        axis.scatter(*fake.T, s=9, color="crimson", alpha=0.6, label="fake", lw=0)
+        axis.scatter(*fake.T[:2], s=9, color="crimson", alpha=0.6, label="fake", lw=0)
     outside = int((~(np.abs(fake) <= reach).all(axis=1)).sum())
     axis.set(
         xlim=(-reach, reach),

@@ -14,7 +14,7 @@ import numpy as np
 
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.data import READS, TFDS_SETS, TOYS, Dataset
+from gan_jax.data import TFDS_SETS, TOYS, Dataset, fields_of
 from gan_jax.data.core import ENDLESS
 from gan_jax.data.storage import (
     cache_folder,
@@ -50,7 +50,7 @@ def count_of(config: DatasetConfig, data: Dataset, n: int | None) -> int:
 
 
 def split_of(config: DatasetConfig) -> str:
-    if "split" not in READS[config.name.partition(":")[0]]:
+    if "split" not in fields_of(config.name):
         return "all"
     default = "train+test" if config.name == "stacked_mnist" else "train"
     return config.split or default

@@ -6,12 +6,12 @@ option that is no field, or that has no default, is a ValueError.
 """
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 
-def choose(registry: dict[str, Any], name: str, field: str) -> Any:
+def choose(registry: Mapping[str, Any], name: str, field: str) -> Any:
     """The registry's entry, or a ValueError with the allowed names and the nearest."""
     if name in registry:
         return registry[name]
@@ -89,3 +89,31 @@ def name_of(function: Any) -> str:
     if isinstance(function, partial):
         return name_of(function.func)
     return getattr(function, "__qualname__", repr(function))
+
+
+class Plugin(NamedTuple):
+    """A Python file of a user's own that was executed, and what it registered.
+
+    pin: `NAME.py@SHA-256`, as a Config records it. names: registry and name of each
+    entry.
+    """
+
+    path: str
+    text: bytes
+    pin: str
+    names: tuple[tuple[str, str], ...]
+
+
+PLUGINS: dict[str, Plugin] = {}
+"""The plugins of this process by file name; `gan_jax.plugins` loads them."""
+
+
+def require_plugins(pins: Iterable[str]) -> None:
+    """A ValueError for a plugin that this process has not loaded."""
+    loaded = {plugin.pin for plugin in PLUGINS.values()}
+    for pin in pins:
+        if pin not in loaded:
+            raise ValueError(
+                f"plugin {pin!r:.200}: is not loaded; gan_jax.load_plugin(FILE) loads "
+                "a file and returns what this field holds, as --plugin FILE does"
+            )

@@ -38,6 +38,7 @@ from gan_jax.loop import Host, loop
 from gan_jax.monitor import measurer, watched
 from gan_jax.outputs import album, noter, opening, shower, step_counter
 from gan_jax.overlays import draw_members
+from gan_jax.plugins import with_plugins
 from gan_jax.profiling import profiled
 from gan_jax.program import Program, members_of, program
 from gan_jax.record import Record, alive, ending, summarize, versions
@@ -82,7 +83,7 @@ def train(
         "preparing the data", enabled=progress and first, stderr=False
     ) as shown:
         tell = shown.tell
-        config = agreed(lambda: with_absolute_path(validate(config)))
+        config = agreed(lambda: with_plugins(with_absolute_path(validate(config))))
         fresh = not (resume and (folder / "config.json").exists())
         refuse = (
             partial(refuse_used, folder, overwrite)

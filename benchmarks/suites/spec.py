@@ -1,6 +1,7 @@
 """What a suite is: tasks x methods x points of its axes, each a complete Config."""
 
 import dataclasses
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -65,7 +66,7 @@ class Suite:
     decay: bool = True
     axes: Mapping[str, Mapping[Any, Changes]] = field(default_factory=dict)
     sweep: SweepConfig = field(default_factory=SweepConfig)
-    catalogue: dict[str, Config] = field(default_factory=lambda: KNOWN)
+    catalogue: Mapping[str, Config] = field(default_factory=lambda: KNOWN)
     rates: tuple[float, ...] = ()
 
 
@@ -91,10 +92,14 @@ VARIANTS: dict[str, Variant] = {
 """Methods of the benchmark alone: the questions ask for them."""
 
 
-KNOWN: dict[str, Config] = METHODS | {
-    name: changed(METHODS[variant.base], variant.changes)
-    for name, variant in VARIANTS.items()
-}
+KNOWN: Mapping[str, Config] = ChainMap(
+    {
+        name: changed(METHODS[variant.base], variant.changes)
+        for name, variant in VARIANTS.items()
+    },
+    METHODS,
+)
+"""All of METHODS, also those that a plugin registers later, and the variants."""
 
 
 def with_network(config: Config, network: Changes) -> Config:

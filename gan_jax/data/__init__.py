@@ -51,7 +51,14 @@ READS: dict[str, tuple[str, ...]] = {
     "folder": ("resolution", "flip", "skip_bad", "device_limit"),
     "stacked_mnist": ("split", "resolution", "size", "seed"),
 }
-"""The fields of the dataset group that each set reads, beside name and labels."""
+"""The fields of the dataset group that each set reads, beside name and labels; a set
+without an entry reads no others."""
+
+
+def fields_of(name: str) -> tuple[str, ...]:
+    """READS of a data set, by the whole name that a Config holds."""
+    return READS.get(name.partition(":")[0], ())
+
 
 __all__ = [
     "DATASETS",
@@ -65,6 +72,7 @@ __all__ = [
     "Spec",
     "Stored",
     "batch_indices",
+    "fields_of",
     "gather",
     "indices_of",
     "label_shares",
