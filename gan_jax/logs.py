@@ -20,7 +20,7 @@ from rich.progress import (
 )
 
 from gan_jax.files import write_atomically
-from gan_jax.plots import DISCRIMINATOR, GENERATOR, legend_below, new_figure
+from gan_jax.plots import CURVES, legend_below, new_figure
 from gan_jax.row_files import encoded
 from gan_jax.terminal import progress
 
@@ -266,21 +266,11 @@ def line(
     legend_below(axis)
 
 
-PLAYERS = "discriminator (D)", "generator (G)"
-CURVES = {
-    "losses (without penalties)": (("d_loss", "g_loss"), PLAYERS),
-    "gradient norms": (("d_grad_norm", "g_grad_norm"), PLAYERS),
-    LOGIT: (("real_logits", "fake_logits"), ("real examples", "generated examples")),
-}
-"""Of each panel: its title, the columns of the log, and what they are called."""
-
-
 def curves(path: Path, runs: list[list[dict[str, Any]]]) -> None:
     """Losses, gradient norms and logits against steps, a line for each run."""
     figure, axes = new_figure(len(CURVES))
-    colors = DISCRIMINATOR, GENERATOR
-    for axis, (title, (names, labels)) in zip(axes.flat, CURVES.items(), strict=True):
-        for name, meaning, color in zip(names, labels, colors, strict=True):
+    for axis, (title, (names, styles)) in zip(axes.flat, CURVES.items(), strict=True):
+        for name, (meaning, color) in zip(names, styles, strict=True):
             for index, rows in enumerate(runs):
                 steps, values = (
                     [row["step"] for row in rows],

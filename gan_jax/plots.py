@@ -1,10 +1,20 @@
-"""What all figures share: the players' colors, and legends that cover no data."""
+"""What all figures share: colors, and legends that cover no data."""
 
 from typing import Any
 
 GENERATOR, DISCRIMINATOR, GREY = "#2a6f97", "#c8553d", "#8a8f98"
+REAL, FAKE = "#4a4e57", "crimson"
 BELOW = 3.8
 """Font sizes between the axes and the legend: room for tick labels and axis label."""
+
+PLAYERS = ("discriminator (D)", DISCRIMINATOR), ("generator (G)", GENERATOR)
+KINDS = ("real examples", REAL), ("generated examples", FAKE)
+CURVES = {
+    "losses (without penalties)": (("d_loss", "g_loss"), PLAYERS),
+    "gradient norms": (("d_grad_norm", "g_grad_norm"), PLAYERS),
+    "D's mean logit (higher: more real)": (("real_logits", "fake_logits"), KINDS),
+}
+"""Of each panel: its title, the columns of the log, their labels and colors."""
 
 
 def new_figure(columns: int, rows: int = 1) -> tuple[Any, Any]:

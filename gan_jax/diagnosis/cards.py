@@ -97,7 +97,7 @@ CARDS = (
         "How strongly each layer stretches its inputs, direction by direction, from "
         "the strongest to the weakest. Good: lines that fall gently. Bad: a cliff "
         "towards zero (the layer uses few directions), or largest values in D that "
-        "grow without end from run to run of more steps.",
+        "keep growing the longer you train.",
         kernel_table,
     ),
     Card(

@@ -102,7 +102,9 @@ def limited(game: Game, passed: Callable[[], bool]) -> Game:
     def timed(product: Callable[..., Array]) -> Callable[..., Array]:
         def product_in_time(*vectors: Array) -> Array:
             if passed():
-                raise ValueError("not found in the minutes allowed; allow more")
+                raise ValueError(
+                    "not found in the minutes allowed; allow more with --minutes"
+                )
             return product(*vectors)
 
         return product_in_time

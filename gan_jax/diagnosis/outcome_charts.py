@@ -7,9 +7,7 @@ import numpy as np
 
 from gan_jax.diagnosis.charts import canvas, png
 from gan_jax.logs import pixels_of
-from gan_jax.plots import DISCRIMINATOR, GENERATOR, GREY, legend_below
-
-REAL, FAKE = "#4a4e57", "crimson"
+from gan_jax.plots import DISCRIMINATOR, FAKE, GENERATOR, GREY, REAL, legend_below
 
 
 def samples(found: dict[str, Any]) -> bytes:
@@ -53,9 +51,9 @@ def points(real: np.ndarray, fake: np.ndarray) -> bytes:
     right.scatter(*real.T, s=5, color=GREY, alpha=0.3, lw=0, label="real")
     right.scatter(*fake.T, s=5, color=FAKE, alpha=0.5, lw=0, label="generated")
     outside = int((~(np.abs(fake) <= reach).all(axis=1)).sum())
-    beyond = f", {outside} out of view" if outside else ""
+    beyond = f"\n{outside:,} of them out of view" if outside else ""
     left.set_title(f"{len(real):,} real points", fontsize=10)
-    right.set_title(f"{len(fake):,} generated{beyond}", fontsize=10)
+    right.set_title(f"{len(fake):,} generated points{beyond}", fontsize=10)
     for axis in axes:
         axis.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     left.set(xlabel="first coordinate", ylabel="second coordinate")

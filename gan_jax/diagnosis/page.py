@@ -146,7 +146,7 @@ def table(rows: list[list[str]]) -> str:
 def absent(cards: list[Card], found: Numbers) -> str:
     """What could not be measured, and why."""
     items = "".join(
-        f"<li>{escape(one.title)}: "
+        f"<li>{escape(one.title)} &ndash; "
         f"{escape(found.get(one.section, {}).get('skipped', 'not measured'))}</li>\n"
         for one in cards
     )
