@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gan_jax.files import write_atomically
+from gan_jax.plots import CURVES, legend_below, new_figure
 from gan_jax.row_files import encoded
 
 
@@ -130,6 +131,10 @@ def animation(path: Path, folder: Path) -> None:
     write_atomically(path, save)
 
 
+CAPTION = 24
+"""Pixels above a frame, for its step."""
+
+
 def frame_of(picture: Path) -> Any:
     """A small copy of a picture, below a line with the step that its name says."""
     from PIL import Image, ImageDraw, ImageFont
@@ -145,18 +150,6 @@ def frame_of(picture: Path) -> Any:
         (6, 3), f"step {int(picture.stem):,}", "black", ImageFont.load_default(15)
     )
     return frame
-
-
-CAPTION = 24
-"""Pixels above a frame, for its step."""
-
-
-def new_figure(columns: int, rows: int = 1) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
-
-    size = 5 * columns, 4 * rows
-    figure = Figure(figsize=size, layout="constrained", dpi=100)
-    return figure, figure.subplots(rows, columns, squeeze=False)
 
 
 Height = Callable[[np.ndarray], np.ndarray]
@@ -213,7 +206,9 @@ def scatter(
     if len(real):
         axis.scatter(*real.T[:2], s=9, color="black", alpha=0.5, label="real", lw=0)
     if len(fake):
-        axis.scatter(*fake.T[:2], s=9, color="crimson", alpha=0.6, label="fake", lw=0)
+        axis.scatter(
+            *fake.T[:2], s=9, color="crimson", alpha=0.6, label="generated", lw=0
+        )
     outside = int((~(np.abs(fake) <= reach).all(axis=1)).sum())
     axis.set(
         xlim=(-reach, reach),
@@ -221,7 +216,7 @@ def scatter(
         aspect="equal",
         title=f"{len(real)} real and {len(fake)} generated points, {outside} outside",
     )
-    axis.legend(loc="upper right")
+    legend_below(axis, markerscale=2)
 
 
 def line(
@@ -238,39 +233,32 @@ def line(
     if len(real):
         axis.hist(real[:, 0], bins, color="black", alpha=0.6, label="real")
     if len(fake):
-        axis.hist(fake[:, 0], bins, color="crimson", alpha=0.6, label="fake")
+        axis.hist(fake[:, 0], bins, color="crimson", alpha=0.6, label="generated")
     axis.set(xlabel="x", ylabel="examples")
     x = np.linspace(-reach, reach, 201, dtype=np.float32)
     curve = axis.twinx()
     curve.plot(x, height(x[:, None]), "tab:blue")
     curve.set_ylabel(meaning, color="tab:blue")
-    axis.legend(loc="upper right")
-
-
-CURVES = {
-    "losses (adversarial terms)": ("d_loss", "g_loss"),
-    "gradient norms": ("d_grad_norm", "g_grad_norm"),
-    "mean logits": ("real_logits", "fake_logits"),
-}
+    legend_below(axis)
 
 
 def curves(path: Path, runs: list[list[dict[str, Any]]]) -> None:
     """Losses, gradient norms and logits against steps, a line for each run."""
     figure, axes = new_figure(len(CURVES))
-    for axis, (title, names) in zip(axes.flat, CURVES.items(), strict=True):
-        for name, color in zip(names, ("tab:blue", "tab:orange"), strict=True):
+    for axis, (title, (names, styles)) in zip(axes.flat, CURVES.items(), strict=True):
+        for name, (meaning, color) in zip(names, styles, strict=True):
             for index, rows in enumerate(runs):
                 steps, values = (
                     [row["step"] for row in rows],
                     [row[name] for row in rows],
                 )
-                label = None if index else name
+                label = None if index else meaning
                 alpha = max(0.15, len(runs) ** -0.5)
                 axis.plot(steps, values, color, lw=0.9, alpha=alpha, label=label)
         axis.set(title=title, xlabel="step (generator updates)")
         axis.grid(alpha=0.3)
-        axis.legend()
-    norms = CURVES["gradient norms"]
+        legend_below(axis)
+    norms, _ = CURVES["gradient norms"]
     if any(row[name] > 0 for rows in runs for row in rows for name in norms):
         axes.flat[1].set_yscale("log")
     write_atomically(path, figure.savefig)

@@ -108,9 +108,20 @@ def rates(config: Config, state: TrainState) -> Players:
     return Players(rate(config.g_optimizer, "g_lr"), rate(config.d_optimizer, "d_lr"))
 
 
-def own_scales(config: Config, state: TrainState) -> Players:
-    """What multiplies the common rate, G's, for each parameter; no rate may be 0."""
-    rate, scales = rates(config, state), optimizer_scales(config, state)
+def highest_rates(config: Config, state: TrainState) -> Players:
+    """The highest learning rates of the schedules: after warm-up, before any decay."""
+    return Players(
+        config.g_optimizer.learning_rate * float(state.scales["g_lr"]),
+        config.d_optimizer.learning_rate * float(state.scales["d_lr"]),
+    )
+
+
+def own_scales(config: Config, state: TrainState, rate: Players) -> Players:
+    """The factor of each parameter on the common learning rate, which is G's.
+
+    rate: both players' learning rates, of which none may be 0.
+    """
+    scales = optimizer_scales(config, state)
     over = rate.discriminator / rate.generator
     faster = jax.tree.map(lambda p: over * p, scales.discriminator)
     return Players(scales.generator, faster)
@@ -119,12 +130,13 @@ def own_scales(config: Config, state: TrainState) -> Players:
 def rotation(scene: Scene, state: TrainState) -> Numbers:
     """|A u| / |S u| of plain play under the run's own rates and scales, on one batch, 4
     probes; 0 where a player's rate is 0: nobody is chased."""
-    if not min(rates(scene.config, state)) > 0:
+    rate = rates(scene.config, state)
+    if not min(rate) > 0:
         return {"rotation_index": 0.0}
     batch = jax.tree.map(lambda x: x[0], scene.batches(1))
     keys = example_keys(scene.gan, jax.random.key(0), len(batch.image))
     game = gan_game(scene.gan, state, batch, keys)
-    game = balanced(game, own_scales(scene.config, state))
+    game = balanced(game, own_scales(scene.config, state, rate))
     return {"rotation_index": rotation_index(game, jax.random.key(1))}
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import jax
 import numpy as np
 import pytest
 
@@ -23,11 +24,13 @@ from gan_jax.config import (
     PenaltyConfig,
 )
 from gan_jax.diagnosis import ADVICE, advise, diagnose, page, plain
-from gan_jax.diagnosis.cards import CARDS
+from gan_jax.diagnosis.cards import CARDS, OUTCOME
 from gan_jax.diagnosis.case import by_depth, one_batch, opened, walked
 from gan_jax.diagnosis.game import reach
 from gan_jax.folder import lines
 from gan_jax.health import UNEVEN
+from gan_jax.pictures import PICTURE_SEED
+from gan_jax.train import sample
 
 FAST = OptimizerConfig("sgd", learning_rate=0.05)
 RUN = Config(
@@ -64,6 +67,10 @@ GAME = {
     "parameters": 40,
     "adaptive": True,
     "dynamics": "consensus",
+    "rate": 0.05,
+    "d_rate": 0.1,
+    "last_rate": 0.001,
+    "last_d_rate": 0.002,
     "exact": False,
     "eigenvalues": {"leading": [[-1.5, 0.2], [-1.5, -0.2]], "growing": [[0.05, 0.0]]},
     "largest_real_part": 0.05,
@@ -79,8 +86,11 @@ GAME = {
 }
 
 
+ALL = OUTCOME + CARDS
+
+
 def test_every_section_of_a_zero_sum_toy_run_is_measured(numbers):
-    names = [card.section for card in CARDS]
+    names = [card.section for card in ALL]
     assert {name for name in names if "skipped" in numbers[name]} == set()
     json.dumps(plain(numbers), allow_nan=False)
 
@@ -94,11 +104,25 @@ def test_numbers_agree_with_the_log_and_with_each_other(run, numbers):
             column = [row[f"{player[0]}_grad_norm/{path}"] for row in rows]
             np.testing.assert_array_equal(values, column)
     assert (numbers["step"], numbers["path"]["from"]) == (40, 0)
+    losses = numbers["losses"]
+    assert losses["steps"] == course["steps"]
+    for name in ("d_loss", "g_loss", "real_logits", "fake_logits"):
+        assert losses[name] == [row[name] for row in rows]
     gap = numbers["overfitting"]["gap"]
     logits = numbers["overfitting"]["logits"]
     assert (len(logits["training"]), len(logits["held_out"])) == (64, 1000)
     difference = np.mean(logits["training"]) - np.mean(logits["held_out"])
     assert gap["gap"] == pytest.approx(difference)
+
+
+def test_samples_are_those_of_the_runs_picture_and_no_part_of_the_json(run, numbers):
+    case, shown = opened(run, 0), numbers["samples"]
+    key = jax.random.key(PICTURE_SEED)
+    fakes = sample(case.gan, case.state, key, 64)
+    np.testing.assert_allclose(shown["fake"], fakes, rtol=1e-5, atol=1e-6)
+    distance = np.linalg.norm(shown["real"], axis=1)
+    assert len(distance) == 64 and np.abs(distance - 1).max() < 0.2
+    assert plain(shown) == {"count": 64}
 
 
 @pytest.mark.slow
@@ -153,8 +177,8 @@ def test_page_is_well_formed_and_needs_nothing_else(numbers):
     text = page(numbers)
     found = outline(text)
     assert len(set(found.ids)) == len(found.ids)
-    assert {"verdict", *(card.draw.__name__ for card in CARDS)} == set(found.ids)
-    assert len(found.links) == len(CARDS)
+    assert {"verdict", *(card.draw.__name__ for card in ALL)} == set(found.ids)
+    assert len(found.links) == len(ALL)
     assert all(link.startswith("data:image/png;base64,") for link in found.links)
     bare = re.sub(r'"data:[^"]*"', "", text)
     assert not re.search(r"https?:|//|@import|url\(|<script", bare)
@@ -166,7 +190,7 @@ def test_page_escapes_what_a_run_is_called(numbers):
     assert "<b>&" not in text and "&lt;b&gt;&amp;" in text and "<i>" not in text
 
 
-GONE = {card.section: {"skipped": "the state is not finite"} for card in CARDS}
+GONE = {card.section: {"skipped": "the state is not finite"} for card in ALL}
 
 
 def test_page_of_a_state_that_is_not_finite_says_so(numbers):

@@ -21,7 +21,6 @@ from gan_jax.config import (
     OptimizerConfig,
     PenaltyConfig,
 )
-from gan_jax.diagnosis import charts
 from gan_jax.diagnosis.case import Case, has_decayed
 from gan_jax.diagnosis.game import in_turn, measured_game, measured_path, told
 from gan_jax.diagnostics import vector_game
@@ -33,7 +32,9 @@ from gan_jax.types import Batch
 STEPS, EPS, GAMMA, SLOWER = 8, 1e-3, 0.2, 0.5
 G = OptimizerConfig("adam", 0.02, b1=0.5, b2=0.9, eps=EPS, schedule="linear")
 D = OptimizerConfig("adam", 0.05, b1=0.0, b2=0.8, eps=EPS)
-RATES = np.array([0.02 * (1 - (STEPS - 1) / STEPS), 0.05 * SLOWER])
+RATES = np.array([0.02, 0.05 * SLOWER])
+"""The highest of the schedules."""
+LAST = np.array([0.02 * (1 - (STEPS - 1) / STEPS), 0.05 * SLOWER])
 """Of the last step made."""
 RUN = Config(
     steps=STEPS,
@@ -104,7 +105,8 @@ def test_game_of_a_run_of_unequal_players_is_its_dense_matrix(case):
     np.testing.assert_allclose(
         np.sort_complex(found), np.sort_complex(values), rtol=1e-4
     )
-    assert game["rate"] == pytest.approx(RATES[0])
+    assert (game["rate"], game["d_rate"]) == pytest.approx(tuple(RATES))
+    assert (game["last_rate"], game["last_d_rate"]) == pytest.approx(tuple(LAST))
     assert game["reach"] == 2  # D's, with b1 0; G's is 6.
     g_turn, d_turn = (np.eye(2) + np.diag(scales * own) @ moves for own in np.eye(2))
     radius = np.abs(np.linalg.eigvals(d_turn @ g_turn)).max()
@@ -113,8 +115,10 @@ def test_game_of_a_run_of_unequal_players_is_its_dense_matrix(case):
     balanced = root[:, None] * moves * root
     assert game["rotation_index"] == pytest.approx(turning(balanced, 0), rel=1e-4)
     assert game["plain_rotation_index"] == pytest.approx(turning(moves, 0), rel=1e-4)
+    root = np.sqrt(LAST * adam(case.state))  # in training, of the step's own rates
     probed = rotation(scene(RUN), case.state)["rotation_index"]
-    assert probed == pytest.approx(turning(balanced, 1), rel=1e-4)
+    at_last = root[:, None] * moves * root
+    assert probed == pytest.approx(turning(at_last, 1), rel=1e-4)
 
 
 def test_nobody_is_chased_by_a_player_whose_rate_is_0(case):
@@ -139,6 +143,11 @@ def test_a_run_has_decayed_with_either_player(case):
     assert has_decayed(case._replace(config=long, state=replace(case.state, step=late)))
 
 
+def test_a_sweep_of_small_rates_has_not_decayed(case):
+    scales = case.state.scales | {"d_lr": jnp.float32(1e-3)}
+    assert not has_decayed(case._replace(state=replace(case.state, scales=scales)))
+
+
 def test_steps_in_turn_are_judged_of_one_d_step_alone(case):
     game = vector_game(lambda w: -w, jnp.ones(2), 1)
     assert in_turn(case, game, 0.1)["alternating_radius"] == pytest.approx(0.9)
@@ -154,49 +163,3 @@ def test_what_is_told_of_eigenvalues_is_of_the_two_that_lead():
     for value in (1.0, 1j):
         still = told({"leading": np.array([value])}, 0.1)["overshoot"]
         assert still == 0 and not np.signbit(still)
-
-
-@pytest.fixture
-def figure(monkeypatch):
-    """A chart's axes, in place of its bytes."""
-    monkeypatch.setattr(charts, "png", lambda figure: figure)
-    return lambda chart, found: chart(found).axes[0]
-
-
-def test_disc_of_stable_steps_is_of_radius_1_about_minus_1(figure):
-    kinds = {kind: [[0.1, 0.5], [0.1, -0.5]] for kind in charts.KINDS}
-    axis = figure(charts.game, {"game": {"eigenvalues": kinds}})
-    (disc,) = axis.patches
-    assert (disc.center, disc.radius) == ((-1, 0), 1)
-    sizes = [dots.get_sizes()[0] for dots in axis.collections]
-    assert sizes == sorted(set(sizes))
-    assert all(len(dots.get_facecolors()) == 0 for dots in axis.collections)
-
-
-@pytest.mark.parametrize("chart", [charts.flow, charts.updates])
-@pytest.mark.parametrize(
-    "count, ticks", [(1, [1]), (3, [1, 2, 3]), (12, range(1, 13, 2))]
-)
-def test_kernels_are_counted_in_whole_numbers(chart, count, ticks, figure):
-    kernel = {"gradient": 0.1, "ratio": 1e-3}
-    found = {f"Dense_{i}/kernel": kernel for i in range(count)}
-    axis = figure(chart, {"layers": {"generator": {}, "discriminator": found}})
-    np.testing.assert_array_equal(axis.get_xticks(), ticks)
-
-
-@pytest.mark.parametrize(
-    "low, high, scale", [(1.05, 1.6, "linear"), (2.0, 2.0, "linear"), (0.3, 4.0, "log")]
-)
-def test_norms_within_a_factor_of_2_are_on_a_linear_axis(low, high, scale, figure):
-    norms = {place: [low, high] for place in charts.PLACES}
-    axis = figure(charts.critic, {"critic": {"norms": norms}})
-    assert axis.get_xscale() == scale
-    axis.figure.draw_without_rendering()
-    boxes = [
-        label.get_window_extent()
-        for which in ("major", "minor")
-        for label in axis.get_xticklabels(which=which)
-        if label.get_text()
-    ]
-    boxes.sort(key=lambda box: box.x0)
-    assert all(a.x1 < b.x0 for a, b in zip(boxes, boxes[1:], strict=False))

@@ -1,194 +1,164 @@
-"""The sections of a diagnosis: what each shows, and how it is read."""
+"""The charts of a diagnosis: what each shows, and how it is read."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gan_jax.diagnosis import charts
-from gan_jax.diagnosis.tables import short
-
-Numbers = dict[str, Any]
+from gan_jax.diagnosis import charts, game_chart, outcome_charts
+from gan_jax.diagnosis.card_tables import (
+    Numbers,
+    decay_note,
+    duality_table,
+    game_note,
+    game_table,
+    gap_table,
+    kernel_table,
+    layer_table,
+    motion_table,
+    quantile_table,
+)
 
 
 class Card(NamedTuple):
-    """A section of the page: its plot, and two sentences on how to read it."""
+    """A chart of the page.
+
+    shows: what it shows, and what good and bad look like. table: its numbers, a row of
+    heads first; none: there are none. note: what has to be known about this run's.
+    """
 
     title: str
     section: str
     draw: Callable[[Numbers], bytes]
-    reads: str
+    shows: str
     table: Callable[[Numbers], list[list[str]]] = lambda found: []
+    note: Callable[[Numbers], str] = lambda found: ""
 
 
-def layer_table(found: Numbers) -> list[list[str]]:
-    head = ["array", "|gradient|", "|weight|", "update / weight"]
-    rows = [
-        [f"{player[0].upper()} {path}", *map(short, numbers)]
-        for player in charts.COLORS
-        for path, flow in found["layers"][player].items()
-        for numbers in [(flow["gradient"], flow["weight"], flow["ratio"])]
-    ]
-    return [head, *rows]
-
-
-def kernel_table(found: Numbers) -> list[list[str]]:
-    """Spectral norm, and the stable rank `sum s^2 / s_1^2` of how many."""
-    rows = [["kernel", "spectral norm", "stable rank", "of"]]
-    for player in charts.COLORS:
-        for path, values in found["kernels"][player].items():
-            rank = sum(v * v for v in values) / max(values[0] ** 2, 1e-30)
-            name = f"{player[0].upper()} {path}"
-            rows.append([name, short(values[0]), short(rank), str(len(values))])
-    return rows
-
-
-def quantile_table(found: Numbers) -> list[list[str]]:
-    quantiles = found["critic"]["quantiles"]
-    heads = [f"{q:.0%}" for q in next(iter(quantiles.values()))]
-    return [
-        ["at", *heads],
-        *([place, *map(short, own.values())] for place, own in quantiles.items()),
-    ]
-
-
-def gap_table(found: Numbers) -> list[list[str]]:
-    gap = found["overfitting"]["gap"]
-    return [["", "D's logits"], *([k, short(v)] for k, v in gap.items())]
-
-
-def game_table(found: Numbers) -> list[list[str]]:
-    own = found["game"]
-    names = {
-        "largest_real_part": "largest Re h l",
-        "leading_imaginary_ratio": "Im / Re of the two leading",
-        "imaginary_ratio": "Im / Re, largest of all found",
-        "rate": "learning rate h (G's)",
-        "simultaneous_limit": "largest stable rate, simultaneous",
-        "decaying_limit": "the same for the modes that decay",
-        "alternating_limit": "largest stable rate, alternating",
-        "step_radius": "factor per simultaneous step",
-        "alternating_radius": "factor per alternating step",
-        "reach": "reach of the optimizer, -h l",
-        "rotation_index": "rotation index |A u| / |S u|",
-        "plain_rotation_index": "the same without the optimizer",
-        "field_norm": "|v|",
-    }
-    rows = [[text, short(own[name])] for name, text in names.items() if name in own]
-    for player, bent in own["curvature"].items():
-        told = bent.get("skipped") or (
-            f"{bent['verdict']} ({short(bent['smallest'])} to {short(bent['largest'])})"
-        )
-        rows.append([f"{player}'s own Hessian", told])
-    return [["", "number"], *rows]
-
-
-def motion_table(found: Numbers) -> list[list[str]]:
-    own = found["motion"]
-    ema = [[f"distance to the data, {k}", short(v)] for k, v in own["ema"].items()]
-    late = [
-        [f"{name}, last quarter", f"{short(v['mean'])} +- {short(v['spread'])}"]
-        for name, v in own["spread"].items()
-    ]
-    return [["", "number"], *ema, *late]
-
-
-def duality_table(found: Numbers) -> list[list[str]]:
-    return [["", "number"], *([k, short(v)] for k, v in found["duality"].items())]
-
-
-CARDS = (
+OUTCOME = (
     Card(
-        "Gradient flow over time",
-        "course",
-        charts.course,
-        "Each line is a layer's gradient; lines that stay within a factor of 100 of "
-        "each other are healthy. A pale line falling far below the dark ones means "
-        "that gradients vanish before the first layers, one far above that they "
-        "explode.",
+        "Samples beside real data",
+        "samples",
+        outcome_charts.samples,
+        "Real examples, and what the generator makes at the end of the run. Good: you "
+        "cannot tell which is which, and every kind of real example occurs. Bad: "
+        "noise, blobs, the same few examples again and again, or kinds that are "
+        "missing.",
     ),
     Card(
-        "Gradient flow by depth",
+        "Losses and logits over time",
+        "losses",
+        outcome_charts.losses,
+        "The losses of both players (without penalties), and the mean logit that D "
+        "gives to real and to generated examples. Good: all lines settle. Bad: lines "
+        "that run away, swing ever wider, or logits that drift ever further apart. "
+        "Losses do not measure the samples: look at those first.",
+    ),
+)
+"""What is shown before the verdict."""
+CARDS = (
+    Card(
+        "Gradients over time",
+        "course",
+        charts.course,
+        "The size of each layer's gradient during the run. Good: lines within a factor "
+        "of 100 of each other. Bad: a first layer far below the last one (gradients "
+        "vanish on their way), or far above it (they explode).",
+    ),
+    Card(
+        "Gradients by depth",
         "layers",
         charts.flow,
-        "The gradient of each kernel at the final state, on the next batch, from the "
-        "first layer to the last. A curve that climbs or falls by more than 10,000 "
-        "from end to end is a fault of depth: normalization, initialization or "
+        "The size of each layer's gradient at the end, from the first layer to the "
+        "last. Good: a level curve. Bad: a curve that climbs or falls by a factor "
+        "of over 10,000, which speaks for another normalization, initialization or "
         "activation.",
     ),
     Card(
-        "Update to weight",
+        "How much a step changes",
         "layers",
         charts.updates,
-        "How much of a kernel one step changes: about 1e-3 is usual, 1e-1 destroys "
-        "what was learned, 1e-6 stands still. Where a learning rate has decayed, all "
-        "are small, as they should be.",
+        "The size of the next update of each layer over that of its weights. Good: "
+        "about 0.001, in the green band. Bad: over 0.1 (a step destroys what was "
+        "learned), or below 0.000001 (the layer stands still).",
         layer_table,
+        decay_note,
     ),
     Card(
-        "Dead units",
+        "Units that are never on",
         "units",
         charts.units,
-        "The share of units that are never positive on a batch. With ReLU they learn "
-        "nothing; with a leaky activation they merely act linearly.",
+        "The share of each layer's units whose output is not positive for any example "
+        "of a batch. Good: low bars. Bad: over half; such units learn nothing with "
+        "ReLU, and act linearly with a leaky ReLU.",
     ),
     Card(
-        "Singular values",
+        "Singular values of the weights",
         "kernels",
         charts.spectra,
-        "Each line is a kernel's singular values, the largest first. A cliff to zero "
-        "is collapse of rank; a leading value that grows without bound in D is a "
-        "critic without a leash.",
+        "How strongly each layer stretches its inputs, direction by direction, from "
+        "the strongest to the weakest. Good: lines that fall gently. Bad: a cliff "
+        "towards zero (the layer uses few directions), or largest values in D that "
+        "keep growing the longer you train.",
         kernel_table,
     ),
     Card(
         "What D tells G",
         "critic",
         charts.critic,
-        "The size of D's input gradient at reals, fakes and points between them. "
-        "Fakes far to the right of reals: a penalty on the reals alone that explodes "
-        "elsewhere; all far left: D is flat and G learns nothing.",
+        "How steep D is at real examples, at generated ones and between them: G learns "
+        "from this slope. Good: the three overlap. Bad: generated examples far to the "
+        "right of real ones (G is thrown about), or all at nearly 0 (G learns "
+        "nothing).",
         quantile_table,
     ),
     Card(
         "Does D know its examples by heart?",
         "overfitting",
         charts.overfitting,
-        "D's logits of reals it was trained on and of reals it has never met. The two "
-        "should coincide; a gap of over one deviation is overfitting.",
+        "D's logits of real examples from the training, and of real examples that it "
+        "has never seen. Good: the two coincide. Bad: the training's lie over one "
+        "standard deviation to the right, which is overfitting.",
         gap_table,
     ),
     Card(
-        "The game's eigenvalues",
+        "Does a step make the players settle?",
         "game",
-        charts.game,
-        "Eigenvalues of the game times the learning rate: simultaneous steps contract "
-        "what lies in the green disc |1 + h l| < 1. To its left steps overshoot, to "
-        "the right of 0 a mode grows, far from the axis the players rotate; a little "
-        "growth (under 0.1) is usual away from a solution.",
+        game_chart.game,
+        "Each mark is an eigenvalue of the game times the learning rate: a pattern in "
+        "both players' parameters, and how it grows, decays and rotates in one step. "
+        "Good: marks in the green disc or close to 0. Bad: growth over 0.1 (the "
+        "players drive each other away), marks left of the disc (steps overshoot), or "
+        "marks far above and below the middle (the players circle).",
         game_table,
+        game_note,
     ),
     Card(
         "The way from start to end",
         "path",
         charts.path,
-        "The angle between the players' descent and the way they came: an end that "
-        "attracts shows a fall from 1 to -1 at a = 1. A bump there means that the "
-        "field turns about it.",
+        "Both players' direction of descent on the line from the start of the run "
+        "through its end: a cosine of 1 points along the line, -1 back. Good: it falls "
+        "from 1 to -1 at the end (1), which therefore attracts. Bad: a bump there, "
+        "which says that the players circle around the end.",
     ),
     Card(
-        "Motion",
+        "Do updates agree?",
         "motion",
         charts.motion,
-        "Cosines of each update with the next, in fresh steps from the final state: "
-        "near 1 the players travel, near -1 each step undoes the last. In the table, "
-        "a raw generator much further from the data than its average is orbiting.",
+        "The cosine of each update with the next, in fresh steps from the end. Good: "
+        "around 0 or above. Bad: in the red band, where each step undoes the one "
+        "before. In the table, a last generator that is much further from the data "
+        "than its average is circling.",
         motion_table,
+        decay_note,
     ),
     Card(
-        "Duality gap",
+        "What the players could still gain",
         "duality",
         charts.duality,
-        "What each player gains by a few steps of best response. The gap between the "
-        "two ends is 0 at a solution and at any other point of rest: watch its course.",
+        "The value of the game as it is, and after a few steps in which one player "
+        "improves alone. Good: three bars of one length. Bad: bars far apart, since a "
+        "player can still gain much. Any point of rest looks good here.",
         duality_table,
     ),
 )
+"""The instruments."""

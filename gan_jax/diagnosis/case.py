@@ -16,7 +16,7 @@ from gan_jax.folder import ROWS, damage, kept_rows
 from gan_jax.gan import Gan, Players, init_state, packed, params_of
 from gan_jax.generators import data_of_run, newest_of, stored
 from gan_jax.health import Row
-from gan_jax.probes import rates
+from gan_jax.probes import highest_rates, rates
 from gan_jax.program import Member
 from gan_jax.train import example_keys
 from gan_jax.types import Array, Batch, TrainState
@@ -99,8 +99,8 @@ def in_a_row(case: Case, count: int) -> Batch:
 
 
 def has_decayed(case: Case) -> bool:
-    """Whether a learning rate is under a hundredth of its peak: steps say little."""
-    peaks = case.config.g_optimizer.learning_rate, case.config.d_optimizer.learning_rate
+    """Whether a learning rate is under a hundredth of the highest of its schedule."""
+    peaks = highest_rates(case.config, case.state)
     now = rates(case.config, case.state)
     return any(r < p / 100 for r, p in zip(now, peaks, strict=True))
 

@@ -5,10 +5,20 @@ from typing import Any
 
 import numpy as np
 
-G, D, GREY = "#2a6f97", "#c8553d", "#8a8f98"
+from gan_jax.plots import DISCRIMINATOR as D
+from gan_jax.plots import GENERATOR as G
+from gan_jax.plots import GREY, legend_below
+
+GREEN = "#3a7d44"
 COLORS = {"generator": G, "discriminator": D}
+NAMES = {"generator": "generator (G)", "discriminator": "discriminator (D)"}
 PLACES = {"real": "#4a4e57", "fake": D, "between": "#e0a458"}
-SIZE = (5.4, 3.5)
+PLACE_NAMES = {
+    "real": "real examples",
+    "fake": "generated examples",
+    "between": "points between them",
+}
+WIDTH, HEIGHT = 5.4, 3.7
 """Inches: text stays readable at 360 pixels' width."""
 TICKS = 10
 """At most, on an axis of kernels."""
@@ -16,10 +26,11 @@ MANY = 500
 """A range whose twos and fives would overprint each other."""
 
 
-def canvas(columns: int = 1) -> tuple[Any, Any]:
+def canvas(columns: int = 1, height: float = HEIGHT) -> tuple[Any, Any]:
+    """A figure of the page's width, and its axes side by side."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=SIZE, layout="constrained", dpi=180)
+    figure = Figure(figsize=(WIDTH, height), layout="constrained", dpi=180)
     axes = figure.subplots(1, columns, squeeze=False)[0]
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
@@ -33,12 +44,17 @@ def png(figure: Any) -> bytes:
     return buffer.getvalue()
 
 
-def shades(player: str, count: int) -> list[Any]:
-    """Pale for the first layer, dark for the last."""
+def shades(player: str, count: int) -> list[tuple[Any, str | None]]:
+    """A color for each layer, pale for the first and dark for the last, and its name.
+
+    Only the first and the last have a name, for the legend.
+    """
     from matplotlib import colormaps
 
     chosen = colormaps["Blues" if player == "generator" else "Reds"]
-    return [chosen(x) for x in np.linspace(0.35, 0.95, count)]
+    names = {0: "first layer", count - 1: "last layer"} if count > 1 else {0: "layer"}
+    colors = [chosen(x) for x in np.linspace(0.35, 0.95, count)]
+    return [(color, names.get(i)) for i, color in enumerate(colors)]
 
 
 def course(found: dict[str, Any]) -> bytes:
@@ -47,26 +63,24 @@ def course(found: dict[str, Any]) -> bytes:
     for axis, player in zip(axes, COLORS, strict=True):
         series = found["course"][f"{player}_grad_norm"]
         steps, lines = found["course"]["steps"], shades(player, len(series))
-        for values, color in zip(series.values(), lines, strict=True):
-            axis.plot(steps, positive(values), color=color, lw=1)
-        axis.set(
-            yscale="log",
-            xlabel="step",
-            title=f"{player[0].upper()}: pale first, dark last",
-        )
-        axis.title.set_fontsize(9)
-    axes[0].set_ylabel("gradient norm of a kernel")
+        for values, (color, name) in zip(series.values(), lines, strict=True):
+            axis.plot(steps, positive(values), color=color, lw=1, label=name)
+        axis.set(yscale="log", xlabel="step (generator updates)")
+        axis.set_title(NAMES[player], fontsize=10)
+        legend_below(axis, 1, fontsize=9)
+    axes[0].set_ylabel("size of a layer's gradient")
     return png(figure)
 
 
 def flow(found: dict[str, Any]) -> bytes:
     """Gradient norms by depth at the final state."""
-    return over_depth(found, "gradient", "gradient norm")
+    return over_depth(found, "gradient", "size of a layer's gradient")
 
 
 def updates(found: dict[str, Any]) -> bytes:
     """Update over weight of each kernel, with the usual range shaded."""
-    return over_depth(found, "ratio", "|update| / |weight|", usual=(1e-4, 1e-3, 1e-2))
+    usual = 1e-4, 1e-3, 1e-2
+    return over_depth(found, "ratio", "share of a layer changed by one step", usual)
 
 
 def over_depth(
@@ -79,32 +93,38 @@ def over_depth(
     figure, (axis,) = canvas()
     if usual is not None:
         low, middle, high = usual
-        axis.axhspan(low, high, color="#3a7d44", alpha=0.1, lw=0)
+        axis.axhspan(low, high, color=GREEN, alpha=0.1, lw=0)
         name = f"usual, about {middle:g}"
-        axis.axhline(middle, color="#3a7d44", lw=0.8, ls="--", label=name)
+        axis.axhline(middle, color=GREEN, lw=0.8, ls="--", label=name)
     for player, color in COLORS.items():
         flows = kernels_of(found["layers"][player])
         sizes = positive([flow[number] for flow in flows.values()])
-        axis.plot(range(1, len(sizes) + 1), sizes, "o-", color=color, label=player)
+        count = range(1, len(sizes) + 1)
+        axis.plot(count, sizes, "o-", color=color, label=NAMES[player])
     longest = max(len(kernels_of(own)) for own in found["layers"].values())
     ticks = range(1, longest + 1, -(-longest // TICKS))
-    axis.set(yscale="log", xticks=ticks, xlabel="kernel, by depth", ylabel=title)
-    axis.legend(frameon=False)
+    axis.set(yscale="log", xticks=ticks, xlabel="layer (1: the first)", ylabel=title)
+    legend_below(axis, 3, fontsize=9)
     return png(figure)
 
 
 def units(found: dict[str, Any]) -> bytes:
     """The share of dead units of each activation."""
     figure, (axis,) = canvas()
-    at = 0
+    at, ticks = 0, {}
     for player, color in COLORS.items():
         shares = found["units"][player]
         places = np.arange(len(shares)) + at
-        axis.bar(places, shares, color=color, label=player, width=0.7)
+        axis.bar(places, shares, color=color, label=NAMES[player], width=0.7)
+        every = -(-len(shares) // (TICKS // 2)) or 1
+        names = [f"{player[0].upper()}{i + 1}" for i in range(len(shares))]
+        ticks |= dict(list(zip(places.tolist(), names, strict=True))[::every])
         at += len(shares) + 1
-    axis.axhline(0.5, color=GREY, lw=0.8, ls="--")
-    axis.set(ylim=(0, 1), xticks=[], xlabel="activations, by depth", ylabel="share")
-    axis.legend(frameon=False)
+    axis.axhline(0.5, color=GREY, lw=0.8, ls="--", label="half")
+    axis.set(ylim=(0, 1), xlabel="layer (G1: the generator's first)")
+    axis.set_xticks(list(ticks), list(ticks.values()))
+    axis.set_ylabel("share of units that are never on")
+    legend_below(axis, 3, fontsize=9)
     return png(figure)
 
 
@@ -114,13 +134,18 @@ def spectra(found: dict[str, Any]) -> bytes:
     for axis, player in zip(axes, COLORS, strict=True):
         values = found["kernels"][player]
         lines = shades(player, len(values))
-        for own, color in zip(values.values(), lines, strict=True):
+        for own, (color, name) in zip(values.values(), lines, strict=True):
             rank = np.linspace(0, 1, len(own)) if len(own) > 1 else [0]
             marker = "o" if len(own) == 1 else None
-            axis.plot(rank, positive(own), color=color, lw=1.2, marker=marker, ms=4)
-        axis.set(yscale="log", xlabel="rank (share)")
-        axis.set_title(f"{player[0].upper()}: pale first, dark last", fontsize=9)
-    axes[0].set_ylabel("singular value")
+            axis.plot(
+                rank, positive(own), color=color, lw=1.2, marker=marker, ms=4,
+                label=name,
+            )  # fmt: skip
+        axis.set(yscale="log", xlabel="rank (0: the largest value)")
+        axis.set_title(NAMES[player], fontsize=10)
+        if values:
+            legend_below(axis, 1, fontsize=9)
+    axes[0].set_ylabel("singular value of a layer's weights")
     return png(figure)
 
 
@@ -135,12 +160,15 @@ def critic(found: dict[str, Any]) -> bytes:
     space = np.geomspace if wide else np.linspace
     edges = space(low / 1.1, high * 1.1, 31).tolist()
     for place, values in norms.items():
-        color = PLACES[place]
-        axis.hist(values, edges, histtype="step", color=color, label=place, lw=1.5)
-    axis.set(xlabel="|gradient of D in its input|", ylabel="examples")
+        axis.hist(
+            values, edges, histtype="step", color=PLACES[place], lw=1.5,
+            label=PLACE_NAMES[place],
+        )  # fmt: skip
+    axis.set(xlabel="slope of D (logits per unit of the data)")
+    axis.set_ylabel("number of examples")
     if wide:
         logarithmic(axis, crowded=high > MANY * low)
-    axis.legend(frameon=False)
+    legend_below(axis, 3, fontsize=9)
     return png(figure)
 
 
@@ -160,52 +188,18 @@ def overfitting(found: dict[str, Any]) -> bytes:
     figure, (axis,) = canvas()
     logits = {k: np.asarray(v) for k, v in found["overfitting"]["logits"].items()}
     edges = np.histogram_bin_edges(np.concatenate(list(logits.values())), 40).tolist()
+    names = {
+        "training": "real examples of the training",
+        "held_out": "real examples that D has never seen",
+    }
     for (name, values), color in zip(logits.items(), (GREY, D), strict=True):
-        label = name.replace("_", "-")
+        label = names[name]
         axis.hist(
             values, edges, density=True, histtype="step", color=color, lw=1.5,
             label=label,
         )  # fmt: skip
-    axis.set(xlabel="D's logit (higher: more real)", ylabel="density")
-    axis.legend(frameon=False)
-    return png(figure)
-
-
-KINDS = {
-    "leading": ("o", 20, "#4a4e57", "largest magnitude"),
-    "growing": ("^", 60, D, "largest real part"),
-    "turning": ("s", 110, "#e0a458", "largest imaginary part"),
-}
-"""Hollow, each larger than the one before: many an eigenvalue is of several kinds."""
-
-
-def game(found: dict[str, Any]) -> bytes:
-    """Eigenvalues times the learning rate, over the disc |1 + h l| < 1."""
-    from matplotlib.patches import Circle
-
-    figure, (axis,) = canvas()
-    values = found["game"]["eigenvalues"]
-    axis.add_patch(Circle((-1, 0), 1, color="#3a7d44", alpha=0.12, lw=0))
-    for kind, own in values.items():
-        marker, size, color, label = KINDS[kind]
-        x, y = np.array(own).T
-        axis.scatter(
-            x, y, s=size, marker=marker, facecolors="none", edgecolors=color,
-            label=label,
-        )  # fmt: skip
-    axis.axvline(0, color=GREY, lw=0.8)
-    whole = np.concatenate([np.array(own) for own in values.values()])
-    reach = np.abs(whole).max()
-    if reach > 20:
-        axis.set_xscale("symlog", linthresh=2)
-        axis.set_yscale("symlog", linthresh=2)
-    else:
-        left, right = min(-2.1, whole[:, 0].min() * 1.1), max(0.4, whole[:, 0].max())
-        axis.set_xlim(left, 1.1 * right)
-        up = max(1.1, 1.1 * np.abs(whole[:, 1]).max())
-        axis.set_ylim(-up, up)
-    axis.set(xlabel="Re h l", ylabel="Im h l")
-    axis.legend(frameon=False, fontsize=8, loc="upper left")
+    axis.set(xlabel="D's logit (higher: more real)", ylabel="density of examples")
+    legend_below(axis, fontsize=9)
     return png(figure)
 
 
@@ -216,11 +210,11 @@ def path(found: dict[str, Any]) -> bytes:
     axis.axhline(0, color=GREY, lw=0.8)
     axis.axvline(1, color=GREY, lw=0.8, ls="--")
     axis.plot(own["positions"], own["cosine"], color=G)
-    axis.set(xlabel="a: 0 the start, 1 the end", ylim=(-1.05, 1.05))
-    axis.set_ylabel("cosine", color=G)
+    axis.set(xlabel="place on the line (0: start, 1: end)", ylim=(-1.05, 1.05))
+    axis.set_ylabel("cosine of descent and the line", color=G)
     norm = axis.twinx()
     norm.plot(own["positions"], own["norm"], color=D, ls="--")
-    norm.set_ylabel("|v| (dashed)", color=D)
+    norm.set_ylabel("size of both gradients (dashed)", color=D)
     norm.spines[["top"]].set_visible(False)
     return png(figure)
 
@@ -232,9 +226,11 @@ def motion(found: dict[str, Any]) -> bytes:
     axis.axhspan(-1.05, -0.5, color=D, alpha=0.07, lw=0)
     for player, values in found["motion"]["cosines"].items():
         count = range(1, len(values) + 1)
-        axis.plot(count, values, "o-", color=COLORS[player], label=player, ms=4)
-    axis.set(ylim=(-1.05, 1.05), xlabel="step after the final state", ylabel="cosine")
-    axis.legend(frameon=False)
+        color, name = COLORS[player], NAMES[player]
+        axis.plot(count, values, "o-", color=color, label=name, ms=4)
+    axis.set(ylim=(-1.05, 1.05), xlabel="step after the final state")
+    axis.set_ylabel("cosine of one update and the next")
+    legend_below(axis, fontsize=9)
     return png(figure)
 
 
@@ -242,9 +238,9 @@ def duality(found: dict[str, Any]) -> bytes:
     """The value, and what each player can make of it."""
     figure, (axis,) = canvas()
     own = found["duality"]
-    names = {"G responds": "best", "as it is": "value", "D responds": "worst"}
+    names = {"G improves": "best", "as it is": "value", "D improves": "worst"}
     axis.barh(list(names), [own[n] for n in names.values()], color=[G, GREY, D])
-    axis.set(xlabel="value of the game, for D")
+    axis.set(xlabel="value of the game (higher: better for D)")
     return png(figure)
 
 

@@ -32,7 +32,7 @@ from gan_jax.diagnostics import (
 )
 from gan_jax.diagnostics.spectrum import EXACT
 from gan_jax.gan import with_params
-from gan_jax.probes import DECAYS, own_scales, rates
+from gan_jax.probes import DECAYS, highest_rates, own_scales, rates
 from gan_jax.types import Array
 
 FEW, RESTARTS, BENT_RESTARTS = 4, 6, 20
@@ -51,22 +51,27 @@ def measured_game(
 ) -> dict[str, Any]:
     """Eigenvalues times the learning rate, and what they say; see docs.
 
-    After so many minutes those that are not found yet are left out.
+    The learning rates are the highest of the schedules: at the end of a decay any game
+    looks stable. Eigenvalues that are not found after `minutes` are left out.
     """
-    rate = rates(case.config, case.state)
+    rate = highest_rates(case.config, case.state)
+    last = rates(case.config, case.state)
     if count is None:
         raise ValueError("left out with --no-spectrum")
     if not min(rate) > 0:
         raise ValueError("a learning rate is 0, so nobody moves")
     batch, keys = one_batch(case)
     plain = gan_game(case.gan, case.state, batch, keys)
-    game = balanced(plain, own_scales(case.config, case.state))
+    game = balanced(plain, own_scales(case.config, case.state, rate))
     passed = past(time.monotonic() + 60 * minutes)
     timed, timed_plain = limited(game, passed), limited(plain, passed)
     found, products, exact = eigenvalues(timed, count)
     measured = {
         "parameters": size_of(case),
         "rate": rate.generator,
+        "d_rate": rate.discriminator,
+        "last_rate": last.generator,
+        "last_d_rate": last.discriminator,
         "adaptive": any(o.name in DECAYS for o in optimizers(case)),
         "dynamics": case.config.dynamics.name,
         "reach": min(reach(o, case.config.dynamics.name) for o in optimizers(case)),
@@ -97,7 +102,9 @@ def limited(game: Game, passed: Callable[[], bool]) -> Game:
     def timed(product: Callable[..., Array]) -> Callable[..., Array]:
         def product_in_time(*vectors: Array) -> Array:
             if passed():
-                raise ValueError("not found in the minutes allowed; allow more")
+                raise ValueError(
+                    "not found in the minutes allowed; allow more with --minutes"
+                )
             return product(*vectors)
 
         return product_in_time

@@ -23,6 +23,7 @@ from gan_jax.diagnosis.case import (
     opened,
 )
 from gan_jax.diagnosis.game import MINUTES, measured_game, measured_path
+from gan_jax.diagnosis.outcome import measured_losses, measured_samples
 from gan_jax.diagnostics import (
     critic_gradient_norms,
     dead_units,
@@ -262,6 +263,8 @@ def measured_duality(case: Case) -> dict[str, Any]:
 
 
 SECTIONS: dict[str, Callable[..., dict[str, Any]]] = {
+    "samples": measured_samples,
+    "losses": measured_losses,
     "layers": measured_layers,
     "course": measured_course,
     "units": measured_units,
@@ -273,5 +276,5 @@ SECTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "motion": measured_motion,
     "duality": measured_duality,
 }
-OF_ROWS = ("course",)
+OF_ROWS = ("losses", "course")
 """Sections that need no state."""

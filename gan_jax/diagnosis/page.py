@@ -4,8 +4,8 @@ import base64
 from html import escape
 
 from gan_jax.diagnosis.advice import ADVICE, advise
-from gan_jax.diagnosis.cards import CARDS, Card, Numbers
-from gan_jax.diagnosis.tables import summary
+from gan_jax.diagnosis.cards import CARDS, OUTCOME, Card, Numbers
+from gan_jax.diagnosis.tables import listed, summary
 
 STYLE = """
 :root { color-scheme: light; }
@@ -20,13 +20,16 @@ p { margin: 4px 0 10px; }
 .grid { display: grid; grid-template-columns: 1fr 1fr; gap: 18px; margin-top: 18px; }
 .card { background: #fff; border: 1px solid #e3e3de; border-radius: 10px;
   padding: 16px 18px; min-width: 0; }
-.verdict { margin-top: 18px; border-left: 5px solid #3a7d44; }
+.alone { margin-top: 18px; }
+.verdict { border-left: 5px solid #3a7d44; }
 .verdict.trouble { border-left-color: #c8553d; }
 .verdict li { margin: 0 0 12px; }
 .verdict ul { padding-left: 20px; margin: 8px 0 0; }
 code { background: #f1f1ed; border-radius: 4px; padding: 1px 5px; font-size: .86rem;
   overflow-wrap: anywhere; }
+figure { margin: 8px 0; }
 img { display: block; width: 100%; height: auto; }
+figcaption { margin-top: 8px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .84rem; width: 100%; }
 th, td { text-align: right; padding: 3px 8px; border-bottom: 1px solid #eeeeea; }
@@ -38,16 +41,19 @@ summary { cursor: pointer; color: #2a6f97; font-size: .9rem; padding: 6px 0; }
 
 
 def page(found: Numbers) -> str:
-    """The whole page of `gan_jax.diagnosis.diagnose`'s numbers."""
+    """The whole page of `gan_jax.diagnosis.diagnose`'s numbers.
+
+    Samples and losses come first, then the verdict, then the instruments.
+    """
     title = f"Diagnosis of {found['run']}"
-    cards = "".join(card(one, found) for one in CARDS if shown(one, found))
-    left_out = [one for one in CARDS if not shown(one, found)]
+    left_out = [one for one in OUTCOME + CARDS if not shown(one, found)]
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
-        f"<body>\n<main>\n<h1>{escape(title)}</h1>\n{head(found)}{judged(found)}"
-        f'<div class="grid">\n{cards}</div>\n{absent(left_out, found)}{rules()}'
+        f"<body>\n<main>\n<h1>{escape(title)}</h1>\n{head(found)}"
+        f"{grid(OUTCOME, found)}{quality(found)}{judged(found)}"
+        f"{grid(CARDS, found)}{absent(left_out, found)}{rules()}"
         "</main>\n</body>\n</html>\n"
     )
 
@@ -56,7 +62,28 @@ def head(found: Numbers) -> str:
     who = ", ".join(f"{k} {v}" for k, v in found["label"].items())
     parts = [found["method"], who, f"step {found['step']} of {found['steps']}"]
     text = " &middot; ".join(escape(part) for part in parts if part)
-    return f'<p class="quiet">{text} &middot; {escape(found["verdict"])}</p>\n'
+    return (
+        f'<p class="quiet">{text} &middot; {escape(found["verdict"])}</p>\n'
+        '<p class="quiet">G is the generator. D is the discriminator: its logit is '
+        "the score that it gives to an example, higher for what looks more real.</p>\n"
+    )
+
+
+def grid(cards: tuple[Card, ...], found: Numbers) -> str:
+    """The cards that can be shown, side by side."""
+    inside = "".join(card(one, found) for one in cards if shown(one, found))
+    return f'<div class="grid">\n{inside}</div>\n' if inside else ""
+
+
+def quality(found: Numbers) -> str:
+    """The numbers of the samples' quality, if they were taken."""
+    rows = listed(found.get("quality") or {})
+    if not rows:
+        return ""
+    return (
+        '<section class="card alone" id="quality">\n<h2>Quality of the samples</h2>\n'
+        f"{table([['', 'number'], *rows])}</section>\n"
+    )
 
 
 def judged(found: Numbers) -> str:
@@ -69,7 +96,7 @@ def judged(found: Numbers) -> str:
         for p in pieces
     )
     words = f"<ul>\n{items}</ul>" if items else f"<p>{calm(found)}</p>"
-    kind = "card verdict trouble" if pieces else "card verdict"
+    kind = "card alone verdict trouble" if pieces else "card alone verdict"
     rows = [["", "here", "usual"], *map(list, summary(found))]
     return (
         f'<section class="{kind}" id="verdict">\n<h2>What is the matter</h2>\n{words}\n'
@@ -89,64 +116,44 @@ def shown(one: Card, found: Numbers) -> bool:
 
 def card(one: Card, found: Numbers) -> str:
     picture = base64.b64encode(one.draw(found)).decode()
-    note = operator(found) if one.section == "game" else ""
-    rows = one.table(found)
+    note, rows = one.note(found), one.table(found)
+    below = f'<p class="quiet">{escape(note)}</p>\n' if note else ""
     return (
         f'<section class="card" id="{one.draw.__name__}">\n<h2>{escape(one.title)}</h2>'
-        f"\n<p>{escape(one.reads)}</p>\n{note}"
-        f'<img alt="{escape(one.title)}" src="data:image/png;base64,{picture}">\n'
-        f"{folded('Numbers', rows) if rows else ''}</section>\n"
+        f'\n<figure>\n<img alt="{escape(one.title)}" '
+        f'src="data:image/png;base64,{picture}">\n'
+        f"<figcaption>{escape(one.shows)}</figcaption>\n</figure>\n"
+        f"{below}{folded('Numbers', rows) if rows else ''}</section>\n"
     )
-
-
-def operator(found: Numbers) -> str:
-    """Whose eigenvalues these are."""
-    own = found["game"]
-    scaled = (
-        "Adaptive optimizer: the operator is diag(1 / (sqrt(v) + eps)) J, second "
-        "moments held fixed and momentum left out, which is this run's own. "
-        if own["adaptive"]
-        else "The operator is J under both learning rates, momentum left out. "
-    )
-    played = own["dynamics"]
-    other = (
-        ""
-        if played in ("alternating", "simultaneous")
-        else f"The field is that of plain play; {played} changes it. "
-    )
-    count = "All" if own["exact"] else "Leading"
-    size = f"{count} eigenvalues of {own['parameters']:,} parameters."
-    if own.get("stopped"):
-        size += (
-            f" The search ended after {own['minutes']:g} minutes; some may be missing."
-        )
-    return f'<p class="quiet">{escape(scaled + other + size)}</p>\n'
 
 
 def folded(title: str, rows: list[list[str]]) -> str:
+    """A table that opens at a click."""
+    return f"<details>\n<summary>{escape(title)}</summary>\n{table(rows)}</details>\n"
+
+
+def table(rows: list[list[str]]) -> str:
+    """A table, of which the first row holds the heads."""
     first, *others = rows
     top = "".join(f"<th>{escape(cell)}</th>" for cell in first)
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n"
         for row in others
     )
-    return (
-        f'<details>\n<summary>{escape(title)}</summary>\n<div class="scroll"><table>\n'
-        f"<tr>{top}</tr>\n{body}</table></div>\n</details>\n"
-    )
+    return f'<div class="scroll"><table>\n<tr>{top}</tr>\n{body}</table></div>\n'
 
 
 def absent(cards: list[Card], found: Numbers) -> str:
     """What could not be measured, and why."""
     items = "".join(
-        f"<li>{escape(one.title)}: "
+        f"<li>{escape(one.title)} &ndash; "
         f"{escape(found.get(one.section, {}).get('skipped', 'not measured'))}</li>\n"
         for one in cards
     )
     if not items:
         return ""
     return (
-        '<section class="card" style="margin-top:18px">\n<h2>Left out</h2>\n'
+        '<section class="card alone">\n<h2>Left out</h2>\n'
         f'<ul class="quiet">\n{items}</ul>\n</section>\n'
     )
 
@@ -154,7 +161,10 @@ def absent(cards: list[Card], found: Numbers) -> str:
 def rules() -> str:
     rows = [["rule", "holds when"], *([k, v.rule] for k, v in ADVICE.items())]
     return (
-        '<section class="card" style="margin-top:18px">\n<h2>The rules</h2>\n'
-        "<p>The verdict is made of these, and of the signs that the log told while the "
-        f"run went on.</p>\n{folded('Rules and thresholds', rows)}</section>\n"
+        '<section class="card alone">\n<h2>The rules</h2>\n'
+        "<p>The verdict is made by these rules, and from the signs of trouble that the "
+        "run wrote into its log. In the rules h is the learning rate, and l an "
+        "eigenvalue of the game: the real part of h l (Re) is growth per step, the "
+        "imaginary part (Im) is rotation per step.</p>\n"
+        f"{folded('Rules and thresholds', rows)}</section>\n"
     )

@@ -7,9 +7,13 @@ import numpy as np
 
 
 def plain(value: Any) -> Any:
-    """As JSON has it: what is not finite becomes null, keys become text."""
+    """As JSON has it: what is not finite becomes null, keys become text.
+
+    Arrays (the samples that the page shows) are left out.
+    """
     if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
+        kept = {k: v for k, v in value.items() if not isinstance(v, np.ndarray)}
+        return {str(k): plain(v) for k, v in kept.items()}
     if isinstance(value, list | tuple):
         return [plain(v) for v in value]
     if isinstance(value, np.generic):
@@ -36,21 +40,40 @@ def summary(found: dict[str, Any]) -> list[tuple[str, str, str]]:
         if value is not None:
             rows.append((what, short(value), usual))
 
-    game = "game"
-    add("largest growth per step", game, ("largest_real_part",), "under 0.1")
-    add("largest decay per step", game, ("overshoot",), "under the optimizer's reach")
-    add("the optimizer's reach", game, ("reach",), "")
-    add("Im / Re, leading modes", game, ("leading_imaginary_ratio",), "under 1")
-    add("rotation index", game, ("rotation_index",), "under 1")
-    add("largest stable rate, decaying modes", game, ("decaying_limit",), "over h")
-    add(
-        "largest stable rate, all modes", game, ("simultaneous_limit",), "0 if any grow"
-    )
-    add("learning rate h", game, ("rate",), "")
-    for player, name in (("generator", "G"), ("discriminator", "D")):
+    add("fastest growth per step", "game", ("largest_real_part",), "under 0.1")
+    add("fastest decay per step", "game", ("overshoot",), "under the next number")
+    add("decay per step that the optimizer can bear", "game", ("reach",), "")
+    ratio = ("leading_imaginary_ratio",)
+    add("rotation / growth or decay, two fastest", "game", ratio, "under 1")
+    add("rotation index (0: pure descent)", "game", ("rotation_index",), "under 1")
+    add("learning rate of G for these numbers", "game", ("rate",), "")
+    decaying = ("decaying_limit",)
+    add("largest stable one, of what decays", "game", decaying, "over the one above")
+    every = ("simultaneous_limit",)
+    add("largest stable one, of everything", "game", every, "0 if anything grows")
+    for player in ("generator", "discriminator"):
         verdict = ("curvature", player, "verdict")
-        add(f"{name}'s own objective is at a", game, verdict, "saddle is usual")
-    add("logit gap, deviations", "overfitting", ("gap", "deviations"), "under 1")
-    add("raw minus averaged G", "motion", ("ema", "gap"), "about 0")
+        add(f"the {player}'s own loss is at a", "game", verdict, "saddle is usual")
+    deviations = ("gap", "deviations")
+    seen = "D's logit, seen less unseen reals (deviations)"
+    add(seen, "overfitting", deviations, "under 1")
+    add(
+        "distance to the data, last less averaged G",
+        "motion",
+        ("ema", "gap"),
+        "about 0",
+    )
     add("duality gap", "duality", ("gap",), "0 at a solution")
+    return rows
+
+
+def listed(numbers: dict[str, Any], above: str = "") -> list[list[str]]:
+    """Rows of a name and a value; numbers within numbers follow under both names."""
+    rows = []
+    for key, value in numbers.items():
+        name = f"{above}{key.replace('_', ' ')}"
+        if isinstance(value, dict):
+            rows += listed(value, f"{name}, ")
+        elif not isinstance(value, list | tuple | np.ndarray):
+            rows.append([name, short(value)])
     return rows

@@ -1,0 +1,77 @@
+"""The game's eigenvalues over the disc of stable steps, as PNG bytes."""
+
+from typing import Any
+
+import numpy as np
+
+from gan_jax.diagnosis.charts import GREEN, canvas, png
+from gan_jax.plots import DISCRIMINATOR, GREY
+
+KINDS = {
+    "leading": ("o", 20, "#4a4e57", "fastest of all"),
+    "growing": ("^", 60, DISCRIMINATOR, "fastest growth"),
+    "turning": ("s", 110, "#e0a458", "fastest rotation"),
+}
+"""Hollow, each larger than the one before: many an eigenvalue is of several kinds."""
+DISC = np.array([[-2.3, -1.4], [0.5, 1.4]])
+"""The lower left and the upper right corner of a picture of the disc alone."""
+WIDEST = 8.0
+"""Side of a picture in which the disc of diameter 2 is still easy to see."""
+
+
+def game(found: dict[str, Any]) -> bytes:
+    """Eigenvalues times the learning rate; the disc |1 + h l| < 1 is always round.
+
+    Where the eigenvalues lie too far out to be seen with the disc, there are two
+    pictures: of the disc, and of all eigenvalues.
+    """
+    values = {k: np.array(own) for k, own in found["game"]["eigenvalues"].items()}
+    whole = np.concatenate(list(values.values()))
+    around = square(np.concatenate([DISC, whole]))
+    if np.ptp(around[:, 0]) <= WIDEST:
+        figure, (axis,) = canvas(height=4.4)
+        views = {axis: around}
+    else:
+        figure, (left, right) = canvas(2, height=3.5)
+        views = {left: DISC, right: around}
+        inside = ((whole >= DISC[0]) & (whole <= DISC[1])).all(axis=1)
+        left.set_title(f"near the disc: {inside.sum()} of {len(whole)}", fontsize=10)
+        right.set_title(f"all {len(whole)}", fontsize=10)
+    for axis, corners in views.items():
+        draw(axis, values, corners)
+    handles, labels = next(iter(views)).get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9
+    )
+    return png(figure)
+
+
+def square(points: np.ndarray) -> np.ndarray:
+    """The corners of the square around points `[N, 2]`, with a margin."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    middle, half = (low + high) / 2, 0.54 * (high - low).max()
+    return np.stack([middle - half, middle + half])
+
+
+def draw(axis: Any, values: dict[str, np.ndarray], corners: np.ndarray) -> None:
+    """The disc, and the eigenvalues of each kind that lie between the corners."""
+    from matplotlib.patches import Circle
+    from matplotlib.ticker import MaxNLocator
+
+    name = "stable: the step shrinks"
+    disc = Circle((-1, 0), 1, facecolor=GREEN, alpha=0.15, lw=0, label=name)
+    axis.add_patch(disc)
+    edge = Circle((-1, 0), 1, fill=False, edgecolor=GREEN, lw=0.8)
+    axis.add_patch(edge)
+    for kind, own in values.items():
+        marker, size, color, label = KINDS[kind]
+        axis.scatter(
+            *own.T, s=size, marker=marker, facecolors="none", edgecolors=color,
+            label=label,
+        )  # fmt: skip
+    axis.axvline(0, color=GREY, lw=0.8)
+    (left, low), (right, high) = corners
+    axis.set(xlim=(left, right), ylim=(low, high), aspect="equal")
+    axis.set(xlabel="growth per step (below 0: decay)", ylabel="rotation per step")
+    for own_axis in (axis.xaxis, axis.yaxis):
+        own_axis.set_major_locator(MaxNLocator(5))
