@@ -88,7 +88,7 @@ def name_methods(axis: Any, found: Findings, methods: list[str], at: float) -> N
         own = mark_style(found, method) | {"linestyle": "none", "clip_on": False}
         axis.plot([at], [y], transform=axis.get_yaxis_transform(), **own)
     axis.set_yticks(range(len(methods)), methods)
-    axis.tick_params(axis="y", length=0, pad=12)
+    axis.tick_params(axis="y", length=0, pad=14)
 
 
 def ends_words(ends: dict[str, float]) -> str:

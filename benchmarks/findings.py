@@ -46,11 +46,10 @@ def answered(found: list[Answer]) -> list[Answer]:
 
 def unanswered(found: list[Answer]) -> str:
     """A sentence on the questions that need other runs; "" where all are answered."""
-    names = [one.name for one in found if one.answer == NONE]
-    if not names:
-        return ""
-    verb = "needs" if len(names) == 1 else "need"
-    return f"{joined(names)} {verb} other runs than these."
+    others = len(found) - len(answered(found))
+    verb = "needs" if others == 1 else "need"
+    words = f"{counted(others, 'other question')} {verb} other runs than these."
+    return words if others else ""
 
 
 class Tally(NamedTuple):
@@ -93,13 +92,24 @@ def gist(found: Findings) -> str:
 
 def sampled(found: Findings) -> str:
     """How many runs a method has on a task, and what that is worth."""
-    sizes = {len(one.rows) for one in found.entries}
-    if sizes == {1}:
-        return (
-            "Each method was trained once on each task, so a difference between "
-            "methods may be chance."
-        )
-    return COUNTED
+    goal = success_words(found.results)
+    if {len(one.rows) for one in found.entries} != {1}:
+        return f"{goal} {COUNTED}".strip()
+    several = ", so a difference between methods may be chance"
+    once = several if len(found.results.methods) > 1 else ", which shows no spread"
+    return f"{goal} Each method was trained once on each task{once}.".strip()
+
+
+def success_words(results: Results) -> str:
+    """What makes a run a success; "" where the plan does not say."""
+    judged = list((results.plan.get("thresholds") or {}).values())
+    late = next((one["late_share"] for one in judged if "late_share" in one), None)
+    if late is None:
+        return ""
+    return (
+        "A run succeeds if it meets the goal of its task at every evaluation in the "
+        f"last {late:.0%} of its steps."
+    )
 
 
 def calamity(found: Findings) -> list[str]:
@@ -125,6 +135,8 @@ def ranking(ranked: list[Tally], exact: bool) -> str:
         return tie(ranked)
     top = [one for one in ranked if one.rate.value == best]
     rest = [one for one in ranked if one.rate.value == last]
+    if all(one.runs == 1 for one in ranked):
+        return f"{who(top, ranked)} succeeded; {who(rest, ranked)} did not."
     first = f"{who(top, ranked)} succeeded most often, {how_often(top, exact)}"
     if last == 0:
         return f"{first}; {who(rest, ranked)} never succeeded."
@@ -163,8 +175,11 @@ def how_often(some: list[Tally], exact: bool) -> str:
     """`in 7 of 20 runs (95% interval 20% to 52%)`."""
     sizes = {(one.won, one.runs) for one in some}
     won, runs = some[0].won, some[0].runs
-    limits = "" if exact or runs == 1 else f" ({between(some[0].rate)})"
+    limits = "" if exact else f" ({between(some[0].rate)})"
     if len(sizes) > 1:
-        return f"in {some[0].rate.value:.0%} of their runs"
+        share = some[0].rate.value
+        return "in all of their runs" if share == 1 else f"in {share:.0%} of their runs"
+    if runs == 1:
+        return "in its only run" if len(some) == 1 else "each in its only run"
     each = " each" if len(some) > 1 else ""
-    return f"in {won} of {counted(runs, 'run')}{each}{limits}"
+    return f"in {won} of {runs} runs{each}{limits}"

@@ -43,10 +43,10 @@ def of(results: Results, task: str, method: str) -> list[Row]:
     return [r for r in results.main if (r["task"], r["method"]) == (task, method)]
 
 
-def rate_text(rows: list[Row]) -> str:
+def rate_text(name: str, rows: list[Row]) -> str:
     won = sum(row["success"] for row in rows)
     value, low, high = stats.wilson(won, len(rows))
-    return f"{won}/{len(rows)} = {value:.2f} [{low:.2f}, {high:.2f}]"
+    return f"{name}: {won}/{len(rows)} = {value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def by_rate(one: list[Row], other: list[Row], names: tuple[str, str]) -> dict:
@@ -61,7 +61,8 @@ def by_rate(one: list[Row], other: list[Row], names: tuple[str, str]) -> dict:
     verdict = "no difference shown"
     if not gap.low <= 0 <= gap.high:
         verdict = f"{names[0] if gap.value > 0 else names[1]} succeeds more often"
-    text = f"{verdict}: {names[0]} {rate_text(one)}, {names[1]} {rate_text(other)}"
+    rates = rate_text(names[0], one), rate_text(names[1], other)
+    text = f"{verdict} ({'; '.join(rates)})"
     return {"answer": text, "figure": gap, "runs": len(one) + len(other)}
 
 
@@ -84,7 +85,7 @@ def r3gan_ablation(results: Results) -> dict:
     one = having(results, task, penalty__name="r1", **plain)
     found = by_rate(both, gan, ("RpGAN + R1 + R2", "GAN + R1 + R2"))
     if found.get("figure") and one:
-        found["answer"] += f"; GAN + R1 {rate_text(one)}"
+        found["answer"] += f"; {rate_text('GAN + R1', one)}"
     return found
 
 
@@ -202,7 +203,7 @@ def alpha_rates(results: Results) -> dict:
     counts = [(sum(value_of(r, "modes") >= 8 for r in g), len(g)) for g in groups]
     gap = stats.newcombe(*counts)
     (a, n), (b, m) = counts
-    text = f"all 8 modes at the end: alpha_D .3 {a}/{n}, cross entropy {b}/{m}"
+    text = f"all 8 modes at the end: alpha_D .3: {a}/{n}, cross entropy: {b}/{m}"
     return {"answer": text, "figure": gap, "runs": n + m}
 
 
@@ -261,11 +262,7 @@ QUESTIONS: dict[str, tuple[str, str, Asked]] = {
         "Huang et al. 2024, arXiv 2501.05441: 1000 and 693 modes; R1 alone fails",
         r3gan_ablation,
     ),
-    "H2": (
-        "Does a lazy R1 penalty fail?",
-        "Huang et al. 2024, App. E: yes",
-        lazy_penalty,
-    ),
+    "H2": ("Does lazy R1 fail?", "Huang et al. 2024, App. E: yes", lazy_penalty),
     "H3": ("Does Adam's b1 = .9 hurt?", "common advice: yes", first_moment),
     "H4": (
         "Does packing raise the modes of the ring?",

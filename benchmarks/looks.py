@@ -1,7 +1,6 @@
 """How each method is drawn: one colour, dash and marker, in every chart and figure.
 
-A known method has the same look in every report, whatever else is in it. A variant
-(`r1_weak`) has the colour of its base (`r1`) with another dash and marker.
+A known method has the same look in every report, whatever else is in it.
 """
 
 from collections import Counter
@@ -10,7 +9,7 @@ from itertools import count
 from typing import NamedTuple
 
 from benchmarks.suites import SUITES
-from benchmarks.suites.spec import KNOWN, VARIANTS
+from benchmarks.suites.spec import KNOWN
 
 PALETTE = (
     "#3f90da",
@@ -52,24 +51,15 @@ def look(number: Number) -> Look:
     return Look(PALETTE[hue], DASHES[style % len(DASHES)], marker)
 
 
-def base_of(method: str) -> str:
-    return VARIANTS[method].base if method in VARIANTS else method
-
-
 def known_numbers() -> dict[str, Number]:
     """Those of every known method; methods that suites compare by default come first.
 
     So the methods that often stand side by side differ in colour as far as it goes.
     """
     usual = [m for suite in SUITES.values() for m in suite.methods if m in KNOWN]
-    bases = list(dict.fromkeys(map(base_of, [*usual, *KNOWN])))
-    used: Counter[int] = Counter()
-    numbers = {}
-    for method in [*bases, *VARIANTS]:
-        hue = bases.index(base_of(method)) % len(PALETTE)
-        numbers[method] = hue, used[hue]
-        used[hue] += 1
-    return numbers
+    order = dict.fromkeys([*usual, *KNOWN])
+    numbers = (divmod(index, len(PALETTE)) for index in range(len(order)))
+    return {m: (hue, style) for m, (style, hue) in zip(order, numbers, strict=True)}
 
 
 NUMBERS = known_numbers()

@@ -18,7 +18,7 @@ from benchmarks.tables import (
     ranged,
     telling,
 )
-from benchmarks.wording import counted
+from benchmarks.wording import counted, sentence
 
 
 def markdown(found: Findings) -> str:
@@ -117,7 +117,7 @@ def questions(found: Findings) -> list[str]:
         (
             one.name,
             one.question,
-            one.answer,
+            sentence(one.answer),
             interval_words(one.figure, one.runs) if one.figure else "–",
             one.source,
         )

@@ -220,12 +220,11 @@ def curve_panel(
     centre, low, high = middles(values)
     own = {"fill": look.colour, "class_": "band"}
     parts.append(element("path", d=band(frame, steps, low, high), **own))
-    parts += [
-        element("path", d=polyline(frame, steps, line), class_="seed")
-        for line in values
-    ]
-    drawn = {"stroke": look.colour, "class_": "middle"}
-    parts.append(element("path", d=polyline(frame, steps, centre), **drawn))
+    paths = [polyline(frame, steps, line) for line in values]
+    parts += [element("path", d=path, class_="seed") for path in paths if path]
+    if path := polyline(frame, steps, centre):
+        drawn = {"stroke": look.colour, "class_": "middle"}
+        parts.append(element("path", d=path, **drawn))
     parts += [
         mark(look, *frame.at(x, y), 2.6)
         for x, y in list(zip(steps, centre, strict=True))[:: max(1, len(steps) // 4)]

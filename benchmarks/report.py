@@ -75,7 +75,7 @@ def intro(found: Findings) -> str:
     seeds = {row["seed"] for row in results.rows}
     sizes = {row["axes"].get("h") for row in results.rows}
     exact = rows.is_exact(results)
-    facts = {
+    facts: dict[str, int | str] = {
         "runs": len(results.rows),
         "methods": len(results.methods),
         "tasks": len(results.tasks),

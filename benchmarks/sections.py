@@ -17,6 +17,7 @@ from benchmarks.tables import (
     published_texts,
     telling,
 )
+from benchmarks.wording import sentence
 
 
 def sortable(
@@ -126,7 +127,7 @@ def answers_section(found: list[Answer]) -> str:
                 "li",
                 element("b", one.name),
                 element("p", html.escape(one.question), class_="question"),
-                element("p", html.escape(one.answer)),
+                element("p", html.escape(sentence(one.answer))),
                 figure,
                 element("p", html.escape(one.source), class_="note"),
                 class_="" if one.figure else "open",

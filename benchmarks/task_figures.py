@@ -48,7 +48,9 @@ def seeds(found: Findings, task: str) -> Any:
     name_methods(axis, found, [one.method for one in mine], -0.03)
     axis.set_ylim(len(mine) - 0.5, -0.7)
     axis.set(title=f"{task}, every run")
-    axis.set_xlabel(f"{title(metric)} at the end\n{ends_words(ends)}")
+    failures = "" if np.isfinite(values).all() else "x: diverged or crashed"
+    below = ", ".join(filter(None, (ends_words(ends), failures)))
+    axis.set_xlabel(under(f"{title(metric)} at the end", below))
     finish(axis, "x", edges, ends)
     outcome_legend(figure, mine)
     return figure
@@ -89,15 +91,15 @@ def curves(found: Findings, task: str) -> Any:
         axis.set_title(method)
         finish(axis, "y", edges, ends)
         axis.set_ylim(edges.low, edges.high)
-    figure.supxlabel(under("step", [ends_words(ends)]), fontsize=9)
+    figure.supxlabel(under("step", ends_words(ends)), fontsize=9)
     figure.supylabel(f"{task}: {title(metric)}", fontsize=9)
     hide_rest(axes, len(lines))
     return figure
 
 
-def under(first: str, words: list[str]) -> str:
+def under(label: str, words: str) -> str:
     """A label, and below it what is drawn across the figure."""
-    return "\n".join([first, *filter(None, words)])
+    return f"{label}\n{words}" if words else label
 
 
 def curve_axis(

@@ -23,6 +23,11 @@ def some_of(names: Sequence[str], every: int, noun: str, most: int = 3) -> str:
     return f"{len(names)} of the {counted(every, noun)}"
 
 
+def sentence(words: str) -> str:
+    """With a capital letter and a full stop."""
+    return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
+
+
 def between(found: Interval) -> str:
     """`95% interval 20% to 52%`."""
     return f"95% interval {found.low:.0%} to {found.high:.0%}"
