@@ -62,7 +62,7 @@ def by_rate(one: list[Row], other: list[Row], names: tuple[str, str]) -> dict:
     if not gap.low <= 0 <= gap.high:
         verdict = f"{names[0] if gap.value > 0 else names[1]} succeeds more often"
     rates = rate_text(names[0], one), rate_text(names[1], other)
-    text = f"{verdict} ({'; '.join(rates)})"
+    text = f"{verdict} ({', '.join(rates)})"
     return {"answer": text, "figure": gap, "runs": len(one) + len(other)}
 
 
