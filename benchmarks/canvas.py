@@ -8,9 +8,8 @@ import numpy as np
 from benchmarks.findings import Findings
 from benchmarks.summary import Entry, seen_in
 from benchmarks.svg import (
-    DASHES,
     OUTCOME_COLOURS,
-    PALETTE,
+    OUTLINE,
     Scale,
     short,
     tick_text,
@@ -68,12 +67,28 @@ def outcome_legend(figure: Any, entries: list[Entry]) -> None:
     figure.legend(marks, names, loc="outside lower center", ncols=min(len(seen), 5))
 
 
-def look(found: Findings, method: str) -> dict[str, Any]:
-    index = found.results.methods.index(method)
-    dashes = DASHES[index // len(PALETTE) % len(DASHES)]
-    style = (0, tuple(map(float, dashes.split()))) if dashes else "solid"
-    fill = PALETTE[index % len(PALETTE)]
-    return {"label": method, "color": fill, "linestyle": style, "linewidth": 1.5}
+def line_style(found: Findings, method: str) -> dict[str, Any]:
+    """How a method's line is drawn, in every figure and as on the page."""
+    own = found.results.looks[method]
+    style = (0, tuple(map(float, own.dash.split()))) if own.dash else "solid"
+    line = {"label": method, "color": own.colour, "linestyle": style, "linewidth": 1.5}
+    return line | mark_style(found, method)
+
+
+def mark_style(found: Findings, method: str) -> dict[str, Any]:
+    """A method's marker, with an outline, since some colours are faint on paper."""
+    own = found.results.looks[method]
+    edge = {"markeredgecolor": OUTLINE, "markeredgewidth": 0.5, "markersize": 5}
+    return {"color": own.colour, "marker": own.marker} | edge
+
+
+def name_methods(axis: Any, found: Findings, methods: list[str], at: float) -> None:
+    """The methods along the y axis, each with its marker at this x of the axis."""
+    for y, method in enumerate(methods):
+        own = mark_style(found, method) | {"linestyle": "none", "clip_on": False}
+        axis.plot([at], [y], transform=axis.get_yaxis_transform(), **own)
+    axis.set_yticks(range(len(methods)), methods)
+    axis.tick_params(axis="y", length=0, pad=14)
 
 
 def ends_words(ends: dict[str, float]) -> str:

@@ -160,7 +160,14 @@ def polyline(frame: Frame, xs: Numbers, ys: Numbers) -> str:
 
 
 def band(frame: Frame, xs: Numbers, low: Numbers, high: Numbers) -> str:
-    """A closed path between two lines; infinity is the edge of the panel."""
+    """A closed path between two lines; infinity is the edge of the panel.
+
+    Where a line has no number the band leaves the point out.
+    """
+    known = [p for p in zip(xs, low, high, strict=True) if not any(map(math.isnan, p))]
+    if not known:
+        return ""
+    xs, low, high = zip(*known, strict=True)
     up = [frame.at(x, min(y, frame.y.high)) for x, y in zip(xs, high, strict=True)]
     down = [frame.at(x, max(y, frame.y.low)) for x, y in zip(xs, low, strict=True)]
     points = up + down[::-1]

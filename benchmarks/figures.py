@@ -8,7 +8,9 @@ from benchmarks.canvas import (
     STYLE,
     blank,
     hide_rest,
-    look,
+    line_style,
+    mark_style,
+    name_methods,
     near_square,
     of_task,
     outcome_legend,
@@ -35,11 +37,19 @@ def draw_all(found: Findings) -> list[Path]:
         if found.overall:
             drawn["profiles"] = profiles(found)
         for task in found.results.tasks:
-            if shown_metrics(found.results, task):
-                drawn[f"seeds_{task}"] = seeds(found, task)
-                drawn[f"curves_{task}"] = curves(found, task)
-                drawn[f"cost_{task}"] = cost(found, task)
+            drawn |= of_one_task(found, task)
         return [path for name, one in drawn.items() for path in save(one, folder, name)]
+
+
+def of_one_task(found: Findings, task: str) -> dict[str, Any]:
+    """The figures of a task that have something to show."""
+    if not shown_metrics(found.results, task):
+        return {}
+    drawn = {
+        f"{name}_{task}": draw(found, task)
+        for name, draw in {"seeds": seeds, "curves": curves, "cost": cost}.items()
+    }
+    return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
 def save(figure: Any, folder: Path, name: str) -> list[Path]:
@@ -79,7 +89,7 @@ def map_figure(maps: list[Map]) -> Any:
 def rates(found: Findings) -> Any:
     """Success with Wilson's interval, a panel for each task; exact games have none."""
     exact = is_exact(found.results)
-    label = "share of step sizes that converge" if exact else "success (Wilson 95%)"
+    label = "share of step sizes that converge" if exact else "success, 95% interval"
     tasks, methods = found.results.tasks, found.results.methods
     high = 1 + 0.24 * len(methods)
     rows, columns = near_square(len(tasks))
@@ -89,9 +99,10 @@ def rates(found: Findings) -> Any:
         for one in of_task(found, task):
             y = methods.index(one.method)
             value, low, top = one.rate
+            style = mark_style(found, one.method)
             if not exact:
-                axis.plot([low, top], [y, y], color="#8fb0b0", linewidth=3)
-            axis.plot(value, y, "o", color="#185c5c", markersize=5)
+                axis.plot([low, top], [y, y], color=style["color"], linewidth=2)
+            axis.plot(value, y, **style)
         axis.set(title=task, xlabel=label, xlim=(-0.03, 1.03))
         axis.grid(axis="x", color="#eeebe3")
         axis.set_axisbelow(True)
@@ -117,7 +128,7 @@ def outcomes(found: Findings) -> Any:
                 axis.barh(y, share, left=left, color=fill, height=0.75)
                 left += share
         axis.set(title=task, xlabel="share of runs", xlim=(0, 1))
-    axes.flat[0].set_yticks(range(len(methods)), methods)
+    name_methods(axes.flat[0], found, methods, -0.05)
     axes.flat[0].set_ylim(len(methods) - 0.5, -0.5)
     outcome_legend(figure, found.entries)
     hide_rest(axes, len(tasks))
@@ -129,12 +140,13 @@ def profiles(found: Findings) -> Any:
     figure, axes = blank(5.4, 3.2)
     axis = axes.flat[0]
     for one in found.overall:
-        style = look(found, one.method)
+        style = line_style(found, one.method)
         share, low, high = one.profile
         axis.fill_between(TAUS, low, high, color=style["color"], alpha=0.1, lw=0)
-        axis.plot(TAUS, share, **style)
+        axis.plot(TAUS, share, markevery=0.15, **style)
     axis.set(
-        xlabel="score (0 noise or diverged, 1 the floor: dashed)", ylabel="share above"
+        xlabel="score (0: noise or diverged, 1, dashed: the floor)",
+        ylabel="share of runs above the score",
     )
     axis.axvline(1, **FLOOR)
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7.5)

@@ -3,11 +3,13 @@
 from typing import NamedTuple
 
 from benchmarks import summary
-from benchmarks.hypotheses import Answer, answers
+from benchmarks.hypotheses import NONE, Answer, answers
 from benchmarks.maps import Map, maps
 from benchmarks.published import Compared, compared
-from benchmarks.rows import Results, is_exact
-from benchmarks.summary import Entry, Overall
+from benchmarks.rows import Results, failed, is_exact
+from benchmarks.stats import Interval, mean_rate
+from benchmarks.summary import Entry, Overall, successes
+from benchmarks.wording import between, counted, joined, some_of
 
 
 class Findings(NamedTuple):
@@ -31,30 +33,153 @@ def findings(results: Results) -> Findings:
 
 
 EXACT = (
-    "Exact: there are no seeds. A run is a step size, rates count step sizes, and "
-    "intervals mean nothing here."
+    "These games are computed exactly and have no seeds: a run is one step size, rates "
+    "are shares of the step sizes, and intervals mean nothing here."
 )
+COUNTED = "Every run counts, and a run that diverged counts as the worst."
 
 
-def held_in(ranked: list[Overall], rate: float, exact: bool) -> str:
-    """Who succeeds at this rate: one name, or how many of them do."""
-    tied = [one for one in ranked if one.successes.value == rate]
-    value, low, high = tied[0].successes
-    names = tied[0].method if len(tied) == 1 else f"{len(tied)} of {len(ranked)}"
-    words = f"{names} in {value:.0%} of runs"
-    return words if exact else f"{words} [{low:.0%}, {high:.0%}]"
+def answered(found: list[Answer]) -> list[Answer]:
+    """Those of the questions that these runs answer."""
+    return [one for one in found if one.answer != NONE]
+
+
+def unanswered(found: list[Answer]) -> str:
+    """A sentence on the questions that need other runs; "" where all are answered."""
+    others = len(found) - len(answered(found))
+    verb = "needs" if others == 1 else "need"
+    words = f"{counted(others, 'other question')} {verb} other runs than these."
+    return words if others else ""
+
+
+class Tally(NamedTuple):
+    """How often a method succeeded; rate: the mean of its rates on the tasks."""
+
+    method: str
+    won: int
+    runs: int
+    rate: Interval
+
+
+def tallies(found: Findings) -> tuple[list[Tally], list[str]]:
+    """The methods with runs on every task, by success; and the names of the others."""
+    ranked, others = [], []
+    for method in found.results.methods:
+        mine = [one for one in found.entries if one.method == method]
+        if len(mine) < len(found.results.tasks):
+            others.append(method)
+            continue
+        counts = [successes(one.rows) for one in mine]
+        won, runs = map(sum, zip(*counts, strict=True))
+        rate = mean_rate(counts)
+        rate = rate._replace(value=round(rate.value, 12))  # equal counts tie
+        ranked.append(Tally(method, won, runs, rate))
+    return sorted(ranked, key=lambda one: -one.rate.value), others
 
 
 def gist(found: Findings) -> str:
-    """The first sentence: who succeeds most and least often, and that seeds decide."""
-    ranked = sorted(found.overall, key=lambda one: -one.successes.value)
-    start = "Seeds are the sample: every run counts, one that diverged as the worst."
+    """The first sentences: what a run is, and who succeeds most and least often."""
     exact = is_exact(found.results)
-    start = EXACT if exact else start
-    if len(ranked) < 2:
-        return start
-    best, last = (one.successes.value for one in (ranked[0], ranked[-1]))
+    ranked, others = tallies(found)
+    words = [EXACT if exact else sampled(found), ranking(ranked, exact)]
+    if others and ranked:
+        words.append(
+            f"{joined(others)} did not run on every task, and "
+            f"{'is' if len(others) == 1 else 'are'} not ranked here."
+        )
+    return " ".join([*filter(None, words), *calamity(found)])
+
+
+def sampled(found: Findings) -> str:
+    """How many runs a method has on a task, and what that is worth."""
+    goal = success_words(found.results)
+    if {len(one.rows) for one in found.entries} != {1}:
+        return f"{goal} {COUNTED}".strip()
+    several = ", so a difference between methods may be chance"
+    once = several if len(found.results.methods) > 1 else ", which shows no spread"
+    return f"{goal} Each method was trained once on each task{once}.".strip()
+
+
+def success_words(results: Results) -> str:
+    """What makes a run a success; "" where the plan does not say."""
+    judged = list((results.plan.get("thresholds") or {}).values())
+    late = next((one["late_share"] for one in judged if "late_share" in one), None)
+    if late is None:
+        return ""
+    return (
+        "A run succeeds if it meets the goal of its task at every evaluation in the "
+        f"last {late:.0%} of its steps."
+    )
+
+
+def calamity(found: Findings) -> list[str]:
+    """What has to be known before anything is read into a failure of all runs."""
+    rows = found.results.main
+    crashed = sum(row["error"] is not None for row in rows)
+    if crashed == len(rows):
+        return ["Every run crashed, which says nothing of the methods."]
+    if crashed:
+        count = "counts" if crashed == 1 else "count"
+        return [f"{crashed} of the {len(rows)} runs crashed and {count} as the worst."]
+    return ["Every run diverged."] if all(map(failed, rows)) else []
+
+
+def ranking(ranked: list[Tally], exact: bool) -> str:
+    """Who succeeded most and least often, of one method or of several."""
+    if not ranked:
+        return "No method has runs on every task yet, so there is no ranking over all."
+    if len(ranked) == 1:
+        return alone(ranked[0], exact)
+    best, last = ranked[0].rate.value, ranked[-1].rate.value
     if best == last:
-        return f"{start} All succeed equally often, in {best:.0%}."
-    ends = [held_in(ranked, rate, exact) for rate in (best, last)]
-    return f"{start} Most often success is held by {ends[0]}, least often by {ends[1]}."
+        return tie(ranked)
+    top = [one for one in ranked if one.rate.value == best]
+    rest = [one for one in ranked if one.rate.value == last]
+    if all(one.runs == 1 for one in ranked):
+        return f"{who(top, ranked)} succeeded; {who(rest, ranked)} did not."
+    first = f"{who(top, ranked)} succeeded most often, {how_often(top, exact)}"
+    if last == 0:
+        return f"{first}; {who(rest, ranked)} never succeeded."
+    return f"{first}; {who(rest, ranked)} least often, {how_often(rest, exact)}."
+
+
+def alone(one: Tally, exact: bool) -> str:
+    if one.runs == 1:
+        verb = "succeeded" if one.won else "did not succeed"
+        return f"The only run of {one.method} {verb}."
+    if one.won == 0:
+        return f"{one.method} succeeded in none of its {one.runs} runs."
+    if one.won == one.runs:
+        return f"{one.method} succeeded in all of its {one.runs} runs."
+    return f"{one.method} succeeded {how_often([one], exact)}."
+
+
+def tie(ranked: list[Tally]) -> str:
+    """All succeed at one rate: never, always, or in some of their runs."""
+    rate, sizes = ranked[0].rate.value, {one.runs for one in ranked}
+    runs = f"{ranked[0].runs}" if len(sizes) == 1 else None
+    each = f": {ranked[0].won} of {counted(ranked[0].runs, 'run')} each"
+    if rate == 0:
+        return f"No method succeeded{each if runs else ' in any of its runs'}."
+    if rate == 1:
+        return f"Every method succeeded in every run{each if runs else ''}."
+    often = each if runs else f": in {rate:.0%} of the runs of each"
+    return f"All {len(ranked)} methods succeeded equally often{often}."
+
+
+def who(some: list[Tally], ranked: list[Tally]) -> str:
+    return some_of([one.method for one in some], len(ranked), "method")
+
+
+def how_often(some: list[Tally], exact: bool) -> str:
+    """`in 7 of 20 runs (95% interval 20% to 52%)`."""
+    sizes = {(one.won, one.runs) for one in some}
+    won, runs = some[0].won, some[0].runs
+    limits = "" if exact else f" ({between(some[0].rate)})"
+    if len(sizes) > 1:
+        share = some[0].rate.value
+        return "in all of their runs" if share == 1 else f"in {share:.0%} of their runs"
+    if runs == 1:
+        return "in its only run" if len(some) == 1 else "each in its only run"
+    each = " each" if len(some) > 1 else ""
+    return f"in {won} of {runs} runs{each}{limits}"

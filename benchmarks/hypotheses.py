@@ -13,12 +13,12 @@ from benchmarks.rows import Results, Row, title, value_of
 from benchmarks.stats import Interval
 from benchmarks.tables import probability, signed
 
-NONE = "not in these rows"
+NONE = "These runs do not answer it."
 STACKED = ("stacked_resize", "stacked_veegan")
 
 
 class Answer(NamedTuple):
-    """figure: with its interval; None: the rows do not allow it."""
+    """figure: with its interval; None: there is none, or the rows do not allow it."""
 
     name: str
     question: str
@@ -43,10 +43,10 @@ def of(results: Results, task: str, method: str) -> list[Row]:
     return [r for r in results.main if (r["task"], r["method"]) == (task, method)]
 
 
-def rate_text(rows: list[Row]) -> str:
+def rate_text(name: str, rows: list[Row]) -> str:
     won = sum(row["success"] for row in rows)
     value, low, high = stats.wilson(won, len(rows))
-    return f"{won}/{len(rows)} = {value:.2f} [{low:.2f}, {high:.2f}]"
+    return f"{name}: {won}/{len(rows)} = {value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def by_rate(one: list[Row], other: list[Row], names: tuple[str, str]) -> dict:
@@ -61,7 +61,8 @@ def by_rate(one: list[Row], other: list[Row], names: tuple[str, str]) -> dict:
     verdict = "no difference shown"
     if not gap.low <= 0 <= gap.high:
         verdict = f"{names[0] if gap.value > 0 else names[1]} succeeds more often"
-    text = f"{verdict}: {names[0]} {rate_text(one)}, {names[1]} {rate_text(other)}"
+    rates = rate_text(names[0], one), rate_text(names[1], other)
+    text = f"{verdict} ({', '.join(rates)})"
     return {"answer": text, "figure": gap, "runs": len(one) + len(other)}
 
 
@@ -84,7 +85,7 @@ def r3gan_ablation(results: Results) -> dict:
     one = having(results, task, penalty__name="r1", **plain)
     found = by_rate(both, gan, ("RpGAN + R1 + R2", "GAN + R1 + R2"))
     if found.get("figure") and one:
-        found["answer"] += f"; GAN + R1 {rate_text(one)}"
+        found["answer"] += f"; {rate_text('GAN + R1', one)}"
     return found
 
 
@@ -125,7 +126,7 @@ def first_moment(results: Results) -> dict:
         return {"answer": NONE}
     words = [f"{o['answer']}, difference {signed(o['figure'])}" for o in found.values()]
     first = next(iter(found))
-    text = f"{'; '.join(words)} (the figure: .9 less {first})"
+    text = f"{'; '.join(words)} (the number below: .9 minus {first})"
     return found[first] | {"answer": text}
 
 
@@ -156,7 +157,7 @@ def packing(results: Results) -> dict:
         f"{task}, {title(metric).lower()} {signed(one.figure)}, {p_words(one.p)}"
         for (task, metric), one in told.items()
     ]
-    text = f"{first.verdict}; PacGAN2 less GAN by seed: {'; '.join(words)}; {TESTED}"
+    text = f"{first.verdict}; PacGAN2 minus GAN by seed: {'; '.join(words)}; {TESTED}"
     runs = 2 * len(gaps["ring", "modes"])
     return {"answer": text, "figure": first.figure, "runs": runs}
 
@@ -168,7 +169,7 @@ def seed_gaps(one: list[Row], other: list[Row], metric: str) -> np.ndarray:
     return np.array([mine[seed] - theirs[seed] for seed in shared])
 
 
-TESTED = "p of sign flips, intervals of a bootstrap over seeds"
+TESTED = "p by sign flips, intervals by a bootstrap over seeds"
 
 
 class Paired(NamedTuple):
@@ -202,7 +203,7 @@ def alpha_rates(results: Results) -> dict:
     counts = [(sum(value_of(r, "modes") >= 8 for r in g), len(g)) for g in groups]
     gap = stats.newcombe(*counts)
     (a, n), (b, m) = counts
-    text = f"all 8 modes at the end: alpha_D .3 {a}/{n}, cross entropy {b}/{m}"
+    text = f"all 8 modes at the end: alpha_D .3: {a}/{n}, cross entropy: {b}/{m}"
     return {"answer": text, "figure": gap, "runs": n + m}
 
 
@@ -213,11 +214,11 @@ def seed_spread(results: Results) -> dict:
     if min(len(x), len(y)) < 2:
         return {"answer": NONE}
     if not np.isfinite(x + y).all() or np.std(y) == 0:
-        return {"answer": "no deviation over seeds: a run failed, or all end alike"}
+        return {"answer": "no spread to compare: a run failed, or all end alike"}
     ratio = np.var(x, ddof=1) / np.var(y, ddof=1)
     edges = f_ratio.ppf([0.975, 0.025], len(x) - 1, len(y) - 1)
     low, high = np.sqrt(ratio / edges)
-    text = "standard deviation over seeds, LSGAN over non-saturating"
+    text = "standard deviation over seeds: LSGAN's divided by the plain GAN's"
     figure = Interval(math.sqrt(ratio), float(low), float(high))
     return {"answer": text, "figure": figure, "runs": len(x) + len(y)}
 
@@ -240,7 +241,7 @@ def longer_training(results: Results) -> dict:
     found = by_pairs(gained)
     if found is None:
         return {"answer": NONE}
-    words = "modes at the end less those at 1/20 of the steps"
+    words = "modes at the end minus those at 1/20 of the steps"
     text = f"{found.verdict}: {words}, {p_words(found.p)}; {TESTED}"
     return {"answer": text, "figure": found.figure, "runs": len(gained)}
 
@@ -257,42 +258,42 @@ def early_modes(row: Row) -> float | None:
 Asked = Callable[[Results], dict]
 QUESTIONS: dict[str, tuple[str, str, Asked]] = {
     "H1": (
-        "Stacked MNIST: RpGAN + R1 + R2 > GAN + R1 + R2 >> R1 only?",
-        "Huang et al. 2024, arXiv 2501.05441: 1000, 693 modes, fails",
+        "Stacked MNIST: is RpGAN + R1 + R2 better than GAN + R1 + R2?",
+        "Huang et al. 2024, arXiv 2501.05441: 1000 and 693 modes; R1 alone fails",
         r3gan_ablation,
     ),
-    "H2": ("Does lazy R1 fail?", "Huang et al. 2024, App. E: it does", lazy_penalty),
-    "H3": ("Does Adam's b1 = .9 hurt?", "the field's advice: it does", first_moment),
+    "H2": ("Does lazy R1 fail?", "Huang et al. 2024, App. E: yes", lazy_penalty),
+    "H3": ("Does Adam's b1 = .9 hurt?", "common advice: yes", first_moment),
     "H4": (
         "Does packing raise the modes of the ring?",
-        "Lin et al. 2018, Tab 1: 6.3 to 7.9",
+        "Lin et al. 2018, Table 1: from 6.3 to 7.9 modes",
         packing,
     ),
     "H5": (
-        "Saturating: alpha_D = .3 above cross entropy?",
-        "AlphaGan-Papers-Results: .870 against .465 of 200 seeds",
+        "Saturating loss: is alpha_D = .3 better than cross entropy?",
+        "AlphaGan-Papers-Results: yes, .870 against .465 of 200 seeds",
         alpha_rates,
     ),
     "H6": (
-        "CIFAR-10: does LSGAN vary more over seeds?",
-        "Lucic et al. 2018, arXiv 1711.10337 (second-hand): sd 47.5 against 1.9",
+        "CIFAR-10: does LSGAN vary more from seed to seed?",
+        "Lucic et al. 2018, arXiv 1711.10337 (cited elsewhere): SD 47.5, not 1.9",
         seed_spread,
     ),
     "H7": (
-        "Does averaging hide oscillation?",
-        "pilot, ring: 0/8 successes raw, 5/8 averaged, one training",
+        "Does averaging G's weights hide oscillation?",
+        "a pilot on the ring: 0/8 succeed raw, 5/8 averaged",
         averaging,
     ),
     "H8": (
-        "Does longer training degrade?",
-        "AlphaGan-Papers-Results: 685 modes at epoch 10, 400 at 200",
+        "Does longer training lose modes?",
+        "AlphaGan-Papers-Results: yes, 685 modes at epoch 10, 400 at 200",
         longer_training,
     ),
 }
 
 
 def answers(results: Results) -> list[Answer]:
-    """All eight, in order; those the rows say nothing on are told to be so."""
+    """All eight, in order; the answer is NONE where the rows say nothing of one."""
     return [
         Answer(name, question, source, **ask(results))
         for name, (question, source, ask) in QUESTIONS.items()

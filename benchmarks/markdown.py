@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from benchmarks.findings import Findings, gist
+from benchmarks.findings import Findings, answered, gist, unanswered
 from benchmarks.meanings import outcome_meanings
+from benchmarks.rows import Results
 from benchmarks.summary import Entry, seen_in
 from benchmarks.tables import (
     ENTRY_COLUMNS,
@@ -15,7 +16,9 @@ from benchmarks.tables import (
     interval_words,
     published_texts,
     ranged,
+    telling,
 )
+from benchmarks.wording import counted, sentence
 
 
 def markdown(found: Findings) -> str:
@@ -24,26 +27,50 @@ def markdown(found: Findings) -> str:
         f"# Stability benchmark: {results.plan['suite']}",
         f"`{results.plan['command']}`",
         *([results.plan["note"]] if "note" in results.plan else []),
-        f"{gist(found)} Baseline: {results.baseline}. Intervals are of 95%.",
+        " ".join([gist(found), *compared_with(results), INTERVALS]),
     ]
     if found.maps:
         parts += ["## Stability map", area_table(found)]
-    parts += ["## Over all tasks", columns_table(OVERALL_COLUMNS, found.overall)]
+    if found.overall:
+        head = "## Scores over all tasks" if len(results.tasks) > 1 else "## Scores"
+        parts += [head, columns_table(OVERALL_COLUMNS, found.overall)]
     for task in results.tasks:
         mine = [one for one in found.entries if one.task == task]
-        parts += [f"## {task}", about(results, task) + "."]
+        parts += [f"## {task}", about(results, task)]
         parts += [columns_table(ENTRY_COLUMNS[1:], mine), outcome_table(mine)]
     if crashed := crashes(results):
         parts += ["## Crashed cells", "\n".join(f"- {line}" for line in crashed)]
-    if found.published:
-        lines = [published_texts(one) for one in found.published]
-        parts += ["## Published numbers", table(PUBLISHED_HEADS, lines)]
-    parts += ["## Questions asked before the runs", questions(found)]
-    ends = outcome_meanings(results, found.entries)
-    parts += ["## How runs end", "The first of these that matches:", listed(ends)]
-    known = {c.name: c.explain for c in OVERALL_COLUMNS + ENTRY_COLUMNS}
-    parts += ["## What the columns say", listed(known)]
+    parts += published(found) + questions(found)
+    if ends := outcome_meanings(results, found.entries):
+        words = "A run has the first of these outcomes that fits it:"
+        parts += ["## How runs end", words, listed(ends)]
+    known = telling(OVERALL_COLUMNS, found.overall)
+    known += telling(ENTRY_COLUMNS[1:], found.entries)
+    parts += ["## What the columns mean", listed({c.name: c.explain for c in known})]
     return "\n\n".join(parts) + "\n"
+
+
+INTERVALS = "Numbers in brackets are 95% intervals."
+
+
+def compared_with(results: Results) -> list[str]:
+    several = len(results.methods) > 1
+    return [f"The baseline is {results.baseline}."] if several else []
+
+
+def published(found: Findings) -> list[str]:
+    """The published numbers that stand beside ours; nothing where none do."""
+    beside = [one for one in found.published if one.ours is not None]
+    if not beside:
+        return []
+    lines = [published_texts(one) for one in beside]
+    parts = ["## Published numbers", table(PUBLISHED_HEADS, lines)]
+    if more := len(found.published) - len(beside):
+        parts.append(
+            f"The page has {counted(more, 'published number')} more, of methods that "
+            "did not run here."
+        )
+    return parts
 
 
 def table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
@@ -56,6 +83,7 @@ def safe(words: str) -> str:
 
 
 def columns_table(columns: tuple[Column, ...], found: list) -> str:
+    columns = telling(columns, found)
     lines = [[column.cell(one)[0] for column in columns] for one in found]
     return table([column.name for column in columns], lines)
 
@@ -80,19 +108,23 @@ def area_table(found: Findings) -> str:
     return table(("task", "method", "area", "success"), lines)
 
 
-def questions(found: Findings) -> str:
+def questions(found: Findings) -> list[str]:
+    known = answered(found.answers)
+    if not known:
+        return []
     heads = ("", "question", "answer", "figure", "the literature")
     lines = [
         (
             one.name,
             one.question,
-            one.answer,
+            sentence(one.answer),
             interval_words(one.figure, one.runs) if one.figure else "–",
             one.source,
         )
-        for one in found.answers
+        for one in known
     ]
-    return table(heads, lines)
+    parts = ["## Questions asked before the runs", table(heads, lines)]
+    return [*parts, *filter(None, [unanswered(found.answers)])]
 
 
 def listed(known: dict[str, str]) -> str:

@@ -5,11 +5,11 @@ from benchmarks.summary import Entry, seen_in
 from benchmarks.svg import short
 
 ALWAYS = {
-    "nonfinite": "a logged term, or the last samples, were NaN or infinite",
-    "error": "the cell crashed, which says nothing of the method",
+    "nonfinite": "a logged value or a sample became NaN or infinite",
+    "error": "the program crashed, which says nothing about the method",
 }
 EXACT = {
-    "converged": "the path comes to the solution, which attracts",
+    "converged": "the path approaches the solution, which attracts it",
     "oscillating": "the path circles the solution",
     "exploded": "the path leaves the solution",
 }
@@ -17,9 +17,10 @@ EXACT = {
 
 
 def outcome_meanings(results: Results, found: list[Entry]) -> dict[str, str]:
-    """Each outcome that runs came to, such as `collapsed`, with its rule in words.
+    """Each outcome that a run has, such as `collapsed`, with its rule in words.
 
-    A success that is held is `converged`; of the others the first that matches counts.
+    The worst come first. A run that succeeds is `converged`, whatever else fits it; of
+    the other outcomes a run has the first that fits.
     """
     judged = list((results.plan.get("thresholds") or {}).values())
     limits = next((one for one in judged if "late_share" in one), None)
@@ -38,23 +39,24 @@ def judged_by(limits: dict, alive: str) -> dict[str, str]:
         f"{limits['reference_share']:.0%} of the steps after them)"
     )
     return {
-        "converged": f"success at every evaluation in {late}",
-        "not_reached": f"no success at an evaluation in {late}: it came too late, was "
-        "lost before, or never came",
-        "oscillating": f"success was lost in {late}",
-        "collapsed": f"the last evaluation has {alive}",
+        "converged": f"the goal was met at every evaluation in {late}",
+        "not_reached": f"the goal was missed in {late}: the run met it too late, lost "
+        "it earlier, or never met it",
+        "oscillating": f"the goal was met and lost again in {late}",
+        "collapsed": f"at the last evaluation, {alive}",
         "vanished": f"the norm of G's gradient was under {limits['vanish_factor']:g} "
         f"times {early}, in at least {limits['vanish_share']:.0%} of the steps, and "
-        "the last evaluation is no success",
+        "the last evaluation missed the goal",
         "exploded": f"the norm of a player's gradient was over "
         f"{limits['explode_factor']:g} times {early}, or the mean logits were over "
-        f"{limits['explode_logit']:g} apart, or one of them and D's loss over that, "
-        f"for {limits['explode_steps']} steps on end, and success was not held",
+        f"{limits['explode_logit']:g} apart, or one of them and D's loss were over "
+        f"that, for {limits['explode_steps']} steps in a row, and the run did not "
+        "succeed",
     }
 
 
 def alive_words(results: Results) -> str:
-    """`Modes < 4 (ring), < 12.5 (grid)`."""
+    """`Modes with one hit < 4 (ring), < 12.5 (grid)`."""
     parts: dict[str, list[str]] = {}
     for task in results.tasks:
         bound = results.plan["thresholds"][task]["alive"]

@@ -2,14 +2,14 @@
 
 import html
 
+from benchmarks.looks import Look
 from benchmarks.maps import Map
+from benchmarks.marks import named, outcome_legend, swatch
 from benchmarks.meanings import outcome_meanings
 from benchmarks.rows import OUTCOMES, Results
 from benchmarks.summary import Entry, seen_in
 from benchmarks.svg import (
     OUTCOME_COLOURS,
-    colour,
-    dash,
     element,
     ink_on,
     shade,
@@ -25,18 +25,18 @@ def section(name: str, heading: str, words: str, *parts: str) -> str:
 
 
 def chips(results: Results) -> str:
-    """Buttons that show and hide tasks and methods; those of methods are the legend."""
+    """Buttons that show and hide tasks and methods, where there are several."""
     tasks = [chip("task", name, "") for name in results.tasks]
-    methods = [
-        chip("method", name, swatch(index))
-        for index, name in enumerate(results.methods)
-    ]
+    methods = [chip("method", m, swatch(results.looks[m])) for m in results.methods]
     groups = []
     for name, buttons in {"Tasks": tasks, "Methods": methods}.items():
+        if len(buttons) < 2:
+            continue
         every = element("button", "all", type="button", class_="all")
         label = element("span", name, class_="group")
         groups.append(element("div", label, every, *buttons, class_="chips"))
-    return element("nav", *groups, id="filters", aria_label="Filters")
+    shown = element("nav", *groups, id="filters", aria_label="Filters")
+    return shown if groups else ""
 
 
 def chip(kind: str, name: str, mark: str) -> str:
@@ -45,25 +45,11 @@ def chip(kind: str, name: str, mark: str) -> str:
     return element("button", words, type="button", aria_pressed="true", **named)
 
 
-def swatch(index: int) -> str:
-    line = element(
-        "line",
-        x1=1,
-        x2=17,
-        y1=5,
-        y2=5,
-        stroke=colour(index),
-        stroke_width=3,
-        stroke_dasharray=dash(index),
-    )
-    return element("svg", line, width=18, height=10, aria_hidden="true")
-
-
 SIDE, LEFT = 66, 46
 """Of a map in its view box: a cell's side, the room for D's learning rates."""
 
 
-def map_panel(found: Map) -> str:
+def map_panel(found: Map, look: Look) -> str:
     """Success at each pair of learning rates; darker is more."""
     width = LEFT + SIDE * len(found.g_lr) + 6
     height = SIDE * len(found.d_lr) + 50
@@ -83,9 +69,9 @@ def map_panel(found: Map) -> str:
     limits = f" [{found.area.low:.2f}, {found.area.high:.2f}]"
     value = element("b", f"{found.area.value:.2f}")
     area = element("span", "area ", value, limits, class_="area")
-    head = element("figcaption", element("b", html.escape(found.method)), area)
-    named = {"data_method": found.method, "data_task": found.task}
-    return element("figure", head, drawn, class_="map", **named)
+    head = element("figcaption", element("b", named(found.method, look)), area)
+    about = {"data_method": found.method, "data_task": found.task}
+    return element("figure", head, drawn, class_="map", **about)
 
 
 def map_axes(found: Map) -> list[str]:
@@ -124,7 +110,7 @@ def map_cell(x: float, y: float, side: float, won: int, runs: int) -> list[str]:
         x + side / 2,
         y + side / 2 + 5,
         f"{won}/{runs}",
-        fill=ink_on(rate),
+        style=f"fill:{ink_on(rate)}",
         class_="cell",
         text_anchor="middle",
     )
@@ -135,16 +121,18 @@ def map_section(results: Results, found: list[Map]) -> str:
     if not found:
         return ""
     words = (
-        "The share of runs that succeed as the learning rates of D and G are "
-        "multiplied; darker is more. The area is the mean over the map: 1 is a method "
-        "that works at every pair. Its interval is the wider of one over cells and one "
-        "over seeds."
+        "Each square counts the runs that succeeded when the learning rates of the "
+        "discriminator (D) and the generator (G) were multiplied by these factors. "
+        "A darker square has more successes. The area is the mean over all squares: "
+        "a method with an area of 1 succeeds at every pair of learning rates. Its "
+        "interval is the wider one of two: over squares, and over seeds."
     )
     blocks = []
     for task in results.tasks:
         mine = [m for m in found if m.task == task]
         mine.sort(key=lambda m: -m.area.value)
-        grid = element("div", *map(map_panel, mine), class_="panels maps")
+        panels = [map_panel(one, results.looks[one.method]) for one in mine]
+        grid = element("div", *panels, class_="panels maps")
         head = element("h3", html.escape(task)) if mine else ""
         blocks.append(element("div", head, grid, data_task=task) if mine else "")
     return section("map", "Stability map", words, *blocks)
@@ -162,7 +150,7 @@ def heat_map(results: Results, found: list[Entry]) -> str:
     ]
     rows = [element("tr", *head)]
     for method in results.methods:
-        line = [element("th", html.escape(method), scope="row")]
+        line = [element("th", named(method, results.looks[method]), scope="row")]
         line += [heat_cell(cells.get((task, method)), task) for task in results.tasks]
         rows.append(element("tr", *line, data_method=method))
     dense = " dense" if len(results.tasks) > WIDE else ""
@@ -184,33 +172,21 @@ def heat_cell(found: Entry | None, task: str) -> str:
 
 def outcome_bars(results: Results, found: list[Entry]) -> str:
     """How the runs of each method ended."""
-    blocks = [legend(found)]
+    blocks = [outcome_legend(seen_in(found))]
     for task in results.tasks:
-        rows = [bar_row(e) for e in found if e.task == task]
+        rows = [bar_row(e, results.looks[e.method]) for e in found if e.task == task]
         head = element("h3", html.escape(task))
         blocks.append(element("div", head, *rows, data_task=task, class_="bars"))
     lines = [
         element("dt", html.escape(name)) + element("dd", html.escape(words))
         for name, words in outcome_meanings(results, found).items()
     ]
-    note = element("p", "How a run ended is the first of these that matches:")
+    note = element("p", "A run has the first of these outcomes that fits it:")
     meaning = element("div", note, element("dl", *lines), class_="outcomes")
     return "".join([*blocks, meaning])
 
 
-def legend(found: list[Entry]) -> str:
-    marks = [
-        element(
-            "span",
-            element("i", style=f"background:{OUTCOME_COLOURS[name]}"),
-            name.replace("_", " "),
-        )
-        for name in seen_in(found)
-    ]
-    return element("p", *marks, class_="legend")
-
-
-def bar_row(found: Entry) -> str:
+def bar_row(found: Entry, look: Look) -> str:
     parts = []
     for name in OUTCOMES:
         if count := found.outcomes[name]:
@@ -218,9 +194,8 @@ def bar_row(found: Entry) -> str:
             style = f"flex:{count};background:{OUTCOME_COLOURS[name]}"
             dark = name in ("converged", "exploded", "nonfinite")
             ink = "light" if dark else "dark"
-            parts.append(
-                element("span", str(count), title=words, style=style, class_=ink)
-            )
-    name = element("span", html.escape(found.method), class_="name")
+            told = {"title": words, "style": style, "class_": ink}
+            parts.append(element("span", str(count), **told))
+    name = element("span", named(found.method, look), class_="name")
     bar = element("div", *parts, class_="bar-line")
     return element("div", name, bar, class_="bar-row", data_method=found.method)

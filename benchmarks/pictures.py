@@ -16,6 +16,8 @@ from benchmarks.charts import (
     strip,
     strip_axis,
 )
+from benchmarks.looks import Look
+from benchmarks.marks import mark, named, outcome_legend
 from benchmarks.rows import (
     METRICS,
     Results,
@@ -29,7 +31,7 @@ from benchmarks.rows import (
     value_of,
     worst,
 )
-from benchmarks.summary import Entry, last_step
+from benchmarks.summary import Entry, last_step, seen_in
 from benchmarks.svg import (
     OUTCOME_COLOURS,
     Scale,
@@ -37,6 +39,10 @@ from benchmarks.svg import (
     scale_of,
     short,
 )
+from benchmarks.wording import not_drawn
+
+Curves = dict[str, tuple[np.ndarray, np.ndarray]]
+"""Of each method the steps `[E]` and the values `[runs, E]`."""
 
 
 def direction(metric: str) -> str:
@@ -44,22 +50,26 @@ def direction(metric: str) -> str:
 
 
 def floor_words(results: Results, task: str, metric: str) -> str:
-    """`floor .021 (reals against reals)`."""
+    """`The floor, what real data reach, is .021 (held-out reals)`; "" without one."""
     value = floor_of(results, task, metric)
     if value is None:
-        return "no floor in the plan"
-    words = METRICS[metric].floor_text if metric in METRICS else "the plan's"
-    return f"floor {short(value)} ({words})"
+        return ""
+    words = f" ({METRICS[metric].floor_text})" if metric in METRICS else ""
+    return f"The floor is {short(value)}{words}: no generator is expected to do better."
 
 
 DOTS = (
-    "A dot is a seed, its colour how the run ended; the bar is the IQM (the mean of "
-    "the middle half) and its 95% interval; dashed is the floor"
+    "Each dot is one run; its colour says how the run ended. The bar under the dots is "
+    "the 95% interval of the IQM (the mean of the middle half of the runs)."
 )
 LINES = (
-    "Thin lines are seeds, the thick one their IQM, the band its 95% interval; dashed "
-    "is the floor. A band up to the edge has runs that diverged in it."
+    "Each thin line is one run, the thick line is their IQM, and the band is its 95% "
+    "interval. Where the band reaches the upper edge, some runs had diverged."
 )
+ENDS = {
+    "floor": "The dashed line is the floor.",
+    "noise": "The dotted line is what noise scores.",
+}
 
 
 def key_line(words: str) -> str:
@@ -67,12 +77,14 @@ def key_line(words: str) -> str:
 
 
 def caption(results: Results, task: str, metric: str) -> str:
-    parts = (direction(metric), floor_words(results, task, metric))
-    return element("p", "; ".join(parts) + ".", class_="note")
+    parts = (f"{direction(metric)}.", floor_words(results, task, metric))
+    return element("p", html.escape(" ".join(filter(None, parts))), class_="note")
 
 
 def chooser(task: str, metrics: list[str]) -> str:
-    """Which metric the pictures of a task show."""
+    """Which metric the pictures of a task show; nothing where there is one alone."""
+    if len(metrics) < 2:
+        return ""
     options = [element("option", title(m), value=m) for m in metrics]
     choice = element("select", *options, data_metric_of=task)
     return element("label", "Metric ", choice, class_="chooser")
@@ -90,12 +102,17 @@ def strips(results: Results, task: str, found: list[Entry]) -> str:
     for index, metric in enumerate(shown_metrics(results, task)):
         ends = ends_of(results, task, metric)
         values = [value_of(row, metric) for e in found for row in e.rows]
+        if not np.isfinite(values).any():
+            blocks.append(per_metric(metric, index == 0, key_line(all_failed(metric))))
+            continue
         scale = scale_of([*values, *ends.values()], lower_is_better(metric))
-        rows = [strip_row(e, metric, scale, ends) for e in found]
+        looks = results.looks
+        rows = [strip_row(e, metric, scale, ends, looks[e.method]) for e in found]
         under = strip_axis(scale, ends, not np.isfinite(values).all())
         rows.append(element("div", element("span"), under, class_="strip-row"))
-        words = DOTS + (", dotted noise." if "noise" in ends else ".")
-        notes = [key_line(words), caption(results, task, metric)]
+        words = " ".join([DOTS, *(ENDS[name] for name in ends)])
+        key = outcome_legend(seen_in(found))
+        notes = [key, key_line(words), caption(results, task, metric)]
         blocks.append(per_metric(metric, index == 0, *rows, *notes))
     return "".join(blocks)
 
@@ -109,14 +126,21 @@ def ends_of(results: Results, task: str, metric: str) -> dict[str, float]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-def strip_row(found: Entry, metric: str, scale: Scale, ends: dict[str, float]) -> str:
+def all_failed(metric: str) -> str:
+    return f"{title(metric)}: every run diverged or crashed, so none has a number here."
+
+
+def strip_row(
+    found: Entry, metric: str, scale: Scale, ends: dict[str, float], look: Look
+) -> str:
     dots = []
     for row in found.rows:
         value = value_of(row, metric)
-        words = f"{found.method}, seed {row['seed']}: {short(value)}, {row['outcome']}"
+        ended = row["outcome"].replace("_", " ")
+        words = f"{found.method}, seed {row['seed']}: {short(value)}, {ended}"
         dots.append((value, OUTCOME_COLOURS[row["outcome"]], words))
-    drawn = strip(scale, dots, ends, found.finals.get(metric), "#23282d")
-    name = element("span", html.escape(found.method), class_="name")
+    drawn = strip(scale, dots, ends, found.finals.get(metric), look.colour)
+    name = element("span", named(found.method, look), class_="name")
     return element("div", name, drawn, class_="strip-row", data_method=found.method)
 
 
@@ -149,19 +173,30 @@ def curves(results: Results, task: str, found: list[Entry]) -> str:
     """A panel for each method: every seed thin, the IQM and its interval."""
     blocks = []
     for index, metric in enumerate(shown_metrics(results, task)):
-        lines = {e.method: matrix(e.rows, metric) for e in found}
-        floor = floor_of(results, task, metric)
-        y = scale_of(finite_values(lines.values(), floor), lower_is_better(metric))
-        ends = [float(steps.max(initial=0.0)) for steps, _ in lines.values()]
-        x = Scale(0.0, max(ends, default=0.0) or 1.0, False)
-        frame = Frame(260, 176, 40, 32, x, y)
-        panels = [
-            curve_panel(frame, method, *line, floor) for method, line in lines.items()
-        ]
-        notes = [key_line(LINES), caption(results, task, metric)]
-        grid = element("div", *panels, class_="panels")
-        blocks.append(per_metric(metric, index == 0, grid, *notes))
+        every = {e.method: matrix(e.rows, metric) for e in found}
+        lines = {m: line for m, line in every.items() if np.isfinite(line[1]).any()}
+        why = key_line(not_drawn([m for m in every if m not in lines]))
+        parts = [why] if len(lines) < len(every) else []
+        if lines:
+            parts = curve_panels(results, task, metric, lines) + parts
+        blocks.append(per_metric(metric, index == 0, *parts))
     return "".join(blocks)
+
+
+def curve_panels(results: Results, task: str, metric: str, lines: Curves) -> list[str]:
+    """The panels of a metric on axes of one scale, and what they show."""
+    floor = floor_of(results, task, metric)
+    y = scale_of(finite_values(lines.values(), floor), lower_is_better(metric))
+    ends = [float(steps.max(initial=0.0)) for steps, _ in lines.values()]
+    x = Scale(0.0, max(ends, default=0.0) or 1.0, False)
+    frame = Frame(260, 176, 40, 32, x, y)
+    panels = [
+        curve_panel(frame, method, results.looks[method], *line, floor)
+        for method, line in lines.items()
+    ]
+    words = LINES if floor is None else f"{LINES} {ENDS['floor']}"
+    grid = element("div", *panels, class_="panels")
+    return [grid, key_line(words), caption(results, task, metric)]
 
 
 def finite_values(
@@ -176,20 +211,25 @@ def finite_values(
 def curve_panel(
     frame: Frame,
     method: str,
+    look: Look,
     steps: np.ndarray,
     values: np.ndarray,
     floor: float | None,
 ) -> str:
     parts = axes(frame, "step", floor)
-    middle_line, low, high = middles(values)
-    parts.append(element("path", d=band(frame, steps, low, high), class_="band"))
+    centre, low, high = middles(values)
+    own = {"fill": look.colour, "class_": "band"}
+    parts.append(element("path", d=band(frame, steps, low, high), **own))
+    paths = [polyline(frame, steps, line) for line in values]
+    parts += [element("path", d=path, class_="seed") for path in paths if path]
+    if path := polyline(frame, steps, centre):
+        drawn = {"stroke": look.colour, "class_": "middle"}
+        parts.append(element("path", d=path, **drawn))
     parts += [
-        element("path", d=polyline(frame, steps, line), class_="seed")
-        for line in values
+        mark(look, *frame.at(x, y), 2.6)
+        for x, y in list(zip(steps, centre, strict=True))[:: max(1, len(steps) // 4)]
+        if math.isfinite(y)
     ]
-    parts.append(
-        element("path", d=polyline(frame, steps, middle_line), class_="middle")
-    )
     drawn = panel(frame, parts, aria_label=f"{method} over steps")
-    head = element("figcaption", html.escape(method))
+    head = element("figcaption", named(method, look))
     return element("figure", head, drawn, data_method=method)

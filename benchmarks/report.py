@@ -22,7 +22,6 @@ from benchmarks.findings import Findings, findings, gist
 from benchmarks.markdown import markdown
 from benchmarks.rows import Results
 from benchmarks.samples import draw_samples, sample_section
-from benchmarks.summary import TAUS
 from benchmarks.svg import element
 from benchmarks.tables import ENTRY_COLUMNS, OVERALL_COLUMNS, about, crashes
 from experiments.edge import exit_code, expand_home, with_own_flags
@@ -70,7 +69,7 @@ def page(found: Findings) -> str:
 
 def heading(results: Results) -> str:
     suite = results.plan["suite"]
-    return f"Which method trains stably: {suite}"
+    return f"How stably each method trains: {suite}"
 
 
 def intro(found: Findings) -> str:
@@ -78,13 +77,14 @@ def intro(found: Findings) -> str:
     seeds = {row["seed"] for row in results.rows}
     sizes = {row["axes"].get("h") for row in results.rows}
     exact = rows.is_exact(results)
-    facts = {
+    facts: dict[str, int | str] = {
         "runs": len(results.rows),
         "methods": len(results.methods),
         "tasks": len(results.tasks),
         "step sizes" if exact else "seeds": len(sizes if exact else seeds),
-        "baseline": results.baseline,
     }
+    if len(results.methods) > 1:
+        facts["baseline"] = results.baseline
     items = [
         element("div", element("dt", name), element("dd", html.escape(str(value))))
         for name, value in facts.items()
@@ -94,27 +94,20 @@ def intro(found: Findings) -> str:
 
 
 def body(found: Findings) -> list[str]:
-    results, entries = found.results, found.entries
-    heat = overview.heat_map(results, entries)
-    bars = overview.outcome_bars(results, entries)
-    limits = "" if rows.is_exact(results) else ", with Wilson's 95% interval"
-    words = f"Runs that held success, of all runs{limits}; and how all runs ended."
-    sides = element("div", element("div", heat), element("div", bars), class_="columns")
-    if len(results.tasks) > MANY:
-        sides = heat + folded("How the runs of each method ended", bars)
-    table = sections.sortable(ENTRY_COLUMNS, entries, "entries")
-    order = "A click on a column's head sorts. IQM: the mean of the middle half. "
-    order += "Interval: 95%."
+    results, looks = found.results, found.results.looks
+    order = "A click on the head of a column sorts the table. "
+    order += "The numbers in brackets are 95% intervals."
     told = [
-        element("li", html.escape(f"{task}: {about(results, task)}"), data_task=task)
+        element("p", html.escape(f"{task}: {about(results, task)}"), data_task=task)
         for task in results.tasks
     ]
-    if len(results.tasks) > MANY:
-        told = []
+    notes = element("div", *told, class_="note") if len(told) <= MANY else ""
+    table = sections.sortable(ENTRY_COLUMNS, found.entries, "entries", looks)
+    many = "s on each task" if len(results.methods) > 1 else " on each task"
     return [
         overview.map_section(results, found.maps),
-        overview.section("rates", "Success and outcomes", words, sides),
-        overview.section("methods", "Methods on each task", order, *told, table),
+        rates_section(found),
+        overview.section("methods", f"Method{many}", order, notes, table),
         *(task_section(found, task) for task in results.tasks),
         over_tasks(found),
         sections.crashes_section(crashes(results)),
@@ -123,13 +116,38 @@ def body(found: Findings) -> list[str]:
     ]
 
 
+def rates_section(found: Findings) -> str:
+    """How often each method succeeded, and how its runs ended."""
+    results, entries = found.results, found.entries
+    heat = overview.heat_map(results, entries)
+    bars = overview.outcome_bars(results, entries)
+    limits = (
+        "" if rows.is_exact(results) else ", with Wilson's 95% interval of the rate"
+    )
+    words = f"How many runs succeeded{limits}, and how all runs ended."
+    sides = element("div", element("div", heat), element("div", bars), class_="columns")
+    if len(results.tasks) > MANY:
+        sides = heat + folded("How the runs of each method ended", bars)
+    return overview.section("rates", "Success and outcomes", words, sides)
+
+
 def task_section(found: Findings, task: str) -> str:
     """Every seed, curves, costs and samples of a task."""
+    parts = task_parts(found, task)
+    if len(found.results.tasks) > MANY:
+        parts = [folded("Every run, curves, costs", *parts)]
+    return element("section", element("h2", html.escape(task)), *parts, data_task=task)
+
+
+def task_parts(found: Findings, task: str) -> list[str]:
     results = found.results
     mine = [one for one in found.entries if one.task == task]
     metrics = rows.shown_metrics(results, task)
-    parts = [
-        element("p", html.escape(about(results, task)), class_="note"),
+    parts = [element("p", html.escape(about(results, task)), class_="note")]
+    if not metrics:
+        words = "No run was evaluated, so there are no numbers and no curves to show."
+        return [*parts, element("p", words)]
+    parts += [
         pictures.chooser(task, metrics),
         element("h3", "Every run at the end"),
         pictures.strips(results, task, mine),
@@ -139,11 +157,9 @@ def task_section(found: Findings, task: str) -> str:
         lines.cost(results, task, mine),
     ]
     if not rows.is_exact(results):
-        head = element("h3", "Samples of the median and the worst seed")
+        head = element("h3", "Samples of the median and of the worst run")
         parts += [head, sample_section(results, task, mine)]
-    if len(results.tasks) > MANY:
-        parts = [folded("Every run, curves, costs", *parts)]
-    return element("section", element("h2", html.escape(task)), *parts, data_task=task)
+    return parts
 
 
 def folded(words: str, *parts: str) -> str:
@@ -155,16 +171,20 @@ def folded(words: str, *parts: str) -> str:
 def over_tasks(found: Findings) -> str:
     if not found.overall:
         return ""
+    results = found.results
     words = (
-        "Scores put tasks on one scale: 0 is noise, or a run that diverged; 1 is the "
-        "floor, real data against real data. Methods that ran on every task are here."
+        "A score puts the metric of a task on one scale: 0 is noise, or a run that "
+        "diverged; 1 is the floor, what real data score against real data."
     )
-    table = sections.sortable(OVERALL_COLUMNS, found.overall, "overall")
-    methods = found.results.methods
-    drawn = [lines.profiles(found.overall, methods, TAUS)]
-    drawn += [lines.waiting(found.entries, methods, t) for t in found.results.tasks]
+    head = "Scores"
+    if len(results.tasks) > 1:
+        head = "Scores over all tasks"
+        words += " Only methods that ran on every task are listed."
+    table = sections.sortable(OVERALL_COLUMNS, found.overall, "overall", results.looks)
+    charts, never = lines.waiting_all(results, found.entries)
+    drawn = [lines.profiles(results, found.overall), *charts]
     grid = element("div", *drawn, class_="panels two")
-    return overview.section("scores", "Over all tasks", words, table, grid)
+    return overview.section("scores", head, words, table, grid, never)
 
 
 def footer(results: Results) -> str:
@@ -173,15 +193,16 @@ def footer(results: Results) -> str:
     commits = sorted({str(r["commit"])[:12] for r in results.rows})
     versions = ", ".join(f"{k} {v}" for k, v in row["versions"].items())
     command = element("code", html.escape(results.plan["command"]))
-    told = f"device: {', '.join(devices)}; commit: {', '.join(commits)}; {versions}; "
-    told += f"plan {results.plan['hash']:.12}"
+    told = f"Device: {', '.join(devices)}; commit: {', '.join(commits)}; {versions}; "
+    told += f"plan {results.plan['hash']:.12}."
     how = (
-        "Intervals of 95%. Rates: Wilson; differences: Newcombe; times: Kaplan-Meier; "
-        "scores: bootstrap over runs within tasks (rliable, arXiv 2108.13264)."
+        "All intervals are 95% intervals. Those of rates are Wilson's, of differences "
+        "Newcombe's, of times Kaplan and Meier's; those of scores are by a bootstrap "
+        "over runs within tasks (rliable, arXiv 2108.13264)."
     )
     note = html.escape(results.plan.get("note", ""))
-    lines = filter(None, (command, note, html.escape(told), html.escape(how)))
-    return "".join(element("p", line) for line in lines)
+    parts = filter(None, (command, note, html.escape(told), html.escape(how)))
+    return "".join(element("p", part) for part in parts)
 
 
 def start(arguments: list[str]) -> None:

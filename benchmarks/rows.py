@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import plan as plans
+from benchmarks.looks import Look, looks
 from benchmarks.metrics_table import METRICS
 from benchmarks.outcome import ERROR
 from benchmarks.outcome import OUTCOMES as DECIDED
@@ -25,7 +26,11 @@ POOLED = (*RATES, "h")
 
 
 class Results(NamedTuple):
-    """rows: all; `main` are those of the tables, off no learning rate."""
+    """What a results folder holds.
+
+    rows: all; main: those of the tables, at unchanged learning rates where there are
+    such. looks: how each method is drawn, in every chart and figure.
+    """
 
     folder: Path
     plan: dict[str, Any]
@@ -34,6 +39,7 @@ class Results(NamedTuple):
     tasks: list[str]
     methods: list[str]
     baseline: str
+    looks: dict[str, Look]
 
 
 def read(folder: str | Path, baseline: str | None = None) -> Results:
@@ -60,7 +66,8 @@ def read(folder: str | Path, baseline: str | None = None) -> Results:
         raise ValueError(
             f"baseline {chosen!r} is not in these rows; choose of: {', '.join(methods)}"
         )
-    return Results(folder, plan, rows, main_rows(rows), tasks, methods, chosen)
+    drawn = looks([*planned_labels(plan), *methods])
+    return Results(folder, plan, rows, main_rows(rows), tasks, methods, chosen, drawn)
 
 
 def usual_baseline(methods: list[str]) -> str:
@@ -75,9 +82,15 @@ def in_order(known: list[str], found: list[str]) -> list[str]:
     return [n for n in known if n in present] + [n for n in present if n not in known]
 
 
+def planned_labels(plan: dict[str, Any]) -> list[str]:
+    """The names of all cells, finished or not: so a new row changes no look."""
+    return list(dict.fromkeys(label(cell) for cell in plan["cells"]))
+
+
 def label(row: Row) -> str:
-    """`r1`; of another axis than learning rates, `r1, b1 0.9`."""
-    others = [f"{k} {v}" for k, v in row["axes"].items() if k not in POOLED]
+    """`r1`; with another axis than learning rates, `r1, b1 0.9`. Of a cell too."""
+    axes = row.get("axes") or {}
+    others = [f"{k} {v}" for k, v in axes.items() if k not in POOLED]
     return ", ".join([row["method"], *others])
 
 

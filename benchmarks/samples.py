@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from benchmarks.looks import Look
+from benchmarks.marks import named
 from benchmarks.pictures import key_line
 from benchmarks.rows import RATES, Results, Row, lower_is_better, value_of
 from benchmarks.summary import Entry, entries
@@ -98,9 +100,13 @@ def sample_section(results: Results, task: str, found: list[Entry]) -> str:
         for kind, row in chosen_seeds(e).items():
             path = picture_path(results, row)
             if path.is_file():
-                figures.append(picture(e.method, kind, row, path))
+                look = results.looks[e.method]
+                figures.append(picture(e.method, look, kind, row, path))
     if not figures:
-        return key_line("No samples: the cells' folders have no checkpoints.")
+        return key_line(
+            "There are no samples to show: they are drawn from the runs' checkpoints, "
+            "and this folder has none."
+        )
     return element("div", *figures, class_="panels pictures")
 
 
@@ -120,11 +126,11 @@ def picture_path(results: Results, row: Row) -> Path:
     return results.folder / "samples" / name.replace(" ", "-")
 
 
-def picture(method: str, kind: str, row: Row, path: Path) -> str:
+def picture(method: str, look: Look, kind: str, row: Row, path: Path) -> str:
     data = base64.b64encode(path.read_bytes()).decode()
     ended = row["outcome"].replace("_", " ")
-    words = f"{method}, {kind} seed ({row['seed']}): {ended}"
-    image = element("img", src=f"data:image/png;base64,{data}", alt=words)
-    return element(
-        "figure", element("figcaption", html.escape(words)), image, data_method=method
-    )
+    words = f"{kind} run (seed {row['seed']}): {ended}"
+    alt = f"samples of {method}, {words}"
+    image = element("img", src=f"data:image/png;base64,{data}", alt=alt)
+    head = element("figcaption", named(method, look), f", {html.escape(words)}")
+    return element("figure", head, image, data_method=method)

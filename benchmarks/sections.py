@@ -2,20 +2,29 @@
 
 import html
 
+from benchmarks.findings import answered, unanswered
 from benchmarks.hypotheses import Answer
+from benchmarks.looks import Look
+from benchmarks.marks import named
 from benchmarks.overview import section
 from benchmarks.published import Compared
+from benchmarks.summary import Entry, Overall
 from benchmarks.svg import element
 from benchmarks.tables import (
     PUBLISHED_HEADS,
     Column,
     interval_words,
     published_texts,
+    telling,
 )
+from benchmarks.wording import sentence
 
 
-def sortable(columns: tuple[Column, ...], found: list, name: str) -> str:
+def sortable(
+    columns: tuple[Column, ...], found: list, name: str, looks: dict[str, Look]
+) -> str:
     """A table whose heads sort it; each head says in a sentence what it is."""
+    columns = telling(columns, found)
     heads = [
         element(
             "th",
@@ -26,7 +35,7 @@ def sortable(columns: tuple[Column, ...], found: list, name: str) -> str:
         )
         for c in columns
     ]
-    rows = [table_row(columns, one) for one in found]
+    rows = [table_row(columns, one, looks) for one in found]
     table = element(
         "table",
         element("thead", element("tr", *heads)),
@@ -39,38 +48,44 @@ def sortable(columns: tuple[Column, ...], found: list, name: str) -> str:
         for c in columns
     ]
     meaning = element(
-        "details", element("summary", "What the columns say"), element("dl", *lines)
+        "details", element("summary", "What the columns mean"), element("dl", *lines)
     )
     return element("div", table, class_="scroll", tabindex=0) + meaning
 
 
-def table_row(columns: tuple[Column, ...], one: object) -> str:
+def table_row(
+    columns: tuple[Column, ...], one: Entry | Overall, looks: dict[str, Look]
+) -> str:
     cells = []
     for column in columns:
         words, key = column.cell(one)
         lines = html.escape(words).replace(" [", "<small>[", 1)
         lines += "</small>" if "<small>" in lines else ""
-        tag = "th" if column.name == "method" else "td"
-        cells.append(element(tag, lines, data_key=key))
+        if column.name == "method":
+            head = named(one.method, looks[one.method])
+            cells.append(element("th", head, scope="row", data_key=key))
+        else:
+            cells.append(element("td", lines, data_key=key))
     task = getattr(one, "task", None)
-    return element("tr", *cells, data_task=task, data_method=getattr(one, "method", ""))
+    return element("tr", *cells, data_task=task, data_method=one.method)
 
 
 def published_section(found: list[Compared]) -> str:
-    if not found:
-        return ""
-    words = (
-        "Numbers of the literature beside ours. They agree if the difference is within "
-        "both intervals. Under another protocol (steps, networks, samples) a "
-        "difference is no contradiction."
-    )
     beside = [one for one in found if one.ours is not None]
     alone = [one for one in found if one.ours is None]
+    if not beside:
+        return ""
+    words = (
+        "Numbers from the literature beside those of this report. Two numbers agree "
+        "if their difference lies within both intervals. Where the protocol (steps, "
+        "networks, samples) was another one, a difference is no contradiction."
+    )
     folded = ""
     if alone:
-        summary = element("summary", f"{len(alone)} more, of methods not in these rows")
+        words_more = f"{len(alone)} more, of methods that did not run here"
+        summary = element("summary", words_more)
         folded = element("details", summary, published_table(alone))
-    shown = published_table(beside) if beside else ""
+    shown = published_table(beside)
     return section("published", "Published numbers", words, shown, folded)
 
 
@@ -90,17 +105,20 @@ def crashes_section(lines: list[str]) -> str:
     if not lines:
         return ""
     words = (
-        "Runs that count as the worst here, but say nothing of their method: the same "
-        "command runs them again."
+        "These runs crashed. They count as the worst in every table, though a crash "
+        "says nothing about a method. The same command tries them again."
     )
     items = [element("li", html.escape(line)) for line in lines]
     return section("crashes", "Crashed cells", words, element("ul", *items))
 
 
 def answers_section(found: list[Answer]) -> str:
-    words = "Asked before the runs, each with what the literature says."
+    known = answered(found)
+    if not known:
+        return ""
+    words = "These questions were asked before the runs were made. " + unanswered(found)
     items = []
-    for one in found:
+    for one in known:
         figure = ""
         if one.figure is not None:
             figure = element("p", interval_words(one.figure, one.runs), class_="figure")
@@ -109,12 +127,12 @@ def answers_section(found: list[Answer]) -> str:
                 "li",
                 element("b", one.name),
                 element("p", html.escape(one.question), class_="question"),
-                element("p", html.escape(one.answer)),
+                element("p", html.escape(sentence(one.answer))),
                 figure,
                 element("p", html.escape(one.source), class_="note"),
                 class_="" if one.figure else "open",
             )
         )
     return section(
-        "questions", "Eight questions", words, element("ol", *items, class_="questions")
+        "questions", "Questions", words, element("ol", *items, class_="questions")
     )

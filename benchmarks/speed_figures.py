@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.canvas import FLOOR, STYLE, blank
+from benchmarks.looks import PALETTE
 from benchmarks.speed_table import Row
-from benchmarks.svg import PALETTE
 
 
 def draw(part: str, rows: list[Row], folder: Path) -> None:

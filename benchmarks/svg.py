@@ -1,23 +1,10 @@
-"""SVG as text: elements, colours that the colour-blind can tell apart, scales."""
+"""SVG as text: elements, the colours of outcomes and of rates, scales, ticks."""
 
 import html
 import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-PALETTE = (
-    "#33539e",
-    "#c0582b",
-    "#2f8068",
-    "#8d5a97",
-    "#a8871a",
-    "#2b7fa8",
-    "#b2456e",
-    "#5f6b3c",
-    "#6d5a4c",
-)
-"""Apart for the colour-blind too, by lightness and hue; then dashes tell more apart."""
-DASHES = ("", "6 3", "2 2.5", "8 3 2 3")
 OUTCOME_COLOURS = {
     "converged": "#2b7a78",
     "not_reached": "#a3b4b6",
@@ -48,14 +35,6 @@ def text(x: object, y: object, words: str, **attributes: object) -> str:
 
 def tip(words: str) -> str:
     return element("title", html.escape(words))
-
-
-def colour(index: int) -> str:
-    return PALETTE[index % len(PALETTE)]
-
-
-def dash(index: int) -> str:
-    return DASHES[index // len(PALETTE) % len(DASHES)]
 
 
 def shade(rate: float) -> str:

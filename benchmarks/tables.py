@@ -10,6 +10,7 @@ from benchmarks.rows import Results, bounds_of, floor_of, metrics_of, title
 from benchmarks.stats import Interval
 from benchmarks.summary import Entry
 from benchmarks.svg import short
+from benchmarks.wording import counted, joined
 
 
 class Column(NamedTuple):
@@ -20,9 +21,22 @@ class Column(NamedTuple):
     cell: Callable[..., tuple[str, float | str]]
 
 
+NOTHING = ("–", "baseline", "1.00x", "1.0 [1.0, 1.0]")
+"""Cells that tell nothing where a whole column has no others."""
+
+
+def telling(columns: tuple[Column, ...], found: list) -> tuple[Column, ...]:
+    """The columns that say something of any of these methods."""
+    return tuple(
+        column
+        for column in columns
+        if any(column.cell(one)[0] not in NOTHING for one in found)
+    )
+
+
 def ranged(found: Interval | None, digits: int | None = None) -> str:
     """`0.80 [0.49, 0.94]`."""
-    if found is None:
+    if found is None or math.isnan(found.value):
         return "–"
     show = short if digits is None else lambda v: f"{v:.{digits}f}"
     return f"{show(found.value)} [{show(found.low)}, {show(found.high)}]"
@@ -68,7 +82,13 @@ def of_metric(entry: Entry, part: str) -> tuple[str, float]:
 def decline(entry: Entry) -> tuple[str, float]:
     name = main_metric(entry)
     value = math.nan if name is None else entry.decline[name]
-    return ("failed" if math.isinf(value) else f"{value:.2f}"), key(value)
+    known = "failed" if math.isinf(value) else f"{value:.2f}"
+    return ("–" if math.isnan(value) else known), key(value)
+
+
+def step_time(entry: Entry) -> tuple[str, float]:
+    ratio = entry.step_ratio
+    return ("–" if math.isnan(ratio) else f"{ratio:.2f}x"), key(ratio)
 
 
 def modes(entry: Entry) -> tuple[str, float]:
@@ -93,102 +113,112 @@ def time_to(entry: Entry) -> tuple[str, float]:
     return ("not reached" if math.isinf(median) else f"{median:.0f}"), median
 
 
+METHOD = "The method's name, as `--methods` of benchmarks.compare takes it."
+
 ENTRY_COLUMNS: tuple[Column, ...] = (
     Column("task", "The data set.", lambda e: (e.task, e.task)),
-    Column("method", "A name of METHODS.", lambda e: (e.method, e.method)),
+    Column("method", METHOD, lambda e: (e.method, e.method)),
     Column(
         "success",
-        "Runs that held success over the last quarter of evaluations, of all, with "
-        "Wilson's 95% interval.",
+        "How many of the runs succeeded: they met the task's goal at every evaluation "
+        "of the last quarter of the training. With Wilson's 95% interval of the rate.",
         rate,
     ),
     Column(
         "against baseline",
-        "The difference of the success rates, with Newcombe's 95% interval.",
+        "The method's success rate minus the baseline's, with Newcombe's 95% interval.",
         lambda e: (signed(e.difference), key(e.difference and e.difference.value, 0.0)),
     ),
     Column(
         "p Fisher",
-        "Fisher's exact test that both rates are equal, as if seeds were apart; like "
-        "the next, not corrected for the number of methods.",
+        "The p value of Fisher's exact test that both success rates are equal. It "
+        "takes the runs of the two methods as independent, and is not corrected for "
+        "the number of methods.",
         lambda e: (probability(e.fisher_p), key(e.fisher_p)),
     ),
     Column(
         "p McNemar",
-        "The exact test on seeds that both ran: only those on which they differ count.",
+        "The p value of McNemar's exact test, on the seeds that both methods ran: only "
+        "those seeds count on which one succeeded and the other did not. It is not "
+        "corrected for the number of methods.",
         lambda e: (probability(e.mcnemar_p), key(e.mcnemar_p)),
     ),
     Column(
         "modes",
-        "Modes with a quarter of their fair share / modes with one hit, as the "
-        "literature counts; IQM over seeds at the end.",
+        "Two counts of modes at the end, each the IQM over runs: robust modes, which "
+        "get at least a quarter of their fair share of samples, and modes that get at "
+        "least one sample, as the literature counts them.",
         modes,
     ),
     Column(
         "final",
-        "The metric at the end: IQM over seeds and its bootstrap 95% interval; a "
-        "run that diverged is the worst, never left out.",
+        "The task's metric at the end: the IQM over runs (the mean of the middle half) "
+        "with its 95% bootstrap interval. A run that diverged counts as the worst and "
+        "is never left out.",
         lambda e: of_metric(e, "finals"),
     ),
     Column(
         "best",
-        "The same at each run's own best evaluation, which is what most tables report.",
+        "The same at the best evaluation of each run, which is what most published "
+        "tables report.",
         lambda e: of_metric(e, "bests"),
     ),
     Column(
         "final / best",
-        "How many times worse the end is than the run's best, median over seeds: "
-        "instability shows here.",
+        "How many times worse the end of a run is than its best evaluation: the median "
+        "over runs. A number far above 1 shows instability.",
         decline,
     ),
     Column(
         "steps to success",
-        "The median by Kaplan-Meier of the step from which success was held; runs "
-        "without are censored at the end.",
+        "The step from which half of the runs succeed (the Kaplan-Meier median, in "
+        "which runs without success are censored at their end).",
         time_to,
     ),
     Column(
         "step time",
-        "Wall time of a step over the baseline's.",
-        lambda e: (f"{e.step_ratio:.2f}x", key(e.step_ratio)),
+        "The wall time of a step, divided by the baseline's.",
+        step_time,
     ),
     Column(
         "at equal gradients",
         "The task's metric after as many gradient evaluations of both players as the "
-        "cheapest method's run has. A method whose D judges packs of k sees k times as "
-        "many examples in each.",
+        "whole run of the cheapest method takes. A method whose discriminator judges "
+        "packs of k samples sees k times as many examples in each evaluation.",
         equal("gradient evaluations"),
     ),
     Column(
         "at equal time",
-        "The same after as much wall time as the fastest method's run takes.",
+        "The task's metric after as much wall time as the whole run of the fastest "
+        "method takes.",
         equal("wall seconds"),
     ),
 )
 
 OVERALL_COLUMNS: tuple[Column, ...] = (
-    Column("method", "A name of METHODS.", lambda o: (o.method, o.method)),
-    Column("runs", "Runs over all tasks.", lambda o: (str(o.runs), o.runs)),
+    Column("method", METHOD, lambda o: (o.method, o.method)),
+    Column("runs", "The number of runs on all tasks.", lambda o: (str(o.runs), o.runs)),
     Column(
         "success",
-        "The mean over tasks of the share of runs that succeeded, with its 95% "
-        "interval (MOVER of Wilson's).",
+        "The share of runs that succeeded, averaged over tasks, with its 95% interval "
+        "(Wilson's intervals of the tasks, combined by MOVER).",
         lambda o: (ranged(o.successes, 2), o.successes.value),
     ),
     Column(
         "IQM score",
-        "The mean of the middle half of all scores; 0 is noise or a run that diverged, "
-        "1 the floor.",
+        "The mean of the middle half of all scores. A score of 0 is noise, or a run "
+        "that diverged; a score of 1 is the floor, the value of real data.",
         lambda o: (ranged(o.iqm), o.iqm.value),
     ),
     Column(
         "optimality gap",
-        "How much all scores miss to 1, in mean.",
+        "How far the scores are below 1, averaged over all runs.",
         lambda o: (ranged(o.gap), o.gap.value),
     ),
     Column(
         "beats baseline",
-        "The probability that a run beats one of the baseline, averaged over tasks.",
+        "The probability that a run of this method scores better than a run of the "
+        "baseline, averaged over tasks.",
         lambda o: (
             "baseline" if o.improvement is None else ranged(o.improvement, 2),
             key(o.improvement and o.improvement.value, 0.5),
@@ -196,7 +226,8 @@ OVERALL_COLUMNS: tuple[Column, ...] = (
     ),
     Column(
         "rank",
-        "The mean over tasks of the rank by the IQM of a task; 1 is best.",
+        "The rank among the methods by the IQM on a task, averaged over tasks; 1 is "
+        "the best.",
         lambda o: (ranged(o.rank, 1), o.rank.value),
     ),
 )
@@ -208,9 +239,9 @@ def thresholds(results: Results, task: str) -> str:
     for bound in bounds_of(results, task):
         limits = {"≥": bound.get("at_least"), "≤": bound.get("at_most")}
         told = [f"{sign} {short(v)}" for sign, v in limits.items() if v is not None]
-        parts.append(f"{title(bound['metric'])} {' and '.join(told)}")
+        parts.append(f"{title(bound['metric'])} {', '.join(told)}")
     rule = (results.plan.get("thresholds", {}).get(task) or {}).get("rule")
-    return ", ".join(parts) or f"by {rule or 'the plan'}"
+    return joined(parts) if parts else f"judged by {rule or 'the plan'}"
 
 
 def crashes(results: Results) -> list[str]:
@@ -221,23 +252,24 @@ def crashes(results: Results) -> list[str]:
         if row["error"] is not None
     )
     return [
-        f"{task}, {method}: {count} {'run' if count == 1 else 'runs'}: {error}"
+        f"{task}, {method}: {counted(count, 'run')}: {error}"
         for (task, method, error), count in counts.items()
     ]
 
 
 def about(results: Results, task: str) -> str:
-    """The line over a task: its metric, floor, runs, thresholds."""
+    """What is known of a task beforehand: its runs, metric, floor, goal."""
     metrics = metrics_of(results, task)
     rows = [row for row in results.main if row["task"] == task]
     methods = {row["label"] for row in rows}
-    parts = [f"{len(rows)} runs of {len(methods)} methods"]
+    runs, tried = counted(len(rows), "run"), counted(len(methods), "method")
+    parts = [f"{runs} of {tried}."]
     if metrics:
         floor = floor_of(results, task, metrics[0])
-        ends = "" if floor is None else f", floor {short(floor)}"
-        parts.append(f"metric: {title(metrics[0])}{ends}")
-    parts.append(f"success: {thresholds(results, task)}")
-    return "; ".join(parts)
+        ends = "" if floor is None else f" (floor {short(floor)})"
+        parts.append(f"Metric: {title(metrics[0])}{ends}.")
+    parts.append(f"Success: {thresholds(results, task)}.")
+    return " ".join(parts)
 
 
 PUBLISHED_HEADS = ("task", "method", "number", "published", "ours", "agree", "source")

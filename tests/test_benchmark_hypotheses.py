@@ -97,18 +97,18 @@ def test_first_moments_are_compared_value_by_value(tmp_path):
     assert found.figure is not None and found.figure.value == pytest.approx(-0.2)
     assert found.runs == 20
     half, none = found.answer.split("; ")
-    assert half.startswith("no difference shown: b1 = .9 5/10")
-    assert "b1 = .5 7/10" in half and "difference -0.20 [" in half
-    assert none.startswith("b1 = .9 succeeds more often: b1 = .9 5/10")
-    assert "b1 = 0 0/10" in none and "difference +0.50 [" in none
-    assert found.answer.endswith("(the figure: .9 less .5)")
+    assert half.startswith("no difference shown (b1 = .9: 5/10")
+    assert "b1 = .5: 7/10" in half and "difference -0.20 [" in half
+    assert none.startswith("b1 = .9 succeeds more often (b1 = .9: 5/10")
+    assert "b1 = 0: 0/10" in none and "difference +0.50 [" in none
+    assert found.answer.endswith("(the number below: .9 minus .5)")
 
 
 def test_a_first_moment_of_nought_is_the_figure_where_there_is_no_half(tmp_path):
     found = answer(read(tmp_path, stressed((0.0, 0.9))), "H3")
     assert found.figure is not None and found.figure.value == pytest.approx(0.5)
     assert "b1 = .5" not in found.answer
-    assert found.answer.endswith("(the figure: .9 less 0)")
+    assert found.answer.endswith("(the number below: .9 minus 0)")
     assert answer(read(tmp_path / "one", stressed((0.5,))), "H3").answer == NONE
 
 

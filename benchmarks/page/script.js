@@ -14,11 +14,15 @@ function chipName(kind) {
   return kind === "task" ? "chipTask" : "chipMethod";
 }
 
+// A kind without chips has one task, or one method: it is always shown.
+function hidden(kind, name) {
+  return name !== undefined && shown[kind].size > 0 && !shown[kind].has(name);
+}
+
 function filter() {
   each("main [data-task], main [data-method]", (node) => {
     const { task, method } = node.dataset;
-    const off = (task !== undefined && !shown.task.has(task)) ||
-      (method !== undefined && !shown.method.has(method));
+    const off = hidden("task", task) || hidden("method", method);
     node.classList.toggle("off", off);
   });
   for (const kind of ["task", "method"]) {

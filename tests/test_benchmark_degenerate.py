@@ -1,0 +1,297 @@
+"""Reports of degenerate results: nothing is empty, and every sentence makes sense."""
+
+import re
+from html.parser import HTMLParser
+
+import matplotlib
+import pytest
+import synthetic_rows as synthetic
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks import figures, rows
+from benchmarks.findings import Tally, findings, gist, ranking
+from benchmarks.markdown import markdown
+from benchmarks.report import page
+from benchmarks.stats import wilson
+
+LOST = {"outcome": "not_reached", "success": False, "success_step": None}
+WON = {"outcome": "converged", "success": True, "success_step": 3000}
+DIVERGED = LOST | {"outcome": "nonfinite", "verdict": "diverged", "final": {}}
+CRASHED = DIVERGED | {
+    "outcome": "error", "verdict": "error", "best": {}, "series": {"step": []},
+    "error": "RuntimeError: no memory", "wall_seconds": None, "step_seconds": None,
+    "fingerprint": None,
+}  # fmt: skip
+BARE = LOST | {"series": {"step": []}, "final": {}, "best": {}}
+THREE = ("ns_gan", "r1", "r3gan")
+
+
+def lost_numbers(row):
+    """A run that diverged before its first evaluation."""
+    series = {name: [None] for name in row["series"]} | {"step": [500]}
+    return row | DIVERGED | {"series": series, "best": {}}
+
+
+def one_evaluation(row):
+    series = {name: values[:1] for name, values in row["series"].items()}
+    return row | {"series": series, "success_step": 500}
+
+
+def by_method(**changes):
+    return lambda row: row | changes.get(row["method"], LOST)
+
+
+# name -> (seeds, tasks, methods, what becomes of a row, None: it is left out; words
+# that the first sentences must have).
+CASES = {
+    "none": (
+        2, ("ring",), THREE, lambda row: row | LOST,
+        "No method succeeded: 0 of 2 runs each.",
+    ),
+    "all": (
+        2, ("ring",), THREE, lambda row: row | WON,
+        "Every method succeeded in every run: 2 of 2 runs each.",
+    ),
+    "tie": (
+        2, ("ring",), THREE, lambda row: row | (WON if row["seed"] else LOST),
+        "All 3 methods succeeded equally often: 1 of 2 runs each.",
+    ),
+    "one wins": (
+        2, ("ring",), THREE, by_method(r1=WON),
+        "r1 succeeded most often, in 2 of 2 runs (95% interval 34% to 100%); "
+        "ns_gan and r3gan never succeeded.",
+    ),
+    "two tasks": (
+        2, ("ring", "grid"), ("ns_gan", "r1"),
+        lambda row: row | (WON if row["method"] == "r1" else LOST),
+        "r1 succeeded most often, in 4 of 4 runs",
+    ),
+    "one method, none": (
+        2, ("ring",), ("r1",), lambda row: row | LOST,
+        "r1 succeeded in none of its 2 runs.",
+    ),
+    "one method, some": (
+        2, ("ring",), ("r1",), lambda row: row | (WON if row["seed"] else LOST),
+        "r1 succeeded in 1 of 2 runs (95% interval 9% to 91%).",
+    ),
+    "one run lost": (
+        1, ("ring",), ("r1",), lambda row: row | LOST,
+        "once on each task, which shows no spread. The only run of r1 did not succeed.",
+    ),
+    "one run won": (
+        1, ("ring",), ("r1",), one_evaluation, "The only run of r1 succeeded.",
+    ),
+    "one seed": (
+        1, ("ring",), THREE, by_method(r1=WON),
+        "a difference between methods may be chance. r1 succeeded; ns_gan and r3gan "
+        "did not.",
+    ),
+    "all diverged": (
+        2, ("ring",), THREE, lambda row: row | DIVERGED,
+        "No method succeeded: 0 of 2 runs each. Every run diverged.",
+    ),
+    "no number": (2, ("ring",), THREE[:2], lost_numbers, "Every run diverged."),
+    "all crashed": (
+        2, ("ring",), THREE, lambda row: row | CRASHED,
+        "Every run crashed, which says nothing of the methods.",
+    ),
+    "one crashed": (
+        2, ("ring",), THREE,
+        lambda row: row | (CRASHED if row["method"] == "r1" and row["seed"] else {}),
+        "1 of the 6 runs crashed and counts as the worst.",
+    ),
+    "no evaluation": (
+        2, ("ring",), THREE[:2], lambda row: row | BARE,
+        "No method succeeded: 0 of 2 runs each.",
+    ),
+    "no time": (
+        2, ("ring",), THREE[:2], lambda row: row | {"step_seconds": None},
+        "r1 succeeded most often",
+    ),
+    "a method is missing": (
+        2, ("ring", "grid"), ("ns_gan", "r1"),
+        lambda row: None if (row["task"], row["method"]) == ("grid", "r1") else row,
+        "r1 did not run on every task, and is not ranked here.",
+    ),
+    "no method everywhere": (
+        2, ("ring", "grid"), ("ns_gan", "r1"),
+        lambda row: row if (row["task"] == "grid") == (row["method"] == "r1") else None,
+        "No method has runs on every task yet",
+    ),
+}  # fmt: skip
+
+
+FAST = ("none", "one wins", "one run won", "no number", "all crashed")
+"""The others are slow ones."""
+
+
+def marked(name):
+    return name if name in FAST else pytest.param(name, marks=pytest.mark.slow)
+
+
+@pytest.fixture(scope="module", params=map(marked, CASES))
+def case(request, tmp_path_factory):
+    """`(findings, the page as a tree, report.md, what its gist must say)`."""
+    seeds, tasks, methods, change, words = CASES[request.param]
+    own, plan = synthetic.toy(seeds, tasks, methods)
+    kept = [row for row in map(change, own) if row is not None]
+    folder = synthetic.write(tmp_path_factory.mktemp("results"), kept, plan)
+    found = findings(rows.read(folder))
+    return found, Tree(page(found)).root, markdown(found), words
+
+
+class Node:
+    def __init__(self, tag, attributes):
+        self.tag, self.of = tag, dict(attributes)
+        self.children, self.words = [], []
+
+    def all(self, *tags):
+        """The nodes below of these tags, of any without."""
+        for child in self.children:
+            if not tags or child.tag in tags:
+                yield child
+            yield from child.all(*tags)
+
+    def text(self):
+        inside = [child.text() for child in self.children if child.tag not in UNSEEN]
+        return " ".join([*self.words, *inside]).strip()
+
+
+UNSEEN = ("style", "script", "title")
+
+
+class Tree(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.root = Node("root", ())
+        self.path = [self.root]
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        node = Node(tag, attrs)
+        self.path[-1].children.append(node)
+        if tag not in ("meta", "link", "img"):
+            self.path.append(node)
+
+    def handle_endtag(self, tag):
+        assert self.path.pop().tag == tag
+
+    def handle_data(self, data):
+        if data.strip():
+            self.path[-1].words.append(data.strip())
+
+
+MUST_HOLD = (
+    "section", "figure", "table", "tbody", "thead", "ul", "ol", "dl", "li", "p", "nav",
+    "h1", "h2", "h3", "select", "details", "dt", "dd", "figcaption", "td", "button",
+)  # fmt: skip
+
+
+def test_the_first_sentences_say_what_happened(case):
+    found, tree, text, words = case
+    assert words in gist(found)
+    assert gist(found) in text
+    assert (
+        gist(found) in next(n for n in tree.all("p") if "intro" in n.of.values()).text()
+    )
+
+
+def test_nothing_is_empty(case):
+    _, tree, text, _ = case
+    for node in tree.all(*MUST_HOLD):
+        assert node.text() or any(node.all("svg", "img")), (node.tag, node.of)
+    for panel in tree.all("svg"):
+        assert any(panel.all("path", "rect", "line", "circle", "text")), panel.of
+    assert all(path.of.get("d") for path in tree.all("path"))
+    for block in [node for node in tree.all() if node.children]:
+        tags = [child.tag for child in block.children]
+        for one, following in zip(tags, [*tags[1:], "h2"], strict=True):
+            assert not (one in ("h2", "h3") and following in ("h2", "h3")), block.of
+    parts = re.split(r"^#+ .*$", text, flags=re.M)
+    assert all(part.strip() for part in parts[1:])
+    assert not re.search(r"^\| --- .*\|\n\n", text, flags=re.M)
+
+
+def test_no_number_is_a_riddle(case):
+    _, tree, text, _ = case
+    for told in [node.text() for node in tree.all("p", "td", "li", "dd")] + [text]:
+        assert not re.search(r"\b(nan|nanx|inf|None|NaN or infinite values)\b", told)
+        assert not re.search(r"\bin 0%|equally often, in|\b0 of 0\b", told)
+        assert not re.search(r"\b1 (runs|methods|tasks)\b", told)
+
+
+def test_a_table_has_no_column_that_says_nothing(case):
+    _, tree, _, _ = case
+    for table in [t for t in tree.all("table") if t.of.get("class") == "sortable"]:
+        body = next(table.all("tbody"))
+        for cells in zip(*(row.children for row in body.children), strict=True):
+            words = {cell.text() for cell in cells}
+            assert words - {"–", "baseline"}, words
+
+
+def charts(tree):
+    return [n for n in tree.all("figure") if n.of.get("class") == "chart"]
+
+
+def test_a_chart_names_the_methods_that_it_draws(case):
+    _, tree, _, _ = case
+    for chart in charts(tree):
+        drawn = [g.of["data-method"] for g in chart.all("g")]
+        key = next(p for p in chart.all("p") if "legend" in p.of["class"])
+        assert [one.of["data-method"] for one in key.children] == drawn
+        assert [one.text() for one in key.children] == drawn
+        assert chart.children.index(key) > 0  # below the picture, off the data
+
+
+def test_a_method_has_one_look_on_the_page_and_in_the_figures(case):
+    found, tree, _, _ = case
+    looks = found.results.looks
+    seen = set()
+    for node in tree.all():
+        method = node.of.get("data-method")
+        for line in [n for n in node.all("path", "line") if method]:
+            if line.of.get("class") in ("method-line", "middle", "bar"):
+                assert line.of["stroke"] == looks[method].colour
+                seen.add(method)
+            if line.of.get("class") == "mark":
+                assert line.of["fill"] == looks[method].colour
+                seen.add(method)
+    assert seen == set(found.results.methods)
+    drawn = {"success": figures.rates(found)}
+    for task in found.results.tasks:
+        drawn |= figures.of_one_task(found, task)
+    for figure in drawn.values():
+        assert figure.findobj(matplotlib.patches.Patch)
+        for line in figure.findobj(matplotlib.lines.Line2D):
+            if line.get_label() in looks:
+                look = looks[line.get_label()]
+                assert (line.get_color(), line.get_marker()) == (
+                    look.colour,
+                    look.marker,
+                )
+
+
+counts = st.integers(1, 12).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(counts, min_size=1, max_size=12), st.booleans())
+def test_any_ranking_is_a_sensible_sentence(pairs, exact):
+    tallies = [
+        Tally(f"m{index}", won, runs, wilson(won, runs))
+        for index, (won, runs) in enumerate(pairs)
+    ]
+    ranked = sorted(tallies, key=lambda one: -one.rate.value)
+    words = ranking(ranked, exact)
+    assert words.endswith(".") and words.count(".") == 1
+    assert not re.search(r"\bin 0%|\bin 0 of|\bin 100%|\b1 (runs|methods)\b", words)
+    rates = {one.rate.value for one in ranked}
+    if rates == {0.0}:
+        assert re.search("No method|none of|did not succeed", words)
+        assert "%" not in words
+    if len(rates) > 1:
+        assert words.count("succeeded") == 1 + ("never succeeded" in words), words
+        assert "equally" not in words
+    if exact:
+        assert "interval" not in words
