@@ -60,7 +60,10 @@ def shower(
 
 
 def noter(
-    folder: Path | None, tell: Callable[[str], None], places: list[Tracker]
+    config: Config,
+    folder: Path | None,
+    tell: Callable[[str], None],
+    places: list[Tracker],
 ) -> Callable[[list[Row]], None]:
     """A function that writes events, and tells of them."""
 
@@ -68,7 +71,7 @@ def noter(
         if folder is not None and events:
             logs.append_lines(folder / "events.jsonl", events)
         for event in events:
-            tell(in_words(event))
+            tell(in_words(event, config))
             for place in places if "restored" in event else ():
                 place.back(event["step"])
 

@@ -65,9 +65,11 @@ def train(
     or begin if there is none; a Config that makes it another run is refused unless
     allow_changes. progress: show a bar.
 
-    The run ends with a verdict: "completed", "collapsed" (`health.has_collapsed`),
-    "diverged" (a metric was not finite; the newest checkpoint holds a finite state) or
-    "interrupted" (Ctrl-C, SIGTERM: the step is finished and saved). Several GANs have
+    The run ends with a verdict: "completed", "not_learned" (`health.not_learned`),
+    "collapsed" (`health.has_collapsed`), "diverged" (a metric was not finite; the
+    newest checkpoint holds a finite state) or "interrupted" (Ctrl-C, SIGTERM: the step
+    is finished and saved). The summary of a failure says why (`why`) and what usually
+    helps (`try`); `samples` are the last measurements of them. Several GANs have
     stacked states and a verdict each, in members.jsonl. Of several processes the first
     alone writes. Raises ValueError for a Config that cannot be built, placed or
     resumed, FileExistsError for a folder in use.
@@ -100,7 +102,7 @@ def train(
             paint = album(config, folder, work, data, places) if first else do_nothing
             host = Host(
                 shower(config, bar, start.records, path, places, callback),
-                noter(path, tell, places),
+                noter(config, path, tell, places),
                 tell,
                 do_nothing,
                 paint,
