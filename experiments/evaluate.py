@@ -150,20 +150,19 @@ def in_shape(name: str, shape: tuple[int, ...]) -> DatasetConfig:
 
 def show(found: dict[str, Any]) -> None:
     """A table of the numbers, which way is better, and their floor or ceiling."""
-    mark, least = found["fingerprint"], found["floor"]
-    columns = {f"real data (n = {least['n']})": least}
-    if found["metrics"] is not None:
-        columns = {f"samples (n = {mark['n_fake']})": found["metrics"]} | columns
-    heads = (Column(title, justify="right") for title in columns)
-    table = Table("metric", "better", *heads, "which is the")
-    for name in next(iter(columns.values())):
+    mark, least, samples = found["fingerprint"], found["floor"], found["metrics"]
+    heads = ["real data"] if samples is None else ["samples", "real data"]
+    table = Table("metric", "better", *(Column(h, justify="right") for h in heads))
+    for name in least if samples is None else samples:
         if name != "n":
-            values = (column.get(name) for column in columns.values())
-            cells = ("" if v is None else f"{v:.5g}" for v in values)
-            bound = bound_of(name) if name in least else ""
-            table.add_row(name, BETTER.get(name, ""), *cells, bound)
+            own = [] if samples is None else [f"{samples[name]:.5g}"]
+            bound = f"{bound_of(name)} {least[name]:.5g}" if name in least else ""
+            table.add_row(name, BETTER.get(name, ""), *own, bound.strip())
     tool = f"{mark['extractor']} {mark['weights'][:8]}".strip()
     print(f"{mark['dataset']} ({mark['split']}), extractor {tool}: {mark['about']}")
+    if samples is not None:
+        print(f"samples (n = {mark['n_fake']}) against as many examples")
+    print(f"real data (n = {least['n']}) against as many other examples")
     plain_console().print(table)
     for warning in found["warnings"]:
         print(f"warning: {warning}")
