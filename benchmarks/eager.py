@@ -26,11 +26,23 @@ Draw = Callable[..., Tensor]
 """`draw(*shape)`, as `torch.randn`."""
 
 
+def correct_by_sign(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    return real > 0, fake < 0
+
+
+def correct_in_pairs(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    return real > fake, real > fake
+
+
 class Loss(NamedTuple):
-    """`(real logits, fake logits) -> [B]` of D, `fake logits -> [B]` of G."""
+    """`(real logits, fake logits) -> [B]` of D, `fake logits -> [B]` of G.
+
+    correct: which reals and which fakes D tells right.
+    """
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor], Tensor]
+    correct: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = correct_by_sign
 
 
 class Round(NamedTuple):
@@ -158,14 +170,15 @@ def discriminator_turn(game: Game) -> Metrics:
     term, measured = game.penalty.term(seen)
     loss = game.loss.discriminator(real_logits, fake_logits).mean()
     penalty = game.weight * term.mean()
+    real_correct, fake_correct = game.loss.correct(real_logits, fake_logits)
     norm = update(game.discriminator, loss + penalty)
     return measured | {
         "d_loss": loss.detach(),
         "d_penalty": penalty.detach(),
         "real_logits": real_logits.detach().mean(),
         "fake_logits": fake_logits.detach().mean(),
-        "real_accuracy": (real_logits > 0).float().mean(),
-        "fake_accuracy": (fake_logits < 0).float().mean(),
+        "real_accuracy": real_correct.float().mean(),
+        "fake_accuracy": fake_correct.float().mean(),
         "d_grad_norm": norm,
     }
 
@@ -240,7 +253,7 @@ def step_function(
 
 LOSSES: dict[str, Loss] = {
     "non_saturating": Loss(cross_entropy_d, non_saturating_g),
-    "wasserstein": Loss(wasserstein_d, wasserstein_g),
+    "wasserstein": Loss(wasserstein_d, wasserstein_g, correct_in_pairs),
     "hinge": Loss(hinge_d, wasserstein_g),
 }
 

@@ -18,6 +18,7 @@ from gan_jax.evaluate import (
     floor,
     yardstick,
 )
+from gan_jax.quality import independent_noise
 from gan_jax.reals import chosen, real_side
 
 DRAWS = 20
@@ -65,8 +66,7 @@ def noise_of(task: Task) -> dict[str, float]:
     measure = ruler(task.dataset, task.metrics, task.n)
     data = data_of(Config(dataset=task.dataset))
     real = np.asarray(data.get(chosen(data, task.n, 0)).image, np.float64)
-    drawn = np.random.default_rng(0).standard_normal(real.shape)
-    noise = (real.mean(0) + real.std(0) * drawn).astype(np.float32)
+    noise = independent_noise(real).astype(np.float32)
     if task.dataset.name not in TOYS:
         noise = noise.clip(-1, 1)
     found = compare(measure, fake_side(measure, lambda i, count: noise[i : i + count]))

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from gan_jax.measures import BETTER, LOWER
+
 
 class Metric(NamedTuple):
     """floor_text: what a perfect generator would reach, in words."""
@@ -11,29 +13,36 @@ class Metric(NamedTuple):
     floor_text: str
 
 
+TEXTS = {
+    "frechet_distance": ("Frechet distance", "held-out reals"),
+    "kl": ("KL to uniform", "999 / 2n, of n perfect samples"),
+    "sliced_wasserstein": ("Sliced Wasserstein-1", "reals against reals"),
+    "kernel_distance": ("Kernel distance", "0 in mean"),
+    "rbf_mmd": ("Squared MMD, Gaussian", "0 in mean"),
+    "kernel_distance_subsets": ("Kernel distance, subsets", "0 in mean"),
+    "distance": ("Distance to the equilibrium", "0"),
+    "spectral_radius": ("Contraction factor", "under 1: converges"),
+    "energy_distance": ("Energy distance", "0 in mean"),
+    "reverse_kl": ("Reverse KL of modes", "(K - 1) / 2n"),
+    "forward_kl": ("Forward KL of modes", "(K - 1) / 2n"),
+    "class_reverse_kl": ("Reverse KL of classes", "(K - 1) / 2n"),
+    "robust_modes": ("Robust modes", "all modes"),
+    "modes": ("Modes with one hit", "all modes"),
+    "confident_modes": ("Confident modes", "all modes"),
+    "classes": ("Classes with one hit", "all classes"),
+    "high_quality": ("High-quality share", ".9889 in two dimensions"),
+    "precision": ("Precision", "held-out reals"),
+    "recall": ("Recall", "held-out reals"),
+    "density": ("Density", "1 in mean"),
+    "coverage": ("Coverage", ".969 at k = 5"),
+    "inception_score": ("Inception Score", "held-out reals"),
+    "memorization_ratio": ("Memorization ratio", "1 in mean"),
+    "diversity": ("Diversity", "1: as diverse as the data"),
+}
+"""Titles and floors."""
+GAMES = {"distance", "spectral_radius"}
+"""Numbers of games, which are better the lower they are."""
 METRICS: dict[str, Metric] = {
-    "frechet_distance": Metric("Frechet distance", True, "held-out reals"),
-    "kl": Metric("KL to uniform", True, "999 / 2n, of n perfect samples"),
-    "sliced_wasserstein": Metric("Sliced Wasserstein-1", True, "reals against reals"),
-    "kernel_distance": Metric("Kernel distance", True, "0 in mean"),
-    "rbf_mmd": Metric("Squared MMD, Gaussian", True, "0 in mean"),
-    "kernel_distance_subsets": Metric("Kernel distance, subsets", True, "0 in mean"),
-    "distance": Metric("Distance to the equilibrium", True, "0"),
-    "spectral_radius": Metric("Contraction factor", True, "under 1: converges"),
-    "energy_distance": Metric("Energy distance", True, "0 in mean"),
-    "reverse_kl": Metric("Reverse KL of modes", True, "(K - 1) / 2n"),
-    "forward_kl": Metric("Forward KL of modes", True, "(K - 1) / 2n"),
-    "class_reverse_kl": Metric("Reverse KL of classes", True, "(K - 1) / 2n"),
-    "robust_modes": Metric("Robust modes", False, "all modes"),
-    "modes": Metric("Modes with one hit", False, "all modes"),
-    "confident_modes": Metric("Confident modes", False, "all modes"),
-    "classes": Metric("Classes with one hit", False, "all classes"),
-    "high_quality": Metric("High-quality share", False, ".9889 in two dimensions"),
-    "precision": Metric("Precision", False, "held-out reals"),
-    "recall": Metric("Recall", False, "held-out reals"),
-    "density": Metric("Density", False, "1 in mean"),
-    "coverage": Metric("Coverage", False, ".969 at k = 5"),
-    "inception_score": Metric("Inception Score", False, "held-out reals"),
-    "memorization_ratio": Metric("Memorization ratio", False, "1 in mean"),
-    "diversity": Metric("Diversity", False, "1: as diverse as the data"),
+    name: Metric(title, name in GAMES or BETTER[name] == LOWER, floor_text)
+    for name, (title, floor_text) in TEXTS.items()
 }

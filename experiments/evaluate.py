@@ -1,8 +1,9 @@
 """Measure a run: `python -m experiments.evaluate RUN [--metrics fid,kid,prdc]`.
 
-Prints each number beside its floor, which is the same metric of the data against
-held-out data of the same kind (toys: fresh points; TFDS: the test split): a perfect
-generator would reach it. A conditional generator is asked for each class as often as
+Prints each number, whether lower or higher is better, and the same metric of the data
+against held-out data of the same kind (toys: fresh points; TFDS: the test split): a
+perfect generator would reach it. It is the floor of a distance, the ceiling of a
+precision. A conditional generator is asked for each class as often as
 the data have it. Appends the numbers, with the fingerprint that says what they may be
 compared with, to RUN/evaluations.jsonl. `--reference NAME` compares with another data
 set than the run was trained on (its pictures moved, say); without a RUN it prints the
@@ -36,6 +37,7 @@ from gan_jax.data import fields_of
 from gan_jax.evaluate import Sampler, Yardstick, evaluate, yardstick
 from gan_jax.gan import Gan
 from gan_jax.generators import data_of_run, load_members, load_run, shares_of
+from gan_jax.measures import BETTER, bound_of
 from gan_jax.terminal import Work, plain_console, working
 from gan_jax.train import sample
 from gan_jax.types import Array, TrainState
@@ -181,18 +183,20 @@ def in_shape(name: str, shape: tuple[int, ...]) -> DatasetConfig:
 
 
 def show(found: dict[str, Any]) -> None:
-    """A table of the numbers beside their floor."""
-    mark, least = found["fingerprint"], found["floor"]
-    columns = {f"floor (n = {least['n']})": least}
-    if found["metrics"] is not None:
-        columns = {f"samples (n = {mark['n_fake']})": found["metrics"]} | columns
-    table = Table("metric", *(Column(title, justify="right") for title in columns))
-    for name in next(iter(columns.values())):
+    """A table of the numbers, which way is better, and their floor or ceiling."""
+    mark, least, samples = found["fingerprint"], found["floor"], found["metrics"]
+    heads = ["real data"] if samples is None else ["samples", "real data"]
+    table = Table("metric", "better", *(Column(h, justify="right") for h in heads))
+    for name in least if samples is None else samples:
         if name != "n":
-            values = (column.get(name) for column in columns.values())
-            table.add_row(name, *("" if v is None else f"{v:.5g}" for v in values))
+            own = [] if samples is None else [f"{samples[name]:.5g}"]
+            bound = f"{bound_of(name)} {least[name]:.5g}" if name in least else ""
+            table.add_row(name, BETTER.get(name, ""), *own, bound.strip())
     tool = f"{mark['extractor']} {mark['weights'][:8]}".strip()
     print(f"{mark['dataset']} ({mark['split']}), extractor {tool}: {mark['about']}")
+    if samples is not None:
+        print(f"samples (n = {mark['n_fake']}) against as many examples")
+    print(f"real data (n = {least['n']}) against as many other examples")
     plain_console().print(table)
     for warning in found["warnings"]:
         print(f"warning: {warning}")

@@ -5,9 +5,10 @@ place. A METHOD begins from the values that suit the data set; a FILE is taken a
 is. Every field of the Config is a flag; `--help` shows those that matter for the
 method, `--help-all` all of them. Exit codes: 0 the run completed (of several
 GANs at least one), 1 it diverged (a metric was not finite), 3 it collapsed (its samples
-stayed far less diverse than the data), 2 bad input or files that cannot be written, 130
-and 143 stopped by Ctrl-C and SIGTERM (everything is saved; --resume goes on), 134
-another process of the run died.
+stayed far less diverse than the data), 4 it did not learn (its samples are no nearer to
+the data than noise is), 2 bad input or files that cannot be written, 130 and 143
+stopped by Ctrl-C and SIGTERM (everything is saved; --resume goes on), 134 another
+process of the run died.
 """
 
 import dataclasses
@@ -51,6 +52,7 @@ from gan_jax.config_json import (
 )
 from gan_jax.data.storage import cache_folder, keep_to_limit
 from gan_jax.fields import refuse_unread
+from gan_jax.health import samples_in_words
 from gan_jax.hosts import HEARTBEAT_SECONDS, agreed, cores_as_devices, join
 from gan_jax.methods import METHODS
 from gan_jax.program import members_of
@@ -64,6 +66,7 @@ EXIT_CODES = {
     "completed": 0,
     "diverged": 1,
     "collapsed": 3,
+    "not_learned": 4,
     "SIGINT": 130,
     "abandoned": 134,
     "SIGTERM": 143,
@@ -240,6 +243,17 @@ def print_by_value(summary: dict) -> None:
         print_table(table(found))
 
 
+def judged(summary: dict) -> str:
+    """Lines: what the samples are like; of a failure why, and what to try."""
+    samples, words = summary.get("samples"), []
+    if samples is not None:
+        words.append(f"samples  {samples_in_words(samples)}")
+    if "why" in summary:
+        words.append(f"why      {summary['why']}")
+        words.append(f"try      {'; '.join(summary['try'])}")
+    return "".join(f"{line}\n" for line in words)
+
+
 def report(out: str, summary: dict) -> None:
     if "members" in summary:
         ends = ", ".join(f"{n} {verdict}" for verdict, n in summary["members"].items())
@@ -247,9 +261,6 @@ def report(out: str, summary: dict) -> None:
     else:
         last = summary["last_row"]
         outcome = f"D loss {last['d_loss']}, G loss {last['g_loss']}"
-        if "fault" in summary:
-            fault = summary["fault"]
-            outcome += f"; {fault['term']} was not finite at step {fault['step']}"
     print_by_value(summary)
     config, again = shlex.quote(f"{out}/config.json"), shlex.quote(f"{out}-again")
     rows = f"  and  {out}/members.jsonl" if "members" in summary else ""
@@ -257,6 +268,7 @@ def report(out: str, summary: dict) -> None:
         f"{summary['verdict']}: {summary['steps']} steps in "
         f"{summary['wall_seconds']:.0f} s ({summary['steps_per_second']:.0f} steps/s); "
         f"{outcome}\n"
+        f"{judged(summary)}"
         f"look at  {out}/samples.png  and  {out}/curves.png\n"
         f"numbers  {out}/metrics.jsonl  and  {out}/summary.json{rows}\n"
         f"repeat   {USAGE} --config {config} --out {again}"

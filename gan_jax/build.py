@@ -184,7 +184,8 @@ def adversarial(config: Config, mean: Callable, gather: Callable) -> Loss:
         best = partial(top_k, generator=generator, gather=gather)
         generator = by_step(best, share=change(first, group.top_k, config.steps))
         zero_sum = False
-    return Loss(discriminator, generator, loss.boundary, zero_sum)
+    correct = loss.correct and bind(loss.correct, group, mean=mean)
+    return Loss(discriminator, generator, loss.boundary, zero_sum, correct)
 
 
 def by_step(function: Callable, **schedules: Schedule) -> Any:

@@ -55,6 +55,67 @@ def has_collapsed(rows: list[Row]) -> bool:
     return len(late) >= LEAST and all(value < COLLAPSED for value in late)
 
 
+NOISE_LIKE = 0.9
+"""`sample_distance` from which on samples are no nearer to the data than noise is."""
+BY_CHANCE = 0.01
+"""`sample_precision` under which samples are on the modes by chance: noise has 0.3 % on
+the ring."""
+QUALITY = ("sample_distance", "sample_modes", "sample_precision")
+"""What is logged of how near the samples are to the data."""
+
+
+def last_samples(rows: list[Row]) -> Row:
+    """The last measured diversity and QUALITY; empty if there is none."""
+    names = ("diversity", *QUALITY)
+    for row in reversed(rows):
+        if found := {name: row[name] for name in names if name in row}:
+            return {"step": row["step"], **found}
+    return {}
+
+
+def unlike_data(samples: Row) -> str | None:
+    """Why samples of such numbers are not like the data, in words; None: they may be.
+
+    No mode is hit, fewer than 1 % are on a mode, or the nearest example is on average
+    as far as it is from noise.
+    """
+    if samples.get("sample_modes", 1) == 0:
+        return "no sample lies on a mode of the data"
+    share = samples.get("sample_precision", 1.0)
+    if share < BY_CHANCE:
+        return f"only {share:.1%} of the samples lie on a mode of the data"
+    if samples.get("sample_distance", 0.0) >= NOISE_LIKE:
+        return (
+            "the samples are no nearer to the data than noise is (distance "
+            f"{samples['sample_distance']:.2g}; the data have 0, noise has 1)"
+        )
+    return None
+
+
+def samples_in_words(samples: Row) -> str:
+    """Of `last_samples`; of a run that measured none, that it did not."""
+    texts = {
+        "sample_modes": "modes hit: {:.0f}",
+        "sample_precision": "{:.1%} on a mode",
+        "sample_distance": "distance {:.2g} to the data (theirs 0, that of noise 1)",
+        "diversity": "diversity {:.2g} (that of the data 1)",
+    }
+    found = [texts[name].format(samples[name]) for name in texts if name in samples]
+    if not found:
+        return "not measured: no step so far is a multiple of --metrics.every"
+    return f"{', '.join(found)}, at step {samples['step']}"
+
+
+def not_learned(rows: list[Row]) -> str | None:
+    """Why a run that made all its steps did not learn the data; None: it may have.
+
+    `unlike_data` of the last measurement, if it is of the last quarter of the steps.
+    """
+    samples = last_samples(rows)
+    late = samples and samples["step"] > (1 - LATE) * rows[-1]["step"]
+    return unlike_data(samples) if late else None
+
+
 UNEVEN = 1e4
 """Between the gradient norms of a player's kernels: what is further apart is a fault of
 depth."""
@@ -64,12 +125,13 @@ class Rule(NamedTuple):
     """A sign of trouble.
 
     window: how many recent rows it needs. holds: of those and of the rows before them.
-    says: what it means, what usually helps, the setting to try.
+    says: what it means. tries: what usually helps, names of `suggestions.SUGGESTIONS`.
     """
 
     window: int
     holds: Callable[[Series, Series], bool]
     says: str
+    tries: tuple[str, ...]
 
 
 def wins(recent: Series) -> bool:
@@ -152,66 +214,63 @@ def oscillating(recent: Series, earlier: Series) -> bool:
 
 DEPTH = (
     "gradients of its layers are over 10,000 times apart: they vanish or explode on "
-    "their way. What helps: "
+    "their way"
 )
-CALMER_D = "a critic penalty (--penalty.name r1)"
 RULES = {
     "vanishing_g_gradient": Rule(
         10,
         lambda recent, earlier: vanishing("g_grad_norm", recent, earlier),
-        "G's gradient is under 1/1000 of its usual size while D wins: G learns "
-        f"nothing. What helps: --loss.name non_saturating, {CALMER_D}, a lower "
-        "--d-optimizer.learning-rate",
+        "G's gradient is under 1/1000 of its usual size while D wins: G learns nothing",
+        ("non_saturating", "penalty", "penalty_of_points", "larger_weight", "slower_d"),
     ),
     "vanishing_d_gradient": Rule(
         10,
         lambda recent, earlier: vanishing("d_grad_norm", recent, earlier),
-        "D's gradient is under 1/1000 of its usual size while it wins: it is sure "
-        f"of everything. What helps: {CALMER_D}, --augment.name instance_noise",
+        "D's gradient is under 1/1000 of its usual size while it wins: it is sure of "
+        "everything",
+        ("penalty", "larger_weight", "instance_noise", "slower_d"),
     ),
     "exploding_g_gradient": Rule(
         10,
         lambda recent, earlier: exploding("g_grad_norm", recent, earlier),
-        f"G's gradient is over 100 times its usual size. What helps: {CALMER_D}, "
-        "on the fakes too (r1_r2), --g-optimizer.clip-norm, a lower learning rate",
+        "G's gradient is over 100 times its usual size",
+        ("penalty", "penalty_on_fakes", "clip_g", "slower"),
     ),
     "exploding_d_gradient": Rule(
         10,
         lambda recent, earlier: exploding("d_grad_norm", recent, earlier),
-        "D's gradient is over 100 times its usual size. What helps: a lower "
-        "--d-optimizer.learning-rate, --d-optimizer.clip-norm, --model.d-spectral",
+        "D's gradient is over 100 times its usual size",
+        ("slower_d", "clip_d", "spectral"),
     ),
     "saturated_discriminator": Rule(
         50,
         saturated,
-        f"D has told all fakes from all reals in 50 rows. What helps: {CALMER_D}, "
-        "--augment.name instance_noise, a lower --d-optimizer.learning-rate, more data",
+        "D has told all fakes from all reals in 50 rows",
+        ("penalty", "larger_weight", "instance_noise", "slower_d", "more_data"),
     ),
     "logit_blow_up": Rule(
         10,
         blown_up,
-        "the mean logits are over 1,000 apart, or they and D's loss are over that. "
-        f"What helps: {CALMER_D}, --model.d-spectral, a lower "
-        "--d-optimizer.learning-rate",
+        "the mean logits are over 1,000 apart, or they and D's loss are over that",
+        ("penalty", "larger_weight", "spectral", "slower_d"),
     ),
     "oscillation": Rule(
         200,
         oscillating,
-        f"the players go round: fakes' logits swing. What helps: {CALMER_D}, "
-        "--g-optimizer.b1 0 and --d-optimizer.b1 0, a learning rate that decays "
-        "(--g-optimizer.schedule linear); judge the averaged generator",
+        "the players go round: the mean logit of fakes swings",
+        ("penalty", "no_momentum", "decay", "slower", "averaged"),
     ),
     "uneven_g_gradients": Rule(
         50,
         lambda recent, earlier: uneven("g", recent, earlier),
-        f"G: {DEPTH}--model.g-norm batch, --model.g-init he, --model.init-scale 1, "
-        "--model.activation leaky_relu",
+        f"G: {DEPTH}",
+        ("batch_norm", "he", "unit_scale", "leaky", "slower"),
     ),
     "uneven_d_gradients": Rule(
         50,
         lambda recent, earlier: uneven("d", recent, earlier),
-        f"D: {DEPTH}--model.d-spectral, --model.d-init he, --model.init-scale 1, "
-        "--model.activation leaky_relu",
+        f"D: {DEPTH}",
+        ("spectral", "he", "unit_scale", "leaky", "slower"),
     ),
 }
 

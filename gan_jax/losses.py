@@ -106,6 +106,26 @@ def relativistic_average_g(real: Array, fake: Array, *, mean: Mean = jnp.mean) -
     return (softplus(real - mean(fake)) + softplus(mean(real) - fake)) / 2
 
 
+def correct_in_pairs(real: Array, fake: Array) -> tuple[Array, Array]:
+    """`a_i > b_i`, for both: which of the pairs (real i, fake i) D orders rightly.
+
+    The relativistic loss compares these pairs. Reals and fakes of one index are
+    independent, so the mean estimates P(a > b), the area under the ROC curve, without
+    bias: 1/2 for a D that knows nothing, 1 for one that separates all. It judges a
+    critic of Wasserstein's loss as well, which has pairs of no kind of its own, and
+    needs no threshold, no sorting and no mean over devices.
+    """
+    ordered = real > fake
+    return ordered, ordered
+
+
+def correct_against_means(
+    real: Array, fake: Array, *, mean: Mean = jnp.mean
+) -> tuple[Array, Array]:
+    """`a_i > mean b` and `b_i < mean a`: the comparisons that RaGAN's loss makes."""
+    return real > mean(fake), fake < mean(real)
+
+
 LOG_SMALLEST = math.log(1e-7)
 
 
@@ -197,12 +217,19 @@ LOSSES: dict[str, Loss] = {
     "minimax": Loss(cross_entropy_d, minimax_g, zero_sum=True),
     "non_saturating": Loss(cross_entropy_d, non_saturating_g),
     "lsgan": Loss(lsgan_d, lsgan_g, boundary=0.5),
-    "wasserstein": Loss(wasserstein_d, wasserstein_g, zero_sum=True),
+    "wasserstein": Loss(
+        wasserstein_d, wasserstein_g, zero_sum=True, correct=correct_in_pairs
+    ),
     "hinge": Loss(hinge_d, wasserstein_g),
-    "relativistic": Loss(relativistic_d, relativistic_g),
-    "relativistic_average": Loss(relativistic_average_d, relativistic_average_g),
+    "relativistic": Loss(relativistic_d, relativistic_g, correct=correct_in_pairs),
+    "relativistic_average": Loss(
+        relativistic_average_d, relativistic_average_g, correct=correct_against_means
+    ),
     "alpha": Loss(alpha_d, alpha_g, zero_sum=True),
     "alpha_non_saturating": Loss(alpha_d, alpha_non_saturating_g),
     "hybrid": Loss(hybrid_d, hybrid_g),
 }
-"""`zero_sum` is of the options' defaults; `build` finds it for those of a Config."""
+"""`zero_sum` is of the options' defaults; `build` finds it for those of a Config.
+
+A loss that does not change when both logits move by one constant has a `correct` of its
+own: the sign of a logit means nothing there."""

@@ -148,6 +148,41 @@ METRICS: dict[str, Callable[[Comparison], Numbers]] = {
 }
 
 
+LOWER, HIGHER = "lower", "higher"
+BETTER = {
+    "frechet_distance": LOWER,
+    "kernel_distance": LOWER,
+    "kernel_distance_subsets": LOWER,
+    "precision": HIGHER,
+    "recall": HIGHER,
+    "density": HIGHER,
+    "coverage": HIGHER,
+    "inception_score": HIGHER,
+    "modes": HIGHER,
+    "robust_modes": HIGHER,
+    "confident_modes": HIGHER,
+    "classes": HIGHER,
+    "high_quality": HIGHER,
+    "reverse_kl": LOWER,
+    "forward_kl": LOWER,
+    "class_reverse_kl": LOWER,
+    "kl": LOWER,
+    "energy_distance": LOWER,
+    "sliced_wasserstein": LOWER,
+    "rbf_mmd": LOWER,
+    "memorization_ratio": HIGHER,
+    "diversity": HIGHER,
+}
+"""Which way each number is better. Real data bound it on that side: they are the floor
+of a number that is better lower, the ceiling of one that is better higher. A standard
+error or a deviation has no side."""
+
+
+def bound_of(name: str) -> str:
+    """What a metric of real data is for that of samples: floor, ceiling or nothing."""
+    return {LOWER: "floor", HIGHER: "ceiling"}.get(BETTER.get(name, ""), "")
+
+
 LEAST = {"fid": 2, "kid": 4, "prdc": 6, "is": 10, "mmd": 2}
 """How many examples of each side a metric needs; 1 where nothing is said."""
 

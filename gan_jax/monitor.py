@@ -17,11 +17,12 @@ from gan_jax.members import members_apart
 from gan_jax.metrics import diversity
 from gan_jax.pictures import sampler
 from gan_jax.probes import PROBES, require, scene, typed
+from gan_jax.quality import judge
 from gan_jax.registry import choose
 from gan_jax.types import Array, TrainState
 
 MEASURED = 256
-"""Fakes of which the diversity is measured."""
+"""Fakes of which the diversity and the quality are measured."""
 
 
 def watched(config: Config) -> Yardstick | None:
@@ -60,10 +61,12 @@ def measurer(
 
     members: the GANs whose states are stacked; None: a single one. The diversity is of
     256 fakes against as many examples, the same ones each time; images are averaged
-    down to at most 64 pixels a side. What `measure` finds bears its number of samples:
-    `frechet_distance@1000`; what PROBES find is of the GAN itself. A conditional
-    generator is asked for each class as often as the data have it. Batches are no
-    larger than in training. A generator whose samples are not finite has none of them.
+    down to at most 64 pixels a side. So are the numbers of `gan_jax.quality.judge`,
+    which say how near the fakes are to the data. What `measure` finds bears its number
+    of samples: `frechet_distance@1000`; what PROBES find is of the GAN itself. A
+    conditional generator is asked for each class as often as the data have it. Batches
+    are no larger than in training. A generator whose samples are not finite has none
+    of them.
     """
     size, names = min(MEASURED, len(data)), probed(config)
     stage = cache(partial(scene, config))
@@ -78,6 +81,10 @@ def measurer(
         chosen = batch_indices(len(data), size, 1, 0, 0)[0]
         return coarse(np.asarray(data.get(chosen).image))
 
+    @cache
+    def quality() -> Callable[[np.ndarray], Row]:
+        return judge(config.dataset, real(), len(gan.data_shape) == 3)
+
     def fakes(state: TrainState, first: int, count: int) -> np.ndarray:
         starts = range(first, first + count, batch)
         return np.concatenate([draw()(state, first=i) for i in starts])[:count]
@@ -86,7 +93,7 @@ def measurer(
         some = coarse(fakes(state, 0, size))
         if not np.isfinite(some).all():
             return {}
-        found: Row = {"diversity": diversity(real(), some)}
+        found: Row = {"diversity": diversity(real(), some)} | quality()(some)
         for name in names:
             found |= PROBES[name](stage(), typed(state))
         if measure is None:

@@ -8,8 +8,18 @@ import numpy as np
 
 from gan_jax import version
 from gan_jax.config import Config
-from gan_jax.health import RULES, Row, findings, first_fault, has_collapsed
+from gan_jax.health import (
+    COLLAPSED,
+    RULES,
+    Row,
+    findings,
+    first_fault,
+    has_collapsed,
+    last_samples,
+    not_learned,
+)
 from gan_jax.program import Member, Program
+from gan_jax.suggestions import FOR_VERDICT, helpful
 from gan_jax.sweeps import described, last_measured, summed_up
 from gan_jax.types import Metrics, TrainState
 
@@ -129,7 +139,7 @@ def due_metrics(config: Config, now: Row, taken: int) -> Row:
     }
 
 
-VERDICTS = ("completed", "interrupted", "collapsed", "diverged")
+VERDICTS = ("completed", "interrupted", "not_learned", "collapsed", "diverged")
 """From the best to the worst."""
 
 
@@ -149,7 +159,9 @@ def in_words(config: Config, event: Row) -> str:
             f"{prefix}restored, with half the learning rates ({event['restored']} of "
             f"at most 3); {fault['term']} was not finite at step {fault['step']}"
         )
-    return f"{prefix}{event['sign']}: {RULES[event['sign']].says}"
+    rule = RULES[event["sign"]]
+    tries = ", or ".join(helpful(rule.tries, config))
+    return f"{prefix}{event['sign']}: {rule.says}. What to try: {tries}"
 
 
 def verdict(config: Config, record: Record, steps: int) -> str:
@@ -158,13 +170,45 @@ def verdict(config: Config, record: Record, steps: int) -> str:
         return "diverged"
     if steps < config.steps:
         return "interrupted"
-    return "collapsed" if has_collapsed(record.rows) else "completed"
+    if has_collapsed(record.rows):
+        return "collapsed"
+    return "not_learned" if not_learned(record.rows) else "completed"
 
 
 def ending(config: Config, record: Record, steps: int) -> Row:
-    """The verdict and, of a GAN that diverged, the step and the term."""
-    why = {"fault": record.faults[0]} if record.faults else {}
-    return {"verdict": verdict(config, record, steps), **why}
+    """The verdict; of a failure also why, and what to try, in words.
+
+    Of a GAN that diverged the step and the term as well.
+    """
+    word, rows = verdict(config, record, steps), record.rows
+    end: Row = {"verdict": word}
+    if record.faults:
+        end["fault"] = record.faults[0]
+    if word in FOR_VERDICT:
+        end["why"] = REASONS[word](rows)
+        end["try"] = helpful(FOR_VERDICT[word], config)
+    return end
+
+
+def diverged_why(rows: list[Row]) -> str:
+    fault = next(fault_of(row) for row in rows if not row["finite"])
+    return f"{fault['term']} was not finite at step {fault['step']}"
+
+
+def collapsed_why(rows: list[Row]) -> str:
+    found = last_samples(rows)["diversity"]
+    return (
+        f"the samples are far less diverse than the data: diversity {found:.2g}, and "
+        f"under {COLLAPSED:g} for the last quarter of the steps (the data have 1)"
+    )
+
+
+REASONS = {
+    "diverged": diverged_why,
+    "collapsed": collapsed_why,
+    "not_learned": not_learned,
+}
+"""Why a run failed, in words, from its rows."""
 
 
 def versions() -> dict[str, str]:
@@ -206,7 +250,8 @@ def summarize(
         detail = ending(config, records[0], steps) | {
             "last_row": {
                 k: round(v, 6) if np.isfinite(v) else None for k, v in last.items()
-            }
+            },
+            "samples": last_samples(records[0].rows),
         }
     rows, count = longest(records), len(records)
     return {

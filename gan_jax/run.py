@@ -70,13 +70,15 @@ def train(
     allow_changes. progress: a bar in a terminal, elsewhere a line every so often on
     standard output; False: silence.
 
-    The run ends with a verdict: "completed", "collapsed" (`health.has_collapsed`),
-    "diverged" (a metric was not finite; the newest checkpoint holds a finite state) or
-    "interrupted" (Ctrl-C, SIGTERM: the step is finished and saved; while the data are
-    prepared, the call ends as any other). Several GANs have stacked states and a
-    verdict each, in members.jsonl. Of several processes the first alone writes. Raises
-    ValueError for a Config that cannot be built, placed or resumed, FileExistsError for
-    a folder in use.
+    The run ends with a verdict: "completed", "not_learned" (`health.not_learned`),
+    "collapsed" (`health.has_collapsed`), "diverged" (a metric was not finite; the
+    newest checkpoint holds a finite state) or "interrupted" (Ctrl-C, SIGTERM: the step
+    is finished and saved; while the data are prepared, the call ends as any other). The
+    summary of a failure says why (`why`) and what usually helps (`try`); `samples` are
+    the last measurements of them. Several GANs have stacked states and a verdict each,
+    in members.jsonl. Of several processes the first alone writes. Raises ValueError for
+    a Config that cannot be built, placed or resumed, FileExistsError for a folder in
+    use.
     """
     folder, first = Path(out), jax.process_index() == 0
     with working(

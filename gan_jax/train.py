@@ -140,13 +140,14 @@ def discriminator_loss(
     terms = tuple(with_pullbacks(t, state, pullbacks) for t in gan.penalties)
     penalty, seen = weighted_sum(terms, state, keys, evaluate)
     penalty *= state.scales["penalty"]
+    real_correct, fake_correct = gan.loss.judged(real_logits, fake_logits)
     metrics = {
         "d_loss": loss,
         "d_penalty": penalty,
         "real_logits": real_logits.mean(),
         "fake_logits": fake_logits.mean(),
-        "real_accuracy": jnp.mean(real_logits > gan.loss.boundary),
-        "fake_accuracy": jnp.mean(fake_logits < gan.loss.boundary),
+        "real_accuracy": jnp.mean(real_correct),
+        "fake_accuracy": jnp.mean(fake_correct),
     }
     return loss + penalty, (d_state, metrics | seen)
 

@@ -41,7 +41,9 @@ class Pullbacks(NamedTuple):
 class Loss(NamedTuple):
     """A pair of functions `(real_logits [B], fake_logits [B]) -> [B]`, to be minimized.
 
-    `boundary` is the logit that separates "real" from "fake" in the logged accuracies.
+    `correct` is what the logged accuracies are the means of: which reals and which
+    fakes D tells right, `(real_logits, fake_logits) -> ([B], [B])` of booleans. None:
+    a real above `boundary` and a fake below it, for a loss that says where 0 is.
     `zero_sum` says that G's loss is minus D's, up to a function of the real logits
     (`gan_jax.losses.is_zero_sum`).
     """
@@ -50,6 +52,13 @@ class Loss(NamedTuple):
     generator: Callable[..., Array]
     boundary: float = 0.0
     zero_sum: bool = False
+    correct: Callable[..., tuple[Array, Array]] | None = None
+
+    def judged(self, real: Array, fake: Array) -> tuple[Array, Array]:
+        """Which reals and which fakes D tells right, `[B]` each."""
+        if self.correct is not None:
+            return self.correct(real, fake)
+        return real > self.boundary, fake < self.boundary
 
 
 class Penalty(Protocol):

@@ -29,7 +29,7 @@ from gan_jax.evaluate import (
 from gan_jax.features import EXTRACTORS, Extractor, Side
 from gan_jax.folder import lines
 from gan_jax.generators import truncated_latents, walks
-from gan_jax.measures import METRICS, Comparison
+from gan_jax.measures import BETTER, METRICS, Comparison
 from gan_jax.pictures import PICTURE_SEED
 from gan_jax.reals import (
     cached_side,
@@ -329,15 +329,54 @@ def test_floor_of_other_counts_is_said_to_be_none():
     assert any("the floor is of 50 examples" in text for text in found["warnings"])
 
 
+NO_SIDE = {"kernel_distance_standard_error", "inception_score_deviation"}
+
+
+def test_every_number_says_which_way_it_is_better():
+    """All metrics, of points, of classes of images and of a toy."""
+    rng = np.random.default_rng(0)
+
+    def side(count, classes, shift):
+        p = rng.dirichlet(np.ones(10), (count, 3)[: 1 + (classes == 3)])
+        return Side(rng.normal(shift, 1, (count, 2)), p)
+
+    found = set()
+    for classes, mixture in ((1, None), (3, None), (1, TOYS["ring"](RING.dataset))):
+        real, fake, other = (side(50, classes, shift) for shift in (0, 1, 0))
+        sides = Comparison(real, fake, other, mixture, True)
+        for name, metric in METRICS.items():
+            if not (classes == 3 and name == "is"):
+                found |= metric(sides).keys()
+    assert found == {*BETTER, *NO_SIDE} - {"diversity"}
+
+
+@pytest.mark.parametrize("name, far", [("fid", 3.0), ("swd", 3.0), ("prdc", 3.0)])
+def test_samples_far_from_the_data_are_worse_on_the_side_that_is_told(name, far):
+    rng = np.random.default_rng(0)
+    real, near, away = (Side(rng.normal(at, 1, (200, 2)), None) for at in (0, 0, far))
+    good, bad = (METRICS[name](Comparison(real, x, None, None)) for x in (near, away))
+    for number, better in {k: BETTER[k] for k in good}.items():
+        assert (good[number] < bad[number]) == (better == "lower"), number
+
+
 def test_script_prints_numbers_and_floor_and_keeps_them(run, capsys):
     assert script.main([str(run), "--metrics", "modes,prdc", "--n", "500"]) == 0
     printed = capsys.readouterr().out
-    assert "samples (n = 500)" in printed and "floor (n = 500)" in printed
+    assert "samples (n = 500)" in printed and "real data (n = 500)" in printed
+    table = [line.split() for line in printed.splitlines() if "│" in line]
+    rows = {cells[1]: cells for cells in table}
+    for name, better, bound in (
+        ("precision", "higher", "ceiling"),
+        ("robust_modes", "higher", "ceiling"),
+        ("energy_distance", "lower", "floor"),
+    ):
+        assert rows[name][3] == better and rows[name][-3] == bound
+    assert max(map(len, printed.splitlines())) <= 80
     (row,) = lines(run / "evaluations.jsonl")
     assert row["fingerprint"]["ema"] is True
     assert f"{row['metrics']['coverage']:.5g}" in printed
     assert script.main(["--reference", "ring", "--n", "100"]) == 0
-    assert "floor (n = 100)" in capsys.readouterr().out
+    assert "real data (n = 100)" in capsys.readouterr().out
     for wrong in ([str(run), "--metrics", "fdi"], [], [str(run / "nowhere")]):
         assert script.main(wrong) == 2
         assert capsys.readouterr().err.startswith("error: ")

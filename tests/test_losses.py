@@ -9,6 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gan_jax import Config
+from gan_jax.build import adversarial
+from gan_jax.config import LossConfig
 from gan_jax.losses import LOSSES, alpha_loss
 
 SIDES = ("discriminator", "generator")
@@ -255,6 +258,49 @@ def test_minimax_generator_gradient_vanishes_where_the_non_saturating_does_not()
 
     np.testing.assert_allclose(slope("minimax"), -math.exp(-20), rtol=1e-5)
     np.testing.assert_allclose(slope("non_saturating"), -1, rtol=1e-5)
+
+
+LOGITS = np.array([3.0, -1.0, 0.5, 2.0]), np.array([1.0, 2.0, -4.0, 0.4])
+PAIRS = [True, False, True, True]
+JUDGED = {
+    "lsgan": ([True, False, False, True], [False, False, True, True]),  # about 1/2
+    "relativistic": (PAIRS, PAIRS),
+    "wasserstein": (PAIRS, PAIRS),
+    # The mean of the fakes is -0.15, that of the reals 1.125.
+    "relativistic_average": ([True, False, True, True], [True, False, True, True]),
+}
+BY_SIGN = ([True, False, True, True], [False, False, True, False])
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_what_d_tells_right_is_judged_as_the_loss_compares(name):
+    loss = adversarial(Config(loss=LossConfig(name)), jnp.mean, lambda x: x)
+    real, fake = loss.judged(*map(jnp.float32, LOGITS))
+    expected = JUDGED.get(name, BY_SIGN)
+    np.testing.assert_array_equal(real, expected[0])
+    np.testing.assert_array_equal(fake, expected[1])
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_accuracy_ignores_a_constant_where_the_loss_does(name):
+    """And only there."""
+    loss = LOSSES[name]
+    real, fake = map(jnp.float32, LOGITS)
+    moved = [loss.discriminator(real + c, fake + c) for c in (0.0, 8.0)]
+    ignores = np.allclose(*moved, atol=1e-5)
+    (one, other), (two, another) = (loss.judged(real + c, fake + c) for c in (0.0, 8.0))
+    same = bool((one == two).all() and (other == another).all())
+    assert same == ignores
+
+
+@pytest.mark.parametrize("name", ["relativistic", "wasserstein"])
+def test_accuracy_of_a_critic_of_chance_is_a_half_and_of_a_perfect_one_1(name):
+    rng = np.random.default_rng(0)
+    real, fake = (jnp.float32(rng.normal(7, 1, 10000)) for _ in range(2))
+    for right in LOSSES[name].judged(real, fake):
+        assert right.mean() == pytest.approx(0.5, abs=0.02)
+    for right in LOSSES[name].judged(real + 20, fake):
+        assert right.all()
 
 
 def test_hinge_gradient_is_zero_beyond_the_margin():

@@ -1,5 +1,6 @@
 """Every instrument on one GAN of a run, as one dictionary of numbers."""
 
+import dataclasses
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -39,8 +40,9 @@ from gan_jax.diagnostics import (
 from gan_jax.gan import packed
 from gan_jax.health import RULES
 from gan_jax.metrics import sliced_wasserstein
-from gan_jax.monitor import coarse
+from gan_jax.monitor import coarse, measurer
 from gan_jax.probes import RESPONSES, TESTS, gap, logits, rates
+from gan_jax.quality import mode_count
 from gan_jax.reals import chosen, in_batches, unseen
 from gan_jax.record import record_of, verdict
 from gan_jax.train import sample, train_step
@@ -118,6 +120,7 @@ def about(case: Case) -> dict[str, Any]:
         "g_rate": rate.generator,
         "d_rate": rate.discriminator,
         "decayed": has_decayed(case),
+        "config": dataclasses.asdict(config),
     }
 
 
@@ -262,8 +265,17 @@ def measured_duality(case: Case) -> dict[str, Any]:
     return gap(case.gan, case.state, ahead)._asdict()
 
 
+def measured_quality(case: Case) -> dict[str, Any]:
+    """The diversity and the quality of samples, as a run logs them."""
+    plain = dataclasses.replace(case.config.metrics, names=())
+    config = dataclasses.replace(case.config, metrics=plain)
+    (found,) = measurer(config, case.gan, case.data, None, None)(case.state)
+    return found | {"mode_count": mode_count(config.dataset)}
+
+
 SECTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "samples": measured_samples,
+    "quality": measured_quality,
     "losses": measured_losses,
     "layers": measured_layers,
     "course": measured_course,

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from gan_jax.diagnosis import limits
+
 
 def plain(value: Any) -> Any:
     """As JSON has it: what is not finite becomes null, keys become text.
@@ -30,25 +32,30 @@ def short(value: Any) -> str:
 
 
 def summary(found: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """The numbers that matter most: what, value, what is usual."""
-    rows = []
+    """The numbers that matter most: what, value, what is usual.
+
+    What is usual of a number that has a limit comes from `limits.LIMITS`.
+    """
+    rows = limits.quality_rows(found)
 
     def add(what: str, section: str, path: tuple[str, ...], usual: str) -> None:
         value: Any = found.get(section, {})
         for name in path:
             value = value.get(name) if isinstance(value, dict) else None
         if value is not None:
-            rows.append((what, short(value), usual))
+            rows.append(
+                (what, short(value), limits.usual(found, (section, *path), usual))
+            )
 
-    add("fastest growth per step", "game", ("largest_real_part",), "under 0.1")
-    add("fastest decay per step", "game", ("overshoot",), "under the next number")
+    add("fastest growth per step", "game", ("largest_real_part",), "")
+    add("fastest decay per step", "game", ("overshoot",), "")
     add("decay per step that the optimizer can bear", "game", ("reach",), "")
     ratio = ("leading_imaginary_ratio",)
-    add("rotation / growth or decay, two fastest", "game", ratio, "under 1")
-    add("rotation index (0: pure descent)", "game", ("rotation_index",), "under 1")
+    add("rotation / growth or decay, two fastest", "game", ratio, "")
+    add("rotation index (0: pure descent)", "game", ("rotation_index",), "")
     add("learning rate of G for these numbers", "game", ("rate",), "")
     decaying = ("decaying_limit",)
-    add("largest stable one, of what decays", "game", decaying, "over the one above")
+    add("largest stable one, of what decays", "game", decaying, "")
     every = ("simultaneous_limit",)
     add("largest stable one, of everything", "game", every, "0 if anything grows")
     for player in ("generator", "discriminator"):
@@ -56,13 +63,8 @@ def summary(found: dict[str, Any]) -> list[tuple[str, str, str]]:
         add(f"the {player}'s own loss is at a", "game", verdict, "saddle is usual")
     deviations = ("gap", "deviations")
     seen = "D's logit, seen less unseen reals (deviations)"
-    add(seen, "overfitting", deviations, "under 1")
-    add(
-        "distance to the data, last less averaged G",
-        "motion",
-        ("ema", "gap"),
-        "about 0",
-    )
+    add(seen, "overfitting", deviations, "")
+    add("distance to the data, last less averaged G", "motion", ("ema", "gap"), "")
     add("duality gap", "duality", ("gap",), "0 at a solution")
     return rows
 

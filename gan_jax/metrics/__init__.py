@@ -26,6 +26,7 @@ from gan_jax.metrics.kernels import (
 from gan_jax.metrics.neighbours import (
     memorization_ratio,
     nearest_distances,
+    nearest_others,
     precision_recall,
 )
 from gan_jax.metrics.toys import energy_to_mixture, mode_report
@@ -48,6 +49,7 @@ __all__ = [
     "moments",
     "moments_of_chunks",
     "nearest_distances",
+    "nearest_others",
     "precision_recall",
     "rbf_mmd",
     "sliced_wasserstein",

@@ -93,9 +93,22 @@ def nearest_distances(queries: Features, references: Features) -> np.ndarray:
     Raises ValueError on NaN, infinity, different widths.
     """
     queries, references = matched(queries=queries, references=references)
-    index = over_squares(nearest_index, queries, references)
+    return gaps(queries, references[over_squares(nearest_index, queries, references)])
+
+
+def nearest_others(points: Features) -> np.ndarray:
+    """`min_{j != i} |x_i - x_j|`, points `[N, F]`, at least 2 -> float64 `[N]`.
+
+    Raises ValueError on NaN, infinity, fewer than 2 rows.
+    """
+    (points,) = matched(2, points=points)
+    index = over_squares(nearest_index, points, points, own=math.inf)
+    return gaps(points, points[index])
+
+
+def gaps(queries: Features, found: Features) -> np.ndarray:
     norm = jnp.linalg.norm if isinstance(queries, jax.Array) else np.linalg.norm
-    return np.asarray(norm(queries - references[index], axis=1), np.float64)
+    return np.asarray(norm(queries - found, axis=1), np.float64)
 
 
 def memorization_ratio(train: Features, test: Features, fake: Features) -> float:

@@ -1,0 +1,105 @@
+"""How near samples are to the data: cheap numbers that a verdict is made of.
+
+The nearest example tells samples from noise where distances between whole sets do not:
+the sliced Wasserstein and the energy distance of Gaussian noise on a ring, or on the
+pixels of digits, are as small as those of the data, with a few hundred samples.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gan_jax.config import DatasetConfig
+from gan_jax.data import TOYS, Mixture
+from gan_jax.data.toys import distinct
+from gan_jax.health import Row
+from gan_jax.metrics import mode_report, nearest_distances, nearest_others
+
+CERTAIN = 4.0
+"""Standard errors by which noise must be further from the data than the data are."""
+WITHIN = 3.0
+"""Deviations of a centre within which a point is of high quality (`mode_report`)."""
+
+
+def independent_noise(real: np.ndarray) -> np.ndarray:
+    """Gaussian noise as the data would be if all coordinates were independent.
+
+    Every coordinate has the mean and the deviation of `real [N, ...]`, in float64. The
+    draws are the same for every set of one shape.
+    """
+    drawn = np.random.default_rng(0).standard_normal(real.shape)
+    return real.mean(0) + real.std(0) * drawn
+
+
+def standard_error(values: np.ndarray) -> float:
+    return float(values.std() / np.sqrt(len(values)))
+
+
+def nearness(
+    real: np.ndarray, noise: np.ndarray
+) -> Callable[[np.ndarray], float] | None:
+    """A function of samples `[N, F]` to their distance from the data.
+
+    The distance is the mean distance of a sample to its nearest example, on a scale
+    on which that of an example to its nearest other one is 0, and that of noise is 1.
+    It is under 0 for samples between the examples, and for copies of them. None where
+    noise is no further from the data than the data are: single points, Gaussians.
+    """
+    if len(real) < 2:
+        return None
+    own, far = nearest_others(real), nearest_distances(noise, real)
+    floor, gap = own.mean(), far.mean() - own.mean()
+    if not gap > CERTAIN * np.hypot(standard_error(own), standard_error(far)):
+        return None
+    return lambda fake: float((nearest_distances(fake, real).mean() - floor) / gap)
+
+
+def toy_quality(points: np.ndarray, mixture: Mixture) -> Row:
+    """Modes hit, and the share of the points within 3 sigma of a centre.
+
+    A curve is one mode of many centres: only the share says something. Nothing of
+    single points, which have no width.
+    """
+    sigma, (centres, weights) = mixture.sigma, distinct(mixture)
+    if not sigma > 0:
+        return {}
+    if has_modes(mixture):
+        found = mode_report(points, centres, sigma, weights=weights)
+        names = {"sample_modes": "modes", "sample_precision": "high_quality"}
+        return {name: found[own] for name, own in names.items()}
+    near = nearest_distances(points, np.asarray(centres, np.float64)) < WITHIN * sigma
+    return {"sample_precision": float(near.mean())}
+
+
+def has_modes(mixture: Mixture) -> bool:
+    """Whether every centre is a mode of its own: those of a curve are one mode."""
+    return len(set(mixture.mode_of.tolist())) == len(distinct(mixture)[0])
+
+
+def judge(
+    config: DatasetConfig, real: np.ndarray, images: bool
+) -> Callable[[np.ndarray], Row]:
+    """A function of samples `[N, F]` to `sample_distance` and a toy's two numbers.
+
+    real: examples `[N, F]`, the same at every measurement of a run. images: whether
+    noise is cut to [-1, 1].
+    """
+    real = np.asarray(real, np.float64)
+    noise = independent_noise(real)
+    distance = nearness(real, noise.clip(-1, 1) if images else noise)
+    mixture = TOYS[config.name](config) if config.name in TOYS else None
+
+    def judged(fake: np.ndarray) -> Row:
+        fake = np.asarray(fake, np.float64)
+        found: Row = {} if distance is None else {"sample_distance": distance(fake)}
+        return found if mixture is None else found | toy_quality(fake, mixture)
+
+    return judged
+
+
+def mode_count(config: DatasetConfig) -> int | None:
+    """How many modes `sample_modes` counts; None where it counts none."""
+    if config.name not in TOYS:
+        return None
+    mixture = TOYS[config.name](config)
+    return len(distinct(mixture)[0]) if has_modes(mixture) and mixture.sigma else None

@@ -1,0 +1,229 @@
+"""What to try when a run is in trouble: flags, each with the runs that it is for.
+
+A suggestion that a run already follows, or that its other choices refuse, is not made.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from gan_jax.checks import PLAIN_STEPS
+from gan_jax.config import Config
+from gan_jax.data import TOYS
+
+ZERO_CENTRED = {"gp_zero", "r1", "r2", "r1_r2", "ar1", "ar1_ar2", "roth"}
+"""Penalties that pull D's slope to 0: a large weight flattens D."""
+SATURATING = {"minimax", "alpha"}
+"""Losses under which G's gradient vanishes where D wins."""
+PLAIN_PLAY = {"alternating", "simultaneous"}
+WITH_MOMENT = {"adam", "optimistic_adam"}
+POINTS_WEIGHT, POINTS_RATE, POINTS_BATCH = 0.1, 1e-3, 256
+"""With which a zero-centred penalty learns the toys."""
+
+
+class Suggestion(NamedTuple):
+    """flags: what to set, in words. fits: whether a run does not do so yet and can."""
+
+    flags: str
+    fits: Callable[[Config], bool] = lambda config: True
+
+
+def on_points(config: Config) -> bool:
+    return config.dataset.name in TOYS
+
+
+def penalized(config: Config) -> bool:
+    return config.penalty.name != "none" and config.penalty.weight > 0
+
+
+def may_be_penalized(config: Config) -> bool:
+    alone = config.model.d_minibatch == "none" and config.model.d_norm != "batch"
+    return config.penalty.name == "none" and alone
+
+
+def flattened(config: Config) -> bool:
+    """Whether a zero-centred penalty weighs more than points bear."""
+    heavy = config.penalty.weight > POINTS_WEIGHT
+    return on_points(config) and heavy and config.penalty.name in ZERO_CENTRED
+
+
+def takes_any_optimizer(config: Config) -> bool:
+    return config.dynamics.name not in PLAIN_STEPS
+
+
+def slow(config: Config) -> bool:
+    """Whether an Adam moves points slower than the toys are learned with."""
+    players = config.g_optimizer, config.d_optimizer
+    adam = all(group.name in WITH_MOMENT for group in players)
+    return adam and max(group.learning_rate for group in players) < POINTS_RATE
+
+
+def undecayed(config: Config) -> bool:
+    players = config.g_optimizer, config.d_optimizer
+    constant = any(group.schedule == "constant" for group in players)
+    return constant and takes_any_optimizer(config)
+
+
+def remembering(config: Config) -> bool:
+    """Whether an Adam keeps a first moment."""
+    players = config.g_optimizer, config.d_optimizer
+    return any(group.name in WITH_MOMENT and group.b1 > 0 for group in players)
+
+
+def partly_relu(config: Config) -> bool:
+    """Whether a network has plain ReLUs; of the pairs `resize` alone has none."""
+    name = config.model.name or ("mlp" if on_points(config) else "resize")
+    own = config.model.activation
+    return own == "relu" or (own is None and name != "resize")
+
+
+def may_pack(config: Config) -> bool:
+    even = config.batch_size % 2 == 0 and not config.dataset.labels
+    return config.model.pack == 1 and even and config.penalty.name != "zcr"
+
+
+def single(config: Config) -> bool:
+    """Whether a run is of one GAN."""
+    return config.seeds == 1 and not any(vars(config.sweep).values())
+
+
+def finite_data(config: Config) -> bool:
+    return not on_points(config) or config.dataset.size is not None
+
+
+def unaugmented(config: Config) -> bool:
+    return config.augment.name == "none"
+
+
+SUGGESTIONS: dict[str, Suggestion] = {
+    "penalty": Suggestion("a critic penalty: --penalty.name r1", may_be_penalized),
+    "penalty_on_fakes": Suggestion(
+        "the penalty on fakes too: --penalty.name r1_r2",
+        lambda config: config.penalty.name == "r1",
+    ),
+    "penalty_of_points": Suggestion(
+        "--penalty.weight 0.1 (a large weight flattens D between points)", flattened
+    ),
+    "smaller_weight": Suggestion(
+        "a smaller --penalty.weight",
+        lambda config: penalized(config) and not flattened(config),
+    ),
+    "larger_weight": Suggestion(
+        "a larger --penalty.weight",
+        lambda config: penalized(config) and not on_points(config),
+    ),
+    "batch_of_points": Suggestion(
+        "--batch-size 256",
+        lambda config: on_points(config) and config.batch_size < POINTS_BATCH,
+    ),
+    "rate_of_points": Suggestion(
+        "--g-optimizer.learning-rate 1e-3 --d-optimizer.learning-rate 1e-3",
+        lambda config: on_points(config) and slow(config),
+    ),
+    "larger_batch": Suggestion("a larger --batch-size"),
+    "more_steps": Suggestion("more --steps"),
+    "slower": Suggestion(
+        "a lower --g-optimizer.learning-rate and --d-optimizer.learning-rate"
+    ),
+    "faster": Suggestion(
+        "a higher --g-optimizer.learning-rate and --d-optimizer.learning-rate"
+    ),
+    "slower_d": Suggestion("a lower --d-optimizer.learning-rate"),
+    "faster_d": Suggestion("a higher --d-optimizer.learning-rate"),
+    "decay": Suggestion(
+        "rates that decay: --g-optimizer.schedule linear --d-optimizer.schedule linear",
+        undecayed,
+    ),
+    "no_momentum": Suggestion("--g-optimizer.b1 0 --d-optimizer.b1 0", remembering),
+    "extragradient": Suggestion(
+        "--dynamics.name extragradient",
+        lambda config: config.dynamics.name in PLAIN_PLAY,
+    ),
+    "consensus": Suggestion(
+        "--dynamics.name consensus",
+        lambda config: config.dynamics.name in PLAIN_PLAY,
+    ),
+    "averaged": Suggestion(
+        "judge the averaged generator", lambda config: config.ema.decay > 0
+    ),
+    "spectral": Suggestion(
+        "--model.d-spectral", lambda config: not config.model.d_spectral
+    ),
+    "instance_noise": Suggestion("--augment.name instance_noise", unaugmented),
+    "adaptive_augment": Suggestion(
+        "--augment.name bgc --augment.strength 1 --augment.schedule adaptive",
+        lambda config: (
+            unaugmented(config)
+            and not on_points(config)
+            and config.loss.name in ("non_saturating", "hinge")
+        ),
+    ),
+    "more_data": Suggestion("more data", finite_data),
+    "non_saturating": Suggestion(
+        "--loss.name non_saturating", lambda config: config.loss.name in SATURATING
+    ),
+    "clip_g": Suggestion(
+        "--g-optimizer.clip-norm 1",
+        lambda config: (
+            config.g_optimizer.clip_norm is None and takes_any_optimizer(config)
+        ),
+    ),
+    "clip_d": Suggestion(
+        "--d-optimizer.clip-norm 1",
+        lambda config: (
+            config.d_optimizer.clip_norm is None
+            and takes_any_optimizer(config)
+            and config.dynamics.name != "unrolled"
+        ),
+    ),
+    "pack": Suggestion("--model.pack 2", may_pack),
+    "minibatch": Suggestion(
+        "--model.d-minibatch stddev",
+        lambda config: (
+            config.model.d_minibatch == "none" and config.penalty.name == "none"
+        ),
+    ),
+    "batch_norm": Suggestion(
+        "--model.g-norm batch", lambda config: config.model.g_norm == "none"
+    ),
+    "he": Suggestion(
+        "--model.g-init he --model.d-init he",
+        lambda config: (config.model.g_init, config.model.d_init) != ("he", "he"),
+    ),
+    "unit_scale": Suggestion(
+        "--model.init-scale 1", lambda config: config.model.init_scale != 1
+    ),
+    "smaller_scale": Suggestion("a smaller --model.init-scale"),
+    "leaky": Suggestion("--model.activation leaky_relu", partly_relu),
+    "restore": Suggestion(
+        "--on-divergence restore",
+        lambda config: config.on_divergence == "stop" and single(config),
+    ),
+}
+FOR_VERDICT = {
+    "diverged": ("slower", "penalty", "penalty_on_fakes", "restore"),
+    "collapsed": (
+        "penalty",
+        "penalty_on_fakes",
+        "penalty_of_points",
+        "pack",
+        "minibatch",
+        "slower",
+        "larger_batch",
+    ),
+    "not_learned": (
+        "penalty",
+        "penalty_of_points",
+        "batch_of_points",
+        "rate_of_points",
+        "decay",
+        "smaller_weight",
+        "more_steps",
+    ),
+}
+"""The suggestions for each verdict that is a failure, the most helpful first."""
+
+
+def helpful(names: Iterable[str], config: Config) -> list[str]:
+    """The flags of those suggestions that fit a run."""
+    chosen = (SUGGESTIONS[name] for name in names)
+    return [one.flags for one in chosen if one.fits(config)]
