@@ -22,14 +22,14 @@ from experiments.edge import (
     FIGURE_SUFFIXES,
     exit_code,
     expand_home,
-    interruptible,
     leave,
     require_picture,
     with_own_flags,
 )
+from experiments.flags import parse
 from gan_jax import comparison
 from gan_jax.files import require_writable
-from gan_jax.terminal import progress
+from gan_jax.terminal import working
 from gan_jax.text_tables import print_table
 
 
@@ -69,23 +69,19 @@ def compare(flags: Flags) -> None:
 
 
 def draw(path: Path, entries: list, quiet: bool) -> None:
-    shown = sys.stderr.isatty()
-    with progress(transient=True, disable=not shown, stderr=True) as bar:
-        task = bar.add_task("samples", total=len(entries))
+    with working("drawing samples", len(entries)) as work:
 
         def tell(name: str) -> None:
-            bar.update(task, advance=1, description=f"samples of {name}")
-            if not shown:
-                print(f"drawing samples of {name}", file=sys.stderr, flush=True)
+            work.advance(1)
 
-        interruptible(partial(comparison.draw, path, entries, tell))
+        comparison.draw(path, entries, tell)
     if not quiet:
         print(f"look at  {path}")
 
 
 def start(arguments: list[str]) -> None:
-    flags = tyro.cli(
-        Flags, args=arguments, prog="python -m experiments.runs", description=__doc__
+    flags = parse(
+        Flags, arguments, prog="python -m experiments.runs", description=__doc__
     )
     compare(expand_home(flags, "runs", "out"))
 

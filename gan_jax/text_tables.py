@@ -1,10 +1,9 @@
 """Tables on the terminal that keep their numbers whole."""
 
-from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Column, Table
 
-from gan_jax.terminal import plain_console
+from gan_jax.terminal import Console, plain_console
 
 READABLE = 120
 """Characters of a line in a file or a pipe that people still read."""

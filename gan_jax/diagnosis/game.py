@@ -103,7 +103,7 @@ def limited(game: Game, passed: Callable[[], bool]) -> Game:
         def product_in_time(*vectors: Array) -> Array:
             if passed():
                 raise ValueError(
-                    "not found in the minutes allowed; allow more with --minutes"
+                    "not found in the minutes allowed; allow more minutes"
                 )
             return product(*vectors)
 
