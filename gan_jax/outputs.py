@@ -71,7 +71,7 @@ def noter(
         if folder is not None and events:
             logs.append_lines(folder / "events.jsonl", events)
         for event in events:
-            tell(in_words(event, config))
+            tell(in_words(config, event))
             for place in places if "restored" in event else ():
                 place.back(event["step"])
 

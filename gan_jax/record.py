@@ -155,7 +155,7 @@ def label_of(row: Row) -> Member:
     return {k: v for k, v in row.items() if k == "seed" or k.startswith("sweep.")}
 
 
-def in_words(event: Row, config: Config) -> str:
+def in_words(config: Config, event: Row) -> str:
     """An event as a line for people."""
     label = label_of(event)
     who = f", {described(label)}" if label else ""

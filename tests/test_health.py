@@ -224,7 +224,9 @@ def test_run_that_learns_nothing_says_so_and_does_not_advise_what_it_uses(
     flags = ["--dataset.name", "ring", "--model.name", "mlp", "--model.width", "8"]
     flags += ["--g-optimizer.learning-rate", "0", "--batch-size", "8"]
     run = tmp_path / "run"
-    code = main(["r1", *flags, "--steps", "80", "--metrics.every", "40", f"--out={run}"])
+    code = main(
+        ["r1", *flags, "--steps", "80", "--metrics.every", "40", f"--out={run}"]
+    )
     printed = capsys.readouterr().out
     assert code == EXIT_CODES["not_learned"] == 4
     why, tries = (
