@@ -65,10 +65,13 @@ QUALITY = ("sample_distance", "sample_modes", "sample_precision")
 
 
 def last_samples(rows: list[Row]) -> Row:
-    """The last measured diversity and QUALITY; empty if there is none."""
-    names = ("diversity", *QUALITY)
+    """The last measured diversity and QUALITY, and their step; empty if there is none.
+
+    What is not finite (the diversity of a single point) is left out.
+    """
     for row in reversed(rows):
-        if found := {name: row[name] for name in names if name in row}:
+        numbers = {name: row.get(name, np.nan) for name in ("diversity", *QUALITY)}
+        if found := {name: x for name, x in numbers.items() if np.isfinite(x)}:
             return {"step": row["step"], **found}
     return {}
 

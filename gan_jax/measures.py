@@ -179,7 +179,7 @@ error or a deviation has no side."""
 
 
 def bound_of(name: str) -> str:
-    """What a metric of real data is for that of samples: floor, ceiling or nothing."""
+    """What the number of real data is to that of samples: floor, ceiling or nothing."""
     return {LOWER: "floor", HIGHER: "ceiling"}.get(BETTER.get(name, ""), "")
 
 

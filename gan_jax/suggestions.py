@@ -10,14 +10,15 @@ from gan_jax.checks import PLAIN_STEPS
 from gan_jax.config import Config
 from gan_jax.data import TOYS
 
-ZERO_CENTRED = {"gp_zero", "r1", "r2", "r1_r2", "ar1", "ar1_ar2", "roth"}
-"""Penalties that pull D's slope to 0: a large weight flattens D."""
+ON_SLOPE = {"wgan_gp", "wgan_lp", "gp_zero", "r1", "r2", "r1_r2", "roth", "dragan"}
+"""Penalties of D's slope: between the modes of points it has to be steep, and a large
+weight forbids that."""
 SATURATING = {"minimax", "alpha"}
 """Losses under which G's gradient vanishes where D wins."""
 PLAIN_PLAY = {"alternating", "simultaneous"}
 WITH_MOMENT = {"adam", "optimistic_adam"}
-POINTS_WEIGHT, POINTS_RATE, POINTS_BATCH = 0.1, 1e-3, 256
-"""With which a zero-centred penalty learns the toys."""
+POINTS_WEIGHT, POINTS_RATE, POINTS_BATCH, POINTS_LATENTS = 0.1, 1e-3, 256, 2
+"""With which the toys are learned."""
 
 
 class Suggestion(NamedTuple):
@@ -41,9 +42,9 @@ def may_be_penalized(config: Config) -> bool:
 
 
 def flattened(config: Config) -> bool:
-    """Whether a zero-centred penalty weighs more than points bear."""
+    """Whether a penalty of D's slope weighs more than points bear."""
     heavy = config.penalty.weight > POINTS_WEIGHT
-    return on_points(config) and heavy and config.penalty.name in ZERO_CENTRED
+    return on_points(config) and heavy and config.penalty.name in ON_SLOPE
 
 
 def takes_any_optimizer(config: Config) -> bool:
@@ -110,6 +111,10 @@ SUGGESTIONS: dict[str, Suggestion] = {
     "larger_weight": Suggestion(
         "a larger --penalty.weight",
         lambda config: penalized(config) and not on_points(config),
+    ),
+    "latents_of_points": Suggestion(
+        "--model.z-dim 2",
+        lambda config: on_points(config) and config.model.z_dim > POINTS_LATENTS,
     ),
     "batch_of_points": Suggestion(
         "--batch-size 256",
@@ -215,6 +220,7 @@ FOR_VERDICT = {
         "penalty_of_points",
         "batch_of_points",
         "rate_of_points",
+        "latents_of_points",
         "decay",
         "smaller_weight",
         "more_steps",

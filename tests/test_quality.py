@@ -1,5 +1,7 @@
 """How near samples are to the data, and the verdict that is made of it."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
@@ -134,6 +136,7 @@ def test_the_last_measurement_decides_if_it_is_of_the_last_quarter():
     assert not not_learned(rows_of(BLOB, None, None, None))  # of step 700 of 1,000
     assert not not_learned(rows_of())
     assert last_samples(rows_of(BLOB, None)) == BLOB | {"step": 900}
+    assert last_samples(rows_of({"diversity": math.nan})) == {}
 
 
 def record(rows, faults=()):

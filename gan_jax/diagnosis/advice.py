@@ -33,6 +33,7 @@ QUALITY_HELP = (
     "penalty_of_points",
     "rate_of_points",
     "batch_of_points",
+    "latents_of_points",
     "decay",
     "smaller_weight",
     "more_steps",
