@@ -188,6 +188,7 @@ def test_disc_is_round_and_everything_is_in_sight(game, drawn):
             inside = [axis.bbox.contains(*point) for point in at]
             seen |= {tuple(dots.get_offsets()[i]) for i in np.flatnonzero(inside)}
     assert max(sizes) > 0.7, "the disc is under 0.7 inches wide"
+    assert covered(figure) == []
     every = {tuple(v) for own in game["eigenvalues"].values() for v in own}
     assert every <= seen
 
@@ -212,8 +213,10 @@ def is_cut(figure, shown):
 
 def covered(figure):
     """What a legend lies over (data, tick labels, labels of axes), and what is cut."""
-    titles = [axis.title for axis in figure.axes if axis.title.get_text()]
-    found = [own for own in legends(figure) + titles if is_cut(figure, own)]
+    labels = [text for a in figure.axes for text in (a.title, a.xaxis.label)]
+    labels += [axis.yaxis.label for axis in figure.axes]
+    labels = [text for text in labels if text.get_text()]
+    found = [own for own in legends(figure) + labels if is_cut(figure, own)]
     for legend in legends(figure):
         box = legend.get_window_extent()
         for axis in figure.axes:

@@ -124,10 +124,10 @@ CARDS = (
         "game",
         game_chart.game,
         "Each mark is an eigenvalue of the game times the learning rate: a pattern in "
-        "both players' parameters, and how it grows, decays and rotates in one step. "
-        "Good: marks in the green disc or close to 0. Bad: growth over 0.1 (the "
-        "players drive each other away), marks left of the disc (steps overshoot), or "
-        "marks far above and below the middle (the players circle).",
+        "both players' parameters, and how it grows (decays, if below 0) and rotates "
+        "in one step. Good: marks in the green disc or close to 0. Bad: growth over "
+        "0.1 (the players drive each other away), marks left of the disc (steps "
+        "overshoot), or marks far above and below the middle (the players circle).",
         game_table,
         game_note,
     ),

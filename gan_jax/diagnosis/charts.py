@@ -57,6 +57,18 @@ def shades(player: str, count: int) -> list[tuple[Any, str | None]]:
     return [(color, names.get(i)) for i, color in enumerate(colors)]
 
 
+def logarithmic_height(axis: Any) -> None:
+    """A logarithmic y axis with numbers such as 0.2, 1e-10; call it after drawing."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_yscale("log")
+    low, high = axis.get_ylim()
+    digits = (1, 2, 5) if high < 100 * low else (1,)
+    axis.yaxis.set_major_locator(LogLocator(subs=digits))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    axis.yaxis.set_minor_formatter(NullFormatter())
+
+
 def course(found: dict[str, Any]) -> bytes:
     """Gradient norms of the kernels over time, a line for each."""
     figure, axes = canvas(2)
@@ -65,7 +77,8 @@ def course(found: dict[str, Any]) -> bytes:
         steps, lines = found["course"]["steps"], shades(player, len(series))
         for values, (color, name) in zip(series.values(), lines, strict=True):
             axis.plot(steps, positive(values), color=color, lw=1, label=name)
-        axis.set(yscale="log", xlabel="step (generator updates)")
+        axis.set(xlabel="step (generator updates)")
+        logarithmic_height(axis)
         axis.set_title(NAMES[player], fontsize=10)
         legend_below(axis, 1, fontsize=9)
     axes[0].set_ylabel("size of a layer's gradient")
@@ -103,7 +116,8 @@ def over_depth(
         axis.plot(count, sizes, "o-", color=color, label=NAMES[player])
     longest = max(len(kernels_of(own)) for own in found["layers"].values())
     ticks = range(1, longest + 1, -(-longest // TICKS))
-    axis.set(yscale="log", xticks=ticks, xlabel="layer (1: the first)", ylabel=title)
+    axis.set(xticks=ticks, xlabel="layer (1: the first)", ylabel=title)
+    logarithmic_height(axis)
     legend_below(axis, 3, fontsize=9)
     return png(figure)
 
@@ -141,7 +155,8 @@ def spectra(found: dict[str, Any]) -> bytes:
                 rank, positive(own), color=color, lw=1.2, marker=marker, ms=4,
                 label=name,
             )  # fmt: skip
-        axis.set(yscale="log", xlabel="rank (0: the largest value)")
+        axis.set(xlabel="rank (0: the largest value)")
+        logarithmic_height(axis)
         axis.set_title(NAMES[player], fontsize=10)
         if values:
             legend_below(axis, 1, fontsize=9)

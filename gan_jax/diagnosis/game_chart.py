@@ -15,6 +15,8 @@ KINDS = {
 """Hollow, each larger than the one before: many an eigenvalue is of several kinds."""
 DISC = np.array([[-2.3, -1.4], [0.5, 1.4]])
 """The lower left and the upper right corner of a picture of the disc alone."""
+NEAR = np.array([[-3.5, -2.25], [1.0, 2.25]])
+"""Of the largest picture of the disc, where there is one of everything beside it."""
 WIDEST = 8.0
 """Side of a picture in which the disc of diameter 2 is still easy to see."""
 
@@ -33,9 +35,9 @@ def game(found: dict[str, Any]) -> bytes:
         views = {axis: around}
     else:
         figure, (left, right) = canvas(2, height=3.5)
-        views = {left: DISC, right: around}
-        inside = ((whole >= DISC[0]) & (whole <= DISC[1])).all(axis=1)
-        left.set_title(f"near the disc: {inside.sum()} of {len(whole)}", fontsize=10)
+        near = whole[((whole >= NEAR[0]) & (whole <= NEAR[1])).all(axis=1)]
+        views = {left: square(np.concatenate([DISC, near])), right: around}
+        left.set_title(f"near the disc: {len(near)} of {len(whole)}", fontsize=10)
         right.set_title(f"all {len(whole)}", fontsize=10)
     for axis, corners in views.items():
         draw(axis, values, corners)
@@ -72,6 +74,6 @@ def draw(axis: Any, values: dict[str, np.ndarray], corners: np.ndarray) -> None:
     axis.axvline(0, color=GREY, lw=0.8)
     (left, low), (right, high) = corners
     axis.set(xlim=(left, right), ylim=(low, high), aspect="equal")
-    axis.set(xlabel="growth per step (below 0: decay)", ylabel="rotation per step")
+    axis.set(xlabel="growth per step", ylabel="rotation per step")
     for own_axis in (axis.xaxis, axis.yaxis):
-        own_axis.set_major_locator(MaxNLocator(5))
+        own_axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
