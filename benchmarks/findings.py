@@ -9,7 +9,7 @@ from benchmarks.published import Compared, compared
 from benchmarks.rows import Results, failed, is_exact
 from benchmarks.stats import Interval, mean_rate
 from benchmarks.summary import Entry, Overall, successes
-from benchmarks.wording import between, counted, joined, some_of
+from benchmarks.wording import between, counted, joined, some_of, spoken
 
 
 class Findings(NamedTuple):
@@ -144,14 +144,15 @@ def ranking(ranked: list[Tally], exact: bool) -> str:
 
 
 def alone(one: Tally, exact: bool) -> str:
+    name = spoken(one.method)
     if one.runs == 1:
         verb = "succeeded" if one.won else "did not succeed"
-        return f"The only run of {one.method} {verb}."
+        return f"The only run of {name} {verb}."
     if one.won == 0:
-        return f"{one.method} succeeded in none of its {one.runs} runs."
+        return f"{name} succeeded in none of its {one.runs} runs."
     if one.won == one.runs:
-        return f"{one.method} succeeded in all of its {one.runs} runs."
-    return f"{one.method} succeeded {how_often([one], exact)}."
+        return f"{name} succeeded in all of its {one.runs} runs."
+    return f"{name} succeeded {how_often([one], exact)}."
 
 
 def tie(ranked: list[Tally]) -> str:

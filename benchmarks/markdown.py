@@ -18,7 +18,7 @@ from benchmarks.tables import (
     ranged,
     telling,
 )
-from benchmarks.wording import counted, sentence
+from benchmarks.wording import counted, sentence, spoken
 
 
 def markdown(found: Findings) -> str:
@@ -55,7 +55,7 @@ INTERVALS = "Numbers in brackets are 95% intervals."
 
 def compared_with(results: Results) -> list[str]:
     several = len(results.methods) > 1
-    return [f"The baseline is {results.baseline}."] if several else []
+    return [f"The baseline is {spoken(results.baseline)}."] if several else []
 
 
 def published(found: Findings) -> list[str]:

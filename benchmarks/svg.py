@@ -44,8 +44,19 @@ def shade(rate: float) -> str:
     return "#" + "".join(f"{value:02x}" for value in mixed)
 
 
+def luminance(colour: str) -> float:
+    """The relative luminance of `#rrggbb`, from 0 to 1: WCAG 2.1."""
+    parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    red, green, blue = (
+        p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
 def ink_on(rate: float) -> str:
-    return "#ffffff" if rate > 0.5 else "#23282d"
+    """Black or white, whichever stands out more from `shade(rate)`."""
+    behind = luminance(shade(rate)) + 0.05
+    return "#ffffff" if 1.05 / behind > behind / 0.05 else "#000000"
 
 
 class Scale(NamedTuple):

@@ -5,9 +5,14 @@ from collections.abc import Sequence
 from benchmarks.stats import Interval
 
 
+def spoken(name: str) -> str:
+    """A method's name within a sentence: `r1 with b1 0.9` of `r1, b1 0.9`."""
+    return name.replace(", ", " with ", 1)
+
+
 def joined(names: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
-    *first, last = names
+    *first, last = map(spoken, names)
     return f"{', '.join(first)} and {last}" if first else last
 
 

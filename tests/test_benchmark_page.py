@@ -121,3 +121,40 @@ def test_page_fits_its_screen_and_text_is_legible(page, folder, width, height):
         " (n.ownerSVGElement ? n.ownerSVGElement.getScreenCTM().a : 1))"
     )
     assert min(sizes) >= 9
+
+
+CONTRASTS = """
+(() => {
+  const luminance = (colour) => {
+    const parts = colour.match(/[0-9.]+/g).slice(0, 3).map((part) => part / 255);
+    const linear = parts.map((p) =>
+      p <= 0.04045 ? p / 12.92 : ((p + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+  };
+  const paper = (node) => {
+    const own = getComputedStyle(node).backgroundColor;
+    if (!own.startsWith("rgba(") || !own.endsWith(" 0)")) return own;
+    return paper(node.parentElement);
+  };
+  const nodes = [...document.querySelectorAll("main p, main td, main th, .axis, dd")];
+  return nodes.filter((node) => node.getClientRects().length).map((node) => {
+    const style = getComputedStyle(node);
+    const ink = node.tagName === "text" ? style.fill : style.color;
+    const pair = [luminance(ink), luminance(paper(node))].sort((a, b) => a - b);
+    return (pair[1] + 0.05) / (pair[0] + 0.05);
+  });
+})()
+"""
+"""The contrast of every text with what lies behind it: WCAG 2.1, 1.4.3."""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_is_legible_on_a_light_and_on_a_dark_screen(page, folder, scheme):
+    media = [{"name": "prefers-color-scheme", "value": scheme}]
+    page.send("Emulation.setEmulatedMedia", features=media)
+    page.open(folder / "report.html")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    parts = [int(part) for part in page.run(paper)[4:-1].split(",")]
+    assert (max(parts) < 64) == (scheme == "dark")
+    contrasts = page.run(CONTRASTS)
+    assert len(contrasts) > 100 and min(contrasts) >= 4.5

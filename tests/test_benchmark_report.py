@@ -20,7 +20,9 @@ from benchmarks.svg import (
     OUTCOME_COLOURS,
     OUTLINE,
     Scale,
+    ink_on,
     scale_of,
+    shade,
     short,
     tick_text,
     ticks,
@@ -418,6 +420,13 @@ def luminance(colour):
         p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts
     ]
     return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+
+def test_a_rate_is_legible_on_its_shade():
+    """WCAG 2.1, 1.4.3: contrast of 4.5 or more."""
+    for percent in range(101):
+        pair = sorted(luminance(c(percent / 100)) for c in (shade, ink_on))
+        assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5
 
 
 def test_every_dot_stands_out_from_the_paper(found):
