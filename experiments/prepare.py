@@ -24,7 +24,8 @@ NEEDED = ("tensorflow", "importlib_resources")
 
 def prepare(name: str) -> str:
     """Prepare the set; what happened, in words."""
-    made = builder(name)
+    with working("opening TFDS"):
+        made = builder(name)
     if made.info.splits:
         return f"{made.info.full_name} is already in {data_folder()}"
     missing = [package for package in NEEDED if not importlib.util.find_spec(package)]

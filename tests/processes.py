@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,13 +24,29 @@ TREE = os.pathsep.join(
 """Where processes import from: the source tree of these tests, installed or not."""
 
 
+MORTAL = """
+import ctypes, os, signal, sys
+PR_SET_PDEATHSIG = 1
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+"""A program that becomes another one, which ends when the tests do, killed or not."""
+
+
+def mortal(command: Sequence[str]) -> list[str]:
+    """The command of a process that does not outlive the one that starts it (Linux)."""
+    if sys.platform != "linux":
+        return list(command)
+    return [sys.executable, "-I", "-S", "-c", MORTAL, *command]
+
+
 @contextmanager
 def running(
     command: Sequence[str], **environment: str
 ) -> Iterator[subprocess.Popen[str]]:
     """A process, whose output is one text; at the end its whole group is killed."""
     process = subprocess.Popen(
-        command,
+        mortal(command),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from processes import output, running, until
+from processes import mortal, output, running, until
 
 import experiments
 from experiments import evaluate, interruption
@@ -172,6 +172,29 @@ def test_a_command_that_still_imports_ends_with_one_line(name, number):
         CODES[number],
         f"{experiments.NAMES[number]}\n",
     )
+
+
+def gone(process):
+    """Whether the process of this folder of /proc has ended."""
+    try:
+        return "Z (zombie)" in (process / "status").read_text()
+    except FileNotFoundError:
+        return True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_a_process_of_tests_ends_even_with_tests_that_are_killed():
+    sleeper = mortal([sys.executable, "-S", "-c", "import time; time.sleep(600)"])
+    script = "import subprocess, sys; p = subprocess.Popen(sys.argv[1:]); print(p.pid)"
+    script += "; sys.stdout.flush(); p.wait()"
+    with running([sys.executable, "-c", script, *sleeper]) as tests:
+        assert tests.stdout
+        child = Path("/proc", tests.stdout.readline().strip())
+        until(lambda: b"sleep(600)" in (child / "cmdline").read_bytes(), tests)
+        until(lambda: b"prctl" not in (child / "cmdline").read_bytes(), tests)
+        tests.kill()
+        tests.wait()
+        until(lambda: gone(child))
 
 
 @pytest.mark.slow
