@@ -163,6 +163,7 @@ def test_runs_of_two_versions_of_a_plugin_are_drawn_from_in_one_process(run, tmp
     )
 
 
+@pytest.mark.slow
 def test_a_run_from_python_records_the_plugin_that_its_config_names(tmp_path):
     path = loss_file(tmp_path / "steep.py")
     config = Config(
