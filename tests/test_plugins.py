@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from plugin_tools import EACH_KIND, KINDS, LOSS, fresh, loss_file, refused
 
-from benchmarks import compare, merge, plan
+from benchmarks import cluster, compare, merge, plan
 from experiments import data, train
 from experiments.plugins import split
 from gan_jax import Config, build, load_plugin, plugins
@@ -288,6 +288,19 @@ def test_a_plan_of_an_own_method_is_printed(tmp_path, capsys):
     path = method_file(tmp_path / "own.py")
     assert compare.main([*TINY, "--plan", "--plugin", str(path)]) == 0
     assert "ring--plain" in capsys.readouterr().out
+
+
+def test_a_worker_loads_the_plugins_of_a_plan_from_its_folder(tmp_path, monkeypatch):
+    path = method_file(tmp_path / "own.py")
+    made = plan.plan_of(wish(load_plugin(path)))
+    plugins.write_copies(tmp_path, plan.plugins_of(made))
+    path.unlink()
+    monkeypatch.setattr(cluster, "cache_compilations", lambda: None)
+    monkeypatch.setattr(cluster, "rows_of", lambda *arguments: [dict(METHODS)])
+    with fresh():
+        assert "plain" not in METHODS
+        (known,) = cluster.run_cell(made, made["cells"][0], str(tmp_path))
+    assert known["plain"] == Config()
 
 
 def test_an_own_method_may_not_have_the_name_of_one_of_the_benchmark(tmp_path, capsys):
