@@ -405,7 +405,7 @@ def test_every_command_leaves_without_waiting_for_xla():
     commands = [p for p in SOURCES if p.parent.name == "experiments"]
     texts = [path.read_text("utf-8") for path in commands]
     ends = [text for text in texts if "return exit_code(partial(" in text]
-    assert len(ends) == 7
+    assert len(ends) == 8
     assert all(text.endswith("    leave(main(sys.argv[1:]))\n") for text in ends)
 
 
