@@ -64,7 +64,10 @@ def show_all(config: Config, rows: list[Row]) -> None:
     metrics = [row["metrics"] or {} for row in rows]
     _, *groups = table(summed_up(config, members, metrics))
     least = [number(floor[name]) if name in floor else "" for name in names]
-    print(f"{mark['dataset']} ({mark['split']}), n = {mark['n_fake']}: {mark['about']}")
+    print(
+        f"{mark['dataset']} ({mark['split']}), n = {mark['n_fake']}, extractor "
+        f"{mark['extractor']}: {mark['about']}"
+    )
     print_table(
         [
             ["which GANs", "count", *names],

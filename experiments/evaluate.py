@@ -109,19 +109,10 @@ def measured(flags: Flags, work: Work) -> list[dict[str, Any]]:
         gan, state, config = load_run(flags.run, index=flags.index)
         states = [state]
     shares = shares_of(flags.run, config)
-    draw = jax.jit(partial(sample, gan, shares=shares), static_argnames=("n", "ema"))
-    measure = measure_of(flags, compared_with(flags, gan, config), work)
-    key = jax.random.key(flags.seed)
     about = {"ema": flags.ema, "seed": flags.seed}
     about |= {} if shares is None else {"labels": "the data's shares"}
-
-    def sampler_of(state: TrainState) -> Sampler:
-        def take(first: int, count: int) -> Array:
-            work.advance(count)
-            return draw(state, key, n=count, ema=flags.ema, first=first)
-
-        return take
-
+    sampler_of = partial(samples_of, flags, drawer(gan, shares), work)
+    measure = measure_of(flags, compared_with(flags, gan, config), work)
     if not flags.all:
         work.begin("taking the features of the samples", measure.n)
         row = {"index": flags.index, "step": int(states[0].step)}
@@ -134,6 +125,24 @@ def measured(flags: Flags, work: Work) -> list[dict[str, Any]]:
     return evaluate_all(
         config, measure, states, sampler_of=sampler_of, about=about, tell=tell
     )
+
+
+def drawer(gan: Gan, shares: Any) -> Callable[..., Array]:
+    """`gan_jax.sample`, compiled once for the states of all GANs of a run."""
+    return jax.jit(partial(sample, gan, shares=shares), static_argnames=("n", "ema"))
+
+
+def samples_of(
+    flags: Flags, draw: Callable[..., Array], work: Work, state: TrainState
+) -> Sampler:
+    """The samples of one GAN, as the flags say."""
+    key = jax.random.key(flags.seed)
+
+    def take(first: int, count: int) -> Array:
+        work.advance(count)
+        return draw(state, key, n=count, ema=flags.ema, first=first)
+
+    return take
 
 
 def measure_of(flags: Flags, config: Config, work: Work) -> Yardstick:

@@ -95,7 +95,7 @@ def in_use(folder: Path) -> bool:
             return False
     except Timeout:
         return True
-    except OSError:  # it may be read, not written: no run of this machine's user
+    except OSError:  # Not ours to open, so nobody can tell.
         return False
 
 

@@ -240,11 +240,7 @@ def summarize(
     verdicts = [verdict(config, record, steps) for record in records]
     best = next(verdict for verdict in VERDICTS if verdict in verdicts)
     if work.members:
-        last = last_measured([record.rows for record in records])
-        detail: Row = {
-            "members": {v: verdicts.count(v) for v in sorted(set(verdicts))},
-            "by_value": summed_up(config, work.members, last, verdicts),
-        }
+        detail = sums(config, work.members, records, verdicts)
     else:
         last = {k: v for k, v in records[0].rows[-1].items() if k != "wall_seconds"}
         detail = ending(config, records[0], steps) | {
@@ -268,6 +264,17 @@ def summarize(
         "program": work.about,
         "processes": jax.process_count(),
         "versions": versions(),
+    }
+
+
+def sums(
+    config: Config, members: list[Member], records: list[Record], verdicts: list[str]
+) -> Row:
+    """How many GANs have each verdict, and what each value of a sweep came to."""
+    last = last_measured([record.rows for record in records])
+    return {
+        "members": {v: verdicts.count(v) for v in sorted(set(verdicts))},
+        "by_value": summed_up(config, members, last, verdicts),
     }
 
 

@@ -3,7 +3,7 @@
 from rich.measure import Measurement
 from rich.table import Column, Table
 
-from gan_jax.terminal import Console, plain_console
+from gan_jax.terminal import plain_console
 
 READABLE = 120
 """Characters of a line in a file or a pipe that people still read."""
@@ -18,26 +18,24 @@ def print_table(rows: list[list[str]]) -> None:
     console = plain_console()
     limit = console.width if console.is_terminal else READABLE
     wide, tall = rows, [list(column) for column in zip(*rows, strict=True)]
-    fits = width(console, wide) <= max(limit, width(console, tall))
+    fits = width(wide) <= max(limit, width(tall))
     chosen = wide if fits else tall
     if console.is_terminal:
-        parts = in_parts(console, chosen, limit)
+        parts = in_parts(chosen, limit)
     else:
-        console.width = max(width(console, chosen), console.width)
+        console.width = max(width(chosen), console.width)
         parts = [chosen]
     for part in parts:
         console.print(made(part))
 
 
-def in_parts(
-    console: Console, rows: list[list[str]], limit: int
-) -> list[list[list[str]]]:
+def in_parts(rows: list[list[str]], limit: int) -> list[list[list[str]]]:
     """The rows cut into parts of so many characters, each with the first column."""
     first, *others = zip(*rows, strict=True)
     parts, columns = [], [first]
     for column in others:
         wider = [list(row) for row in zip(*columns, column, strict=True)]
-        if len(columns) > 1 and width(console, wider) > limit:
+        if len(columns) > 1 and width(wider) > limit:
             parts.append(columns)
             columns = [first]
         columns = [*columns, column]
@@ -54,6 +52,8 @@ def made(rows: list[list[str]]) -> Table:
     return table
 
 
-def width(console: Console, rows: list[list[str]]) -> int:
+def width(rows: list[list[str]]) -> int:
+    """Characters of a line of the table."""
+    console = plain_console()
     options = console.options.update(max_width=100_000)
     return Measurement.get(console, options, made(rows)).maximum

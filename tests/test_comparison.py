@@ -236,6 +236,15 @@ def test_evaluations_of_one_fingerprint_alone_are_compared(tmp_path):
     assert line.startswith("c: evaluated otherwise: n_fake: 500 and 100")
 
 
+def test_evaluation_of_an_earlier_step_is_told_of(tmp_path):
+    folder = put_run(tmp_path / "a")
+    early = evaluation(0, 500, fid=3.0) | {"step": 20}
+    logs.append_lines(folder / "evaluations.jsonl", [early])
+    _, (row,), told = opened(folder)
+    assert told == ["a: evaluated at step 20, and it has made 40"]
+    assert comparison.as_json(row)["evaluated"] == {"fid": 3.0}
+
+
 def test_evaluations_of_several_gans_have_median_and_range(tmp_path):
     folder = put_run(tmp_path / "a", SWEEP, values=(1, 2, 3, 4))
     rows = [evaluation(i, 500, fid=float(i)) for i in range(4)]

@@ -111,11 +111,22 @@ def evaluations(entries: Sequence[Entry]) -> tuple[list[Row], list[str]]:
             for n in names
         }
         rows.append({name: value for name, value in values.items() if value})
+        told += stale(entry, own.get(chosen, []))
         if own and chosen not in own:
             told.append(
                 f"{entry.name}: evaluated otherwise: {why(newest, own, chosen)}"
             )
     return rows, told
+
+
+def stale(entry: Entry, rows: list[Row]) -> list[str]:
+    """A line if an entry was evaluated before it made its newest steps."""
+    step = min((row.get("step", math.inf) for row in rows), default=math.inf)
+    if step >= steps_of(entry):
+        return []
+    return [
+        f"{entry.name}: evaluated at step {step:,}, and it has made {steps_of(entry):,}"
+    ]
 
 
 def newest_by_fingerprint(entry: Entry) -> dict[str, list[Row]]:
