@@ -65,6 +65,7 @@ KINDS: dict[str, Kind] = {
             "sn_gan": {"d_steps": 1},
             "ar1_ar2": {"penalty.weight": 1.0},
             "competitive": both(schedule="constant"),
+            "negative_momentum": both(schedule="constant"),
             "lecam": {"penalty.weight": 0.3},
             "cr": {"penalty.weight": 10.0},
             "bcr": {"penalty.weight": 10.0},
