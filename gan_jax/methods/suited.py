@@ -48,7 +48,7 @@ KINDS: dict[str, Kind] = {
         "Latents of 2 numbers, not 64: a G of 128 units cannot fold so many into sharp "
         "modes (R1, seed 0: 7 robust modes of the ring, else 0). Zero-centred and "
         "one-centred penalties a hundredth of the source's: D has to be steep between "
-        "modes (weight 10: 0 of 8 modes). Batch 256, Adam 1e-3 that goes to 0: the "
+        "modes (weight 10 draws a blob). Batch 256, Adam 1e-3 that goes to 0: the "
         "ring is learned in 5,000 steps. One D step for wgan_gp: 8 modes at a third "
         "of the cost.",
         adam_rate=1e-3,
