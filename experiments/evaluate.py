@@ -11,6 +11,7 @@ floor of that data set alone. Exit codes: 0 measured, 2 bad input, 130 Ctrl-C.
 """
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path

@@ -32,19 +32,15 @@ def changed_values(name: str, config: Config) -> str:
     another in METHODS[name], in brackets the latter. Empty if there are none.
     """
     there, here = flat(method(name)), flat(config)
-    meant = flat(method_for(name, config.dataset))
-    fields = [
-        field
-        for field in here
-        if field in read_fields(config) and not field.startswith("dataset.")
-        if here[field] == meant[field] != there[field]
-    ]
+    shape = dataset(config).spec.shape
+    meant = flat(suited(name, method(name), shape))
+    read = read_fields(config)
+    fields = [f for f in here if f in read and here[f] == meant[f] != there[f]]
     if not fields:
         return ""
     told = {field: f"{here[field]} ({there[field]})" for field in fields}
-    kind = kind_of(dataset(config).spec.shape)
     words = ", ".join(f"{field} {value}" for field, value in merged(told).items())
-    return f"values that suit {kind}, and the source's in brackets: {words}"
+    return f"values that suit {kind_of(shape)}, the source's in brackets: {words}"
 
 
 def merged(told: dict[str, str]) -> dict[str, str]:

@@ -102,9 +102,7 @@ def limited(game: Game, passed: Callable[[], bool]) -> Game:
     def timed(product: Callable[..., Array]) -> Callable[..., Array]:
         def product_in_time(*vectors: Array) -> Array:
             if passed():
-                raise ValueError(
-                    "not found in the minutes allowed; allow more minutes"
-                )
+                raise ValueError("not found in the minutes allowed; allow more minutes")
             return product(*vectors)
 
         return product_in_time
