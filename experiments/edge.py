@@ -66,8 +66,9 @@ def exit_code(
     said: what is printed of a message.
     """
     accept_all_text()
+    told: list[str] = []
     try:
-        with ended_by_signals():
+        with ended_by_signals() as told:
             code = action() or 0
         sys.stdout.flush()
         return code
@@ -79,7 +80,8 @@ def exit_code(
         return 2
     except KeyboardInterrupt as error:
         code = code_of(error)
-        print(NAMES[signal.Signals(code - 128)], file=sys.stderr)
+        if not told:
+            print(NAMES[signal.Signals(code - 128)], file=sys.stderr)
         return code
 
 

@@ -29,21 +29,24 @@ def code_of(error: KeyboardInterrupt) -> int:
 
 
 @contextmanager
-def ended_by_signals() -> Iterator[None]:
+def ended_by_signals() -> Iterator[list[str]]:
     """Within it Ctrl-C and SIGTERM raise KeyboardInterrupt, and end the process
     GRACE_SECONDS later if XLA or anything else has kept that from the main thread.
 
-    Only where the process is a command: elsewhere others decide about signals. A run
-    that takes a signal as a request to stop is left to it.
+    Yields the lines that were printed about it meanwhile. Only where the process is a
+    command: elsewhere others decide about signals. A run that takes a signal as a
+    request to stop is left to it.
     """
+    told: list[str] = []
     if not (experiments.COMMAND and in_main_thread()):
-        yield
+        yield told
         return
     over = threading.Event()
 
     def react(number: int) -> bool:
         if number in experiments.SIGNALS and not over.wait(WORD_SECONDS):
-            say(experiments.NAMES[signal.Signals(number)])
+            told.append(experiments.NAMES[signal.Signals(number)])
+            say(told[-1])
             if not over.wait(GRACE_SECONDS):
                 end_process(128 + number)
         return True
@@ -53,7 +56,7 @@ def ended_by_signals() -> Iterator[None]:
             if signal.getsignal(one) is experiments.end_at_once:
                 signal.signal(one, interrupt)
         try:
-            yield
+            yield told
         finally:
             over.set()
 

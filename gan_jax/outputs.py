@@ -72,7 +72,8 @@ def step_counter(config: Config, data: Dataset, shown: Work) -> Counter:
             shown.begin("step", config.steps, step, "steps")
         first, began = origin[0]
         shown.update(step, numbers[0])
-        if not told and step > first and now - began > ESTIMATE_AFTER:
+        due = first < step < config.steps and now - began > ESTIMATE_AFTER
+        if due and not told:
             speed = (step - first) / (now - began)
             told.append(estimate(speed, config.steps - step, reads_width(config, data)))
             shown.tell(told[0])
@@ -112,6 +113,7 @@ def shower(
 
     update: shows the step, and losses and diversity in words.
     """
+    diversity = [newest_diversity(record.rows) for record in records]
 
     def show(rows: list[Row]) -> None:
         if folder is not None:
@@ -120,24 +122,34 @@ def shower(
             place.rows(rows)
         for row in rows if callback else ():
             callback(row)  # pyright: ignore
-        sound = [record.rows for record in records if alive(record)]
-        update(longest(records)[-1]["step"], newest_numbers(sound))
+        latest, known = [], []
+        for index, record in enumerate(records):
+            newest = record.rows[-1]
+            diversity[index] = newest.get("diversity", diversity[index])
+            if alive(record):
+                latest.append(newest)
+                known.append(diversity[index])
+        numbers = newest_numbers(latest, [d for d in known if d is not None])
+        update(longest(records)[-1]["step"], numbers)
 
     return show
 
 
-SHOWN = {"D": "d_loss", "G": "g_loss", "diversity": "diversity"}
-"""What is shown of the newest rows, by its short name."""
+def newest_numbers(rows: list[Row], diversities: list[float]) -> str:
+    """`D 0.693  G 0.412  diversity 0.83`: averaged over GANs, where there are any."""
+    losses = {
+        short: [row[name] for row in rows]
+        for short, name in {"D": "d_loss", "G": "g_loss"}.items()
+    }
+    known = losses | {"diversity": diversities}
+    means = {name: np.mean(values) for name, values in known.items() if values}
+    return "  ".join(f"{name} {mean:.3f}" for name, mean in means.items())
 
 
-def newest_numbers(records: list[list[Row]]) -> str:
-    """`D 0.693  G 0.412  diversity 0.83`: the newest of each, averaged over GANs."""
-    told = []
-    for short, name in SHOWN.items():
-        rows = (next((r for r in reversed(own) if name in r), None) for own in records)
-        values = [row[name] for row in rows if row is not None]
-        told += [f"{short} {np.mean(values):.3f}"] if values else []
-    return "  ".join(told)
+def newest_diversity(rows: list[Row]) -> float | None:
+    """The diversity that was measured last; None: none was."""
+    found = (row["diversity"] for row in reversed(rows) if "diversity" in row)
+    return next(found, None)
 
 
 def noter(

@@ -131,7 +131,10 @@ def test_a_command_that_does_not_let_go_is_ended(command, said, monkeypatch):
 
 
 @pytest.mark.parametrize("number", CODES, ids=str)
-def test_a_command_that_lets_go_says_one_line(number, command, said, capsys):
+def test_a_command_that_lets_go_says_one_line(
+    number, command, said, monkeypatch, capsys
+):
+    monkeypatch.setattr(interruption, "WORD_SECONDS", 60)
     signal.signal(signal.SIGTERM, experiments.end_at_once)
     interrupts = signal.signal(signal.SIGINT, experiments.end_at_once)
 

@@ -11,8 +11,9 @@ import pytest
 from gan_jax import terminal
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig, ModelConfig
-from gan_jax.outputs import estimate, newest_numbers, reads_width, step_counter
+from gan_jax.outputs import estimate, newest_numbers, reads_width, shower, step_counter
 from gan_jax.progress import PAUSES, Part, line_of, pause_after
+from gan_jax.record import record_of
 from gan_jax.terminal import track, working
 
 
@@ -75,13 +76,35 @@ def test_a_line_says_how_much_is_done_and_what_is_left():
 def test_no_number_is_shown_before_there_is_one():
     part = Part("step", 1000, unit="steps", began=0.0)
     assert line_of(part, 0.0) == "step 0 of 1,000 (0%)  0 s"
-    assert newest_numbers([]) == newest_numbers([[]]) == ""
-    rows = [
-        {"d_loss": 1.0, "g_loss": 2.0, "diversity": 0.5},
-        {"d_loss": 3, "g_loss": 4},
+    assert newest_numbers([], []) == ""
+    rows = [{"d_loss": 1.0, "g_loss": 2.0}, {"d_loss": 3.0, "g_loss": 4.0}]
+    assert newest_numbers(rows, []) == "D 2.000  G 3.000"
+    assert newest_numbers(rows[:1], [0.5, 1.0]) == "D 1.000  G 2.000  diversity 0.750"
+
+
+def test_the_newest_diversity_stays_until_there_is_another():
+    """Of two GANs, of which one ends."""
+
+    def row(step, loss, **more):
+        return {"step": step, "d_loss": loss, "g_loss": 0.0, "finite": True, **more}
+
+    seen, ended = [], row(4, 9.0, diversity=9.0) | {"finite": False}
+    records = [record_of({}, [row(1, 1.0, diversity=0.2)], {}, []) for _ in range(2)]
+    show = shower(lambda step, text: seen.append((step, text)), records, None, [], None)
+    for first, second in (
+        (row(2, 1.0), row(2, 3.0, diversity=0.6)),
+        (row(3, 1.0), row(3, 1.0)),
+        (row(4, 1.0), ended),
+    ):
+        records[0].rows.append(first)
+        records[1].rows.append(second)
+        records[1].faults.extend([] if second["finite"] else [{}])
+        show([first, second])
+    assert seen == [
+        (2, "D 2.000  G 0.000  diversity 0.400"),
+        (3, "D 1.000  G 0.000  diversity 0.400"),
+        (4, "D 1.000  G 0.000  diversity 0.200"),
     ]
-    assert newest_numbers([rows]) == "D 3.000  G 4.000  diversity 0.500"
-    assert newest_numbers([rows, rows[:1]]) == "D 2.000  G 3.000  diversity 0.500"
 
 
 def test_a_log_tells_of_each_part_and_then_of_the_innermost(impatient, capsys):
@@ -135,7 +158,7 @@ def test_a_terminal_shows_what_comes_before_the_first_numbers(monkeypatch):
         counter = step_counter(config, dataset(config), work)
         counter.begin("compiling the step")
         counter.reach(1)
-        counter.update(1, newest_numbers([[{"d_loss": 0.5}]]))
+        counter.update(1, newest_numbers([{"d_loss": 0.5, "g_loss": 1.0}], []))
     text = close()
     assert "nan" not in text
     assert 0 < text.index("compiling the step") < text.index("step 1 of 10")
