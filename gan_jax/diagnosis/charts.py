@@ -111,9 +111,11 @@ def over_depth(
         axis.axhline(middle, color=GREEN, lw=0.8, ls="--", label=name)
     for player, color in COLORS.items():
         flows = kernels_of(found["layers"][player])
-        sizes = positive([flow[number] for flow in flows.values()])
+        values = [flow[number] for flow in flows.values()]
+        sizes, still = positive(values), values and not any(values)
         count = range(1, len(sizes) + 1)
-        axis.plot(count, sizes, "o-", color=color, label=NAMES[player])
+        name = NAMES[player] + (": all 0" if still else "")
+        axis.plot(count, sizes, "o-", color=color, label=name)
     longest = max(len(kernels_of(own)) for own in found["layers"].values())
     ticks = range(1, longest + 1, -(-longest // TICKS))
     axis.set(xticks=ticks, xlabel="layer (1: the first)", ylabel=title)

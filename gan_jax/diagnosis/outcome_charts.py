@@ -44,7 +44,7 @@ def tiled(tiles: np.ndarray) -> np.ndarray:
 
 def points(real: np.ndarray, fake: np.ndarray) -> bytes:
     """Both on the same axes; the real points are under the generated ones as well."""
-    figure, axes = canvas(2, height=3.1)
+    figure, axes = canvas(2, height=3.4)
     reach = 1.3 * np.abs(real).max()
     left, right = axes
     left.scatter(*real.T, s=5, color=REAL, alpha=0.5, lw=0)
@@ -81,7 +81,7 @@ def losses(found: dict[str, Any]) -> bytes:
     drawn = (
         ("loss", {"d_loss": "D", "g_loss": "G"}, (DISCRIMINATOR, GENERATOR)),
         (
-            "D's mean logit (higher: more real)",
+            "D's mean logit",
             {"real_logits": "real", "fake_logits": "generated"},
             (REAL, FAKE),
         ),
