@@ -160,8 +160,15 @@ class Compared(NamedTuple):
 
 
 def compared(results: Results) -> list[Compared]:
-    """The published numbers of the tasks of these rows, beside ours."""
-    groups = grouped(results.main)
+    """The published numbers of the tasks of these rows, beside ours.
+
+    A method of which every run crashed has no number of its own.
+    """
+    groups = {
+        key: group
+        for key, group in grouped(results.main).items()
+        if any(row["error"] is None for row in group)
+    }
     suite = results.plan["suite"]
     return [
         beside(one, groups.get((one.task, one.method or ""), []), suite)

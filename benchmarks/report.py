@@ -103,11 +103,10 @@ def body(found: Findings) -> list[str]:
     ]
     notes = element("div", *told, class_="note") if len(told) <= MANY else ""
     table = sections.sortable(ENTRY_COLUMNS, found.entries, "entries", looks)
-    many = "s on each task" if len(results.methods) > 1 else " on each task"
     return [
         overview.map_section(results, found.maps),
         rates_section(found),
-        overview.section("methods", f"Method{many}", order, notes, table),
+        overview.section("methods", "Results on each task", order, notes, table),
         *(task_section(found, task) for task in results.tasks),
         over_tasks(found),
         sections.crashes_section(crashes(results)),

@@ -295,3 +295,12 @@ def test_any_ranking_is_a_sensible_sentence(pairs, exact):
         assert "equally" not in words
     if exact:
         assert "interval" not in words
+
+
+def test_runs_that_all_crashed_are_not_held_against_published_numbers(tmp_path):
+    own, plan = synthetic.toy(2, ("ring",), THREE)
+    crashed = [row | CRASHED for row in own if row["method"] == "ns_gan"]
+    whole = [row for row in own if row["method"] != "ns_gan"]
+    found = findings(rows.read(synthetic.write(tmp_path, crashed + whole, plan)))
+    ours = {one.published.method: one.ours for one in found.published}
+    assert "ns_gan" in ours and ours["ns_gan"] is None
