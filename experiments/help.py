@@ -158,7 +158,7 @@ def own_fields(base: Config) -> list[str]:
     return [
         field
         for field in dict.fromkeys([*of_slots, *changed])
-        if field in read and field not in ALWAYS and not is_tuning(field)
+        if field in read and field not in (*ALWAYS, "plugin") and not is_tuning(field)
     ]
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from gan_jax.config_json import from_file
 from gan_jax.plugins import load_copies, load_plugins, name_of, plugins_told
+from gan_jax.registry import PLUGINS
 
 FLAG = "--plugin"
 
@@ -73,6 +74,12 @@ def value_of(flag: str, arguments: list[str]) -> str | None:
         elif word.startswith(f"{flag}="):
             found = word.partition("=")[2]
     return found
+
+
+def typed(pins: tuple[str, ...]) -> list[str]:
+    """The words of a command that load these plugins, by the paths of their files."""
+    paths = [PLUGINS[name_of(pin)].path for pin in pins]
+    return [FLAG, *paths] if paths else []
 
 
 def load_for(run: str | None, files: tuple[str, ...]) -> None:

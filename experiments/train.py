@@ -180,6 +180,7 @@ def main(arguments: list[str]) -> int:
             return exit_code(lambda: print(listing()))
         base, name, rest = start(arguments)
         words = arguments[: len(arguments) - len(rest)] or ["METHOD"]
+        words = [*words, *plugins.typed(plugin)]
         base = dataclasses.replace(base, plugin=plugin)
         flags, given = read(words, name, base, rest)
         config = validate(flags.run)

@@ -7,6 +7,7 @@ from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config_json import flat
 from gan_jax.fields import read_fields
+from gan_jax.methods import CATALOGUE
 from gan_jax.methods.changes import PLAYERS
 from gan_jax.methods.suited import kind_of, suited
 
@@ -16,12 +17,16 @@ def method_for(name: str, data: str | DatasetConfig) -> Config:
 
     data: the name of a data set, or all its options. The kinds, their values and the
     reasons are in `gan_jax.methods.suited`; METHODS[name] has the source's own values.
-    Reads no pixels. Raises ValueError for an unknown name, or data that are not there.
+    A method that is not of CATALOGUE, but of a plugin or of the caller's own program,
+    keeps all its values. Reads no pixels. Raises ValueError for an unknown name, or
+    data that are not there.
     """
     own = method(name)
     if isinstance(data, str):
         data = replace(own.dataset, name=data)
     config = replace(own, dataset=data)
+    if name not in CATALOGUE:
+        return config
     return suited(name, config, dataset(config).spec.shape)
 
 

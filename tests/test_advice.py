@@ -97,6 +97,12 @@ def test_no_limit_is_shown_for_numbers_that_it_does_not_judge():
     assert not list(crossed(other)) and advise(other) == []
 
 
+@pytest.mark.parametrize("name", ["unstable", "rotation", "overshoot"])
+def test_the_highest_rates_do_not_judge_a_run_that_settled_at_smaller_ones(name):
+    assert advise(ILL[name] | {"decayed": True}) == []
+    assert not list(crossed(ILL[name] | {"decayed": True}))
+
+
 def test_a_run_without_modes_is_not_fine_whatever_its_verdict():
     noise = {"sample_modes": 0, "sample_precision": 0.001, "sample_distance": 1.0}
     for word in ("completed", "interrupted", "not_learned"):

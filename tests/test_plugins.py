@@ -204,6 +204,7 @@ def test_the_list_and_the_help_show_what_a_plugin_registers(tmp_path, capsys):
         train.main(["own_method", "--plugin", "each.py", "--help"])
     shown = capsys.readouterr().out
     assert all(name in shown for name in KINDS.values())
+    assert shown.count(f"own_method --plugin {tmp_path / 'each.py'} --") == 3
 
 
 def test_the_printed_config_names_the_file_and_its_hash(tmp_path, capsys):

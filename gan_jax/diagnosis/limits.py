@@ -46,8 +46,17 @@ def value_at(found: Numbers, *path: str) -> Any:
     return value
 
 
+def at_constant_rates(found: Numbers) -> bool:
+    """Whether the eigenvalues, which are at the highest rates, say where play goes.
+
+    Where the rates have decayed a hundredfold, the players have settled at smaller ones.
+    """
+    return not found.get("decayed", False)
+
+
 def plain_play(found: Numbers) -> bool:
-    return value_at(found, "game", "dynamics") in PLAIN
+    """Whether the limits of eigenvalues apply: to plain play at constant rates."""
+    return value_at(found, "game", "dynamics") in PLAIN and at_constant_rates(found)
 
 
 def turns_fast(found: Numbers) -> bool:
@@ -59,7 +68,7 @@ def turns_fast(found: Numbers) -> bool:
 def farthest_reach(found: Numbers) -> float | None:
     """The decay per step at which steps overshoot: training hovers at half of it."""
     reach = value_at(found, "game", "reach")
-    return None if reach is None else 2 * reach
+    return 2 * reach if reach is not None and at_constant_rates(found) else None
 
 
 def least_modes(found: Numbers) -> float | None:
