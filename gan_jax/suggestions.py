@@ -9,6 +9,7 @@ from typing import NamedTuple
 from gan_jax.checks import PLAIN_STEPS
 from gan_jax.config import Config
 from gan_jax.data import TOYS
+from gan_jax.methods.suited import KINDS
 
 ON_SLOPE = {"wgan_gp", "wgan_lp", "gp_zero", "r1", "r2", "r1_r2", "roth", "dragan"}
 """Penalties of D's slope: between the modes of points it has to be steep, and a large
@@ -17,8 +18,8 @@ SATURATING = {"minimax", "alpha"}
 """Losses under which G's gradient vanishes where D wins."""
 PLAIN_PLAY = {"alternating", "simultaneous"}
 WITH_MOMENT = {"adam", "optimistic_adam"}
-POINTS_WEIGHT, POINTS_RATE, POINTS_BATCH, POINTS_LATENTS = 0.1, 1e-3, 256, 2
-"""With which the toys are learned."""
+POINTS = KINDS["points"]
+"""The values with which points are learned."""
 
 
 class Suggestion(NamedTuple):
@@ -43,7 +44,7 @@ def may_be_penalized(config: Config) -> bool:
 
 def flattened(config: Config) -> bool:
     """Whether a penalty of D's slope weighs more than points bear."""
-    heavy = config.penalty.weight > POINTS_WEIGHT
+    heavy = config.penalty.weight > POINTS.changes["penalty.weight"]
     return on_points(config) and heavy and config.penalty.name in ON_SLOPE
 
 
@@ -55,7 +56,7 @@ def slow(config: Config) -> bool:
     """Whether an Adam moves points slower than the toys are learned with."""
     players = config.g_optimizer, config.d_optimizer
     adam = all(group.name in WITH_MOMENT for group in players)
-    return adam and max(group.learning_rate for group in players) < POINTS_RATE
+    return adam and max(group.learning_rate for group in players) < POINTS.adam_rate
 
 
 def undecayed(config: Config) -> bool:
@@ -102,7 +103,9 @@ SUGGESTIONS: dict[str, Suggestion] = {
         lambda config: config.penalty.name == "r1",
     ),
     "penalty_of_points": Suggestion(
-        "--penalty.weight 0.1 (a large weight flattens D between points)", flattened
+        f"--penalty.weight {POINTS.changes['penalty.weight']} (a large weight flattens "
+        "D between points)",
+        flattened,
     ),
     "smaller_weight": Suggestion(
         "a smaller --penalty.weight",
@@ -113,29 +116,29 @@ SUGGESTIONS: dict[str, Suggestion] = {
         lambda config: penalized(config) and not on_points(config),
     ),
     "latents_of_points": Suggestion(
-        "--model.z-dim 2",
-        lambda config: on_points(config) and config.model.z_dim > POINTS_LATENTS,
+        f"--model.z-dim {POINTS.changes['model.z_dim']}",
+        lambda config: (
+            on_points(config) and config.model.z_dim > POINTS.changes["model.z_dim"]
+        ),
     ),
     "batch_of_points": Suggestion(
-        "--batch-size 256",
-        lambda config: on_points(config) and config.batch_size < POINTS_BATCH,
+        f"--batch-size {POINTS.changes['batch_size']}",
+        lambda config: (
+            on_points(config) and config.batch_size < POINTS.changes["batch_size"]
+        ),
     ),
     "rate_of_points": Suggestion(
-        "--g-optimizer.learning-rate 1e-3 --d-optimizer.learning-rate 1e-3",
+        f"--lr {POINTS.adam_rate}",
         lambda config: on_points(config) and slow(config),
     ),
     "larger_batch": Suggestion("a larger --batch-size"),
     "more_steps": Suggestion("more --steps"),
-    "slower": Suggestion(
-        "a lower --g-optimizer.learning-rate and --d-optimizer.learning-rate"
-    ),
-    "faster": Suggestion(
-        "a higher --g-optimizer.learning-rate and --d-optimizer.learning-rate"
-    ),
+    "slower": Suggestion("a lower --lr"),
+    "faster": Suggestion("a higher --lr"),
     "slower_d": Suggestion("a lower --d-optimizer.learning-rate"),
     "faster_d": Suggestion("a higher --d-optimizer.learning-rate"),
     "decay": Suggestion(
-        "rates that decay: --g-optimizer.schedule linear --d-optimizer.schedule linear",
+        "rates that decay: --lr-schedule linear",
         undecayed,
     ),
     "no_momentum": Suggestion("--g-optimizer.b1 0 --d-optimizer.b1 0", remembering),
