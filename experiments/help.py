@@ -226,7 +226,11 @@ def flag_of(field: str) -> str:
 
 
 def row(title: str, text: str, indent: int) -> Iterator[str]:
+    """A title and its text beside it; below it if the title is too long."""
     first, *more = textwrap.wrap(text, WIDTH - indent - 4) or [""]
+    if len(title) > indent:
+        yield f"  {title}"
+        title = ""
     yield f"  {title:{indent}}  {first}".rstrip()
     yield from (" " * (indent + 4) + line for line in more)
 
