@@ -6,6 +6,7 @@ from functools import cache
 
 import pytest
 
+from experiments.flags import OF_BOTH
 from gan_jax import METHODS, Config
 from gan_jax.build import build
 from gan_jax.config import ModelConfig
@@ -58,9 +59,21 @@ def changes(flags, config):
     """
     fields = flat(config)
     pairs = FLAG.findall(flags) if re.search(r"(^|: )--", flags) else []
-    named = {flag.replace("-", "_"): value for flag, value in pairs}
+    named = {
+        field: value
+        for flag, value in pairs
+        for field in fields_of(flag.replace("-", "_"))
+    }
     assert named.keys() <= fields.keys()
     return {k: True if isinstance(fields[k], bool) else v for k, v in named.items()}
+
+
+def fields_of(flag):
+    """The fields that a flag sets: `lr` sets one of each player."""
+    both = ("g_optimizer", "d_optimizer")
+    return (
+        [f"{player}.{OF_BOTH[flag]}" for player in both] if flag in OF_BOTH else [flag]
+    )
 
 
 def typed(value, old):

@@ -49,7 +49,7 @@ def value_at(found: Numbers, *path: str) -> Any:
 def at_constant_rates(found: Numbers) -> bool:
     """Whether the eigenvalues, which are at the highest rates, say where play goes.
 
-    Where the rates have decayed a hundredfold, the players have settled at smaller ones.
+    Where rates have decayed a hundredfold, the players have settled at smaller ones.
     """
     return not found.get("decayed", False)
 
