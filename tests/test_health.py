@@ -223,6 +223,7 @@ def test_run_that_learns_nothing_says_so_and_does_not_advise_what_it_uses(
     """The generator keeps its first weights: no mode of the ring is hit."""
     flags = ["--dataset.name", "ring", "--model.name", "mlp", "--model.width", "8"]
     flags += ["--g-optimizer.learning-rate", "0", "--batch-size", "8"]
+    flags += ["--penalty.weight", "10"]
     run = tmp_path / "run"
     code = main(
         ["r1", *flags, "--steps", "80", "--metrics.every", "40", f"--out={run}"]
@@ -239,27 +240,6 @@ def test_run_that_learns_nothing_says_so_and_does_not_advise_what_it_uses(
     assert summary["verdict"] == "not_learned" and summary["samples"]["step"] == 80
     row = lines(run / "metrics.jsonl")[-1]
     assert row["sample_precision"] < 0.01 and row["sample_distance"] > 0.5
-
-
-@pytest.mark.slow
-def test_run_that_learns_the_ring_is_completed_and_hits_every_mode(tmp_path):
-    config = replace(
-        METHODS["r1"],
-        steps=5000,
-        batch_size=256,
-        dataset=DatasetConfig("ring"),
-        penalty=replace(METHODS["r1"].penalty, weight=0.1),
-        g_optimizer=replace(
-            METHODS["r1"].g_optimizer, learning_rate=1e-3, schedule="linear"
-        ),
-        d_optimizer=replace(
-            METHODS["r1"].d_optimizer, learning_rate=1e-3, schedule="linear"
-        ),
-    )
-    _, summary = train(config, tmp_path / "run")
-    assert summary["verdict"] == "completed" and "why" not in summary
-    assert summary["samples"]["sample_modes"] >= 7
-    assert summary["samples"]["sample_distance"] < 0.5
 
 
 def test_each_of_several_gans_has_its_verdict_and_its_signs(tmp_path):
