@@ -68,9 +68,7 @@ def test_what_was_played_exactly_is_reported_beside_the_published_numbers(tmp_pa
     ours = {c.published.label: c.agrees for c in compared(results) if c.ours}
     assert ours == {"GAN": True, "R1 .3": True}
     page = report.page(findings(results))
-    assert (
-        "there are no seeds" in page and "held by minimax+r1 in 100% of runs," in page
-    )
+    assert "have no seeds" in page and "minimax+r1 succeeded" in page
 
 
 @pytest.mark.parametrize("sent, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

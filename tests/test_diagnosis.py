@@ -176,7 +176,9 @@ def test_page_is_well_formed_and_needs_nothing_else(numbers):
     text = page(numbers)
     found = outline(text)
     assert len(set(found.ids)) == len(found.ids)
-    assert {"verdict", *(card.draw.__name__ for card in ALL)} == set(found.ids)
+    assert {"verdict", "quality", *(card.draw.__name__ for card in ALL)} == set(
+        found.ids
+    )
     assert len(found.links) == len(ALL)
     assert all(link.startswith("data:image/png;base64,") for link in found.links)
     bare = re.sub(r'"data:[^"]*"', "", text)

@@ -255,7 +255,7 @@ def test_help_shows_the_fields_that_matter_for_the_method_with_its_values(capsys
     assert f"r1: {IDEAS['r1'][:40]}" in text and "Mescheder" in text
     assert "\n  --penalty.weight 10.0  " in text
     assert "lambda of WGAN-GP, gamma of R1" in text
-    assert "\n  --out runs/r1  " in text and "\n  --model.name resize  " in text
+    assert "\n  --out runs/r1  " in text and "\n  --model.name mlp  " in text
     for absent in ("--penalty.sigma", "--dynamics", "--augment", "--ema"):
         assert absent not in text
     text = helped("ns_gan --help", capsys)

@@ -156,7 +156,10 @@ def test_run_that_diverges_names_the_first_bad_step(tmp_path):
         (["r1", "--d-steps", "0"], ["d_steps", "0"]),
         (["r1", "--batch-size", "2000"], ["batch_size", "1797"]),
         (["r1", "--penalty.weight", "-1"], ["penalty.weight", "-1"]),
-        (["r1", "--dataset.resolution", "9"], ["dataset.resolution", "9"]),
+        (
+            ["r1", "--model.name", "dcgan", "--dataset.resolution", "9"],
+            ["dataset.resolution", "9"],
+        ),
         (["r1", "--penalty.sigma", "1"], ["penalty.sigma", "r1"]),
         (["--steps", "3"], ["METHOD"]),
         (["mlp_sgd", "--out", "/proc/run"], ["out /proc/run", "cannot be written"]),
