@@ -66,4 +66,4 @@ def name_classes(labels: np.ndarray, names: Sequence[str] | None) -> list[str]:
     """The name of each label's class `[N]`; its number if classes have no names."""
     if names is None:
         return [str(label) for label in labels]
-    return [names[label] for label in labels]
+    return [names[int(label)] for label in labels]

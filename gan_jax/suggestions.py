@@ -56,7 +56,8 @@ def slow(config: Config) -> bool:
     """Whether an Adam moves points slower than the toys are learned with."""
     players = config.g_optimizer, config.d_optimizer
     adam = all(group.name in WITH_MOMENT for group in players)
-    return adam and max(group.learning_rate for group in players) < POINTS.adam_rate
+    rate = POINTS.adam_rate or 0.0
+    return adam and max(group.learning_rate for group in players) < rate
 
 
 def undecayed(config: Config) -> bool:
