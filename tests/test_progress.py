@@ -100,7 +100,7 @@ def test_the_newest_diversity_stays_until_there_is_another():
         records[1].rows.append(second)
         records[1].faults.extend([] if second["finite"] else [{}])
         show([first, second])
-    records[0].rows += [row(5, 1.0, diversity=0.8), row(6, 1.0)]
+    records[0].rows.extend([row(5, 1.0, diversity=0.8), row(6, 1.0)])
     show(records[0].rows[-2:])
     assert seen == [
         (2, "D 2.000  G 0.000  diversity 0.400"),
