@@ -18,8 +18,7 @@ test: $(VENV)/.test
 	$(PYTEST)
 
 compared: $(VENV)/.oracle
-	$(PYTEST) \
-	  -m '(data or oracle) and not slow and not exhaustive'
+	$(PYTEST) -m '(data or oracle) and not slow and not exhaustive'
 
 slow: $(VENV)/.test
 	$(PYTEST) -m slow
