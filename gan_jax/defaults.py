@@ -45,7 +45,7 @@ def changed_values(name: str, config: Config) -> str:
         return ""
     told = {field: f"{here[field]} ({there[field]})" for field in fields}
     words = ", ".join(f"{field} {value}" for field, value in merged(told).items())
-    return f"values that suit {kind_of(shape)}, the source's in brackets: {words}"
+    return f"values that suit {kind_of(shape)}, the paper's in brackets: {words}"
 
 
 def merged(told: dict[str, str]) -> dict[str, str]:
