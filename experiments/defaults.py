@@ -1,7 +1,7 @@
 """The values that a method begins from, by the data set named in its flags."""
 
 from contextlib import redirect_stderr
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import StringIO
 
 import tyro
@@ -18,12 +18,11 @@ class DataFlags:
 
 
 def base_of(name: str, arguments: list[str]) -> Config:
-    """The method's Config, with the values that suit the data set that the arguments
-    name.
+    """The method's Config for the data set that the arguments name.
 
-    Its dataset group is the method's own, which the arguments change. Where they are
-    wrong or the data are not there, all values are the method's own: what reads them
-    next tells the reason.
+    It has the values that suit these data. Where the arguments are wrong or the data
+    are not there, all values are the method's own: what reads them next tells the
+    reason.
     """
     own = method(name)
     words = [word for word in arguments if word not in ("-h", "--help")]
@@ -36,7 +35,7 @@ def base_of(name: str, arguments: list[str]) -> Config:
                 return_unknown_args=True,
                 add_help=False,
             )
-        return replace(method_for(name, flags.dataset), dataset=own.dataset)
+        return method_for(name, flags.dataset)
     except (ValueError, OSError, SystemExit):
         return own
 
