@@ -19,17 +19,15 @@ class DataFlags:
 
 
 def base_of(name: str, arguments: list[str]) -> Config:
-    """The method's Config, with the values that suit the data set that the arguments
-    name.
+    """The method's Config for the data set that the arguments name.
 
-    Its dataset group is the method's own, which the arguments change. Where they are
-    wrong or the data are not there, all values are the method's own: what reads them
-    next tells the reason.
+    It has the values that suit these data. Where the arguments are wrong or the data
+    are not there, all values are the method's own: what reads them next tells the
+    reason.
     """
     own = method(name)
     try:
-        data = named_data(own, arguments)
-        return replace(method_for(name, data), dataset=own.dataset)
+        return method_for(name, named_data(own, arguments))
     except (ValueError, OSError, SystemExit):
         return own
 

@@ -177,7 +177,8 @@ def lines(stderr: bool) -> Iterator[Screen]:
                     unsaid.discard(part)
                     tell(part.description)
             for part in parts[-1:] if now - last[0] > pause_after(now - began) else ():
-                report(part)
+                tell(part.description) if part in unsaid else report(part)
+                unsaid.discard(part)
 
     speaker = threading.Thread(target=speak, daemon=True)
     speaker.start()

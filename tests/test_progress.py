@@ -135,6 +135,19 @@ def test_a_log_tells_of_each_part_and_then_of_the_innermost(impatient, capsys):
     )
 
 
+def test_the_first_line_of_a_part_does_not_say_that_it_still_goes_on(
+    impatient, monkeypatch, capsys
+):
+    """A part that begins shortly before a line is due is told of by that line."""
+    monkeypatch.setattr(terminal, "PATIENCE", 0.06)
+    with working("opening the run"):
+        time.sleep(0.5)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "opening the run"
+    assert lines.count("opening the run") == 1
+    assert all(line.startswith("still opening") for line in lines[1:])
+
+
 def test_work_that_is_soon_over_says_nothing(capsys):
     """So bad input stays one line."""
     with pytest.raises(ValueError), working("opening the run"):

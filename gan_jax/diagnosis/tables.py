@@ -36,7 +36,7 @@ def summary(found: dict[str, Any]) -> list[tuple[str, str, str]]:
 
     What is usual of a number that has a limit comes from `limits.LIMITS`.
     """
-    rows = limits.quality_rows(found)
+    rows: list[tuple[str, str, str]] = []
 
     def add(what: str, section: str, path: tuple[str, ...], usual: str) -> None:
         value: Any = found.get(section, {})
@@ -66,16 +66,4 @@ def summary(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     add(seen, "overfitting", deviations, "")
     add("distance to the data, last less averaged G", "motion", ("ema", "gap"), "")
     add("duality gap", "duality", ("gap",), "0 at a solution")
-    return rows
-
-
-def listed(numbers: dict[str, Any], above: str = "") -> list[list[str]]:
-    """Rows of a name and a value; numbers within numbers follow under both names."""
-    rows = []
-    for key, value in numbers.items():
-        name = f"{above}{key.replace('_', ' ')}"
-        if isinstance(value, dict):
-            rows += listed(value, f"{name}, ")
-        elif not isinstance(value, list | tuple | np.ndarray):
-            rows.append([name, short(value)])
     return rows
