@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from plugin_tools import EACH_KIND, fresh, loss_file, refused
 from processes import COMPILED, output, running
+from undrawn import without_pictures
 
 from benchmarks.store import read_rows
 from experiments import diagnose, evaluate, sample, train
@@ -34,6 +35,9 @@ METHODS["plain"] = Config(loss=LossConfig("plain"))
 COMMENT = "\n# another version\n"
 
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
 @pytest.fixture(autouse=True)
 def alone(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
@@ -47,7 +51,7 @@ def trained(tmp_path_factory):
     place = tmp_path_factory.mktemp("trained")
     path = place / "each.py"
     path.write_text(EACH_KIND)
-    with fresh():
+    with fresh(), without_pictures():
         words = ["own_method", "--plugin", str(path), "--out", str(place / "run")]
         assert train.main(words) == 0
     path.unlink()
