@@ -36,7 +36,7 @@ def summary(found: dict[str, Any]) -> list[tuple[str, str, str]]:
 
     What is usual of a number that has a limit comes from `limits.LIMITS`.
     """
-    rows: list[tuple[str, str, str]] = []
+    rows = limits.quality_rows(found)
 
     def add(what: str, section: str, path: tuple[str, ...], usual: str) -> None:
         value: Any = found.get(section, {})
