@@ -4,7 +4,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-PIP = $(VENV)/bin/pip --disable-pip-version-check --quiet
+PIP = $(VENV)/bin/pip --disable-pip-version-check
 
 .PHONY: demo test compared slow exhaustive lint clean
 
