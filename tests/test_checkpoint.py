@@ -524,9 +524,15 @@ def test_sigterm_saves_says_how_to_resume_and_exits_with_its_code(tmp_path):
     assert rows(run) == rows(tmp_path / "direct")
 
 
-@pytest.mark.slow
-def test_twenty_kills_at_random_moments_lose_nothing(tmp_path):
-    assert survives(20, 3000, tmp_path)
+@pytest.mark.parametrize(
+    "kills",
+    [
+        pytest.param(8, marks=pytest.mark.slow),
+        pytest.param(20, marks=pytest.mark.exhaustive),
+    ],
+)
+def test_kills_at_random_moments_lose_nothing(kills, tmp_path):
+    assert survives(kills, 3000, tmp_path)
 
 
 @pytest.mark.slow
