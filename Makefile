@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV ?= .venv
 # Tests that share a run stay together as far as they can.
 PYTEST = $(VENV)/bin/python -m pytest -n 2 --dist worksteal
-PIP = $(VENV)/bin/pip --disable-pip-version-check --quiet
+PIP = $(VENV)/bin/pip --disable-pip-version-check
 
 .PHONY: demo test compared slow exhaustive lint clean
 

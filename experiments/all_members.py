@@ -6,6 +6,7 @@ from typing import Any
 from gan_jax.config import Config
 from gan_jax.evaluate import Sampler, Yardstick, evaluate
 from gan_jax.health import Row
+from gan_jax.measures import BETTER, bound_of
 from gan_jax.program import members_of
 from gan_jax.sweeps import described, number, real_values, summed_up, table
 from gan_jax.text_tables import print_table
@@ -45,7 +46,10 @@ def evaluate_all(
 
 
 def show_all(config: Config, rows: list[Row]) -> None:
-    """A line for each GAN, for all, for each value of a sweep, and for the floor."""
+    """A line for each GAN, for all, for each value of a sweep, and for real data.
+
+    Another line says which direction of each number is better.
+    """
     members = members_of(config) or [{}]
     known = [row for row in rows if row["metrics"] is not None]
     mark, floor = known[0]["fingerprint"], known[0]["floor"]
@@ -63,7 +67,10 @@ def show_all(config: Config, rows: list[Row]) -> None:
     ]
     metrics = [row["metrics"] or {} for row in rows]
     _, *groups = table(summed_up(config, members, metrics))
-    least = [number(floor[name]) if name in floor else "" for name in names]
+    bounds = [
+        f"{bound_of(name)} {number(floor[name])}".strip() if name in floor else ""
+        for name in names
+    ]
     print(
         f"{mark['dataset']} ({mark['split']}), n = {mark['n_fake']}, extractor "
         f"{mark['extractor']}: {mark['about']}"
@@ -71,9 +78,10 @@ def show_all(config: Config, rows: list[Row]) -> None:
     print_table(
         [
             ["which GANs", "count", *names],
+            ["better", "", *(BETTER.get(name, "") for name in names)],
             *lines,
             *groups,
-            [f"floor (n = {floor['n']:.0f})", "", *least],
+            [f"real data (n = {floor['n']:.0f})", "", *bounds],
         ]
     )
     for warning in dict.fromkeys(text for row in rows for text in row["warnings"]):

@@ -42,16 +42,18 @@ def gathered(arguments: list[str]) -> list[str]:
 def loaded(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
     """For experiments.train: the other arguments, and what `Config.plugin` will hold.
 
-    Where no file is given, the plugins are those of the Config in `--config FILE`, or
-    of the run that `--resume` goes on with.
+    These are the plugins of the Config in `--config FILE`, or of the run that
+    `--resume` goes on with, and the given files. A given file takes the place of a
+    recorded one of its name.
     """
     rest, files = split(arguments)
-    if files:
-        return rest, load_plugins(files)
+    given = load_plugins(files)
     path = recorded_config(rest)
     if path is None or not path.is_file():
-        return rest, ()
-    return rest, load_copies(path.parent, from_file(path).plugin)
+        return rest, given
+    recorded = from_file(path).plugin
+    kept = [pin for pin in recorded if name_of(pin) not in map(name_of, given)]
+    return rest, (*load_copies(path.parent, kept), *given)
 
 
 def recorded_config(arguments: list[str]) -> Path | None:

@@ -36,16 +36,17 @@ def changed_values(name: str, config: Config) -> str:
     Of the fields that the run reads, those that have the value of `method_for` and
     another in METHODS[name], in brackets the latter. Empty if there are none.
     """
-    there, here = flat(method(name)), flat(config)
-    shape = dataset(config).spec.shape
-    meant = flat(suited(name, method(name), shape))
+    own = replace(method(name), dataset=config.dataset)
+    suits = method_for(name, config.dataset)
+    there, here, meant = flat(own), flat(config), flat(suits)
     read = read_fields(config)
     fields = [f for f in here if f in read and here[f] == meant[f] != there[f]]
     if not fields:
         return ""
     told = {field: f"{here[field]} ({there[field]})" for field in fields}
     words = ", ".join(f"{field} {value}" for field, value in merged(told).items())
-    return f"values that suit {kind_of(shape)}, the source's in brackets: {words}"
+    kind = kind_of(dataset(config).spec.shape)
+    return f"values that suit {kind}, the paper's in brackets: {words}"
 
 
 def merged(told: dict[str, str]) -> dict[str, str]:

@@ -194,8 +194,9 @@ def refuse_changes(folder: Path, config: Config, allowed: bool) -> None:
     if harmful:
         raise ValueError(
             f"out {folder}: the run in it was started with another "
-            f"{', '.join(harmful)}; leave that as it was, choose another --out, or "
-            "--allow-changes (but of seeds and sweeps)"
+            f"{', '.join(harmful)}; leave that as it was (--config "
+            f"{folder / 'config.json'} begins with its values), choose another --out, "
+            "or --allow-changes (but of seeds and sweeps)"
         )
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from gan_jax.logs import pixels_of
 
 CAPTION = 14
 """Pixels of height that a caption takes."""
-FONT_SIZE = 11
+FONT_SIZE = 10
 
 
 def image_grid(
@@ -27,7 +28,7 @@ def image_grid(
     Small images are enlarged to about `side` pixels, bicubic. captions: a short text
     below each image, such as the name of its class.
     """
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     count, height, width, channels = images.shape
     zoom = max(1, round(side / height))
@@ -37,7 +38,7 @@ def image_grid(
     cell = np.array([width, height]) * zoom + max(1, zoom // 4) + below
     size = int(cell[0] * columns), int(cell[1] * rows)
     sheet = Image.new("L" if channels == 1 else "RGB", size, "dimgray")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(FONT_SIZE)
+    pen, font = ImageDraw.Draw(sheet), caption_font()
     for index, tile in enumerate(pixels_of(images)):
         picture = Image.fromarray(tile[..., 0] if channels == 1 else tile)
         picture = picture.resize(
@@ -50,6 +51,15 @@ def image_grid(
             text = shorten(captions[index], width * zoom, font.getlength)
             pen.text((x + 1, y + height * zoom), text, "white", font)
     write_atomically(path, sheet.save)
+
+
+def caption_font() -> Any:
+    """DejaVu Sans, which Matplotlib brings: Pillow's own font has only ASCII letters."""
+    from matplotlib import get_data_path
+    from PIL import ImageFont
+
+    path = Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    return ImageFont.truetype(str(path), FONT_SIZE)
 
 
 def shorten(text: str, width: float, length: Callable[[str], float]) -> str:

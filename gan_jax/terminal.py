@@ -29,7 +29,7 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from gan_jax.progress import Part, head, line_of, pause_after, tail
+from gan_jax.progress import Part, advanced, head, line_of, pause_after, tail
 
 T = TypeVar("T")
 TICK, PATIENCE = 0.2, 1.0
@@ -177,7 +177,8 @@ def lines(stderr: bool) -> Iterator[Screen]:
                     unsaid.discard(part)
                     tell(part.description)
             for part in parts[-1:] if now - last[0] > pause_after(now - began) else ():
-                report(part)
+                tell(part.description) if part in unsaid else report(part)
+                unsaid.discard(part)
 
     speaker = threading.Thread(target=speak, daemon=True)
     speaker.start()
@@ -248,7 +249,8 @@ def working(
             shown.add(current[0])
 
         def update(done: float, note: str = "") -> None:
-            current[0].done, current[0].note = done, note
+            advanced(current[0], done, time.monotonic())
+            current[0].note = note
             shown.change(current[0])
 
         def advance(count: float) -> None:

@@ -68,7 +68,10 @@ def test_every_gan_is_measured_as_it_is_alone(runs, capsys, monkeypatch):
     assert [row["penalty.weight"] for row in every] == [1.0, 1.0, 2.0, 2.0]
     assert [row["seed"] for row in every] == [0, 1, 0, 1]
     assert len(counted) == 1
-    assert "penalty weight 2" in text and "floor (n = 200)" in text
+    assert "penalty weight 2" in text and "real data (n = 200)" in text
+    real = every[0]["floor"]
+    assert f"floor {real['sliced_wasserstein']:.3g}" in text
+    assert f"ceiling {real['high_quality']:.3g}" in text and "better" in text
     assert "warning: GAN 2: " in text and " x " not in text
     assert evaluation.main([*flags, "--index", "5"]) == 0
     alone = lines(path)[-1]

@@ -20,7 +20,7 @@ from gan_jax.data_facts import read_facts, write_facts
 from gan_jax.evaluate import evaluate, yardstick
 from gan_jax.folder import lines
 from gan_jax.gan import init_state, net_variables
-from gan_jax.grids import image_grid, name_classes, shorten
+from gan_jax.grids import caption_font, image_grid, name_classes, shorten
 from gan_jax.labels import draw_labels
 
 BASE = gan_jax.METHODS["r1"]
@@ -140,6 +140,8 @@ def test_captions_fit_their_images_and_tell_the_class(tmp_path):
     assert shorten("horses", 5, len) == "hor.."
     assert shorten("a\nb", 9, len) == "a\\nb"
     images = np.zeros((4, 8, 8, 1))
+    accented, other = (bytes(caption_font().getmask(x)) for x in "éñ")
+    assert accented != other  # a letter that the font lacks is the same box
     image_grid(tmp_path / "plain.png", images)
     image_grid(tmp_path / "named.png", images, captions=["cat"] * 4)
     with Image.open(tmp_path / "plain.png") as plain:

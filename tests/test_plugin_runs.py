@@ -19,7 +19,8 @@ from undrawn import without_pictures
 from benchmarks import report
 from benchmarks.store import read_rows
 from experiments import diagnose, evaluate, sample, train
-from gan_jax import Config, load_generator, load_plugin
+from experiments.plugins import loaded
+from gan_jax import LOSSES, Config, load_generator, load_plugin
 from gan_jax import train as train_run
 from gan_jax.config import DatasetConfig, LossConfig, MetricsConfig, ModelConfig
 from gan_jax.config_json import from_file
@@ -110,6 +111,23 @@ def test_a_run_is_resumed_and_repeated_with_its_own_copy(run, tmp_path, capsys):
     shutil.rmtree(run)
     with fresh():
         assert sample.main(["again", "--npz", "again.npz"]) == 0
+
+
+def test_a_run_keeps_its_plugins_where_others_are_given_beside_them(run, tmp_path):
+    path = loss_file(tmp_path / "steep.py")
+    words = ["--config", str(run / "config.json"), "--plugin", str(path)]
+    rest, pins = loaded(words)
+    assert rest == words[:2]
+    assert [pin.partition("@")[0] for pin in pins] == ["each.py", "steep.py"]
+    assert pins[0] in (run / "config.json").read_text()
+    assert {"own_loss", "steep"} <= LOSSES.keys()
+
+
+def test_a_given_file_takes_the_place_of_the_runs_own_of_that_name(run, tmp_path):
+    path = edited(tmp_path)
+    _, pins = loaded(["--config", str(run / "config.json"), "--plugin", str(path)])
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert pins == (f"each.py@{digest}",)
 
 
 def test_another_version_of_the_plugin_does_not_go_on_with_a_run(run, tmp_path, capsys):

@@ -12,7 +12,7 @@ from gan_jax import terminal
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig, ModelConfig
 from gan_jax.outputs import estimate, newest_numbers, reads_width, shower, step_counter
-from gan_jax.progress import PAUSES, Part, line_of, pause_after
+from gan_jax.progress import PAUSES, Part, advanced, line_of, pause_after
 from gan_jax.record import record_of
 from gan_jax.terminal import track, working
 
@@ -73,6 +73,15 @@ def test_a_line_says_how_much_is_done_and_what_is_left():
     assert line_of(Part("reading", began=0.0), 7200.0) == "still reading  2 h 0 min"
 
 
+def test_the_first_of_many_may_take_long_and_does_not_lengthen_what_is_left():
+    """1 of 661 took 40 s to compile, then 10 are made in 2 s: 650 are left."""
+    part = Part("training", 661, began=0.0)
+    advanced(part, 1, 40.0)
+    assert line_of(part, 41.0) == "training 1 of 661 (0%)  41 s"
+    advanced(part, 11, 42.0)
+    assert line_of(part, 42.0) == "training 11 of 661 (2%)  2 min left"
+
+
 def test_no_number_is_shown_before_there_is_one():
     part = Part("step", 1000, unit="steps", began=0.0)
     assert line_of(part, 0.0) == "step 0 of 1,000 (0%)  0 s"
@@ -124,6 +133,19 @@ def test_a_log_tells_of_each_part_and_then_of_the_innermost(impatient, capsys):
         re.fullmatch(r"reading digits 1 of 3 \(33%\)  \d s left", line)
         for line in lines
     )
+
+
+def test_the_first_line_of_a_part_does_not_say_that_it_still_goes_on(
+    impatient, monkeypatch, capsys
+):
+    """A part that begins shortly before a line is due is told of by that line."""
+    monkeypatch.setattr(terminal, "PATIENCE", 0.06)
+    with working("opening the run"):
+        time.sleep(0.5)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "opening the run"
+    assert lines.count("opening the run") == 1
+    assert all(line.startswith("still opening") for line in lines[1:])
 
 
 def test_work_that_is_soon_over_says_nothing(capsys):

@@ -111,6 +111,14 @@ def test_changed_values_are_those_that_are_read_and_were_not_set():
     assert changed_values("mlp_leaky", METHODS["mlp_leaky"]) == ""
 
 
+def test_a_method_of_ones_own_has_no_values_that_suit_the_data(monkeypatch):
+    """Not even where a flag gives it one that other methods have on points."""
+    monkeypatch.setitem(METHODS, "own", Config())
+    assert method_for("own", "ring").batch_size == Config().batch_size
+    config = dataclasses.replace(method_for("own", "ring"), batch_size=256)
+    assert changed_values("own", config) == ""
+
+
 @pytest.mark.parametrize(
     ("words", "kind"),
     [
@@ -123,8 +131,10 @@ def test_changed_values_are_those_that_are_read_and_were_not_set():
     ],
 )
 def test_a_command_begins_from_what_suits_the_data_it_names(words, kind):
+    base = base_of("r1", words)
     expected = suited("r1", METHODS["r1"], SHAPES[kind])
-    assert base_of("r1", words) == expected
+    assert base == dataclasses.replace(expected, dataset=base.dataset)
+    assert base.dataset.name == ("ring" if kind == "points" else "digits")
 
 
 @pytest.mark.parametrize(
@@ -141,6 +151,26 @@ def test_a_flag_wins_over_what_suits_the_data(capsys):
     shown = capsys.readouterr().out
     assert "penalty.weight = 10.0" in shown
     assert "model.z_dim = 2\n" in shown
+
+
+def test_the_help_is_of_the_data_that_the_command_names(capsys):
+    with pytest.raises(SystemExit):
+        train.main(["r1", "--dataset.name", "ring", "--help"])
+    shown = capsys.readouterr().out
+    assert "--dataset.name ring" in shown.partition("\nExamples\n")[0]
+    assert "networks mlp" in " ".join(shown.split())
+
+
+def test_a_run_with_other_values_is_told_how_it_goes_on(tmp_path, capsys):
+    """As one that began before methods had values that suit the data."""
+    old = dataclasses.replace(METHODS["r1"], dataset=DatasetConfig("ring"))
+    config = tmp_path / "config.json"
+    config.write_text(to_json(old))
+    words = ["r1", "--dataset.name", "ring", "--out", str(tmp_path), "--resume"]
+    assert train.main(words) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: out ") and said.count("\n") == 1
+    assert f"--config {config} begins with its values" in said
 
 
 def test_a_run_says_what_differs_from_the_source(tmp_path, capsys, monkeypatch):
