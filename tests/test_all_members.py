@@ -109,7 +109,7 @@ def test_run_of_several_ends_with_its_sums_and_real_values(runs):
     _, (row,) = opened(runs / "sweep")
     last = [r["diversity"] for r in rows if r["step"] == 20 and r["sweep.d_lr"] == 1.0]
     assert row["measured"]["diversity"]["median"] == pytest.approx(np.median(last))
-    assert row["verdicts"] == {"completed": 4, "diverged": 4}
+    assert row["verdicts"] == {"not_learned": 4, "diverged": 4}
 
 
 def opened(*folders):
@@ -133,7 +133,7 @@ def test_runs_of_points_and_images_are_drawn_in_one_picture(runs, tmp_path, caps
     train(digits, tmp_path / "digits")
     assert compare([str(runs), str(tmp_path / "digits"), "--out", str(out)]) == 0
     output = capsys.readouterr()
-    assert "4 completed, 4 diverged" in output.out
+    assert "4 not_learned, 4 diverged" in output.out
     assert "the runs are of different data" in output.err
     with Image.open(out) as picture:
         assert np.asarray(picture).std() > 0

@@ -233,10 +233,10 @@ def test_legend_of_a_chart_lies_over_nothing(card, drawn):
 
 
 def example(shape):
-    return {"samples": {"real": np.zeros(shape), "fake": np.zeros(shape)}}
+    return {"samples": {"real": np.ones(shape), "fake": np.ones(shape)}}
 
 
-@pytest.mark.parametrize("shape", [(5, 1), (5, 8, 8, 1), (7, 8, 8, 3)])
+@pytest.mark.parametrize("shape", [(5, 1), (5, 3), (5, 8, 8, 1), (7, 8, 8, 3)])
 def test_samples_of_other_shapes_are_drawn(shape, drawn):
     assert covered(drawn(outcome_charts.samples, example(shape))) == []
 

@@ -43,7 +43,11 @@ def tiled(tiles: np.ndarray) -> np.ndarray:
 
 
 def points(real: np.ndarray, fake: np.ndarray) -> bytes:
-    """Both on the same axes; the real points are under the generated ones as well."""
+    """Both on the same axes; the real points are under the generated ones as well.
+
+    Of points of more coordinates the first two are shown.
+    """
+    real, fake = real[:, :2], fake[:, :2]
     figure, axes = canvas(2, height=3.4)
     reach = 1.3 * np.abs(real).max()
     left, right = axes
