@@ -51,7 +51,7 @@ def ended_by_signals() -> Iterator[list[str]]:
                 end_process(128 + number)
         return True
 
-    with heard(react):
+    with heard(react), no_word_of_lost_interrupts():
         for one in experiments.SIGNALS:
             if signal.getsignal(one) is experiments.end_at_once:
                 signal.signal(one, interrupt)
@@ -59,6 +59,23 @@ def ended_by_signals() -> Iterator[list[str]]:
             yield told
         finally:
             over.set()
+
+
+@contextmanager
+def no_word_of_lost_interrupts() -> Iterator[None]:
+    """Within it no traceback is printed of a KeyboardInterrupt that Python cannot
+    raise, as in a callback of its garbage collector."""
+    before = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        if unraisable.exc_type is not KeyboardInterrupt:
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def end_process(code: int) -> NoReturn:

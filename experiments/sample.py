@@ -122,8 +122,9 @@ def number_of(label: str, count: int, names: tuple[str, ...] | None) -> int:
         return int(label)
     near = [] if label.isdecimal() else difflib.get_close_matches(label, names or (), 1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    numbered = names is None or names == tuple(map(str, range(count)))
-    known = "" if numbered else f", or a class: {some(list(names))}"
+    named = names or ()
+    numbered = all(name == str(i) for i, name in enumerate(named))
+    known = "" if numbered else f", or a class: {some(list(named))}"
     raise ValueError(f"label {label}: must be 0 to {count - 1}{known}{hint}")
 
 

@@ -21,6 +21,9 @@ TITLES = {
     "real_logits": "mean logit of real examples",
     "fake_logits": "mean logit of fakes",
     "diversity": "diversity (1: the data's own)",
+    "sample_distance": "distance to the data (noise: 1)",
+    "sample_modes": "modes hit",
+    "sample_precision": "share of samples on a mode",
 }
 """Panels that every picture has, where their numbers were logged."""
 PANELS = 16

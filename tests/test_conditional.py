@@ -128,6 +128,8 @@ def test_a_class_is_named_or_numbered_and_a_name_comes_first():
     assert number_of("2", 3, None) == 2
     with pytest.raises(ValueError, match=r"label dgo: .*cat, dog, 0.*mean dog\?"):
         number_of("dgo", 3, names)
+    with pytest.raises(ValueError, match=r"^label 12: must be 0 to 9$"):
+        number_of("12", 10, tuple("0123456789"))
     for wrong in ("3", "-1", "\N{SUPERSCRIPT TWO}", ""):
         with pytest.raises(ValueError, match="must be 0 to 2"):
             number_of(wrong, 3, None)

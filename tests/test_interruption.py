@@ -224,3 +224,23 @@ def test_ctrl_c_is_answered_and_obeyed_while_a_step_is_compiled(tmp_path):
         answered,
         ended,
     )  # 0.05 and 2 on a free machine
+
+
+class Raising:
+    """Raises an error where Python cannot pass it on."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __del__(self):
+        raise self.error
+
+
+def test_an_interrupt_that_python_loses_prints_no_traceback(monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda one: told.append(one.exc_type))
+    with interruption.no_word_of_lost_interrupts():
+        Raising(KeyboardInterrupt())
+        Raising(ValueError())
+    Raising(KeyboardInterrupt())
+    assert told == [ValueError, KeyboardInterrupt]
