@@ -4,7 +4,9 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-PIP = $(VENV)/bin/pip --disable-pip-version-check --quiet
+# Tests that share a run stay together as far as they can.
+PYTEST = $(VENV)/bin/python -m pytest -n 2 --dist worksteal
+PIP = $(VENV)/bin/pip --disable-pip-version-check
 
 .PHONY: demo test compared slow exhaustive lint clean
 
@@ -13,17 +15,17 @@ demo: $(VENV)/.installed
 	  --steps 20000 --log.samples-every 1000
 
 test: $(VENV)/.test
-	$(VENV)/bin/python -m pytest -n 2
+	$(PYTEST)
 
 compared: $(VENV)/.oracle
-	$(VENV)/bin/python -m pytest -n 2 \
+	$(PYTEST) \
 	  -m '(data or oracle) and not slow and not exhaustive'
 
 slow: $(VENV)/.test
-	$(VENV)/bin/python -m pytest -n 2 -m slow
+	$(PYTEST) -m slow
 
 exhaustive: $(VENV)/.test
-	$(VENV)/bin/python -m pytest -n 2 -m exhaustive
+	$(PYTEST) -m exhaustive
 
 lint: $(VENV)/.lint
 	$(VENV)/bin/ruff check .

@@ -1,12 +1,13 @@
 """The values that a method begins from, by the data set named in its flags."""
 
 from contextlib import redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 
 import tyro
 
 from gan_jax.build import method
+from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.defaults import changed_values, method_for
 from gan_jax.methods import METHODS
@@ -25,19 +26,38 @@ def base_of(name: str, arguments: list[str]) -> Config:
     reason.
     """
     own = method(name)
-    words = [word for word in arguments if word not in ("-h", "--help")]
     try:
-        with redirect_stderr(StringIO()):
-            flags, _ = tyro.cli(
-                DataFlags,
-                default=DataFlags(own.dataset),
-                args=words,
-                return_unknown_args=True,
-                add_help=False,
-            )
-        return method_for(name, flags.dataset)
+        return method_for(name, named_data(own, arguments))
     except (ValueError, OSError, SystemExit):
         return own
+
+
+def named_data(base: Config, arguments: list[str]) -> DatasetConfig:
+    """The data set of a Config, as the arguments change it.
+
+    Raises SystemExit where they are wrong.
+    """
+    words = [word for word in arguments if word not in ("-h", "--help")]
+    with redirect_stderr(StringIO()):
+        flags, _ = tyro.cli(
+            DataFlags,
+            default=DataFlags(base.dataset),
+            args=words,
+            return_unknown_args=True,
+            add_help=False,
+        )
+    return flags.dataset
+
+
+def with_named_data(base: Config, arguments: list[str]) -> Config:
+    """The Config with the data set that the arguments name; as it is where they are
+    wrong or the data are not there."""
+    try:
+        named = replace(base, dataset=named_data(base, arguments))
+        dataset(named)
+    except (ValueError, OSError, SystemExit):
+        return base
+    return named
 
 
 def print_changed_values(word: str, config: Config) -> None:

@@ -63,7 +63,7 @@ def look(flags: Flags) -> None:
             data_name=flags.dataset,
             count=flags.count if flags.spectrum else None,
             minutes=flags.minutes,
-            tell=lambda section: work.begin(f"looking at {section}"),
+            tell=lambda section: work.begin(f"measuring the {section}"),
         )
         work.begin("drawing the page")
         text = page(found)

@@ -112,8 +112,9 @@ def measured(flags: Flags, work: Work) -> list[dict[str, Any]]:
     shares = shares_of(flags.run, config)
     about = {"ema": flags.ema, "seed": flags.seed}
     about |= {} if shares is None else {"labels": "the data's shares"}
-    sampler_of = partial(samples_of, flags, drawer(gan, shares), work)
     measure = measure_of(flags, compared_with(flags, gan, config), work)
+    draw = drawer(gan, shares)
+    sampler_of = partial(samples_of, flags, draw, measure.n, work)
     if not flags.all:
         work.begin("taking the features of the samples", measure.n)
         row = {"index": flags.index, "step": int(states[0].step)}
@@ -134,13 +135,15 @@ def drawer(gan: Gan, shares: Any) -> Callable[..., Array]:
 
 
 def samples_of(
-    flags: Flags, draw: Callable[..., Array], work: Work, state: TrainState
+    flags: Flags, draw: Callable[..., Array], n: int, work: Work, state: TrainState
 ) -> Sampler:
-    """The samples of one GAN, as the flags say."""
+    """The n samples of one GAN, as the flags say; after the last the metrics begin."""
     key = jax.random.key(flags.seed)
 
     def take(first: int, count: int) -> Array:
         work.advance(count)
+        if first + count == n:
+            work.begin("computing the metrics")
         return draw(state, key, n=count, ema=flags.ema, first=first)
 
     return take

@@ -4,11 +4,11 @@ import difflib
 import io
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import redirect_stderr
 from dataclasses import replace
 from itertools import dropwhile, takewhile
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import tyro
 from rich.text import Text
@@ -76,7 +76,46 @@ def parsed(
         if not stop.code:
             sys.stdout.flush()
             raise
-    raise FlagError(f"{first_paragraph(told.getvalue())}; {advice}")
+    said = first_paragraph(told.getvalue())
+    raise FlagError(f"{no_number(kind, words, said) or said}; {advice}")
+
+
+def no_number(kind: type, words: list[str], said: str) -> str | None:
+    """What is wrong with a value that has to be a number, by what tyro said of its
+    flag; None if its flag takes other values too."""
+    flag = said.partition(":")[0]
+    source = flag_sources(kind).get(flag)
+    wanted = None if source is None else numbers_in_words(source.hint)
+    if wanted is None:
+        return None
+    place = next(i for i, word in enumerate(words) if hyphened(word).startswith(flag))
+    _, equals, value = words[place].partition("=")
+    values = takewhile(lambda word: not IS_FLAG.match(word), words[place + 1 :])
+    return f"{flag}: must be {wanted}, got {value if equals else ' '.join(values)!r}"
+
+
+def numbers_in_words(hint: Any) -> str | None:
+    """The numbers that a type allows; None if it allows anything else."""
+    kinds = set(leaves(hint))
+    none = " or None" if type(None) in kinds else ""
+    several = tuple in (get_origin(one) for one in (hint, *get_args(hint)))
+    match kinds - {type(None), ...}:
+        case found if found == {int}:
+            return ("whole numbers" if several else "a whole number") + none
+        case found if found and found <= {int, float}:
+            return ("numbers" if several else "a number") + none
+    return None
+
+
+def leaves(hint: Any) -> Iterator[Any]:
+    """The types that a type is made of, without annotations."""
+    inner = get_args(hint)
+    if get_origin(hint) is Annotated:
+        inner = inner[:1]
+    if not inner:
+        yield hint
+    for one in inner:
+        yield from leaves(one)
 
 
 def first_paragraph(box: str) -> str:

@@ -120,9 +120,10 @@ def number_of(label: str, count: int, names: tuple[str, ...] | None) -> int:
         return names.index(label)
     if label.isdecimal() and int(label) < count:
         return int(label)
-    near = difflib.get_close_matches(label, names or (), n=1)
+    near = [] if label.isdecimal() else difflib.get_close_matches(label, names or (), 1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    known = f", or a class: {some(list(names))}" if names else ""
+    numbered = names is None or names == tuple(map(str, range(count)))
+    known = "" if numbered else f", or a class: {some(list(names))}"
     raise ValueError(f"label {label}: must be 0 to {count - 1}{known}{hint}")
 
 

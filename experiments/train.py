@@ -25,7 +25,7 @@ import jax
 import tyro
 
 from experiments import NAMES, plugins
-from experiments.defaults import base_of, print_changed_values
+from experiments.defaults import base_of, print_changed_values, with_named_data
 from experiments.edge import error_line, exit_code, in_home, leave, with_own_flags
 from experiments.flags import (
     HELP,
@@ -128,7 +128,9 @@ def read(
         listed(rest),
         prog=command,
         description=f"{__doc__}{plugins.about_plugins()}",
-        short_help=partial(short_help, command, name, base, Flags),
+        short_help=lambda: short_help(
+            command, name, with_named_data(base, rest), Flags
+        ),
         default=Flags(base),
     )
     given = given_fields(Flags, rest)

@@ -46,7 +46,7 @@ def changed_values(name: str, config: Config) -> str:
     told = {field: f"{here[field]} ({there[field]})" for field in fields}
     words = ", ".join(f"{field} {value}" for field, value in merged(told).items())
     kind = kind_of(dataset(config).spec.shape)
-    return f"values that suit {kind}, the source's in brackets: {words}"
+    return f"values that suit {kind}, the paper's in brackets: {words}"
 
 
 def merged(told: dict[str, str]) -> dict[str, str]:

@@ -210,11 +210,13 @@ def scatter(
             *fake.T[:2], s=9, color="crimson", alpha=0.6, label="generated", lw=0
         )
     outside = int((~(np.abs(fake) <= reach).all(axis=1)).sum())
+    beyond = f", {outside:,} of them outside the picture" if outside else ""
+    both = f"{len(real):,} real and " if len(real) else ""
     axis.set(
         xlim=(-reach, reach),
         ylim=(-reach, reach),
         aspect="equal",
-        title=f"{len(real)} real and {len(fake)} generated points, {outside} outside",
+        title=f"{both}{len(fake):,} generated points{beyond}",
     )
     legend_below(axis, markerscale=2)
 

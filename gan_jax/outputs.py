@@ -124,10 +124,10 @@ def shower(
             callback(row)  # pyright: ignore
         latest, known = [], []
         for index, record in enumerate(records):
-            newest = record.rows[-1]
-            diversity[index] = newest.get("diversity", diversity[index])
+            measured = newest_diversity(record.rows[-len(rows) :])
+            diversity[index] = diversity[index] if measured is None else measured
             if alive(record):
-                latest.append(newest)
+                latest.append(record.rows[-1])
                 known.append(diversity[index])
         numbers = newest_numbers(latest, [d for d in known if d is not None])
         update(longest(records)[-1]["step"], numbers)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 PAUSES = ((300, 10), (1800, 30), (7200, 60), (math.inf, 300))
 """Until work has gone on for so many seconds, the seconds between two of its lines."""
+SMALL_SHARE = 1 / 50
+"""Of a part: what is done first and is less says nothing of the time that is left."""
 
 
 def in_time(seconds: float) -> str:
@@ -24,7 +26,8 @@ class Part:
 
     total: how much of it there is; None: not known. first, done: how much of it was
     done when it began, and is done. note: what else is known of it. unit: what is
-    counted, for a rate; "": no rate is shown.
+    counted, for a rate; "": no rate is shown. since: what was done, and when, at its
+    first change.
     """
 
     description: str
@@ -34,14 +37,28 @@ class Part:
     note: str = ""
     done: float = field(init=False)
     began: float = field(default_factory=time.monotonic)
+    since: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         self.done = self.first
 
 
+def advanced(part: Part, done: float, now: float) -> None:
+    """Note that so much of the part is done.
+
+    The first of many may hold a compilation: the rate counts from its end on. A part
+    that counts a `unit` begins when that is over.
+    """
+    few = SMALL_SHARE * (part.total or 0.0)
+    if part.since is None and not part.unit and done - part.first < few:
+        part.since = done, now
+    part.done = done
+
+
 def rate(part: Part, now: float) -> float | None:
     """How much of the part is done in a second; None: not known yet."""
-    made, seconds = part.done - part.first, now - part.began
+    first, since = part.since or (part.first, part.began)
+    made, seconds = part.done - first, now - since
     return made / seconds if made > 0 and seconds > 0 else None
 
 

@@ -20,6 +20,8 @@ PLAIN_PLAY = {"alternating", "simultaneous"}
 WITH_MOMENT = {"adam", "optimistic_adam"}
 POINTS = KINDS["points"]
 """The values with which points are learned."""
+IMAGES_RATE = KINDS["small images"].adam_rate or 0.0
+"""The highest rate of an Adam with which images are learned."""
 
 
 class Suggestion(NamedTuple):
@@ -52,12 +54,12 @@ def takes_any_optimizer(config: Config) -> bool:
     return config.dynamics.name not in PLAIN_STEPS
 
 
-def slow(config: Config) -> bool:
-    """Whether an Adam moves points slower than the toys are learned with."""
+def adam_rate(config: Config) -> float | None:
+    """The rate of the faster player; None if a player is not moved by an Adam."""
     players = config.g_optimizer, config.d_optimizer
-    adam = all(group.name in WITH_MOMENT for group in players)
-    rate = POINTS.adam_rate or 0.0
-    return adam and max(group.learning_rate for group in players) < rate
+    if any(group.name not in WITH_MOMENT for group in players):
+        return None
+    return max(group.learning_rate for group in players)
 
 
 def undecayed(config: Config) -> bool:
@@ -130,7 +132,15 @@ SUGGESTIONS: dict[str, Suggestion] = {
     ),
     "rate_of_points": Suggestion(
         f"--lr {POINTS.adam_rate}",
-        lambda config: on_points(config) and slow(config),
+        lambda config: (
+            on_points(config) and adam_rate(config) not in (None, POINTS.adam_rate)
+        ),
+    ),
+    "rate_of_images": Suggestion(
+        f"--lr {IMAGES_RATE}",
+        lambda config: (
+            not on_points(config) and (adam_rate(config) or 0.0) > IMAGES_RATE
+        ),
     ),
     "larger_batch": Suggestion("a larger --batch-size"),
     "more_steps": Suggestion("more --steps"),
@@ -224,6 +234,7 @@ FOR_VERDICT = {
         "penalty_of_points",
         "batch_of_points",
         "rate_of_points",
+        "rate_of_images",
         "latents_of_points",
         "decay",
         "smaller_weight",

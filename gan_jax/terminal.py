@@ -29,7 +29,7 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from gan_jax.progress import Part, head, line_of, pause_after, tail
+from gan_jax.progress import Part, advanced, head, line_of, pause_after, tail
 
 T = TypeVar("T")
 TICK, PATIENCE = 0.2, 1.0
@@ -249,7 +249,8 @@ def working(
             shown.add(current[0])
 
         def update(done: float, note: str = "") -> None:
-            current[0].done, current[0].note = done, note
+            advanced(current[0], done, time.monotonic())
+            current[0].note = note
             shown.change(current[0])
 
         def advance(count: float) -> None:

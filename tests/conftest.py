@@ -30,9 +30,11 @@ jax.config.update(
     "jax_compilation_cache_dir", os.path.join(tempfile.gettempdir(), "gan_jax_tests")
 )
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+jax.config.update("jax_traceback_in_locations_limit", 0)  # Operations need no lines.
 
 import needs  # noqa: E402
 import processes  # noqa: E402
+from undrawn import without_pictures  # noqa: E402
 
 os.environ[needs.VARIABLE] = needs.NOWHERE
 # A shell starts what runs in its background with Ctrl-C ignored, and processes inherit
@@ -53,6 +55,13 @@ def prepared_data(
     """The data sets of this machine, for the tests that are marked with one."""
     if request.node.get_closest_marker("data"):
         monkeypatch.setenv(needs.VARIABLE, str(needs.PREPARED))
+
+
+@pytest.fixture
+def undrawn():
+    """For tests that look at no picture of the runs they train."""
+    with without_pictures():
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

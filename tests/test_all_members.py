@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
+from undrawn import without_pictures
 
 from experiments import evaluate as evaluation
 from experiments.runs import main as compare
@@ -44,9 +45,10 @@ pytestmark = pytest.mark.slow
 def runs(tmp_path_factory):
     """A folder with a sweep, half of which diverges, and two runs of one GAN."""
     folder = tmp_path_factory.mktemp("runs")
-    train(SWEEP, folder / "sweep")
-    train(RING, folder / "single")
-    train(replace(RING, seed=1), folder / "other")
+    with without_pictures():
+        train(SWEEP, folder / "sweep")
+        train(RING, folder / "single")
+        train(replace(RING, seed=1), folder / "other")
     return folder
 
 

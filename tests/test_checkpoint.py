@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from old_runs import without_copies
 from processes import COMPILED, output, running, until
+from undrawn import without_pictures
 
 from benchmarks.kills import rows, same_bits, survives
 from experiments.train import EXIT_CODES, main
@@ -31,6 +32,8 @@ from gan_jax.config_json import (
     to_json,
 )
 from gan_jax.folder import held
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 SMALL = Config(
     steps=40,
@@ -71,7 +74,8 @@ def crashed(config, run, step):
 def whole(tmp_path_factory):
     """A run that was never interrupted."""
     run = tmp_path_factory.mktemp("whole") / "run"
-    state, summary = train(SMALL, run)
+    with without_pictures():
+        state, summary = train(SMALL, run)
     return run, state, summary
 
 
@@ -520,9 +524,15 @@ def test_sigterm_saves_says_how_to_resume_and_exits_with_its_code(tmp_path):
     assert rows(run) == rows(tmp_path / "direct")
 
 
-@pytest.mark.slow
-def test_twenty_kills_at_random_moments_lose_nothing(tmp_path):
-    assert survives(20, 3000, tmp_path)
+@pytest.mark.parametrize(
+    "kills",
+    [
+        pytest.param(8, marks=pytest.mark.slow),
+        pytest.param(20, marks=pytest.mark.exhaustive),
+    ],
+)
+def test_kills_at_random_moments_lose_nothing(kills, tmp_path):
+    assert survives(kills, 3000, tmp_path)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
+from undrawn import without_pictures
 
 import gan_jax
 from experiments import evaluate as evaluate_command
@@ -95,7 +96,8 @@ def test_projection_is_the_inner_product_with_the_labels_row():
 
 def test_conditional_run_and_drawing_a_class(tmp_path, capsys):
     config = dataclasses.replace(conditional("mlp"), steps=20)
-    gan_jax.train(config, tmp_path / "run")
+    with without_pictures():
+        gan_jax.train(config, tmp_path / "run")
     sample, _ = gan_jax.load_generator(tmp_path / "run")
     key = jax.random.key(0)
     every = sample(key, 20)

@@ -139,6 +139,7 @@ def test_an_odd_path_is_refused_first_where_no_link_can_be_made(
 # Damaged rows.
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_damaged_rows_are_restored_from_the_checkpoint_and_told(run, whole, capsys):
     path = run / "metrics.jsonl"
     lines = path.read_text().splitlines()
@@ -151,6 +152,7 @@ def test_damaged_rows_are_restored_from_the_checkpoint_and_told(run, whole, caps
     assert "2 restored from the checkpoint" in told and "lost" not in told
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_files_of_rows_that_are_gone_are_restored(run, capsys):
     (last, _), before = newest(run / FOLDER), {}
     append_lines(run / "events.jsonl", EVENTS)
@@ -165,6 +167,7 @@ def test_files_of_rows_that_are_gone_are_restored(run, capsys):
         assert f"{name}: {len(before[name].splitlines())} restored" in told
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_rows_damaged_before_a_checkpoint_was_made_are_told_as_lost(run, capsys):
     path, (last, _) = run / "metrics.jsonl", newest(run / FOLDER)
     path.write_text(path.read_text().replace('"step": 7', '"step": 8'))
@@ -176,6 +179,7 @@ def test_rows_damaged_before_a_checkpoint_was_made_are_told_as_lost(run, capsys)
     assert [row["step"] for row in rows(run)] == [1, 14, 21, 28, 35, 40]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_of_an_earlier_version_resumes_and_its_damage_is_told(run, whole, capsys):
     path = run / "metrics.jsonl"
     without_copies(run)

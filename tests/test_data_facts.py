@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from undrawn import without_pictures
 
 from experiments import evaluate as evaluate_command
 from experiments import sample as sample_command
@@ -46,7 +47,8 @@ def paint(file: Path, value: int, side: int = SIDE) -> None:
 
 
 def trained(name: str, out: Path) -> Path:
-    train(replace(SHORT, dataset=DatasetConfig(name, labels=True)), out)
+    with without_pictures():
+        train(replace(SHORT, dataset=DatasetConfig(name, labels=True)), out)
     return out
 
 
@@ -199,6 +201,7 @@ def test_a_run_goes_on_with_other_data_where_that_is_allowed(run, pictures):
     assert before.fingerprint != after.fingerprint
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_whose_pictures_moved_goes_on_and_is_measured(run, pictures, capsys):
     whole = drawn(run)
     shutil.rmtree(run / "checkpoints" / "000000004")

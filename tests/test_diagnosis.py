@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import pytest
 from planted_numbers import HEALTHY
+from undrawn import without_pictures
 
 from experiments import diagnose as script
 from gan_jax import Config, train
@@ -50,7 +51,8 @@ RUN = Config(
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "ring"
-    train(RUN, folder)
+    with without_pictures():
+        train(RUN, folder)
     return folder
 
 

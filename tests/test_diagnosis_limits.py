@@ -80,5 +80,5 @@ def test_every_section_is_told_where_there_is_no_terminal(
     assert script.main([str(tmp_path), "--out", str(tmp_path / "page")]) == 2
     told = capsys.readouterr().err.splitlines()
     told = [line for line in told if line != "opening the run"]
-    assert told == ["looking at layers", "looking at game", "error: enough"]
+    assert told == ["measuring the layers", "measuring the game", "error: enough"]
     assert not any(tmp_path.iterdir())

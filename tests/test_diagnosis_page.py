@@ -150,15 +150,14 @@ def test_samples_and_losses_come_first_then_the_verdict_then_the_instruments(uns
     instruments = [card.draw.__name__ for card in CARDS]
     order = ["samples", "losses", "verdict", *instruments]
     assert ids(page(FOUND)) == order
-    numbers = {"modes_hit": 3, "precision": {"value": 0.25, "ceiling": 0.9}}
+    numbers = {"sample_modes": 3, "mode_count": 8, "sample_precision": 0.25}
     text = page(FOUND | {"quality": numbers})
     assert ids(text) == [*order[:2], "quality", *order[2:]]
-    for name, value in (
-        ("modes hit", "3"),
-        ("precision, value", "0.25"),
-        ("precision, ceiling", "0.9"),
+    for name, value, usual in (
+        ("modes hit by 256 samples", "3", "over 7.2"),
+        ("share of the samples on a mode", "0.25", "over 0.5"),
     ):
-        assert f"<td>{name}</td><td>{value}</td>" in text
+        assert f"<td>{name}</td><td>{value}</td><td>{usual}</td>" in text
 
 
 def test_caption_is_below_its_chart(unseen):

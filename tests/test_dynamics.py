@@ -47,6 +47,14 @@ BATCH, RATE = 8, 0.1
 JOINT = sorted(set(DYNAMICS) - {"alternating", "lookahead"})
 
 
+def slow_but(*quick, among):
+    """Names of rules, all but some marked slow: each takes seconds to compile."""
+    return [
+        pytest.param(name, marks=() if name in quick else pytest.mark.slow)
+        for name in among
+    ]
+
+
 class Curved(nn.Module):
     """Two tanh layers, `[B, n] -> [B, outputs]`, or logits `[B]`."""
 
@@ -382,7 +390,10 @@ def test_optimistic_rule_with_adam_equals_optax_in_simultaneous_play():
     np.testing.assert_allclose(*ends, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("base", ["alternating", "simultaneous", "extragradient"])
+@pytest.mark.parametrize(
+    "base",
+    slow_but("alternating", among=("alternating", "simultaneous", "extragradient")),
+)
 def test_lookahead_equals_a_loop_that_meets_every_fifth_step(base):
     """12 steps: slow and fast meet after the 5th and the 10th, by 0.3 of the way."""
     adam = OPTIMIZERS["adam"](RATE)
@@ -432,14 +443,6 @@ def under(name, **slots):
     return game(rule, memory=memory, watch_layers=True, penalties=(), **slots)
 
 
-def slow_but(*quick, among):
-    """Names of rules, all but some marked slow: each takes seconds to compile."""
-    return [
-        pytest.param(name, marks=() if name in quick else pytest.mark.slow)
-        for name in among
-    ]
-
-
 @cache
 def two_steps(name):
     """The states before and after each, and the metrics of the second."""
@@ -451,9 +454,7 @@ def two_steps(name):
     return states, metrics
 
 
-@pytest.mark.parametrize(
-    "name", slow_but("consensus", "optimistic", "unrolled", among=JOINT)
-)
+@pytest.mark.parametrize("name", slow_but("consensus", among=JOINT))
 def test_joint_rule_is_preceded_by_moves_of_d_alone(name):
     """Of 3 D steps the first two are plain descent, each on its own data."""
     gan = under(name, generator=Point())
@@ -490,7 +491,7 @@ def test_two_microbatches_move_as_the_whole_batch(name):
     chex.assert_trees_all_close(seen, metrics, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", slow_but("optimistic", "lookahead", among=DYNAMICS))
+@pytest.mark.parametrize("name", slow_but("lookahead", among=DYNAMICS))
 def test_each_seed_plays_as_alone(name):
     states, _ = two_steps(name)
     gan = under(name)
@@ -507,7 +508,7 @@ def test_each_seed_plays_as_alone(name):
 
 @pytest.mark.parametrize(
     "name",
-    slow_but("alternating", "optimistic", "consensus", "lookahead", among=DYNAMICS),
+    slow_but("alternating", "consensus", "lookahead", among=DYNAMICS),
 )
 def test_norms_and_updates_of_layers_make_up_those_of_the_players(name):
     (_, before, after), metrics = two_steps(name)

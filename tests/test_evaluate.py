@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
+from undrawn import without_pictures
 
 from experiments import evaluate as script
 from experiments import sample as drawing
@@ -231,7 +232,8 @@ SHORT = Config(
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "ring"
-    train(SHORT, folder)
+    with without_pictures():
+        train(SHORT, folder)
     return folder
 
 
@@ -239,7 +241,8 @@ def run(tmp_path_factory):
 def pictures(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "digits"
     config = replace(SHORT, dataset=DatasetConfig("digits", labels=True))
-    train(replace(config, metrics=MetricsConfig(0)), folder)
+    with without_pictures():
+        train(replace(config, metrics=MetricsConfig(0)), folder)
     return folder
 
 

@@ -129,7 +129,12 @@ def test_command_refuses_a_flag_that_it_would_not_read(capsys, command, words, t
 @pytest.mark.parametrize(
     "words, told",
     [
-        ("--steps many", "--steps: invalid literal for int() with base 10: 'many'"),
+        ("--steps many", "--steps: must be a whole number, got 'many';"),
+        ("--steps=1.5", "--steps: must be a whole number, got '1.5';"),
+        ("--lr abc", "--lr: must be a number or None, got 'abc';"),
+        ("--g-optimizer.b2 x", "--g-optimizer.b2: must be a number or None, got 'x';"),
+        ("--sweep.penalty 1,b", "--sweep.penalty: must be numbers, got '1 b';"),
+        ("--devices two", "--devices: must be a whole number or None, got 'two';"),
         ("--lr-schedule liner", "invalid choice 'liner' for argument '--lr-schedule'"),
         ("--seed", "Missing value for argument '--seed'. Expected 1 values"),
         ("ring", "Unrecognized options: ring"),
@@ -262,6 +267,12 @@ def test_help_shows_the_fields_that_matter_for_the_method_with_its_values(capsys
     assert "--penalty" not in text
     text = helped("lookahead --dataset.name ring --help", capsys)
     assert "\n  --dynamics.k 5 " in text
+
+
+def test_help_shows_the_values_for_the_data_that_are_named(capsys):
+    text = helped("r1 --dataset.name ring --help", capsys)
+    assert "on ring\n" in text and "\n  --dataset.name ring  " in text
+    assert "\n  --model.name mlp  " in text and "\n  --penalty.weight 0.1  " in text
 
 
 def test_help_without_a_method_says_how_to_choose_one(capsys):

@@ -272,7 +272,14 @@ def is_line(text):
     return text.isprintable() and len(text) < 800
 
 
-@pytest.mark.parametrize("count", [40, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "count",
+    [
+        40,
+        pytest.param(200, marks=pytest.mark.slow),
+        pytest.param(500, marks=pytest.mark.exhaustive),
+    ],
+)
 def test_any_name_of_a_folder_a_class_or_a_picture_is_taken(count, tmp_path):
     """Those that begin with a dot are hidden."""
     for index, name in enumerate(odd_names(count)):

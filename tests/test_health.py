@@ -203,6 +203,7 @@ SHORT = Config(
 )
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_generator_of_a_single_point_ends_collapsed(tmp_path, capsys):
     """Its weights are 0.01 of the usual and do not move: 1 of 8 modes."""
     flags = ["--dataset.name", "ring", "--model.name", "mlp", "--model.width", "8"]
@@ -217,6 +218,7 @@ def test_generator_of_a_single_point_ends_collapsed(tmp_path, capsys):
     assert json.loads((run / "summary.json").read_text())["verdict"] == "collapsed"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_run_that_learns_nothing_says_so_and_does_not_advise_what_it_uses(
     tmp_path, capsys
 ):
@@ -242,6 +244,7 @@ def test_run_that_learns_nothing_says_so_and_does_not_advise_what_it_uses(
     assert row["sample_precision"] < 0.01 and row["sample_distance"] > 0.5
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_each_of_several_gans_has_its_verdict_and_its_signs(tmp_path):
     fixed = OptimizerConfig("sgd", 0.0)
     model = replace(SHORT.model, init_scale=0.01)

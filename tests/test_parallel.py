@@ -157,7 +157,6 @@ def slow_but(*quick, among, exhaustive=()):
     ("name", "count"),
     slow_but(
         ("shard_map", 8),
-        ("gspmd", 2),
         among=itertools.product(("pmap", "shard_map", "gspmd"), (1, 2, 4, 8)),
     ),
 )

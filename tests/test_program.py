@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from processes import output, running, until
+from undrawn import without_pictures
 
 import gan_jax
 from benchmarks.kills import rows
@@ -64,7 +65,8 @@ def assert_rows_agree(ours, theirs, rtol=1e-4):
 def plain(tmp_path_factory):
     """The rows of one GAN on one device."""
     folder = tmp_path_factory.mktemp("plain") / "run"
-    train(RING, folder)
+    with without_pictures():
+        train(RING, folder)
     return lines(folder / "metrics.jsonl")
 
 
@@ -119,6 +121,7 @@ def test_rows_of_a_grid_tell_which_gan_they_are_of(grid):
     assert len(wild) == 4  # Each diverged GAN's last row; nothing after it.
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_gan_of_a_grid_is_the_run_of_its_seed_and_scaled_settings(grid, tmp_path):
     folder, state, _, _ = grid
     penalty = replace(RING.penalty, weight=RING.penalty.weight * 0.5)
@@ -148,6 +151,7 @@ def test_a_grid_draws_a_panel_for_each_gan(grid):
         assert picture.size[0] == picture.size[1] * 6.5 / 6
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_in_which_every_gan_diverges_is_diverged(tmp_path):
     rate = replace(SGD, learning_rate=1e30)
     config = replace(
@@ -164,6 +168,7 @@ SLOW = pytest.mark.slow
 @pytest.mark.parametrize(
     "steps_per_call", [pytest.param(1, marks=SLOW), pytest.param(4, marks=SLOW), 30]
 )
+@pytest.mark.usefixtures("undrawn")
 def test_steps_per_dispatch_do_not_change_the_rows(steps_per_call, plain, tmp_path):
     log = LogConfig(every=7, samples_every=9)
     train(replace(RING, steps_per_call=steps_per_call, log=log), tmp_path / "run")
@@ -174,6 +179,7 @@ def test_steps_per_dispatch_do_not_change_the_rows(steps_per_call, plain, tmp_pa
 @pytest.mark.parametrize(
     "steps_per_call", [pytest.param(1, marks=SLOW), 8, pytest.param(50, marks=SLOW)]
 )
+@pytest.mark.usefixtures("undrawn")
 def test_lazy_penalty_is_logged_as_last_due_whatever_the_dispatch(
     steps_per_call, tmp_path
 ):
@@ -219,6 +225,7 @@ def test_streamed_data_are_taken_a_step_at_a_time():
         pytest.param("gspmd", marks=SLOW),
     ],
 )
+@pytest.mark.usefixtures("undrawn")
 def test_placed_runs_write_the_rows_of_one_device(placement, plain, tmp_path):
     _, summary = train(replace(RING, placement=placement, devices=4), tmp_path / "four")
     assert f"placement: {placement} on 4 x" in summary["program"][0]
@@ -263,6 +270,7 @@ def test_bad_placement_is_one_error_and_writes_nothing(
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_command_line_trains_a_grid(tmp_path, capsys):
     out = tmp_path / "grid"
     flags = ["--dataset.name", "ring", "--model.width", "8", "--steps", "3"]

@@ -12,7 +12,7 @@ from gan_jax import terminal
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig, ModelConfig
 from gan_jax.outputs import estimate, newest_numbers, reads_width, shower, step_counter
-from gan_jax.progress import PAUSES, Part, line_of, pause_after
+from gan_jax.progress import PAUSES, Part, advanced, line_of, pause_after
 from gan_jax.record import record_of
 from gan_jax.terminal import track, working
 
@@ -73,6 +73,15 @@ def test_a_line_says_how_much_is_done_and_what_is_left():
     assert line_of(Part("reading", began=0.0), 7200.0) == "still reading  2 h 0 min"
 
 
+def test_the_first_of_many_may_take_long_and_does_not_lengthen_what_is_left():
+    """1 of 661 took 40 s to compile, then 10 are made in 2 s: 650 are left."""
+    part = Part("training", 661, began=0.0)
+    advanced(part, 1, 40.0)
+    assert line_of(part, 41.0) == "training 1 of 661 (0%)  41 s"
+    advanced(part, 11, 42.0)
+    assert line_of(part, 42.0) == "training 11 of 661 (2%)  2 min left"
+
+
 def test_no_number_is_shown_before_there_is_one():
     part = Part("step", 1000, unit="steps", began=0.0)
     assert line_of(part, 0.0) == "step 0 of 1,000 (0%)  0 s"
@@ -100,10 +109,13 @@ def test_the_newest_diversity_stays_until_there_is_another():
         records[1].rows.append(second)
         records[1].faults.extend([] if second["finite"] else [{}])
         show([first, second])
+    records[0].rows.extend([row(5, 1.0, diversity=0.8), row(6, 1.0)])
+    show(records[0].rows[-2:])
     assert seen == [
         (2, "D 2.000  G 0.000  diversity 0.400"),
         (3, "D 1.000  G 0.000  diversity 0.400"),
         (4, "D 1.000  G 0.000  diversity 0.200"),
+        (6, "D 1.000  G 0.000  diversity 0.800"),
     ]
 
 

@@ -32,6 +32,7 @@ def test_readme_is_short_and_has_three_python_blocks():
     assert len(BLOCKS) == 3
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_whole_run_from_python(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     short = replace(gan_jax.method_for("r3gan", "digits"), steps=100)

@@ -113,6 +113,7 @@ def test_nonempty_folder_is_refused_and_kept(run, capsys):
     assert (run / "metrics.jsonl").read_bytes() == before
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_overwrite_replaces_a_run_but_no_other_folder(tmp_path):
     config = dataclasses.replace(gan_jax.METHODS["mlp_sgd"], steps=2, batch_size=8)
     gan_jax.train(config, tmp_path / "run")

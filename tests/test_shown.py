@@ -63,10 +63,13 @@ RING = {"modes": 8, "noise": 0.187}
 with the data's means and deviations (benchmarks/results/toy; real data: .0178)."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "steps", "robust", "distance"),
-    [("r1", 5000, 6, 0.06), ("extra_adam", 5000, 3, 0.09), ("wgan_gp", 3000, 5, 0.08)],
+    [
+        pytest.param("r1", 5000, 6, 0.06, marks=pytest.mark.slow),
+        pytest.param("extra_adam", 5000, 3, 0.09, marks=pytest.mark.slow),
+        pytest.param("wgan_gp", 3000, 5, 0.08, marks=pytest.mark.exhaustive),
+    ],
 )
 def test_ring_is_learned_as_the_pages_say(method, steps, robust, distance, tmp_path):
     """Limits beside what seeds 0, 1 and 2 reach, in one program of three GANs.

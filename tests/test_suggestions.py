@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from experiments.flags import OF_BOTH
+from experiments.flags import OF_BOTH, with_both
 from gan_jax import METHODS, Config
 from gan_jax.build import build
 from gan_jax.config import ModelConfig
@@ -40,6 +40,7 @@ RUNS = {
 RUNS["of odd choices"] = Config(
     model=ModelConfig("mlp", g_init="normal", activation="relu", init_scale=0.1)
 )
+RUNS["of a high rate"] = with_both(METHODS["r1"], {"lr": 1.0})
 
 
 @cache
@@ -134,6 +135,22 @@ def test_a_penalty_in_use_is_not_advised_but_its_weight_is():
     light = dataclasses.replace(METHODS["r1"].penalty, weight=0.1)
     config = dataclasses.replace(on("ring", METHODS["r1"]), penalty=light)
     assert "--penalty.weight 0.1" not in " ".join(helpful(SUGGESTIONS, config))
+
+
+@pytest.mark.parametrize(
+    "data, rate, told",
+    [
+        ("ring", 1.0, True),
+        ("ring", 1e-4, True),
+        ("ring", 1e-3, False),
+        ("digits", 1.0, True),
+        ("digits", 1e-3, False),
+    ],
+)
+def test_a_rate_with_which_nothing_is_learned_is_told_one_that_learns(data, rate, told):
+    config = with_both(on(data, METHODS["r1"]), {"lr": rate})
+    tries = helpful(FOR_VERDICT["not_learned"], config)
+    assert ("--lr 0.001" in tries) == told, tries
 
 
 def test_flags_of_the_default_config_are_read_as_they_stand():

@@ -102,6 +102,7 @@ class Died(Exception):
     pass
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_resumed_run_voids_the_events_it_makes_again(tmp_path):
     def die(row):
         if row["step"] == 15:
@@ -117,6 +118,7 @@ def test_resumed_run_voids_the_events_it_makes_again(tmp_path):
     assert scalars(tmp_path / "run" / "tensorboard") == expected(rows)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_each_of_several_gans_has_its_tags(tmp_path):
     sgd = OptimizerConfig("sgd", 0.01)
     sweep = replace(SHORT.sweep, d_lr=(1.0, 1e30))

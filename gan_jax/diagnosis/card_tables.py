@@ -130,7 +130,8 @@ def game_note(found: Numbers) -> str:
     changed = last != (own["rate"], own["d_rate"])
     rates += (
         ", the highest of the schedule, at the final state; the last step was made "
-        f"with {last[0]:.3g} and {last[1]:.3g}."
+        f"with {last[0]:.3g} and {last[1]:.3g}. Growth here says what steps at the "
+        "highest rate would do now; it is no fault of a run whose rates have decayed."
         if changed
         else ", those of the last step."
     )

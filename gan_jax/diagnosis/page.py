@@ -5,7 +5,8 @@ from html import escape
 
 from gan_jax.diagnosis.advice import ADVICE, advise
 from gan_jax.diagnosis.cards import CARDS, OUTCOME, Card, Numbers
-from gan_jax.diagnosis.tables import listed, summary
+from gan_jax.diagnosis.limits import quality_rows
+from gan_jax.diagnosis.tables import summary
 
 STYLE = """
 :root { color-scheme: light; }
@@ -77,12 +78,12 @@ def grid(cards: tuple[Card, ...], found: Numbers) -> str:
 
 def quality(found: Numbers) -> str:
     """The numbers of the samples' quality, if they were taken."""
-    rows = listed(found.get("quality") or {})
+    rows = quality_rows(found)
     if not rows:
         return ""
     return (
         '<section class="card alone" id="quality">\n<h2>Quality of the samples</h2>\n'
-        f"{table([['', 'number'], *rows])}</section>\n"
+        f"{table([['', 'here', 'usual'], *map(list, rows)])}</section>\n"
     )
 
 

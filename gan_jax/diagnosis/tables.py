@@ -67,15 +67,3 @@ def summary(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     add("distance to the data, last less averaged G", "motion", ("ema", "gap"), "")
     add("duality gap", "duality", ("gap",), "0 at a solution")
     return rows
-
-
-def listed(numbers: dict[str, Any], above: str = "") -> list[list[str]]:
-    """Rows of a name and a value; numbers within numbers follow under both names."""
-    rows = []
-    for key, value in numbers.items():
-        name = f"{above}{key.replace('_', ' ')}"
-        if isinstance(value, dict):
-            rows += listed(value, f"{name}, ")
-        elif not isinstance(value, list | tuple | np.ndarray):
-            rows.append([name, short(value)])
-    return rows
