@@ -224,3 +224,13 @@ def test_ctrl_c_is_answered_and_obeyed_while_a_step_is_compiled(tmp_path):
         answered,
         ended,
     )  # 0.05 and 2 on a free machine
+
+
+def test_a_handler_that_python_cannot_put_back_is_left_alone(monkeypatch):
+    """Python has None for a handler that a program around it has set in C."""
+    monkeypatch.setattr(signals.signal, "getsignal", lambda number: None)
+    changes = []
+    monkeypatch.setattr(signals.signal, "signal", lambda *one: changes.append(one))
+    with stop_request() as asked:
+        assert asked == []
+    assert changes == []
