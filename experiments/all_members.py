@@ -46,10 +46,7 @@ def evaluate_all(
 
 
 def show_all(config: Config, rows: list[Row]) -> None:
-    """A line for each GAN, for all, for each value of a sweep, and for real data.
-
-    Another line says which direction of each number is better.
-    """
+    """A line for each GAN, for all, for each value of a sweep, and for real data."""
     members = members_of(config) or [{}]
     known = [row for row in rows if row["metrics"] is not None]
     mark, floor = known[0]["fingerprint"], known[0]["floor"]

@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import redirect_stderr
-from dataclasses import replace
 from itertools import dropwhile, takewhile
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
@@ -15,6 +14,7 @@ from rich.text import Text
 
 from experiments.edge import UNREAD, FlagError, flag_sources, hyphened
 from gan_jax.config import Config, SweepConfig
+from gan_jax.methods.changes import changed
 from gan_jax.terminal import drop_output
 
 T = TypeVar("T")
@@ -195,16 +195,6 @@ def nearest(flag: str, known: Collection[str]) -> list[str]:
     return [one for one in found if one in known][:3]
 
 
-def with_fields(config: Config, values: Mapping[str, Any]) -> Config:
-    """The Config with other values of some fields, by their dotted names."""
-    for name, value in values.items():
-        group, dot, option = name.rpartition(".")
-        if dot:
-            name, value = group, replace(getattr(config, group), **{option: value})
-        config = replace(config, **{name: value})
-    return config
-
-
 def with_both(
     config: Config, values: Mapping[str, Any], given: Collection[str] = ()
 ) -> Config:
@@ -218,7 +208,7 @@ def with_both(
         for player in ("g_optimizer", "d_optimizer")
         if value is not None
     }
-    return with_fields(config, {k: v for k, v in fields.items() if k not in given})
+    return changed(config, {k: v for k, v in fields.items() if k not in given})
 
 
 def listed(arguments: list[str]) -> list[str]:

@@ -11,13 +11,14 @@ from typing import Any
 import docstring_parser
 
 from experiments.edge import FlagSource, flag_sources, hyphened
-from experiments.flags import OF_BOTH, with_both, with_fields
+from experiments.flags import OF_BOTH, with_both
 from gan_jax.build import build
 from gan_jax.checks import dataset, resolve
 from gan_jax.config import Config, OptimizerConfig
 from gan_jax.config_json import flat
 from gan_jax.fields import read_fields
 from gan_jax.methods import CATALOGUE, IDEAS
+from gan_jax.methods.changes import changed
 
 USAGE = "python -m experiments.train"
 RECOMMENDED = ("r1", "r3gan", "wgan_gp", "sn_gan", "ns_gan")
@@ -154,10 +155,10 @@ def own_fields(base: Config) -> list[str]:
     plain, own, read = flat(Config()), flat(base), read_fields(base)
     filled = {slot for slot in SLOTS if own[f"{slot}.name"] != plain[f"{slot}.name"]}
     of_slots = [field for field in own if field.partition(".")[0] in filled]
-    changed = [field for field in own if own[field] != plain[field]]
+    set_here = [field for field in own if own[field] != plain[field]]
     return [
         field
-        for field in dict.fromkeys([*of_slots, *changed])
+        for field in dict.fromkeys([*of_slots, *set_here])
         if field in read and field not in (*ALWAYS, "plugin") and not is_tuning(field)
     ]
 
@@ -215,7 +216,7 @@ def can_be_built(base: Config, change: Mapping[str, Any]) -> bool:
     both = {name: value for name, value in change.items() if name in OF_BOTH}
     others = {name: value for name, value in change.items() if name not in OF_BOTH}
     try:
-        build(with_both(with_fields(base, others), both))
+        build(with_both(changed(base, others), both))
     except ValueError:
         return False
     return True

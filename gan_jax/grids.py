@@ -54,7 +54,7 @@ def image_grid(
 
 
 def caption_font() -> Any:
-    """DejaVu Sans, which Matplotlib brings: Pillow's own font has only ASCII letters."""
+    """DejaVu Sans, which Matplotlib brings: Pillow's own font has ASCII alone."""
     from matplotlib import get_data_path
     from PIL import ImageFont
 

@@ -74,7 +74,8 @@ def stop_request() -> Iterator[list[str]]:
         return
 
     before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
-    heeded = [one for one, how in before.items() if how != signal.SIG_IGN]  # nohup
+    left = (signal.SIG_IGN, None)  # nohup; a handler that Python cannot put back
+    heeded = [one for one, how in before.items() if how not in left]
     answered: list[int] = []
 
     def answer(number: int) -> bool:

@@ -244,3 +244,13 @@ def test_an_interrupt_that_python_loses_prints_no_traceback(monkeypatch):
         Raising(ValueError())
     Raising(KeyboardInterrupt())
     assert told == [ValueError, KeyboardInterrupt]
+
+
+def test_a_handler_that_python_cannot_put_back_is_left_alone(monkeypatch):
+    """Python has None for a handler that a program around it has set in C."""
+    monkeypatch.setattr(signals.signal, "getsignal", lambda number: None)
+    changes = []
+    monkeypatch.setattr(signals.signal, "signal", lambda *one: changes.append(one))
+    with stop_request() as asked:
+        assert asked == []
+    assert changes == []
