@@ -45,7 +45,10 @@ SOURCES = [
 ]
 FLAG = re.compile(r"(?<![\w-])--[a-z](?:[a-z0-9.-]*[a-z0-9])?")
 TRAIN = flags_of(train.Flags)
-ONE_RUN = {"--resume", "--overwrite", "--allow-changes", "--config"}
+ONE_RUN = {
+    *("--resume", "--overwrite", "--allow-changes", "--config"),
+    *("--lr", "--lr-schedule"),
+}
 """Flags of experiments.train that only training speaks of."""
 COMMANDS = {
     name: importlib.import_module(name)
