@@ -50,6 +50,8 @@ ONE_RUN = {
     *("--lr", "--lr-schedule"),
 }
 """Flags of experiments.train that only training speaks of."""
+ADVISED = {"--lr", "--lr-schedule"}
+"""Flags of experiments.train, no fields, that advice for another training names."""
 COMMANDS = {
     name: importlib.import_module(name)
     for name in (
@@ -129,7 +131,7 @@ def test_messages_of_the_library_are_put_into_a_commands_own_flags(name):
     """Of what only training says, nothing is asked here."""
     command = COMMANDS[name]
     said, own = with_own_flags(command.Flags), with_negatives(flags_of(command.Flags))
-    foreign = ONE_RUN | {"--no-spectrum", "--metrics", "--n", "--weights"}
+    foreign = ONE_RUN | ADVISED | {"--no-spectrum", "--metrics", "--n", "--weights"}
     for path in (ROOT / "gan_jax").rglob("*.py"):
         for text in texts_of(path):
             found = set(FLAG.findall(without_commands(said(text))))
