@@ -30,11 +30,11 @@ class Piece(NamedTuple):
 
 
 QUALITY_HELP = (
-    "penalty_of_points",
+    "latents_of_points",
     "rate_of_points",
     "rate_of_images",
     "batch_of_points",
-    "latents_of_points",
+    "penalty_of_points",
     "decay",
     "smaller_weight",
     "more_steps",
