@@ -19,6 +19,7 @@ from gan_jax.terminal import drop_output
 
 T = TypeVar("T")
 IS_FLAG = re.compile(r"--[a-zA-Z]")
+ENDS_LINE = re.compile(r"[^\S \n]|[\x1c-\x1e]")
 HELP, HELP_ALL = {"-h", "--help"}, "--help-all"
 OF_BOTH = {"lr": "learning_rate", "lr_schedule": "schedule"}
 """Flags that set a field of both optimizers, and that field."""
@@ -121,9 +122,11 @@ def leaves(hint: Any) -> Iterator[Any]:
 def first_paragraph(box: str) -> str:
     """What tyro says below its title and above the next line that it draws.
 
-    It draws with other characters where the terminal's encoding has no boxes.
+    It draws with other characters where the terminal's encoding has no boxes. A word of
+    the command may hold any letter: what would end a line is escaped.
     """
-    _, *lines = [line.strip("│ ") for line in Text.from_ansi(box).plain.splitlines()]
+    plain = Text.from_ansi(ENDS_LINE.sub(lambda odd: ascii(odd[0])[1:-1], box)).plain
+    _, *lines = [line.strip("│ ") for line in plain.split("\n")]
     texts = [line for line in lines if line]
     below = dropwhile(is_rule, texts)
     text = " ".join(takewhile(lambda line: not is_rule(line), below))

@@ -145,6 +145,14 @@ def test_flag_that_cannot_be_read_is_one_line(capsys, words, told):
     assert said.startswith(told) and said.endswith("; --help-all shows every flag\n")
 
 
+@pytest.mark.parametrize("word", ["\r", "a\rb", "\v", "\x85", "\u2028", "\x1c", "\t"])
+def test_word_that_would_end_a_line_is_named_in_one(capsys, word):
+    code = train.main(["r1", "--penalty.coupled", word])
+    said = capsys.readouterr().err
+    assert code == 2 and len(said.splitlines()) == 1
+    assert said.startswith(f"error: Unrecognized options: {ascii(word)[1:-1]};")
+
+
 def test_line_of_a_box_is_the_same_in_every_encoding():
     boxed = """\
 ╭─ Invalid choice ────────────────────╮
