@@ -38,7 +38,7 @@ SLOTS = ("penalty", "generator_penalty", "augment", "dynamics")
 """Groups all of whose fields matter if a method fills them."""
 TUNING = {"name", "learning_rate", "b1", "b2", "eps"}
 """Fields of the optimizers that have no row of their own."""
-OWN_ROWS = 4
+OWN_ROWS = 3
 """Rows for fields that matter for one method; further ones share a sentence."""
 EXAMPLES = (
     {"out": "runs/NAME"},

@@ -224,7 +224,7 @@ def test_weights_and_biases_gets_rows_pictures_and_the_same_run_again(
         own = [row for row in rows if row["seed"] == seed]
         assert tagged(runs[0].logged, f"/seed-{seed}") == expected(own)
     pictures = [step for step, name in runs[0].logged if name == "samples"]
-    assert pictures == [10, 20]
+    assert pictures == [0, 10, 20]
     assert runs[0].finished
     train(replace(config, steps=25), tmp_path / "run", resume=True)
     assert inits[1]["id"] == inits[0]["id"] and inits[1]["resume"] == "allow"
