@@ -218,6 +218,17 @@ SUGGESTIONS: dict[str, Suggestion] = {
         lambda config: config.on_divergence == "stop" and single(config),
     ),
 }
+FOR_POOR_SAMPLES = (
+    "latents_of_points",
+    "rate_of_points",
+    "rate_of_images",
+    "batch_of_points",
+    "penalty_of_points",
+    "decay",
+    "smaller_weight",
+    "more_steps",
+)
+"""The suggestions for samples that are far from the data, the most helpful first."""
 FOR_VERDICT = {
     "diverged": ("slower", "penalty", "penalty_on_fakes", "restore"),
     "collapsed": (
@@ -229,17 +240,7 @@ FOR_VERDICT = {
         "slower",
         "larger_batch",
     ),
-    "not_learned": (
-        "penalty",
-        "latents_of_points",
-        "rate_of_points",
-        "rate_of_images",
-        "batch_of_points",
-        "penalty_of_points",
-        "decay",
-        "smaller_weight",
-        "more_steps",
-    ),
+    "not_learned": ("penalty", *FOR_POOR_SAMPLES),
 }
 """The suggestions for each verdict that is a failure, the most helpful first."""
 

@@ -13,7 +13,7 @@ from gan_jax.diagnosis import evidence
 from gan_jax.diagnosis.evidence import FLAT, STEEP
 from gan_jax.diagnosis.limits import COVERED, DIVERSE, GROWTH, NEAR, PRECISE, Numbers
 from gan_jax.health import RULES, UNEVEN
-from gan_jax.suggestions import FOR_VERDICT, helpful
+from gan_jax.suggestions import FOR_POOR_SAMPLES, FOR_VERDICT, helpful
 
 
 class Piece(NamedTuple):
@@ -29,16 +29,6 @@ class Piece(NamedTuple):
     tries: tuple[str, ...]
 
 
-QUALITY_HELP = (
-    "latents_of_points",
-    "rate_of_points",
-    "rate_of_images",
-    "batch_of_points",
-    "penalty_of_points",
-    "decay",
-    "smaller_weight",
-    "more_steps",
-)
 ADVICE: dict[str, Piece] = {
     "diverged": Piece(
         "a logged metric was not finite",
@@ -63,7 +53,7 @@ ADVICE: dict[str, Piece] = {
         f"under {PRECISE:.0%} of the samples of a toy within 3 deviations of a mode",
         evidence.imprecise,
         "Many samples lie between the modes of the data.",
-        QUALITY_HELP,
+        FOR_POOR_SAMPLES,
     ),
     "missing_modes": Piece(
         f"under {COVERED:.0%} of a toy's modes hit by 256 samples",
@@ -75,7 +65,7 @@ ADVICE: dict[str, Piece] = {
         f"distance of the samples to the data > {NEAR:g} (0 the data, 1 noise)",
         evidence.far,
         "The samples are nearer to noise than to the data.",
-        QUALITY_HELP,
+        FOR_POOR_SAMPLES,
     ),
     "low_diversity": Piece(
         f"diversity of the samples < {DIVERSE:g}",
