@@ -7,11 +7,16 @@ import shlex
 import sys
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 from processes import COMPILED, running
+from sklearn.datasets import load_digits
+from sklearn.svm import SVC
 
 from experiments.edge import flags_of
-from gan_jax import METHODS
+from gan_jax import METHODS, load_generator
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -102,3 +107,22 @@ def test_digits_are_learned_in_an_eighth_of_the_demos_steps(tmp_path):
     got = measured(words, tmp_path, 2500, "prdc")
     assert got["precision"] >= 0.55
     assert got["coverage"] >= 0.55
+
+
+@pytest.mark.slow
+def test_conditional_digits_are_of_the_class_that_is_asked_for(tmp_path):
+    """`r1 --dataset.labels`, judged by an SVC: .947 of 397 scans it has not seen.
+
+    Of 1,000 samples after 1,000 steps, seeds 0, 1 and 2: .966, .964, .990. By chance
+    .1. After the 5,000 steps of the page, seed 0: .991.
+    """
+    scans, classes = load_digits(return_X_y=True)
+    judge = SVC().fit(scans[:1400], classes[:1400])
+    assert judge.score(scans[1400:], classes[1400:]) > 0.94
+    words = ["r1", "--dataset.labels", "--metrics.n", "100"]
+    measured([*words, "--metrics.extractor", "pixels"], tmp_path, 1000, "swd")
+    sample, _ = load_generator(tmp_path / "run")
+    label = np.arange(1000) % 10
+    images = np.asarray(sample(jax.random.key(0), 1000, label=jnp.asarray(label)))
+    found = judge.predict((images.reshape(1000, -1) + 1) * 8)
+    assert (found == label).mean() >= 0.93
