@@ -8,56 +8,60 @@ import tyro
 
 from gan_jax.build import method
 from gan_jax.checks import dataset
-from gan_jax.config import Config, DatasetConfig
+from gan_jax.config import Config, DatasetConfig, PenaltyConfig
 from gan_jax.defaults import changed_values, method_for
 from gan_jax.methods import METHODS
 
 
 @dataclass(frozen=True)
-class DataFlags:
+class Chosen:
+    """What the values of a method depend on."""
+
     dataset: DatasetConfig
+    penalty: PenaltyConfig
 
 
 def base_of(name: str, arguments: list[str]) -> Config:
-    """The method's Config for the data set that the arguments name.
+    """The method's Config for the data set and the penalty that the arguments name.
 
-    It has the values that suit these data. Where the arguments are wrong or the data
+    It has the values that suit them. Where the arguments are wrong or the data
     are not there, all values are the method's own: what reads them next tells the
     reason.
     """
     own = method(name)
     try:
-        return method_for(name, named_data(own, arguments))
+        chosen = named(own, arguments)
+        return method_for(name, chosen.dataset, chosen.penalty.name)
     except (ValueError, OSError, SystemExit):
         return own
 
 
-def named_data(base: Config, arguments: list[str]) -> DatasetConfig:
-    """The data set of a Config, as the arguments change it.
+def named(base: Config, arguments: list[str]) -> Chosen:
+    """The data set and the penalty of a Config, as the arguments change them.
 
     Raises SystemExit where they are wrong.
     """
     words = [word for word in arguments if word not in ("-h", "--help")]
     with redirect_stderr(StringIO()):
         flags, _ = tyro.cli(
-            DataFlags,
-            default=DataFlags(base.dataset),
+            Chosen,
+            default=Chosen(base.dataset, base.penalty),
             args=words,
             return_unknown_args=True,
             add_help=False,
         )
-    return flags.dataset
+    return flags
 
 
 def with_named_data(base: Config, arguments: list[str]) -> Config:
     """The Config with the data set that the arguments name; as it is where they are
     wrong or the data are not there."""
     try:
-        named = replace(base, dataset=named_data(base, arguments))
-        dataset(named)
+        config = replace(base, dataset=named(base, arguments).dataset)
+        dataset(config)
     except (ValueError, OSError, SystemExit):
         return base
-    return named
+    return config
 
 
 def print_changed_values(word: str, config: Config) -> None:

@@ -12,11 +12,15 @@ from gan_jax.methods.changes import PLAYERS
 from gan_jax.methods.suited import kind_of, suited
 
 
-def method_for(name: str, data: str | DatasetConfig) -> Config:
+def method_for(
+    name: str, data: str | DatasetConfig, penalty: str | None = None
+) -> Config:
     """METHODS[name] for these data, with the values that suit their kind.
 
-    data: the name of a data set, or all its options. The kinds, their values and the
-    reasons are in `gan_jax.methods.suited`; METHODS[name] has the source's own values.
+    data: the name of a data set, or all its options. penalty: the name of a critic
+    penalty in place of the method's own, with a weight that suits. The kinds, their
+    values and the reasons are in `gan_jax.methods.suited`; METHODS[name] has the
+    source's own values.
     A method that is not of CATALOGUE, but of a plugin or of the caller's own program,
     keeps all its values. Reads no pixels. Raises ValueError for an unknown name, or
     data that are not there.
@@ -25,6 +29,8 @@ def method_for(name: str, data: str | DatasetConfig) -> Config:
     if isinstance(data, str):
         data = replace(own.dataset, name=data)
     config = replace(own, dataset=data)
+    if penalty is not None:
+        config = replace(config, penalty=replace(own.penalty, name=penalty))
     if name not in CATALOGUE:
         return config
     return suited(name, config, dataset(config).spec.shape)
@@ -37,7 +43,7 @@ def changed_values(name: str, config: Config) -> str:
     another in METHODS[name], in brackets the latter. Empty if there are none.
     """
     own = replace(method(name), dataset=config.dataset)
-    suits = method_for(name, config.dataset)
+    suits = method_for(name, config.dataset, config.penalty.name)
     there, here, meant = flat(own), flat(config), flat(suits)
     read = read_fields(config)
     fields = [f for f in here if f in read and here[f] == meant[f] != there[f]]

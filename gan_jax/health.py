@@ -100,8 +100,8 @@ def samples_in_words(samples: Row) -> str:
     texts = {
         "sample_modes": "modes hit: {:.0f}",
         "sample_precision": "{:.1%} on a mode",
-        "sample_distance": "distance {:.2g} to the data (theirs 0, that of noise 1)",
-        "diversity": "diversity {:.2g} (that of the data 1)",
+        "sample_distance": "sample distance {:.2g} (the data 0, noise 1)",
+        "diversity": "diversity {:.2g} (the data 1)",
     }
     found = [texts[name].format(samples[name]) for name in texts if name in samples]
     if not found:

@@ -4,16 +4,14 @@ A suggestion that a run already follows, or that its other choices refuse, is no
 """
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import NamedTuple
 
-from gan_jax.checks import PLAIN_STEPS
-from gan_jax.config import Config
+from gan_jax.checks import PLAIN_STEPS, dataset
+from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import TOYS
-from gan_jax.methods.suited import KINDS
+from gan_jax.methods.suited import KINDS, SLOPE_PENALTIES, SLOPE_WEIGHT, kind_of
 
-ON_SLOPE = {"wgan_gp", "wgan_lp", "gp_zero", "r1", "r2", "r1_r2", "roth", "dragan"}
-"""Penalties of D's slope: between the modes of points it has to be steep, and a large
-weight forbids that."""
 SATURATING = {"minimax", "alpha"}
 """Losses under which G's gradient vanishes where D wins."""
 PLAIN_PLAY = {"alternating", "simultaneous"}
@@ -31,8 +29,17 @@ class Suggestion(NamedTuple):
     fits: Callable[[Config], bool] = lambda config: True
 
 
+@cache
+def are_points(data: DatasetConfig) -> bool:
+    try:
+        shape = dataset(Config(dataset=data)).spec.shape
+    except (ValueError, OSError):  # a run's data need not be there any more
+        return data.name in TOYS
+    return kind_of(shape) == "points"
+
+
 def on_points(config: Config) -> bool:
-    return config.dataset.name in TOYS
+    return are_points(config.dataset)
 
 
 def penalized(config: Config) -> bool:
@@ -46,8 +53,8 @@ def may_be_penalized(config: Config) -> bool:
 
 def flattened(config: Config) -> bool:
     """Whether a penalty of D's slope weighs more than points bear."""
-    heavy = config.penalty.weight > POINTS.changes["penalty.weight"]
-    return on_points(config) and heavy and config.penalty.name in ON_SLOPE
+    heavy = config.penalty.weight > SLOPE_WEIGHT
+    return heavy and config.penalty.name in SLOPE_PENALTIES and on_points(config)
 
 
 def takes_any_optimizer(config: Config) -> bool:
@@ -105,11 +112,7 @@ SUGGESTIONS: dict[str, Suggestion] = {
         "the penalty on fakes too: --penalty.name r1_r2",
         lambda config: config.penalty.name == "r1",
     ),
-    "penalty_of_points": Suggestion(
-        f"--penalty.weight {POINTS.changes['penalty.weight']} (a large weight flattens "
-        "D between points)",
-        flattened,
-    ),
+    "penalty_of_points": Suggestion(f"--penalty.weight {SLOPE_WEIGHT}", flattened),
     "smaller_weight": Suggestion(
         "a smaller --penalty.weight",
         lambda config: penalized(config) and not flattened(config),
@@ -225,8 +228,8 @@ FOR_POOR_SAMPLES = (
     "batch_of_points",
     "penalty_of_points",
     "decay",
-    "smaller_weight",
     "more_steps",
+    "smaller_weight",
 )
 """The suggestions for samples that are far from the data, the most helpful first."""
 FOR_VERDICT = {

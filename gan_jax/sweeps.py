@@ -6,6 +6,7 @@ the penalty's weight 10, not `penalty x 1.0`.
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import chain, dropwhile
 from typing import Any
 
 import numpy as np
@@ -52,17 +53,10 @@ def described(config: Config, member: Member) -> str:
 def measured_names(rows: Iterable[Row]) -> list[str]:
     """The names of what `metrics.every` measures, in their order in the rows.
 
-    Every step logs the other numbers, so the first row has them all.
+    A row that was measured ends with them; the diversity is the first.
     """
-    names: dict[str, None] = {}
-    first: Row | None = None
-    for row in rows:
-        first = row if first is None else first
-        names |= dict.fromkeys(
-            name for name in row if name not in first or name == "diversity"
-        )
-        names |= dict.fromkeys(name for name in row if "@" in name)
-    return list(names)
+    ends = (dropwhile(lambda name: name != "diversity", row) for row in rows)
+    return list(dict.fromkeys(chain.from_iterable(ends)))
 
 
 def last_values(rows: list[Row], names: Iterable[str]) -> dict[str, float]:

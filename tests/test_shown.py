@@ -126,3 +126,15 @@ def test_conditional_digits_are_of_the_class_that_is_asked_for(tmp_path):
     images = np.asarray(sample(jax.random.key(0), 1000, label=jnp.asarray(label)))
     found = judge.predict((images.reshape(1000, -1) + 1) * 8)
     assert (found == label).mean() >= 0.93
+
+
+@pytest.mark.exhaustive
+@pytest.mark.data("mnist")
+@pytest.mark.parametrize(("method", "steps"), [("wgan_gp", 5000), ("r1", 12000)])
+def test_mnist_is_learned_as_the_pages_say(method, steps, tmp_path):
+    words = [method, "--dataset.name", "mnist", "--metrics.n", "2000"]
+    words += ["--metrics.extractor", "pixels"]
+    got = measured(words, tmp_path, steps, "prdc")
+    print(got)
+    assert got["precision"] >= 0.45
+    assert got["coverage"] >= 0.4

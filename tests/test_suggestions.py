@@ -9,8 +9,9 @@ import pytest
 from experiments.flags import OF_BOTH, with_both
 from gan_jax import METHODS, Config
 from gan_jax.build import build
-from gan_jax.config import ModelConfig
+from gan_jax.config import DatasetConfig, ModelConfig
 from gan_jax.config_json import flat
+from gan_jax.data import DATASETS
 from gan_jax.diagnosis import ADVICE
 from gan_jax.health import RULES
 from gan_jax.suggestions import FOR_VERDICT, SUGGESTIONS, helpful
@@ -158,3 +159,11 @@ def test_flags_of_the_default_config_are_read_as_they_stand():
     assert changes("the penalty: --penalty.name r1", Config()) == {"penalty.name": "r1"}
     assert changes("--model.d-spectral", Config()) == {"model.d_spectral": True}
     assert changes("a smaller --penalty.weight", Config()) == {}
+
+
+def test_points_of_a_data_set_of_ones_own_are_points(monkeypatch):
+    """What is suggested follows from the shape of the data, not from their name."""
+    monkeypatch.setitem(DATASETS, "own", DATASETS["ring"])
+    own = dataclasses.replace(METHODS["ns_gan"], dataset=DatasetConfig("own"))
+    assert "--model.z-dim 2" in helpful(FOR_VERDICT["not_learned"], own)
+    assert helpful(["adaptive_augment"], own) == []

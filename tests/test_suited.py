@@ -12,6 +12,7 @@ from gan_jax.config_json import flat, to_json, validate
 from gan_jax.data import Spec
 from gan_jax.defaults import changed_values
 from gan_jax.methods.suited import KINDS, kind_of, suited
+from gan_jax.penalties import PENALTIES
 
 SHAPES = {
     "points": (2,),
@@ -42,6 +43,7 @@ def test_every_exception_is_of_a_method_and_of_fields_that_there_are():
     fields = flat(Config()).keys()
     for kind in KINDS.values():
         assert kind.exceptions.keys() <= METHODS.keys()
+        assert kind.weights.keys() <= PENALTIES.keys()
         for changes in (kind.changes, *kind.exceptions.values()):
             assert changes.keys() <= fields
 
@@ -84,6 +86,22 @@ def test_values_for_points_keep_the_ratio_of_the_learning_rates():
     assert config.d_optimizer.learning_rate == pytest.approx(1e-3)
     assert config.g_optimizer.learning_rate == pytest.approx(1e-4)
     assert config.dataset == DatasetConfig("ring")
+
+
+@pytest.mark.parametrize(
+    ("words", "weight"),
+    [
+        (["r1"], 0.1),
+        (["ns_gan", "--penalty.name", "r1"], 0.1),
+        (["ns_gan", "--penalty.name=bcr"], 10.0),
+        (["bcr"], 10.0),
+        (["lecam"], 0.3),
+        (["r1", "--penalty.name", "ar1_ar2"], 1.0),
+    ],
+)
+def test_a_weight_belongs_to_the_penalty_and_not_to_the_method(words, weight, capsys):
+    assert train.main([*words, "--dataset.name", "ring", "--print-config"]) == 0
+    assert f"\npenalty.weight = {weight}\n" in capsys.readouterr().out
 
 
 def test_methods_themselves_have_the_values_of_their_sources():

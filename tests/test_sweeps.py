@@ -73,7 +73,7 @@ def test_what_is_measured_is_read_from_the_rows():
     first = {"step": 1, "d_loss": 1.0, "d_penalty": 2.0}
     rows = [first, first | {"diversity": 0.5, "quality": 0.1, "modes@500": 3}]
     assert sweeps.measured_names(rows) == ["diversity", "quality", "modes@500"]
-    assert sweeps.measured_names(rows[1:]) == ["diversity", "modes@500"]
+    assert sweeps.measured_names(rows[1:]) == ["diversity", "quality", "modes@500"]
 
 
 def test_sums_are_medians_and_ranges_of_the_gans_that_did_not_diverge():

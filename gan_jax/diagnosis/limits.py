@@ -121,7 +121,7 @@ LIMITS: dict[tuple[str, ...], Limit] = {
 QUALITY_NAMES = {
     "sample_modes": "modes hit by 256 samples",
     "sample_precision": "share of the samples on a mode",
-    "sample_distance": "distance of the samples to the data (noise has 1)",
+    "sample_distance": "sample distance (the data have 0, noise has 1)",
     "diversity": "diversity of the samples (the data have 1)",
 }
 
