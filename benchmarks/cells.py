@@ -26,7 +26,9 @@ from benchmarks.outcome import (
 from benchmarks.plan import Json, config_in, gradient_evaluations
 from benchmarks.suites import suite_of
 from gan_jax.config import Config
-from gan_jax.config_json import flat
+from gan_jax.config.serialization import (
+    flat,
+)
 from gan_jax.folder import lines
 from gan_jax.program import Member, members_of
 from gan_jax.record import label_of, versions

@@ -30,7 +30,7 @@ from gan_jax.config import (
     MetricsConfig,
     ModelConfig,
 )
-from gan_jax.config_json import (
+from gan_jax.config.serialization import (
     to_json,
 )
 from gan_jax.types import TrainState

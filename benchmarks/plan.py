@@ -16,7 +16,9 @@ from benchmarks.suites.spec import EVALUATIONS, Changes, factors
 from gan_jax.build import build
 from gan_jax.checks import dataset
 from gan_jax.config import Config
-from gan_jax.config_json import from_json
+from gan_jax.config.serialization import (
+    from_json,
+)
 from gan_jax.dynamics import UPDATES
 from gan_jax.logs import write_json
 from gan_jax.program import members_of

@@ -16,7 +16,9 @@ from benchmarks.summary import Entry, entries
 from benchmarks.svg import element
 from gan_jax import load_generator
 from gan_jax.config import Config
-from gan_jax.config_json import from_file
+from gan_jax.config.serialization import (
+    from_file,
+)
 from gan_jax.data import TOYS
 from gan_jax.grids import image_grid
 from gan_jax.program import members_of

@@ -19,7 +19,9 @@ from experiments.flags import parse
 from gan_jax import METHODS, Config, build, init_state, train_step
 from gan_jax.checks import dataset
 from gan_jax.config import DatasetConfig, ModelConfig
-from gan_jax.config_json import validate
+from gan_jax.config.serialization import (
+    validate,
+)
 from gan_jax.data import Dataset, batch_indices, indices_of, source, supply
 
 CONFIG = dataclasses.replace(

@@ -34,7 +34,7 @@ from gan_jax.config import (
     Config,
     DatasetConfig,
 )
-from gan_jax.config_json import (
+from gan_jax.config.serialization import (
     validate,
 )
 from gan_jax.data import TOYS, Dataset, batch_indices, fields_of, log_density

@@ -26,7 +26,9 @@ import tyro
 from experiments import NAMES
 from experiments.interruption import code_of, ended_by_signals
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.config_json import flat
+from gan_jax.config.serialization import (
+    flat,
+)
 from gan_jax.terminal import accept_all_text, drop_output
 
 T = TypeVar("T")

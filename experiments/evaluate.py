@@ -33,7 +33,10 @@ from experiments.plugins import gathered, load_for
 from gan_jax import logs
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.config_json import from_file, validate
+from gan_jax.config.serialization import (
+    from_file,
+    validate,
+)
 from gan_jax.data import fields_of
 from gan_jax.evaluate import Sampler, Yardstick, evaluate, yardstick
 from gan_jax.gan import Gan

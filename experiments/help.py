@@ -15,7 +15,9 @@ from experiments.flags import OF_BOTH, with_both
 from gan_jax.build import build
 from gan_jax.checks import dataset, resolve
 from gan_jax.config import Config, OptimizerConfig
-from gan_jax.config_json import flat
+from gan_jax.config.serialization import (
+    flat,
+)
 from gan_jax.fields import read_fields
 from gan_jax.methods import CATALOGUE, IDEAS
 from gan_jax.methods.changes import changed

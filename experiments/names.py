@@ -6,7 +6,7 @@ from gan_jax.augment import AUGMENTS
 from gan_jax.config import (
     Config,
 )
-from gan_jax.config_json import (
+from gan_jax.config.serialization import (
     flat,
 )
 from gan_jax.coupled import MINIBATCH

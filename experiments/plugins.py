@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from gan_jax.config_json import from_file
+from gan_jax.config.serialization import (
+    from_file,
+)
 from gan_jax.plugins import load_copies, load_plugins, name_of, plugins_told
 from gan_jax.registry import PLUGINS
 

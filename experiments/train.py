@@ -46,7 +46,7 @@ from gan_jax.config import (
     Config,
     Schedule,
 )
-from gan_jax.config_json import (
+from gan_jax.config.serialization import (
     from_file,
     validate,
 )

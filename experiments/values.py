@@ -5,7 +5,9 @@ Prints docs/method_values.md.
 
 from typing import Any
 
-from gan_jax.config_json import flat
+from gan_jax.config.serialization import (
+    flat,
+)
 from gan_jax.methods import DEVIATIONS, METHODS
 
 HEAD = """# Values of the methods, beside their sources'

@@ -22,7 +22,9 @@ from gan_jax.checks import (
     resolve,
 )
 from gan_jax.config import Config, ModelConfig
-from gan_jax.config_json import validate
+from gan_jax.config.serialization import (
+    validate,
+)
 from gan_jax.coupled import MINIBATCH
 from gan_jax.data import Spec
 from gan_jax.dynamics import DYNAMICS, MEMORIES, UPDATES

@@ -5,7 +5,9 @@ from dataclasses import replace
 from gan_jax.build import method
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.config_json import flat
+from gan_jax.config.serialization import (
+    flat,
+)
 from gan_jax.fields import read_fields
 from gan_jax.methods import CATALOGUE
 from gan_jax.methods.changes import PLAYERS

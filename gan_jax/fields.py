@@ -6,7 +6,9 @@ from typing import Any
 from gan_jax.augment import AUGMENTS
 from gan_jax.checks import adapts, couples, dataset, differentiates_augment, resolve
 from gan_jax.config import Config
-from gan_jax.config_json import flat
+from gan_jax.config.serialization import (
+    flat,
+)
 from gan_jax.data import fields_of
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.losses import LOSSES

@@ -13,7 +13,7 @@ from gan_jax import checkpoint, logs, plugins, row_files
 from gan_jax.config import (
     Config,
 )
-from gan_jax.config_json import (
+from gan_jax.config.serialization import (
     flat,
     from_file,
     to_json,

@@ -14,7 +14,9 @@ from gan_jax.build import build
 from gan_jax.checkpoint import FOLDER, newest, restore
 from gan_jax.checks import dataset
 from gan_jax.config import Config
-from gan_jax.config_json import from_file
+from gan_jax.config.serialization import (
+    from_file,
+)
 from gan_jax.data import Dataset, label_shares
 from gan_jax.data_facts import read_facts, refuse_other_data
 from gan_jax.gan import Gan, init_state

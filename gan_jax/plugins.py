@@ -19,7 +19,9 @@ from typing import Any
 
 from gan_jax.augment import AUGMENTS
 from gan_jax.config import Config
-from gan_jax.config_json import flat
+from gan_jax.config.serialization import (
+    flat,
+)
 from gan_jax.coupled import MINIBATCH
 from gan_jax.data import DATASETS, PREFIXES, READS, TOYS
 from gan_jax.dynamics import DYNAMICS, MEMORIES, UPDATES

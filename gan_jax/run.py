@@ -21,7 +21,9 @@ from gan_jax.build import build
 from gan_jax.checkpoint import FOLDER, saver, with_plain_key
 from gan_jax.checks import dataset, require_enough
 from gan_jax.config import Config
-from gan_jax.config_json import validate
+from gan_jax.config.serialization import (
+    validate,
+)
 from gan_jax.data import Dataset, with_absolute_path
 from gan_jax.data_facts import DataFacts
 from gan_jax.evaluate import Yardstick

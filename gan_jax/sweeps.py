@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from gan_jax.config import Config
-from gan_jax.config_json import flat
+from gan_jax.config.serialization import (
+    flat,
+)
 from gan_jax.health import Row
 from gan_jax.program import Member
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gan_jax import logs, program, train
-from gan_jax.config_json import (
+from gan_jax.config.serialization import (
     from_json,
 )
 from gan_jax.hosts import join

@@ -18,7 +18,7 @@ from gan_jax.config import (
     OptimizerConfig,
     PenaltyConfig,
 )
-from gan_jax.config_json import (
+from gan_jax.config.serialization import (
     flat,
     from_json,
     to_json,

@@ -28,7 +28,7 @@ from gan_jax.config import (
     OptimizerConfig,
     SweepConfig,
 )
-from gan_jax.config_json import (
+from gan_jax.config.serialization import (
     to_json,
 )
 from gan_jax.folder import held

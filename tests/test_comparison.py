@@ -22,7 +22,9 @@ from gan_jax.config import (
     PenaltyConfig,
     SweepConfig,
 )
-from gan_jax.config_json import to_json
+from gan_jax.config.serialization import (
+    to_json,
+)
 from gan_jax.data_facts import DataFacts, write_facts
 from gan_jax.folder import held
 from gan_jax.methods import METHODS

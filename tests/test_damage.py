@@ -26,7 +26,9 @@ from experiments.train import main
 from gan_jax import METHODS, Config, build, load_generator, train
 from gan_jax.checkpoint import FOLDER, newest, restore, with_plain_key, write
 from gan_jax.config import CheckpointConfig, DatasetConfig, LogConfig, ModelConfig
-from gan_jax.config_json import to_json
+from gan_jax.config.serialization import (
+    to_json,
+)
 from gan_jax.files import write_atomically
 from gan_jax.folder import ROWS, claim
 from gan_jax.gan import init_state

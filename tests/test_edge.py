@@ -31,7 +31,11 @@ from experiments.edge import (
 )
 from gan_jax import logs, memory, terminal
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.config_json import flat, from_file, to_json
+from gan_jax.config.serialization import (
+    flat,
+    from_file,
+    to_json,
+)
 from gan_jax.data import storage
 from gan_jax.grids import image_grid
 from gan_jax.run import prepared

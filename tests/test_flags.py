@@ -20,7 +20,10 @@ from experiments.flags import (
 )
 from experiments.help import RECOMMENDED
 from gan_jax.config import DatasetConfig
-from gan_jax.config_json import flat, to_json
+from gan_jax.config.serialization import (
+    flat,
+    to_json,
+)
 from gan_jax.fields import read_fields, refuse_unread
 from gan_jax.methods import CATALOGUE, IDEAS, METHODS
 

@@ -25,7 +25,7 @@ from gan_jax.config import (
     ModelConfig,
     SweepConfig,
 )
-from gan_jax.config_json import (
+from gan_jax.config.serialization import (
     flat,
     from_json,
     to_json,

@@ -23,7 +23,9 @@ from experiments.plugins import loaded
 from gan_jax import LOSSES, Config, load_generator, load_plugin
 from gan_jax import train as train_run
 from gan_jax.config import DatasetConfig, LossConfig, MetricsConfig, ModelConfig
-from gan_jax.config_json import from_file
+from gan_jax.config.serialization import (
+    from_file,
+)
 from gan_jax.folder import lines as read_lines
 from gan_jax.generators import load_run
 

@@ -371,7 +371,7 @@ def test_two_processes_of_two_devices_are_one_of_four(placement, tmp_path):
         placement=placement,
     )
     path = tmp_path / "config.json"
-    path.write_text(gan_jax.config_json.to_json(config))
+    path.write_text(gan_jax.config.serialization.to_json(config))
     train(replace(config, devices=4), tmp_path / "one")
     train(replace(config, placement="jit"), tmp_path / "alone")
     out = tmp_path / "two"
@@ -393,7 +393,9 @@ def test_two_processes_of_two_devices_are_one_of_four(placement, tmp_path):
 @pytest.mark.slow
 def test_two_processes_resume_bit_for_bit(tmp_path):
     path = tmp_path / "config.json"
-    path.write_text(gan_jax.config_json.to_json(replace(RING, placement="shard_map")))
+    path.write_text(
+        gan_jax.config.serialization.to_json(replace(RING, placement="shard_map"))
+    )
     train_it = ["-m", "experiments.train", "--config", str(path)]
     for run, *flags in (
         ("whole",),

@@ -8,7 +8,9 @@ from scipy.spatial.distance import cdist
 
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.config_json import from_json
+from gan_jax.config.serialization import (
+    from_json,
+)
 from gan_jax.data import TOYS, batch_indices
 from gan_jax.health import last_samples, not_learned, samples_in_words, unlike_data
 from gan_jax.metrics import nearest_others

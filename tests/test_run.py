@@ -17,7 +17,7 @@ from processes import COMPILED, output, running, until
 import gan_jax
 from experiments.train import EXIT_CODES, main
 from gan_jax import terminal
-from gan_jax.config_json import (
+from gan_jax.config.serialization import (
     flat,
     from_json,
 )

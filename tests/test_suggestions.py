@@ -10,7 +10,9 @@ from experiments.flags import OF_BOTH, with_both
 from gan_jax import METHODS, Config
 from gan_jax.build import build
 from gan_jax.config import DatasetConfig, ModelConfig
-from gan_jax.config_json import flat
+from gan_jax.config.serialization import (
+    flat,
+)
 from gan_jax.data import DATASETS
 from gan_jax.diagnosis import ADVICE
 from gan_jax.health import RULES

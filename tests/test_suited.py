@@ -8,7 +8,11 @@ from experiments import train
 from experiments.defaults import base_of
 from gan_jax import METHODS, build, method_for
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.config_json import flat, to_json, validate
+from gan_jax.config.serialization import (
+    flat,
+    to_json,
+    validate,
+)
 from gan_jax.data import Spec
 from gan_jax.defaults import changed_values
 from gan_jax.methods.suited import KINDS, kind_of, suited

@@ -17,7 +17,9 @@ import pytest
 from gan_jax.augment import AUGMENTS
 from gan_jax.build import build
 from gan_jax.config import AugmentConfig, Config, PenaltyConfig
-from gan_jax.config_json import from_json
+from gan_jax.config.serialization import (
+    from_json,
+)
 from gan_jax.dynamics import alternating
 from gan_jax.fields import read_fields, refuse_unread
 from gan_jax.gan import Gan, Term, init_state

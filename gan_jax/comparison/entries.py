@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from gan_jax.comparison.read import Run
-from gan_jax.config_json import flat
+from gan_jax.config.serialization import (
+    flat,
+)
 from gan_jax.folder import HARMLESS
 from gan_jax.health import Row
 from gan_jax.methods import METHODS

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 from gan_jax import row_files
 from gan_jax.config import Config
-from gan_jax.config_json import from_file
+from gan_jax.config.serialization import (
+    from_file,
+)
 from gan_jax.data_facts import read_facts
 from gan_jax.folder import in_use
 from gan_jax.health import Row

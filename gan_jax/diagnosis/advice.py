@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from gan_jax.config import Config
-from gan_jax.config_json import from_json
+from gan_jax.config.serialization import (
+    from_json,
+)
 from gan_jax.diagnosis import evidence
 from gan_jax.diagnosis.evidence import FLAT, STEEP
 from gan_jax.diagnosis.limits import COVERED, DIVERSE, GROWTH, NEAR, PRECISE, Numbers

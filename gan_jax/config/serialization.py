@@ -9,7 +9,11 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from gan_jax.config import Config
-from gan_jax.ranges import LONGEST_TEXT, fault_told, require_plain
+from gan_jax.config.ranges import (
+    LONGEST_TEXT,
+    fault_told,
+    require_plain,
+)
 
 
 @cache

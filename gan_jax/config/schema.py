@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gan_jax.ranges import (
+from gan_jax.config.ranges import (
     Alpha,
     Count,
     CountOrZero,
