@@ -15,7 +15,14 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
-from gan_jax.conv import CONVOLVE, CORRELATE, IMAGE, KERNEL, OUT, SPREAD
+from gan_jax.layers.convolution import (
+    CONVOLVE,
+    CORRELATE,
+    IMAGE,
+    KERNEL,
+    OUT,
+    SPREAD,
+)
 
 Work = Counter[tuple[str, int]]
 Value = tuple[int, int]
@@ -177,7 +184,7 @@ def price_of_convolution(eqn: JaxprEqn) -> int:
 
 
 def price_of_form(letters: str, eqn: JaxprEqn) -> int:
-    """Of a form of `gan_jax.conv` whose operands have these axes."""
+    """Of a form of `gan_jax.layers.convolution` whose operands have these axes."""
     *operands, _ = shapes(eqn)
     sizes: dict[str, int] = dict(
         zip("HWklhw", sum(eqn.params["geometry"][2:], ()), strict=True)

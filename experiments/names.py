@@ -9,12 +9,18 @@ from gan_jax.config import (
 from gan_jax.config.serialization import (
     flat,
 )
-from gan_jax.coupled import MINIBATCH
 from gan_jax.data import DATASETS, PREFIXES, TFDS_SETS, TOYS
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.features import EXTRACTORS
 from gan_jax.fields import read_fields
-from gan_jax.layers import ACTIVATIONS, INITIALIZERS, NORMS
+from gan_jax.layers.basic import (
+    ACTIVATIONS,
+    INITIALIZERS,
+    NORMS,
+)
+from gan_jax.layers.minibatch import (
+    MINIBATCH,
+)
 from gan_jax.losses import LOSSES
 from gan_jax.measures import METRICS
 from gan_jax.methods import CATALOGUE, METHODS

@@ -25,17 +25,19 @@ from gan_jax.config import Config, ModelConfig
 from gan_jax.config.serialization import (
     validate,
 )
-from gan_jax.coupled import MINIBATCH
 from gan_jax.data import Spec
 from gan_jax.dynamics import DYNAMICS, MEMORIES, UPDATES
 from gan_jax.gan import Gan, Live, Memory, Schedule, Term
-from gan_jax.layers import (
+from gan_jax.layers.basic import (
     ACTIVATIONS,
     INITIALIZERS,
     NORMS,
     OUTPUTS,
     Style,
     cast,
+)
+from gan_jax.layers.minibatch import (
+    MINIBATCH,
 )
 from gan_jax.losses import LOSSES, is_zero_sum, top_k
 from gan_jax.methods import METHODS

@@ -22,13 +22,20 @@ from gan_jax.config import Config
 from gan_jax.config.serialization import (
     flat,
 )
-from gan_jax.coupled import MINIBATCH
 from gan_jax.data import DATASETS, PREFIXES, READS, TOYS
 from gan_jax.dynamics import DYNAMICS, MEMORIES, UPDATES
 from gan_jax.features import EXTRACTORS
 from gan_jax.files import write_atomically
 from gan_jax.gan import Memory
-from gan_jax.layers import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS
+from gan_jax.layers.basic import (
+    ACTIVATIONS,
+    INITIALIZERS,
+    NORMS,
+    OUTPUTS,
+)
+from gan_jax.layers.minibatch import (
+    MINIBATCH,
+)
 from gan_jax.losses import LOSSES
 from gan_jax.measures import LEAST, METRICS
 from gan_jax.methods import METHODS

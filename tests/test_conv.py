@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from jax import lax
 
-from gan_jax import conv, forms
+from gan_jax.layers import convolution as conv
+from gan_jax.layers import lowering as forms
 
 RNG = np.random.default_rng(0)
 FORMS = ("NHWC", "HWIO", "NHWC")

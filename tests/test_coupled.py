@@ -10,9 +10,18 @@ import pytest
 
 from gan_jax.build import build
 from gan_jax.config import Config, DatasetConfig, ModelConfig
-from gan_jax.coupled import DIMENSIONS, KERNELS, MINIBATCH
 from gan_jax.gan import init_state, net_variables
-from gan_jax.layers import INITIALIZERS, NORMS, Style, leaky_relu
+from gan_jax.layers.basic import (
+    INITIALIZERS,
+    NORMS,
+    Style,
+    leaky_relu,
+)
+from gan_jax.layers.minibatch import (
+    DIMENSIONS,
+    KERNELS,
+    MINIBATCH,
+)
 from gan_jax.models import MODELS
 from gan_jax.pictures import critic
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax.layers import (
+from gan_jax.layers.basic import (
     ACTIVATIONS,
     BATCH_COUPLED,
     INITIALIZERS,

@@ -10,14 +10,16 @@ import pytest
 
 from gan_jax.build import build
 from gan_jax.config import Config, DatasetConfig, ModelConfig
-from gan_jax.conv import convolution
-from gan_jax.layers import (
+from gan_jax.layers.basic import (
     INITIALIZERS,
     NORMS,
     Conv,
     Style,
     downsample,
     upsample,
+)
+from gan_jax.layers.convolution import (
+    convolution,
 )
 from gan_jax.methods import METHODS
 from gan_jax.models import MODELS, networks

@@ -26,12 +26,21 @@ from gan_jax.config import (
     OptimizerConfig,
     PenaltyConfig,
 )
-from gan_jax.conv import convolution
-from gan_jax.coupled import MINIBATCH
 from gan_jax.data import DATASETS, TOYS
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.gan import init_state
-from gan_jax.layers import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS
+from gan_jax.layers.basic import (
+    ACTIVATIONS,
+    INITIALIZERS,
+    NORMS,
+    OUTPUTS,
+)
+from gan_jax.layers.convolution import (
+    convolution,
+)
+from gan_jax.layers.minibatch import (
+    MINIBATCH,
+)
 from gan_jax.losses import LOSSES
 from gan_jax.members import init_states, member, members_apart, per_member
 from gan_jax.models import MODELS

@@ -26,7 +26,10 @@ from gan_jax.config import (
 )
 from gan_jax.dynamics import alternating, player_keys
 from gan_jax.gan import Gan, Term, init_state, net_variables
-from gan_jax.layers import normalize, power_iteration
+from gan_jax.layers.basic import (
+    normalize,
+    power_iteration,
+)
 from gan_jax.losses import LOSSES
 from gan_jax.parallel import jit_step
 from gan_jax.penalties import PENALTIES

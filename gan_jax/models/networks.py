@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import flax.linen as nn
 
-from gan_jax.layers import (
+from gan_jax.layers.basic import (
     Array,
     Conv,
     ConvTranspose,

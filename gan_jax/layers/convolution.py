@@ -21,8 +21,10 @@ from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from gan_jax import forms
-from gan_jax.forms import Geometry
+from gan_jax.layers import lowering as forms
+from gan_jax.layers.lowering import (
+    Geometry,
+)
 
 Array = jax.Array
 Form = Callable[[Array, Array, Geometry], Array]

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax.conv import (
+from gan_jax.layers.convolution import (
     convolution,
     pooled_convolution,
     transposed_convolution,
