@@ -10,7 +10,9 @@ from rich.text import Text
 from benchmarks.outcome import ERROR
 from benchmarks.plan import Json, config_in, gradient_evaluations, seconds_of
 from benchmarks.suites import suite_of
-from gan_jax.progress import in_time
+from gan_jax.terminal.progress import (
+    in_time,
+)
 
 MOST_COLUMNS = 8
 

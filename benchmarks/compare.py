@@ -53,7 +53,10 @@ from gan_jax.hosts import cores_as_devices
 from gan_jax.plugins import load_plugins, write_copies
 from gan_jax.registry import PLUGINS
 from gan_jax.signals import stop_request
-from gan_jax.terminal import plain_console, working
+from gan_jax.terminal.output import (
+    plain_console,
+    working,
+)
 
 USAGE = "python -m benchmarks.compare"
 STOPPED = {"SIGINT": 130, "SIGTERM": 143}

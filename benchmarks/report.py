@@ -27,7 +27,9 @@ from benchmarks.tables import ENTRY_COLUMNS, OVERALL_COLUMNS, about, crashes
 from experiments.edge import exit_code, expand_home, with_own_flags
 from experiments.flags import parse
 from gan_jax.logs import write_text
-from gan_jax.terminal import working
+from gan_jax.terminal.output import (
+    working,
+)
 
 PAGE = Path(__file__).parent / "page"
 MANY = 5

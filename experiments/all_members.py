@@ -9,7 +9,9 @@ from gan_jax.health import Row
 from gan_jax.measures import BETTER, bound_of
 from gan_jax.program import members_of
 from gan_jax.sweeps import described, number, real_values, summed_up, table
-from gan_jax.text_tables import print_table
+from gan_jax.terminal.text_tables import (
+    print_table,
+)
 from gan_jax.types import TrainState
 
 

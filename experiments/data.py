@@ -43,7 +43,9 @@ from gan_jax.data.listing import lines_of, printable
 from gan_jax.files import require_writable
 from gan_jax.grids import image_grid, name_classes
 from gan_jax.plugins import load_plugins
-from gan_jax.terminal import working
+from gan_jax.terminal.output import (
+    working,
+)
 
 CHUNK = 5000
 SHOWN = 20

@@ -27,7 +27,10 @@ from gan_jax.diagnosis import advise, diagnose, page, plain
 from gan_jax.diagnosis.game import MINUTES
 from gan_jax.diagnosis.tables import summary
 from gan_jax.files import require_writable
-from gan_jax.terminal import plain_console, working
+from gan_jax.terminal.output import (
+    plain_console,
+    working,
+)
 
 
 @dataclass(frozen=True)

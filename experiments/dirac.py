@@ -34,7 +34,11 @@ from gan_jax.config import Config
 from gan_jax.data import DATASETS
 from gan_jax.diagnostics import phase
 from gan_jax.gan import init_state
-from gan_jax.terminal import plain_console, track, working
+from gan_jax.terminal.output import (
+    plain_console,
+    track,
+    working,
+)
 
 AVERAGED = 200
 """Batches over which eigenvalues and factor are averaged where the game is noisy."""

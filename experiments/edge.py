@@ -29,7 +29,10 @@ from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import (
     flat,
 )
-from gan_jax.terminal import accept_all_text, drop_output
+from gan_jax.terminal.output import (
+    accept_all_text,
+    drop_output,
+)
 
 T = TypeVar("T")
 FLAG = r"(?<![\w-])--[a-z](?:[a-z0-9.-]*[a-z0-9])?"

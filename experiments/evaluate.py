@@ -42,7 +42,11 @@ from gan_jax.evaluate import Sampler, Yardstick, evaluate, yardstick
 from gan_jax.gan import Gan
 from gan_jax.generators import data_of_run, load_members, load_run, shares_of
 from gan_jax.measures import BETTER, bound_of
-from gan_jax.terminal import Work, plain_console, working
+from gan_jax.terminal.output import (
+    Work,
+    plain_console,
+    working,
+)
 from gan_jax.train import sample
 from gan_jax.types import Array, TrainState
 

@@ -17,7 +17,10 @@ from experiments.edge import exit_code, leave
 from gan_jax.data.storage import cache_folder
 from gan_jax.data.tfds import builder, data_folder
 from gan_jax.features.weights import URL, download, inception_weights_path, is_whole
-from gan_jax.terminal import takes_bars, working
+from gan_jax.terminal.output import (
+    takes_bars,
+    working,
+)
 
 NEEDED = ("tensorflow", "importlib_resources")
 

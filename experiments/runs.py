@@ -29,8 +29,12 @@ from experiments.edge import (
 from experiments.flags import parse
 from gan_jax import comparison
 from gan_jax.files import require_writable
-from gan_jax.terminal import working
-from gan_jax.text_tables import print_table
+from gan_jax.terminal.output import (
+    working,
+)
+from gan_jax.terminal.text_tables import (
+    print_table,
+)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,10 @@ from gan_jax.generators import load_run, recorded_shares, truncated_latents, wal
 from gan_jax.grids import image_grid, name_classes
 from gan_jax.labels import draw_labels
 from gan_jax.pictures import draw_points
-from gan_jax.terminal import track, working
+from gan_jax.terminal.output import (
+    track,
+    working,
+)
 from gan_jax.train import generate, latents
 from gan_jax.types import Array
 

@@ -58,8 +58,13 @@ from gan_jax.methods import METHODS
 from gan_jax.program import members_of
 from gan_jax.run import train
 from gan_jax.sweeps import table
-from gan_jax.terminal import accept_all_text, working
-from gan_jax.text_tables import print_table
+from gan_jax.terminal.output import (
+    accept_all_text,
+    working,
+)
+from gan_jax.terminal.text_tables import (
+    print_table,
+)
 
 USAGE = "python -m experiments.train"
 EXIT_CODES = {

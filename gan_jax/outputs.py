@@ -17,7 +17,6 @@ from gan_jax.health import Row
 from gan_jax.models import MODELS
 from gan_jax.pictures import painter
 from gan_jax.program import Program
-from gan_jax.progress import in_time, shown_rate
 from gan_jax.record import (
     Record,
     alive,
@@ -26,7 +25,13 @@ from gan_jax.record import (
 )
 from gan_jax.registry import choose, options
 from gan_jax.sweeps import described
-from gan_jax.terminal import Work
+from gan_jax.terminal.output import (
+    Work,
+)
+from gan_jax.terminal.progress import (
+    in_time,
+    shown_rate,
+)
 from gan_jax.trackers import Tracker
 from gan_jax.types import TrainState
 

@@ -46,7 +46,9 @@ from gan_jax.program import Program, members_of, program
 from gan_jax.record import Record, alive, ending, summarize, versions
 from gan_jax.signals import stop_request
 from gan_jax.sweeps import real_values
-from gan_jax.terminal import working
+from gan_jax.terminal.output import (
+    working,
+)
 from gan_jax.trackers import require_wandb, trackers
 from gan_jax.types import TrainState
 

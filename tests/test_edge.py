@@ -29,7 +29,10 @@ from experiments.edge import (
     flags_of,
     with_own_flags,
 )
-from gan_jax import logs, memory, terminal
+from gan_jax import (
+    logs,
+    memory,
+)
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import (
     flat,
@@ -39,7 +42,12 @@ from gan_jax.config.serialization import (
 from gan_jax.data import storage
 from gan_jax.grids import image_grid
 from gan_jax.run import prepared
-from gan_jax.terminal import plain_console, track, working
+from gan_jax.terminal import output as terminal
+from gan_jax.terminal.output import (
+    plain_console,
+    track,
+    working,
+)
 
 ROOT = Path(gan_jax.__file__).parent.parent
 SOURCES = [

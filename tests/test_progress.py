@@ -8,13 +8,22 @@ import time
 
 import pytest
 
-from gan_jax import terminal
 from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig, ModelConfig
 from gan_jax.outputs import estimate, newest_numbers, reads_width, shower, step_counter
-from gan_jax.progress import PAUSES, Part, advanced, line_of, pause_after
 from gan_jax.record import record_of
-from gan_jax.terminal import track, working
+from gan_jax.terminal import output as terminal
+from gan_jax.terminal.output import (
+    track,
+    working,
+)
+from gan_jax.terminal.progress import (
+    PAUSES,
+    Part,
+    advanced,
+    line_of,
+    pause_after,
+)
 
 
 @pytest.fixture

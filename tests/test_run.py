@@ -16,12 +16,12 @@ from processes import COMPILED, output, running, until
 
 import gan_jax
 from experiments.train import EXIT_CODES, main
-from gan_jax import terminal
 from gan_jax.config.serialization import (
     flat,
     from_json,
 )
 from gan_jax.folder import FILES
+from gan_jax.terminal import output as terminal
 
 # Not of every run:
 SOME = {"members.jsonl", "events.jsonl", "training.gif", "evaluations.jsonl"}

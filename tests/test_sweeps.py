@@ -10,13 +10,19 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from experiments.train import print_by_value
-from gan_jax import overlays, sweeps, text_tables
+from gan_jax import (
+    overlays,
+    sweeps,
+)
 from gan_jax.config import Config, OptimizerConfig, PenaltyConfig, SweepConfig
 from gan_jax.overlays import Group, by_step, draw_panels, member_groups, running_mean
 from gan_jax.program import members_of
 from gan_jax.record import in_words
 from gan_jax.row_names import name_rows
-from gan_jax.terminal import plain_console
+from gan_jax.terminal import text_tables
+from gan_jax.terminal.output import (
+    plain_console,
+)
 
 CONFIG = Config(
     seeds=2,

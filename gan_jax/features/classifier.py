@@ -31,7 +31,9 @@ from gan_jax.data.storage import (
     keep_to_limit,
     mark_used,
 )
-from gan_jax.terminal import track
+from gan_jax.terminal.output import (
+    track,
+)
 from gan_jax.types import Array
 
 CLASSIFIED = ("digits", *TFDS_SETS)
