@@ -52,7 +52,9 @@ from gan_jax.registry import (
     require_defaults,
     require_plugins,
 )
-from gan_jax.running import RUNNING
+from gan_jax.running_statistics import (
+    RUNNING,
+)
 from gan_jax.train import frozen
 from gan_jax.types import Array, Loss, NetState, TrainState
 

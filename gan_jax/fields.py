@@ -16,7 +16,9 @@ from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
 from gan_jax.registry import choose, options
-from gan_jax.running import RUNNING
+from gan_jax.running_statistics import (
+    RUNNING,
+)
 
 OF_PAIRS = {"width", "d_width"}
 """Fields of the model group that a pair reads only if they are options of it."""

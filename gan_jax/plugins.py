@@ -45,7 +45,9 @@ from gan_jax.optimizers import OPTIMIZERS, SCHEDULES
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
 from gan_jax.probes import PROBES
 from gan_jax.registry import PLUGINS, Plugin
-from gan_jax.running import RUNNING
+from gan_jax.running_statistics import (
+    RUNNING,
+)
 from gan_jax.types import Loss
 
 FOLDER = "plugins"

@@ -57,7 +57,9 @@ from gan_jax.parallel import (
     shard_map_step,
 )
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.running import RUNNING
+from gan_jax.running_statistics import (
+    RUNNING,
+)
 from gan_jax.train import train_step
 from gan_jax.types import Batch
 

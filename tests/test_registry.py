@@ -27,7 +27,9 @@ from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
 from gan_jax.registry import bind, default_of
-from gan_jax.running import RUNNING
+from gan_jax.running_statistics import (
+    RUNNING,
+)
 from gan_jax.types import Loss
 
 RING = Config(dataset=DatasetConfig("ring"))

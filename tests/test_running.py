@@ -28,7 +28,9 @@ from gan_jax.members import init_states
 from gan_jax.parallel import seeds_step
 from gan_jax.penalties import PENALTIES
 from gan_jax.pictures import critic
-from gan_jax.running import RUNNING
+from gan_jax.running_statistics import (
+    RUNNING,
+)
 from gan_jax.train import example_keys, generator_loss, train_step
 from gan_jax.types import Batch
 
