@@ -48,10 +48,12 @@ from experiments.flags import given_fields, parse, refuse_useless
 from experiments.interruption import code_of
 from experiments.plugins import gathered
 from experiments.train import cache_compilations
+from gan_jax.assembly.registry import (
+    PLUGINS,
+)
 from gan_jax.folder import held
 from gan_jax.hosts import cores_as_devices
 from gan_jax.plugins import load_plugins, write_copies
-from gan_jax.registry import PLUGINS
 from gan_jax.signals import stop_request
 from gan_jax.terminal.output import (
     plain_console,

@@ -11,7 +11,9 @@ import numpy as np
 
 from benchmarks.flops import flops
 from gan_jax import METHODS, Batch, Config, TrainState, build, init_state, train_step
-from gan_jax.checks import dataset
+from gan_jax.assembly.compatibility import (
+    dataset,
+)
 from gan_jax.compiler import compiler_options
 from gan_jax.config import DatasetConfig, EmaConfig, ModelConfig, PenaltyConfig
 from gan_jax.program import program

@@ -9,7 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.outcome import number
-from gan_jax.build import build
+from gan_jax.assembly.assemble import (
+    build,
+)
 from gan_jax.config import Config
 from gan_jax.data import DATASETS
 from gan_jax.diagnostics import phase

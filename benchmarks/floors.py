@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.suites import Task
-from gan_jax.checks import dataset as data_of
+from gan_jax.assembly.compatibility import (
+    dataset as data_of,
+)
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import TOYS
 from gan_jax.evaluate import (

@@ -13,8 +13,15 @@ from typing import Any
 from benchmarks.outcome import Thresholds, resolved
 from benchmarks.suites import Suite, Task, config_of, suite_of
 from benchmarks.suites.spec import EVALUATIONS, Changes, factors
-from gan_jax.build import build
-from gan_jax.checks import dataset
+from gan_jax.assembly.assemble import (
+    build,
+)
+from gan_jax.assembly.compatibility import (
+    dataset,
+)
+from gan_jax.assembly.registry import (
+    choose,
+)
 from gan_jax.config import Config
 from gan_jax.config.serialization import (
     from_json,
@@ -22,7 +29,6 @@ from gan_jax.config.serialization import (
 from gan_jax.dynamics import UPDATES
 from gan_jax.logs import write_json
 from gan_jax.program import members_of
-from gan_jax.registry import choose
 
 Json = dict[str, Any]
 UNHASHED = ("command", "note", "thresholds", "floors", "noise", "hash")

@@ -34,7 +34,9 @@ from gan_jax import (
     train_step,
     train_steps,
 )
-from gan_jax.checks import dataset
+from gan_jax.assembly.compatibility import (
+    dataset,
+)
 from gan_jax.config import DatasetConfig, ModelConfig, PenaltyConfig
 from gan_jax.hosts import cores_as_devices
 from gan_jax.parallel import (

@@ -17,7 +17,9 @@ import numpy as np
 from experiments.edge import exit_code
 from experiments.flags import parse
 from gan_jax import METHODS, Config, build, init_state, train_step
-from gan_jax.checks import dataset
+from gan_jax.assembly.compatibility import (
+    dataset,
+)
 from gan_jax.config import DatasetConfig, ModelConfig
 from gan_jax.config.serialization import (
     validate,

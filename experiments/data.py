@@ -29,7 +29,9 @@ from experiments.edge import (
 from experiments.flags import given_fields, parse, refuse_useless
 from experiments.plugins import gathered
 from gan_jax import logs
-from gan_jax.checks import dataset
+from gan_jax.assembly.compatibility import (
+    dataset,
+)
 from gan_jax.config import (
     Config,
     DatasetConfig,

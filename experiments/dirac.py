@@ -29,7 +29,9 @@ from experiments.edge import (
 from experiments.flags import parse
 from experiments.games import games
 from experiments.portraits import Portrait
-from gan_jax.build import build
+from gan_jax.assembly.assemble import (
+    build,
+)
 from gan_jax.config import Config
 from gan_jax.data import DATASETS
 from gan_jax.diagnostics import phase

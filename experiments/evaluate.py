@@ -31,7 +31,9 @@ from experiments.edge import (
 from experiments.flags import given_fields, parse, refuse_useless
 from experiments.plugins import gathered, load_for
 from gan_jax import logs
-from gan_jax.checks import dataset
+from gan_jax.assembly.compatibility import (
+    dataset,
+)
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import (
     from_file,

@@ -12,13 +12,20 @@ import docstring_parser
 
 from experiments.edge import FlagSource, flag_sources, hyphened
 from experiments.flags import OF_BOTH, with_both
-from gan_jax.build import build
-from gan_jax.checks import dataset, resolve
+from gan_jax.assembly.assemble import (
+    build,
+)
+from gan_jax.assembly.compatibility import (
+    dataset,
+    resolve,
+)
+from gan_jax.assembly.unused_fields import (
+    read_fields,
+)
 from gan_jax.config import Config, OptimizerConfig
 from gan_jax.config.serialization import (
     flat,
 )
-from gan_jax.fields import read_fields
 from gan_jax.methods import CATALOGUE, IDEAS
 from gan_jax.methods.changes import changed
 

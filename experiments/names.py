@@ -2,6 +2,9 @@
 
 import re
 
+from gan_jax.assembly.unused_fields import (
+    read_fields,
+)
 from gan_jax.augment import AUGMENTS
 from gan_jax.config import (
     Config,
@@ -12,7 +15,6 @@ from gan_jax.config.serialization import (
 from gan_jax.data import DATASETS, PREFIXES, TFDS_SETS, TOYS
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.features import EXTRACTORS
-from gan_jax.fields import read_fields
 from gan_jax.layers.basic import (
     ACTIVATIONS,
     INITIALIZERS,

@@ -39,7 +39,12 @@ from experiments.flags import (
 from experiments.help import short_help
 from experiments.interruption import code_of, ended_by_signals
 from experiments.names import listing, printed
-from gan_jax.build import build
+from gan_jax.assembly.assemble import (
+    build,
+)
+from gan_jax.assembly.unused_fields import (
+    refuse_unread,
+)
 from gan_jax.checkpoint import FOLDER
 from gan_jax.compiler import keep_memory
 from gan_jax.config import (
@@ -51,7 +56,6 @@ from gan_jax.config.serialization import (
     validate,
 )
 from gan_jax.data.storage import cache_folder, keep_to_limit
-from gan_jax.fields import refuse_unread
 from gan_jax.health import samples_in_words
 from gan_jax.hosts import HEARTBEAT_SECONDS, agreed, cores_as_devices, join
 from gan_jax.methods import METHODS

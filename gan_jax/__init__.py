@@ -1,8 +1,12 @@
 """gan_jax: GANs that train stably in JAX."""
 
-from gan_jax.build import build
+from gan_jax.assembly.assemble import (
+    build,
+)
+from gan_jax.assembly.method_defaults import (
+    method_for,
+)
 from gan_jax.config import Config
-from gan_jax.defaults import method_for
 from gan_jax.dynamics import DYNAMICS, alternating, simultaneous
 from gan_jax.gan import Gan, Live, Memory, Term, init_state
 from gan_jax.generators import load_generator

@@ -10,9 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_jax.build import build
+from gan_jax.assembly.assemble import (
+    build,
+)
+from gan_jax.assembly.compatibility import (
+    dataset,
+)
 from gan_jax.checkpoint import FOLDER, newest, restore
-from gan_jax.checks import dataset
 from gan_jax.config import Config
 from gan_jax.config.serialization import (
     from_file,

@@ -5,6 +5,9 @@ from functools import cache, partial
 
 import numpy as np
 
+from gan_jax.assembly.registry import (
+    choose,
+)
 from gan_jax.config import Config
 from gan_jax.data import Dataset, batch_indices, label_shares
 from gan_jax.evaluate import Yardstick, compare, fake_side, yardstick
@@ -18,7 +21,6 @@ from gan_jax.metrics import diversity
 from gan_jax.pictures import sampler
 from gan_jax.probes import PROBES, require, scene, typed
 from gan_jax.quality import judge
-from gan_jax.registry import choose
 from gan_jax.types import Array, TrainState
 
 MEASURED = 256

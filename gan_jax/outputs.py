@@ -9,7 +9,13 @@ import jax
 import numpy as np
 
 from gan_jax import logs
-from gan_jax.checks import resolve
+from gan_jax.assembly.compatibility import (
+    resolve,
+)
+from gan_jax.assembly.registry import (
+    choose,
+    options,
+)
 from gan_jax.config import Config
 from gan_jax.data import Dataset
 from gan_jax.folder import FRAMES
@@ -23,7 +29,6 @@ from gan_jax.record import (
     in_words,
     longest,
 )
-from gan_jax.registry import choose, options
 from gan_jax.sweeps import described
 from gan_jax.terminal.output import (
     Work,

@@ -17,6 +17,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from gan_jax.assembly.registry import (
+    PLUGINS,
+    Plugin,
+)
 from gan_jax.augment import AUGMENTS
 from gan_jax.config import Config
 from gan_jax.config.serialization import (
@@ -44,7 +48,6 @@ from gan_jax.neighbours import refuse_neighbours
 from gan_jax.optimizers import OPTIMIZERS, SCHEDULES
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
 from gan_jax.probes import PROBES
-from gan_jax.registry import PLUGINS, Plugin
 from gan_jax.running_statistics import (
     RUNNING,
 )

@@ -13,8 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_jax.build import build
-from gan_jax.checks import dataset
+from gan_jax.assembly.assemble import (
+    build,
+)
+from gan_jax.assembly.compatibility import (
+    dataset,
+)
 from gan_jax.config import Config, OptimizerConfig
 from gan_jax.data import batch_indices
 from gan_jax.diagnostics import (

@@ -17,7 +17,9 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from gan_jax.build import build
+from gan_jax.assembly.assemble import (
+    build,
+)
 from gan_jax.config import Config
 from gan_jax.data import Dataset, indices_of, source, supply
 from gan_jax.data.core import ENDLESS

@@ -12,7 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_jax.checks import dataset
+from gan_jax.assembly.compatibility import (
+    dataset,
+)
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import TFDS_SETS, TOYS, Dataset, fields_of
 from gan_jax.data.core import ENDLESS

@@ -7,6 +7,10 @@ import jax
 import numpy as np
 
 from gan_jax import version
+from gan_jax.assembly.suggestions import (
+    FOR_VERDICT,
+    helpful,
+)
 from gan_jax.config import Config
 from gan_jax.health import (
     COLLAPSED,
@@ -19,7 +23,6 @@ from gan_jax.health import (
     not_learned,
 )
 from gan_jax.program import Member, Program
-from gan_jax.suggestions import FOR_VERDICT, helpful
 from gan_jax.sweeps import described, last_measured, summed_up
 from gan_jax.types import Metrics, TrainState
 

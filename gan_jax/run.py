@@ -10,6 +10,13 @@ import jax
 import numpy as np
 
 from gan_jax import logs
+from gan_jax.assembly.assemble import (
+    build,
+)
+from gan_jax.assembly.compatibility import (
+    dataset,
+    require_enough,
+)
 from gan_jax.beginning import (
     Beginning,
     beginning,
@@ -17,9 +24,7 @@ from gan_jax.beginning import (
     require_same_data,
     write_beginning,
 )
-from gan_jax.build import build
 from gan_jax.checkpoint import FOLDER, saver, with_plain_key
-from gan_jax.checks import dataset, require_enough
 from gan_jax.config import Config
 from gan_jax.config.serialization import (
     validate,

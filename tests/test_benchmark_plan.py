@@ -12,7 +12,9 @@ from benchmarks.metrics_table import METRICS
 from benchmarks.outcome import resolved, succeeds
 from benchmarks.suites import SUITES, config_of
 from benchmarks.suites.spec import intervals
-from gan_jax.build import build
+from gan_jax.assembly.assemble import (
+    build,
+)
 from gan_jax.config import DatasetConfig, DynamicsConfig
 from gan_jax.data import DATASETS, TOYS
 from gan_jax.gan import init_state

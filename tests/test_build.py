@@ -8,8 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gan_jax.assembly.assemble import (
+    build,
+    method,
+)
+from gan_jax.assembly.unused_fields import (
+    refuse_unread,
+)
 from gan_jax.augment import AUGMENTS, IMAGES_ONLY
-from gan_jax.build import build, method
 from gan_jax.config import (
     Config,
     DatasetConfig,
@@ -25,7 +31,6 @@ from gan_jax.config.serialization import (
 )
 from gan_jax.data import DATASETS, TOYS
 from gan_jax.dynamics import DYNAMICS
-from gan_jax.fields import refuse_unread
 from gan_jax.gan import Gan
 from gan_jax.layers.basic import (
     ACTIVATIONS,

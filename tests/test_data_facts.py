@@ -18,7 +18,9 @@ from experiments import evaluate as evaluate_command
 from experiments import sample as sample_command
 from experiments.train import main as train_main
 from gan_jax import METHODS, load_generator, train
-from gan_jax.checks import dataset
+from gan_jax.assembly.compatibility import (
+    dataset,
+)
 from gan_jax.config import CheckpointConfig, Config, DatasetConfig, ModelConfig
 from gan_jax.data import DATASETS, with_absolute_path
 from gan_jax.data_facts import DataFacts, facts_of, read_facts, write_facts

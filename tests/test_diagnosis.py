@@ -13,7 +13,9 @@ from undrawn import without_pictures
 
 from experiments import diagnose as script
 from gan_jax import Config, train
-from gan_jax.build import build
+from gan_jax.assembly.assemble import (
+    build,
+)
 from gan_jax.config import (
     CheckpointConfig,
     DatasetConfig,

@@ -11,8 +11,12 @@ import numpy as np
 import optax
 import pytest
 
-from gan_jax.build import build
-from gan_jax.checks import dataset
+from gan_jax.assembly.assemble import (
+    build,
+)
+from gan_jax.assembly.compatibility import (
+    dataset,
+)
 from gan_jax.config import (
     Config,
     DatasetConfig,

@@ -16,7 +16,9 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from gan_jax.build import build
+from gan_jax.assembly.assemble import (
+    build,
+)
 from gan_jax.config import (
     Config,
     DatasetConfig,

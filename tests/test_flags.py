@@ -19,12 +19,15 @@ from experiments.flags import (
     with_both,
 )
 from experiments.help import RECOMMENDED
+from gan_jax.assembly.unused_fields import (
+    read_fields,
+    refuse_unread,
+)
 from gan_jax.config import DatasetConfig
 from gan_jax.config.serialization import (
     flat,
     to_json,
 )
-from gan_jax.fields import read_fields, refuse_unread
 from gan_jax.methods import CATALOGUE, IDEAS, METHODS
 
 ERROR = "error: "

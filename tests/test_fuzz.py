@@ -17,7 +17,9 @@ from jax.errors import JaxRuntimeError
 
 import gan_jax.memory
 from experiments.train import main
-from gan_jax.build import build
+from gan_jax.assembly.assemble import (
+    build,
+)
 from gan_jax.config import (
     Config,
     DatasetConfig,

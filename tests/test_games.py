@@ -17,7 +17,12 @@ import pytest
 from PIL import Image
 
 from experiments import dirac
-from gan_jax.build import build
+from gan_jax.assembly.assemble import (
+    build,
+)
+from gan_jax.assembly.unused_fields import (
+    refuse_unread,
+)
 from gan_jax.config import (
     AugmentConfig,
     Config,
@@ -38,7 +43,6 @@ from gan_jax.diagnostics.phase import (
     verdict,
 )
 from gan_jax.dynamics import DYNAMICS
-from gan_jax.fields import refuse_unread
 from gan_jax.gan import init_state
 
 RATE = 0.2

@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 
 import gan_jax
-from gan_jax.checks import dataset
+from gan_jax.assembly.compatibility import (
+    dataset,
+)
 from gan_jax.config import Config, DatasetConfig, MetricsConfig, ModelConfig
 from gan_jax.data import Dataset, Spec, Stored, label_shares
 from gan_jax.data.stacked_mnist import Triples, labels, stack

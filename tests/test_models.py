@@ -8,7 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax.build import build
+from gan_jax.assembly.assemble import (
+    build,
+)
 from gan_jax.config import Config, DatasetConfig, ModelConfig
 from gan_jax.layers.basic import (
     INITIALIZERS,

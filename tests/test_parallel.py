@@ -11,8 +11,10 @@ import optax
 import pytest
 from jax.sharding import Mesh
 
+from gan_jax.assembly.assemble import (
+    build,
+)
 from gan_jax.augment import AUGMENTS
-from gan_jax.build import build
 from gan_jax.compiler import compiler_options
 from gan_jax.config import (
     AugmentConfig,

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 import gan_jax
+from gan_jax.assembly.compatibility import (
+    dataset,
+)
 from gan_jax.checkpoint import with_plain_key
-from gan_jax.checks import dataset
 from gan_jax.config import Config, DatasetConfig, LogConfig, MetricsConfig, ModelConfig
 from gan_jax.folder import claim, lines, refuse_changes
 from gan_jax.profiling import DISPATCH, compiled, profiled

@@ -8,7 +8,9 @@ import time
 
 import pytest
 
-from gan_jax.checks import dataset
+from gan_jax.assembly.compatibility import (
+    dataset,
+)
 from gan_jax.config import Config, DatasetConfig, ModelConfig
 from gan_jax.outputs import estimate, newest_numbers, reads_width, shower, step_counter
 from gan_jax.record import record_of

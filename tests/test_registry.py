@@ -5,8 +5,14 @@ from functools import partial
 
 import pytest
 
+from gan_jax.assembly.assemble import (
+    build,
+)
+from gan_jax.assembly.registry import (
+    bind,
+    default_of,
+)
 from gan_jax.augment import AUGMENTS
-from gan_jax.build import build
 from gan_jax.config import (
     AugmentConfig,
     Config,
@@ -26,7 +32,6 @@ from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.registry import bind, default_of
 from gan_jax.running_statistics import (
     RUNNING,
 )

@@ -10,7 +10,9 @@ import numpy as np
 import optax
 import pytest
 
-from gan_jax.build import build
+from gan_jax.assembly.assemble import (
+    build,
+)
 from gan_jax.config import (
     AugmentConfig,
     Config,

@@ -8,7 +8,14 @@ import pytest
 
 from experiments.flags import OF_BOTH, with_both
 from gan_jax import METHODS, Config
-from gan_jax.build import build
+from gan_jax.assembly.assemble import (
+    build,
+)
+from gan_jax.assembly.suggestions import (
+    FOR_VERDICT,
+    SUGGESTIONS,
+    helpful,
+)
 from gan_jax.config import DatasetConfig, ModelConfig
 from gan_jax.config.serialization import (
     flat,
@@ -16,7 +23,6 @@ from gan_jax.config.serialization import (
 from gan_jax.data import DATASETS
 from gan_jax.diagnosis import ADVICE
 from gan_jax.health import RULES
-from gan_jax.suggestions import FOR_VERDICT, SUGGESTIONS, helpful
 
 FLAG = re.compile(r"--([a-z][a-z0-9.-]*[a-z0-9])(?: ([a-z0-9_.-]*[a-z0-9]))?")
 TRIES = {

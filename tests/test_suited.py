@@ -7,6 +7,9 @@ import pytest
 from experiments import train
 from experiments.defaults import base_of
 from gan_jax import METHODS, build, method_for
+from gan_jax.assembly.method_defaults import (
+    changed_values,
+)
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import (
     flat,
@@ -14,7 +17,6 @@ from gan_jax.config.serialization import (
     validate,
 )
 from gan_jax.data import Spec
-from gan_jax.defaults import changed_values
 from gan_jax.methods.suited import KINDS, kind_of, suited
 from gan_jax.penalties import PENALTIES
 

@@ -2,7 +2,9 @@
 
 from benchmarks.suites import games, images, toys
 from benchmarks.suites.spec import Suite, Task, config_of
-from gan_jax.registry import choose
+from gan_jax.assembly.registry import (
+    choose,
+)
 
 SUITES: dict[str, Suite] = {**games.SUITES, **toys.SUITES, **images.SUITES}
 

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gan_jax.checks import dataset
+from gan_jax.assembly.compatibility import (
+    dataset,
+)
 from gan_jax.comparison.entries import Entry
 from gan_jax.files import write_atomically
 from gan_jax.generators import load_run

@@ -7,6 +7,11 @@ import json
 from collections.abc import Callable
 from typing import NamedTuple
 
+from gan_jax.assembly.suggestions import (
+    FOR_POOR_SAMPLES,
+    FOR_VERDICT,
+    helpful,
+)
 from gan_jax.config import Config
 from gan_jax.config.serialization import (
     from_json,
@@ -15,7 +20,6 @@ from gan_jax.diagnosis import evidence
 from gan_jax.diagnosis.evidence import FLAT, STEEP
 from gan_jax.diagnosis.limits import COVERED, DIVERSE, GROWTH, NEAR, PRECISE, Numbers
 from gan_jax.health import RULES, UNEVEN
-from gan_jax.suggestions import FOR_POOR_SAMPLES, FOR_VERDICT, helpful
 
 
 class Piece(NamedTuple):

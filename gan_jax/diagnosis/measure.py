@@ -9,7 +9,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from gan_jax.checks import dataset
+from gan_jax.assembly.compatibility import (
+    dataset,
+)
 from gan_jax.config import Config
 from gan_jax.diagnosis.case import (
     Case,

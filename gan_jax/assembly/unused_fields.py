@@ -3,8 +3,18 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from gan_jax.assembly.compatibility import (
+    adapts,
+    couples,
+    dataset,
+    differentiates_augment,
+    resolve,
+)
+from gan_jax.assembly.registry import (
+    choose,
+    options,
+)
 from gan_jax.augment import AUGMENTS
-from gan_jax.checks import adapts, couples, dataset, differentiates_augment, resolve
 from gan_jax.config import Config
 from gan_jax.config.serialization import (
     flat,
@@ -15,7 +25,6 @@ from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.registry import choose, options
 from gan_jax.running_statistics import (
     RUNNING,
 )

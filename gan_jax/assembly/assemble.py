@@ -1,6 +1,6 @@
 """From a Config to a Gan: where names become functions and every user error is raised.
 
-Which choices go together is checked by `gan_jax.checks`.
+Which choices go together is checked by `gan_jax.assembly.compatibility`.
 """
 
 from collections.abc import Callable
@@ -12,8 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.typing import ArrayLike
 
-from gan_jax.augment import AUGMENTS
-from gan_jax.checks import (
+from gan_jax.assembly.compatibility import (
     adapts,
     dataset,
     differentiates_augment,
@@ -21,6 +20,15 @@ from gan_jax.checks import (
     require_enough,
     resolve,
 )
+from gan_jax.assembly.registry import (
+    bind,
+    choose,
+    default_of,
+    options,
+    require_defaults,
+    require_plugins,
+)
+from gan_jax.augment import AUGMENTS
 from gan_jax.config import Config, ModelConfig
 from gan_jax.config.serialization import (
     validate,
@@ -44,14 +52,6 @@ from gan_jax.methods import METHODS
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS, SCHEDULES, chain, learning_rate
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.registry import (
-    bind,
-    choose,
-    default_of,
-    options,
-    require_defaults,
-    require_plugins,
-)
 from gan_jax.running_statistics import (
     RUNNING,
 )

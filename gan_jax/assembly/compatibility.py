@@ -6,6 +6,10 @@ import os
 
 import jax.numpy as jnp
 
+from gan_jax.assembly.registry import (
+    choose,
+    options,
+)
 from gan_jax.augment import AUGMENTS, IMAGES_ONLY, PROBABILITIES
 from gan_jax.config import Config, OptimizerConfig
 from gan_jax.data import DATASETS, PREFIXES, Dataset, Spec
@@ -21,7 +25,6 @@ from gan_jax.layers.minibatch import (
 )
 from gan_jax.losses import LOSSES
 from gan_jax.penalties import PENALTIES
-from gan_jax.registry import choose, options
 
 LEAVES_BOUNDS = {"optimistic"}
 """Rules that move the players beyond their optimizers' updates."""
