@@ -30,7 +30,10 @@ from gan_jax.config.serialization import (
     flat,
 )
 from gan_jax.folder import lines
-from gan_jax.program import Member, members_of
+from gan_jax.parallel.execution import (
+    Member,
+    members_of,
+)
 from gan_jax.record import label_of, versions
 from gan_jax.run import train
 

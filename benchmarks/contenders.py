@@ -14,9 +14,13 @@ from gan_jax import METHODS, Batch, Config, TrainState, build, init_state, train
 from gan_jax.assembly.compatibility import (
     dataset,
 )
-from gan_jax.compiler import compiler_options
 from gan_jax.config import DatasetConfig, EmaConfig, ModelConfig, PenaltyConfig
-from gan_jax.program import program
+from gan_jax.parallel.compiler import (
+    compiler_options,
+)
+from gan_jax.parallel.execution import (
+    program,
+)
 
 Turn = Callable[[int], None]
 """Makes so many units of steps and waits for them."""

@@ -28,7 +28,9 @@ from gan_jax.config.serialization import (
 )
 from gan_jax.dynamics import UPDATES
 from gan_jax.logs import write_json
-from gan_jax.program import members_of
+from gan_jax.parallel.execution import (
+    members_of,
+)
 
 Json = dict[str, Any]
 UNHASHED = ("command", "note", "thresholds", "floors", "noise", "hash")

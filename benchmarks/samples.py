@@ -21,7 +21,9 @@ from gan_jax.config.serialization import (
 )
 from gan_jax.data import TOYS
 from gan_jax.grids import image_grid
-from gan_jax.program import members_of
+from gan_jax.parallel.execution import (
+    members_of,
+)
 
 POINTS, IMAGES = 1_000, 64
 KEY = 0

@@ -38,8 +38,10 @@ from gan_jax.assembly.compatibility import (
     dataset,
 )
 from gan_jax.config import DatasetConfig, ModelConfig, PenaltyConfig
-from gan_jax.hosts import cores_as_devices
-from gan_jax.parallel import (
+from gan_jax.parallel.multihost import (
+    cores_as_devices,
+)
+from gan_jax.parallel.placements import (
     SEED,
     Body,
     better_in_turn,

@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 import jax
 
 from benchmarks.contenders import Contender
-from gan_jax.compiler import keep_memory
+from gan_jax.parallel.compiler import (
+    keep_memory,
+)
 
 try:
     import resource

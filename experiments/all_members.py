@@ -7,7 +7,9 @@ from gan_jax.config import Config
 from gan_jax.evaluate import Sampler, Yardstick, evaluate
 from gan_jax.health import Row
 from gan_jax.measures import BETTER, bound_of
-from gan_jax.program import members_of
+from gan_jax.parallel.execution import (
+    members_of,
+)
 from gan_jax.sweeps import described, number, real_values, summed_up, table
 from gan_jax.terminal.text_tables import (
     print_table,

@@ -46,7 +46,6 @@ from gan_jax.assembly.unused_fields import (
     refuse_unread,
 )
 from gan_jax.checkpoint import FOLDER
-from gan_jax.compiler import keep_memory
 from gan_jax.config import (
     Config,
     Schedule,
@@ -57,9 +56,19 @@ from gan_jax.config.serialization import (
 )
 from gan_jax.data.storage import cache_folder, keep_to_limit
 from gan_jax.health import samples_in_words
-from gan_jax.hosts import HEARTBEAT_SECONDS, agreed, cores_as_devices, join
 from gan_jax.methods import METHODS
-from gan_jax.program import members_of
+from gan_jax.parallel.compiler import (
+    keep_memory,
+)
+from gan_jax.parallel.execution import (
+    members_of,
+)
+from gan_jax.parallel.multihost import (
+    HEARTBEAT_SECONDS,
+    agreed,
+    cores_as_devices,
+    join,
+)
 from gan_jax.run import train
 from gan_jax.sweeps import table
 from gan_jax.terminal.output import (

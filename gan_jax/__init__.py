@@ -11,10 +11,12 @@ from gan_jax.dynamics import DYNAMICS, alternating, simultaneous
 from gan_jax.gan import Gan, Live, Memory, Term, init_state
 from gan_jax.generators import load_generator
 from gan_jax.losses import LOSSES
-from gan_jax.members import init_states
 from gan_jax.methods import METHODS
 from gan_jax.optimizers import scale_by_traced
-from gan_jax.parallel import (
+from gan_jax.parallel.ensemble import (
+    init_states,
+)
+from gan_jax.parallel.placements import (
     gspmd_step,
     jit_step,
     pmap_step,

@@ -25,7 +25,9 @@ from gan_jax.folder import (
     take_over,
 )
 from gan_jax.health import Row
-from gan_jax.program import Program
+from gan_jax.parallel.execution import (
+    Program,
+)
 from gan_jax.record import Record, of, record_of
 from gan_jax.types import TrainState
 

@@ -24,9 +24,15 @@ from gan_jax.config.serialization import (
 from gan_jax.data import Dataset, label_shares
 from gan_jax.data_facts import read_facts, refuse_other_data
 from gan_jax.gan import Gan, init_state
-from gan_jax.members import init_states, member
+from gan_jax.parallel.ensemble import (
+    init_states,
+    member,
+)
+from gan_jax.parallel.execution import (
+    Member,
+    members_of,
+)
 from gan_jax.plugins import load_copies
-from gan_jax.program import Member, members_of
 from gan_jax.train import sample
 from gan_jax.types import Array, TrainState
 

@@ -10,8 +10,12 @@ import numpy as np
 
 from gan_jax.config import Config
 from gan_jax.health import Row
-from gan_jax.hosts import anywhere
-from gan_jax.program import Program
+from gan_jax.parallel.execution import (
+    Program,
+)
+from gan_jax.parallel.multihost import (
+    anywhere,
+)
 from gan_jax.record import (
     Record,
     alive,

@@ -14,10 +14,14 @@ from gan_jax.evaluate import Yardstick, compare, fake_side, yardstick
 from gan_jax.features import EXTRACTORS
 from gan_jax.gan import Gan
 from gan_jax.health import Row
-from gan_jax.hosts import on_this_host
 from gan_jax.measures import METRICS
-from gan_jax.members import members_apart
 from gan_jax.metrics import diversity
+from gan_jax.parallel.ensemble import (
+    members_apart,
+)
+from gan_jax.parallel.multihost import (
+    on_this_host,
+)
 from gan_jax.pictures import sampler
 from gan_jax.probes import PROBES, require, scene, typed
 from gan_jax.quality import judge

@@ -21,8 +21,10 @@ from gan_jax.data import Dataset
 from gan_jax.folder import FRAMES
 from gan_jax.health import Row
 from gan_jax.models import MODELS
+from gan_jax.parallel.execution import (
+    Program,
+)
 from gan_jax.pictures import painter
-from gan_jax.program import Program
 from gan_jax.record import (
     Record,
     alive,

@@ -10,7 +10,9 @@ import numpy as np
 from gan_jax.config import Config
 from gan_jax.files import write_atomically
 from gan_jax.health import Row
-from gan_jax.program import Member
+from gan_jax.parallel.execution import (
+    Member,
+)
 from gan_jax.sweeps import WORDS, by_value, described, measured_names, number
 
 TITLES = {

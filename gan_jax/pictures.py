@@ -11,8 +11,12 @@ from gan_jax import logs
 from gan_jax.data import Dataset, batch_indices, label_shares
 from gan_jax.gan import Gan, net_variables
 from gan_jax.grids import image_grid, name_classes
-from gan_jax.hosts import on_this_host
-from gan_jax.members import members_apart
+from gan_jax.parallel.ensemble import (
+    members_apart,
+)
+from gan_jax.parallel.multihost import (
+    on_this_host,
+)
 from gan_jax.row_names import name_rows
 from gan_jax.train import sample
 from gan_jax.types import Array, TrainState

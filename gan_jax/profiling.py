@@ -10,7 +10,9 @@ import numpy as np
 
 from gan_jax.config import Config
 from gan_jax.folder import PROFILE
-from gan_jax.program import Program
+from gan_jax.parallel.execution import (
+    Program,
+)
 from gan_jax.types import Metrics, TrainState
 
 DISPATCH = "dispatch"

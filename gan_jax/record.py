@@ -22,7 +22,10 @@ from gan_jax.health import (
     last_samples,
     not_learned,
 )
-from gan_jax.program import Member, Program
+from gan_jax.parallel.execution import (
+    Member,
+    Program,
+)
 from gan_jax.sweeps import described, last_measured, summed_up
 from gan_jax.types import Metrics, TrainState
 

@@ -40,14 +40,21 @@ from gan_jax.folder import (
     take_over,
 )
 from gan_jax.health import Row
-from gan_jax.hosts import agreed, require_same
 from gan_jax.loop import Host, loop
 from gan_jax.monitor import measurer, watched
 from gan_jax.outputs import album, noter, opening, shower, step_counter
 from gan_jax.overlays import draw_members
+from gan_jax.parallel.execution import (
+    Program,
+    members_of,
+    program,
+)
+from gan_jax.parallel.multihost import (
+    agreed,
+    require_same,
+)
 from gan_jax.plugins import with_plugins
 from gan_jax.profiling import profiled
-from gan_jax.program import Program, members_of, program
 from gan_jax.record import Record, alive, ending, summarize, versions
 from gan_jax.signals import stop_request
 from gan_jax.sweeps import real_values

@@ -16,7 +16,9 @@ from gan_jax.config.serialization import (
     flat,
 )
 from gan_jax.health import Row
-from gan_jax.program import Member
+from gan_jax.parallel.execution import (
+    Member,
+)
 
 FIELDS = {
     "penalty": "penalty.weight",

@@ -28,7 +28,9 @@ from gan_jax.config.serialization import (
 from gan_jax.data_facts import DataFacts, write_facts
 from gan_jax.folder import held
 from gan_jax.methods import METHODS
-from gan_jax.program import members_of
+from gan_jax.parallel.execution import (
+    members_of,
+)
 
 R1 = replace(METHODS["r1"], steps=40, dataset=DatasetConfig("ring"))
 SWEEP = replace(R1, seeds=2, sweep=SweepConfig(penalty=(0.1, 1.0)))

@@ -9,7 +9,7 @@ import pytest
 
 PROGRAM = """
 import resource
-from gan_jax.compiler import keep_memory
+from gan_jax.parallel.compiler import keep_memory
 if {keep}:
     keep_memory()
 import jax, jax.numpy as jnp

@@ -31,10 +31,15 @@ from gan_jax.config import (
 from gan_jax.dynamics import DYNAMICS, MEMORIES, UPDATES, competitive, unrolled
 from gan_jax.gan import Gan, Term, init_state, layers
 from gan_jax.losses import LOSSES
-from gan_jax.members import init_states, member
 from gan_jax.moves import player_keys
 from gan_jax.optimizers import OPTIMIZERS
-from gan_jax.parallel import seeds_step
+from gan_jax.parallel.ensemble import (
+    init_states,
+    member,
+)
+from gan_jax.parallel.placements import (
+    seeds_step,
+)
 from gan_jax.penalties import PENALTIES
 from gan_jax.train import (
     discriminator_loss,

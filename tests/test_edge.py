@@ -31,7 +31,6 @@ from experiments.edge import (
 )
 from gan_jax import (
     logs,
-    memory,
 )
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import (
@@ -41,6 +40,7 @@ from gan_jax.config.serialization import (
 )
 from gan_jax.data import storage
 from gan_jax.grids import image_grid
+from gan_jax.parallel import memory_check as memory
 from gan_jax.run import prepared
 from gan_jax.terminal import output as terminal
 from gan_jax.terminal.output import (

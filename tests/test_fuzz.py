@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jax.errors import JaxRuntimeError
 
-import gan_jax.memory
+import gan_jax.parallel.memory_check
 from experiments.train import main
 from gan_jax.assembly.assemble import (
     build,
@@ -279,7 +279,9 @@ DIGITS = Config(model=ModelConfig("resnet"))
 def test_what_cannot_fit_in_memory_is_refused_before_it_is_made(
     base, field, value, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(gan_jax.memory, "memory", lambda mesh: SIXTEEN_GB)
+    monkeypatch.setattr(
+        gan_jax.parallel.memory_check, "memory", lambda mesh: SIXTEEN_GB
+    )
     with pytest.raises(ValueError) as refusal:
         train(with_field(base, field, value), tmp_path / "run")
     assert_one_line(refusal.value, field)
@@ -297,7 +299,9 @@ def test_many_factors_of_a_sweep_are_too_many_gans():
 @many(50, 3000, slow=150)
 def test_any_number_is_prepared_or_refused_by_its_field(count, monkeypatch):
     """Up to the first write; what is prepared need not fit with its activations."""
-    monkeypatch.setattr(gan_jax.memory, "memory", lambda mesh: SIXTEEN_GB)
+    monkeypatch.setattr(
+        gan_jax.parallel.memory_check, "memory", lambda mesh: SIXTEEN_GB
+    )
     numbers = [f for f, v in flat(RING).items() if type(v) in (int, float)]
     fields = [*numbers, "model.width", "dataset.size", "dataset.sigma", "devices"]
 

@@ -7,7 +7,9 @@ import pytest
 
 from gan_jax.config import CheckpointConfig, Config, LogConfig, MetricsConfig
 from gan_jax.loop import Host, loop
-from gan_jax.program import Program
+from gan_jax.parallel.execution import (
+    Program,
+)
 from gan_jax.record import record_of
 
 CONFIG = Config(

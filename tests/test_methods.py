@@ -18,7 +18,9 @@ from gan_jax.config import DatasetConfig
 from gan_jax.data import batch_indices
 from gan_jax.gan import init_state
 from gan_jax.methods import METHODS
-from gan_jax.parallel import jit_step
+from gan_jax.parallel.placements import (
+    jit_step,
+)
 from gan_jax.train import sample
 
 STEPS, BATCH, WIDTH = 50, 8, 8

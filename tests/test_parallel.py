@@ -15,7 +15,6 @@ from gan_jax.assembly.assemble import (
     build,
 )
 from gan_jax.augment import AUGMENTS
-from gan_jax.compiler import compiler_options
 from gan_jax.config import (
     AugmentConfig,
     Config,
@@ -44,10 +43,18 @@ from gan_jax.layers.minibatch import (
     MINIBATCH,
 )
 from gan_jax.losses import LOSSES
-from gan_jax.members import init_states, member, members_apart, per_member
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS, SCHEDULES
-from gan_jax.parallel import (
+from gan_jax.parallel.compiler import (
+    compiler_options,
+)
+from gan_jax.parallel.ensemble import (
+    init_states,
+    member,
+    members_apart,
+    per_member,
+)
+from gan_jax.parallel.placements import (
     PLACEMENTS,
     gspmd_step,
     jit_step,

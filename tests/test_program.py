@@ -32,8 +32,15 @@ from gan_jax.config import (
     PenaltyConfig,
     SweepConfig,
 )
-from gan_jax.hosts import announced, join
-from gan_jax.program import members_of, program, several_steps
+from gan_jax.parallel.execution import (
+    members_of,
+    program,
+    several_steps,
+)
+from gan_jax.parallel.multihost import (
+    announced,
+    join,
+)
 
 SGD = OptimizerConfig("sgd", learning_rate=0.01)
 RING = Config(
@@ -479,7 +486,7 @@ def test_dispatch_of_seeds_is_traced_once(slots, monkeypatch):
         traces.append(arguments)
         return several_steps(*arguments)
 
-    monkeypatch.setattr("gan_jax.program.several_steps", body)
+    monkeypatch.setattr("gan_jax.parallel.execution.several_steps", body)
     config = replace(RING, seeds=2, devices=1, **slots)
     work = program(config, dataset(config))
     state = work.init()

@@ -33,7 +33,9 @@ from gan_jax.layers.basic import (
     power_iteration,
 )
 from gan_jax.losses import LOSSES
-from gan_jax.parallel import jit_step
+from gan_jax.parallel.placements import (
+    jit_step,
+)
 from gan_jax.penalties import PENALTIES
 from gan_jax.train import (
     discriminator_loss,

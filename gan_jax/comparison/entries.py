@@ -10,7 +10,9 @@ from gan_jax.config.serialization import (
 from gan_jax.folder import HARMLESS
 from gan_jax.health import Row
 from gan_jax.methods import METHODS
-from gan_jax.program import Member
+from gan_jax.parallel.execution import (
+    Member,
+)
 from gan_jax.sweeps import real_values
 
 ELSEWHERE = {"out", "seeds", "sweep", "steps"} | HARMLESS

@@ -15,7 +15,10 @@ from gan_jax.config.serialization import (
 from gan_jax.data_facts import read_facts
 from gan_jax.folder import in_use
 from gan_jax.health import Row
-from gan_jax.program import Member, members_of
+from gan_jax.parallel.execution import (
+    Member,
+    members_of,
+)
 from gan_jax.record import of
 
 DEEPEST = 4

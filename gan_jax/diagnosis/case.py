@@ -16,8 +16,10 @@ from gan_jax.folder import ROWS, damage, kept_rows
 from gan_jax.gan import Gan, Players, init_state, packed, params_of
 from gan_jax.generators import data_of_run, newest_of, stored
 from gan_jax.health import Row
+from gan_jax.parallel.execution import (
+    Member,
+)
 from gan_jax.probes import highest_rates, rates
-from gan_jax.program import Member
 from gan_jax.train import example_keys
 from gan_jax.types import Array, Batch, TrainState
 

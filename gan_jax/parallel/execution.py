@@ -24,10 +24,16 @@ from gan_jax.config import Config
 from gan_jax.data import Dataset, indices_of, source, supply
 from gan_jax.data.core import ENDLESS
 from gan_jax.gan import Gan, init_state
-from gan_jax.hosts import across_hosts
-from gan_jax.members import init_states
-from gan_jax.memory import require_memory
-from gan_jax.parallel import (
+from gan_jax.parallel.ensemble import (
+    init_states,
+)
+from gan_jax.parallel.memory_check import (
+    require_memory,
+)
+from gan_jax.parallel.multihost import (
+    across_hosts,
+)
+from gan_jax.parallel.placements import (
     DATA,
     PLACEMENTS,
     SEED,
