@@ -27,7 +27,9 @@ from gan_jax.config.serialization import (
     from_json,
 )
 from gan_jax.dynamics import UPDATES
-from gan_jax.logs import write_json
+from gan_jax.logs.metric_log import (
+    write_json,
+)
 from gan_jax.parallel.execution import (
     members_of,
 )

@@ -26,7 +26,9 @@ from benchmarks.svg import element
 from benchmarks.tables import ENTRY_COLUMNS, OVERALL_COLUMNS, about, crashes
 from experiments.edge import exit_code, expand_home, with_own_flags
 from experiments.flags import parse
-from gan_jax.logs import write_text
+from gan_jax.logs.metric_log import (
+    write_text,
+)
 from gan_jax.terminal.output import (
     working,
 )

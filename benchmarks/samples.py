@@ -20,7 +20,9 @@ from gan_jax.config.serialization import (
     from_file,
 )
 from gan_jax.data import TOYS
-from gan_jax.grids import image_grid
+from gan_jax.logs.grids import (
+    image_grid,
+)
 from gan_jax.parallel.execution import (
     members_of,
 )

@@ -7,7 +7,10 @@ from pathlib import Path
 from benchmarks.outcome import ERROR
 from benchmarks.plan import Json, read
 from gan_jax.evaluate import require_one_fingerprint
-from gan_jax.logs import telling, write_text
+from gan_jax.logs.metric_log import (
+    telling,
+    write_text,
+)
 
 SAME = "mend that, then go on with the same command"
 

@@ -28,7 +28,6 @@ from experiments.edge import (
 )
 from experiments.flags import given_fields, parse, refuse_useless
 from experiments.plugins import gathered
-from gan_jax import logs
 from gan_jax.assembly.compatibility import (
     dataset,
 )
@@ -42,8 +41,14 @@ from gan_jax.config.serialization import (
 from gan_jax.data import TOYS, Dataset, batch_indices, fields_of, log_density
 from gan_jax.data.core import ENDLESS
 from gan_jax.data.listing import lines_of, printable
-from gan_jax.files import require_writable
-from gan_jax.grids import image_grid, name_classes
+from gan_jax.logs import metric_log as logs
+from gan_jax.logs.files import (
+    require_writable,
+)
+from gan_jax.logs.grids import (
+    image_grid,
+    name_classes,
+)
 from gan_jax.plugins import load_plugins
 from gan_jax.terminal.output import (
     working,

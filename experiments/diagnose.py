@@ -22,11 +22,13 @@ from experiments.edge import (
 )
 from experiments.flags import given_fields, parse, refuse_useless
 from experiments.plugins import gathered, load_for
-from gan_jax import logs
 from gan_jax.diagnosis import advise, diagnose, page, plain
 from gan_jax.diagnosis.game import MINUTES
 from gan_jax.diagnosis.tables import summary
-from gan_jax.files import require_writable
+from gan_jax.logs import metric_log as logs
+from gan_jax.logs.files import (
+    require_writable,
+)
 from gan_jax.terminal.output import (
     plain_console,
     working,

@@ -30,7 +30,6 @@ from experiments.edge import (
 )
 from experiments.flags import given_fields, parse, refuse_useless
 from experiments.plugins import gathered, load_for
-from gan_jax import logs
 from gan_jax.assembly.compatibility import (
     dataset,
 )
@@ -43,6 +42,7 @@ from gan_jax.data import fields_of
 from gan_jax.evaluate import Sampler, Yardstick, evaluate, yardstick
 from gan_jax.gan import Gan
 from gan_jax.generators import data_of_run, load_members, load_run, shares_of
+from gan_jax.logs import metric_log as logs
 from gan_jax.measures import BETTER, bound_of
 from gan_jax.terminal.output import (
     Work,

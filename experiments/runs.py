@@ -28,7 +28,9 @@ from experiments.edge import (
 )
 from experiments.flags import parse
 from gan_jax import comparison
-from gan_jax.files import require_writable
+from gan_jax.logs.files import (
+    require_writable,
+)
 from gan_jax.terminal.output import (
     working,
 )

@@ -29,15 +29,22 @@ from experiments.edge import (
 )
 from experiments.flags import parse
 from experiments.plugins import gathered, load_for
-from gan_jax import logs
 from gan_jax.data.listing import some
 from gan_jax.data_facts import read_facts
-from gan_jax.files import require_writable
 from gan_jax.gan import Gan
 from gan_jax.generators import load_run, recorded_shares, truncated_latents, walks
-from gan_jax.grids import image_grid, name_classes
 from gan_jax.labels import draw_labels
-from gan_jax.pictures import draw_points
+from gan_jax.logs import metric_log as logs
+from gan_jax.logs.files import (
+    require_writable,
+)
+from gan_jax.logs.grids import (
+    image_grid,
+    name_classes,
+)
+from gan_jax.logs.sample_plots import (
+    draw_points,
+)
 from gan_jax.terminal.output import (
     track,
     working,

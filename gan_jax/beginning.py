@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import jax
 
-from gan_jax import logs
 from gan_jax.checkpoint import FOLDER, discard, newest, restore
 from gan_jax.config import Config
 from gan_jax.data import Dataset
@@ -25,6 +24,7 @@ from gan_jax.folder import (
     take_over,
 )
 from gan_jax.health import Row
+from gan_jax.logs import metric_log as logs
 from gan_jax.parallel.execution import (
     Program,
 )

@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from gan_jax import logs
 from gan_jax.config import Config
 from gan_jax.data import Dataset, Spec, label_shares
+from gan_jax.logs import metric_log as logs
 
 FILE = "data.json"
 

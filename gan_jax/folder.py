@@ -9,7 +9,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from gan_jax import checkpoint, logs, plugins, row_files
+from gan_jax import (
+    checkpoint,
+    plugins,
+)
 from gan_jax.config import (
     Config,
 )
@@ -19,9 +22,15 @@ from gan_jax.config.serialization import (
     to_json,
 )
 from gan_jax.data import with_absolute_path
-from gan_jax.files import remove_parts
 from gan_jax.health import Row
-from gan_jax.plain_paths import plain_path
+from gan_jax.logs import metric_log as logs
+from gan_jax.logs import row_files
+from gan_jax.logs.files import (
+    remove_parts,
+)
+from gan_jax.logs.plain_paths import (
+    plain_path,
+)
 from gan_jax.record import label_of, logged
 
 FILES = (

@@ -14,6 +14,9 @@ from gan_jax.evaluate import Yardstick, compare, fake_side, yardstick
 from gan_jax.features import EXTRACTORS
 from gan_jax.gan import Gan
 from gan_jax.health import Row
+from gan_jax.logs.sample_plots import (
+    sampler,
+)
 from gan_jax.measures import METRICS
 from gan_jax.metrics import diversity
 from gan_jax.parallel.ensemble import (
@@ -22,7 +25,6 @@ from gan_jax.parallel.ensemble import (
 from gan_jax.parallel.multihost import (
     on_this_host,
 )
-from gan_jax.pictures import sampler
 from gan_jax.probes import PROBES, require, scene, typed
 from gan_jax.quality import judge
 from gan_jax.types import Array, TrainState

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from gan_jax import logs
 from gan_jax.assembly.compatibility import (
     resolve,
 )
@@ -20,11 +19,14 @@ from gan_jax.config import Config
 from gan_jax.data import Dataset
 from gan_jax.folder import FRAMES
 from gan_jax.health import Row
+from gan_jax.logs import metric_log as logs
+from gan_jax.logs.sample_plots import (
+    painter,
+)
 from gan_jax.models import MODELS
 from gan_jax.parallel.execution import (
     Program,
 )
-from gan_jax.pictures import painter
 from gan_jax.record import (
     Record,
     alive,

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gan_jax.config import Config
-from gan_jax.files import write_atomically
 from gan_jax.health import Row
+from gan_jax.logs.files import (
+    write_atomically,
+)
 from gan_jax.parallel.execution import (
     Member,
 )

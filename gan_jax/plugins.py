@@ -29,7 +29,6 @@ from gan_jax.config.serialization import (
 from gan_jax.data import DATASETS, PREFIXES, READS, TOYS
 from gan_jax.dynamics import DYNAMICS, MEMORIES, UPDATES
 from gan_jax.features import EXTRACTORS
-from gan_jax.files import write_atomically
 from gan_jax.gan import Memory
 from gan_jax.layers.basic import (
     ACTIVATIONS,
@@ -39,6 +38,9 @@ from gan_jax.layers.basic import (
 )
 from gan_jax.layers.minibatch import (
     MINIBATCH,
+)
+from gan_jax.logs.files import (
+    write_atomically,
 )
 from gan_jax.losses import LOSSES
 from gan_jax.measures import LEAST, METRICS

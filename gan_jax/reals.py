@@ -25,7 +25,9 @@ from gan_jax.data.storage import (
     mark_used,
 )
 from gan_jax.features import Extractor, Side, side
-from gan_jax.logs import write_atomically
+from gan_jax.logs.metric_log import (
+    write_atomically,
+)
 from gan_jax.types import Batch
 
 COMPARED_FROM = 2**30

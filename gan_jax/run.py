@@ -9,7 +9,6 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from gan_jax import logs
 from gan_jax.assembly.assemble import (
     build,
 )
@@ -40,6 +39,7 @@ from gan_jax.folder import (
     take_over,
 )
 from gan_jax.health import Row
+from gan_jax.logs import metric_log as logs
 from gan_jax.loop import Host, loop
 from gan_jax.monitor import measurer, watched
 from gan_jax.outputs import album, noter, opening, shower, step_counter

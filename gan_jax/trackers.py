@@ -11,10 +11,10 @@ from uuid import uuid4
 
 import numpy as np
 
-from gan_jax import logs
 from gan_jax.config import Config
 from gan_jax.folder import TENSORBOARD
 from gan_jax.health import Row
+from gan_jax.logs import metric_log as logs
 
 
 class Tracker(NamedTuple):

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from gan_jax import (
-    logs,
     train,
 )
 from gan_jax.config.serialization import (
     from_json,
 )
+from gan_jax.logs import metric_log as logs
 from gan_jax.parallel import execution as program
 from gan_jax.parallel.multihost import (
     join,

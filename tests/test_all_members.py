@@ -10,7 +10,13 @@ from undrawn import without_pictures
 
 from experiments import evaluate as evaluation
 from experiments.runs import main as compare
-from gan_jax import Config, comparison, evaluate, load_generator, logs, train
+from gan_jax import (
+    Config,
+    comparison,
+    evaluate,
+    load_generator,
+    train,
+)
 from gan_jax.comparison.picture import samples_of
 from gan_jax.config import (
     DatasetConfig,
@@ -23,7 +29,10 @@ from gan_jax.config import (
 )
 from gan_jax.folder import lines
 from gan_jax.generators import load_members, load_run
-from gan_jax.pictures import PICTURE_SEED
+from gan_jax.logs import metric_log as logs
+from gan_jax.logs.sample_plots import (
+    PICTURE_SEED,
+)
 
 RING = Config(
     steps=20,

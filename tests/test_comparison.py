@@ -10,7 +10,9 @@ from old_runs import without_checksums
 from PIL import Image
 
 from experiments.runs import main
-from gan_jax import comparison, logs
+from gan_jax import (
+    comparison,
+)
 from gan_jax.comparison import picture
 from gan_jax.comparison.entries import differing, nearest_method
 from gan_jax.comparison.picture import samples_of
@@ -27,6 +29,7 @@ from gan_jax.config.serialization import (
 )
 from gan_jax.data_facts import DataFacts, write_facts
 from gan_jax.folder import held
+from gan_jax.logs import metric_log as logs
 from gan_jax.methods import METHODS
 from gan_jax.parallel.execution import (
     members_of,

@@ -20,8 +20,13 @@ from gan_jax.data_facts import read_facts, write_facts
 from gan_jax.evaluate import evaluate, yardstick
 from gan_jax.folder import lines
 from gan_jax.gan import init_state, net_variables
-from gan_jax.grids import caption_font, image_grid, name_classes, shorten
 from gan_jax.labels import draw_labels
+from gan_jax.logs.grids import (
+    caption_font,
+    image_grid,
+    name_classes,
+    shorten,
+)
 
 BASE = gan_jax.METHODS["r1"]
 

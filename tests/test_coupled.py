@@ -24,8 +24,10 @@ from gan_jax.layers.minibatch import (
     KERNELS,
     MINIBATCH,
 )
+from gan_jax.logs.sample_plots import (
+    critic,
+)
 from gan_jax.models import MODELS
-from gan_jax.pictures import critic
 
 KEY = jax.random.key(0)
 LAYERS = [name for name in MINIBATCH if name != "none"]

@@ -29,10 +29,14 @@ from gan_jax.config import CheckpointConfig, DatasetConfig, LogConfig, ModelConf
 from gan_jax.config.serialization import (
     to_json,
 )
-from gan_jax.files import write_atomically
 from gan_jax.folder import ROWS, claim
 from gan_jax.gan import init_state
-from gan_jax.logs import append_lines
+from gan_jax.logs.files import (
+    write_atomically,
+)
+from gan_jax.logs.metric_log import (
+    append_lines,
+)
 
 SMALL = Config(
     steps=40,

@@ -31,7 +31,9 @@ from gan_jax.diagnosis.cards import CARDS, OUTCOME
 from gan_jax.diagnosis.case import by_depth, one_batch, opened, walked
 from gan_jax.diagnosis.game import reach
 from gan_jax.folder import lines
-from gan_jax.pictures import PICTURE_SEED
+from gan_jax.logs.sample_plots import (
+    PICTURE_SEED,
+)
 from gan_jax.train import sample
 
 FAST = OptimizerConfig("sgd", learning_rate=0.05)

@@ -29,9 +29,6 @@ from experiments.edge import (
     flags_of,
     with_own_flags,
 )
-from gan_jax import (
-    logs,
-)
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import (
     flat,
@@ -39,7 +36,10 @@ from gan_jax.config.serialization import (
     to_json,
 )
 from gan_jax.data import storage
-from gan_jax.grids import image_grid
+from gan_jax.logs import metric_log as logs
+from gan_jax.logs.grids import (
+    image_grid,
+)
 from gan_jax.parallel import memory_check as memory
 from gan_jax.run import prepared
 from gan_jax.terminal import output as terminal

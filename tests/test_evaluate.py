@@ -30,8 +30,10 @@ from gan_jax.evaluate import (
 from gan_jax.features import EXTRACTORS, Extractor, Side
 from gan_jax.folder import lines
 from gan_jax.generators import truncated_latents, walks
+from gan_jax.logs.sample_plots import (
+    PICTURE_SEED,
+)
 from gan_jax.measures import BETTER, METRICS, Comparison
-from gan_jax.pictures import PICTURE_SEED
 from gan_jax.reals import (
     cached_side,
     chosen,

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan_jax import logs, row_files
 from gan_jax.folder import lines
+from gan_jax.logs import metric_log as logs
+from gan_jax.logs import row_files
 
 ROW = {
     "step": 20,

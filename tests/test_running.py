@@ -25,6 +25,9 @@ from gan_jax.config import (
 )
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Live, Memory, Term, at, init_state, packed
+from gan_jax.logs.sample_plots import (
+    critic,
+)
 from gan_jax.losses import LOSSES, top_k
 from gan_jax.parallel.ensemble import (
     init_states,
@@ -33,7 +36,6 @@ from gan_jax.parallel.placements import (
     seeds_step,
 )
 from gan_jax.penalties import PENALTIES
-from gan_jax.pictures import critic
 from gan_jax.running_statistics import (
     RUNNING,
 )

@@ -13,7 +13,10 @@ from PIL import Image, ImageSequence
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event
 
-from gan_jax import Config, logs, train
+from gan_jax import (
+    Config,
+    train,
+)
 from gan_jax.config import (
     CheckpointConfig,
     DatasetConfig,
@@ -23,6 +26,7 @@ from gan_jax.config import (
     OptimizerConfig,
 )
 from gan_jax.folder import lines
+from gan_jax.logs import metric_log as logs
 
 SHORT = Config(
     steps=20,

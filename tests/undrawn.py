@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from gan_jax import logs, run
+from gan_jax import (
+    run,
+)
+from gan_jax.logs import metric_log as logs
 
 
 def pixel(path: Path, *_: Any, **__: Any) -> None:

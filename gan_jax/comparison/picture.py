@@ -12,11 +12,17 @@ from gan_jax.assembly.compatibility import (
     dataset,
 )
 from gan_jax.comparison.entries import Entry
-from gan_jax.files import write_atomically
 from gan_jax.generators import load_run
-from gan_jax.logs import pixels_of
+from gan_jax.logs.files import (
+    write_atomically,
+)
+from gan_jax.logs.metric_log import (
+    pixels_of,
+)
+from gan_jax.logs.sample_plots import (
+    sampler,
+)
 from gan_jax.overlays import COLUMNS, Group, colors, draw_panels, panel_rows
-from gan_jax.pictures import sampler
 from gan_jax.sweeps import described
 
 POINTS = 1000

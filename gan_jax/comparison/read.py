@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_jax import row_files
 from gan_jax.config import Config
 from gan_jax.config.serialization import (
     from_file,
@@ -15,6 +14,7 @@ from gan_jax.config.serialization import (
 from gan_jax.data_facts import read_facts
 from gan_jax.folder import in_use
 from gan_jax.health import Row
+from gan_jax.logs import row_files
 from gan_jax.parallel.execution import (
     Member,
     members_of,

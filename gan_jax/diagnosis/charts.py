@@ -5,9 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.plots import DISCRIMINATOR as D
-from gan_jax.plots import GENERATOR as G
-from gan_jax.plots import GREY, legend_below
+from gan_jax.logs.plots import (
+    DISCRIMINATOR as D,
+)
+from gan_jax.logs.plots import (
+    GENERATOR as G,
+)
+from gan_jax.logs.plots import (
+    GREY,
+    legend_below,
+)
 
 GREEN = "#3a7d44"
 COLORS = {"generator": G, "discriminator": D}
