@@ -12,7 +12,7 @@ from gan_jax.assembly.compatibility import (
 )
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import TOYS
-from gan_jax.evaluate import (
+from gan_jax.evaluate.evaluator import (
     Fingerprint,
     Yardstick,
     compare,
@@ -20,8 +20,13 @@ from gan_jax.evaluate import (
     floor,
     yardstick,
 )
-from gan_jax.quality import independent_noise
-from gan_jax.reals import chosen, real_side
+from gan_jax.evaluate.reference import (
+    chosen,
+    real_side,
+)
+from gan_jax.evaluate.sample_quality import (
+    independent_noise,
+)
 
 DRAWS = 20
 """Of fresh points, over which the floor of a toy is the mean."""

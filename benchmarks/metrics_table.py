@@ -2,7 +2,10 @@
 
 from typing import NamedTuple
 
-from gan_jax.measures import BETTER, LOWER
+from gan_jax.evaluate.metric_registry import (
+    BETTER,
+    LOWER,
+)
 
 
 class Metric(NamedTuple):

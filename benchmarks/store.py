@@ -6,7 +6,9 @@ from pathlib import Path
 
 from benchmarks.outcome import ERROR
 from benchmarks.plan import Json, read
-from gan_jax.evaluate import require_one_fingerprint
+from gan_jax.evaluate.evaluator import (
+    require_one_fingerprint,
+)
 from gan_jax.logs.metric_log import (
     telling,
     write_text,

@@ -4,9 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from gan_jax.config import Config
-from gan_jax.evaluate import Sampler, Yardstick, evaluate
+from gan_jax.evaluate.evaluator import (
+    Sampler,
+    Yardstick,
+    evaluate,
+)
+from gan_jax.evaluate.metric_registry import (
+    BETTER,
+    bound_of,
+)
 from gan_jax.health import Row
-from gan_jax.measures import BETTER, bound_of
 from gan_jax.parallel.execution import (
     members_of,
 )

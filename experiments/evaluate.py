@@ -39,11 +39,19 @@ from gan_jax.config.serialization import (
     validate,
 )
 from gan_jax.data import fields_of
-from gan_jax.evaluate import Sampler, Yardstick, evaluate, yardstick
+from gan_jax.evaluate.evaluator import (
+    Sampler,
+    Yardstick,
+    evaluate,
+    yardstick,
+)
+from gan_jax.evaluate.metric_registry import (
+    BETTER,
+    bound_of,
+)
 from gan_jax.gan import Gan
 from gan_jax.generators import data_of_run, load_members, load_run, shares_of
 from gan_jax.logs import metric_log as logs
-from gan_jax.measures import BETTER, bound_of
 from gan_jax.terminal.output import (
     Work,
     plain_console,

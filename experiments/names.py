@@ -14,6 +14,9 @@ from gan_jax.config.serialization import (
 )
 from gan_jax.data import DATASETS, PREFIXES, TFDS_SETS, TOYS
 from gan_jax.dynamics import DYNAMICS
+from gan_jax.evaluate.metric_registry import (
+    METRICS,
+)
 from gan_jax.features import EXTRACTORS
 from gan_jax.layers.basic import (
     ACTIVATIONS,
@@ -24,7 +27,6 @@ from gan_jax.layers.minibatch import (
     MINIBATCH,
 )
 from gan_jax.losses import LOSSES
-from gan_jax.measures import METRICS
 from gan_jax.methods import CATALOGUE, METHODS
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS

@@ -10,14 +10,30 @@ from gan_jax.assembly.registry import (
 )
 from gan_jax.config import Config
 from gan_jax.data import Dataset, batch_indices, label_shares
-from gan_jax.evaluate import Yardstick, compare, fake_side, yardstick
+from gan_jax.evaluate.evaluator import (
+    Yardstick,
+    compare,
+    fake_side,
+    yardstick,
+)
+from gan_jax.evaluate.gan_metrics import (
+    PROBES,
+    require,
+    scene,
+    typed,
+)
+from gan_jax.evaluate.metric_registry import (
+    METRICS,
+)
+from gan_jax.evaluate.sample_quality import (
+    judge,
+)
 from gan_jax.features import EXTRACTORS
 from gan_jax.gan import Gan
 from gan_jax.health import Row
 from gan_jax.logs.sample_plots import (
     sampler,
 )
-from gan_jax.measures import METRICS
 from gan_jax.metrics import diversity
 from gan_jax.parallel.ensemble import (
     members_apart,
@@ -25,8 +41,6 @@ from gan_jax.parallel.ensemble import (
 from gan_jax.parallel.multihost import (
     on_this_host,
 )
-from gan_jax.probes import PROBES, require, scene, typed
-from gan_jax.quality import judge
 from gan_jax.types import Array, TrainState
 
 MEASURED = 256
@@ -69,7 +83,7 @@ def measurer(
 
     members: the GANs whose states are stacked; None: a single one. The diversity is of
     256 fakes against as many examples, the same ones each time; images are averaged
-    down to at most 64 pixels a side. So are the numbers of `gan_jax.quality.judge`,
+    down to at most 64 pixels a side. So are the numbers of `gan_jax.evaluate.sample_quality.judge`,
     which say how near the fakes are to the data. What `measure` finds bears its number
     of samples: `frechet_distance@1000`; what PROBES find is of the GAN itself. A
     conditional generator is asked for each class as often as the data have it. Batches

@@ -28,6 +28,13 @@ from gan_jax.config.serialization import (
 )
 from gan_jax.data import DATASETS, PREFIXES, READS, TOYS
 from gan_jax.dynamics import DYNAMICS, MEMORIES, UPDATES
+from gan_jax.evaluate.gan_metrics import (
+    PROBES,
+)
+from gan_jax.evaluate.metric_registry import (
+    LEAST,
+    METRICS,
+)
 from gan_jax.features import EXTRACTORS
 from gan_jax.gan import Memory
 from gan_jax.layers.basic import (
@@ -43,13 +50,11 @@ from gan_jax.logs.files import (
     write_atomically,
 )
 from gan_jax.losses import LOSSES
-from gan_jax.measures import LEAST, METRICS
 from gan_jax.methods import METHODS
 from gan_jax.models import MODELS
 from gan_jax.neighbours import refuse_neighbours
 from gan_jax.optimizers import OPTIMIZERS, SCHEDULES
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.probes import PROBES
 from gan_jax.running_statistics import (
     RUNNING,
 )

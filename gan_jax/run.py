@@ -30,7 +30,9 @@ from gan_jax.config.serialization import (
 )
 from gan_jax.data import Dataset, with_absolute_path
 from gan_jax.data_facts import DataFacts
-from gan_jax.evaluate import Yardstick
+from gan_jax.evaluate.evaluator import (
+    Yardstick,
+)
 from gan_jax.folder import (
     ROWS,
     held,

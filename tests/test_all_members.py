@@ -13,7 +13,6 @@ from experiments.runs import main as compare
 from gan_jax import (
     Config,
     comparison,
-    evaluate,
     load_generator,
     train,
 )
@@ -27,6 +26,7 @@ from gan_jax.config import (
     PenaltyConfig,
     SweepConfig,
 )
+from gan_jax.evaluate import evaluator as evaluate
 from gan_jax.folder import lines
 from gan_jax.generators import load_members, load_run
 from gan_jax.logs import metric_log as logs

@@ -17,8 +17,10 @@ from gan_jax.assembly.assemble import (
 )
 from gan_jax.config import DatasetConfig, DynamicsConfig
 from gan_jax.data import DATASETS, TOYS
+from gan_jax.evaluate.metric_registry import (
+    toy_modes,
+)
 from gan_jax.gan import init_state
-from gan_jax.measures import toy_modes
 from gan_jax.methods import METHODS
 
 

@@ -17,7 +17,10 @@ from experiments import sample as sample_command
 from experiments.sample import number_of
 from gan_jax.config import DatasetConfig, ModelConfig
 from gan_jax.data_facts import read_facts, write_facts
-from gan_jax.evaluate import evaluate, yardstick
+from gan_jax.evaluate.evaluator import (
+    evaluate,
+    yardstick,
+)
 from gan_jax.folder import lines
 from gan_jax.gan import init_state, net_variables
 from gan_jax.labels import draw_labels

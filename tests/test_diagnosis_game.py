@@ -28,8 +28,11 @@ from gan_jax.config import (
 from gan_jax.diagnosis.case import Case, has_decayed
 from gan_jax.diagnosis.game import in_turn, measured_game, measured_path, told
 from gan_jax.diagnostics import vector_game
+from gan_jax.evaluate.gan_metrics import (
+    rotation,
+    scene,
+)
 from gan_jax.gan import init_state
-from gan_jax.probes import rotation, scene
 from gan_jax.train import train_step
 from gan_jax.types import Batch
 

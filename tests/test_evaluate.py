@@ -21,23 +21,27 @@ from gan_jax.config import (
     ModelConfig,
 )
 from gan_jax.data import DATASETS, TOYS
-from gan_jax.evaluate import (
+from gan_jax.evaluate.evaluator import (
     evaluate,
     floor,
     require_one_fingerprint,
     yardstick,
+)
+from gan_jax.evaluate.metric_registry import (
+    BETTER,
+    METRICS,
+    Comparison,
+)
+from gan_jax.evaluate.reference import (
+    cached_side,
+    chosen,
+    held_out,
 )
 from gan_jax.features import EXTRACTORS, Extractor, Side
 from gan_jax.folder import lines
 from gan_jax.generators import truncated_latents, walks
 from gan_jax.logs.sample_plots import (
     PICTURE_SEED,
-)
-from gan_jax.measures import BETTER, METRICS, Comparison
-from gan_jax.reals import (
-    cached_side,
-    chosen,
-    held_out,
 )
 from gan_jax.train import generate
 

@@ -8,9 +8,16 @@ from PIL import Image
 
 from experiments.evaluate import main
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.evaluate import evaluate, yardstick
+from gan_jax.evaluate.evaluator import (
+    evaluate,
+    yardstick,
+)
+from gan_jax.evaluate.metric_registry import (
+    LEAST,
+    METRICS,
+    Comparison,
+)
 from gan_jax.features import Side
-from gan_jax.measures import LEAST, METRICS, Comparison
 
 
 @pytest.mark.parametrize("metric", list(METRICS))

@@ -14,10 +14,14 @@ from gan_jax.config.serialization import (
     from_json,
 )
 from gan_jax.data import TOYS, batch_indices
+from gan_jax.evaluate.sample_quality import (
+    independent_noise,
+    judge,
+    mode_count,
+)
 from gan_jax.health import last_samples, not_learned, samples_in_words, unlike_data
 from gan_jax.metrics import nearest_others
 from gan_jax.monitor import coarse
-from gan_jax.quality import independent_noise, judge, mode_count
 from gan_jax.record import VERDICTS, Record, ending, verdict
 
 

@@ -20,7 +20,7 @@ class Task:
     """What is learned, and when that has succeeded.
 
     about: one line. goal: None where diagnostics.phase.verdict decides. metrics: names
-    of gan_jax.measures, of n samples. changes: of every Config.
+    of gan_jax.evaluate.metric_registry, of n samples. changes: of every Config.
     """
 
     about: str

@@ -11,7 +11,9 @@ from gan_jax.comparison.entries import (
     fields_of,
     nearest_method,
 )
-from gan_jax.evaluate import require_one_fingerprint
+from gan_jax.evaluate.evaluator import (
+    require_one_fingerprint,
+)
 from gan_jax.health import Row
 from gan_jax.record import last_wall_seconds, longest, record_of, steps_per_second
 from gan_jax.sweeps import counted, in_range, last_values, measured_names, spread

@@ -31,8 +31,13 @@ from gan_jax.diagnostics import (
     step_radius,
 )
 from gan_jax.diagnostics.spectrum import EXACT
+from gan_jax.evaluate.gan_metrics import (
+    DECAYS,
+    highest_rates,
+    own_scales,
+    rates,
+)
 from gan_jax.gan import with_params
-from gan_jax.probes import DECAYS, highest_rates, own_scales, rates
 from gan_jax.types import Array
 
 FEW, RESTARTS, BENT_RESTARTS = 4, 6, 20

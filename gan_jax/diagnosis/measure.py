@@ -39,13 +39,25 @@ from gan_jax.diagnostics import (
     snapshots,
     update_cosines,
 )
+from gan_jax.evaluate.gan_metrics import (
+    RESPONSES,
+    TESTS,
+    gap,
+    logits,
+    rates,
+)
+from gan_jax.evaluate.reference import (
+    chosen,
+    in_batches,
+    unseen,
+)
+from gan_jax.evaluate.sample_quality import (
+    mode_count,
+)
 from gan_jax.gan import packed
 from gan_jax.health import RULES
 from gan_jax.metrics import sliced_wasserstein
 from gan_jax.monitor import coarse, measurer
-from gan_jax.probes import RESPONSES, TESTS, gap, logits, rates
-from gan_jax.quality import mode_count
-from gan_jax.reals import chosen, in_batches, unseen
 from gan_jax.record import record_of, verdict
 from gan_jax.train import sample, train_step
 

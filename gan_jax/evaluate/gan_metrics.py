@@ -32,9 +32,12 @@ from gan_jax.diagnostics import (
     rotation_index,
 )
 from gan_jax.diagnostics.duality import require_zero_sum
+from gan_jax.evaluate.reference import (
+    in_batches,
+    unseen,
+)
 from gan_jax.gan import Gan, Players, at, init_state
 from gan_jax.optimizers import learning_rate
-from gan_jax.reals import in_batches, unseen
 from gan_jax.train import example_keys
 from gan_jax.types import Batch, NetState, TrainState
 
