@@ -12,7 +12,9 @@ from typing import Any
 from benchmarks.cells import errored_rows, rows_of
 from benchmarks.plan import Json, plugins_of
 from experiments.train import cache_compilations
-from gan_jax.plugins import load_copies
+from gan_jax.plugins.load import (
+    load_copies,
+)
 
 RETRIES = 3
 """Of a cell whose worker died."""

@@ -55,7 +55,10 @@ from gan_jax.folder import held
 from gan_jax.parallel.multihost import (
     cores_as_devices,
 )
-from gan_jax.plugins import load_plugins, write_copies
+from gan_jax.plugins.load import (
+    load_plugins,
+    write_copies,
+)
 from gan_jax.signals import stop_request
 from gan_jax.terminal.output import (
     plain_console,

@@ -49,7 +49,9 @@ from gan_jax.logs.grids import (
     image_grid,
     name_classes,
 )
-from gan_jax.plugins import load_plugins
+from gan_jax.plugins.load import (
+    load_plugins,
+)
 from gan_jax.terminal.output import (
     working,
 )

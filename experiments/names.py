@@ -31,7 +31,9 @@ from gan_jax.methods import CATALOGUE, METHODS
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.plugins import owner
+from gan_jax.plugins.load import (
+    owner,
+)
 
 PREFIXED = {"tfds:NAME": PREFIXES["tfds"], "folder:PATH": PREFIXES["folder"]}
 OTHERS = {

@@ -24,7 +24,9 @@ from gan_jax.parallel.placements import (
     shard_map_step,
 )
 from gan_jax.penalties import PENALTIES
-from gan_jax.plugins import load_plugin
+from gan_jax.plugins.load import (
+    load_plugin,
+)
 from gan_jax.run import train
 from gan_jax.train import sample, train_step, train_steps
 from gan_jax.types import Batch, Loss, TrainState

@@ -11,7 +11,6 @@ from filelock import FileLock, Timeout
 
 from gan_jax import (
     checkpoint,
-    plugins,
 )
 from gan_jax.config import (
     Config,
@@ -31,6 +30,7 @@ from gan_jax.logs.files import (
 from gan_jax.logs.plain_paths import (
     plain_path,
 )
+from gan_jax.plugins import load as plugins
 from gan_jax.record import label_of, logged
 
 FILES = (

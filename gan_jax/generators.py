@@ -32,7 +32,9 @@ from gan_jax.parallel.execution import (
     Member,
     members_of,
 )
-from gan_jax.plugins import load_copies
+from gan_jax.plugins.load import (
+    load_copies,
+)
 from gan_jax.train import sample
 from gan_jax.types import Array, TrainState
 

@@ -55,7 +55,9 @@ from gan_jax.parallel.multihost import (
     agreed,
     require_same,
 )
-from gan_jax.plugins import with_plugins
+from gan_jax.plugins.load import (
+    with_plugins,
+)
 from gan_jax.profiling import profiled
 from gan_jax.record import Record, alive, ending, summarize, versions
 from gan_jax.signals import stop_request

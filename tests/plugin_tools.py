@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 from pathlib import Path
 
-from gan_jax import plugins
+from gan_jax.plugins import load as plugins
 
 EACH_KIND = (Path(__file__).parent / "each_kind.py").read_text()
 KINDS = {

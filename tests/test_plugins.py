@@ -13,10 +13,15 @@ from plugin_tools import EACH_KIND, KINDS, LOSS, fresh, loss_file, refused
 from benchmarks import cluster, compare, merge, plan
 from experiments import data, train
 from experiments.plugins import split
-from gan_jax import Config, build, load_plugin, plugins
+from gan_jax import (
+    Config,
+    build,
+    load_plugin,
+)
 from gan_jax.config import DatasetConfig, LossConfig, MetricsConfig
 from gan_jax.losses import LOSSES
 from gan_jax.methods import METHODS
+from gan_jax.plugins import load as plugins
 
 
 @pytest.fixture(autouse=True)

@@ -52,9 +52,11 @@ from gan_jax.logs.files import (
 from gan_jax.losses import LOSSES
 from gan_jax.methods import METHODS
 from gan_jax.models import MODELS
-from gan_jax.neighbours import refuse_neighbours
 from gan_jax.optimizers import OPTIMIZERS, SCHEDULES
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
+from gan_jax.plugins.neighbours import (
+    refuse_neighbours,
+)
 from gan_jax.running_statistics import (
     RUNNING,
 )
