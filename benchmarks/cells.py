@@ -29,13 +29,18 @@ from gan_jax.config import Config
 from gan_jax.config.serialization import (
     flat,
 )
-from gan_jax.folder import lines
 from gan_jax.parallel.execution import (
     Member,
     members_of,
 )
-from gan_jax.record import label_of, versions
 from gan_jax.run import train
+from gan_jax.run_files.folder import (
+    lines,
+)
+from gan_jax.run_files.history import (
+    label_of,
+    versions,
+)
 
 SCHEMA = 1
 CELLS = "cells"

@@ -51,13 +51,15 @@ from experiments.train import cache_compilations
 from gan_jax.assembly.registry import (
     PLUGINS,
 )
-from gan_jax.folder import held
 from gan_jax.parallel.multihost import (
     cores_as_devices,
 )
 from gan_jax.plugins.load import (
     load_plugins,
     write_copies,
+)
+from gan_jax.run_files.folder import (
+    held,
 )
 from gan_jax.signals import stop_request
 from gan_jax.terminal.output import (

@@ -26,10 +26,12 @@ from benchmarks.store import (
 )
 from experiments.edge import exit_code, expand_home, with_own_flags
 from experiments.flags import parse
-from gan_jax.folder import held
 from gan_jax.logs.metric_log import (
     write_json,
     write_text,
+)
+from gan_jax.run_files.folder import (
+    held,
 )
 
 AGREE = ("config", "outcome", "success", "success_step", "verdict", "final", "best")

@@ -34,7 +34,9 @@ from experiments.edge import exit_code, expand_home
 from experiments.flags import given_fields, parse, refuse_useless
 from gan_jax import Config
 from gan_jax.penalties import PENALTIES
-from gan_jax.record import versions
+from gan_jax.run_files.history import (
+    versions,
+)
 
 Part = Literal["models", "penalties", "growth"]
 RATE, OURS, COMPILED = "matrix product", "gan_jax", "PyTorch compile"

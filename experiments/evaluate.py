@@ -50,8 +50,13 @@ from gan_jax.evaluate.metric_registry import (
     bound_of,
 )
 from gan_jax.gan import Gan
-from gan_jax.generators import data_of_run, load_members, load_run, shares_of
 from gan_jax.logs import metric_log as logs
+from gan_jax.run_files.load import (
+    data_of_run,
+    load_members,
+    load_run,
+    shares_of,
+)
 from gan_jax.terminal.output import (
     Work,
     plain_console,

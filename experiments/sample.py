@@ -30,9 +30,7 @@ from experiments.edge import (
 from experiments.flags import parse
 from experiments.plugins import gathered, load_for
 from gan_jax.data.listing import some
-from gan_jax.data_facts import read_facts
 from gan_jax.gan import Gan
-from gan_jax.generators import load_run, recorded_shares, truncated_latents, walks
 from gan_jax.labels import draw_labels
 from gan_jax.logs import metric_log as logs
 from gan_jax.logs.files import (
@@ -44,6 +42,15 @@ from gan_jax.logs.grids import (
 )
 from gan_jax.logs.sample_plots import (
     draw_points,
+)
+from gan_jax.run_files.data_facts import (
+    read_facts,
+)
+from gan_jax.run_files.load import (
+    load_run,
+    recorded_shares,
+    truncated_latents,
+    walks,
 )
 from gan_jax.terminal.output import (
     track,

@@ -45,7 +45,6 @@ from gan_jax.assembly.assemble import (
 from gan_jax.assembly.unused_fields import (
     refuse_unread,
 )
-from gan_jax.checkpoint import FOLDER
 from gan_jax.config import (
     Config,
     Schedule,
@@ -55,7 +54,6 @@ from gan_jax.config.serialization import (
     validate,
 )
 from gan_jax.data.storage import cache_folder, keep_to_limit
-from gan_jax.health import samples_in_words
 from gan_jax.methods import METHODS
 from gan_jax.parallel.compiler import (
     keep_memory,
@@ -70,7 +68,15 @@ from gan_jax.parallel.multihost import (
     join,
 )
 from gan_jax.run import train
-from gan_jax.sweeps import table
+from gan_jax.run_files.checkpoint import (
+    FOLDER,
+)
+from gan_jax.run_files.health import (
+    samples_in_words,
+)
+from gan_jax.run_files.sweeps import (
+    table,
+)
 from gan_jax.terminal.output import (
     accept_all_text,
     working,

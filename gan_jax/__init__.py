@@ -9,7 +9,6 @@ from gan_jax.assembly.method_defaults import (
 from gan_jax.config import Config
 from gan_jax.dynamics import DYNAMICS, alternating, simultaneous
 from gan_jax.gan import Gan, Live, Memory, Term, init_state
-from gan_jax.generators import load_generator
 from gan_jax.losses import LOSSES
 from gan_jax.methods import METHODS
 from gan_jax.optimizers import scale_by_traced
@@ -28,6 +27,9 @@ from gan_jax.plugins.load import (
     load_plugin,
 )
 from gan_jax.run import train
+from gan_jax.run_files.load import (
+    load_generator,
+)
 from gan_jax.train import sample, train_step, train_steps
 from gan_jax.types import Batch, Loss, TrainState
 from gan_jax.version import __version__

@@ -6,16 +6,25 @@ from typing import NamedTuple
 
 import jax
 
-from gan_jax.checkpoint import FOLDER, discard, newest, restore
 from gan_jax.config import Config
 from gan_jax.data import Dataset
-from gan_jax.data_facts import (
+from gan_jax.logs import metric_log as logs
+from gan_jax.parallel.execution import (
+    Program,
+)
+from gan_jax.run_files.checkpoint import (
+    FOLDER,
+    discard,
+    newest,
+    restore,
+)
+from gan_jax.run_files.data_facts import (
     DataFacts,
     read_facts,
     refuse_other_data,
     write_facts,
 )
-from gan_jax.folder import (
+from gan_jax.run_files.folder import (
     changes,
     claim,
     damage,
@@ -23,12 +32,14 @@ from gan_jax.folder import (
     rows_until,
     take_over,
 )
-from gan_jax.health import Row
-from gan_jax.logs import metric_log as logs
-from gan_jax.parallel.execution import (
-    Program,
+from gan_jax.run_files.health import (
+    Row,
 )
-from gan_jax.record import Record, of, record_of
+from gan_jax.run_files.history import (
+    Record,
+    of,
+    record_of,
+)
 from gan_jax.types import TrainState
 
 

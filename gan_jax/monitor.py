@@ -30,7 +30,6 @@ from gan_jax.evaluate.sample_quality import (
 )
 from gan_jax.features import EXTRACTORS
 from gan_jax.gan import Gan
-from gan_jax.health import Row
 from gan_jax.logs.sample_plots import (
     sampler,
 )
@@ -40,6 +39,9 @@ from gan_jax.parallel.ensemble import (
 )
 from gan_jax.parallel.multihost import (
     on_this_host,
+)
+from gan_jax.run_files.health import (
+    Row,
 )
 from gan_jax.types import Array, TrainState
 

@@ -17,8 +17,6 @@ from gan_jax.assembly.registry import (
 )
 from gan_jax.config import Config
 from gan_jax.data import Dataset
-from gan_jax.folder import FRAMES
-from gan_jax.health import Row
 from gan_jax.logs import metric_log as logs
 from gan_jax.logs.sample_plots import (
     painter,
@@ -27,13 +25,21 @@ from gan_jax.models import MODELS
 from gan_jax.parallel.execution import (
     Program,
 )
-from gan_jax.record import (
+from gan_jax.run_files.folder import (
+    FRAMES,
+)
+from gan_jax.run_files.health import (
+    Row,
+)
+from gan_jax.run_files.history import (
     Record,
     alive,
     in_words,
     longest,
 )
-from gan_jax.sweeps import described
+from gan_jax.run_files.sweeps import (
+    described,
+)
 from gan_jax.terminal.output import (
     Work,
 )

@@ -9,9 +9,11 @@ import jax
 import numpy as np
 
 from gan_jax.config import Config
-from gan_jax.folder import PROFILE
 from gan_jax.parallel.execution import (
     Program,
+)
+from gan_jax.run_files.folder import (
+    PROFILE,
 )
 from gan_jax.types import Metrics, TrainState
 

@@ -23,29 +23,18 @@ from gan_jax.beginning import (
     require_same_data,
     write_beginning,
 )
-from gan_jax.checkpoint import FOLDER, saver, with_plain_key
 from gan_jax.config import Config
 from gan_jax.config.serialization import (
     validate,
 )
 from gan_jax.data import Dataset, with_absolute_path
-from gan_jax.data_facts import DataFacts
 from gan_jax.evaluate.evaluator import (
     Yardstick,
 )
-from gan_jax.folder import (
-    ROWS,
-    held,
-    refuse_changes,
-    refuse_used,
-    take_over,
-)
-from gan_jax.health import Row
 from gan_jax.logs import metric_log as logs
 from gan_jax.loop import Host, loop
 from gan_jax.monitor import measurer, watched
 from gan_jax.outputs import album, noter, opening, shower, step_counter
-from gan_jax.overlays import draw_members
 from gan_jax.parallel.execution import (
     Program,
     members_of,
@@ -59,9 +48,38 @@ from gan_jax.plugins.load import (
     with_plugins,
 )
 from gan_jax.profiling import profiled
-from gan_jax.record import Record, alive, ending, summarize, versions
+from gan_jax.run_files.checkpoint import (
+    FOLDER,
+    saver,
+    with_plain_key,
+)
+from gan_jax.run_files.data_facts import (
+    DataFacts,
+)
+from gan_jax.run_files.folder import (
+    ROWS,
+    held,
+    refuse_changes,
+    refuse_used,
+    take_over,
+)
+from gan_jax.run_files.health import (
+    Row,
+)
+from gan_jax.run_files.history import (
+    Record,
+    alive,
+    ending,
+    summarize,
+    versions,
+)
+from gan_jax.run_files.sweep_charts import (
+    draw_members,
+)
+from gan_jax.run_files.sweeps import (
+    real_values,
+)
 from gan_jax.signals import stop_request
-from gan_jax.sweeps import real_values
 from gan_jax.terminal.output import (
     working,
 )

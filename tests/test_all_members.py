@@ -27,11 +27,16 @@ from gan_jax.config import (
     SweepConfig,
 )
 from gan_jax.evaluate import evaluator as evaluate
-from gan_jax.folder import lines
-from gan_jax.generators import load_members, load_run
 from gan_jax.logs import metric_log as logs
 from gan_jax.logs.sample_plots import (
     PICTURE_SEED,
+)
+from gan_jax.run_files.folder import (
+    lines,
+)
+from gan_jax.run_files.load import (
+    load_members,
+    load_run,
 )
 
 RING = Config(

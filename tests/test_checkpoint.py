@@ -19,7 +19,6 @@ from benchmarks.kills import rows, same_bits, survives
 from experiments.train import EXIT_CODES, main
 from gan_jax import METHODS, Config, load_generator, train
 from gan_jax.augment import AUGMENTS, IMAGES_ONLY
-from gan_jax.checkpoint import FOLDER, checkpoints, fault, newest, write
 from gan_jax.config import (
     CheckpointConfig,
     DatasetConfig,
@@ -31,7 +30,16 @@ from gan_jax.config import (
 from gan_jax.config.serialization import (
     to_json,
 )
-from gan_jax.folder import held
+from gan_jax.run_files.checkpoint import (
+    FOLDER,
+    checkpoints,
+    fault,
+    newest,
+    write,
+)
+from gan_jax.run_files.folder import (
+    held,
+)
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -399,7 +407,7 @@ def test_diverged_run_keeps_its_last_finite_state(tmp_path):
 HOLD = """
 import signal, sys
 from pathlib import Path
-from gan_jax.folder import held
+from gan_jax.run_files.folder import held
 with held(Path(sys.argv[1])):
     print("held", flush=True)
     signal.pause()

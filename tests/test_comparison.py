@@ -27,12 +27,17 @@ from gan_jax.config import (
 from gan_jax.config.serialization import (
     to_json,
 )
-from gan_jax.data_facts import DataFacts, write_facts
-from gan_jax.folder import held
 from gan_jax.logs import metric_log as logs
 from gan_jax.methods import METHODS
 from gan_jax.parallel.execution import (
     members_of,
+)
+from gan_jax.run_files.data_facts import (
+    DataFacts,
+    write_facts,
+)
+from gan_jax.run_files.folder import (
+    held,
 )
 
 R1 = replace(METHODS["r1"], steps=40, dataset=DatasetConfig("ring"))

@@ -16,12 +16,10 @@ from experiments import evaluate as evaluate_command
 from experiments import sample as sample_command
 from experiments.sample import number_of
 from gan_jax.config import DatasetConfig, ModelConfig
-from gan_jax.data_facts import read_facts, write_facts
 from gan_jax.evaluate.evaluator import (
     evaluate,
     yardstick,
 )
-from gan_jax.folder import lines
 from gan_jax.gan import init_state, net_variables
 from gan_jax.labels import draw_labels
 from gan_jax.logs.grids import (
@@ -29,6 +27,13 @@ from gan_jax.logs.grids import (
     image_grid,
     name_classes,
     shorten,
+)
+from gan_jax.run_files.data_facts import (
+    read_facts,
+    write_facts,
+)
+from gan_jax.run_files.folder import (
+    lines,
 )
 
 BASE = gan_jax.METHODS["r1"]

@@ -23,12 +23,17 @@ from gan_jax.assembly.compatibility import (
 )
 from gan_jax.config import CheckpointConfig, Config, DatasetConfig, ModelConfig
 from gan_jax.data import DATASETS, with_absolute_path
-from gan_jax.data_facts import DataFacts, facts_of, read_facts, write_facts
 from gan_jax.diagnosis.case import opened
 from gan_jax.evaluate.evaluator import (
     yardstick,
 )
 from gan_jax.features import EXTRACTORS, Extractor
+from gan_jax.run_files.data_facts import (
+    DataFacts,
+    facts_of,
+    read_facts,
+    write_facts,
+)
 
 SIDE, PER_CLASS = 8, 6
 SHORT = replace(

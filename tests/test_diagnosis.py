@@ -30,9 +30,11 @@ from gan_jax.diagnosis import advise, diagnose, page, plain
 from gan_jax.diagnosis.cards import CARDS, OUTCOME
 from gan_jax.diagnosis.case import by_depth, one_batch, opened, walked
 from gan_jax.diagnosis.game import reach
-from gan_jax.folder import lines
 from gan_jax.logs.sample_plots import (
     PICTURE_SEED,
+)
+from gan_jax.run_files.folder import (
+    lines,
 )
 from gan_jax.train import sample
 

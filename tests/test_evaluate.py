@@ -38,10 +38,15 @@ from gan_jax.evaluate.reference import (
     held_out,
 )
 from gan_jax.features import EXTRACTORS, Extractor, Side
-from gan_jax.folder import lines
-from gan_jax.generators import truncated_latents, walks
 from gan_jax.logs.sample_plots import (
     PICTURE_SEED,
+)
+from gan_jax.run_files.folder import (
+    lines,
+)
+from gan_jax.run_files.load import (
+    truncated_latents,
+    walks,
 )
 from gan_jax.train import generate
 

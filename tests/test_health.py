@@ -16,9 +16,16 @@ from gan_jax.config import (
     ModelConfig,
     OptimizerConfig,
 )
-from gan_jax.folder import lines
-from gan_jax.health import RULES, findings, first_fault, has_collapsed
 from gan_jax.metrics import diversity, effective_number
+from gan_jax.run_files.folder import (
+    lines,
+)
+from gan_jax.run_files.health import (
+    RULES,
+    findings,
+    first_fault,
+    has_collapsed,
+)
 
 CALM = {
     "real_logits": 0.1,

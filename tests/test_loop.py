@@ -10,7 +10,9 @@ from gan_jax.loop import Host, loop
 from gan_jax.parallel.execution import (
     Program,
 )
-from gan_jax.record import record_of
+from gan_jax.run_files.history import (
+    record_of,
+)
 
 CONFIG = Config(
     steps=12,

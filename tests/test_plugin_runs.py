@@ -26,8 +26,12 @@ from gan_jax.config import DatasetConfig, LossConfig, MetricsConfig, ModelConfig
 from gan_jax.config.serialization import (
     from_file,
 )
-from gan_jax.folder import lines as read_lines
-from gan_jax.generators import load_run
+from gan_jax.run_files.folder import (
+    lines as read_lines,
+)
+from gan_jax.run_files.load import (
+    load_run,
+)
 
 OWN_METHOD = """
 from gan_jax import LOSSES, METHODS, Config

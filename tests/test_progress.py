@@ -13,7 +13,9 @@ from gan_jax.assembly.compatibility import (
 )
 from gan_jax.config import Config, DatasetConfig, ModelConfig
 from gan_jax.outputs import estimate, newest_numbers, reads_width, shower, step_counter
-from gan_jax.record import record_of
+from gan_jax.run_files.history import (
+    record_of,
+)
 from gan_jax.terminal import output as terminal
 from gan_jax.terminal.output import (
     track,

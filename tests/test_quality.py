@@ -19,10 +19,20 @@ from gan_jax.evaluate.sample_quality import (
     judge,
     mode_count,
 )
-from gan_jax.health import last_samples, not_learned, samples_in_words, unlike_data
 from gan_jax.metrics import nearest_others
 from gan_jax.monitor import coarse
-from gan_jax.record import VERDICTS, Record, ending, verdict
+from gan_jax.run_files.health import (
+    last_samples,
+    not_learned,
+    samples_in_words,
+    unlike_data,
+)
+from gan_jax.run_files.history import (
+    VERDICTS,
+    Record,
+    ending,
+    verdict,
+)
 
 
 def examples(name, turn=0, **options):

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan_jax.folder import lines
 from gan_jax.logs import metric_log as logs
 from gan_jax.logs import row_files
+from gan_jax.run_files.folder import (
+    lines,
+)
 
 ROW = {
     "step": 20,

@@ -20,7 +20,9 @@ from gan_jax.config.serialization import (
     flat,
     from_json,
 )
-from gan_jax.folder import FILES
+from gan_jax.run_files.folder import (
+    FILES,
+)
 from gan_jax.terminal import output as terminal
 
 # Not of every run:

@@ -22,7 +22,9 @@ from gan_jax.config.serialization import (
 )
 from gan_jax.data import DATASETS
 from gan_jax.diagnosis import ADVICE
-from gan_jax.health import RULES
+from gan_jax.run_files.health import (
+    RULES,
+)
 
 FLAG = re.compile(r"--([a-z][a-z0-9.-]*[a-z0-9])(?: ([a-z0-9_.-]*[a-z0-9]))?")
 TRIES = {

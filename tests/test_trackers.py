@@ -25,8 +25,10 @@ from gan_jax.config import (
     ModelConfig,
     OptimizerConfig,
 )
-from gan_jax.folder import lines
 from gan_jax.logs import metric_log as logs
+from gan_jax.run_files.folder import (
+    lines,
+)
 
 SHORT = Config(
     steps=20,

@@ -10,8 +10,10 @@ import pytest
 
 import gan_jax
 from experiments import evaluate, train
-from gan_jax import record
-from gan_jax.folder import lines
+from gan_jax.run_files import history as record
+from gan_jax.run_files.folder import (
+    lines,
+)
 from gan_jax.version import versions
 
 ROOT = Path(__file__).parent.parent

@@ -12,7 +12,6 @@ from gan_jax.assembly.compatibility import (
     dataset,
 )
 from gan_jax.comparison.entries import Entry
-from gan_jax.generators import load_run
 from gan_jax.logs.files import (
     write_atomically,
 )
@@ -22,8 +21,19 @@ from gan_jax.logs.metric_log import (
 from gan_jax.logs.sample_plots import (
     sampler,
 )
-from gan_jax.overlays import COLUMNS, Group, colors, draw_panels, panel_rows
-from gan_jax.sweeps import described
+from gan_jax.run_files.load import (
+    load_run,
+)
+from gan_jax.run_files.sweep_charts import (
+    COLUMNS,
+    Group,
+    colors,
+    draw_panels,
+    panel_rows,
+)
+from gan_jax.run_files.sweeps import (
+    described,
+)
 
 POINTS = 1000
 IMAGES = 25

@@ -14,9 +14,22 @@ from gan_jax.comparison.entries import (
 from gan_jax.evaluate.evaluator import (
     require_one_fingerprint,
 )
-from gan_jax.health import Row
-from gan_jax.record import last_wall_seconds, longest, record_of, steps_per_second
-from gan_jax.sweeps import counted, in_range, last_values, measured_names, spread
+from gan_jax.run_files.health import (
+    Row,
+)
+from gan_jax.run_files.history import (
+    last_wall_seconds,
+    longest,
+    record_of,
+    steps_per_second,
+)
+from gan_jax.run_files.sweeps import (
+    counted,
+    in_range,
+    last_values,
+    measured_names,
+    spread,
+)
 
 LOSSES = ("d_loss", "g_loss")
 NOTHING = "-"

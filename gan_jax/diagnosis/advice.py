@@ -1,6 +1,6 @@
 """What the numbers of a diagnosis mean, by rules, each with its threshold.
 
-Like `gan_jax.health.RULES`, whose signs (told while the run went on) come first.
+Like `gan_jax.run_files.health.RULES`, whose signs (told while the run went on) come first.
 """
 
 import json
@@ -19,7 +19,10 @@ from gan_jax.config.serialization import (
 from gan_jax.diagnosis import evidence
 from gan_jax.diagnosis.evidence import FLAT, STEEP
 from gan_jax.diagnosis.limits import COVERED, DIVERSE, GROWTH, NEAR, PRECISE, Numbers
-from gan_jax.health import RULES, UNEVEN
+from gan_jax.run_files.health import (
+    RULES,
+    UNEVEN,
+)
 
 
 class Piece(NamedTuple):

@@ -9,19 +9,34 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_jax.checkpoint import FOLDER, checkpoints, fault, is_finite
 from gan_jax.config import Config
 from gan_jax.data import Dataset, batch_indices
 from gan_jax.evaluate.gan_metrics import (
     highest_rates,
     rates,
 )
-from gan_jax.folder import ROWS, damage, kept_rows
 from gan_jax.gan import Gan, Players, init_state, packed, params_of
-from gan_jax.generators import data_of_run, newest_of, stored
-from gan_jax.health import Row
 from gan_jax.parallel.execution import (
     Member,
+)
+from gan_jax.run_files.checkpoint import (
+    FOLDER,
+    checkpoints,
+    fault,
+    is_finite,
+)
+from gan_jax.run_files.folder import (
+    ROWS,
+    damage,
+    kept_rows,
+)
+from gan_jax.run_files.health import (
+    Row,
+)
+from gan_jax.run_files.load import (
+    data_of_run,
+    newest_of,
+    stored,
 )
 from gan_jax.train import example_keys
 from gan_jax.types import Array, Batch, TrainState
@@ -47,7 +62,7 @@ class Case(NamedTuple):
 
 
 def opened(run: str | Path, index: int, data_name: str | None = None) -> Case:
-    """Raises ValueError as `gan_jax.generators.load_run` does.
+    """Raises ValueError as `gan_jax.run_files.load.load_run` does.
 
     data_name: the data set that holds the run's data by now; None: that of its Config.
     """

@@ -17,7 +17,10 @@ from gan_jax.diagnosis.limits import (
     turns_fast,
     value_at,
 )
-from gan_jax.health import UNEVEN, unlike_data
+from gan_jax.run_files.health import (
+    UNEVEN,
+    unlike_data,
+)
 
 STEEP, FLAT = 10.0, 1e-3
 """Logits of D per deviation of the data."""

@@ -55,10 +55,15 @@ from gan_jax.evaluate.sample_quality import (
     mode_count,
 )
 from gan_jax.gan import packed
-from gan_jax.health import RULES
 from gan_jax.metrics import sliced_wasserstein
 from gan_jax.monitor import coarse, measurer
-from gan_jax.record import record_of, verdict
+from gan_jax.run_files.health import (
+    RULES,
+)
+from gan_jax.run_files.history import (
+    record_of,
+    verdict,
+)
 from gan_jax.train import sample, train_step
 
 PLAYERS = ("generator", "discriminator")

@@ -12,7 +12,11 @@ from gan_jax.assembly.suggestions import (
     helpful,
 )
 from gan_jax.config import Config
-from gan_jax.health import (
+from gan_jax.parallel.execution import (
+    Member,
+    Program,
+)
+from gan_jax.run_files.health import (
     COLLAPSED,
     RULES,
     Row,
@@ -22,11 +26,11 @@ from gan_jax.health import (
     last_samples,
     not_learned,
 )
-from gan_jax.parallel.execution import (
-    Member,
-    Program,
+from gan_jax.run_files.sweeps import (
+    described,
+    last_measured,
+    summed_up,
 )
-from gan_jax.sweeps import described, last_measured, summed_up
 from gan_jax.types import Metrics, TrainState
 
 

@@ -9,9 +9,6 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from gan_jax import (
-    checkpoint,
-)
 from gan_jax.config import (
     Config,
 )
@@ -21,7 +18,6 @@ from gan_jax.config.serialization import (
     to_json,
 )
 from gan_jax.data import with_absolute_path
-from gan_jax.health import Row
 from gan_jax.logs import metric_log as logs
 from gan_jax.logs import row_files
 from gan_jax.logs.files import (
@@ -31,7 +27,14 @@ from gan_jax.logs.plain_paths import (
     plain_path,
 )
 from gan_jax.plugins import load as plugins
-from gan_jax.record import label_of, logged
+from gan_jax.run_files import checkpoint
+from gan_jax.run_files.health import (
+    Row,
+)
+from gan_jax.run_files.history import (
+    label_of,
+    logged,
+)
 
 FILES = (
     "config.json",

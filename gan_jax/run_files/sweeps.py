@@ -15,9 +15,11 @@ from gan_jax.config import Config
 from gan_jax.config.serialization import (
     flat,
 )
-from gan_jax.health import Row
 from gan_jax.parallel.execution import (
     Member,
+)
+from gan_jax.run_files.health import (
+    Row,
 )
 
 FIELDS = {
