@@ -33,7 +33,9 @@ from gan_jax.parallel.execution import (
     Member,
     members_of,
 )
-from gan_jax.run import train
+from gan_jax.run.train_run import (
+    train,
+)
 from gan_jax.run_files.folder import (
     lines,
 )

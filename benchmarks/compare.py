@@ -58,10 +58,12 @@ from gan_jax.plugins.load import (
     load_plugins,
     write_copies,
 )
+from gan_jax.run.signals import (
+    stop_request,
+)
 from gan_jax.run_files.folder import (
     held,
 )
-from gan_jax.signals import stop_request
 from gan_jax.terminal.output import (
     plain_console,
     working,

@@ -67,7 +67,9 @@ from gan_jax.parallel.multihost import (
     cores_as_devices,
     join,
 )
-from gan_jax.run import train
+from gan_jax.run.train_run import (
+    train,
+)
 from gan_jax.run_files.checkpoint import (
     FOLDER,
 )

@@ -26,7 +26,9 @@ from gan_jax.penalties import PENALTIES
 from gan_jax.plugins.load import (
     load_plugin,
 )
-from gan_jax.run import train
+from gan_jax.run.train_run import (
+    train,
+)
 from gan_jax.run_files.load import (
     load_generator,
 )

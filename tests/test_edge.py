@@ -41,7 +41,9 @@ from gan_jax.logs.grids import (
     image_grid,
 )
 from gan_jax.parallel import memory_check as memory
-from gan_jax.run import prepared
+from gan_jax.run.train_run import (
+    prepared,
+)
 from gan_jax.terminal import output as terminal
 from gan_jax.terminal.output import (
     plain_console,

@@ -33,7 +33,10 @@ from gan_jax.config.serialization import (
     to_json,
 )
 from gan_jax.gan import Gan
-from gan_jax.run import prepared, train
+from gan_jax.run.train_run import (
+    prepared,
+    train,
+)
 
 FIELDS = list(flat(Config()))
 GROUPS = [name for name, value in asdict(Config()).items() if isinstance(value, dict)]

@@ -15,8 +15,11 @@ from processes import mortal, output, running, until
 import experiments
 from experiments import evaluate, interruption
 from experiments.edge import exit_code
-from gan_jax import signals
-from gan_jax.signals import heard, stop_request
+from gan_jax.run import signals
+from gan_jax.run.signals import (
+    heard,
+    stop_request,
+)
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 

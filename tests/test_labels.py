@@ -21,7 +21,10 @@ from gan_jax.data.stacked_mnist import Triples, labels, stack
 from gan_jax.gan import init_state
 from gan_jax.labels import draw_labels
 from gan_jax.metrics import mode_report
-from gan_jax.monitor import measurer, watched
+from gan_jax.run.monitor import (
+    measurer,
+    watched,
+)
 from gan_jax.run_files.data_facts import (
     DataFacts,
     write_facts,

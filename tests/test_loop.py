@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from gan_jax.config import CheckpointConfig, Config, LogConfig, MetricsConfig
-from gan_jax.loop import Host, loop
 from gan_jax.parallel.execution import (
     Program,
+)
+from gan_jax.run.loop import (
+    Host,
+    loop,
 )
 from gan_jax.run_files.history import (
     record_of,

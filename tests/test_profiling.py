@@ -19,7 +19,11 @@ from gan_jax.config import Config, DatasetConfig, LogConfig, MetricsConfig, Mode
 from gan_jax.parallel.execution import (
     program,
 )
-from gan_jax.profiling import DISPATCH, compiled, profiled
+from gan_jax.run.profiling import (
+    DISPATCH,
+    compiled,
+    profiled,
+)
 from gan_jax.run_files.checkpoint import (
     with_plain_key,
 )

@@ -12,7 +12,13 @@ from gan_jax.assembly.compatibility import (
     dataset,
 )
 from gan_jax.config import Config, DatasetConfig, ModelConfig
-from gan_jax.outputs import estimate, newest_numbers, reads_width, shower, step_counter
+from gan_jax.run.callbacks import (
+    estimate,
+    newest_numbers,
+    reads_width,
+    shower,
+    step_counter,
+)
 from gan_jax.run_files.history import (
     record_of,
 )
@@ -206,7 +212,7 @@ def test_a_terminal_shows_what_comes_before_the_first_numbers(monkeypatch):
 def test_the_time_of_a_run_is_told_once_with_flags_that_shorten_it(monkeypatch, capsys):
     """1 step before, then 20 in 10 s: 2 a second, and 3,979 left are 33 min."""
     clock = [100.0]
-    monkeypatch.setattr("gan_jax.outputs.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("gan_jax.run.callbacks.time.monotonic", lambda: clock[0])
     config = Config(steps=4000)
     with working("training", stderr=False) as work:
         counter = step_counter(config, dataset(config), work)

@@ -20,7 +20,9 @@ from gan_jax.evaluate.sample_quality import (
     mode_count,
 )
 from gan_jax.metrics import nearest_others
-from gan_jax.monitor import coarse
+from gan_jax.run.monitor import (
+    coarse,
+)
 from gan_jax.run_files.health import (
     last_samples,
     not_learned,

@@ -12,10 +12,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from gan_jax import (
-    run,
-)
 from gan_jax.logs import metric_log as logs
+from gan_jax.run import train_run as run
 
 
 def pixel(path: Path, *_: Any, **__: Any) -> None:

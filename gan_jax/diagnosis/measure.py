@@ -56,7 +56,10 @@ from gan_jax.evaluate.sample_quality import (
 )
 from gan_jax.gan import packed
 from gan_jax.metrics import sliced_wasserstein
-from gan_jax.monitor import coarse, measurer
+from gan_jax.run.monitor import (
+    coarse,
+    measurer,
+)
 from gan_jax.run_files.health import (
     RULES,
 )

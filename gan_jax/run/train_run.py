@@ -16,13 +16,6 @@ from gan_jax.assembly.compatibility import (
     dataset,
     require_enough,
 )
-from gan_jax.beginning import (
-    Beginning,
-    beginning,
-    gone_back,
-    require_same_data,
-    write_beginning,
-)
 from gan_jax.config import Config
 from gan_jax.config.serialization import (
     validate,
@@ -32,9 +25,6 @@ from gan_jax.evaluate.evaluator import (
     Yardstick,
 )
 from gan_jax.logs import metric_log as logs
-from gan_jax.loop import Host, loop
-from gan_jax.monitor import measurer, watched
-from gan_jax.outputs import album, noter, opening, shower, step_counter
 from gan_jax.parallel.execution import (
     Program,
     members_of,
@@ -47,7 +37,38 @@ from gan_jax.parallel.multihost import (
 from gan_jax.plugins.load import (
     with_plugins,
 )
-from gan_jax.profiling import profiled
+from gan_jax.run.callbacks import (
+    album,
+    noter,
+    opening,
+    shower,
+    step_counter,
+)
+from gan_jax.run.loop import (
+    Host,
+    loop,
+)
+from gan_jax.run.monitor import (
+    measurer,
+    watched,
+)
+from gan_jax.run.profiling import (
+    profiled,
+)
+from gan_jax.run.signals import (
+    stop_request,
+)
+from gan_jax.run.start import (
+    Beginning,
+    beginning,
+    gone_back,
+    require_same_data,
+    write_beginning,
+)
+from gan_jax.run.trackers import (
+    require_wandb,
+    trackers,
+)
 from gan_jax.run_files.checkpoint import (
     FOLDER,
     saver,
@@ -79,11 +100,9 @@ from gan_jax.run_files.sweep_charts import (
 from gan_jax.run_files.sweeps import (
     real_values,
 )
-from gan_jax.signals import stop_request
 from gan_jax.terminal.output import (
     working,
 )
-from gan_jax.trackers import require_wandb, trackers
 from gan_jax.types import TrainState
 
 MOST_RESTORES = 3

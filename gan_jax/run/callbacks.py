@@ -25,6 +25,9 @@ from gan_jax.models import MODELS
 from gan_jax.parallel.execution import (
     Program,
 )
+from gan_jax.run.trackers import (
+    Tracker,
+)
 from gan_jax.run_files.folder import (
     FRAMES,
 )
@@ -47,7 +50,6 @@ from gan_jax.terminal.progress import (
     in_time,
     shown_rate,
 )
-from gan_jax.trackers import Tracker
 from gan_jax.types import TrainState
 
 ESTIMATE_AFTER, LONG = 5.0, 600.0
