@@ -22,9 +22,18 @@ from experiments.edge import (
 )
 from experiments.flags import given_fields, parse, refuse_useless
 from experiments.plugins import gathered, load_for
-from gan_jax.diagnosis import advise, diagnose, page, plain
-from gan_jax.diagnosis.game import MINUTES
-from gan_jax.diagnosis.tables import summary
+from gan_jax.diagnostics.report import (
+    advise,
+    diagnose,
+    page,
+    plain,
+)
+from gan_jax.diagnostics.report.game import (
+    MINUTES,
+)
+from gan_jax.diagnostics.report.tables import (
+    summary,
+)
 from gan_jax.logs import metric_log as logs
 from gan_jax.logs.files import (
     require_writable,

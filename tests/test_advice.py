@@ -5,10 +5,19 @@ import re
 import pytest
 from planted_numbers import HEALTHY, ILL, changed
 
-from gan_jax.diagnosis import ADVICE, advise
-from gan_jax.diagnosis.limits import LIMITS
-from gan_jax.diagnosis.page import judged
-from gan_jax.diagnosis.tables import summary
+from gan_jax.diagnostics.report import (
+    ADVICE,
+    advise,
+)
+from gan_jax.diagnostics.report.limits import (
+    LIMITS,
+)
+from gan_jax.diagnostics.report.page import (
+    judged,
+)
+from gan_jax.diagnostics.report.tables import (
+    summary,
+)
 
 
 def test_every_rule_has_a_case():

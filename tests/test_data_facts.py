@@ -23,7 +23,9 @@ from gan_jax.assembly.compatibility import (
 )
 from gan_jax.config import CheckpointConfig, Config, DatasetConfig, ModelConfig
 from gan_jax.data import DATASETS, with_absolute_path
-from gan_jax.diagnosis.case import opened
+from gan_jax.diagnostics.report.case import (
+    opened,
+)
 from gan_jax.evaluate.evaluator import (
     yardstick,
 )

@@ -26,10 +26,25 @@ from gan_jax.config import (
     OptimizerConfig,
     PenaltyConfig,
 )
-from gan_jax.diagnosis import advise, diagnose, page, plain
-from gan_jax.diagnosis.cards import CARDS, OUTCOME
-from gan_jax.diagnosis.case import by_depth, one_batch, opened, walked
-from gan_jax.diagnosis.game import reach
+from gan_jax.diagnostics.report import (
+    advise,
+    diagnose,
+    page,
+    plain,
+)
+from gan_jax.diagnostics.report.cards import (
+    CARDS,
+    OUTCOME,
+)
+from gan_jax.diagnostics.report.case import (
+    by_depth,
+    one_batch,
+    opened,
+    walked,
+)
+from gan_jax.diagnostics.report.game import (
+    reach,
+)
 from gan_jax.logs.sample_plots import (
     PICTURE_SEED,
 )

@@ -25,9 +25,17 @@ from gan_jax.config import (
     OptimizerConfig,
     PenaltyConfig,
 )
-from gan_jax.diagnosis.case import Case, has_decayed
-from gan_jax.diagnosis.game import in_turn, measured_game, measured_path, told
 from gan_jax.diagnostics import vector_game
+from gan_jax.diagnostics.report.case import (
+    Case,
+    has_decayed,
+)
+from gan_jax.diagnostics.report.game import (
+    in_turn,
+    measured_game,
+    measured_path,
+    told,
+)
 from gan_jax.evaluate.gan_metrics import (
     rotation,
     scene,

@@ -8,9 +8,14 @@ import numpy as np
 import pytest
 
 from experiments import diagnose as script
-from gan_jax.diagnosis.card_tables import how_many
-from gan_jax.diagnosis.game import eigenvalues, limited
 from gan_jax.diagnostics import spectrum, vector_game
+from gan_jax.diagnostics.report.card_tables import (
+    how_many,
+)
+from gan_jax.diagnostics.report.game import (
+    eigenvalues,
+    limited,
+)
 from gan_jax.terminal import output as terminal
 
 SIZE, ENDS = 1200, [-100.0, -80.0, -60.0, 50.0, 40.0, 30.0, 20.0]

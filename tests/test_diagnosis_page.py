@@ -5,9 +5,20 @@ import re
 import numpy as np
 import pytest
 
-from gan_jax.diagnosis import charts, game_chart, outcome_charts, page
-from gan_jax.diagnosis.card_tables import decay_note, game_note
-from gan_jax.diagnosis.cards import CARDS, OUTCOME
+from gan_jax.diagnostics.report import (
+    charts,
+    game_chart,
+    outcome_charts,
+    page,
+)
+from gan_jax.diagnostics.report.card_tables import (
+    decay_note,
+    game_note,
+)
+from gan_jax.diagnostics.report.cards import (
+    CARDS,
+    OUTCOME,
+)
 from gan_jax.logs import metric_log as logs
 from gan_jax.logs.plots import (
     CURVES,

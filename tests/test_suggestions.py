@@ -21,7 +21,9 @@ from gan_jax.config.serialization import (
     flat,
 )
 from gan_jax.data import DATASETS
-from gan_jax.diagnosis import ADVICE
+from gan_jax.diagnostics.report import (
+    ADVICE,
+)
 from gan_jax.run_files.health import (
     RULES,
 )

@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from gan_jax.diagnosis.case import kernels
-from gan_jax.diagnosis.limits import (
+from gan_jax.diagnostics.report.case import (
+    kernels,
+)
+from gan_jax.diagnostics.report.limits import (
     DIVERSE,
     GROWTH,
     NEAR,

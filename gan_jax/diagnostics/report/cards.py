@@ -3,8 +3,12 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gan_jax.diagnosis import charts, game_chart, outcome_charts
-from gan_jax.diagnosis.card_tables import (
+from gan_jax.diagnostics.report import (
+    charts,
+    game_chart,
+    outcome_charts,
+)
+from gan_jax.diagnostics.report.card_tables import (
     Numbers,
     decay_note,
     duality_table,

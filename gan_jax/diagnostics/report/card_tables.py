@@ -2,8 +2,12 @@
 
 from typing import Any
 
-from gan_jax.diagnosis import charts
-from gan_jax.diagnosis.tables import short
+from gan_jax.diagnostics.report import (
+    charts,
+)
+from gan_jax.diagnostics.report.tables import (
+    short,
+)
 
 Numbers = dict[str, Any]
 

@@ -12,7 +12,6 @@ import jax
 import numpy as np
 
 from gan_jax.config import OptimizerConfig
-from gan_jax.diagnosis.case import Case, one_batch, size_of
 from gan_jax.diagnostics import (
     Game,
     alternating_limit,
@@ -29,6 +28,11 @@ from gan_jax.diagnostics import (
     simultaneous_limit,
     spectrum,
     step_radius,
+)
+from gan_jax.diagnostics.report.case import (
+    Case,
+    one_batch,
+    size_of,
 )
 from gan_jax.diagnostics.spectrum import EXACT
 from gan_jax.evaluate.gan_metrics import (

@@ -13,20 +13,6 @@ from gan_jax.assembly.compatibility import (
     dataset,
 )
 from gan_jax.config import Config
-from gan_jax.diagnosis.case import (
-    Case,
-    batches,
-    by_depth,
-    finite,
-    has_decayed,
-    in_a_row,
-    kernels,
-    numbers_of,
-    one_batch,
-    opened,
-)
-from gan_jax.diagnosis.game import MINUTES, measured_game, measured_path
-from gan_jax.diagnosis.outcome import measured_losses, measured_samples
 from gan_jax.diagnostics import (
     critic_gradient_norms,
     dead_units,
@@ -38,6 +24,27 @@ from gan_jax.diagnostics import (
     singular_values,
     snapshots,
     update_cosines,
+)
+from gan_jax.diagnostics.report.case import (
+    Case,
+    batches,
+    by_depth,
+    finite,
+    has_decayed,
+    in_a_row,
+    kernels,
+    numbers_of,
+    one_batch,
+    opened,
+)
+from gan_jax.diagnostics.report.game import (
+    MINUTES,
+    measured_game,
+    measured_path,
+)
+from gan_jax.diagnostics.report.outcome import (
+    measured_losses,
+    measured_samples,
 )
 from gan_jax.evaluate.gan_metrics import (
     RESPONSES,

@@ -16,9 +16,21 @@ from gan_jax.config import Config
 from gan_jax.config.serialization import (
     from_json,
 )
-from gan_jax.diagnosis import evidence
-from gan_jax.diagnosis.evidence import FLAT, STEEP
-from gan_jax.diagnosis.limits import COVERED, DIVERSE, GROWTH, NEAR, PRECISE, Numbers
+from gan_jax.diagnostics.report import (
+    evidence,
+)
+from gan_jax.diagnostics.report.evidence import (
+    FLAT,
+    STEEP,
+)
+from gan_jax.diagnostics.report.limits import (
+    COVERED,
+    DIVERSE,
+    GROWTH,
+    NEAR,
+    PRECISE,
+    Numbers,
+)
 from gan_jax.run_files.health import (
     RULES,
     UNEVEN,
@@ -183,7 +195,7 @@ ADVICE: dict[str, Piece] = {
 def advise(found: Numbers) -> list[dict[str, str]]:
     """The pieces of ADVICE that hold, and the log's signs: name, evidence, says, tries.
 
-    What they try fits the run. found: of `gan_jax.diagnosis.diagnose`. Empty:
+    What they try fits the run. found: of `gan_jax.diagnostics.report.diagnose`. Empty:
     nothing is the matter.
     """
     config = config_of(found)

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.diagnosis import limits
+from gan_jax.diagnostics.report import (
+    limits,
+)
 
 
 def plain(value: Any) -> Any:

@@ -6,7 +6,10 @@ import jax
 import numpy as np
 
 from gan_jax.data import label_shares
-from gan_jax.diagnosis.case import Case, numbers_of
+from gan_jax.diagnostics.report.case import (
+    Case,
+    numbers_of,
+)
 from gan_jax.evaluate.reference import (
     chosen,
 )

@@ -5,7 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.diagnosis.charts import canvas, png
+from gan_jax.diagnostics.report.charts import (
+    canvas,
+    png,
+)
 from gan_jax.logs.metric_log import (
     pixels_of,
 )

@@ -4,7 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.diagnosis.charts import GREEN, canvas, png
+from gan_jax.diagnostics.report.charts import (
+    GREEN,
+    canvas,
+    png,
+)
 from gan_jax.logs.plots import (
     DISCRIMINATOR,
     GREY,

@@ -3,10 +3,22 @@
 import base64
 from html import escape
 
-from gan_jax.diagnosis.advice import ADVICE, advise
-from gan_jax.diagnosis.cards import CARDS, OUTCOME, Card, Numbers
-from gan_jax.diagnosis.limits import quality_rows
-from gan_jax.diagnosis.tables import summary
+from gan_jax.diagnostics.report.advice import (
+    ADVICE,
+    advise,
+)
+from gan_jax.diagnostics.report.cards import (
+    CARDS,
+    OUTCOME,
+    Card,
+    Numbers,
+)
+from gan_jax.diagnostics.report.limits import (
+    quality_rows,
+)
+from gan_jax.diagnostics.report.tables import (
+    summary,
+)
 
 STYLE = """
 :root { color-scheme: light; }
@@ -42,7 +54,7 @@ summary { cursor: pointer; color: #2a6f97; font-size: .9rem; padding: 6px 0; }
 
 
 def page(found: Numbers) -> str:
-    """The whole page of `gan_jax.diagnosis.diagnose`'s numbers.
+    """The whole page of `gan_jax.diagnostics.report.diagnose`'s numbers.
 
     Samples and losses come first, then the verdict, then the instruments.
     """
