@@ -27,12 +27,21 @@ from typing import Literal
 import jax
 from rich.live import Live
 
-from benchmarks import board as boards
-from benchmarks import cluster, store
-from benchmarks.cells import Interrupted, rows_of
-from benchmarks.floors import fingerprint_of, floors_of, noise_of
-from benchmarks.outcome import ERROR
-from benchmarks.plan import (
+from experiments.edge import exit_code, expand_home, with_own_flags
+from experiments.flags import given_fields, parse, refuse_useless
+from experiments.interruption import code_of
+from experiments.plugins import gathered
+from experiments.train import cache_compilations
+from gan_jax.assembly.registry import (
+    PLUGINS,
+)
+from gan_jax.benchmark import progress_board as boards
+from gan_jax.benchmark import ray_launcher as cluster
+from gan_jax.benchmark import results_io as store
+from gan_jax.benchmark.outcome import (
+    ERROR,
+)
+from gan_jax.benchmark.plan import (
     Json,
     Wish,
     config_in,
@@ -41,15 +50,20 @@ from benchmarks.plan import (
     plugins_of,
     with_floors,
 )
-from benchmarks.suites import suite_of
-from benchmarks.suites.spec import VARIANTS
-from experiments.edge import exit_code, expand_home, with_own_flags
-from experiments.flags import given_fields, parse, refuse_useless
-from experiments.interruption import code_of
-from experiments.plugins import gathered
-from experiments.train import cache_compilations
-from gan_jax.assembly.registry import (
-    PLUGINS,
+from gan_jax.benchmark.reference_scores import (
+    fingerprint_of,
+    floors_of,
+    noise_of,
+)
+from gan_jax.benchmark.run_cell import (
+    Interrupted,
+    rows_of,
+)
+from gan_jax.benchmark.suites import (
+    suite_of,
+)
+from gan_jax.benchmark.suites.spec import (
+    VARIANTS,
 )
 from gan_jax.parallel.multihost import (
     cores_as_devices,

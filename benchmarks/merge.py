@@ -15,17 +15,23 @@ from typing import Annotated, Any
 
 import tyro
 
-from benchmarks.outcome import ERROR
-from benchmarks.plan import Json, read, told
-from benchmarks.store import (
+from experiments.edge import exit_code, expand_home, with_own_flags
+from experiments.flags import parse
+from gan_jax.benchmark.outcome import (
+    ERROR,
+)
+from gan_jax.benchmark.plan import (
+    Json,
+    read,
+    told,
+)
+from gan_jax.benchmark.results_io import (
     ROWS,
     as_lines,
     read_rows,
     refuse_strangers,
     require_comparable,
 )
-from experiments.edge import exit_code, expand_home, with_own_flags
-from experiments.flags import parse
 from gan_jax.logs.metric_log import (
     write_json,
     write_text,

@@ -16,16 +16,39 @@ from typing import Annotated
 
 import tyro
 
-from benchmarks import lines, overview, pictures, rows, sections
-from benchmarks.figures import draw_all
-from benchmarks.findings import Findings, findings, gist
-from benchmarks.markdown import markdown
-from benchmarks.rows import Results
-from benchmarks.samples import draw_samples, sample_section
-from benchmarks.svg import element
-from benchmarks.tables import ENTRY_COLUMNS, OVERALL_COLUMNS, about, crashes
 from experiments.edge import exit_code, expand_home, with_own_flags
 from experiments.flags import parse
+from gan_jax.benchmark.report import results as rows
+from gan_jax.benchmark.report.figures.all_figures import (
+    draw_all,
+)
+from gan_jax.benchmark.report.findings import (
+    Findings,
+    findings,
+    gist,
+)
+from gan_jax.benchmark.report.html import header as overview
+from gan_jax.benchmark.report.html import lines, sections
+from gan_jax.benchmark.report.html import task_panels as pictures
+from gan_jax.benchmark.report.html.samples import (
+    draw_samples,
+    sample_section,
+)
+from gan_jax.benchmark.report.html.svg import (
+    element,
+)
+from gan_jax.benchmark.report.markdown import (
+    markdown,
+)
+from gan_jax.benchmark.report.results import (
+    Results,
+)
+from gan_jax.benchmark.report.tables import (
+    ENTRY_COLUMNS,
+    OVERALL_COLUMNS,
+    about,
+    crashes,
+)
 from gan_jax.logs.metric_log import (
     write_text,
 )

@@ -2,8 +2,10 @@
 
 from typing import Any, NamedTuple
 
-from benchmarks.markdown import table
 from benchmarks.turns import Timing
+from gan_jax.benchmark.report.markdown import (
+    table,
+)
 
 
 class Row(NamedTuple):

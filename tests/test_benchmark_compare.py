@@ -9,9 +9,21 @@ from importlib.util import find_spec
 import pytest
 from processes import output, running, until
 
-from benchmarks import cells, compare, plan, report, rows, store, summary
-from benchmarks.findings import findings
-from benchmarks.published import compared
+from benchmarks import (
+    compare,
+    report,
+)
+from gan_jax.benchmark import plan
+from gan_jax.benchmark import results_io as store
+from gan_jax.benchmark import run_cell as cells
+from gan_jax.benchmark.report import results as rows
+from gan_jax.benchmark.report import summary
+from gan_jax.benchmark.report.findings import (
+    findings,
+)
+from gan_jax.benchmark.report.published import (
+    compared,
+)
 
 TINY = ["--suite", "toy", "--tasks", "ring", "--methods", "ns_gan,r1_weak"]
 

@@ -9,11 +9,21 @@ import synthetic_rows as synthetic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import figures, rows
-from benchmarks.findings import Tally, findings, gist, ranking
-from benchmarks.markdown import markdown
 from benchmarks.report import page
-from benchmarks.stats import wilson
+from gan_jax.benchmark.report import results as rows
+from gan_jax.benchmark.report.figures import all_figures as figures
+from gan_jax.benchmark.report.findings import (
+    Tally,
+    findings,
+    gist,
+    ranking,
+)
+from gan_jax.benchmark.report.markdown import (
+    markdown,
+)
+from gan_jax.benchmark.report.stats import (
+    wilson,
+)
 
 LOST = {"outcome": "not_reached", "success": False, "success_step": None}
 WON = {"outcome": "converged", "success": True, "success_step": 3000}

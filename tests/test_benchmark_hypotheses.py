@@ -5,8 +5,12 @@ import pytest
 import synthetic_rows as synthetic
 from scipy.stats import binom
 
-from benchmarks import rows, stats, summary
-from benchmarks.hypotheses import NONE, answers
+from gan_jax.benchmark.report import results as rows
+from gan_jax.benchmark.report import stats, summary
+from gan_jax.benchmark.report.hypotheses import (
+    NONE,
+    answers,
+)
 
 
 def read(path, change, tasks=("ring",), methods=("ns_gan", "pacgan2"), seeds=10):

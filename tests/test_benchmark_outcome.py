@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.outcome import (
+from gan_jax.benchmark.outcome import (
     Bound,
     Course,
     Finding,

@@ -9,14 +9,20 @@ import numpy as np
 import pytest
 import synthetic_rows as synthetic
 
-from benchmarks import figures, maps, published, rows, stats, summary, task_figures
-from benchmarks.findings import findings, gist
-from benchmarks.hypotheses import NONE, answers
-from benchmarks.markdown import markdown
-from benchmarks.metrics_table import METRICS
-from benchmarks.pictures import strips
 from benchmarks.report import main, page, report
-from benchmarks.svg import (
+from gan_jax.benchmark.metric_info import (
+    METRICS,
+)
+from gan_jax.benchmark.report import published, stats, summary
+from gan_jax.benchmark.report import results as rows
+from gan_jax.benchmark.report import stability_map as maps
+from gan_jax.benchmark.report.figures import all_figures as figures
+from gan_jax.benchmark.report.figures import task_figures
+from gan_jax.benchmark.report.findings import (
+    findings,
+    gist,
+)
+from gan_jax.benchmark.report.html.svg import (
     OUTCOME_COLOURS,
     OUTLINE,
     Scale,
@@ -26,6 +32,16 @@ from benchmarks.svg import (
     short,
     tick_text,
     ticks,
+)
+from gan_jax.benchmark.report.html.task_panels import (
+    strips,
+)
+from gan_jax.benchmark.report.hypotheses import (
+    NONE,
+    answers,
+)
+from gan_jax.benchmark.report.markdown import (
+    markdown,
 )
 
 VOID = {"meta", "link"}

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from benchmarks import aggregate, stats
+from gan_jax.benchmark.report import aggregate, stats
 
 FEW = settings(max_examples=40, deadline=None)
 COUNTS = st.integers(1, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))

@@ -5,7 +5,14 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import board, cells, compare, merge, plan, store
+from benchmarks import (
+    compare,
+    merge,
+)
+from gan_jax.benchmark import plan
+from gan_jax.benchmark import progress_board as board
+from gan_jax.benchmark import results_io as store
+from gan_jax.benchmark import run_cell as cells
 
 
 def toy_plan(**wish):

@@ -17,11 +17,13 @@ from processes import COMPILED, output, running
 from undrawn import without_pictures
 
 from benchmarks import report
-from benchmarks.store import read_rows
 from experiments import diagnose, evaluate, sample, train
 from experiments.plugins import loaded
 from gan_jax import LOSSES, Config, load_generator, load_plugin
 from gan_jax import train as train_run
+from gan_jax.benchmark.results_io import (
+    read_rows,
+)
 from gan_jax.config import DatasetConfig, LossConfig, MetricsConfig, ModelConfig
 from gan_jax.config.serialization import (
     from_file,

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from plugin_tools import EACH_KIND, KINDS, LOSS, fresh, loss_file, refused
 
-from benchmarks import cluster, compare, merge, plan
+from benchmarks import (
+    compare,
+    merge,
+)
 from experiments import data, train
 from experiments.plugins import split
 from gan_jax import (
@@ -18,6 +21,8 @@ from gan_jax import (
     build,
     load_plugin,
 )
+from gan_jax.benchmark import plan
+from gan_jax.benchmark import ray_launcher as cluster
 from gan_jax.config import DatasetConfig, LossConfig, MetricsConfig
 from gan_jax.losses import LOSSES
 from gan_jax.methods import METHODS

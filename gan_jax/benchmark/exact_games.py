@@ -1,0 +1,100 @@
+"""A cell of the Dirac-GAN: played exactly, in float64, at several learning rates."""
+
+import time
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gan_jax.assembly.assemble import (
+    build,
+)
+from gan_jax.benchmark.outcome import (
+    number,
+)
+from gan_jax.config import Config
+from gan_jax.data import DATASETS
+from gan_jax.diagnostics import phase
+from gan_jax.gan import init_state
+
+PERIODS = {"lookahead": 5}
+"""Steps of a rule that are one of a fixed linear map; 1 where nothing is said."""
+SHOWN = 25
+"""Steps between two points of a series."""
+OUTCOMES = {"converges": "converged", "cycles": "oscillating", "diverges": "exploded"}
+"""What a verdict of `phase.verdict` is among the outcomes of runs."""
+
+
+class Play(NamedTuple):
+    """distance `[steps + 1]` to the solution; factor: by which a step contracts."""
+
+    rate: float
+    distance: np.ndarray
+    factor: float
+    verdict: str
+
+
+def at_rates(config: Config, rates: tuple[float, ...]) -> list[Play]:
+    """The game from (1, -1) with SGD, or another optimizer, of each rate.
+
+    The Config has rate 1: rates are the state's traced multipliers, all one program.
+    """
+    period = PERIODS.get(config.dynamics.name, 1)
+    with jax.enable_x64(True):
+        gan = build(config)
+        state = init_state(gan, jax.random.key(config.seed))
+        data = DATASETS[config.dataset.name](config.dataset)
+        batch = data.get(np.zeros((config.d_steps, config.batch_size), int))
+
+        def study(scale: jax.Array) -> tuple[jax.Array, jax.Array]:
+            own = state.scales | {"g_lr": scale, "d_lr": scale}
+            slower = state.replace(scales=own)  # pyright: ignore
+            points = phase.path(gan, slower, batch, config.steps)
+            return points, phase.step_matrix(gan, slower, batch, period=period)
+
+        found = jax.jit(jax.vmap(study))(jnp.array(rates))
+        points, matrices = map(np.asarray, found)
+    distances = np.linalg.norm(points, axis=2)
+    return list(map(partial(play, period), rates, distances, matrices))
+
+
+def play(period: int, rate: float, distance: np.ndarray, matrix: np.ndarray) -> Play:
+    factor = np.nan
+    if np.isfinite(matrix).all():
+        factor = phase.spectral_radius(matrix) ** (1 / period)
+    became = phase.verdict(distance, factor) if np.isfinite(factor) else "diverges"
+    return Play(rate, distance, factor, became)
+
+
+def results(config: Config, rates: tuple[float, ...]) -> list[dict[str, Any]]:
+    """What of a row is found by playing: one for each rate."""
+    started = time.perf_counter()
+    plays = at_rates(config, rates)
+    seconds = (time.perf_counter() - started) / len(plays)
+    return [result(one, config.steps, seconds) for one in plays]
+
+
+def result(one: Play, steps: int, seconds: float) -> dict[str, Any]:
+    finite = bool(np.isfinite(one.distance).all())
+    outcome = OUTCOMES[one.verdict] if finite else "nonfinite"
+    at = [*range(SHOWN, steps + 1, SHOWN)] or [steps]
+    last = {"distance": number(one.distance[-1]), "spectral_radius": number(one.factor)}
+    best = last | {"distance": float(np.nanmin(one.distance))}
+    success = outcome == "converged"
+    return {
+        "axes": {"h": one.rate},
+        "seed": 0,
+        "verdict": one.verdict,
+        "outcome": outcome,
+        "success": success,
+        "success_step": at[-1] if success else None,
+        "series": {"step": at, "distance": [number(one.distance[step]) for step in at]},
+        "final": last,
+        "best": best,
+        "gradients": {"max_g_grad_norm": None, "max_d_grad_norm": None},
+        "wall_seconds": seconds,
+        "step_seconds": seconds / steps,
+        "fingerprint": {"game": "dirac", "dtype": "float64", "start": [1.0, -1.0]},
+    }

@@ -1,0 +1,288 @@
+"""A plan: the cells of a suite, what they are judged by, what they will cost."""
+
+import dataclasses
+import hashlib
+import json
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from gan_jax.assembly.assemble import (
+    build,
+)
+from gan_jax.assembly.compatibility import (
+    dataset,
+)
+from gan_jax.assembly.registry import (
+    choose,
+)
+from gan_jax.benchmark.outcome import (
+    Thresholds,
+    resolved,
+)
+from gan_jax.benchmark.suites import (
+    Suite,
+    Task,
+    config_of,
+    suite_of,
+)
+from gan_jax.benchmark.suites.spec import (
+    EVALUATIONS,
+    Changes,
+    factors,
+)
+from gan_jax.config import Config
+from gan_jax.config.serialization import (
+    from_json,
+)
+from gan_jax.dynamics import UPDATES
+from gan_jax.logs.metric_log import (
+    write_json,
+)
+from gan_jax.parallel.execution import (
+    members_of,
+)
+
+Json = dict[str, Any]
+UNHASHED = ("command", "note", "thresholds", "floors", "noise", "hash")
+"""What is measured or said of a plan: it may differ between machines."""
+AGAIN = (
+    "put back the file that was there, or delete it and give the command of "
+    "benchmarks.compare that made it"
+)
+PRODUCTS = {"consensus": 2, "sga": 4, "competitive": 20}
+"""Of a step, products with the game's Jacobian: J^T g; J^T g and J g; at most ten of
+GMRES. Each is one evaluation for each of the two players."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What of a suite is wanted.
+
+    methods: names, "all", or () for the suite's own. tasks: () for all. steps: None for
+    the suite's. plugin: those of every Config, loaded.
+    """
+
+    suite: str
+    methods: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    seeds: int = 10
+    steps: int | None = None
+    plugin: tuple[str, ...] = ()
+
+
+def plan_of(wish: Wish, command: str = "") -> Json:
+    """The plan, without the floors, which have to be measured (`with_floors`).
+
+    Raises ValueError for names that there are not, methods that do not apply to any of
+    the tasks, a missing data set.
+    """
+    suite = suite_of(wish.suite)
+    names = wish.tasks or tuple(suite.tasks)
+    tasks = {name: choose(suite.tasks, name, "tasks") for name in names}
+    for name, value in (("seeds", wish.seeds), ("steps", wish.steps)):
+        if value is not None and value < 1:
+            raise ValueError(f"{name} {value}: must be 1 or more")
+    for task in tasks.values():
+        dataset(Config(dataset=task.dataset))  # prepared, before methods are tried
+    methods = methods_of(suite, wish.methods)
+    steps = wish.steps or suite.steps
+    seeds = 1 if suite.rates else wish.seeds
+    asked = wish.methods not in ((), ("all",))
+    catalogue = {
+        name: dataclasses.replace(suite.catalogue[name], plugin=wish.plugin)
+        for name in methods
+    }
+    suite = dataclasses.replace(suite, catalogue=catalogue)
+    cells = list(cells_of(suite, tasks, methods, steps, seeds, asked))
+    used = {cell["method"] for cell in cells}
+    plan = {
+        "suite": wish.suite,
+        "command": command,
+        "tasks": list(tasks),
+        "methods": [name for name in methods if name in used],
+        "seeds": seeds,
+        "steps": steps,
+        "axes": {name: list(values) for name, values in suite.axes.items()}
+        | factors(suite.sweep)
+        | ({"h": list(suite.rates)} if suite.rates else {}),
+        "cells": cells,
+    }
+    return plan | {"hash": hash_of(plan)}
+
+
+def hash_of(plan: Json) -> str:
+    """SHA-256 of what the plan asks for, as canonical JSON."""
+    asked = {k: v for k, v in plan.items() if k not in UNHASHED}
+    text = json.dumps(asked, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def methods_of(suite: Suite, wanted: tuple[str, ...]) -> list[str]:
+    """The methods by name; ValueError with the nearest one for a name there is not."""
+    if wanted == ("all",) or not (wanted or suite.methods):
+        return list(suite.catalogue)
+    for name in wanted:
+        choose(suite.catalogue, name, "methods")
+    return list(dict.fromkeys(wanted or suite.methods))
+
+
+def cells_of(
+    suite: Suite,
+    tasks: dict[str, Task],
+    methods: list[str],
+    steps: int,
+    seeds: int,
+    asked: bool,
+) -> Iterator[Json]:
+    """Every task x method x point of the axes that can be built.
+
+    asked: the methods were named one by one, so that one that cannot be is an error.
+    """
+    for (name, task), method in product(tasks.items(), methods):
+        for point in points(suite):
+            changes = merged(suite.axes[axis][value] for axis, value in point.items())
+            config = config_of(suite, task, method, changes, steps, seeds)
+            fault = fault_of(config)
+            if fault and asked:
+                raise ValueError(f"methods {method!r} on {name}: {fault}")
+            if fault:
+                continue
+            yield {
+                "id": "--".join(
+                    [name, method, *(f"{k}={v}" for k, v in point.items())]
+                ),
+                "task": name,
+                "method": method,
+                "axes": point,
+                "config": dataclasses.asdict(config),
+                "members": len(suite.rates or members_of(config) or [None]),
+            }
+
+
+def points(suite: Suite) -> Iterator[dict[str, Any]]:
+    """Every combination of the axes' values."""
+    for values in product(*suite.axes.values()):
+        yield dict(zip(suite.axes, values, strict=True))
+
+
+def merged(changes: Iterable[Changes]) -> Changes:
+    return {name: value for part in changes for name, value in part.items()}
+
+
+def fault_of(config: Config) -> str | None:
+    """Why such a GAN cannot be built; None: it can."""
+    try:
+        build(config)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def config_in(cell: Json) -> Config:
+    """The Config of a cell of a plan."""
+    return from_json(json.dumps(cell["config"]), f"cell {cell['id']}")
+
+
+def plugins_of(plan: Json) -> tuple[str, ...]:
+    """The plugins that the cells of a plan record; all record the same ones."""
+    return config_in(plan["cells"][0]).plugin if plan["cells"] else ()
+
+
+def gradient_evaluations(config: Config, steps: int) -> int:
+    """Gradients of a player's loss taken in so many steps.
+
+    In each D takes `d_steps` and G one; the last move is of both. Extragradient makes
+    it twice, unrolled adds its k steps of D; rules that need products with the
+    Jacobian add them (PRODUCTS). What a penalty costs shows in the seconds.
+    """
+    rule = config.dynamics
+    joint = UPDATES.get(rule.base or rule.name, 1)
+    ahead = (rule.k or 5) if rule.name == "unrolled" else 0
+    extra = PRODUCTS.get(rule.name, 0) + ahead
+    return steps * (2 * joint + config.d_steps - 1 + extra)
+
+
+def seconds_of(cell: Json, suite: Suite) -> float:
+    """An estimate, from the suite's measured costs on 2 CPU cores."""
+    config, cost = config_in(cell), suite.cost
+    if suite.rates:  # compilation
+        return 1.5 + PRODUCTS.get(config.dynamics.name, 0) / 8
+    own = gradient_evaluations(config, 1)
+    penalized = config.d_steps if config.penalty.name != "none" else 0
+    step = (own - penalized) * cost.update + penalized * cost.penalized
+    step *= config.batch_size / suite.changes.get("batch_size", config.batch_size)
+    member = config.steps * step + EVALUATIONS * cost.evaluation
+    return 10 + cell["members"] * member
+
+
+def thresholds_of(suite: Suite, names: Iterable[str], floors: Json) -> Json:
+    """What each task is judged by, in numbers."""
+    found = {}
+    for name in names:
+        goal = suite.tasks[name].goal
+        if goal is None:
+            found[name] = {"rule": "gan_jax.diagnostics.phase.verdict"}
+            continue
+        found[name] = dataclasses.asdict(resolved(goal, floors[name]))
+        found[name] |= dataclasses.asdict(Thresholds())
+    return found
+
+
+def with_floors(plan: Json, floors: dict[str, Json]) -> Json:
+    """The plan with the floors of its tasks, and so with their thresholds."""
+    suite = suite_of(plan["suite"])
+    thresholds = thresholds_of(suite, plan["tasks"], floors)
+    return plan | {"floors": floors, "thresholds": thresholds}
+
+
+def keep(plan: Json, out: Path) -> Json:
+    """Write plan.json, or find the same plan in the folder.
+
+    Raises ValueError if another plan's results are in it.
+    """
+    path = out / "plan.json"
+    if not path.exists():
+        write_json(path, plan)
+        return plan
+    found = read(out)
+    if found["hash"] != plan["hash"]:
+        raise ValueError(
+            f"out {out}: holds results of another plan ({told(found)}; this one: "
+            f"{told(plan)}); choose another --out, or give the command that made it: "
+            f"{found['command']}"
+        )
+    return found
+
+
+def read(out: str | Path) -> Json:
+    """The plan of a folder of results; a ValueError if there is none."""
+    path = Path(out) / "plan.json"
+    if not path.is_file():
+        raise ValueError(f"{out}: {why_none(path.parent)}")
+    try:
+        plan = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: is not JSON ({error}); {AGAIN}") from None
+    if not isinstance(plan, dict) or plan.get("hash") != hash_of(plan):
+        raise ValueError(f"{path}: was changed by hand (its hash differs); {AGAIN}")
+    return plan
+
+
+def why_none(folder: Path) -> str:
+    """Why a folder has no plan, and what to do."""
+    if folder.is_file():
+        return "is a file; give the folder that benchmarks.compare has written"
+    why = "holds no results (no plan.json)" if folder.is_dir() else "no such folder"
+    place = shlex.quote(str(folder))
+    return f"{why}; run python -m benchmarks.compare --suite NAME --out {place}"
+
+
+def told(plan: Json) -> str:
+    return (
+        f"{plan['suite']}, {len(plan['tasks'])} tasks, {len(plan['methods'])} methods, "
+        f"{plan['seeds']} seeds, {plan['steps']} steps"
+    )

@@ -1,0 +1,153 @@
+"""What is shown while a plan runs: outcomes by method and task, and the time left."""
+
+import time
+from typing import NamedTuple
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from gan_jax.benchmark.outcome import (
+    ERROR,
+)
+from gan_jax.benchmark.plan import (
+    Json,
+    config_in,
+    gradient_evaluations,
+    seconds_of,
+)
+from gan_jax.benchmark.suites import (
+    suite_of,
+)
+from gan_jax.terminal.progress import (
+    in_time,
+)
+
+MOST_COLUMNS = 8
+
+
+class Board(NamedTuple):
+    """done: rows of each finished cell. running: the step of each cell that was begun.
+    estimates: seconds of each cell, by the suite's table."""
+
+    plan: Json
+    cells: list[Json]
+    estimates: dict[str, float]
+    done: dict[str, list[Json]]
+    running: dict[str, int]
+    workers: int
+    started: float
+
+
+def board_of(
+    plan: Json, cells: list[Json], done: dict[str, list[Json]], workers: int
+) -> Board:
+    suite = suite_of(plan["suite"])
+    estimates = {cell["id"]: seconds_of(cell, suite) for cell in cells}
+    return Board(plan, cells, estimates, done, {}, workers, time.monotonic())
+
+
+def spent(rows: list[Json]) -> float:
+    return sum(row["wall_seconds"] or 0.0 for row in rows)
+
+
+def pace(board: Board) -> float | None:
+    """Seconds that finished cells took, over those estimated; None: there are none."""
+    known = {name: spent(rows) for name, rows in board.done.items()}
+    real = {n: s for n, s in known.items() if s > 0 and n in board.estimates}
+    if not real:
+        return None
+    return sum(real.values()) / sum(board.estimates[name] for name in real)
+
+
+def seconds_left(board: Board) -> float:
+    """Of the cells that are not finished, as fast as those that are."""
+    left = 0.0
+    for cell in board.cells:
+        if cell["id"] not in board.done:
+            share = board.running.get(cell["id"], 0) / cell["config"]["steps"]
+            left += board.estimates[cell["id"]] * (1 - share)
+    return left * (pace(board) or 1.0) / board.workers
+
+
+def entry(board: Board, tasks: list[str], method: str) -> Text:
+    """`8/10` converged, with what still runs; `-` where the method does not apply."""
+    own = [c for c in board.cells if c["method"] == method and c["task"] in tasks]
+    if not own:
+        return Text("-", style="dim")
+    rows = [row for cell in own for row in board.done.get(cell["id"], [])]
+    parts = []
+    if rows:
+        parts.append(f"{sum(row['success'] for row in rows)}/{len(rows)}")
+    for cell in own:
+        if cell["id"] in board.running and cell["id"] not in board.done:
+            parts.append(f"{board.running[cell['id']] / cell['config']['steps']:.0%}")
+    errors = sum(row["outcome"] == ERROR for row in rows)
+    if errors:
+        parts.append(ERROR)
+    whole = len(rows) == sum(cell["members"] for cell in own)
+    style = "red" if errors else "bold" if whole else "yellow"
+    return Text(" ".join(parts) or "·", style=style)
+
+
+def status(board: Board) -> str:
+    done = sum(cell["id"] in board.done for cell in board.cells)
+    source = "at the pace so far" if pace(board) else "by the table of costs"
+    return (
+        f"{done} of {len(board.cells)} cells; "
+        f"{in_time(time.monotonic() - board.started)} so far, about "
+        f"{in_time(seconds_left(board))} left ({source})"
+    )
+
+
+def shown(board: Board) -> Group:
+    """The table, and a line below it; many tasks in one column."""
+    tasks = board.plan["tasks"]
+    columns = {task: [task] for task in tasks}
+    if len(tasks) > MOST_COLUMNS:
+        columns = {f"{len(tasks)} tasks": tasks}
+    table = Table(
+        "method", *columns, title=f"{board.plan['suite']}: GANs that converged"
+    )
+    for method in board.plan["methods"]:
+        table.add_row(method, *(entry(board, own, method) for own in columns.values()))
+    return Group(table, Text(status(board)))
+
+
+def finished_line(cell: Json, rows: list[Json]) -> str:
+    """One cell, for a log."""
+    counts = {row["outcome"]: 0 for row in rows}
+    for row in rows:
+        counts[row["outcome"]] += 1
+    told = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    why = next((f": {row['error']}" for row in rows if row["error"]), "")
+    return f"{cell['id']}: {told}{why} ({in_time(spent(rows))})"
+
+
+def listing(plan: Json, cells: list[Json]) -> Group:
+    """The cells with their estimated costs, and the sum."""
+    suite = suite_of(plan["suite"])
+    table = Table(
+        "cell", "GANs", "steps", "gradients a step", "estimate", title=suite.about
+    )
+    total = 0.0
+    for cell in cells:
+        seconds = seconds_of(cell, suite)
+        total += seconds
+        config = config_in(cell)
+        table.add_row(
+            cell["id"],
+            str(cell["members"]),
+            str(config.steps),
+            str(gradient_evaluations(config, 1)),
+            in_time(seconds),
+        )
+    members = sum(cell["members"] for cell in cells)
+    return Group(
+        table,
+        Text(
+            f"{len(cells)} cells, {members} GANs, about {in_time(total)} on 2 cores "
+            "(from the suite's table of measured costs, benchmarks/suites; nothing was "
+            "timed here; a GPU is faster)"
+        ),
+    )

@@ -1,0 +1,76 @@
+"""Cells on the workers of a Ray cluster: `python -m benchmarks.compare --launcher ray`.
+
+Ray places each cell on a free core, and again if its worker dies: it then goes on from
+its newest checkpoint. The out folder has to be the same for all workers.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from experiments.train import cache_compilations
+from gan_jax.benchmark.plan import (
+    Json,
+    plugins_of,
+)
+from gan_jax.benchmark.run_cell import (
+    errored_rows,
+    rows_of,
+)
+from gan_jax.plugins.load import (
+    load_copies,
+)
+
+RETRIES = 3
+"""Of a cell whose worker died."""
+
+
+def imported() -> Any:
+    """The package, or a ValueError that says how to get it."""
+    try:
+        import ray  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        raise ValueError(
+            "launcher 'ray': Ray is not installed; pip install -e '.[ray]'"
+        ) from None
+    return ray
+
+
+@contextmanager
+def opened() -> Iterator[int]:
+    """The cluster at RAY_ADDRESS, or one of these cores: how many there are."""
+    ray = imported()
+    ray.init(log_to_driver=False, include_dashboard=False)
+    try:
+        yield max(1, int(ray.cluster_resources().get("CPU", 1)))
+    finally:
+        ray.shutdown()
+
+
+def run_cell(plan: Json, cell: Json, out: str) -> list[Json]:
+    """On a worker."""
+    cache_compilations()
+    load_copies(Path(out), plugins_of(plan))
+    return rows_of(plan, cell, Path(out), lambda row: None)
+
+
+def on_workers(
+    plan: Json, cells: list[Json], out: Path, begun: Callable[[str, int], None]
+) -> Iterator[tuple[Json, list[Json]]]:
+    """The cells with their rows, in the order in which they finish."""
+    ray = imported()
+    gpus = 1 if ray.cluster_resources().get("GPU") else 0
+    place = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(run_cell)
+    shared = ray.put(plan)
+    waiting = {place.remote(shared, cell, str(out.resolve())): cell for cell in cells}
+    for cell in cells:
+        begun(cell["id"], 0)
+    while waiting:
+        (done,), _ = ray.wait(list(waiting), num_returns=1)
+        cell = waiting.pop(done)
+        try:
+            rows = ray.get(done)
+        except ray.exceptions.RayError as error:
+            rows = errored_rows(plan, cell, error)
+        yield cell, rows

@@ -1,0 +1,175 @@
+"""Scores of many runs and tasks in one number with its interval, as rliable has it.
+
+Scores are `[runs, tasks]`, or `[..., runs, tasks]`: 0 is a noise generator or a run
+that diverged, 1 the floor, real data against real data. Runs are resampled within each
+task (stratified), percentile intervals of 95%. Agarwal et al. 2021, arXiv 2108.13264.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from scipy import stats
+
+from gan_jax.benchmark.report.stats import (
+    Interval,
+)
+
+REPS, PROFILE_REPS = 50_000, 2_000
+Estimator = Callable[[np.ndarray], np.ndarray]
+"""Of scores `[..., runs, tasks]` to numbers `[...]`."""
+
+NUMBERS_AT_ONCE = 5_000_000
+
+
+def iqm(scores: np.ndarray) -> np.ndarray:
+    """The mean of the middle half of all runs of all tasks: the 25% trimmed mean."""
+    flat = scores.reshape(*scores.shape[:-2], -1)
+    return stats.trim_mean(flat, 0.25, axis=-1)
+
+
+def mean(scores: np.ndarray) -> np.ndarray:
+    return scores.mean(axis=(-2, -1))
+
+
+def optimality_gap(scores: np.ndarray) -> np.ndarray:
+    """How much is missing to the floor: `E max(0, 1 - score)`."""
+    return 1 - np.minimum(scores, 1).mean(axis=(-2, -1))
+
+
+def improvement(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """The probability that a run of ours beats one of theirs, averaged over tasks.
+
+    The Mann-Whitney statistic over its most, U / nm: ties count one half.
+    """
+    x, y = ours[..., :, None, :], theirs[..., None, :, :]
+    wins = np.sign(x - y).mean(axis=(-3, -2))
+    return (0.5 + wins / 2).mean(axis=-1)
+
+
+def profile(scores: np.ndarray, taus: np.ndarray) -> np.ndarray:
+    """The share of runs with a score above each tau: `[..., taus]`."""
+    flat = np.sort(scores.reshape(*scores.shape[:-2], -1), axis=-1)
+    above = flat[..., None, :] > taus[:, None]
+    return above.mean(axis=-1)
+
+
+def resampled(
+    scores: np.ndarray, reps: int, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Parts `[some, runs, tasks]` of so many resamples, runs drawn within each task."""
+    runs, tasks = scores.shape
+    each = max(1, NUMBERS_AT_ONCE // scores.size)
+    for start in range(0, reps, each):
+        size = (min(each, reps - start), runs, tasks)
+        drawn = rng.integers(runs, size=size)
+        yield np.take_along_axis(scores[None], drawn, axis=1)
+
+
+def require_scores(scores: np.ndarray) -> None:
+    if scores.ndim != 2 or not scores.size or not np.isfinite(scores).all():
+        raise ValueError(
+            f"scores of shape {scores.shape}; finite numbers [runs, tasks] are needed: "
+            "a run that diverged scores 0 and is never left out"
+        )
+
+
+def percentiles(values: np.ndarray) -> np.ndarray:
+    return np.quantile(values, [0.025, 0.975], axis=0)
+
+
+def bootstrap(
+    scores: np.ndarray, estimator: Estimator, reps: int = REPS, seed: int = 0
+) -> Interval:
+    """An estimate of scores `[runs, tasks]` and its stratified bootstrap interval."""
+    require_scores(scores)
+    rng = np.random.default_rng(seed)
+    values = [estimator(part) for part in resampled(scores, reps, rng)]
+    low, high = percentiles(np.concatenate(values))
+    return Interval(float(estimator(scores)), float(low), float(high))
+
+
+def bootstrap_improvement(
+    ours: np.ndarray, theirs: np.ndarray, reps: int = PROFILE_REPS, seed: int = 0
+) -> Interval:
+    """The probability of improvement; both sides are resampled, independently."""
+    require_scores(ours)
+    require_scores(theirs)
+    rng = np.random.default_rng(seed)
+    values = []
+    for one in resampled(ours, reps, rng):
+        other = np.concatenate(list(resampled(theirs, len(one), rng)))
+        values.append(improvement(one, other))
+    low, high = percentiles(np.concatenate(values))
+    return Interval(float(improvement(ours, theirs)), float(low), float(high))
+
+
+def bootstrap_profile(
+    scores: np.ndarray, taus: np.ndarray, reps: int = PROFILE_REPS, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The performance profile at each tau, and its pointwise interval."""
+    require_scores(scores)
+    rng = np.random.default_rng(seed)
+    values = [profile(part, taus) for part in resampled(scores, reps, rng)]
+    low, high = percentiles(np.concatenate(values))
+    return profile(scores, taus), low, high
+
+
+def ranks(
+    scores: dict[str, np.ndarray], reps: int = PROFILE_REPS, seed: int = 0
+) -> dict[str, Interval]:
+    """Each method's mean rank over tasks, by the IQM of its runs of a task; 1 is best.
+
+    Ties share the mean of their ranks. Intervals: runs of all methods are resampled.
+    Where methods have unequal numbers of runs, all draw as many as they have.
+    """
+    rng = np.random.default_rng(seed)
+    for matrix in scores.values():
+        require_scores(matrix)
+    middles = [resampled_middles(matrix, reps, rng) for matrix in scores.values()]
+    drawn = mean_ranks(np.stack(middles))
+    low, high = percentiles(drawn.T)
+    own = np.stack([task_middles(matrix) for matrix in scores.values()])
+    values = mean_ranks(own[:, None])[:, 0]
+    triples = zip(values, low, high, strict=True)
+    found = (Interval(*map(float, three)) for three in triples)
+    return dict(zip(scores, found, strict=True))
+
+
+def task_middles(scores: np.ndarray) -> np.ndarray:
+    """The IQM of each task's runs: `[..., tasks]`."""
+    return stats.trim_mean(scores, 0.25, axis=-2)
+
+
+def resampled_middles(
+    scores: np.ndarray, reps: int, rng: np.random.Generator
+) -> np.ndarray:
+    return np.concatenate([task_middles(p) for p in resampled(scores, reps, rng)])
+
+
+def mean_ranks(middles: np.ndarray) -> np.ndarray:
+    """Of `[methods, reps, tasks]`, higher is better, the ranks `[methods, reps]`."""
+    return stats.rankdata(-middles, axis=0).mean(axis=-1)
+
+
+def iqm_of(values: np.ndarray) -> Interval:
+    """The IQM of one task's numbers `[runs]` and its bootstrap interval.
+
+    Infinite numbers, of runs that diverged, are allowed: they are the worst there are.
+    Where they reach into the middle half, the estimate is infinite too.
+    """
+    ordered = np.sort(values)
+    with np.errstate(invalid="ignore"):
+        rng = np.random.default_rng(0)
+        size = (PROFILE_REPS, len(ordered))
+        drawn = np.sort(rng.choice(ordered, size=size), axis=-1)
+        estimates = middle_mean(drawn)
+        value = float(middle_mean(ordered[None])[0])
+    low = float(np.quantile(estimates, 0.025, method="inverted_cdf"))
+    high = float(np.quantile(estimates, 0.975, method="inverted_cdf"))
+    return Interval(value, low, high)
+
+
+def middle_mean(ordered: np.ndarray) -> np.ndarray:
+    """The 25% trimmed mean of sorted rows."""
+    cut = int(0.25 * ordered.shape[-1])
+    return ordered[..., cut : ordered.shape[-1] - cut].mean(axis=-1)

@@ -1,0 +1,120 @@
+"""What the figures of the report share: panels, axes, colours, legends."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from gan_jax.benchmark.report.findings import (
+    Findings,
+)
+from gan_jax.benchmark.report.html.svg import (
+    OUTCOME_COLOURS,
+    OUTLINE,
+    Scale,
+    short,
+    tick_text,
+    ticks,
+)
+from gan_jax.benchmark.report.summary import (
+    Entry,
+    seen_in,
+)
+
+STYLE: dict[Any, Any] = {
+    "font.size": 8.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#8a8f94",
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "svg.hashsalt": "gan_jax",
+    "svg.fonttype": "none",
+    "legend.frameon": False,
+}
+FLOOR = {"color": "#b4552d", "linewidth": 1, "linestyle": (0, (4, 3))}
+NOISE = {"color": "#646b73", "linewidth": 1.2, "linestyle": (0, (1.2, 2.4))}
+ENDS = {"floor": ("dashed", FLOOR), "noise": ("dotted", NOISE)}
+
+
+def blank(wide: float, high: float, rows: int = 1, columns: int = 1, **options: Any):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(wide, high), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def near_square(count: int, most: int = 4) -> tuple[int, int]:
+    columns = min(count, most)
+    return math.ceil(count / columns), columns
+
+
+def hide_rest(axes: np.ndarray, used: int) -> None:
+    for axis in axes.flat[used:]:
+        axis.set_visible(False)
+
+
+def of_task(found: Findings, task: str) -> list[Entry]:
+    return [one for one in found.entries if one.task == task]
+
+
+def square(corner: tuple[float, float], fill: str) -> Any:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle(corner, 0.94, 0.94, color=fill, linewidth=0)
+
+
+def outcome_legend(figure: Any, entries: list[Entry]) -> None:
+    """What the colours mean, below the figure."""
+    seen = seen_in(entries)
+    marks = [square((0, 0), OUTCOME_COLOURS[name]) for name in seen]
+    names = [name.replace("_", " ") for name in seen]
+    figure.legend(marks, names, loc="outside lower center", ncols=min(len(seen), 5))
+
+
+def line_style(found: Findings, method: str) -> dict[str, Any]:
+    """How a method's line is drawn, in every figure and as on the page."""
+    own = found.results.looks[method]
+    style = (0, tuple(map(float, own.dash.split()))) if own.dash else "solid"
+    line = {"label": method, "color": own.colour, "linestyle": style, "linewidth": 1.5}
+    return line | mark_style(found, method)
+
+
+def mark_style(found: Findings, method: str) -> dict[str, Any]:
+    """A method's marker, with an outline, since some colours are faint on paper."""
+    own = found.results.looks[method]
+    edge = {"markeredgecolor": OUTLINE, "markeredgewidth": 0.5, "markersize": 5}
+    return {"color": own.colour, "marker": own.marker} | edge
+
+
+def name_methods(axis: Any, found: Findings, methods: list[str], at: float) -> None:
+    """The methods along the y axis, each with its marker at this x of the axis."""
+    for y, method in enumerate(methods):
+        own = mark_style(found, method) | {"linestyle": "none", "clip_on": False}
+        axis.plot([at], [y], transform=axis.get_yaxis_transform(), **own)
+    axis.set_yticks(range(len(methods)), methods)
+    axis.tick_params(axis="y", length=0, pad=14)
+
+
+def ends_words(ends: dict[str, float]) -> str:
+    """What the lines across a figure are: `dashed: floor 0.02, dotted: noise 0.2`."""
+    told = [f"{ENDS[name][0]}: {name} {short(value)}" for name, value in ends.items()]
+    return ", ".join(told)
+
+
+def finish(axis: Any, which: str, edges: Scale, ends: dict[str, float]) -> None:
+    """A logarithmic axis where it is one, with the page's ticks, and the ends."""
+    own = axis.xaxis if which == "x" else axis.yaxis
+    if edges.log:
+        axis.set(**{f"{which}scale": "log"})
+        rounded(own, edges)
+        own.set_ticks([], minor=True)
+    line = axis.axvline if which == "x" else axis.axhline
+    for name, value in ends.items():
+        line(value, **ENDS[name][1])
+
+
+def rounded(axis: Any, edges: Scale) -> None:
+    """The page's ticks, `15k`."""
+    at = ticks(edges)
+    axis.set_ticks(at, [tick_text(value) for value in at])

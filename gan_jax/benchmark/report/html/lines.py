@@ -1,0 +1,206 @@
+"""Charts with a line for each method: costs, performance profiles, time to success."""
+
+import html
+from collections.abc import Sequence
+
+import numpy as np
+
+from gan_jax.benchmark.report.html.charts import (
+    Frame,
+    axes,
+    band,
+    panel,
+    polyline,
+)
+from gan_jax.benchmark.report.html.marks import (
+    legend,
+    method_line,
+)
+from gan_jax.benchmark.report.html.svg import (
+    Scale,
+    element,
+    scale_of,
+)
+from gan_jax.benchmark.report.html.task_panels import (
+    caption,
+    finite_values,
+    key_line,
+    matrix,
+    middles,
+)
+from gan_jax.benchmark.report.looks import (
+    Look,
+)
+from gan_jax.benchmark.report.results import (
+    Results,
+    floor_of,
+    lower_is_better,
+    shown_metrics,
+    title,
+)
+from gan_jax.benchmark.report.summary import (
+    COSTS,
+    TAUS,
+    Entry,
+    Overall,
+    last_step,
+    middle,
+)
+from gan_jax.benchmark.report.wording import (
+    joined,
+    not_drawn,
+)
+
+WIDE, HIGH = 430, 280
+MARKS = 5
+"""Markers of a line."""
+
+Lines = dict[str, tuple[np.ndarray, np.ndarray]]
+"""Of each method x and y, some of which may not be finite."""
+
+
+def drawable(lines: Lines) -> Lines:
+    """Those with a point to draw."""
+    known = {m: np.isfinite(x) & np.isfinite(y) for m, (x, y) in lines.items()}
+    return {m: lines[m] for m, points in known.items() if points.any()}
+
+
+def cost_lines(found: list[Entry], metric: str, kind: str) -> Lines:
+    """The IQM over seeds, over what it has cost."""
+    lines = {}
+    for one in found:
+        steps, values = matrix(one.rows, metric)
+        each = middle([COSTS[kind](row) for row in one.rows])
+        lines[one.method] = steps * each, middles(values)[0]
+    return lines
+
+
+def cost(results: Results, task: str, found: list[Entry]) -> str:
+    """Quality over what it costs: gradient evaluations, wall time."""
+    metric = shown_metrics(results, task)[0]
+    panels, missing = [], {}
+    for kind in COSTS:
+        lines = cost_lines(found, metric, kind)
+        drawn = drawable(lines)
+        missing |= {m: None for m in lines if m not in drawn}
+        if drawn:
+            panels.append(cost_panel(results, task, metric, kind, drawn))
+    why = key_line(not_drawn(list(missing))) if missing else ""
+    if not panels:
+        return why
+    words = (
+        "Each line is the IQM over seeds (the mean of the middle half). The dotted "
+        "upright line is the cost of the cheapest method's whole run; the table "
+        "compares all methods there. The dashed line is the floor."
+    )
+    notes = key_line(words) + why + caption(results, task, metric)
+    return element("div", *panels, class_="panels two") + notes
+
+
+def cost_panel(
+    results: Results, task: str, metric: str, kind: str, lines: Lines
+) -> str:
+    floor = floor_of(results, task, metric)
+    y = scale_of(finite_values(lines.values(), floor, cut=0), lower_is_better(metric))
+    ends = [float(x.max()) for x, _ in lines.values() if x.max() > 0] or [1.0]
+    frame = Frame(WIDE, HIGH, 46, 34, Scale(0.0, max(ends) * 1.02, False), y)
+    parts = axes(frame, kind, floor, 5)
+    at, base = frame.at(min(ends), y.low)
+    parts.append(element("line", x1=at, x2=at, y1=8, y2=base, class_="budget"))
+    parts += lines_of(frame, lines, results.looks)
+    return figure(f"{title(metric)} over {kind}", frame, parts, lines, results.looks)
+
+
+def figure(
+    head: str,
+    frame: Frame,
+    parts: Sequence[str],
+    methods: Sequence[str] | Lines,
+    looks: dict[str, Look],
+    **attributes: object,
+) -> str:
+    """A chart under its heading, with a legend of the methods below."""
+    shown = element("figcaption", html.escape(head))
+    drawn = panel(frame, parts, aria_label=head)
+    key = legend(list(methods), looks)
+    return element("figure", shown, drawn, key, class_="chart", **attributes)
+
+
+def lines_of(
+    frame: Frame, lines: Lines, looks: dict[str, Look], stepped: bool = False
+) -> list[str]:
+    """The lines; the markers of one stand between those of the others."""
+    drawn = []
+    for index, (method, (x, y)) in enumerate(lines.items()):
+        places = marked(frame, x, y, index / len(lines), stepped)
+        path = polyline(frame, x, y)
+        drawn.append(method_line(method, looks[method], path, places))
+    return drawn
+
+
+def marked(
+    frame: Frame, x: np.ndarray, y: np.ndarray, shift: float, stepped: bool
+) -> list[tuple[float, float]]:
+    """Where a line has its markers: evenly along its own width."""
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y = x[known], y[known]
+    at = x[0] + (x[-1] - x[0]) * (np.arange(MARKS) + shift) / MARKS
+    if stepped:
+        heights = y[np.searchsorted(x, at, side="right") - 1]
+    elif frame.y.log:
+        heights = 10 ** np.interp(at, x, np.log10(y))
+    else:
+        heights = np.interp(at, x, y)
+    return [frame.at(*point) for point in zip(at, heights, strict=True)]
+
+
+def profiles(results: Results, found: list[Overall]) -> str:
+    """The share of runs above each score, a line for each method."""
+    frame = Frame(WIDE, HIGH, 40, 34, Scale(0, 1.02, False), Scale(0, 1, False))
+    parts = axes(frame, "score (0: noise or diverged, 1: the floor)", None, 5)
+    looks, lines = results.looks, {one.method: (TAUS, one.profile[0]) for one in found}
+    for one in found:
+        _, low, high = one.profile
+        colour = looks[one.method].colour
+        named = {"fill": colour, "class_": "profile-band", "data_method": one.method}
+        parts.append(element("path", d=band(frame, TAUS, low, high), **named))
+    edge, top = frame.at(1, 1)
+    base = frame.at(1, 0)[1]
+    floor = element("line", x1=edge, x2=edge, y1=top, y2=base, class_="floor")
+    parts += [*lines_of(frame, lines, looks), floor]
+    words = "Performance profiles: the share of runs above a score"
+    return figure(words, frame, parts, lines, looks)
+
+
+def survival_line(one: Entry, end: float) -> tuple[np.ndarray, np.ndarray]:
+    """The corners of the stairs that Kaplan and Meier draw."""
+    steps = np.repeat([0.0, *one.survival.steps, end], 2)[1:]
+    share = np.repeat([1.0, *one.survival.waiting], 2)
+    return steps, np.append(share, share[-1])
+
+
+def waiting(results: Results, found: list[Entry], task: str) -> str:
+    """The share of runs without success after each step, by Kaplan and Meier."""
+    mine = [one for one in found if one.task == task]
+    if not any(len(one.survival.steps) for one in mine):
+        return ""
+    end = max(last_step(row) for one in mine for row in one.rows)
+    frame = Frame(WIDE, HIGH, 40, 34, Scale(0, end, False), Scale(0, 1, False))
+    lines = {one.method: survival_line(one, end) for one in mine}
+    drawn = lines_of(frame, lines, results.looks, stepped=True)
+    parts = [*axes(frame, "step", None, 5), *drawn]
+    head = f"Runs still without success: {task}"
+    return figure(head, frame, parts, lines, results.looks, data_task=task)
+
+
+def waiting_all(results: Results, found: list[Entry]) -> tuple[list[str], str]:
+    """The charts of all tasks with a success, and a sentence on those without."""
+    charts = {task: waiting(results, found, task) for task in results.tasks}
+    never = [task for task, chart in charts.items() if not chart]
+    words = ""
+    if never:
+        words = key_line(
+            f"No run of {joined(never)} succeeded, so there is no curve of the time "
+            "to success."
+        )
+    return [chart for chart in charts.values() if chart], words

@@ -1,0 +1,159 @@
+"""Samples of the median and the worst seed, from the cells' checkpoints."""
+
+import base64
+import html
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from gan_jax import load_generator
+from gan_jax.benchmark.report.html.marks import (
+    named,
+)
+from gan_jax.benchmark.report.html.svg import (
+    element,
+)
+from gan_jax.benchmark.report.html.task_panels import (
+    key_line,
+)
+from gan_jax.benchmark.report.looks import (
+    Look,
+)
+from gan_jax.benchmark.report.results import (
+    RATES,
+    Results,
+    Row,
+    lower_is_better,
+    value_of,
+)
+from gan_jax.benchmark.report.summary import (
+    Entry,
+    entries,
+)
+from gan_jax.config import Config
+from gan_jax.config.serialization import (
+    from_file,
+)
+from gan_jax.data import TOYS
+from gan_jax.logs.grids import (
+    image_grid,
+)
+from gan_jax.parallel.execution import (
+    members_of,
+)
+
+POINTS, IMAGES = 1_000, 64
+KEY = 0
+
+
+def draw_samples(results: Results) -> list[Path]:
+    """The pictures that are not there yet and whose cells can still make samples."""
+    drawn = []
+    for found in entries(results):
+        for row in chosen_seeds(found).values():
+            path, folder = picture_path(results, row), cell_folder(results, row)
+            if path.exists() or folder is None:
+                continue
+            try:
+                path.parent.mkdir(exist_ok=True)
+                draw(folder, row, path)
+            except ValueError:  # no checkpoint: a run that crashed at once
+                continue
+            drawn.append(path)
+    return drawn
+
+
+def cell_folder(results: Results, row: Row) -> Path | None:
+    """The run's folder, if it is here."""
+    folder = results.folder / "cells" / row.get("cell", "")
+    known = (folder / "config.json").is_file()
+    return folder if known and index_of(folder, row) is not None else None
+
+
+def index_of(folder: Path, row: Row) -> int | None:
+    """Which GAN of the run the row is of; None: it is of another cell."""
+    config = from_file(folder / "config.json")
+    members: list[dict[str, Any]] = members_of(config) or [{"seed": config.seed}]
+    wanted = {f"sweep.{axis}": row["axes"].get(axis, 1.0) for axis in RATES}
+    for index, member in enumerate(members):
+        same = all(member.get(name, 1.0) == value for name, value in wanted.items())
+        if member["seed"] == row["seed"] and same:
+            return index
+    return None
+
+
+def draw(folder: Path, row: Row, path: Path) -> None:
+    """A scatter of points over the data's centres, or a grid of images."""
+    sample, config = load_generator(folder, index=index_of(folder, row) or 0)
+    key = jax.random.key(KEY)
+    points = config.dataset.name in TOYS
+    made = np.asarray(sample(key, POINTS if points else IMAGES))
+    if points:
+        scatter(path, made, config)
+    else:
+        image_grid(path, np.nan_to_num(made), side=32, columns=8)
+
+
+def scatter(path: Path, made: np.ndarray, config: Config) -> None:
+    from matplotlib.figure import Figure
+
+    centres = TOYS[config.dataset.name](config.dataset).centres
+    reach = 1.35 * float(np.abs(centres).max() or 1.0)
+    figure = Figure(figsize=(2.4, 2.4), dpi=110, layout="constrained")
+    axis = figure.add_subplot()
+    known = made[np.isfinite(made).all(axis=1)]
+    if made.shape[1] == 1:
+        axis.hist(known[:, 0], bins=60, color="#185c5c")
+    else:
+        axis.scatter(*centres.T, s=70, facecolors="none", edgecolors="#c9c4b8")
+        axis.scatter(*known.T, s=2, color="#185c5c", alpha=0.5, linewidths=0)
+        axis.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    axis.set(xticks=[], yticks=[])
+    for side in axis.spines.values():
+        side.set_visible(False)
+    figure.savefig(path)
+
+
+def sample_section(results: Results, task: str, found: list[Entry]) -> str:
+    """Pictures of the median and the worst seed, where the folder has them."""
+    figures = []
+    for e in found:
+        for kind, row in chosen_seeds(e).items():
+            path = picture_path(results, row)
+            if path.is_file():
+                look = results.looks[e.method]
+                figures.append(picture(e.method, look, kind, row, path))
+    if not figures:
+        return key_line(
+            "There are no samples to show: they are drawn from the runs' checkpoints, "
+            "and this folder has none."
+        )
+    return element("div", *figures, class_="panels pictures")
+
+
+def chosen_seeds(found: Entry) -> dict[str, Row]:
+    """The rows of the median and of the worst seed, by the task's metric."""
+    metric = next(iter(found.finals), None)
+    if metric is None:
+        return {}
+    sign = 1 if lower_is_better(metric) else -1
+    ordered = sorted(found.rows, key=lambda row: sign * value_of(row, metric))
+    return {"median": ordered[(len(ordered) - 1) // 2], "worst": ordered[-1]}
+
+
+def picture_path(results: Results, row: Row) -> Path:
+    """`samples/ring-r1-3.png`, made by benchmarks.samples."""
+    name = f"{row['task']}-{row['label']}-{row['seed']}.png".replace(", ", "-")
+    return results.folder / "samples" / name.replace(" ", "-")
+
+
+def picture(method: str, look: Look, kind: str, row: Row, path: Path) -> str:
+    data = base64.b64encode(path.read_bytes()).decode()
+    ended = row["outcome"].replace("_", " ")
+    words = f"{kind} run (seed {row['seed']}): {ended}"
+    alt = f"samples of {method}, {words}"
+    image = element("img", src=f"data:image/png;base64,{data}", alt=alt)
+    head = element("figcaption", named(method, look), f", {html.escape(words)}")
+    return element("figure", head, image, data_method=method)

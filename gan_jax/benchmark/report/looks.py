@@ -1,0 +1,87 @@
+"""How each method is drawn: one colour, dash and marker, in every chart and figure.
+
+A known method has the same look in every report, whatever else is in it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from itertools import count
+from typing import NamedTuple
+
+from gan_jax.benchmark.suites import (
+    SUITES,
+)
+from gan_jax.benchmark.suites.spec import (
+    KNOWN,
+)
+
+PALETTE = (
+    "#3f90da",
+    "#ffa90e",
+    "#bd1f01",
+    "#94a4a2",
+    "#832db6",
+    "#a96b59",
+    "#e76300",
+    "#b9ac70",
+    "#717581",
+    "#92dadd",
+)
+"""Matplotlib's `petroff10`, which colour-blind readers can tell apart.
+
+Petroff 2021, arXiv 2107.02270: the colours stay apart under simulated protanopia,
+deuteranopia and tritanopia, and on light and dark paper.
+"""
+DASHES = ("", "6 3", "2 2.5", "8 3 2 3")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+"""Matplotlib's names; benchmarks.marks draws the same shapes on the page."""
+
+
+class Look(NamedTuple):
+    """colour: `#rrggbb`. dash: an SVG dash array, "" is solid. marker: of MARKERS."""
+
+    colour: str
+    dash: str
+    marker: str
+
+
+Number = tuple[int, int]
+"""The index of a colour, and of a style among the methods of that colour."""
+
+
+def look(number: Number) -> Look:
+    hue, style = number
+    marker = MARKERS[(hue + 3 * style) % len(MARKERS)]
+    return Look(PALETTE[hue], DASHES[style % len(DASHES)], marker)
+
+
+def known_numbers() -> dict[str, Number]:
+    """Those of every known method; methods that suites compare by default come first.
+
+    So the methods that often stand side by side differ in colour as far as it goes.
+    """
+    usual = [m for suite in SUITES.values() for m in suite.methods if m in KNOWN]
+    order = dict.fromkeys([*usual, *KNOWN])
+    numbers = (divmod(index, len(PALETTE)) for index in range(len(order)))
+    return {m: (hue, style) for m, (style, hue) in zip(order, numbers, strict=True)}
+
+
+NUMBERS = known_numbers()
+
+
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """A look for each name, no two alike.
+
+    A name that is no known method (a plugin's, a point of a stress axis) gets the
+    colour least used here, so it depends on `names` and their order alone.
+    """
+    names = list(dict.fromkeys(names))
+    numbers = {name: NUMBERS[name] for name in names if name in NUMBERS}
+    used = Counter(hue for hue, _ in numbers.values())
+    for name in names:
+        if name not in numbers:
+            hue = min(range(len(PALETTE)), key=lambda one: (used[one], one))
+            taken = set(numbers.values())
+            numbers[name] = next((hue, k) for k in count() if (hue, k) not in taken)
+            used[hue] += 1
+    return {name: look(numbers[name]) for name in names}

@@ -1,0 +1,75 @@
+"""What each outcome means, with the thresholds that the rows were judged by."""
+
+from gan_jax.benchmark.report.html.svg import (
+    short,
+)
+from gan_jax.benchmark.report.results import (
+    Results,
+    title,
+)
+from gan_jax.benchmark.report.summary import (
+    Entry,
+    seen_in,
+)
+
+ALWAYS = {
+    "nonfinite": "a logged value or a sample became NaN or infinite",
+    "error": "the program crashed, which says nothing about the method",
+}
+EXACT = {
+    "converged": "the path approaches the solution, which attracts it",
+    "oscillating": "the path circles the solution",
+    "exploded": "the path leaves the solution",
+}
+"""Of games that are played exactly."""
+
+
+def outcome_meanings(results: Results, found: list[Entry]) -> dict[str, str]:
+    """Each outcome that a run has, such as `collapsed`, with its rule in words.
+
+    The worst come first. A run that succeeds is `converged`, whatever else fits it; of
+    the other outcomes a run has the first that fits.
+    """
+    judged = list((results.plan.get("thresholds") or {}).values())
+    limits = next((one for one in judged if "late_share" in one), None)
+    rules = EXACT if limits is None else judged_by(limits, alive_words(results))
+    known = ALWAYS | rules
+    seen = reversed(seen_in(found))
+    return {n.replace("_", " "): known[n] for n in seen if n in known}
+
+
+def judged_by(limits: dict, alive: str) -> dict[str, str]:
+    """The rules of benchmarks.outcome in words."""
+    late = f"the last {limits['late_share']:.0%} of the steps"
+    early = (
+        f"its early median (the larger of those over the first "
+        f"{limits['warmup_steps']} steps and over the "
+        f"{limits['reference_share']:.0%} of the steps after them)"
+    )
+    return {
+        "converged": f"the goal was met at every evaluation in {late}",
+        "not_reached": f"the goal was missed in {late}: the run met it too late, lost "
+        "it earlier, or never met it",
+        "oscillating": f"the goal was met and lost again in {late}",
+        "collapsed": f"at the last evaluation, {alive}",
+        "vanished": f"the norm of G's gradient was under {limits['vanish_factor']:g} "
+        f"times {early}, in at least {limits['vanish_share']:.0%} of the steps, and "
+        "the last evaluation missed the goal",
+        "exploded": f"the norm of a player's gradient was over "
+        f"{limits['explode_factor']:g} times {early}, or the mean logits were over "
+        f"{limits['explode_logit']:g} apart, or one of them and D's loss were over "
+        f"that, for {limits['explode_steps']} steps in a row, and the run did not "
+        "succeed",
+    }
+
+
+def alive_words(results: Results) -> str:
+    """`Modes with one hit < 4 (ring), < 12.5 (grid)`."""
+    parts: dict[str, list[str]] = {}
+    for task in results.tasks:
+        bound = results.plan["thresholds"][task]["alive"]
+        signs = {"<": bound["at_least"], ">": bound["at_most"]}
+        edges = [f"{sign} {short(v)}" for sign, v in signs.items() if v is not None]
+        own = parts.setdefault(title(bound["metric"]), [])
+        own.append(f"{' or '.join(edges)} ({task})")
+    return "; ".join(f"{name} {', '.join(own)}" for name, own in parts.items())

@@ -1,0 +1,231 @@
+"""Published numbers beside ours, each with its source, and whether the two agree.
+
+PacGAN's and VEEGAN's tables, R3GAN's ablation and the upstream Dirac notebook were read
+in the paper or its code; the alpha-loss rates are recomputed from its per-seed results.
+"""
+
+import math
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats as distributions
+
+from gan_jax.benchmark.report import stats
+from gan_jax.benchmark.report.results import (
+    Results,
+    Row,
+    grouped,
+    value_of,
+)
+from gan_jax.benchmark.report.stats import (
+    Interval,
+)
+
+
+class Published(NamedTuple):
+    """One number of a table.
+
+    method: ours of that kind, None: we have none. error: its standard error, None: not
+    reported. runs: how many it is of. rate: whether it is the share of runs whose final
+    `metric` is at least `modes`, else a mean of `metric`. suite: ours of its protocol.
+    """
+
+    source: str
+    task: str
+    label: str
+    method: str | None
+    metric: str
+    value: float
+    error: float | None = None
+    runs: int | None = None
+    suite: str = ""
+    rate: bool = False
+    modes: int = 0
+
+
+PACGAN = "Lin et al. 2018, arXiv 1712.04086"
+VEEGAN = "Srivastava et al. 2017, arXiv 1705.07761, Tab 1"
+R3GAN = "Huang et al. 2024, arXiv 2501.05441"
+ALPHA = "SankarLab/AlphaGan-Papers-Results, arXiv 2310.18291"
+DIRAC = "Mescheder et al. 2018, arXiv 1801.04406, notebook, 500 steps of .2"
+
+Cell = tuple[float, float | None]
+
+TOY_COLUMNS = ("modes", "high_quality", "reverse_kl")
+TOYS: dict[str, dict[tuple[str, str | None], tuple[Cell, ...]]] = {
+    "ring": {
+        ("GAN", "ns_gan"): ((6.3, 0.5), (0.982, 0.002), (0.45, 0.09)),
+        ("ALI", None): ((6.6, 0.3), (0.976, 0.004), (0.36, 0.04)),
+        ("PacGAN2", "pacgan2"): ((7.9, 0.1), (0.956, 0.020), (0.07, 0.03)),
+        ("PacGAN3", "pacgan3"): ((7.8, 0.1), (0.977, 0.003), (0.10, 0.02)),
+        ("PacGAN4", "pacgan4"): ((7.8, 0.1), (0.959, 0.014), (0.07, 0.02)),
+    },
+    "grid": {
+        ("GAN", "ns_gan"): ((17.3, 0.8), (0.948, 0.007), (0.70, 0.07)),
+        ("ALI", None): ((24.1, 0.4), (0.957, 0.006), (0.14, 0.03)),
+        ("PacGAN2", "pacgan2"): ((23.8, 0.7), (0.913, 0.008), (0.13, 0.04)),
+        ("PacGAN3", "pacgan3"): ((24.6, 0.4), (0.942, 0.004), (0.06, 0.02)),
+        ("PacGAN4", "pacgan4"): ((24.8, 0.2), (0.936, 0.006), (0.04, 0.01)),
+    },
+}
+"""PacGAN's Table 1: 10 runs of 400,000 steps, +- is the standard error."""
+
+VEEGAN_TOYS: dict[str, dict[tuple[str, str | None], tuple[Cell, ...]]] = {
+    "ring": {
+        ("GAN", "ns_gan"): ((1, None), (0.993, None)),
+        ("Unrolled", "unrolled"): ((7.6, None), (0.356, None)),
+        ("VEEGAN", None): ((8, None), (0.529, None)),
+    },
+    "grid": {
+        ("GAN", "ns_gan"): ((3.3, None), (0.005, None)),
+        ("Unrolled", "unrolled"): ((23.6, None), (0.16, None)),
+        ("VEEGAN", None): ((24.6, None), (0.40, None)),
+    },
+}
+
+STACKED_COLUMNS = ("modes", "kl")
+PACGAN_STACKED: dict[tuple[str, str | None], tuple[Cell, ...]] = {
+    ("DCGAN, as cited", None): ((99, None), (3.40, None)),
+    ("ALI, as cited", None): ((16, None), (5.40, None)),
+    ("Unrolled, as cited", "unrolled"): ((48.7, None), (4.32, None)),
+    ("VEEGAN, as cited", None): ((150, None), (2.95, None)),
+    ("DCGAN", "ns_gan"): ((78.9, 6.5), (4.50, 0.13)),
+    ("PacDCGAN2", "pacgan2"): ((1000, None), (0.06, 0.003)),
+    ("PacDCGAN3", "pacgan3"): ((1000, None), (0.06, None)),
+    ("PacDCGAN4", "pacgan4"): ((1000, None), (0.07, None)),
+}
+R3GAN_STACKED: dict[tuple[str, str | None], tuple[Cell, ...]] = {
+    ("RpGAN + R1 + R2", "r3gan"): ((1000, None), (0.0781, None)),
+    ("GAN + R1 + R2", "r1_r2"): ((693, None), (0.9270, None)),
+    ("RpGAN + R1", "rpgan_r1"): ((math.nan, None),),
+    ("GAN + R1", "r1"): ((math.nan, None),),
+}
+"""The ablation of the loss, of single runs; nan: reported as a failure."""
+
+ALPHA_RING = (
+    ("saturating cross entropy", "minimax", 0.465, 200),
+    ("saturating, alpha_D .5", None, 0.795, 200),
+    ("saturating, alpha_D .3", "alpha", 0.870, 200),
+    ("non-saturating cross entropy", "ns_gan", 0.220, 100),
+    ("non-saturating (.5, 1.2)", None, 0.400, 150),
+    ("non-saturating (.5, 1.3)", None, 0.440, 200),
+)
+"""The share of runs that end with all 8 modes, after 156,000 steps."""
+
+DIRAC_END = (
+    ("GAN", "minimax", 3.09695, 1.42102),
+    ("NSGAN", "non_saturating", 0.640207, 0.283923),
+    ("R1 .3", "minimax+r1", 2.64266e-6, 2.30091e-7),
+    ("NS + R1 .3", "non_saturating+r1", 2.21196e-6, 1.49942e-7),
+    ("WGAN-GP .35", "wasserstein+wgan_gp", 1.80179, 1.22107),
+)
+"""The distance |(theta, psi)| from (1, -1), simultaneous and alternating, h = .2."""
+DIRAC_RATE = 0.2
+EXACT = 0.01
+"""Of an exact game ours agrees if it is within 1%."""
+
+
+def table(
+    source: str, task: str, columns: tuple[str, ...], cells: dict, runs: int, suite: str
+) -> list[Published]:
+    return [
+        Published(source, task, label, method, metric, value, error, runs, suite)
+        for (label, method), values in cells.items()
+        for metric, (value, error) in zip(columns, values, strict=False)
+    ]
+
+
+def all_published() -> list[Published]:
+    stacked = "stacked_mnist"
+    veegan, resize = "stacked_veegan", "stacked_resize"
+    found = []
+    for task, cells in TOYS.items():
+        found += table(f"{PACGAN}, Tab 1", task, TOY_COLUMNS, cells, 10, "pacgan")
+        found += table(VEEGAN, task, TOY_COLUMNS, VEEGAN_TOYS[task], 5, "")
+    tab2 = f"{PACGAN}, Tab 2"
+    found += table(tab2, veegan, STACKED_COLUMNS, PACGAN_STACKED, 10, stacked)
+    found += table(R3GAN, resize, STACKED_COLUMNS, R3GAN_STACKED, 1, "")
+    rates = partial(Published, ALPHA, "ring", metric="modes", rate=True, modes=8)
+    for label, method, value, runs in ALPHA_RING:
+        found.append(rates(label=label, method=method, value=value, runs=runs))
+    for label, method, *ends in DIRAC_END:
+        for task, value in zip(("simultaneous", "alternating"), ends, strict=True):
+            exact = Published(DIRAC, task, label, method, "distance", value)
+            found.append(exact._replace(suite="dirac"))
+    return found
+
+
+class Compared(NamedTuple):
+    """ours: None if these rows have none of its method. agrees: None: cannot say."""
+
+    published: Published
+    ours: Interval | None
+    runs: int
+    agrees: bool | None
+    same_protocol: bool
+
+
+def compared(results: Results) -> list[Compared]:
+    """The published numbers of the tasks of these rows, beside ours.
+
+    A method of which every run crashed has no number of its own.
+    """
+    groups = {
+        key: group
+        for key, group in grouped(results.main).items()
+        if any(row["error"] is None for row in group)
+    }
+    suite = results.plan["suite"]
+    return [
+        beside(one, groups.get((one.task, one.method or ""), []), suite)
+        for one in all_published()
+        if one.task in results.tasks
+    ]
+
+
+def beside(one: Published, rows: list[Row], suite: str) -> Compared:
+    same = bool(one.suite) and suite == one.suite
+    if not rows:
+        return Compared(one, None, 0, None, same)
+    if one.source == DIRAC:
+        return beside_game(one, rows, same)
+    if one.rate:
+        found = sum(value_of(row, one.metric) >= one.modes for row in rows)
+        ours = stats.wilson(found, len(rows))
+        assert one.runs
+        theirs = (round(one.value * one.runs), one.runs)
+        gap = stats.newcombe((found, len(rows)), theirs)
+        return Compared(one, ours, len(rows), gap.low <= 0 <= gap.high, same)
+    values = np.array([number(row, one.metric) for row in rows])
+    if not np.isfinite(values).all():
+        return Compared(one, None, len(rows), None, same)
+    ours = mean_interval(values)
+    half = math.hypot((ours.high - ours.low) / 2, 1.96 * (one.error or 0.0))
+    told = len(values) > 1 and math.isfinite(one.value)
+    agrees = abs(ours.value - one.value) <= half if told else None
+    return Compared(one, ours, len(rows), agrees, same)
+
+
+def beside_game(one: Published, rows: list[Row], same: bool) -> Compared:
+    """An exact game at the published step size: one number, without an interval."""
+    ends = [r["final"]["distance"] for r in rows if r["axes"].get("h") == DIRAC_RATE]
+    if not ends or ends[0] is None:
+        return Compared(one, None, 0, None, same)
+    agrees = math.isclose(ends[0], one.value, rel_tol=EXACT)
+    return Compared(one, Interval(ends[0], ends[0], ends[0]), 1, agrees, same)
+
+
+def number(row: Row, metric: str) -> float:
+    """A run's end; of a failed one 0 where more is better, else what is not finite."""
+    value = value_of(row, metric)
+    return 0.0 if value == -math.inf else value
+
+
+def mean_interval(values: np.ndarray) -> Interval:
+    """The mean and Student's interval of it, `mean +- t s / sqrt(n)`."""
+    mean, n = float(values.mean()), len(values)
+    if n < 2:
+        return Interval(mean, mean, mean)
+    half = distributions.t.ppf(0.975, n - 1) * values.std(ddof=1) / math.sqrt(n)
+    return Interval(mean, mean - float(half), mean + float(half))

@@ -1,0 +1,135 @@
+"""rows.jsonl: a line for each GAN, added a whole cell at a time."""
+
+import json
+import os
+from pathlib import Path
+
+from gan_jax.benchmark.outcome import (
+    ERROR,
+)
+from gan_jax.benchmark.plan import (
+    Json,
+    read,
+)
+from gan_jax.evaluate.evaluator import (
+    require_one_fingerprint,
+)
+from gan_jax.logs.metric_log import (
+    telling,
+    write_text,
+)
+
+SAME = "mend that, then go on with the same command"
+
+ROWS = "rows.jsonl"
+FIELDS = {
+    "plan", "task", "method", "cell", "seed", "axes", "config", "error", "verdict",
+    "outcome", "success", "success_step", "series", "final", "best", "fingerprint",
+    "gradient_evaluations", "wall_seconds", "step_seconds", "device", "versions",
+    "commit",
+}  # fmt: skip
+"""What is read of every row."""
+
+
+def read_rows(out: Path) -> list[Json]:
+    """The rows; a last line cut off by a kill is none.
+
+    Raises ValueError for any other line that is broken.
+    """
+    path, rows = Path(out) / ROWS, []
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            if number == len(lines):
+                break
+            raise broken(path, f"line {number} is not JSON") from None
+        if not isinstance(row, dict):
+            raise broken(path, f"line {number} is no row of results")
+        if missing := FIELDS - row.keys():
+            names = ", ".join(sorted(missing))
+            raise broken(path, f"line {number} is no row of results (without {names})")
+        rows.append(row)
+    return rows
+
+
+def broken(path: Path, why: str) -> ValueError:
+    command = read(path.parent)["command"]
+    return ValueError(f"{path}: {why:.200}; delete the line and go on with: {command}")
+
+
+def as_lines(rows: list[Json]) -> str:
+    return "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
+
+
+def add_rows(out: Path, rows: list[Json]) -> None:
+    """In one write, and onto the disk, before anything else happens."""
+    with telling(out / ROWS, SAME), (out / ROWS).open("a", encoding="utf-8") as file:
+        file.write(as_lines(rows))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def finished(plan: Json, rows: list[Json]) -> dict[str, list[Json]]:
+    """The rows of each cell that has all of them, and none with an error.
+
+    A cell that crashed is tried again: what was missing may be there by now.
+    """
+    found: dict[str, list[Json]] = {cell["id"]: [] for cell in plan["cells"]}
+    for row in rows:
+        if row["outcome"] != ERROR:
+            found.setdefault(row["cell"], []).append(row)
+    wanted = {cell["id"]: cell["members"] for cell in plan["cells"]}
+    return {
+        name: own for name, own in found.items() if len(own) == wanted.get(name, -1)
+    }
+
+
+def refuse_strangers(folder: Path, plan: Json, rows: list[Json]) -> None:
+    """A ValueError for rows of another plan, or two rows of one run."""
+    seen = set()
+    for row in rows:
+        if row["plan"] != plan["hash"]:
+            raise ValueError(
+                f"{folder}: rows.jsonl has a row of plan {row['plan']:.8}, plan.json "
+                f"is {plan['hash']:.8}; give each plan a folder of its own"
+            )
+        key = (row["task"], row["method"], json.dumps(row["axes"]), row["seed"])
+        if key in seen:
+            raise ValueError(
+                f"{folder}: rows.jsonl has two rows of task {row['task']}, method "
+                f"{row['method']}, seed {row['seed']}; join folders with "
+                "python -m benchmarks.merge"
+            )
+        seen.add(key)
+
+
+def take_up(plan: Json, out: Path) -> dict[str, list[Json]]:
+    """The rows of finished cells; the file is left with these alone.
+
+    Raises ValueError for rows of another plan; the file is then left as it is.
+    """
+    rows = read_rows(out)
+    refuse_strangers(out, plan, rows)
+    whole = finished(plan, rows)
+    kept = [row for own in whole.values() for row in own]
+    if (out / ROWS).exists():
+        write_text(out / ROWS, as_lines(kept))
+    return whole
+
+
+def require_comparable(rows: list[Json]) -> None:
+    """A ValueError if rows of one task were measured in different ways."""
+    groups: dict[tuple[str, str], list[Json]] = {}
+    for row in rows:
+        if row["fingerprint"] is not None:
+            size = str(row["config"]["dataset.size"])
+            groups.setdefault((row["task"], size), []).append(row)
+    for (task, _), own in groups.items():
+        try:
+            require_one_fingerprint(own)
+        except ValueError as error:
+            raise ValueError(
+                f"rows of {task}: mixed fingerprints, {error}, each in its own --out"
+            ) from None

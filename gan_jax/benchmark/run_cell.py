@@ -1,0 +1,250 @@
+"""One cell of a plan: trained in its folder, and turned into rows of results."""
+
+import dataclasses
+import platform
+import subprocess
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from statistics import median
+
+import jax
+
+from gan_jax.benchmark import exact_games as exact
+from gan_jax.benchmark.metric_info import (
+    METRICS,
+)
+from gan_jax.benchmark.outcome import (
+    ERROR,
+    Bound,
+    Course,
+    Goal,
+    Thresholds,
+    evaluations,
+    find,
+    number,
+)
+from gan_jax.benchmark.plan import (
+    Json,
+    config_in,
+    gradient_evaluations,
+)
+from gan_jax.benchmark.reference_scores import (
+    fingerprint_of,
+)
+from gan_jax.benchmark.suites import (
+    suite_of,
+)
+from gan_jax.config import Config
+from gan_jax.config.serialization import (
+    flat,
+)
+from gan_jax.parallel.execution import (
+    Member,
+    members_of,
+)
+from gan_jax.run.train_run import (
+    train,
+)
+from gan_jax.run_files.folder import (
+    lines,
+)
+from gan_jax.run_files.history import (
+    label_of,
+    versions,
+)
+
+SCHEMA = 1
+CELLS = "cells"
+"""The folder of the cells' runs."""
+
+
+class Interrupted(Exception):
+    """A cell was asked to stop, by this signal: it is saved and can go on."""
+
+
+def rows_of(plan: Json, cell: Json, out: Path, tell: Callable) -> list[Json]:
+    """Train a cell, or go on with it, and judge each of its GANs.
+
+    tell: called with each logged row. A cell that crashes has rows with its error.
+    Raises Interrupted if Ctrl-C or SIGTERM ended it.
+    """
+    config = config_in(cell)
+    try:
+        found = results_of(plan, cell, config, out / CELLS / cell["id"], tell)
+    except Interrupted:
+        raise
+    except Exception as error:
+        return errored_rows(plan, cell, error)
+    return [completed(plan, cell, config, row) for row in found]
+
+
+def errored_rows(plan: Json, cell: Json, error: Exception) -> list[Json]:
+    """The rows of a cell that crashed."""
+    config = config_in(cell)
+    labels = labels_of(plan, cell, config)
+    return [completed(plan, cell, config, errored(label, error)) for label in labels]
+
+
+def completed(plan: Json, cell: Json, config: Config, row: Json) -> Json:
+    """The row with what all rows of a cell share."""
+    common = {
+        "schema": SCHEMA,
+        "plan": plan["hash"],
+        "suite": plan["suite"],
+        "task": cell["task"],
+        "method": cell["method"],
+        "cell": cell["id"],
+        "config": flat(config),
+        "error": None,
+        "gradient_evaluations": gradient_evaluations(config, config.steps),
+        "device": device(),
+        "versions": versions(),
+        "commit": commit(),
+    }
+    return common | row | {"axes": cell["axes"] | row["axes"]}
+
+
+def results_of(
+    plan: Json, cell: Json, config: Config, folder: Path, tell: Callable
+) -> list[Json]:
+    rates = suite_of(plan["suite"]).rates
+    if rates:
+        return exact.results(config, rates)
+    _, summary = train(config, folder, callback=tell, resume=True, progress=False)
+    if summary["verdict"] == "interrupted":
+        raise Interrupted(summary["stopped_by"])
+    return judged(plan["thresholds"][cell["task"]], config, folder, summary)
+
+
+def labels_of(plan: Json, cell: Json, config: Config) -> list[Member]:
+    """What tells the members of a cell from each other."""
+    rates = suite_of(plan["suite"]).rates
+    if rates:
+        return [{"seed": 0, "sweep.h": rate} for rate in rates]
+    return members_of(config) or [{"seed": config.seed}]
+
+
+def judged(thresholds: Json, config: Config, folder: Path, summary: Json) -> list[Json]:
+    """The results of each GAN of a run, from its folder."""
+    everything = lines(folder / "metrics.jsonl")
+    own = members_of(config)
+    ends = lines(folder / "members.jsonl") if own else [summary]
+    goal, limits = read_thresholds(thresholds)
+    common = {"fingerprint": fingerprint_of(config)} | times(everything, len(ends))
+    found = []
+    for label, end in zip(own or [{}], ends, strict=True):
+        rows = [row for row in everything if label_of(row) == label]
+        course = Course(rows, config.steps, config.metrics.every)
+        outcome, step = find(course, goal, limits)
+        found.append(
+            head(label, config)
+            | {
+                "verdict": end["verdict"],
+                "outcome": outcome,
+                "success": outcome == "converged",
+                "success_step": step,
+            }
+            | curves(course)
+            | common
+        )
+    return found
+
+
+def head(label: Member, config: Config) -> Json:
+    """`seed` and `axes` of a member."""
+    axes = {k.removeprefix("sweep."): v for k, v in label.items() if k != "seed"}
+    return {"seed": label.get("seed", config.seed), "axes": axes}
+
+
+def read_thresholds(stored: Json) -> tuple[Goal, Thresholds]:
+    """Goal and thresholds as `plan.thresholds_of` wrote them."""
+    names = {f.name for f in dataclasses.fields(Thresholds)}
+    limits = Thresholds(**{k: v for k, v in stored.items() if k in names})
+    success = tuple(Bound(**bound) for bound in stored["success"])
+    return Goal(success, Bound(**stored["alive"])), limits
+
+
+def curves(course: Course) -> Json:
+    """The evaluations, the last and the best of each metric, the largest gradients."""
+    measured = evaluations(course)
+    names = [name for name in METRICS if any(name in row for row in measured)]
+    series: Json = {"step": [row["step"] for row in measured]}
+    series |= {name: [number(row.get(name)) for row in measured] for name in names}
+    final, best = {}, {}
+    for name in names:
+        final[name] = series[name][-1]
+        known = [value for value in series[name] if value is not None]
+        choose = min if METRICS[name].lower_is_better else max
+        best[name] = choose(known) if known else None
+    gradients = {f"max_{name}": largest(course, name) for name in NORMS}
+    return {"series": series, "final": final, "best": best, "gradients": gradients}
+
+
+NORMS = ("g_grad_norm", "d_grad_norm")
+
+
+def largest(course: Course, name: str) -> float | None:
+    """The largest finite value logged."""
+    values = [number(row.get(name)) for row in course.rows]
+    return max((value for value in values if value is not None), default=None)
+
+
+def times(rows: list[Json], members: int) -> Json:
+    """A member's share of the time, and of a step.
+
+    The step's is the median over the dispatches after the first one, so it holds
+    neither compilation nor, being rarer, evaluations and checkpoints.
+    """
+    at = sorted({(row["wall_seconds"], row["step"]) for row in rows})
+    ends = dict(at)  # the last step of each moment
+    moments = sorted(ends.items())
+    rates = [
+        (after - before) / (end - start)
+        for (before, start), (after, end) in zip(moments, moments[1:], strict=False)
+        if end > start
+    ]
+    return {
+        "wall_seconds": moments[-1][0] / members,
+        "step_seconds": median(rates) / members if rates else None,
+    }
+
+
+def errored(label: Member, error: Exception) -> Json:
+    """The row of a member of a cell that crashed."""
+    text = " ".join(str(error).split()) or "no message"
+    return {
+        "seed": label["seed"],
+        "axes": {k.removeprefix("sweep."): v for k, v in label.items() if k != "seed"},
+        "verdict": ERROR,
+        "outcome": ERROR,
+        "error": f"{type(error).__name__}: {text:.300}",
+        "success": False,
+        "success_step": None,
+        "series": {"step": []},
+        "final": {},
+        "best": {},
+        "gradients": {f"max_{name}": None for name in NORMS},
+        "wall_seconds": None,
+        "step_seconds": None,
+        "fingerprint": None,
+    }
+
+
+def device() -> str:
+    """Where this is run."""
+    kind = jax.devices()[0].device_kind
+    return f"{jax.device_count()} x {kind} ({platform.machine()})"
+
+
+@cache
+def commit() -> str | None:
+    """Of the code that runs, `-dirty` if it was changed since; None: not in git."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        found = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True
+        )
+    except OSError:
+        return None
+    return found.stdout.strip() or None

@@ -1,0 +1,88 @@
+"""The Dirac-GAN, exactly: every loss x penalty (a method) under every way of moving."""
+
+from dataclasses import replace
+
+from gan_jax.benchmark.suites.spec import (
+    Changes,
+    Cost,
+    Suite,
+    Task,
+)
+from gan_jax.config import (
+    Config,
+    DatasetConfig,
+    LossConfig,
+    ModelConfig,
+    OptimizerConfig,
+    PenaltyConfig,
+)
+from gan_jax.dynamics import DYNAMICS
+
+SGD = OptimizerConfig("sgd", learning_rate=1.0)
+"""At rate 1, which the suite's rates multiply."""
+GAME = Config(
+    batch_size=1,
+    dataset=DatasetConfig("dirac"),
+    model=ModelConfig("dirac", z_dim=1),
+    g_optimizer=SGD,
+    d_optimizer=SGD,
+)
+LOSSES = ("minimax", "non_saturating", "relativistic", "wasserstein", "hinge")
+"""Not lsgan: without a bias D(0) is never its target."""
+PENALTIES = {"r1": 0.3, "r2": 0.3, "r1_r2": 0.3, "wgan_gp": 0.35}
+"""With their weights: 0.3 is Mescheder's (1801.04406), 0.35 his 0.7 / 2."""
+CORE = (*LOSSES, *(f"{loss}+r1" for loss in LOSSES), "wasserstein+wgan_gp")
+
+
+def methods() -> dict[str, Config]:
+    """`minimax`, `minimax+r1`, ...: every loss, alone and with every penalty."""
+    found = {}
+    for loss in LOSSES:
+        found[loss] = replace(GAME, loss=LossConfig(loss))
+        for name, weight in PENALTIES.items():
+            penalty = PenaltyConfig(name, weight=weight)
+            found[f"{loss}+{name}"] = replace(found[loss], penalty=penalty)
+    return found
+
+
+def moving(about: str, changes: Changes) -> Task:
+    return Task(about, DatasetConfig("dirac"), None, changes=changes)
+
+
+def of_both(**fields: object) -> Changes:
+    players = ("g_optimizer", "d_optimizer")
+    return {f"{player}.{k}": v for player in players for k, v in fields.items()}
+
+
+ADAM = {"name": "adam", "b2": 0.9}
+TASKS = {name: moving(f"SGD, {name}", {"dynamics.name": name}) for name in DYNAMICS} | {
+    "alternating": moving(
+        "SGD, alternating, G first as in the published notebook",
+        {"dynamics.name": "alternating", "g_first": True},
+    ),
+    "consensus": moving(
+        "SGD, consensus of gamma 1",
+        {"dynamics.name": "consensus", "dynamics.gamma": 1.0},
+    ),
+    "momentum": moving("momentum 0.5, in turn", of_both(name="momentum", momentum=0.5)),
+    "negative_momentum": moving(
+        "momentum -0.5, in turn", of_both(name="momentum", momentum=-0.5)
+    ),
+    "rmsprop": moving("RMSprop, in turn", of_both(name="rmsprop")),
+    "adam_b1_0": moving("Adam (0, 0.9), in turn", of_both(**ADAM, b1=0.0)),
+    "adam_b1_09": moving("Adam (0.9, 0.9), in turn", of_both(**ADAM, b1=0.9)),
+}
+
+SUITES = {
+    "dirac": Suite(
+        "The Dirac-GAN: 500 exact steps of the real train_step in float64 (tier T0)",
+        TASKS,
+        network={"model.name": "dirac"},
+        steps=500,
+        cost=Cost(1e-3, 1e-3, 0.0),
+        methods=CORE,
+        decay=False,
+        catalogue=methods(),
+        rates=(0.01, 0.1, 0.2, 0.5),
+    )
+}

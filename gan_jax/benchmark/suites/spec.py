@@ -1,0 +1,165 @@
+"""What a suite is: tasks x methods x points of its axes, each a complete Config."""
+
+import dataclasses
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gan_jax.benchmark.outcome import (
+    Goal,
+)
+from gan_jax.config import Config, DatasetConfig, MetricsConfig, SweepConfig
+from gan_jax.methods import METHODS
+from gan_jax.methods.changes import Changes, changed, with_rates
+
+EVALUATIONS = 20
+"""Of each run: five of them are in its last quarter."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learned, and when that has succeeded.
+
+    about: one line. goal: None where diagnostics.phase.verdict decides. metrics: names
+    of gan_jax.evaluate.metric_registry, of n samples. changes: of every Config.
+    """
+
+    about: str
+    dataset: DatasetConfig
+    goal: Goal | None
+    metrics: tuple[str, ...] = ()
+    n: int = 1000
+    changes: Changes = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds on 2 CPU cores for one GAN: a player's update, D's with a penalty, an
+    evaluation. Measured; they only serve to say beforehand what a plan will take."""
+
+    update: float
+    penalized: float
+    evaluation: float
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A factorial plan.
+
+    network: changes of the model of methods that do not bring a model of their own.
+    changes: of every Config. adam_rate: what the faster player's learning rate is made
+    where Adam is used (the ratio of the two stays); None: each as published. decay:
+    whether learning rates go linearly to 0. methods: those compared by default; none
+    named: all that apply. axes: name -> value -> changes. sweep: axes within one
+    program, factors on both learning rates. catalogue: the methods that there are.
+    rates: learning rates of both players, of a suite that is exact (`benchmarks.exact`)
+    and has no seeds.
+    """
+
+    about: str
+    tasks: dict[str, Task]
+    network: Changes
+    steps: int
+    cost: Cost
+    methods: tuple[str, ...] = ()
+    changes: Changes = field(default_factory=dict)
+    adam_rate: float | None = None
+    decay: bool = True
+    axes: Mapping[str, Mapping[Any, Changes]] = field(default_factory=dict)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
+    catalogue: Mapping[str, Config] = field(default_factory=lambda: KNOWN)
+    rates: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A method that is another one with changes."""
+
+    base: str
+    changes: Changes
+
+
+VARIANTS: dict[str, Variant] = {
+    "r1_weak": Variant("r1", {"penalty.weight": 0.1}),
+    "r1_r2_weak": Variant("r1_r2", {"penalty.weight": 0.1}),
+    "wgan_gp_weak": Variant("wgan_gp", {"penalty.weight": 0.1, "d_steps": 1}),
+    "r1_weak_every8": Variant("r1", {"penalty.weight": 0.1, "penalty.every": 8}),
+    "r1_weak_every16": Variant("r1", {"penalty.weight": 0.1, "penalty.every": 16}),
+    "r3gan_weak": Variant("r3gan", {"penalty.weight": 0.1, "penalty.weight_end": None}),
+    "r3gan_every8": Variant("r3gan", {"penalty.every": 8}),
+    "pacgan3": Variant("pacgan2", {"model.pack": 3}),
+    "pacgan4": Variant("pacgan2", {"model.pack": 4}),
+}
+"""Methods of the benchmark alone: the questions ask for them."""
+
+
+KNOWN: Mapping[str, Config] = ChainMap(
+    {
+        name: changed(METHODS[variant.base], variant.changes)
+        for name, variant in VARIANTS.items()
+    },
+    METHODS,
+)
+"""All of METHODS, also those that a plugin registers later, and the variants."""
+
+
+def with_network(config: Config, network: Changes) -> Config:
+    """The suite's model, unless the method has another one that is part of it."""
+    own = config.model.name
+    if own not in (None, network["model.name"]):
+        return config
+    return changed(config, network)
+
+
+def config_of(
+    suite: Suite, task: Task, method: str, point: Changes, steps: int, seeds: int
+) -> Config:
+    """The run of a method on a task at a point of the axes, of all seeds and factors.
+
+    A method that has D judge packs sees as many packs as others see examples.
+    """
+    config = with_network(suite.catalogue[method], suite.network)
+    config = with_rates(config, suite.adam_rate, suite.decay)
+    config = changed(config, {**suite.changes, **task.changes, **point})
+    every, log_every = intervals(steps)
+    return replace(
+        config,
+        steps=steps,
+        seeds=seeds,
+        batch_size=config.batch_size * config.model.pack,
+        dataset=dataset_at(task, point),
+        metrics=MetricsConfig(every, task.metrics, task.n),
+        log=replace(config.log, every=log_every),
+        sweep=suite.sweep,
+    )
+
+
+def intervals(steps: int) -> tuple[int, int]:
+    """Steps between evaluations and between rows, the first a multiple of the second.
+
+    So all dispatches are equally long, and compiled once.
+    """
+    row = 20 if steps <= 20_000 else 100
+    every = max(1, steps // EVALUATIONS)
+    return (every, every) if every < row else (every - every % row, row)
+
+
+def dataset_at(task: Task, point: Changes) -> DatasetConfig:
+    """The task's data, with what a point of the axes changes of them."""
+    return changed(Config(dataset=task.dataset), only(point, "dataset")).dataset
+
+
+def only(changes: Changes, group: str) -> Changes:
+    return {k: v for k, v in changes.items() if k.startswith(f"{group}.")}
+
+
+def axis(*fields: str, values: Iterable[Any]) -> dict[Any, Changes]:
+    """An axis along which these fields take these values."""
+    return {value: dict.fromkeys(fields, value) for value in values}
+
+
+def factors(sweep: SweepConfig) -> dict[str, list[float]]:
+    """The axes within one program that have values."""
+    names = (f.name for f in dataclasses.fields(sweep))
+    return {name: list(getattr(sweep, name)) for name in names if getattr(sweep, name)}
