@@ -21,7 +21,7 @@ import numpy as np
 import tyro
 from jax.sharding import Mesh
 
-from benchmarks import contenders
+from benchmarks.speed import contenders
 from experiments.edge import exit_code
 from gan_jax import (
     METHODS,

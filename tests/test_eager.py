@@ -30,9 +30,13 @@ require(ORACLE)
 
 import torch  # noqa: E402
 
-from benchmarks import eager  # noqa: E402
-from benchmarks.contenders import flops_of_torch  # noqa: E402
-from benchmarks.flops import flops  # noqa: E402
+from benchmarks.speed import torch_step as eager  # noqa: E402
+from benchmarks.speed.contenders import (
+    flops_of_torch,  # noqa: E402
+)
+from benchmarks.speed.flops import (
+    flops,  # noqa: E402
+)
 
 pytestmark = [pytest.mark.slow, ORACLE]
 

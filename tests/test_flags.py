@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import compare, speed, supply
+from benchmarks import (
+    compare,
+    supply,
+)
+from benchmarks.speed import __main__ as speed
 from experiments import data, diagnose, evaluate, sample, train
 from experiments.edge import exit_code, flags_of
 from experiments.flags import (

@@ -9,7 +9,10 @@ import optax
 import pytest
 from jax import lax
 
-from benchmarks.flops import flops, forms
+from benchmarks.speed.flops import (
+    flops,
+    forms,
+)
 from gan_jax.augment import AUGMENTS
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Term, init_state
@@ -173,7 +176,9 @@ def test_counts_are_those_of_pytorchs_counter():
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from benchmarks.eager import NETWORKS
+    from benchmarks.speed.torch_step import (
+        NETWORKS,
+    )
 
     shape, batch = (16, 16, 3), 5
     _, theirs = NETWORKS["dcgan"](shape, 4, 6)

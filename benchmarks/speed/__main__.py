@@ -25,11 +25,25 @@ from typing import Annotated, Any, Literal, NamedTuple
 import jax
 import tyro
 
-from benchmarks import contenders
-from benchmarks.contenders import CASES, VARIANTS, config_of
-from benchmarks.speed_figures import draw
-from benchmarks.speed_table import Row, cells, report
-from benchmarks.turns import Make, Timing, timed
+from benchmarks.speed import contenders
+from benchmarks.speed.contenders import (
+    CASES,
+    VARIANTS,
+    config_of,
+)
+from benchmarks.speed.figures import (
+    draw,
+)
+from benchmarks.speed.interleave import (
+    Make,
+    Timing,
+    timed,
+)
+from benchmarks.speed.table import (
+    Row,
+    cells,
+    report,
+)
 from experiments.edge import exit_code, expand_home
 from experiments.flags import given_fields, parse, refuse_useless
 from gan_jax import Config

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.speed_table import Row
+from benchmarks.speed.table import (
+    Row,
+)
 from gan_jax.benchmark.report.figures.canvas import (
     FLOOR,
     STYLE,

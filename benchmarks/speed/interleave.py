@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 
 import jax
 
-from benchmarks.contenders import Contender
+from benchmarks.speed.contenders import (
+    Contender,
+)
 from gan_jax.parallel.compiler import (
     keep_memory,
 )

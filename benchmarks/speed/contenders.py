@@ -9,7 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.flops import flops
+from benchmarks.speed.flops import (
+    flops,
+)
 from gan_jax import METHODS, Batch, Config, TrainState, build, init_state, train_step
 from gan_jax.assembly.compatibility import (
     dataset,
@@ -133,7 +135,7 @@ def torch_step(config: Config, device: str, compiled: bool) -> Callable[[], Any]
     nothing. compiled: by torch.compile."""
     import torch
 
-    from benchmarks import eager
+    from benchmarks.speed import torch_step as eager
 
     gan, group = build(config), config.d_optimizer
     *space, channels = gan.data_shape

@@ -2,7 +2,9 @@
 
 from typing import Any, NamedTuple
 
-from benchmarks.turns import Timing
+from benchmarks.speed.interleave import (
+    Timing,
+)
 from gan_jax.benchmark.report.markdown import (
     table,
 )
