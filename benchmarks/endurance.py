@@ -16,8 +16,10 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from experiments.edge import exit_code
 from gan_jax import METHODS, train
+from gan_jax.command_line.user_errors import (
+    exit_code,
+)
 from gan_jax.config import CheckpointConfig, Config, DatasetConfig, MetricsConfig
 
 RING = dataclasses.replace(

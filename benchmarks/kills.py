@@ -21,8 +21,10 @@ import jax
 import numpy as np
 import tyro
 
-from experiments.edge import exit_code
 from gan_jax import METHODS, Config, train
+from gan_jax.command_line.user_errors import (
+    exit_code,
+)
 from gan_jax.config import (
     CheckpointConfig,
     DatasetConfig,

@@ -22,7 +22,6 @@ import tyro
 from jax.sharding import Mesh
 
 from benchmarks.speed import contenders
-from experiments.edge import exit_code
 from gan_jax import (
     METHODS,
     Batch,
@@ -36,6 +35,9 @@ from gan_jax import (
 )
 from gan_jax.assembly.compatibility import (
     dataset,
+)
+from gan_jax.command_line.user_errors import (
+    exit_code,
 )
 from gan_jax.config import DatasetConfig, ModelConfig, PenaltyConfig
 from gan_jax.parallel.multihost import (

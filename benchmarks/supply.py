@@ -14,11 +14,15 @@ from functools import partial
 import jax
 import numpy as np
 
-from experiments.edge import exit_code
-from experiments.flags import parse
 from gan_jax import METHODS, Config, build, init_state, train_step
 from gan_jax.assembly.compatibility import (
     dataset,
+)
+from gan_jax.command_line.flags import (
+    parse,
+)
+from gan_jax.command_line.user_errors import (
+    exit_code,
 )
 from gan_jax.config import DatasetConfig, ModelConfig
 from gan_jax.config.serialization import (

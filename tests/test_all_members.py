@@ -8,13 +8,15 @@ import pytest
 from PIL import Image
 from undrawn import without_pictures
 
-from experiments import evaluate as evaluation
-from experiments.runs import main as compare
 from gan_jax import (
     Config,
     comparison,
     load_generator,
     train,
+)
+from gan_jax.commands import evaluate as evaluation
+from gan_jax.commands.runs import (
+    main as compare,
 )
 from gan_jax.comparison.picture import samples_of
 from gan_jax.config import (

@@ -9,10 +9,6 @@ from importlib.util import find_spec
 import pytest
 from processes import output, running, until
 
-from benchmarks import (
-    compare,
-    report,
-)
 from gan_jax.benchmark import plan
 from gan_jax.benchmark import results_io as store
 from gan_jax.benchmark import run_cell as cells
@@ -24,6 +20,7 @@ from gan_jax.benchmark.report.findings import (
 from gan_jax.benchmark.report.published import (
     compared,
 )
+from gan_jax.commands import compare, report
 
 TINY = ["--suite", "toy", "--tasks", "ring", "--methods", "ns_gan,r1_weak"]
 

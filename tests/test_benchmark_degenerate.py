@@ -9,7 +9,6 @@ import synthetic_rows as synthetic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.report import page
 from gan_jax.benchmark.report import results as rows
 from gan_jax.benchmark.report.figures import all_figures as figures
 from gan_jax.benchmark.report.findings import (
@@ -23,6 +22,9 @@ from gan_jax.benchmark.report.markdown import (
 )
 from gan_jax.benchmark.report.stats import (
     wilson,
+)
+from gan_jax.commands.report import (
+    page,
 )
 
 LOST = {"outcome": "not_reached", "success": False, "success_step": None}

@@ -4,7 +4,9 @@ import browser
 import pytest
 import synthetic_rows as synthetic
 
-from benchmarks.report import report
+from gan_jax.commands.report import (
+    report,
+)
 
 pytestmark = [
     pytest.mark.slow,

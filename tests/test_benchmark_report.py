@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import synthetic_rows as synthetic
 
-from benchmarks.report import main, page, report
 from gan_jax.benchmark.metric_info import (
     METRICS,
 )
@@ -42,6 +41,11 @@ from gan_jax.benchmark.report.hypotheses import (
 )
 from gan_jax.benchmark.report.markdown import (
     markdown,
+)
+from gan_jax.commands.report import (
+    main,
+    page,
+    report,
 )
 
 VOID = {"meta", "link"}

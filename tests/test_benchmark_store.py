@@ -5,14 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import (
-    compare,
-    merge,
-)
 from gan_jax.benchmark import plan
 from gan_jax.benchmark import progress_board as board
 from gan_jax.benchmark import results_io as store
 from gan_jax.benchmark import run_cell as cells
+from gan_jax.commands import compare, merge
 
 
 def toy_plan(**wish):

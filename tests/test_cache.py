@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from processes import output, running, until
 
-from experiments import cache as cache_command
+from gan_jax.commands import cache as cache_command
 from gan_jax.config import DatasetConfig
 from gan_jax.data import PREFIXES, cache
 from gan_jax.data.cache import cached_entry, sources_of

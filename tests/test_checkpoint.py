@@ -16,9 +16,12 @@ from processes import COMPILED, output, running, until
 from undrawn import without_pictures
 
 from benchmarks.kills import rows, same_bits, survives
-from experiments.train import EXIT_CODES, main
 from gan_jax import METHODS, Config, load_generator, train
 from gan_jax.augment import AUGMENTS, IMAGES_ONLY
+from gan_jax.commands.train import (
+    EXIT_CODES,
+    main,
+)
 from gan_jax.config import (
     CheckpointConfig,
     DatasetConfig,

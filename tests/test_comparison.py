@@ -9,9 +9,11 @@ import pytest
 from old_runs import without_checksums
 from PIL import Image
 
-from experiments.runs import main
 from gan_jax import (
     comparison,
+)
+from gan_jax.commands.runs import (
+    main,
 )
 from gan_jax.comparison import picture
 from gan_jax.comparison.entries import differing, nearest_method

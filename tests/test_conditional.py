@@ -12,9 +12,11 @@ from sklearn.datasets import load_digits
 from undrawn import without_pictures
 
 import gan_jax
-from experiments import evaluate as evaluate_command
-from experiments import sample as sample_command
-from experiments.sample import number_of
+from gan_jax.commands import evaluate as evaluate_command
+from gan_jax.commands import sample as sample_command
+from gan_jax.commands.sample import (
+    number_of,
+)
 from gan_jax.config import DatasetConfig, ModelConfig
 from gan_jax.evaluate.evaluator import (
     evaluate,

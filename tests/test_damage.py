@@ -21,9 +21,11 @@ from PIL import Image
 from test_row_files import WRONG
 
 from benchmarks.kills import rows, same_bits
-from experiments import data, diagnose, evaluate, sample
-from experiments.train import main
 from gan_jax import METHODS, Config, build, load_generator, train
+from gan_jax.commands import data, diagnose, evaluate, sample
+from gan_jax.commands.train import (
+    main,
+)
 from gan_jax.config import CheckpointConfig, DatasetConfig, LogConfig, ModelConfig
 from gan_jax.config.serialization import (
     to_json,

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from PIL import Image
 from undrawn import without_pictures
 
-from experiments import evaluate as evaluate_command
-from experiments import sample as sample_command
-from experiments.train import main as train_main
 from gan_jax import METHODS, load_generator, train
 from gan_jax.assembly.compatibility import (
     dataset,
+)
+from gan_jax.commands import evaluate as evaluate_command
+from gan_jax.commands import sample as sample_command
+from gan_jax.commands.train import (
+    main as train_main,
 )
 from gan_jax.config import CheckpointConfig, Config, DatasetConfig, ModelConfig
 from gan_jax.data import DATASETS, with_absolute_path

@@ -11,11 +11,11 @@ import pytest
 from planted_numbers import HEALTHY
 from undrawn import without_pictures
 
-from experiments import diagnose as script
 from gan_jax import Config, train
 from gan_jax.assembly.assemble import (
     build,
 )
+from gan_jax.commands import diagnose as script
 from gan_jax.config import (
     CheckpointConfig,
     DatasetConfig,

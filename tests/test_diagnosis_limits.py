@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import diagnose as script
+from gan_jax.commands import diagnose as script
 from gan_jax.diagnostics import spectrum, vector_game
 from gan_jax.diagnostics.report.card_tables import (
     how_many,

@@ -20,8 +20,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import gan_jax
-from experiments import data, dirac, evaluate, sample, train
-from experiments.edge import (
+from gan_jax.command_line.user_errors import (
     FIGURE_SUFFIXES,
     IMAGE_SUFFIXES,
     exit_code,
@@ -29,6 +28,7 @@ from experiments.edge import (
     flags_of,
     with_own_flags,
 )
+from gan_jax.commands import data, dirac, evaluate, sample, train
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import (
     flat,

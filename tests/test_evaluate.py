@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from undrawn import without_pictures
 
-from experiments import evaluate as script
-from experiments import sample as drawing
 from gan_jax import Config, build, init_state, load_generator, train
+from gan_jax.commands import evaluate as script
+from gan_jax.commands import sample as drawing
 from gan_jax.config import (
     DatasetConfig,
     LogConfig,

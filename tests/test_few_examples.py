@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.evaluate import main
+from gan_jax.commands.evaluate import (
+    main,
+)
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.evaluate.evaluator import (
     evaluate,

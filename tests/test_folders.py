@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import data as data_command
+from gan_jax.commands import data as data_command
 from gan_jax.config import Config, DatasetConfig, ModelConfig
 from gan_jax.data import PREFIXES
 from gan_jax.data.listing import lines_of

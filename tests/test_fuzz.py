@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from jax.errors import JaxRuntimeError
 
 import gan_jax.parallel.memory_check
-from experiments.train import main
 from gan_jax.assembly.assemble import (
     build,
+)
+from gan_jax.commands.train import (
+    main,
 )
 from gan_jax.config import (
     Config,

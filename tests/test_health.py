@@ -7,8 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.train import EXIT_CODES, main
 from gan_jax import METHODS, Config, train
+from gan_jax.commands.train import (
+    EXIT_CODES,
+    main,
+)
 from gan_jax.config import (
     DatasetConfig,
     LogConfig,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import data as data_command
-from experiments import prepare as prepare_command
+from gan_jax.commands import data as data_command
+from gan_jax.commands import prepare as prepare_command
 from gan_jax.config import DatasetConfig
 from gan_jax.data import (
     DATASETS,

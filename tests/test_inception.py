@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import prepare
+from gan_jax.commands import prepare
 from gan_jax.features import weights as inception_weights
 from gan_jax.features.inception import InceptionV3, extract, prepared, resize
 from gan_jax.features.torch_file import read_state_dict

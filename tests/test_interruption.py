@@ -13,8 +13,11 @@ import pytest
 from processes import mortal, output, running, until
 
 import experiments
-from experiments import evaluate, interruption
-from experiments.edge import exit_code
+from gan_jax.command_line import interruption
+from gan_jax.command_line.user_errors import (
+    exit_code,
+)
+from gan_jax.commands import evaluate
 from gan_jax.run import signals
 from gan_jax.run.signals import (
     heard,

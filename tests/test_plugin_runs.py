@@ -16,14 +16,15 @@ from plugin_tools import EACH_KIND, fresh, loss_file, refused
 from processes import COMPILED, output, running
 from undrawn import without_pictures
 
-from benchmarks import report
-from experiments import diagnose, evaluate, sample, train
-from experiments.plugins import loaded
 from gan_jax import LOSSES, Config, load_generator, load_plugin
 from gan_jax import train as train_run
 from gan_jax.benchmark.results_io import (
     read_rows,
 )
+from gan_jax.command_line.plugin_flag import (
+    loaded,
+)
+from gan_jax.commands import diagnose, evaluate, report, sample, train
 from gan_jax.config import DatasetConfig, LossConfig, MetricsConfig, ModelConfig
 from gan_jax.config.serialization import (
     from_file,

@@ -10,12 +10,6 @@ from pathlib import Path
 import pytest
 from plugin_tools import EACH_KIND, KINDS, LOSS, fresh, loss_file, refused
 
-from benchmarks import (
-    compare,
-    merge,
-)
-from experiments import data, train
-from experiments.plugins import split
 from gan_jax import (
     Config,
     build,
@@ -23,6 +17,10 @@ from gan_jax import (
 )
 from gan_jax.benchmark import plan
 from gan_jax.benchmark import ray_launcher as cluster
+from gan_jax.command_line.plugin_flag import (
+    split,
+)
+from gan_jax.commands import compare, data, merge, train
 from gan_jax.config import DatasetConfig, LossConfig, MetricsConfig
 from gan_jax.losses import LOSSES
 from gan_jax.methods import METHODS

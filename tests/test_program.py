@@ -19,10 +19,12 @@ from undrawn import without_pictures
 
 import gan_jax
 from benchmarks.kills import rows
-from experiments.train import main
 from gan_jax import METHODS, Config, load_generator, train
 from gan_jax.assembly.compatibility import (
     dataset,
+)
+from gan_jax.commands.train import (
+    main,
 )
 from gan_jax.config import (
     DatasetConfig,

@@ -15,7 +15,10 @@ from PIL import Image
 from processes import COMPILED, output, running, until
 
 import gan_jax
-from experiments.train import EXIT_CODES, main
+from gan_jax.commands.train import (
+    EXIT_CODES,
+    main,
+)
 from gan_jax.config.serialization import (
     flat,
     from_json,

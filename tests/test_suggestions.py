@@ -6,7 +6,6 @@ from functools import cache
 
 import pytest
 
-from experiments.flags import OF_BOTH, with_both
 from gan_jax import METHODS, Config
 from gan_jax.assembly.assemble import (
     build,
@@ -15,6 +14,10 @@ from gan_jax.assembly.suggestions import (
     FOR_VERDICT,
     SUGGESTIONS,
     helpful,
+)
+from gan_jax.command_line.flags import (
+    OF_BOTH,
+    with_both,
 )
 from gan_jax.config import DatasetConfig, ModelConfig
 from gan_jax.config.serialization import (

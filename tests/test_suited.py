@@ -4,12 +4,14 @@ import dataclasses
 
 import pytest
 
-from experiments import train
-from experiments.defaults import base_of
 from gan_jax import METHODS, build, method_for
 from gan_jax.assembly.method_defaults import (
     changed_values,
 )
+from gan_jax.command_line.named_method import (
+    base_of,
+)
+from gan_jax.commands import train
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import (
     flat,

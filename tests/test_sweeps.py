@@ -9,7 +9,9 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from PIL import Image
 
-from experiments.train import print_by_value
+from gan_jax.commands.train import (
+    print_by_value,
+)
 from gan_jax.config import Config, OptimizerConfig, PenaltyConfig, SweepConfig
 from gan_jax.logs.row_names import (
     name_rows,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import gan_jax
-from experiments import evaluate, train
+from gan_jax.commands import evaluate, train
 from gan_jax.run_files import history as record
 from gan_jax.run_files.folder import (
     lines,

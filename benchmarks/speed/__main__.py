@@ -44,9 +44,16 @@ from benchmarks.speed.table import (
     cells,
     report,
 )
-from experiments.edge import exit_code, expand_home
-from experiments.flags import given_fields, parse, refuse_useless
 from gan_jax import Config
+from gan_jax.command_line.flags import (
+    given_fields,
+    parse,
+    refuse_useless,
+)
+from gan_jax.command_line.user_errors import (
+    exit_code,
+    expand_home,
+)
 from gan_jax.penalties import PENALTIES
 from gan_jax.run_files.history import (
     versions,

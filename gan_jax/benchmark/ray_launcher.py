@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from experiments.train import cache_compilations
 from gan_jax.benchmark.plan import (
     Json,
     plugins_of,
@@ -17,6 +16,9 @@ from gan_jax.benchmark.plan import (
 from gan_jax.benchmark.run_cell import (
     errored_rows,
     rows_of,
+)
+from gan_jax.commands.train import (
+    cache_compilations,
 )
 from gan_jax.plugins.load import (
     load_copies,

@@ -16,7 +16,18 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from experiments.edge import (
+from gan_jax.assembly.compatibility import (
+    dataset,
+)
+from gan_jax.command_line.flags import (
+    given_fields,
+    parse,
+    refuse_useless,
+)
+from gan_jax.command_line.plugin_flag import (
+    gathered,
+)
+from gan_jax.command_line.user_errors import (
     DATA_FIELDS,
     FIGURE_SUFFIXES,
     IMAGE_SUFFIXES,
@@ -25,11 +36,6 @@ from experiments.edge import (
     leave,
     require_picture,
     with_own_flags,
-)
-from experiments.flags import given_fields, parse, refuse_useless
-from experiments.plugins import gathered
-from gan_jax.assembly.compatibility import (
-    dataset,
 )
 from gan_jax.config import (
     Config,

@@ -16,8 +16,6 @@ from typing import Annotated
 
 import tyro
 
-from experiments.edge import exit_code, expand_home, with_own_flags
-from experiments.flags import parse
 from gan_jax.benchmark.report import results as rows
 from gan_jax.benchmark.report.figures.all_figures import (
     draw_all,
@@ -48,6 +46,14 @@ from gan_jax.benchmark.report.tables import (
     OVERALL_COLUMNS,
     about,
     crashes,
+)
+from gan_jax.command_line.flags import (
+    parse,
+)
+from gan_jax.command_line.user_errors import (
+    exit_code,
+    expand_home,
+    with_own_flags,
 )
 from gan_jax.logs.metric_log import (
     write_text,

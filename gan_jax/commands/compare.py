@@ -27,11 +27,6 @@ from typing import Literal
 import jax
 from rich.live import Live
 
-from experiments.edge import exit_code, expand_home, with_own_flags
-from experiments.flags import given_fields, parse, refuse_useless
-from experiments.interruption import code_of
-from experiments.plugins import gathered
-from experiments.train import cache_compilations
 from gan_jax.assembly.registry import (
     PLUGINS,
 )
@@ -64,6 +59,25 @@ from gan_jax.benchmark.suites import (
 )
 from gan_jax.benchmark.suites.spec import (
     VARIANTS,
+)
+from gan_jax.command_line.flags import (
+    given_fields,
+    parse,
+    refuse_useless,
+)
+from gan_jax.command_line.interruption import (
+    code_of,
+)
+from gan_jax.command_line.plugin_flag import (
+    gathered,
+)
+from gan_jax.command_line.user_errors import (
+    exit_code,
+    expand_home,
+    with_own_flags,
+)
+from gan_jax.commands.train import (
+    cache_compilations,
 )
 from gan_jax.parallel.multihost import (
     cores_as_devices,

@@ -15,7 +15,10 @@ from functools import partial
 
 from rich.table import Column, Table
 
-from experiments.edge import exit_code, leave
+from gan_jax.command_line.user_errors import (
+    exit_code,
+    leave,
+)
 from gan_jax.data.storage import (
     COMPILED,
     Entry,

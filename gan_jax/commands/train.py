@@ -24,10 +24,17 @@ from typing import Annotated
 import jax
 import tyro
 
-from experiments import NAMES, plugins
-from experiments.defaults import base_of, print_changed_values, with_named_data
-from experiments.edge import error_line, exit_code, in_home, leave, with_own_flags
-from experiments.flags import (
+from experiments import (
+    NAMES,
+)
+from gan_jax.assembly.assemble import (
+    build,
+)
+from gan_jax.assembly.unused_fields import (
+    refuse_unread,
+)
+from gan_jax.command_line import plugin_flag as plugins
+from gan_jax.command_line.flags import (
     HELP,
     HELP_ALL,
     given_fields,
@@ -36,14 +43,28 @@ from experiments.flags import (
     refuse_useless,
     with_both,
 )
-from experiments.help import short_help
-from experiments.interruption import code_of, ended_by_signals
-from experiments.names import listing, printed
-from gan_jax.assembly.assemble import (
-    build,
+from gan_jax.command_line.help import (
+    short_help,
 )
-from gan_jax.assembly.unused_fields import (
-    refuse_unread,
+from gan_jax.command_line.interruption import (
+    code_of,
+    ended_by_signals,
+)
+from gan_jax.command_line.named_method import (
+    base_of,
+    print_changed_values,
+    with_named_data,
+)
+from gan_jax.command_line.user_errors import (
+    error_line,
+    exit_code,
+    in_home,
+    leave,
+    with_own_flags,
+)
+from gan_jax.commands.list import (
+    listing,
+    printed,
 )
 from gan_jax.config import (
     Config,

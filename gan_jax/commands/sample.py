@@ -19,7 +19,14 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from experiments.edge import (
+from gan_jax.command_line.flags import (
+    parse,
+)
+from gan_jax.command_line.plugin_flag import (
+    gathered,
+    load_for,
+)
+from gan_jax.command_line.user_errors import (
     IMAGE_SUFFIXES,
     exit_code,
     expand_home,
@@ -27,8 +34,6 @@ from experiments.edge import (
     require_picture,
     with_own_flags,
 )
-from experiments.flags import parse
-from experiments.plugins import gathered, load_for
 from gan_jax.data.listing import some
 from gan_jax.gan import Gan
 from gan_jax.labels import draw_labels

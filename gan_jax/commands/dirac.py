@@ -18,23 +18,28 @@ import jax.numpy as jnp
 import numpy as np
 from rich.table import Column, Table
 
-from experiments import portraits
-from experiments.edge import (
+from gan_jax.assembly.assemble import (
+    build,
+)
+from gan_jax.command_line.flags import (
+    parse,
+)
+from gan_jax.command_line.user_errors import (
     FIGURE_SUFFIXES,
     exit_code,
     expand_home,
     leave,
     require_picture,
 )
-from experiments.flags import parse
-from experiments.games import games
-from experiments.portraits import Portrait
-from gan_jax.assembly.assemble import (
-    build,
-)
 from gan_jax.config import Config
 from gan_jax.data import DATASETS
-from gan_jax.diagnostics import phase
+from gan_jax.diagnostics import phase, portraits
+from gan_jax.diagnostics.dirac_games import (
+    games,
+)
+from gan_jax.diagnostics.portraits import (
+    Portrait,
+)
 from gan_jax.gan import init_state
 from gan_jax.terminal.output import (
     plain_console,

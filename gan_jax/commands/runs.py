@@ -18,7 +18,11 @@ from typing import Annotated
 
 import tyro
 
-from experiments.edge import (
+from gan_jax import comparison
+from gan_jax.command_line.flags import (
+    parse,
+)
+from gan_jax.command_line.user_errors import (
     FIGURE_SUFFIXES,
     exit_code,
     expand_home,
@@ -26,8 +30,6 @@ from experiments.edge import (
     require_picture,
     with_own_flags,
 )
-from experiments.flags import parse
-from gan_jax import comparison
 from gan_jax.logs.files import (
     require_writable,
 )

@@ -10,8 +10,6 @@ from typing import Any
 
 import docstring_parser
 
-from experiments.edge import FlagSource, flag_sources, hyphened
-from experiments.flags import OF_BOTH, with_both
 from gan_jax.assembly.assemble import (
     build,
 )
@@ -21,6 +19,15 @@ from gan_jax.assembly.compatibility import (
 )
 from gan_jax.assembly.unused_fields import (
     read_fields,
+)
+from gan_jax.command_line.flags import (
+    OF_BOTH,
+    with_both,
+)
+from gan_jax.command_line.user_errors import (
+    FlagSource,
+    flag_sources,
+    hyphened,
 )
 from gan_jax.config import Config, OptimizerConfig
 from gan_jax.config.serialization import (

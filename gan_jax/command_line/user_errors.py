@@ -24,7 +24,10 @@ from typing import (
 import tyro
 
 from experiments import NAMES
-from experiments.interruption import code_of, ended_by_signals
+from gan_jax.command_line.interruption import (
+    code_of,
+    ended_by_signals,
+)
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import (
     flat,

@@ -21,17 +21,27 @@ import jax
 import tyro
 from rich.table import Column, Table
 
-from experiments.all_members import evaluate_all, show_all
-from experiments.edge import (
+from gan_jax.assembly.compatibility import (
+    dataset,
+)
+from gan_jax.command_line.flags import (
+    given_fields,
+    parse,
+    refuse_useless,
+)
+from gan_jax.command_line.member_table import (
+    evaluate_all,
+    show_all,
+)
+from gan_jax.command_line.plugin_flag import (
+    gathered,
+    load_for,
+)
+from gan_jax.command_line.user_errors import (
     exit_code,
     expand_home,
     leave,
     with_own_flags,
-)
-from experiments.flags import given_fields, parse, refuse_useless
-from experiments.plugins import gathered, load_for
-from gan_jax.assembly.compatibility import (
-    dataset,
 )
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import (

@@ -15,8 +15,6 @@ from typing import Annotated, Any
 
 import tyro
 
-from experiments.edge import exit_code, expand_home, with_own_flags
-from experiments.flags import parse
 from gan_jax.benchmark.outcome import (
     ERROR,
 )
@@ -31,6 +29,14 @@ from gan_jax.benchmark.results_io import (
     read_rows,
     refuse_strangers,
     require_comparable,
+)
+from gan_jax.command_line.flags import (
+    parse,
+)
+from gan_jax.command_line.user_errors import (
+    exit_code,
+    expand_home,
+    with_own_flags,
 )
 from gan_jax.logs.metric_log import (
     write_json,

@@ -13,7 +13,10 @@ import shlex
 import sys
 from functools import partial
 
-from experiments.edge import exit_code, leave
+from gan_jax.command_line.user_errors import (
+    exit_code,
+    leave,
+)
 from gan_jax.data.storage import cache_folder
 from gan_jax.data.tfds import builder, data_folder
 from gan_jax.features.weights import URL, download, inception_weights_path, is_whole

@@ -14,14 +14,21 @@ from typing import Annotated, Any
 import tyro
 from rich.table import Column, Table
 
-from experiments.edge import (
+from gan_jax.command_line.flags import (
+    given_fields,
+    parse,
+    refuse_useless,
+)
+from gan_jax.command_line.plugin_flag import (
+    gathered,
+    load_for,
+)
+from gan_jax.command_line.user_errors import (
     exit_code,
     expand_home,
     leave,
     with_own_flags,
 )
-from experiments.flags import given_fields, parse, refuse_useless
-from experiments.plugins import gathered, load_for
 from gan_jax.diagnostics.report import (
     advise,
     diagnose,
