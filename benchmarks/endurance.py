@@ -17,9 +17,7 @@ import numpy as np
 import tyro
 
 from gan_jax import METHODS, train
-from gan_jax.command_line.user_errors import (
-    exit_code,
-)
+from gan_jax.command_line.user_errors import exit_code
 from gan_jax.config import CheckpointConfig, Config, DatasetConfig, MetricsConfig
 
 RING = dataclasses.replace(

@@ -22,9 +22,7 @@ import numpy as np
 import tyro
 
 from gan_jax import METHODS, Config, train
-from gan_jax.command_line.user_errors import (
-    exit_code,
-)
+from gan_jax.command_line.user_errors import exit_code
 from gan_jax.config import (
     CheckpointConfig,
     DatasetConfig,
@@ -32,9 +30,7 @@ from gan_jax.config import (
     MetricsConfig,
     ModelConfig,
 )
-from gan_jax.config.serialization import (
-    to_json,
-)
+from gan_jax.config.serialization import to_json
 from gan_jax.types import TrainState
 
 CONFIG = Config(

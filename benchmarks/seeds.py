@@ -33,16 +33,10 @@ from gan_jax import (
     train_step,
     train_steps,
 )
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
-from gan_jax.command_line.user_errors import (
-    exit_code,
-)
+from gan_jax.assembly.compatibility import dataset
+from gan_jax.command_line.user_errors import exit_code
 from gan_jax.config import DatasetConfig, ModelConfig, PenaltyConfig
-from gan_jax.parallel.multihost import (
-    cores_as_devices,
-)
+from gan_jax.parallel.multihost import cores_as_devices
 from gan_jax.parallel.placements import (
     SEED,
     Body,

@@ -15,19 +15,11 @@ import jax
 import numpy as np
 
 from gan_jax import METHODS, Config, build, init_state, train_step
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
-from gan_jax.command_line.flags import (
-    parse,
-)
-from gan_jax.command_line.user_errors import (
-    exit_code,
-)
+from gan_jax.assembly.compatibility import dataset
+from gan_jax.command_line.flags import parse
+from gan_jax.command_line.user_errors import exit_code
 from gan_jax.config import DatasetConfig, ModelConfig
-from gan_jax.config.serialization import (
-    validate,
-)
+from gan_jax.config.serialization import validate
 from gan_jax.data import Dataset, batch_indices, indices_of, source, supply
 
 CONFIG = dataclasses.replace(

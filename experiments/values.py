@@ -5,9 +5,7 @@ Prints docs/method_values.md.
 
 from typing import Any
 
-from gan_jax.config.serialization import (
-    flat,
-)
+from gan_jax.config.serialization import flat
 from gan_jax.methods import DEVIATIONS, METHODS
 
 HEAD = """# Values of the methods, beside their sources'

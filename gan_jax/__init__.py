@@ -1,20 +1,14 @@
 """gan_jax: GANs that train stably in JAX."""
 
-from gan_jax.assembly.assemble import (
-    build,
-)
-from gan_jax.assembly.method_defaults import (
-    method_for,
-)
+from gan_jax.assembly.assemble import build
+from gan_jax.assembly.method_defaults import method_for
 from gan_jax.config import Config
 from gan_jax.dynamics import DYNAMICS, alternating, simultaneous
 from gan_jax.gan import Gan, Live, Memory, Term, init_state
 from gan_jax.losses import LOSSES
 from gan_jax.methods import METHODS
 from gan_jax.optimizers import scale_by_traced
-from gan_jax.parallel.ensemble import (
-    init_states,
-)
+from gan_jax.parallel.ensemble import init_states
 from gan_jax.parallel.placements import (
     gspmd_step,
     jit_step,
@@ -23,15 +17,9 @@ from gan_jax.parallel.placements import (
     shard_map_step,
 )
 from gan_jax.penalties import PENALTIES
-from gan_jax.plugins.load import (
-    load_plugin,
-)
-from gan_jax.run.train_run import (
-    train,
-)
-from gan_jax.run_files.load import (
-    load_generator,
-)
+from gan_jax.plugins.load import load_plugin
+from gan_jax.run.train_run import train
+from gan_jax.run_files.load import load_generator
 from gan_jax.train import sample, train_step, train_steps
 from gan_jax.types import Batch, Loss, TrainState
 from gan_jax.version import __version__

@@ -16,9 +16,7 @@ from gan_jax.config import (
 )
 from gan_jax.data import DATASETS, READS, Dataset, Spec, Stored
 from gan_jax.dynamics import DYNAMICS, simultaneous
-from gan_jax.evaluate.metric_registry import (
-    METRICS,
-)
+from gan_jax.evaluate.metric_registry import METRICS
 from gan_jax.losses import LOSSES
 from gan_jax.methods import METHODS
 from gan_jax.models import MODELS

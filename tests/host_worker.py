@@ -9,17 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_jax import (
-    train,
-)
-from gan_jax.config.serialization import (
-    from_json,
-)
+from gan_jax import train
+from gan_jax.config.serialization import from_json
 from gan_jax.logs import metric_log as logs
 from gan_jax.parallel import execution as program
-from gan_jax.parallel.multihost import (
-    join,
-)
+from gan_jax.parallel.multihost import join
 
 config_path, out, *flags = sys.argv[1:]
 values = dict(zip(flags[::2], flags[1::2], strict=True))

@@ -2,15 +2,8 @@
 
 import json
 
-from gan_jax.run_files.checkpoint import (
-    FOLDER,
-    checkpoints,
-    checksum,
-    files,
-)
-from gan_jax.run_files.folder import (
-    ROWS,
-)
+from gan_jax.run_files.checkpoint import FOLDER, checkpoints, checksum, files
+from gan_jax.run_files.folder import ROWS
 
 
 def without_copies(run):

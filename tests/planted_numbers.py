@@ -5,9 +5,7 @@ The numbers of the healthy run lie just within their limits.
 
 import math
 
-from gan_jax.run_files.health import (
-    UNEVEN,
-)
+from gan_jax.run_files.health import UNEVEN
 
 HEALTHY = {
     "finite": True,

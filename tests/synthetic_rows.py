@@ -11,12 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_jax.benchmark.outcome import (
-    Thresholds,
-)
-from gan_jax.benchmark.plan import (
-    hash_of,
-)
+from gan_jax.benchmark.outcome import Thresholds
+from gan_jax.benchmark.plan import hash_of
 
 STEPS = 10_000
 EVALUATIONS = np.arange(500, STEPS + 1, 500)

@@ -5,19 +5,10 @@ import re
 import pytest
 from planted_numbers import HEALTHY, ILL, changed
 
-from gan_jax.diagnostics.report import (
-    ADVICE,
-    advise,
-)
-from gan_jax.diagnostics.report.limits import (
-    LIMITS,
-)
-from gan_jax.diagnostics.report.page import (
-    judged,
-)
-from gan_jax.diagnostics.report.tables import (
-    summary,
-)
+from gan_jax.diagnostics.report import ADVICE, advise
+from gan_jax.diagnostics.report.limits import LIMITS
+from gan_jax.diagnostics.report.page import judged
+from gan_jax.diagnostics.report.tables import summary
 
 
 def test_every_rule_has_a_case():

@@ -8,16 +8,9 @@ import pytest
 from PIL import Image
 from undrawn import without_pictures
 
-from gan_jax import (
-    Config,
-    comparison,
-    load_generator,
-    train,
-)
+from gan_jax import Config, comparison, load_generator, train
 from gan_jax.commands import evaluate as evaluation
-from gan_jax.commands.runs import (
-    main as compare,
-)
+from gan_jax.commands.runs import main as compare
 from gan_jax.comparison.picture import samples_of
 from gan_jax.config import (
     DatasetConfig,
@@ -30,16 +23,9 @@ from gan_jax.config import (
 )
 from gan_jax.evaluate import evaluator as evaluate
 from gan_jax.logs import metric_log as logs
-from gan_jax.logs.sample_plots import (
-    PICTURE_SEED,
-)
-from gan_jax.run_files.folder import (
-    lines,
-)
-from gan_jax.run_files.load import (
-    load_members,
-    load_run,
-)
+from gan_jax.logs.sample_plots import PICTURE_SEED
+from gan_jax.run_files.folder import lines
+from gan_jax.run_files.load import load_members, load_run
 
 RING = Config(
     steps=20,

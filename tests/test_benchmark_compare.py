@@ -14,12 +14,8 @@ from gan_jax.benchmark import results_io as store
 from gan_jax.benchmark import run_cell as cells
 from gan_jax.benchmark.report import results as rows
 from gan_jax.benchmark.report import summary
-from gan_jax.benchmark.report.findings import (
-    findings,
-)
-from gan_jax.benchmark.report.published import (
-    compared,
-)
+from gan_jax.benchmark.report.findings import findings
+from gan_jax.benchmark.report.published import compared
 from gan_jax.commands import compare, report
 
 TINY = ["--suite", "toy", "--tasks", "ring", "--methods", "ns_gan,r1_weak"]

@@ -11,21 +11,10 @@ from hypothesis import strategies as st
 
 from gan_jax.benchmark.report import results as rows
 from gan_jax.benchmark.report.figures import all_figures as figures
-from gan_jax.benchmark.report.findings import (
-    Tally,
-    findings,
-    gist,
-    ranking,
-)
-from gan_jax.benchmark.report.markdown import (
-    markdown,
-)
-from gan_jax.benchmark.report.stats import (
-    wilson,
-)
-from gan_jax.commands.report import (
-    page,
-)
+from gan_jax.benchmark.report.findings import Tally, findings, gist, ranking
+from gan_jax.benchmark.report.markdown import markdown
+from gan_jax.benchmark.report.stats import wilson
+from gan_jax.commands.report import page
 
 LOST = {"outcome": "not_reached", "success": False, "success_step": None}
 WON = {"outcome": "converged", "success": True, "success_step": 3000}

@@ -7,10 +7,7 @@ from scipy.stats import binom
 
 from gan_jax.benchmark.report import results as rows
 from gan_jax.benchmark.report import stats, summary
-from gan_jax.benchmark.report.hypotheses import (
-    NONE,
-    answers,
-)
+from gan_jax.benchmark.report.hypotheses import NONE, answers
 
 
 def read(path, change, tasks=("ring",), methods=("ns_gan", "pacgan2"), seeds=10):

@@ -5,22 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from gan_jax.benchmark.report.html.marks import (
-    SHAPES,
-)
-from gan_jax.benchmark.report.looks import (
-    DASHES,
-    MARKERS,
-    PALETTE,
-    Look,
-    looks,
-)
-from gan_jax.benchmark.suites import (
-    SUITES,
-)
-from gan_jax.benchmark.suites.spec import (
-    KNOWN,
-)
+from gan_jax.benchmark.report.html.marks import SHAPES
+from gan_jax.benchmark.report.looks import DASHES, MARKERS, PALETTE, Look, looks
+from gan_jax.benchmark.suites import SUITES
+from gan_jax.benchmark.suites.spec import KNOWN
 
 # Linear RGB as protanopes, deuteranopes and tritanopes see it: Machado et al. 2009,
 # severity 1.

@@ -4,9 +4,7 @@ import browser
 import pytest
 import synthetic_rows as synthetic
 
-from gan_jax.commands.report import (
-    report,
-)
+from gan_jax.commands.report import report
 
 pytestmark = [
     pytest.mark.slow,

@@ -7,31 +7,17 @@ import jax
 import numpy as np
 import pytest
 
-from gan_jax.assembly.assemble import (
-    build,
-)
+from gan_jax.assembly.assemble import build
 from gan_jax.benchmark import exact_games as exact
 from gan_jax.benchmark import plan
 from gan_jax.benchmark import reference_scores as floors
-from gan_jax.benchmark.metric_info import (
-    METRICS,
-)
-from gan_jax.benchmark.outcome import (
-    resolved,
-    succeeds,
-)
-from gan_jax.benchmark.suites import (
-    SUITES,
-    config_of,
-)
-from gan_jax.benchmark.suites.spec import (
-    intervals,
-)
+from gan_jax.benchmark.metric_info import METRICS
+from gan_jax.benchmark.outcome import resolved, succeeds
+from gan_jax.benchmark.suites import SUITES, config_of
+from gan_jax.benchmark.suites.spec import intervals
 from gan_jax.config import DatasetConfig, DynamicsConfig
 from gan_jax.data import DATASETS, TOYS
-from gan_jax.evaluate.metric_registry import (
-    toy_modes,
-)
+from gan_jax.evaluate.metric_registry import toy_modes
 from gan_jax.gan import init_state
 from gan_jax.methods import METHODS
 

@@ -9,18 +9,13 @@ import numpy as np
 import pytest
 import synthetic_rows as synthetic
 
-from gan_jax.benchmark.metric_info import (
-    METRICS,
-)
+from gan_jax.benchmark.metric_info import METRICS
 from gan_jax.benchmark.report import published, stats, summary
 from gan_jax.benchmark.report import results as rows
 from gan_jax.benchmark.report import stability_map as maps
 from gan_jax.benchmark.report.figures import all_figures as figures
 from gan_jax.benchmark.report.figures import task_figures
-from gan_jax.benchmark.report.findings import (
-    findings,
-    gist,
-)
+from gan_jax.benchmark.report.findings import findings, gist
 from gan_jax.benchmark.report.html.svg import (
     OUTCOME_COLOURS,
     OUTLINE,
@@ -32,21 +27,10 @@ from gan_jax.benchmark.report.html.svg import (
     tick_text,
     ticks,
 )
-from gan_jax.benchmark.report.html.task_panels import (
-    strips,
-)
-from gan_jax.benchmark.report.hypotheses import (
-    NONE,
-    answers,
-)
-from gan_jax.benchmark.report.markdown import (
-    markdown,
-)
-from gan_jax.commands.report import (
-    main,
-    page,
-    report,
-)
+from gan_jax.benchmark.report.html.task_panels import strips
+from gan_jax.benchmark.report.hypotheses import NONE, answers
+from gan_jax.benchmark.report.markdown import markdown
+from gan_jax.commands.report import main, page, report
 
 VOID = {"meta", "link"}
 

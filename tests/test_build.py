@@ -8,13 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan_jax.assembly.assemble import (
-    build,
-    method,
-)
-from gan_jax.assembly.unused_fields import (
-    refuse_unread,
-)
+from gan_jax.assembly.assemble import build, method
+from gan_jax.assembly.unused_fields import refuse_unread
 from gan_jax.augment import AUGMENTS, IMAGES_ONLY
 from gan_jax.config import (
     Config,
@@ -24,23 +19,12 @@ from gan_jax.config import (
     OptimizerConfig,
     PenaltyConfig,
 )
-from gan_jax.config.serialization import (
-    flat,
-    from_json,
-    to_json,
-)
+from gan_jax.config.serialization import flat, from_json, to_json
 from gan_jax.data import DATASETS, TOYS
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.gan import Gan
-from gan_jax.layers.basic import (
-    ACTIVATIONS,
-    INITIALIZERS,
-    NORMS,
-    OUTPUTS,
-)
-from gan_jax.layers.minibatch import (
-    MINIBATCH,
-)
+from gan_jax.layers.basic import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS
+from gan_jax.layers.minibatch import MINIBATCH
 from gan_jax.losses import LOSSES
 from gan_jax.methods import METHODS
 from gan_jax.models import MODELS

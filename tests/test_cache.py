@@ -236,10 +236,7 @@ def test_sources_are_named_within_their_folder(tmp_path):
 
 
 def test_features_and_classifiers_count_and_their_use_is_noted(folder, monkeypatch):
-    from gan_jax.evaluate.reference import (
-        cached_side,
-        keep_side,
-    )
+    from gan_jax.evaluate.reference import cached_side, keep_side
     from gan_jax.features import Side
     from gan_jax.features.classifier import keep
 

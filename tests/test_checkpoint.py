@@ -18,10 +18,7 @@ from undrawn import without_pictures
 from benchmarks.kills import rows, same_bits, survives
 from gan_jax import METHODS, Config, load_generator, train
 from gan_jax.augment import AUGMENTS, IMAGES_ONLY
-from gan_jax.commands.train import (
-    EXIT_CODES,
-    main,
-)
+from gan_jax.commands.train import EXIT_CODES, main
 from gan_jax.config import (
     CheckpointConfig,
     DatasetConfig,
@@ -30,19 +27,9 @@ from gan_jax.config import (
     OptimizerConfig,
     SweepConfig,
 )
-from gan_jax.config.serialization import (
-    to_json,
-)
-from gan_jax.run_files.checkpoint import (
-    FOLDER,
-    checkpoints,
-    fault,
-    newest,
-    write,
-)
-from gan_jax.run_files.folder import (
-    held,
-)
+from gan_jax.config.serialization import to_json
+from gan_jax.run_files.checkpoint import FOLDER, checkpoints, fault, newest, write
+from gan_jax.run_files.folder import held
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 

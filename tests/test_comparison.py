@@ -9,12 +9,8 @@ import pytest
 from old_runs import without_checksums
 from PIL import Image
 
-from gan_jax import (
-    comparison,
-)
-from gan_jax.commands.runs import (
-    main,
-)
+from gan_jax import comparison
+from gan_jax.commands.runs import main
 from gan_jax.comparison import picture
 from gan_jax.comparison.entries import differing, nearest_method
 from gan_jax.comparison.picture import samples_of
@@ -26,21 +22,12 @@ from gan_jax.config import (
     PenaltyConfig,
     SweepConfig,
 )
-from gan_jax.config.serialization import (
-    to_json,
-)
+from gan_jax.config.serialization import to_json
 from gan_jax.logs import metric_log as logs
 from gan_jax.methods import METHODS
-from gan_jax.parallel.execution import (
-    members_of,
-)
-from gan_jax.run_files.data_facts import (
-    DataFacts,
-    write_facts,
-)
-from gan_jax.run_files.folder import (
-    held,
-)
+from gan_jax.parallel.execution import members_of
+from gan_jax.run_files.data_facts import DataFacts, write_facts
+from gan_jax.run_files.folder import held
 
 R1 = replace(METHODS["r1"], steps=40, dataset=DatasetConfig("ring"))
 SWEEP = replace(R1, seeds=2, sweep=SweepConfig(penalty=(0.1, 1.0)))

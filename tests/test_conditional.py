@@ -14,29 +14,14 @@ from undrawn import without_pictures
 import gan_jax
 from gan_jax.commands import evaluate as evaluate_command
 from gan_jax.commands import sample as sample_command
-from gan_jax.commands.sample import (
-    number_of,
-)
+from gan_jax.commands.sample import number_of
 from gan_jax.config import DatasetConfig, ModelConfig
-from gan_jax.evaluate.evaluator import (
-    evaluate,
-    yardstick,
-)
+from gan_jax.evaluate.evaluator import evaluate, yardstick
 from gan_jax.gan import init_state, net_variables
 from gan_jax.labels import draw_labels
-from gan_jax.logs.grids import (
-    caption_font,
-    image_grid,
-    name_classes,
-    shorten,
-)
-from gan_jax.run_files.data_facts import (
-    read_facts,
-    write_facts,
-)
-from gan_jax.run_files.folder import (
-    lines,
-)
+from gan_jax.logs.grids import caption_font, image_grid, name_classes, shorten
+from gan_jax.run_files.data_facts import read_facts, write_facts
+from gan_jax.run_files.folder import lines
 
 BASE = gan_jax.METHODS["r1"]
 

@@ -23,31 +23,14 @@ from test_row_files import WRONG
 from benchmarks.kills import rows, same_bits
 from gan_jax import METHODS, Config, build, load_generator, train
 from gan_jax.commands import data, diagnose, evaluate, sample
-from gan_jax.commands.train import (
-    main,
-)
+from gan_jax.commands.train import main
 from gan_jax.config import CheckpointConfig, DatasetConfig, LogConfig, ModelConfig
-from gan_jax.config.serialization import (
-    to_json,
-)
+from gan_jax.config.serialization import to_json
 from gan_jax.gan import init_state
-from gan_jax.logs.files import (
-    write_atomically,
-)
-from gan_jax.logs.metric_log import (
-    append_lines,
-)
-from gan_jax.run_files.checkpoint import (
-    FOLDER,
-    newest,
-    restore,
-    with_plain_key,
-    write,
-)
-from gan_jax.run_files.folder import (
-    ROWS,
-    claim,
-)
+from gan_jax.logs.files import write_atomically
+from gan_jax.logs.metric_log import append_lines
+from gan_jax.run_files.checkpoint import FOLDER, newest, restore, with_plain_key, write
+from gan_jax.run_files.folder import ROWS, claim
 
 SMALL = Config(
     steps=40,

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from gan_jax.assembly.assemble import (
-    build,
-)
+from gan_jax.assembly.assemble import build
 from gan_jax.config import Config, DatasetConfig, ModelConfig
 from gan_jax.data import DATASETS, TOYS, Stored, batch_indices, gather
 from gan_jax.data.core import ENDLESS, from_rows, rows

@@ -15,29 +15,16 @@ from PIL import Image
 from undrawn import without_pictures
 
 from gan_jax import METHODS, load_generator, train
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
+from gan_jax.assembly.compatibility import dataset
 from gan_jax.commands import evaluate as evaluate_command
 from gan_jax.commands import sample as sample_command
-from gan_jax.commands.train import (
-    main as train_main,
-)
+from gan_jax.commands.train import main as train_main
 from gan_jax.config import CheckpointConfig, Config, DatasetConfig, ModelConfig
 from gan_jax.data import DATASETS, with_absolute_path
-from gan_jax.diagnostics.report.case import (
-    opened,
-)
-from gan_jax.evaluate.evaluator import (
-    yardstick,
-)
+from gan_jax.diagnostics.report.case import opened
+from gan_jax.evaluate.evaluator import yardstick
 from gan_jax.features import EXTRACTORS, Extractor
-from gan_jax.run_files.data_facts import (
-    DataFacts,
-    facts_of,
-    read_facts,
-    write_facts,
-)
+from gan_jax.run_files.data_facts import DataFacts, facts_of, read_facts, write_facts
 
 SIDE, PER_CLASS = 8, 6
 SHORT = replace(

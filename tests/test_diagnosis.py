@@ -12,9 +12,7 @@ from planted_numbers import HEALTHY
 from undrawn import without_pictures
 
 from gan_jax import Config, train
-from gan_jax.assembly.assemble import (
-    build,
-)
+from gan_jax.assembly.assemble import build
 from gan_jax.commands import diagnose as script
 from gan_jax.config import (
     CheckpointConfig,
@@ -26,31 +24,12 @@ from gan_jax.config import (
     OptimizerConfig,
     PenaltyConfig,
 )
-from gan_jax.diagnostics.report import (
-    advise,
-    diagnose,
-    page,
-    plain,
-)
-from gan_jax.diagnostics.report.cards import (
-    CARDS,
-    OUTCOME,
-)
-from gan_jax.diagnostics.report.case import (
-    by_depth,
-    one_batch,
-    opened,
-    walked,
-)
-from gan_jax.diagnostics.report.game import (
-    reach,
-)
-from gan_jax.logs.sample_plots import (
-    PICTURE_SEED,
-)
-from gan_jax.run_files.folder import (
-    lines,
-)
+from gan_jax.diagnostics.report import advise, diagnose, page, plain
+from gan_jax.diagnostics.report.cards import CARDS, OUTCOME
+from gan_jax.diagnostics.report.case import by_depth, one_batch, opened, walked
+from gan_jax.diagnostics.report.game import reach
+from gan_jax.logs.sample_plots import PICTURE_SEED
+from gan_jax.run_files.folder import lines
 from gan_jax.train import sample
 
 FAST = OptimizerConfig("sgd", learning_rate=0.05)

@@ -11,12 +11,8 @@ import numpy as np
 import optax
 import pytest
 
-from gan_jax.assembly.assemble import (
-    build,
-)
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
+from gan_jax.assembly.assemble import build
+from gan_jax.assembly.compatibility import dataset
 from gan_jax.config import (
     Config,
     DatasetConfig,
@@ -26,20 +22,9 @@ from gan_jax.config import (
     PenaltyConfig,
 )
 from gan_jax.diagnostics import vector_game
-from gan_jax.diagnostics.report.case import (
-    Case,
-    has_decayed,
-)
-from gan_jax.diagnostics.report.game import (
-    in_turn,
-    measured_game,
-    measured_path,
-    told,
-)
-from gan_jax.evaluate.gan_metrics import (
-    rotation,
-    scene,
-)
+from gan_jax.diagnostics.report.case import Case, has_decayed
+from gan_jax.diagnostics.report.game import in_turn, measured_game, measured_path, told
+from gan_jax.evaluate.gan_metrics import rotation, scene
 from gan_jax.gan import init_state
 from gan_jax.train import train_step
 from gan_jax.types import Batch

@@ -5,24 +5,11 @@ import re
 import numpy as np
 import pytest
 
-from gan_jax.diagnostics.report import (
-    charts,
-    game_chart,
-    outcome_charts,
-    page,
-)
-from gan_jax.diagnostics.report.card_tables import (
-    decay_note,
-    game_note,
-)
-from gan_jax.diagnostics.report.cards import (
-    CARDS,
-    OUTCOME,
-)
+from gan_jax.diagnostics.report import charts, game_chart, outcome_charts, page
+from gan_jax.diagnostics.report.card_tables import decay_note, game_note
+from gan_jax.diagnostics.report.cards import CARDS, OUTCOME
 from gan_jax.logs import metric_log as logs
-from gan_jax.logs.plots import (
-    CURVES,
-)
+from gan_jax.logs.plots import CURVES
 
 ALL = OUTCOME + CARDS
 LAYERS = {f"Dense_{i}/kernel": 0.1 * (i + 1) for i in range(12)}

@@ -10,9 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from gan_jax.assembly.assemble import (
-    build,
-)
+from gan_jax.assembly.assemble import build
 from gan_jax.config import (
     Config,
     DatasetConfig,
@@ -47,10 +45,7 @@ from gan_jax.diagnostics import (
 from gan_jax.diagnostics.spectrum import dense
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Term, init_state
-from gan_jax.layers.basic import (
-    Style,
-    no_norm,
-)
+from gan_jax.layers.basic import Style, no_norm
 from gan_jax.losses import LOSSES
 from gan_jax.models.networks import DenseGenerator, MlpDiscriminator
 from gan_jax.penalties import PENALTIES

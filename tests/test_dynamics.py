@@ -16,9 +16,7 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from gan_jax.assembly.assemble import (
-    build,
-)
+from gan_jax.assembly.assemble import build
 from gan_jax.config import (
     Config,
     DatasetConfig,
@@ -33,13 +31,8 @@ from gan_jax.gan import Gan, Term, init_state, layers
 from gan_jax.losses import LOSSES
 from gan_jax.moves import player_keys
 from gan_jax.optimizers import OPTIMIZERS
-from gan_jax.parallel.ensemble import (
-    init_states,
-    member,
-)
-from gan_jax.parallel.placements import (
-    seeds_step,
-)
+from gan_jax.parallel.ensemble import init_states, member
+from gan_jax.parallel.placements import seeds_step
 from gan_jax.penalties import PENALTIES
 from gan_jax.train import (
     discriminator_loss,

@@ -12,12 +12,7 @@ from needs import require
 
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Term, init_state, layers
-from gan_jax.layers.basic import (
-    INITIALIZERS,
-    NORMS,
-    OUTPUTS,
-    Style,
-)
+from gan_jax.layers.basic import INITIALIZERS, NORMS, OUTPUTS, Style
 from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
 from gan_jax.moves import player_keys
@@ -31,12 +26,8 @@ require(ORACLE)
 import torch  # noqa: E402
 
 from benchmarks.speed import torch_step as eager  # noqa: E402
-from benchmarks.speed.contenders import (
-    flops_of_torch,  # noqa: E402
-)
-from benchmarks.speed.flops import (
-    flops,  # noqa: E402
-)
+from benchmarks.speed.contenders import flops_of_torch  # noqa: E402
+from benchmarks.speed.flops import flops  # noqa: E402
 
 pytestmark = [pytest.mark.slow, ORACLE]
 

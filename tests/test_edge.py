@@ -30,26 +30,14 @@ from gan_jax.command_line.user_errors import (
 )
 from gan_jax.commands import data, dirac, evaluate, sample, train
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.config.serialization import (
-    flat,
-    from_file,
-    to_json,
-)
+from gan_jax.config.serialization import flat, from_file, to_json
 from gan_jax.data import storage
 from gan_jax.logs import metric_log as logs
-from gan_jax.logs.grids import (
-    image_grid,
-)
+from gan_jax.logs.grids import image_grid
 from gan_jax.parallel import memory_check as memory
-from gan_jax.run.train_run import (
-    prepared,
-)
+from gan_jax.run.train_run import prepared
 from gan_jax.terminal import output as terminal
-from gan_jax.terminal.output import (
-    plain_console,
-    track,
-    working,
-)
+from gan_jax.terminal.output import plain_console, track, working
 
 ROOT = Path(gan_jax.__file__).parent.parent
 SOURCES = [

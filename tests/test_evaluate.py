@@ -14,12 +14,7 @@ from undrawn import without_pictures
 from gan_jax import Config, build, init_state, load_generator, train
 from gan_jax.commands import evaluate as script
 from gan_jax.commands import sample as drawing
-from gan_jax.config import (
-    DatasetConfig,
-    LogConfig,
-    MetricsConfig,
-    ModelConfig,
-)
+from gan_jax.config import DatasetConfig, LogConfig, MetricsConfig, ModelConfig
 from gan_jax.data import DATASETS, TOYS
 from gan_jax.evaluate.evaluator import (
     evaluate,
@@ -27,27 +22,12 @@ from gan_jax.evaluate.evaluator import (
     require_one_fingerprint,
     yardstick,
 )
-from gan_jax.evaluate.metric_registry import (
-    BETTER,
-    METRICS,
-    Comparison,
-)
-from gan_jax.evaluate.reference import (
-    cached_side,
-    chosen,
-    held_out,
-)
+from gan_jax.evaluate.metric_registry import BETTER, METRICS, Comparison
+from gan_jax.evaluate.reference import cached_side, chosen, held_out
 from gan_jax.features import EXTRACTORS, Extractor, Side
-from gan_jax.logs.sample_plots import (
-    PICTURE_SEED,
-)
-from gan_jax.run_files.folder import (
-    lines,
-)
-from gan_jax.run_files.load import (
-    truncated_latents,
-    walks,
-)
+from gan_jax.logs.sample_plots import PICTURE_SEED
+from gan_jax.run_files.folder import lines
+from gan_jax.run_files.load import truncated_latents, walks
 from gan_jax.train import generate
 
 RING = Config(dataset=DatasetConfig("ring"))

@@ -6,19 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_jax.commands.evaluate import (
-    main,
-)
+from gan_jax.commands.evaluate import main
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.evaluate.evaluator import (
-    evaluate,
-    yardstick,
-)
-from gan_jax.evaluate.metric_registry import (
-    LEAST,
-    METRICS,
-    Comparison,
-)
+from gan_jax.evaluate.evaluator import evaluate, yardstick
+from gan_jax.evaluate.metric_registry import LEAST, METRICS, Comparison
 from gan_jax.features import Side
 
 

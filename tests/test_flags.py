@@ -9,33 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import (
-    supply,
-)
+from benchmarks import supply
 from benchmarks.speed import __main__ as speed
-from gan_jax.assembly.unused_fields import (
-    read_fields,
-    refuse_unread,
-)
+from gan_jax.assembly.unused_fields import read_fields, refuse_unread
 from gan_jax.command_line.flags import (
     first_paragraph,
     flags_among,
     given_fields,
     with_both,
 )
-from gan_jax.command_line.help import (
-    RECOMMENDED,
-)
-from gan_jax.command_line.user_errors import (
-    exit_code,
-    flags_of,
-)
+from gan_jax.command_line.help import RECOMMENDED
+from gan_jax.command_line.user_errors import exit_code, flags_of
 from gan_jax.commands import compare, data, diagnose, evaluate, sample, train
 from gan_jax.config import DatasetConfig
-from gan_jax.config.serialization import (
-    flat,
-    to_json,
-)
+from gan_jax.config.serialization import flat, to_json
 from gan_jax.methods import CATALOGUE, IDEAS, METHODS
 
 ERROR = "error: "

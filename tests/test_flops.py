@@ -9,23 +9,12 @@ import optax
 import pytest
 from jax import lax
 
-from benchmarks.speed.flops import (
-    flops,
-    forms,
-)
+from benchmarks.speed.flops import flops, forms
 from gan_jax.augment import AUGMENTS
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Term, init_state
-from gan_jax.layers.basic import (
-    INITIALIZERS,
-    NORMS,
-    OUTPUTS,
-    Style,
-)
-from gan_jax.layers.convolution import (
-    convolution,
-    transposed_convolution,
-)
+from gan_jax.layers.basic import INITIALIZERS, NORMS, OUTPUTS, Style
+from gan_jax.layers.convolution import convolution, transposed_convolution
 from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
 from gan_jax.penalties import PENALTIES
@@ -176,9 +165,7 @@ def test_counts_are_those_of_pytorchs_counter():
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from benchmarks.speed.torch_step import (
-        NETWORKS,
-    )
+    from benchmarks.speed.torch_step import NETWORKS
 
     shape, batch = (16, 16, 3), 5
     _, theirs = NETWORKS["dcgan"](shape, 4, 6)

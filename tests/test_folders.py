@@ -11,9 +11,7 @@ from gan_jax.commands import data as data_command
 from gan_jax.config import Config, DatasetConfig, ModelConfig
 from gan_jax.data import PREFIXES
 from gan_jax.data.listing import lines_of
-from gan_jax.parallel.execution import (
-    program,
-)
+from gan_jax.parallel.execution import program
 
 REASON = "it holds no PNG, JPEG, WEBP, GIF, BMP, TIFF or AVIF picture"
 LETTERS = [chr(code) for code in range(1, 0x250) if chr(code) != "/"]

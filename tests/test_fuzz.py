@@ -16,12 +16,8 @@ from hypothesis import strategies as st
 from jax.errors import JaxRuntimeError
 
 import gan_jax.parallel.memory_check
-from gan_jax.assembly.assemble import (
-    build,
-)
-from gan_jax.commands.train import (
-    main,
-)
+from gan_jax.assembly.assemble import build
+from gan_jax.commands.train import main
 from gan_jax.config import (
     Config,
     DatasetConfig,
@@ -29,16 +25,9 @@ from gan_jax.config import (
     ModelConfig,
     SweepConfig,
 )
-from gan_jax.config.serialization import (
-    flat,
-    from_json,
-    to_json,
-)
+from gan_jax.config.serialization import flat, from_json, to_json
 from gan_jax.gan import Gan
-from gan_jax.run.train_run import (
-    prepared,
-    train,
-)
+from gan_jax.run.train_run import prepared, train
 
 FIELDS = list(flat(Config()))
 GROUPS = [name for name, value in asdict(Config()).items() if isinstance(value, dict)]

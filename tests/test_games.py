@@ -16,12 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_jax.assembly.assemble import (
-    build,
-)
-from gan_jax.assembly.unused_fields import (
-    refuse_unread,
-)
+from gan_jax.assembly.assemble import build
+from gan_jax.assembly.unused_fields import refuse_unread
 from gan_jax.commands import dirac
 from gan_jax.config import (
     AugmentConfig,

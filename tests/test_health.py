@@ -8,10 +8,7 @@ import numpy as np
 import pytest
 
 from gan_jax import METHODS, Config, train
-from gan_jax.commands.train import (
-    EXIT_CODES,
-    main,
-)
+from gan_jax.commands.train import EXIT_CODES, main
 from gan_jax.config import (
     DatasetConfig,
     LogConfig,
@@ -20,15 +17,8 @@ from gan_jax.config import (
     OptimizerConfig,
 )
 from gan_jax.metrics import diversity, effective_number
-from gan_jax.run_files.folder import (
-    lines,
-)
-from gan_jax.run_files.health import (
-    RULES,
-    findings,
-    first_fault,
-    has_collapsed,
-)
+from gan_jax.run_files.folder import lines
+from gan_jax.run_files.health import RULES, findings, first_fault, has_collapsed
 
 CALM = {
     "real_logits": 0.1,

@@ -30,11 +30,7 @@ from gan_jax.diagnostics import (
 )
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Term, init_state
-from gan_jax.layers.basic import (
-    Style,
-    leaky_relu,
-    no_norm,
-)
+from gan_jax.layers.basic import Style, leaky_relu, no_norm
 from gan_jax.losses import LOSSES
 from gan_jax.models.networks import DenseGenerator, MlpDiscriminator
 from gan_jax.optimizers import OPTIMIZERS, chain

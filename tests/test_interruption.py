@@ -14,15 +14,10 @@ from processes import mortal, output, running, until
 
 import experiments
 from gan_jax.command_line import interruption
-from gan_jax.command_line.user_errors import (
-    exit_code,
-)
+from gan_jax.command_line.user_errors import exit_code
 from gan_jax.commands import evaluate
 from gan_jax.run import signals
-from gan_jax.run.signals import (
-    heard,
-    stop_request,
-)
+from gan_jax.run.signals import heard, stop_request
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 

@@ -12,26 +12,16 @@ import pytest
 from PIL import Image
 
 import gan_jax
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
+from gan_jax.assembly.compatibility import dataset
 from gan_jax.config import Config, DatasetConfig, MetricsConfig, ModelConfig
 from gan_jax.data import Dataset, Spec, Stored, label_shares
 from gan_jax.data.stacked_mnist import Triples, labels, stack
 from gan_jax.gan import init_state
 from gan_jax.labels import draw_labels
 from gan_jax.metrics import mode_report
-from gan_jax.run.monitor import (
-    measurer,
-    watched,
-)
-from gan_jax.run_files.data_facts import (
-    DataFacts,
-    write_facts,
-)
-from gan_jax.run_files.load import (
-    shares_of,
-)
+from gan_jax.run.monitor import measurer, watched
+from gan_jax.run_files.data_facts import DataFacts, write_facts
+from gan_jax.run_files.load import shares_of
 
 RING = np.array([0.01, *[0.99 / 7] * 7])
 """The imbalanced ring's shares, as its docstring has them."""

@@ -6,16 +6,9 @@ import numpy as np
 import pytest
 
 from gan_jax.config import CheckpointConfig, Config, LogConfig, MetricsConfig
-from gan_jax.parallel.execution import (
-    Program,
-)
-from gan_jax.run.loop import (
-    Host,
-    loop,
-)
-from gan_jax.run_files.history import (
-    record_of,
-)
+from gan_jax.parallel.execution import Program
+from gan_jax.run.loop import Host, loop
+from gan_jax.run_files.history import record_of
 
 CONFIG = Config(
     steps=12,

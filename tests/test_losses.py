@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 
 from gan_jax import Config
-from gan_jax.assembly.assemble import (
-    adversarial,
-)
+from gan_jax.assembly.assemble import adversarial
 from gan_jax.config import LossConfig
 from gan_jax.losses import LOSSES, alpha_loss
 

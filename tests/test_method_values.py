@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from experiments.values import page
-from gan_jax.config.serialization import (
-    flat,
-)
+from gan_jax.config.serialization import flat
 from gan_jax.methods import CATALOGUE, DEVIATIONS, METHODS, UNREAD
 from gan_jax.optimizers import OPTIMIZERS, chain, learning_rate
 

@@ -7,20 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax.assembly.assemble import (
-    build,
-)
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
+from gan_jax.assembly.assemble import build
+from gan_jax.assembly.compatibility import dataset
 from gan_jax.augment import AUGMENTS, IMAGES_ONLY
 from gan_jax.config import DatasetConfig
 from gan_jax.data import batch_indices
 from gan_jax.gan import init_state
 from gan_jax.methods import METHODS
-from gan_jax.parallel.placements import (
-    jit_step,
-)
+from gan_jax.parallel.placements import jit_step
 from gan_jax.train import sample
 
 STEPS, BATCH, WIDTH = 50, 8, 8

@@ -8,21 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax.assembly.assemble import (
-    build,
-)
+from gan_jax.assembly.assemble import build
 from gan_jax.config import Config, DatasetConfig, ModelConfig
-from gan_jax.layers.basic import (
-    INITIALIZERS,
-    NORMS,
-    Conv,
-    Style,
-    downsample,
-    upsample,
-)
-from gan_jax.layers.convolution import (
-    convolution,
-)
+from gan_jax.layers.basic import INITIALIZERS, NORMS, Conv, Style, downsample, upsample
+from gan_jax.layers.convolution import convolution
 from gan_jax.methods import METHODS
 from gan_jax.models import MODELS, networks
 

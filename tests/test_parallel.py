@@ -11,9 +11,7 @@ import optax
 import pytest
 from jax.sharding import Mesh
 
-from gan_jax.assembly.assemble import (
-    build,
-)
+from gan_jax.assembly.assemble import build
 from gan_jax.augment import AUGMENTS
 from gan_jax.config import (
     AugmentConfig,
@@ -30,30 +28,14 @@ from gan_jax.config import (
 from gan_jax.data import DATASETS, TOYS
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.gan import init_state
-from gan_jax.layers.basic import (
-    ACTIVATIONS,
-    INITIALIZERS,
-    NORMS,
-    OUTPUTS,
-)
-from gan_jax.layers.convolution import (
-    convolution,
-)
-from gan_jax.layers.minibatch import (
-    MINIBATCH,
-)
+from gan_jax.layers.basic import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS
+from gan_jax.layers.convolution import convolution
+from gan_jax.layers.minibatch import MINIBATCH
 from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS, SCHEDULES
-from gan_jax.parallel.compiler import (
-    compiler_options,
-)
-from gan_jax.parallel.ensemble import (
-    init_states,
-    member,
-    members_apart,
-    per_member,
-)
+from gan_jax.parallel.compiler import compiler_options
+from gan_jax.parallel.ensemble import init_states, member, members_apart, per_member
 from gan_jax.parallel.placements import (
     PLACEMENTS,
     gspmd_step,
@@ -66,9 +48,7 @@ from gan_jax.parallel.placements import (
     shard_map_step,
 )
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.running_statistics import (
-    RUNNING,
-)
+from gan_jax.running_statistics import RUNNING
 from gan_jax.train import train_step
 from gan_jax.types import Batch
 

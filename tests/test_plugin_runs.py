@@ -18,23 +18,13 @@ from undrawn import without_pictures
 
 from gan_jax import LOSSES, Config, load_generator, load_plugin
 from gan_jax import train as train_run
-from gan_jax.benchmark.results_io import (
-    read_rows,
-)
-from gan_jax.command_line.plugin_flag import (
-    loaded,
-)
+from gan_jax.benchmark.results_io import read_rows
+from gan_jax.command_line.plugin_flag import loaded
 from gan_jax.commands import diagnose, evaluate, report, sample, train
 from gan_jax.config import DatasetConfig, LossConfig, MetricsConfig, ModelConfig
-from gan_jax.config.serialization import (
-    from_file,
-)
-from gan_jax.run_files.folder import (
-    lines as read_lines,
-)
-from gan_jax.run_files.load import (
-    load_run,
-)
+from gan_jax.config.serialization import from_file
+from gan_jax.run_files.folder import lines as read_lines
+from gan_jax.run_files.load import load_run
 
 OWN_METHOD = """
 from gan_jax import LOSSES, METHODS, Config

@@ -10,16 +10,10 @@ from pathlib import Path
 import pytest
 from plugin_tools import EACH_KIND, KINDS, LOSS, fresh, loss_file, refused
 
-from gan_jax import (
-    Config,
-    build,
-    load_plugin,
-)
+from gan_jax import Config, build, load_plugin
 from gan_jax.benchmark import plan
 from gan_jax.benchmark import ray_launcher as cluster
-from gan_jax.command_line.plugin_flag import (
-    split,
-)
+from gan_jax.command_line.plugin_flag import split
 from gan_jax.commands import compare, data, merge, train
 from gan_jax.config import DatasetConfig, LossConfig, MetricsConfig
 from gan_jax.losses import LOSSES

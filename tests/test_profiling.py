@@ -12,26 +12,12 @@ import numpy as np
 import pytest
 
 import gan_jax
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
+from gan_jax.assembly.compatibility import dataset
 from gan_jax.config import Config, DatasetConfig, LogConfig, MetricsConfig, ModelConfig
-from gan_jax.parallel.execution import (
-    program,
-)
-from gan_jax.run.profiling import (
-    DISPATCH,
-    compiled,
-    profiled,
-)
-from gan_jax.run_files.checkpoint import (
-    with_plain_key,
-)
-from gan_jax.run_files.folder import (
-    claim,
-    lines,
-    refuse_changes,
-)
+from gan_jax.parallel.execution import program
+from gan_jax.run.profiling import DISPATCH, compiled, profiled
+from gan_jax.run_files.checkpoint import with_plain_key
+from gan_jax.run_files.folder import claim, lines, refuse_changes
 
 RING = Config(
     steps=15,

@@ -20,12 +20,8 @@ from undrawn import without_pictures
 import gan_jax
 from benchmarks.kills import rows
 from gan_jax import METHODS, Config, load_generator, train
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
-from gan_jax.commands.train import (
-    main,
-)
+from gan_jax.assembly.compatibility import dataset
+from gan_jax.commands.train import main
 from gan_jax.config import (
     DatasetConfig,
     LogConfig,
@@ -34,15 +30,8 @@ from gan_jax.config import (
     PenaltyConfig,
     SweepConfig,
 )
-from gan_jax.parallel.execution import (
-    members_of,
-    program,
-    several_steps,
-)
-from gan_jax.parallel.multihost import (
-    announced,
-    join,
-)
+from gan_jax.parallel.execution import members_of, program, several_steps
+from gan_jax.parallel.multihost import announced, join
 
 SGD = OptimizerConfig("sgd", learning_rate=0.01)
 RING = Config(

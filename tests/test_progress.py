@@ -8,9 +8,7 @@ import time
 
 import pytest
 
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
+from gan_jax.assembly.compatibility import dataset
 from gan_jax.config import Config, DatasetConfig, ModelConfig
 from gan_jax.run.callbacks import (
     estimate,
@@ -19,21 +17,10 @@ from gan_jax.run.callbacks import (
     shower,
     step_counter,
 )
-from gan_jax.run_files.history import (
-    record_of,
-)
+from gan_jax.run_files.history import record_of
 from gan_jax.terminal import output as terminal
-from gan_jax.terminal.output import (
-    track,
-    working,
-)
-from gan_jax.terminal.progress import (
-    PAUSES,
-    Part,
-    advanced,
-    line_of,
-    pause_after,
-)
+from gan_jax.terminal.output import track, working
+from gan_jax.terminal.progress import PAUSES, Part, advanced, line_of, pause_after
 
 
 @pytest.fixture

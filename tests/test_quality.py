@@ -6,35 +6,20 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
+from gan_jax.assembly.compatibility import dataset
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.config.serialization import (
-    from_json,
-)
+from gan_jax.config.serialization import from_json
 from gan_jax.data import TOYS, batch_indices
-from gan_jax.evaluate.sample_quality import (
-    independent_noise,
-    judge,
-    mode_count,
-)
+from gan_jax.evaluate.sample_quality import independent_noise, judge, mode_count
 from gan_jax.metrics import nearest_others
-from gan_jax.run.monitor import (
-    coarse,
-)
+from gan_jax.run.monitor import coarse
 from gan_jax.run_files.health import (
     last_samples,
     not_learned,
     samples_in_words,
     unlike_data,
 )
-from gan_jax.run_files.history import (
-    VERDICTS,
-    Record,
-    ending,
-    verdict,
-)
+from gan_jax.run_files.history import VERDICTS, Record, ending, verdict
 
 
 def examples(name, turn=0, **options):

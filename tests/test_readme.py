@@ -11,9 +11,7 @@ import jax.numpy as jnp
 import pytest
 
 import gan_jax
-from gan_jax.assembly.assemble import (
-    build,
-)
+from gan_jax.assembly.assemble import build
 from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS

@@ -5,13 +5,8 @@ from functools import partial
 
 import pytest
 
-from gan_jax.assembly.assemble import (
-    build,
-)
-from gan_jax.assembly.registry import (
-    bind,
-    default_of,
-)
+from gan_jax.assembly.assemble import build
+from gan_jax.assembly.registry import bind, default_of
 from gan_jax.augment import AUGMENTS
 from gan_jax.config import (
     AugmentConfig,
@@ -25,16 +20,12 @@ from gan_jax.config import (
     PenaltyConfig,
 )
 from gan_jax.dynamics import DYNAMICS
-from gan_jax.layers.basic import (
-    ACTIVATIONS,
-)
+from gan_jax.layers.basic import ACTIVATIONS
 from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.running_statistics import (
-    RUNNING,
-)
+from gan_jax.running_statistics import RUNNING
 from gan_jax.types import Loss
 
 RING = Config(dataset=DatasetConfig("ring"))

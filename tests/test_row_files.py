@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from gan_jax.logs import metric_log as logs
 from gan_jax.logs import row_files
-from gan_jax.run_files.folder import (
-    lines,
-)
+from gan_jax.run_files.folder import lines
 
 ROW = {
     "step": 20,

@@ -15,17 +15,9 @@ from PIL import Image
 from processes import COMPILED, output, running, until
 
 import gan_jax
-from gan_jax.commands.train import (
-    EXIT_CODES,
-    main,
-)
-from gan_jax.config.serialization import (
-    flat,
-    from_json,
-)
-from gan_jax.run_files.folder import (
-    FILES,
-)
+from gan_jax.commands.train import EXIT_CODES, main
+from gan_jax.config.serialization import flat, from_json
+from gan_jax.run_files.folder import FILES
 from gan_jax.terminal import output as terminal
 
 # Not of every run:

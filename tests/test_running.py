@@ -10,9 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from gan_jax.assembly.assemble import (
-    build,
-)
+from gan_jax.assembly.assemble import build
 from gan_jax.config import (
     AugmentConfig,
     Config,
@@ -25,20 +23,12 @@ from gan_jax.config import (
 )
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Live, Memory, Term, at, init_state, packed
-from gan_jax.logs.sample_plots import (
-    critic,
-)
+from gan_jax.logs.sample_plots import critic
 from gan_jax.losses import LOSSES, top_k
-from gan_jax.parallel.ensemble import (
-    init_states,
-)
-from gan_jax.parallel.placements import (
-    seeds_step,
-)
+from gan_jax.parallel.ensemble import init_states
+from gan_jax.parallel.placements import seeds_step
 from gan_jax.penalties import PENALTIES
-from gan_jax.running_statistics import (
-    RUNNING,
-)
+from gan_jax.running_statistics import RUNNING
 from gan_jax.train import example_keys, generator_loss, train_step
 from gan_jax.types import Batch
 

@@ -16,9 +16,7 @@ from sklearn.datasets import load_digits
 from sklearn.svm import SVC
 
 from gan_jax import METHODS, load_generator
-from gan_jax.command_line.user_errors import (
-    flags_of,
-)
+from gan_jax.command_line.user_errors import flags_of
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -5,31 +5,11 @@ import json
 import pytest
 
 from benchmarks.speed import contenders
-from benchmarks.speed.__main__ import (
-    PARTS,
-    Flags,
-    compared,
-    main,
-    paired,
-    penalties,
-)
-from benchmarks.speed.contenders import (
-    CASES,
-    VARIANTS,
-    config_of,
-)
-from benchmarks.speed.figures import (
-    draw,
-)
-from benchmarks.speed.interleave import (
-    Timing,
-    timed,
-)
-from benchmarks.speed.table import (
-    COLUMNS,
-    Row,
-    cells,
-)
+from benchmarks.speed.__main__ import PARTS, Flags, compared, main, paired, penalties
+from benchmarks.speed.contenders import CASES, VARIANTS, config_of
+from benchmarks.speed.figures import draw
+from benchmarks.speed.interleave import Timing, timed
+from benchmarks.speed.table import COLUMNS, Row, cells
 from gan_jax import build
 from gan_jax.penalties import PENALTIES
 

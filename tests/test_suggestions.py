@@ -7,29 +7,14 @@ from functools import cache
 import pytest
 
 from gan_jax import METHODS, Config
-from gan_jax.assembly.assemble import (
-    build,
-)
-from gan_jax.assembly.suggestions import (
-    FOR_VERDICT,
-    SUGGESTIONS,
-    helpful,
-)
-from gan_jax.command_line.flags import (
-    OF_BOTH,
-    with_both,
-)
+from gan_jax.assembly.assemble import build
+from gan_jax.assembly.suggestions import FOR_VERDICT, SUGGESTIONS, helpful
+from gan_jax.command_line.flags import OF_BOTH, with_both
 from gan_jax.config import DatasetConfig, ModelConfig
-from gan_jax.config.serialization import (
-    flat,
-)
+from gan_jax.config.serialization import flat
 from gan_jax.data import DATASETS
-from gan_jax.diagnostics.report import (
-    ADVICE,
-)
-from gan_jax.run_files.health import (
-    RULES,
-)
+from gan_jax.diagnostics.report import ADVICE
+from gan_jax.run_files.health import RULES
 
 FLAG = re.compile(r"--([a-z][a-z0-9.-]*[a-z0-9])(?: ([a-z0-9_.-]*[a-z0-9]))?")
 TRIES = {

@@ -5,19 +5,11 @@ import dataclasses
 import pytest
 
 from gan_jax import METHODS, build, method_for
-from gan_jax.assembly.method_defaults import (
-    changed_values,
-)
-from gan_jax.command_line.named_method import (
-    base_of,
-)
+from gan_jax.assembly.method_defaults import changed_values
+from gan_jax.command_line.named_method import base_of
 from gan_jax.commands import train
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.config.serialization import (
-    flat,
-    to_json,
-    validate,
-)
+from gan_jax.config.serialization import flat, to_json, validate
 from gan_jax.data import Spec
 from gan_jax.methods.suited import KINDS, kind_of, suited
 from gan_jax.penalties import PENALTIES

@@ -9,21 +9,13 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from PIL import Image
 
-from gan_jax.commands.train import (
-    print_by_value,
-)
+from gan_jax.commands.train import print_by_value
 from gan_jax.config import Config, OptimizerConfig, PenaltyConfig, SweepConfig
-from gan_jax.logs.row_names import (
-    name_rows,
-)
-from gan_jax.parallel.execution import (
-    members_of,
-)
+from gan_jax.logs.row_names import name_rows
+from gan_jax.parallel.execution import members_of
 from gan_jax.run_files import sweep_charts as overlays
 from gan_jax.run_files import sweeps
-from gan_jax.run_files.history import (
-    in_words,
-)
+from gan_jax.run_files.history import in_words
 from gan_jax.run_files.sweep_charts import (
     Group,
     by_step,
@@ -32,9 +24,7 @@ from gan_jax.run_files.sweep_charts import (
     running_mean,
 )
 from gan_jax.terminal import text_tables
-from gan_jax.terminal.output import (
-    plain_console,
-)
+from gan_jax.terminal.output import plain_console
 
 CONFIG = Config(
     seeds=2,

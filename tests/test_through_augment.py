@@ -14,21 +14,12 @@ import numpy as np
 import optax
 import pytest
 
-from gan_jax.assembly.assemble import (
-    build,
-)
-from gan_jax.assembly.registry import (
-    options,
-)
-from gan_jax.assembly.unused_fields import (
-    read_fields,
-    refuse_unread,
-)
+from gan_jax.assembly.assemble import build
+from gan_jax.assembly.registry import options
+from gan_jax.assembly.unused_fields import read_fields, refuse_unread
 from gan_jax.augment import AUGMENTS
 from gan_jax.config import AugmentConfig, Config, PenaltyConfig
-from gan_jax.config.serialization import (
-    from_json,
-)
+from gan_jax.config.serialization import from_json
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Term, init_state
 from gan_jax.losses import LOSSES

@@ -13,10 +13,7 @@ from PIL import Image, ImageSequence
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event
 
-from gan_jax import (
-    Config,
-    train,
-)
+from gan_jax import Config, train
 from gan_jax.config import (
     CheckpointConfig,
     DatasetConfig,
@@ -26,9 +23,7 @@ from gan_jax.config import (
     OptimizerConfig,
 )
 from gan_jax.logs import metric_log as logs
-from gan_jax.run_files.folder import (
-    lines,
-)
+from gan_jax.run_files.folder import lines
 
 SHORT = Config(
     steps=20,

@@ -12,9 +12,7 @@ import numpy as np
 import optax
 import pytest
 
-from gan_jax.assembly.assemble import (
-    build,
-)
+from gan_jax.assembly.assemble import build
 from gan_jax.config import (
     AugmentConfig,
     Config,
@@ -28,14 +26,9 @@ from gan_jax.config import (
 )
 from gan_jax.dynamics import alternating, player_keys
 from gan_jax.gan import Gan, Term, init_state, net_variables
-from gan_jax.layers.basic import (
-    normalize,
-    power_iteration,
-)
+from gan_jax.layers.basic import normalize, power_iteration
 from gan_jax.losses import LOSSES
-from gan_jax.parallel.placements import (
-    jit_step,
-)
+from gan_jax.parallel.placements import jit_step
 from gan_jax.penalties import PENALTIES
 from gan_jax.train import (
     discriminator_loss,

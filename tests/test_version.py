@@ -11,9 +11,7 @@ import pytest
 import gan_jax
 from gan_jax.commands import evaluate, train
 from gan_jax.run_files import history as record
-from gan_jax.run_files.folder import (
-    lines,
-)
+from gan_jax.run_files.folder import lines
 from gan_jax.version import versions
 
 ROOT = Path(__file__).parent.parent

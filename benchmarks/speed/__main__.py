@@ -26,38 +26,15 @@ import jax
 import tyro
 
 from benchmarks.speed import contenders
-from benchmarks.speed.contenders import (
-    CASES,
-    VARIANTS,
-    config_of,
-)
-from benchmarks.speed.figures import (
-    draw,
-)
-from benchmarks.speed.interleave import (
-    Make,
-    Timing,
-    timed,
-)
-from benchmarks.speed.table import (
-    Row,
-    cells,
-    report,
-)
+from benchmarks.speed.contenders import CASES, VARIANTS, config_of
+from benchmarks.speed.figures import draw
+from benchmarks.speed.interleave import Make, Timing, timed
+from benchmarks.speed.table import Row, cells, report
 from gan_jax import Config
-from gan_jax.command_line.flags import (
-    given_fields,
-    parse,
-    refuse_useless,
-)
-from gan_jax.command_line.user_errors import (
-    exit_code,
-    expand_home,
-)
+from gan_jax.command_line.flags import given_fields, parse, refuse_useless
+from gan_jax.command_line.user_errors import exit_code, expand_home
 from gan_jax.penalties import PENALTIES
-from gan_jax.run_files.history import (
-    versions,
-)
+from gan_jax.run_files.history import versions
 
 Part = Literal["models", "penalties", "growth"]
 RATE, OURS, COMPILED = "matrix product", "gan_jax", "PyTorch compile"

@@ -9,20 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.speed.flops import (
-    flops,
-)
+from benchmarks.speed.flops import flops
 from gan_jax import METHODS, Batch, Config, TrainState, build, init_state, train_step
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
+from gan_jax.assembly.compatibility import dataset
 from gan_jax.config import DatasetConfig, EmaConfig, ModelConfig, PenaltyConfig
-from gan_jax.parallel.compiler import (
-    compiler_options,
-)
-from gan_jax.parallel.execution import (
-    program,
-)
+from gan_jax.parallel.compiler import compiler_options
+from gan_jax.parallel.execution import program
 
 Turn = Callable[[int], None]
 """Makes so many units of steps and waits for them."""

@@ -6,17 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.speed.table import (
-    Row,
-)
-from gan_jax.benchmark.report.figures.canvas import (
-    FLOOR,
-    STYLE,
-    blank,
-)
-from gan_jax.benchmark.report.looks import (
-    PALETTE,
-)
+from benchmarks.speed.table import Row
+from gan_jax.benchmark.report.figures.canvas import FLOOR, STYLE, blank
+from gan_jax.benchmark.report.looks import PALETTE
 
 
 def draw(part: str, rows: list[Row], folder: Path) -> None:

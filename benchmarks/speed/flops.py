@@ -15,14 +15,7 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
-from gan_jax.layers.convolution import (
-    CONVOLVE,
-    CORRELATE,
-    IMAGE,
-    KERNEL,
-    OUT,
-    SPREAD,
-)
+from gan_jax.layers.convolution import CONVOLVE, CORRELATE, IMAGE, KERNEL, OUT, SPREAD
 
 Work = Counter[tuple[str, int]]
 Value = tuple[int, int]

@@ -17,12 +17,8 @@ from typing import Any, NamedTuple
 
 import jax
 
-from benchmarks.speed.contenders import (
-    Contender,
-)
-from gan_jax.parallel.compiler import (
-    keep_memory,
-)
+from benchmarks.speed.contenders import Contender
+from gan_jax.parallel.compiler import keep_memory
 
 try:
     import resource

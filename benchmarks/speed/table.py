@@ -2,12 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from benchmarks.speed.interleave import (
-    Timing,
-)
-from gan_jax.benchmark.report.markdown import (
-    table,
-)
+from benchmarks.speed.interleave import Timing
+from gan_jax.benchmark.report.markdown import table
 
 
 class Row(NamedTuple):

@@ -17,10 +17,7 @@ from torch.nn.functional import relu, softplus
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from benchmarks.speed.torch_networks import (
-    NETWORKS,
-    Pair,
-)
+from benchmarks.speed.torch_networks import NETWORKS, Pair
 
 __all__ = ["LOSSES", "NETWORKS", "PENALTIES", "spectral", "step_function"]
 

@@ -30,31 +30,18 @@ from gan_jax.assembly.registry import (
 )
 from gan_jax.augment import AUGMENTS
 from gan_jax.config import Config, ModelConfig
-from gan_jax.config.serialization import (
-    validate,
-)
+from gan_jax.config.serialization import validate
 from gan_jax.data import Spec
 from gan_jax.dynamics import DYNAMICS, MEMORIES, UPDATES
 from gan_jax.gan import Gan, Live, Memory, Schedule, Term
-from gan_jax.layers.basic import (
-    ACTIVATIONS,
-    INITIALIZERS,
-    NORMS,
-    OUTPUTS,
-    Style,
-    cast,
-)
-from gan_jax.layers.minibatch import (
-    MINIBATCH,
-)
+from gan_jax.layers.basic import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS, Style, cast
+from gan_jax.layers.minibatch import MINIBATCH
 from gan_jax.losses import LOSSES, is_zero_sum, top_k
 from gan_jax.methods import METHODS
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS, SCHEDULES, chain, learning_rate
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.running_statistics import (
-    RUNNING,
-)
+from gan_jax.running_statistics import RUNNING
 from gan_jax.train import frozen
 from gan_jax.types import Array, Loss, NetState, TrainState
 

@@ -6,23 +6,12 @@ import os
 
 import jax.numpy as jnp
 
-from gan_jax.assembly.registry import (
-    choose,
-    options,
-)
+from gan_jax.assembly.registry import choose, options
 from gan_jax.augment import AUGMENTS, IMAGES_ONLY, PROBABILITIES
 from gan_jax.config import Config, OptimizerConfig
 from gan_jax.data import DATASETS, PREFIXES, Dataset, Spec
-from gan_jax.layers.basic import (
-    BATCH_COUPLED,
-    NORMS,
-    independent,
-)
-from gan_jax.layers.minibatch import (
-    GROUP,
-    MINIBATCH,
-    stddev,
-)
+from gan_jax.layers.basic import BATCH_COUPLED, NORMS, independent
+from gan_jax.layers.minibatch import GROUP, MINIBATCH, stddev
 from gan_jax.losses import LOSSES
 from gan_jax.penalties import PENALTIES
 

@@ -2,19 +2,11 @@
 
 from dataclasses import replace
 
-from gan_jax.assembly.assemble import (
-    method,
-)
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
-from gan_jax.assembly.unused_fields import (
-    read_fields,
-)
+from gan_jax.assembly.assemble import method
+from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.unused_fields import read_fields
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.config.serialization import (
-    flat,
-)
+from gan_jax.config.serialization import flat
 from gan_jax.methods import CATALOGUE
 from gan_jax.methods.changes import PLAYERS
 from gan_jax.methods.suited import kind_of, suited

@@ -7,10 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import NamedTuple
 
-from gan_jax.assembly.compatibility import (
-    PLAIN_STEPS,
-    dataset,
-)
+from gan_jax.assembly.compatibility import PLAIN_STEPS, dataset
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import TOYS
 from gan_jax.methods.suited import KINDS, SLOPE_PENALTIES, SLOPE_WEIGHT, kind_of

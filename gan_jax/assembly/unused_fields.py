@@ -10,24 +10,17 @@ from gan_jax.assembly.compatibility import (
     differentiates_augment,
     resolve,
 )
-from gan_jax.assembly.registry import (
-    choose,
-    options,
-)
+from gan_jax.assembly.registry import choose, options
 from gan_jax.augment import AUGMENTS
 from gan_jax.config import Config
-from gan_jax.config.serialization import (
-    flat,
-)
+from gan_jax.config.serialization import flat
 from gan_jax.data import fields_of
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.running_statistics import (
-    RUNNING,
-)
+from gan_jax.running_statistics import RUNNING
 
 OF_PAIRS = {"width", "d_width"}
 """Fields of the model group that a pair reads only if they are options of it."""

@@ -8,12 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_jax.assembly.assemble import (
-    build,
-)
-from gan_jax.benchmark.outcome import (
-    number,
-)
+from gan_jax.assembly.assemble import build
+from gan_jax.benchmark.outcome import number
 from gan_jax.config import Config
 from gan_jax.data import DATASETS
 from gan_jax.diagnostics import phase

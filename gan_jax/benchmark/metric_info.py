@@ -2,10 +2,7 @@
 
 from typing import NamedTuple
 
-from gan_jax.evaluate.metric_registry import (
-    BETTER,
-    LOWER,
-)
+from gan_jax.evaluate.metric_registry import BETTER, LOWER
 
 
 class Metric(NamedTuple):

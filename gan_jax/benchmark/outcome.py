@@ -28,9 +28,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, NamedTuple
 
-from gan_jax.run_files.health import (
-    logit_size,
-)
+from gan_jax.run_files.health import logit_size
 
 Row = dict[str, Any]
 

@@ -10,41 +10,17 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from gan_jax.assembly.assemble import (
-    build,
-)
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
-from gan_jax.assembly.registry import (
-    choose,
-)
-from gan_jax.benchmark.outcome import (
-    Thresholds,
-    resolved,
-)
-from gan_jax.benchmark.suites import (
-    Suite,
-    Task,
-    config_of,
-    suite_of,
-)
-from gan_jax.benchmark.suites.spec import (
-    EVALUATIONS,
-    Changes,
-    factors,
-)
+from gan_jax.assembly.assemble import build
+from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.registry import choose
+from gan_jax.benchmark.outcome import Thresholds, resolved
+from gan_jax.benchmark.suites import Suite, Task, config_of, suite_of
+from gan_jax.benchmark.suites.spec import EVALUATIONS, Changes, factors
 from gan_jax.config import Config
-from gan_jax.config.serialization import (
-    from_json,
-)
+from gan_jax.config.serialization import from_json
 from gan_jax.dynamics import UPDATES
-from gan_jax.logs.metric_log import (
-    write_json,
-)
-from gan_jax.parallel.execution import (
-    members_of,
-)
+from gan_jax.logs.metric_log import write_json
+from gan_jax.parallel.execution import members_of
 
 Json = dict[str, Any]
 UNHASHED = ("command", "note", "thresholds", "floors", "noise", "hash")

@@ -7,21 +7,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from gan_jax.benchmark.outcome import (
-    ERROR,
-)
-from gan_jax.benchmark.plan import (
-    Json,
-    config_in,
-    gradient_evaluations,
-    seconds_of,
-)
-from gan_jax.benchmark.suites import (
-    suite_of,
-)
-from gan_jax.terminal.progress import (
-    in_time,
-)
+from gan_jax.benchmark.outcome import ERROR
+from gan_jax.benchmark.plan import Json, config_in, gradient_evaluations, seconds_of
+from gan_jax.benchmark.suites import suite_of
+from gan_jax.terminal.progress import in_time
 
 MOST_COLUMNS = 8
 

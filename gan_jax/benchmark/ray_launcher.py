@@ -9,20 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gan_jax.benchmark.plan import (
-    Json,
-    plugins_of,
-)
-from gan_jax.benchmark.run_cell import (
-    errored_rows,
-    rows_of,
-)
-from gan_jax.commands.train import (
-    cache_compilations,
-)
-from gan_jax.plugins.load import (
-    load_copies,
-)
+from gan_jax.benchmark.plan import Json, plugins_of
+from gan_jax.benchmark.run_cell import errored_rows, rows_of
+from gan_jax.commands.train import cache_compilations
+from gan_jax.plugins.load import load_copies
 
 RETRIES = 3
 """Of a cell whose worker died."""

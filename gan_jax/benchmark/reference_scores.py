@@ -6,12 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.assembly.compatibility import (
-    dataset as data_of,
-)
-from gan_jax.benchmark.suites import (
-    Task,
-)
+from gan_jax.assembly.compatibility import dataset as data_of
+from gan_jax.benchmark.suites import Task
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import TOYS
 from gan_jax.evaluate.evaluator import (
@@ -22,13 +18,8 @@ from gan_jax.evaluate.evaluator import (
     floor,
     yardstick,
 )
-from gan_jax.evaluate.reference import (
-    chosen,
-    real_side,
-)
-from gan_jax.evaluate.sample_quality import (
-    independent_noise,
-)
+from gan_jax.evaluate.reference import chosen, real_side
+from gan_jax.evaluate.sample_quality import independent_noise
 
 DRAWS = 20
 """Of fresh points, over which the floor of a toy is the mean."""

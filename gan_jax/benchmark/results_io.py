@@ -4,20 +4,10 @@ import json
 import os
 from pathlib import Path
 
-from gan_jax.benchmark.outcome import (
-    ERROR,
-)
-from gan_jax.benchmark.plan import (
-    Json,
-    read,
-)
-from gan_jax.evaluate.evaluator import (
-    require_one_fingerprint,
-)
-from gan_jax.logs.metric_log import (
-    telling,
-    write_text,
-)
+from gan_jax.benchmark.outcome import ERROR
+from gan_jax.benchmark.plan import Json, read
+from gan_jax.evaluate.evaluator import require_one_fingerprint
+from gan_jax.logs.metric_log import telling, write_text
 
 SAME = "mend that, then go on with the same command"
 

@@ -11,9 +11,7 @@ from statistics import median
 import jax
 
 from gan_jax.benchmark import exact_games as exact
-from gan_jax.benchmark.metric_info import (
-    METRICS,
-)
+from gan_jax.benchmark.metric_info import METRICS
 from gan_jax.benchmark.outcome import (
     ERROR,
     Bound,
@@ -24,35 +22,15 @@ from gan_jax.benchmark.outcome import (
     find,
     number,
 )
-from gan_jax.benchmark.plan import (
-    Json,
-    config_in,
-    gradient_evaluations,
-)
-from gan_jax.benchmark.reference_scores import (
-    fingerprint_of,
-)
-from gan_jax.benchmark.suites import (
-    suite_of,
-)
+from gan_jax.benchmark.plan import Json, config_in, gradient_evaluations
+from gan_jax.benchmark.reference_scores import fingerprint_of
+from gan_jax.benchmark.suites import suite_of
 from gan_jax.config import Config
-from gan_jax.config.serialization import (
-    flat,
-)
-from gan_jax.parallel.execution import (
-    Member,
-    members_of,
-)
-from gan_jax.run.train_run import (
-    train,
-)
-from gan_jax.run_files.folder import (
-    lines,
-)
-from gan_jax.run_files.history import (
-    label_of,
-    versions,
-)
+from gan_jax.config.serialization import flat
+from gan_jax.parallel.execution import Member, members_of
+from gan_jax.run.train_run import train
+from gan_jax.run_files.folder import lines
+from gan_jax.run_files.history import label_of, versions
 
 SCHEMA = 1
 CELLS = "cells"

@@ -10,29 +10,13 @@ from typing import Any
 
 import docstring_parser
 
-from gan_jax.assembly.assemble import (
-    build,
-)
-from gan_jax.assembly.compatibility import (
-    dataset,
-    resolve,
-)
-from gan_jax.assembly.unused_fields import (
-    read_fields,
-)
-from gan_jax.command_line.flags import (
-    OF_BOTH,
-    with_both,
-)
-from gan_jax.command_line.user_errors import (
-    FlagSource,
-    flag_sources,
-    hyphened,
-)
+from gan_jax.assembly.assemble import build
+from gan_jax.assembly.compatibility import dataset, resolve
+from gan_jax.assembly.unused_fields import read_fields
+from gan_jax.command_line.flags import OF_BOTH, with_both
+from gan_jax.command_line.user_errors import FlagSource, flag_sources, hyphened
 from gan_jax.config import Config, OptimizerConfig
-from gan_jax.config.serialization import (
-    flat,
-)
+from gan_jax.config.serialization import flat
 from gan_jax.methods import CATALOGUE, IDEAS
 from gan_jax.methods.changes import changed
 

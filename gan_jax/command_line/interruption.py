@@ -9,11 +9,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import experiments
-from gan_jax.run.signals import (
-    heard,
-    in_main_thread,
-    say,
-)
+from gan_jax.run.signals import heard, in_main_thread, say
 
 WORD_SECONDS, GRACE_SECONDS = 0.2, 2.0
 """How long a command that is told to end has before a line says that it does, and

@@ -6,16 +6,9 @@ from io import StringIO
 
 import tyro
 
-from gan_jax.assembly.assemble import (
-    method,
-)
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
-from gan_jax.assembly.method_defaults import (
-    changed_values,
-    method_for,
-)
+from gan_jax.assembly.assemble import method
+from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.method_defaults import changed_values, method_for
 from gan_jax.config import Config, DatasetConfig, PenaltyConfig
 from gan_jax.methods import METHODS
 

@@ -2,18 +2,9 @@
 
 from pathlib import Path
 
-from gan_jax.assembly.registry import (
-    PLUGINS,
-)
-from gan_jax.config.serialization import (
-    from_file,
-)
-from gan_jax.plugins.load import (
-    load_copies,
-    load_plugins,
-    name_of,
-    plugins_told,
-)
+from gan_jax.assembly.registry import PLUGINS
+from gan_jax.config.serialization import from_file
+from gan_jax.plugins.load import load_copies, load_plugins, name_of, plugins_told
 
 FLAG = "--plugin"
 

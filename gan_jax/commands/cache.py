@@ -15,10 +15,7 @@ from functools import partial
 
 from rich.table import Column, Table
 
-from gan_jax.command_line.user_errors import (
-    exit_code,
-    leave,
-)
+from gan_jax.command_line.user_errors import exit_code, leave
 from gan_jax.data.storage import (
     COMPILED,
     Entry,
@@ -29,9 +26,7 @@ from gan_jax.data.storage import (
     remove,
     total_bytes,
 )
-from gan_jax.terminal.output import (
-    plain_console,
-)
+from gan_jax.terminal.output import plain_console
 
 
 def by_name() -> dict[str, list[Entry]]:

@@ -27,15 +27,11 @@ from typing import Literal
 import jax
 from rich.live import Live
 
-from gan_jax.assembly.registry import (
-    PLUGINS,
-)
+from gan_jax.assembly.registry import PLUGINS
 from gan_jax.benchmark import progress_board as boards
 from gan_jax.benchmark import ray_launcher as cluster
 from gan_jax.benchmark import results_io as store
-from gan_jax.benchmark.outcome import (
-    ERROR,
-)
+from gan_jax.benchmark.outcome import ERROR
 from gan_jax.benchmark.plan import (
     Json,
     Wish,
@@ -45,57 +41,20 @@ from gan_jax.benchmark.plan import (
     plugins_of,
     with_floors,
 )
-from gan_jax.benchmark.reference_scores import (
-    fingerprint_of,
-    floors_of,
-    noise_of,
-)
-from gan_jax.benchmark.run_cell import (
-    Interrupted,
-    rows_of,
-)
-from gan_jax.benchmark.suites import (
-    suite_of,
-)
-from gan_jax.benchmark.suites.spec import (
-    VARIANTS,
-)
-from gan_jax.command_line.flags import (
-    given_fields,
-    parse,
-    refuse_useless,
-)
-from gan_jax.command_line.interruption import (
-    code_of,
-)
-from gan_jax.command_line.plugin_flag import (
-    gathered,
-)
-from gan_jax.command_line.user_errors import (
-    exit_code,
-    expand_home,
-    with_own_flags,
-)
-from gan_jax.commands.train import (
-    cache_compilations,
-)
-from gan_jax.parallel.multihost import (
-    cores_as_devices,
-)
-from gan_jax.plugins.load import (
-    load_plugins,
-    write_copies,
-)
-from gan_jax.run.signals import (
-    stop_request,
-)
-from gan_jax.run_files.folder import (
-    held,
-)
-from gan_jax.terminal.output import (
-    plain_console,
-    working,
-)
+from gan_jax.benchmark.reference_scores import fingerprint_of, floors_of, noise_of
+from gan_jax.benchmark.run_cell import Interrupted, rows_of
+from gan_jax.benchmark.suites import suite_of
+from gan_jax.benchmark.suites.spec import VARIANTS
+from gan_jax.command_line.flags import given_fields, parse, refuse_useless
+from gan_jax.command_line.interruption import code_of
+from gan_jax.command_line.plugin_flag import gathered
+from gan_jax.command_line.user_errors import exit_code, expand_home, with_own_flags
+from gan_jax.commands.train import cache_compilations
+from gan_jax.parallel.multihost import cores_as_devices
+from gan_jax.plugins.load import load_plugins, write_copies
+from gan_jax.run.signals import stop_request
+from gan_jax.run_files.folder import held
+from gan_jax.terminal.output import plain_console, working
 
 USAGE = "python -m benchmarks.compare"
 STOPPED = {"SIGINT": 130, "SIGTERM": 143}

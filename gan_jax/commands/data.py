@@ -16,17 +16,9 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
-from gan_jax.command_line.flags import (
-    given_fields,
-    parse,
-    refuse_useless,
-)
-from gan_jax.command_line.plugin_flag import (
-    gathered,
-)
+from gan_jax.assembly.compatibility import dataset
+from gan_jax.command_line.flags import given_fields, parse, refuse_useless
+from gan_jax.command_line.plugin_flag import gathered
 from gan_jax.command_line.user_errors import (
     DATA_FIELDS,
     FIGURE_SUFFIXES,
@@ -37,30 +29,16 @@ from gan_jax.command_line.user_errors import (
     require_picture,
     with_own_flags,
 )
-from gan_jax.config import (
-    Config,
-    DatasetConfig,
-)
-from gan_jax.config.serialization import (
-    validate,
-)
+from gan_jax.config import Config, DatasetConfig
+from gan_jax.config.serialization import validate
 from gan_jax.data import TOYS, Dataset, batch_indices, fields_of, log_density
 from gan_jax.data.core import ENDLESS
 from gan_jax.data.listing import lines_of, printable
 from gan_jax.logs import metric_log as logs
-from gan_jax.logs.files import (
-    require_writable,
-)
-from gan_jax.logs.grids import (
-    image_grid,
-    name_classes,
-)
-from gan_jax.plugins.load import (
-    load_plugins,
-)
-from gan_jax.terminal.output import (
-    working,
-)
+from gan_jax.logs.files import require_writable
+from gan_jax.logs.grids import image_grid, name_classes
+from gan_jax.plugins.load import load_plugins
+from gan_jax.terminal.output import working
 
 CHUNK = 5000
 SHOWN = 20

@@ -14,41 +14,20 @@ from typing import Annotated, Any
 import tyro
 from rich.table import Column, Table
 
-from gan_jax.command_line.flags import (
-    given_fields,
-    parse,
-    refuse_useless,
-)
-from gan_jax.command_line.plugin_flag import (
-    gathered,
-    load_for,
-)
+from gan_jax.command_line.flags import given_fields, parse, refuse_useless
+from gan_jax.command_line.plugin_flag import gathered, load_for
 from gan_jax.command_line.user_errors import (
     exit_code,
     expand_home,
     leave,
     with_own_flags,
 )
-from gan_jax.diagnostics.report import (
-    advise,
-    diagnose,
-    page,
-    plain,
-)
-from gan_jax.diagnostics.report.game import (
-    MINUTES,
-)
-from gan_jax.diagnostics.report.tables import (
-    summary,
-)
+from gan_jax.diagnostics.report import advise, diagnose, page, plain
+from gan_jax.diagnostics.report.game import MINUTES
+from gan_jax.diagnostics.report.tables import summary
 from gan_jax.logs import metric_log as logs
-from gan_jax.logs.files import (
-    require_writable,
-)
-from gan_jax.terminal.output import (
-    plain_console,
-    working,
-)
+from gan_jax.logs.files import require_writable
+from gan_jax.terminal.output import plain_console, working
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from rich.table import Column, Table
 
-from gan_jax.assembly.assemble import (
-    build,
-)
-from gan_jax.command_line.flags import (
-    parse,
-)
+from gan_jax.assembly.assemble import build
+from gan_jax.command_line.flags import parse
 from gan_jax.command_line.user_errors import (
     FIGURE_SUFFIXES,
     exit_code,
@@ -34,18 +30,10 @@ from gan_jax.command_line.user_errors import (
 from gan_jax.config import Config
 from gan_jax.data import DATASETS
 from gan_jax.diagnostics import phase, portraits
-from gan_jax.diagnostics.dirac_games import (
-    games,
-)
-from gan_jax.diagnostics.portraits import (
-    Portrait,
-)
+from gan_jax.diagnostics.dirac_games import games
+from gan_jax.diagnostics.portraits import Portrait
 from gan_jax.gan import init_state
-from gan_jax.terminal.output import (
-    plain_console,
-    track,
-    working,
-)
+from gan_jax.terminal.output import plain_console, track, working
 
 AVERAGED = 200
 """Batches over which eigenvalues and factor are averaged where the game is noisy."""

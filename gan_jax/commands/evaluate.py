@@ -21,22 +21,10 @@ import jax
 import tyro
 from rich.table import Column, Table
 
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
-from gan_jax.command_line.flags import (
-    given_fields,
-    parse,
-    refuse_useless,
-)
-from gan_jax.command_line.member_table import (
-    evaluate_all,
-    show_all,
-)
-from gan_jax.command_line.plugin_flag import (
-    gathered,
-    load_for,
-)
+from gan_jax.assembly.compatibility import dataset
+from gan_jax.command_line.flags import given_fields, parse, refuse_useless
+from gan_jax.command_line.member_table import evaluate_all, show_all
+from gan_jax.command_line.plugin_flag import gathered, load_for
 from gan_jax.command_line.user_errors import (
     exit_code,
     expand_home,
@@ -44,34 +32,14 @@ from gan_jax.command_line.user_errors import (
     with_own_flags,
 )
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.config.serialization import (
-    from_file,
-    validate,
-)
+from gan_jax.config.serialization import from_file, validate
 from gan_jax.data import fields_of
-from gan_jax.evaluate.evaluator import (
-    Sampler,
-    Yardstick,
-    evaluate,
-    yardstick,
-)
-from gan_jax.evaluate.metric_registry import (
-    BETTER,
-    bound_of,
-)
+from gan_jax.evaluate.evaluator import Sampler, Yardstick, evaluate, yardstick
+from gan_jax.evaluate.metric_registry import BETTER, bound_of
 from gan_jax.gan import Gan
 from gan_jax.logs import metric_log as logs
-from gan_jax.run_files.load import (
-    data_of_run,
-    load_members,
-    load_run,
-    shares_of,
-)
-from gan_jax.terminal.output import (
-    Work,
-    plain_console,
-    working,
-)
+from gan_jax.run_files.load import data_of_run, load_members, load_run, shares_of
+from gan_jax.terminal.output import Work, plain_console, working
 from gan_jax.train import sample
 from gan_jax.types import Array, TrainState
 

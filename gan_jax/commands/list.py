@@ -2,38 +2,22 @@
 
 import re
 
-from gan_jax.assembly.unused_fields import (
-    read_fields,
-)
+from gan_jax.assembly.unused_fields import read_fields
 from gan_jax.augment import AUGMENTS
-from gan_jax.config import (
-    Config,
-)
-from gan_jax.config.serialization import (
-    flat,
-)
+from gan_jax.config import Config
+from gan_jax.config.serialization import flat
 from gan_jax.data import DATASETS, PREFIXES, TFDS_SETS, TOYS
 from gan_jax.dynamics import DYNAMICS
-from gan_jax.evaluate.metric_registry import (
-    METRICS,
-)
+from gan_jax.evaluate.metric_registry import METRICS
 from gan_jax.features import EXTRACTORS
-from gan_jax.layers.basic import (
-    ACTIVATIONS,
-    INITIALIZERS,
-    NORMS,
-)
-from gan_jax.layers.minibatch import (
-    MINIBATCH,
-)
+from gan_jax.layers.basic import ACTIVATIONS, INITIALIZERS, NORMS
+from gan_jax.layers.minibatch import MINIBATCH
 from gan_jax.losses import LOSSES
 from gan_jax.methods import CATALOGUE, METHODS
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.plugins.load import (
-    owner,
-)
+from gan_jax.plugins.load import owner
 
 PREFIXED = {"tfds:NAME": PREFIXES["tfds"], "folder:PATH": PREFIXES["folder"]}
 OTHERS = {

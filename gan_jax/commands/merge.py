@@ -15,14 +15,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from gan_jax.benchmark.outcome import (
-    ERROR,
-)
-from gan_jax.benchmark.plan import (
-    Json,
-    read,
-    told,
-)
+from gan_jax.benchmark.outcome import ERROR
+from gan_jax.benchmark.plan import Json, read, told
 from gan_jax.benchmark.results_io import (
     ROWS,
     as_lines,
@@ -30,21 +24,10 @@ from gan_jax.benchmark.results_io import (
     refuse_strangers,
     require_comparable,
 )
-from gan_jax.command_line.flags import (
-    parse,
-)
-from gan_jax.command_line.user_errors import (
-    exit_code,
-    expand_home,
-    with_own_flags,
-)
-from gan_jax.logs.metric_log import (
-    write_json,
-    write_text,
-)
-from gan_jax.run_files.folder import (
-    held,
-)
+from gan_jax.command_line.flags import parse
+from gan_jax.command_line.user_errors import exit_code, expand_home, with_own_flags
+from gan_jax.logs.metric_log import write_json, write_text
+from gan_jax.run_files.folder import held
 
 AGREE = ("config", "outcome", "success", "success_step", "verdict", "final", "best")
 """What rows of the same GAN share; time, device and versions may differ."""

@@ -13,17 +13,11 @@ import shlex
 import sys
 from functools import partial
 
-from gan_jax.command_line.user_errors import (
-    exit_code,
-    leave,
-)
+from gan_jax.command_line.user_errors import exit_code, leave
 from gan_jax.data.storage import cache_folder
 from gan_jax.data.tfds import builder, data_folder
 from gan_jax.features.weights import URL, download, inception_weights_path, is_whole
-from gan_jax.terminal.output import (
-    takes_bars,
-    working,
-)
+from gan_jax.terminal.output import takes_bars, working
 
 NEEDED = ("tensorflow", "importlib_resources")
 

@@ -17,50 +17,25 @@ from typing import Annotated
 import tyro
 
 from gan_jax.benchmark.report import results as rows
-from gan_jax.benchmark.report.figures.all_figures import (
-    draw_all,
-)
-from gan_jax.benchmark.report.findings import (
-    Findings,
-    findings,
-    gist,
-)
+from gan_jax.benchmark.report.figures.all_figures import draw_all
+from gan_jax.benchmark.report.findings import Findings, findings, gist
 from gan_jax.benchmark.report.html import header as overview
 from gan_jax.benchmark.report.html import lines, sections
 from gan_jax.benchmark.report.html import task_panels as pictures
-from gan_jax.benchmark.report.html.samples import (
-    draw_samples,
-    sample_section,
-)
-from gan_jax.benchmark.report.html.svg import (
-    element,
-)
-from gan_jax.benchmark.report.markdown import (
-    markdown,
-)
-from gan_jax.benchmark.report.results import (
-    Results,
-)
+from gan_jax.benchmark.report.html.samples import draw_samples, sample_section
+from gan_jax.benchmark.report.html.svg import element
+from gan_jax.benchmark.report.markdown import markdown
+from gan_jax.benchmark.report.results import Results
 from gan_jax.benchmark.report.tables import (
     ENTRY_COLUMNS,
     OVERALL_COLUMNS,
     about,
     crashes,
 )
-from gan_jax.command_line.flags import (
-    parse,
-)
-from gan_jax.command_line.user_errors import (
-    exit_code,
-    expand_home,
-    with_own_flags,
-)
-from gan_jax.logs.metric_log import (
-    write_text,
-)
-from gan_jax.terminal.output import (
-    working,
-)
+from gan_jax.command_line.flags import parse
+from gan_jax.command_line.user_errors import exit_code, expand_home, with_own_flags
+from gan_jax.logs.metric_log import write_text
+from gan_jax.terminal.output import working
 
 PAGE = Path(__file__).parent / "page"
 MANY = 5

@@ -19,9 +19,7 @@ from typing import Annotated
 import tyro
 
 from gan_jax import comparison
-from gan_jax.command_line.flags import (
-    parse,
-)
+from gan_jax.command_line.flags import parse
 from gan_jax.command_line.user_errors import (
     FIGURE_SUFFIXES,
     exit_code,
@@ -30,15 +28,9 @@ from gan_jax.command_line.user_errors import (
     require_picture,
     with_own_flags,
 )
-from gan_jax.logs.files import (
-    require_writable,
-)
-from gan_jax.terminal.output import (
-    working,
-)
-from gan_jax.terminal.text_tables import (
-    print_table,
-)
+from gan_jax.logs.files import require_writable
+from gan_jax.terminal.output import working
+from gan_jax.terminal.text_tables import print_table
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from gan_jax.command_line.flags import (
-    parse,
-)
-from gan_jax.command_line.plugin_flag import (
-    gathered,
-    load_for,
-)
+from gan_jax.command_line.flags import parse
+from gan_jax.command_line.plugin_flag import gathered, load_for
 from gan_jax.command_line.user_errors import (
     IMAGE_SUFFIXES,
     exit_code,
@@ -38,29 +33,12 @@ from gan_jax.data.listing import some
 from gan_jax.gan import Gan
 from gan_jax.labels import draw_labels
 from gan_jax.logs import metric_log as logs
-from gan_jax.logs.files import (
-    require_writable,
-)
-from gan_jax.logs.grids import (
-    image_grid,
-    name_classes,
-)
-from gan_jax.logs.sample_plots import (
-    draw_points,
-)
-from gan_jax.run_files.data_facts import (
-    read_facts,
-)
-from gan_jax.run_files.load import (
-    load_run,
-    recorded_shares,
-    truncated_latents,
-    walks,
-)
-from gan_jax.terminal.output import (
-    track,
-    working,
-)
+from gan_jax.logs.files import require_writable
+from gan_jax.logs.grids import image_grid, name_classes
+from gan_jax.logs.sample_plots import draw_points
+from gan_jax.run_files.data_facts import read_facts
+from gan_jax.run_files.load import load_run, recorded_shares, truncated_latents, walks
+from gan_jax.terminal.output import track, working
 from gan_jax.train import generate, latents
 from gan_jax.types import Array
 

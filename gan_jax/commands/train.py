@@ -24,15 +24,9 @@ from typing import Annotated
 import jax
 import tyro
 
-from experiments import (
-    NAMES,
-)
-from gan_jax.assembly.assemble import (
-    build,
-)
-from gan_jax.assembly.unused_fields import (
-    refuse_unread,
-)
+from experiments import NAMES
+from gan_jax.assembly.assemble import build
+from gan_jax.assembly.unused_fields import refuse_unread
 from gan_jax.command_line import plugin_flag as plugins
 from gan_jax.command_line.flags import (
     HELP,
@@ -43,13 +37,8 @@ from gan_jax.command_line.flags import (
     refuse_useless,
     with_both,
 )
-from gan_jax.command_line.help import (
-    short_help,
-)
-from gan_jax.command_line.interruption import (
-    code_of,
-    ended_by_signals,
-)
+from gan_jax.command_line.help import short_help
+from gan_jax.command_line.interruption import code_of, ended_by_signals
 from gan_jax.command_line.named_method import (
     base_of,
     print_changed_values,
@@ -62,51 +51,20 @@ from gan_jax.command_line.user_errors import (
     leave,
     with_own_flags,
 )
-from gan_jax.commands.list import (
-    listing,
-    printed,
-)
-from gan_jax.config import (
-    Config,
-    Schedule,
-)
-from gan_jax.config.serialization import (
-    from_file,
-    validate,
-)
+from gan_jax.commands.list import listing, printed
+from gan_jax.config import Config, Schedule
+from gan_jax.config.serialization import from_file, validate
 from gan_jax.data.storage import cache_folder, keep_to_limit
 from gan_jax.methods import METHODS
-from gan_jax.parallel.compiler import (
-    keep_memory,
-)
-from gan_jax.parallel.execution import (
-    members_of,
-)
-from gan_jax.parallel.multihost import (
-    HEARTBEAT_SECONDS,
-    agreed,
-    cores_as_devices,
-    join,
-)
-from gan_jax.run.train_run import (
-    train,
-)
-from gan_jax.run_files.checkpoint import (
-    FOLDER,
-)
-from gan_jax.run_files.health import (
-    samples_in_words,
-)
-from gan_jax.run_files.sweeps import (
-    table,
-)
-from gan_jax.terminal.output import (
-    accept_all_text,
-    working,
-)
-from gan_jax.terminal.text_tables import (
-    print_table,
-)
+from gan_jax.parallel.compiler import keep_memory
+from gan_jax.parallel.execution import members_of
+from gan_jax.parallel.multihost import HEARTBEAT_SECONDS, agreed, cores_as_devices, join
+from gan_jax.run.train_run import train
+from gan_jax.run_files.checkpoint import FOLDER
+from gan_jax.run_files.health import samples_in_words
+from gan_jax.run_files.sweeps import table
+from gan_jax.terminal.output import accept_all_text, working
+from gan_jax.terminal.text_tables import print_table
 
 USAGE = "python -m experiments.train"
 EXIT_CODES = {

@@ -8,22 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
+from gan_jax.assembly.compatibility import dataset
 from gan_jax.comparison.entries import Entry
-from gan_jax.logs.files import (
-    write_atomically,
-)
-from gan_jax.logs.metric_log import (
-    pixels_of,
-)
-from gan_jax.logs.sample_plots import (
-    sampler,
-)
-from gan_jax.run_files.load import (
-    load_run,
-)
+from gan_jax.logs.files import write_atomically
+from gan_jax.logs.metric_log import pixels_of
+from gan_jax.logs.sample_plots import sampler
+from gan_jax.run_files.load import load_run
 from gan_jax.run_files.sweep_charts import (
     COLUMNS,
     Group,
@@ -31,9 +21,7 @@ from gan_jax.run_files.sweep_charts import (
     draw_panels,
     panel_rows,
 )
-from gan_jax.run_files.sweeps import (
-    described,
-)
+from gan_jax.run_files.sweeps import described
 
 POINTS = 1000
 IMAGES = 25

@@ -5,18 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from gan_jax.comparison.entries import (
-    Entry,
-    differing,
-    fields_of,
-    nearest_method,
-)
-from gan_jax.evaluate.evaluator import (
-    require_one_fingerprint,
-)
-from gan_jax.run_files.health import (
-    Row,
-)
+from gan_jax.comparison.entries import Entry, differing, fields_of, nearest_method
+from gan_jax.evaluate.evaluator import require_one_fingerprint
+from gan_jax.run_files.health import Row
 from gan_jax.run_files.history import (
     last_wall_seconds,
     longest,

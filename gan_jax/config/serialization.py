@@ -9,11 +9,7 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from gan_jax.config import Config
-from gan_jax.config.ranges import (
-    LONGEST_TEXT,
-    fault_told,
-    require_plain,
-)
+from gan_jax.config.ranges import LONGEST_TEXT, fault_told, require_plain
 
 
 @cache

@@ -12,9 +12,7 @@ import optax
 
 from gan_jax.diagnostics.field import field, flat
 from gan_jax.gan import Gan, Players, layers, params_of
-from gan_jax.layers.basic import (
-    Style,
-)
+from gan_jax.layers.basic import Style
 from gan_jax.penalties import input_gradient_sq, interpolate
 from gan_jax.train import deal, example_keys, forward, frozen
 from gan_jax.types import Array, Batch, NetState, TrainState

@@ -19,12 +19,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gan_jax.diagnostics.field import Game, rows
-from gan_jax.diagnostics.spectrum import (
-    EXACT,
-    Product,
-    dense_jacobian,
-    leading,
-)
+from gan_jax.diagnostics.spectrum import EXACT, Product, dense_jacobian, leading
 from gan_jax.types import Array
 
 NEGLIGIBLE = 1e-6

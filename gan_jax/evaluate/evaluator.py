@@ -8,27 +8,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
-from gan_jax.assembly.registry import (
-    choose,
-)
+from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.registry import choose
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import TOYS, Mixture, fields_of
-from gan_jax.evaluate.metric_registry import (
-    LEAST,
-    METRICS,
-    Comparison,
-    Numbers,
-    suited,
-)
-from gan_jax.evaluate.reference import (
-    count_of,
-    held_out,
-    real_side,
-    split_of,
-)
+from gan_jax.evaluate.metric_registry import LEAST, METRICS, Comparison, Numbers, suited
+from gan_jax.evaluate.reference import count_of, held_out, real_side, split_of
 from gan_jax.features import EXTRACTORS, Extractor, Side, natural, side
 from gan_jax.types import Array
 from gan_jax.version import versions

@@ -13,12 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_jax.assembly.assemble import (
-    build,
-)
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
+from gan_jax.assembly.assemble import build
+from gan_jax.assembly.compatibility import dataset
 from gan_jax.config import Config, OptimizerConfig
 from gan_jax.data import batch_indices
 from gan_jax.diagnostics import (
@@ -32,10 +28,7 @@ from gan_jax.diagnostics import (
     rotation_index,
 )
 from gan_jax.diagnostics.duality import require_zero_sum
-from gan_jax.evaluate.reference import (
-    in_batches,
-    unseen,
-)
+from gan_jax.evaluate.reference import in_batches, unseen
 from gan_jax.gan import Gan, Players, at, init_state
 from gan_jax.optimizers import learning_rate
 from gan_jax.train import example_keys

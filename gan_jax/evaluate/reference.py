@@ -12,22 +12,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
+from gan_jax.assembly.compatibility import dataset
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import TFDS_SETS, TOYS, Dataset, fields_of
 from gan_jax.data.core import ENDLESS
-from gan_jax.data.storage import (
-    cache_folder,
-    cannot_write,
-    keep_to_limit,
-    mark_used,
-)
+from gan_jax.data.storage import cache_folder, cannot_write, keep_to_limit, mark_used
 from gan_jax.features import Extractor, Side, side
-from gan_jax.logs.metric_log import (
-    write_atomically,
-)
+from gan_jax.logs.metric_log import write_atomically
 from gan_jax.types import Batch
 
 COMPARED_FROM = 2**30

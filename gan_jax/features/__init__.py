@@ -17,11 +17,7 @@ from gan_jax.features.classifier import (
     trained_classifier,
 )
 from gan_jax.features.inception import extract
-from gan_jax.features.weights import (
-    SHA256,
-    inception_weights_path,
-    load_inception,
-)
+from gan_jax.features.weights import SHA256, inception_weights_path, load_inception
 from gan_jax.types import Array
 
 

@@ -19,9 +19,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from gan_jax.features.inception import SIZE, InceptionV3
 from gan_jax.features.torch_file import read_state_dict
-from gan_jax.terminal.output import (
-    working,
-)
+from gan_jax.terminal.output import working
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{FILE}"

@@ -22,9 +22,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from gan_jax.layers import lowering as forms
-from gan_jax.layers.lowering import (
-    Geometry,
-)
+from gan_jax.layers.lowering import Geometry
 
 Array = jax.Array
 Form = Callable[[Array, Array, Geometry], Array]

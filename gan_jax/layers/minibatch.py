@@ -11,12 +11,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax.layers.basic import (
-    Array,
-    Dense,
-    Style,
-    independent,
-)
+from gan_jax.layers.basic import Array, Dense, Style, independent
 
 GROUP = 4
 KERNELS, DIMENSIONS = 100, 5

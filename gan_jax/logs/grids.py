@@ -8,12 +8,8 @@ from typing import Any
 import numpy as np
 
 from gan_jax.data.listing import printable
-from gan_jax.logs.files import (
-    write_atomically,
-)
-from gan_jax.logs.metric_log import (
-    pixels_of,
-)
+from gan_jax.logs.files import write_atomically
+from gan_jax.logs.metric_log import pixels_of
 
 CAPTION = 14
 """Pixels of height that a caption takes."""

@@ -11,17 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.logs.files import (
-    write_atomically,
-)
-from gan_jax.logs.plots import (
-    CURVES,
-    legend_below,
-    new_figure,
-)
-from gan_jax.logs.row_files import (
-    encoded,
-)
+from gan_jax.logs.files import write_atomically
+from gan_jax.logs.plots import CURVES, legend_below, new_figure
+from gan_jax.logs.row_files import encoded
 
 
 def write_text(path: Path, text: str) -> None:

@@ -4,9 +4,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from gan_jax.logs.files import (
-    write_atomically,
-)
+from gan_jax.logs.files import write_atomically
 
 
 def name_rows(path: Path, names: Sequence[str]) -> None:

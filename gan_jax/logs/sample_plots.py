@@ -10,19 +10,10 @@ import numpy as np
 from gan_jax.data import Dataset, batch_indices, label_shares
 from gan_jax.gan import Gan, net_variables
 from gan_jax.logs import metric_log as logs
-from gan_jax.logs.grids import (
-    image_grid,
-    name_classes,
-)
-from gan_jax.logs.row_names import (
-    name_rows,
-)
-from gan_jax.parallel.ensemble import (
-    members_apart,
-)
-from gan_jax.parallel.multihost import (
-    on_this_host,
-)
+from gan_jax.logs.grids import image_grid, name_classes
+from gan_jax.logs.row_names import name_rows
+from gan_jax.parallel.ensemble import members_apart
+from gan_jax.parallel.multihost import on_this_host
 from gan_jax.train import sample
 from gan_jax.types import Array, TrainState
 

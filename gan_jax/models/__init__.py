@@ -12,11 +12,7 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax
 
-from gan_jax.layers.basic import (
-    Style,
-    instance_norm,
-    leaky_relu,
-)
+from gan_jax.layers.basic import Style, instance_norm, leaky_relu
 from gan_jax.models.games import (
     LinearDiscriminator,
     PointGenerator,

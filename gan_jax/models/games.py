@@ -9,11 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_jax.layers.basic import (
-    Style,
-    independent,
-    no_norm,
-)
+from gan_jax.layers.basic import Style, independent, no_norm
 
 Array = jax.Array
 Shape = tuple[int, ...]

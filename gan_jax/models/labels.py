@@ -6,12 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from gan_jax.layers.basic import (
-    Array,
-    Dense,
-    Style,
-    cast,
-)
+from gan_jax.layers.basic import Array, Dense, Style, cast
 
 normal_rows = nn.initializers.normal(1.0)
 

@@ -17,22 +17,14 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from gan_jax.assembly.assemble import (
-    build,
-)
+from gan_jax.assembly.assemble import build
 from gan_jax.config import Config
 from gan_jax.data import Dataset, indices_of, source, supply
 from gan_jax.data.core import ENDLESS
 from gan_jax.gan import Gan, init_state
-from gan_jax.parallel.ensemble import (
-    init_states,
-)
-from gan_jax.parallel.memory_check import (
-    require_memory,
-)
-from gan_jax.parallel.multihost import (
-    across_hosts,
-)
+from gan_jax.parallel.ensemble import init_states
+from gan_jax.parallel.memory_check import require_memory
+from gan_jax.parallel.multihost import across_hosts
 from gan_jax.parallel.placements import (
     DATA,
     PLACEMENTS,

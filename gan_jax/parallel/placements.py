@@ -17,16 +17,9 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from gan_jax.gan import Gan, init_state
-from gan_jax.parallel.compiler import (
-    compiled,
-)
-from gan_jax.parallel.ensemble import (
-    member,
-    per_member,
-)
-from gan_jax.parallel.multihost import (
-    put,
-)
+from gan_jax.parallel.compiler import compiled
+from gan_jax.parallel.ensemble import member, per_member
+from gan_jax.parallel.multihost import put
 from gan_jax.train import train_step
 from gan_jax.types import Array, Batch, Metrics, TrainState
 

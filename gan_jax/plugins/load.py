@@ -17,49 +17,26 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gan_jax.assembly.registry import (
-    PLUGINS,
-    Plugin,
-)
+from gan_jax.assembly.registry import PLUGINS, Plugin
 from gan_jax.augment import AUGMENTS
 from gan_jax.config import Config
-from gan_jax.config.serialization import (
-    flat,
-)
+from gan_jax.config.serialization import flat
 from gan_jax.data import DATASETS, PREFIXES, READS, TOYS
 from gan_jax.dynamics import DYNAMICS, MEMORIES, UPDATES
-from gan_jax.evaluate.gan_metrics import (
-    PROBES,
-)
-from gan_jax.evaluate.metric_registry import (
-    LEAST,
-    METRICS,
-)
+from gan_jax.evaluate.gan_metrics import PROBES
+from gan_jax.evaluate.metric_registry import LEAST, METRICS
 from gan_jax.features import EXTRACTORS
 from gan_jax.gan import Memory
-from gan_jax.layers.basic import (
-    ACTIVATIONS,
-    INITIALIZERS,
-    NORMS,
-    OUTPUTS,
-)
-from gan_jax.layers.minibatch import (
-    MINIBATCH,
-)
-from gan_jax.logs.files import (
-    write_atomically,
-)
+from gan_jax.layers.basic import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS
+from gan_jax.layers.minibatch import MINIBATCH
+from gan_jax.logs.files import write_atomically
 from gan_jax.losses import LOSSES
 from gan_jax.methods import METHODS
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS, SCHEDULES
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.plugins.neighbours import (
-    refuse_neighbours,
-)
-from gan_jax.running_statistics import (
-    RUNNING,
-)
+from gan_jax.plugins.neighbours import refuse_neighbours
+from gan_jax.running_statistics import RUNNING
 from gan_jax.types import Loss
 
 FOLDER = "plugins"

@@ -8,48 +8,21 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from gan_jax.assembly.compatibility import (
-    resolve,
-)
-from gan_jax.assembly.registry import (
-    choose,
-    options,
-)
+from gan_jax.assembly.compatibility import resolve
+from gan_jax.assembly.registry import choose, options
 from gan_jax.config import Config
 from gan_jax.data import Dataset
 from gan_jax.logs import metric_log as logs
-from gan_jax.logs.sample_plots import (
-    painter,
-)
+from gan_jax.logs.sample_plots import painter
 from gan_jax.models import MODELS
-from gan_jax.parallel.execution import (
-    Program,
-)
-from gan_jax.run.trackers import (
-    Tracker,
-)
-from gan_jax.run_files.folder import (
-    FRAMES,
-)
-from gan_jax.run_files.health import (
-    Row,
-)
-from gan_jax.run_files.history import (
-    Record,
-    alive,
-    in_words,
-    longest,
-)
-from gan_jax.run_files.sweeps import (
-    described,
-)
-from gan_jax.terminal.output import (
-    Work,
-)
-from gan_jax.terminal.progress import (
-    in_time,
-    shown_rate,
-)
+from gan_jax.parallel.execution import Program
+from gan_jax.run.trackers import Tracker
+from gan_jax.run_files.folder import FRAMES
+from gan_jax.run_files.health import Row
+from gan_jax.run_files.history import Record, alive, in_words, longest
+from gan_jax.run_files.sweeps import described
+from gan_jax.terminal.output import Work
+from gan_jax.terminal.progress import in_time, shown_rate
 from gan_jax.types import TrainState
 
 ESTIMATE_AFTER, LONG = 5.0, 600.0

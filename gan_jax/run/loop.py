@@ -9,15 +9,9 @@ import jax
 import numpy as np
 
 from gan_jax.config import Config
-from gan_jax.parallel.execution import (
-    Program,
-)
-from gan_jax.parallel.multihost import (
-    anywhere,
-)
-from gan_jax.run_files.health import (
-    Row,
-)
+from gan_jax.parallel.execution import Program
+from gan_jax.parallel.multihost import anywhere
+from gan_jax.run_files.health import Row
 from gan_jax.run_files.history import (
     Record,
     alive,

@@ -5,44 +5,20 @@ from functools import cache, partial
 
 import numpy as np
 
-from gan_jax.assembly.registry import (
-    choose,
-)
+from gan_jax.assembly.registry import choose
 from gan_jax.config import Config
 from gan_jax.data import Dataset, batch_indices, label_shares
-from gan_jax.evaluate.evaluator import (
-    Yardstick,
-    compare,
-    fake_side,
-    yardstick,
-)
-from gan_jax.evaluate.gan_metrics import (
-    PROBES,
-    require,
-    scene,
-    typed,
-)
-from gan_jax.evaluate.metric_registry import (
-    METRICS,
-)
-from gan_jax.evaluate.sample_quality import (
-    judge,
-)
+from gan_jax.evaluate.evaluator import Yardstick, compare, fake_side, yardstick
+from gan_jax.evaluate.gan_metrics import PROBES, require, scene, typed
+from gan_jax.evaluate.metric_registry import METRICS
+from gan_jax.evaluate.sample_quality import judge
 from gan_jax.features import EXTRACTORS
 from gan_jax.gan import Gan
-from gan_jax.logs.sample_plots import (
-    sampler,
-)
+from gan_jax.logs.sample_plots import sampler
 from gan_jax.metrics import diversity
-from gan_jax.parallel.ensemble import (
-    members_apart,
-)
-from gan_jax.parallel.multihost import (
-    on_this_host,
-)
-from gan_jax.run_files.health import (
-    Row,
-)
+from gan_jax.parallel.ensemble import members_apart
+from gan_jax.parallel.multihost import on_this_host
+from gan_jax.run_files.health import Row
 from gan_jax.types import Array, TrainState
 
 MEASURED = 256

@@ -9,12 +9,8 @@ import jax
 import numpy as np
 
 from gan_jax.config import Config
-from gan_jax.parallel.execution import (
-    Program,
-)
-from gan_jax.run_files.folder import (
-    PROFILE,
-)
+from gan_jax.parallel.execution import Program
+from gan_jax.run_files.folder import PROFILE
 from gan_jax.types import Metrics, TrainState
 
 DISPATCH = "dispatch"

@@ -9,15 +9,8 @@ import jax
 from gan_jax.config import Config
 from gan_jax.data import Dataset
 from gan_jax.logs import metric_log as logs
-from gan_jax.parallel.execution import (
-    Program,
-)
-from gan_jax.run_files.checkpoint import (
-    FOLDER,
-    discard,
-    newest,
-    restore,
-)
+from gan_jax.parallel.execution import Program
+from gan_jax.run_files.checkpoint import FOLDER, discard, newest, restore
 from gan_jax.run_files.data_facts import (
     DataFacts,
     read_facts,
@@ -32,14 +25,8 @@ from gan_jax.run_files.folder import (
     rows_until,
     take_over,
 )
-from gan_jax.run_files.health import (
-    Row,
-)
-from gan_jax.run_files.history import (
-    Record,
-    of,
-    record_of,
-)
+from gan_jax.run_files.health import Row
+from gan_jax.run_files.history import Record, of, record_of
 from gan_jax.types import TrainState
 
 

@@ -9,55 +9,21 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from gan_jax.assembly.assemble import (
-    build,
-)
-from gan_jax.assembly.compatibility import (
-    dataset,
-    require_enough,
-)
+from gan_jax.assembly.assemble import build
+from gan_jax.assembly.compatibility import dataset, require_enough
 from gan_jax.config import Config
-from gan_jax.config.serialization import (
-    validate,
-)
+from gan_jax.config.serialization import validate
 from gan_jax.data import Dataset, with_absolute_path
-from gan_jax.evaluate.evaluator import (
-    Yardstick,
-)
+from gan_jax.evaluate.evaluator import Yardstick
 from gan_jax.logs import metric_log as logs
-from gan_jax.parallel.execution import (
-    Program,
-    members_of,
-    program,
-)
-from gan_jax.parallel.multihost import (
-    agreed,
-    require_same,
-)
-from gan_jax.plugins.load import (
-    with_plugins,
-)
-from gan_jax.run.callbacks import (
-    album,
-    noter,
-    opening,
-    shower,
-    step_counter,
-)
-from gan_jax.run.loop import (
-    Host,
-    loop,
-)
-from gan_jax.run.monitor import (
-    measurer,
-    watched,
-)
-from gan_jax.run.profiling import (
-    profiled,
-)
-from gan_jax.run.signals import (
-    stop_request,
-)
+from gan_jax.parallel.execution import Program, members_of, program
+from gan_jax.parallel.multihost import agreed, require_same
+from gan_jax.plugins.load import with_plugins
+from gan_jax.run.callbacks import album, noter, opening, shower, step_counter
+from gan_jax.run.loop import Host, loop
+from gan_jax.run.monitor import measurer, watched
+from gan_jax.run.profiling import profiled
+from gan_jax.run.signals import stop_request
 from gan_jax.run.start import (
     Beginning,
     beginning,
@@ -65,44 +31,15 @@ from gan_jax.run.start import (
     require_same_data,
     write_beginning,
 )
-from gan_jax.run.trackers import (
-    require_wandb,
-    trackers,
-)
-from gan_jax.run_files.checkpoint import (
-    FOLDER,
-    saver,
-    with_plain_key,
-)
-from gan_jax.run_files.data_facts import (
-    DataFacts,
-)
-from gan_jax.run_files.folder import (
-    ROWS,
-    held,
-    refuse_changes,
-    refuse_used,
-    take_over,
-)
-from gan_jax.run_files.health import (
-    Row,
-)
-from gan_jax.run_files.history import (
-    Record,
-    alive,
-    ending,
-    summarize,
-    versions,
-)
-from gan_jax.run_files.sweep_charts import (
-    draw_members,
-)
-from gan_jax.run_files.sweeps import (
-    real_values,
-)
-from gan_jax.terminal.output import (
-    working,
-)
+from gan_jax.run.trackers import require_wandb, trackers
+from gan_jax.run_files.checkpoint import FOLDER, saver, with_plain_key
+from gan_jax.run_files.data_facts import DataFacts
+from gan_jax.run_files.folder import ROWS, held, refuse_changes, refuse_used, take_over
+from gan_jax.run_files.health import Row
+from gan_jax.run_files.history import Record, alive, ending, summarize, versions
+from gan_jax.run_files.sweep_charts import draw_members
+from gan_jax.run_files.sweeps import real_values
+from gan_jax.terminal.output import working
 from gan_jax.types import TrainState
 
 MOST_RESTORES = 3

@@ -24,9 +24,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gan_jax.logs.plain_paths import (
-    plain_path,
-)
+from gan_jax.logs.plain_paths import plain_path
 from gan_jax.types import TrainState
 
 FOLDER = "checkpoints"

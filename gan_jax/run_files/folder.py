@@ -9,32 +9,17 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from gan_jax.config import (
-    Config,
-)
-from gan_jax.config.serialization import (
-    flat,
-    from_file,
-    to_json,
-)
+from gan_jax.config import Config
+from gan_jax.config.serialization import flat, from_file, to_json
 from gan_jax.data import with_absolute_path
 from gan_jax.logs import metric_log as logs
 from gan_jax.logs import row_files
-from gan_jax.logs.files import (
-    remove_parts,
-)
-from gan_jax.logs.plain_paths import (
-    plain_path,
-)
+from gan_jax.logs.files import remove_parts
+from gan_jax.logs.plain_paths import plain_path
 from gan_jax.plugins import load as plugins
 from gan_jax.run_files import checkpoint
-from gan_jax.run_files.health import (
-    Row,
-)
-from gan_jax.run_files.history import (
-    label_of,
-    logged,
-)
+from gan_jax.run_files.health import Row
+from gan_jax.run_files.history import label_of, logged
 
 FILES = (
     "config.json",

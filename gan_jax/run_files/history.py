@@ -7,15 +7,9 @@ import jax
 import numpy as np
 
 from gan_jax import version
-from gan_jax.assembly.suggestions import (
-    FOR_VERDICT,
-    helpful,
-)
+from gan_jax.assembly.suggestions import FOR_VERDICT, helpful
 from gan_jax.config import Config
-from gan_jax.parallel.execution import (
-    Member,
-    Program,
-)
+from gan_jax.parallel.execution import Member, Program
 from gan_jax.run_files.health import (
     COLLAPSED,
     RULES,
@@ -26,11 +20,7 @@ from gan_jax.run_files.health import (
     last_samples,
     not_learned,
 )
-from gan_jax.run_files.sweeps import (
-    described,
-    last_measured,
-    summed_up,
-)
+from gan_jax.run_files.sweeps import described, last_measured, summed_up
 from gan_jax.types import Metrics, TrainState
 
 

@@ -10,38 +10,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_jax.assembly.assemble import (
-    build,
-)
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
+from gan_jax.assembly.assemble import build
+from gan_jax.assembly.compatibility import dataset
 from gan_jax.config import Config
-from gan_jax.config.serialization import (
-    from_file,
-)
+from gan_jax.config.serialization import from_file
 from gan_jax.data import Dataset, label_shares
 from gan_jax.gan import Gan, init_state
-from gan_jax.parallel.ensemble import (
-    init_states,
-    member,
-)
-from gan_jax.parallel.execution import (
-    Member,
-    members_of,
-)
-from gan_jax.plugins.load import (
-    load_copies,
-)
-from gan_jax.run_files.checkpoint import (
-    FOLDER,
-    newest,
-    restore,
-)
-from gan_jax.run_files.data_facts import (
-    read_facts,
-    refuse_other_data,
-)
+from gan_jax.parallel.ensemble import init_states, member
+from gan_jax.parallel.execution import Member, members_of
+from gan_jax.plugins.load import load_copies
+from gan_jax.run_files.checkpoint import FOLDER, newest, restore
+from gan_jax.run_files.data_facts import read_facts, refuse_other_data
 from gan_jax.train import sample
 from gan_jax.types import Array, TrainState
 

@@ -29,14 +29,7 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from gan_jax.terminal.progress import (
-    Part,
-    advanced,
-    head,
-    line_of,
-    pause_after,
-    tail,
-)
+from gan_jax.terminal.progress import Part, advanced, head, line_of, pause_after, tail
 
 T = TypeVar("T")
 TICK, PATIENCE = 0.2, 1.0

@@ -3,9 +3,7 @@
 from rich.measure import Measurement
 from rich.table import Column, Table
 
-from gan_jax.terminal.output import (
-    plain_console,
-)
+from gan_jax.terminal.output import plain_console
 
 READABLE = 120
 """Characters of a line in a file or a pipe that people still read."""

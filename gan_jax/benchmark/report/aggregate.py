@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy import stats
 
-from gan_jax.benchmark.report.stats import (
-    Interval,
-)
+from gan_jax.benchmark.report.stats import Interval
 
 REPS, PROFILE_REPS = 50_000, 2_000
 Estimator = Callable[[np.ndarray], np.ndarray]

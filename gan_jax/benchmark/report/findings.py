@@ -3,40 +3,13 @@
 from typing import NamedTuple
 
 from gan_jax.benchmark.report import summary
-from gan_jax.benchmark.report.hypotheses import (
-    NONE,
-    Answer,
-    answers,
-)
-from gan_jax.benchmark.report.published import (
-    Compared,
-    compared,
-)
-from gan_jax.benchmark.report.results import (
-    Results,
-    failed,
-    is_exact,
-)
-from gan_jax.benchmark.report.stability_map import (
-    Map,
-    maps,
-)
-from gan_jax.benchmark.report.stats import (
-    Interval,
-    mean_rate,
-)
-from gan_jax.benchmark.report.summary import (
-    Entry,
-    Overall,
-    successes,
-)
-from gan_jax.benchmark.report.wording import (
-    between,
-    counted,
-    joined,
-    some_of,
-    spoken,
-)
+from gan_jax.benchmark.report.hypotheses import NONE, Answer, answers
+from gan_jax.benchmark.report.published import Compared, compared
+from gan_jax.benchmark.report.results import Results, failed, is_exact
+from gan_jax.benchmark.report.stability_map import Map, maps
+from gan_jax.benchmark.report.stats import Interval, mean_rate
+from gan_jax.benchmark.report.summary import Entry, Overall, successes
+from gan_jax.benchmark.report.wording import between, counted, joined, some_of, spoken
 
 
 class Findings(NamedTuple):

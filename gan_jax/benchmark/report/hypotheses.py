@@ -8,22 +8,10 @@ import numpy as np
 from scipy.stats import f as f_ratio
 
 from gan_jax.benchmark.report import stats
-from gan_jax.benchmark.report.published import (
-    number,
-)
-from gan_jax.benchmark.report.results import (
-    Results,
-    Row,
-    title,
-    value_of,
-)
-from gan_jax.benchmark.report.stats import (
-    Interval,
-)
-from gan_jax.benchmark.report.tables import (
-    probability,
-    signed,
-)
+from gan_jax.benchmark.report.published import number
+from gan_jax.benchmark.report.results import Results, Row, title, value_of
+from gan_jax.benchmark.report.stats import Interval
+from gan_jax.benchmark.report.tables import probability, signed
 
 NONE = "These runs do not answer it."
 STACKED = ("stacked_resize", "stacked_veegan")

@@ -8,12 +8,8 @@ from collections.abc import Iterable
 from itertools import count
 from typing import NamedTuple
 
-from gan_jax.benchmark.suites import (
-    SUITES,
-)
-from gan_jax.benchmark.suites.spec import (
-    KNOWN,
-)
+from gan_jax.benchmark.suites import SUITES
+from gan_jax.benchmark.suites.spec import KNOWN
 
 PALETTE = (
     "#3f90da",

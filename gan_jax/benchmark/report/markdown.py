@@ -2,22 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from gan_jax.benchmark.report.findings import (
-    Findings,
-    answered,
-    gist,
-    unanswered,
-)
-from gan_jax.benchmark.report.outcome_legend import (
-    outcome_meanings,
-)
-from gan_jax.benchmark.report.results import (
-    Results,
-)
-from gan_jax.benchmark.report.summary import (
-    Entry,
-    seen_in,
-)
+from gan_jax.benchmark.report.findings import Findings, answered, gist, unanswered
+from gan_jax.benchmark.report.outcome_legend import outcome_meanings
+from gan_jax.benchmark.report.results import Results
+from gan_jax.benchmark.report.summary import Entry, seen_in
 from gan_jax.benchmark.report.tables import (
     ENTRY_COLUMNS,
     OVERALL_COLUMNS,
@@ -30,11 +18,7 @@ from gan_jax.benchmark.report.tables import (
     ranged,
     telling,
 )
-from gan_jax.benchmark.report.wording import (
-    counted,
-    sentence,
-    spoken,
-)
+from gan_jax.benchmark.report.wording import counted, sentence, spoken
 
 
 def markdown(found: Findings) -> str:

@@ -1,16 +1,8 @@
 """What each outcome means, with the thresholds that the rows were judged by."""
 
-from gan_jax.benchmark.report.html.svg import (
-    short,
-)
-from gan_jax.benchmark.report.results import (
-    Results,
-    title,
-)
-from gan_jax.benchmark.report.summary import (
-    Entry,
-    seen_in,
-)
+from gan_jax.benchmark.report.html.svg import short
+from gan_jax.benchmark.report.results import Results, title
+from gan_jax.benchmark.report.summary import Entry, seen_in
 
 ALWAYS = {
     "nonfinite": "a logged value or a sample became NaN or infinite",

@@ -12,15 +12,8 @@ import numpy as np
 from scipy import stats as distributions
 
 from gan_jax.benchmark.report import stats
-from gan_jax.benchmark.report.results import (
-    Results,
-    Row,
-    grouped,
-    value_of,
-)
-from gan_jax.benchmark.report.stats import (
-    Interval,
-)
+from gan_jax.benchmark.report.results import Results, Row, grouped, value_of
+from gan_jax.benchmark.report.stats import Interval
 
 
 class Published(NamedTuple):

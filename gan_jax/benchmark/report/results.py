@@ -6,19 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_jax.benchmark import plan as plans
-from gan_jax.benchmark.metric_info import (
-    METRICS,
-)
-from gan_jax.benchmark.outcome import (
-    ERROR,
-)
-from gan_jax.benchmark.outcome import (
-    OUTCOMES as DECIDED,
-)
-from gan_jax.benchmark.report.looks import (
-    Look,
-    looks,
-)
+from gan_jax.benchmark.metric_info import METRICS
+from gan_jax.benchmark.outcome import ERROR
+from gan_jax.benchmark.outcome import OUTCOMES as DECIDED
+from gan_jax.benchmark.report.looks import Look, looks
 from gan_jax.benchmark.results_io import (
     ROWS,
     read_rows,

@@ -5,15 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gan_jax.benchmark.report import stats
-from gan_jax.benchmark.report.results import (
-    RATES,
-    Results,
-    Row,
-    grouped,
-)
-from gan_jax.benchmark.report.stats import (
-    Interval,
-)
+from gan_jax.benchmark.report.results import RATES, Results, Row, grouped
+from gan_jax.benchmark.report.stats import Interval
 
 
 class Map(NamedTuple):

@@ -22,10 +22,7 @@ from gan_jax.benchmark.report.results import (
     value_of,
     worst,
 )
-from gan_jax.benchmark.report.stats import (
-    Interval,
-    Survival,
-)
+from gan_jax.benchmark.report.stats import Interval, Survival
 
 
 class Entry(NamedTuple):

@@ -5,12 +5,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gan_jax.benchmark.report.html.svg import (
-    short,
-)
-from gan_jax.benchmark.report.published import (
-    Compared,
-)
+from gan_jax.benchmark.report.html.svg import short
+from gan_jax.benchmark.report.published import Compared
 from gan_jax.benchmark.report.results import (
     Results,
     bounds_of,
@@ -18,16 +14,9 @@ from gan_jax.benchmark.report.results import (
     metrics_of,
     title,
 )
-from gan_jax.benchmark.report.stats import (
-    Interval,
-)
-from gan_jax.benchmark.report.summary import (
-    Entry,
-)
-from gan_jax.benchmark.report.wording import (
-    counted,
-    joined,
-)
+from gan_jax.benchmark.report.stats import Interval
+from gan_jax.benchmark.report.summary import Entry
+from gan_jax.benchmark.report.wording import counted, joined
 
 
 class Column(NamedTuple):

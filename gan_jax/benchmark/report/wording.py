@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-from gan_jax.benchmark.report.stats import (
-    Interval,
-)
+from gan_jax.benchmark.report.stats import Interval
 
 
 def spoken(name: str) -> str:

@@ -1,18 +1,8 @@
 """SUITES: name -> a plan of tasks, methods and axes."""
 
-from gan_jax.assembly.registry import (
-    choose,
-)
-from gan_jax.benchmark.suites import (
-    games,
-    images,
-    toys,
-)
-from gan_jax.benchmark.suites.spec import (
-    Suite,
-    Task,
-    config_of,
-)
+from gan_jax.assembly.registry import choose
+from gan_jax.benchmark.suites import games, images, toys
+from gan_jax.benchmark.suites.spec import Suite, Task, config_of
 
 SUITES: dict[str, Suite] = {**games.SUITES, **toys.SUITES, **images.SUITES}
 

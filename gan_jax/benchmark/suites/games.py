@@ -2,12 +2,7 @@
 
 from dataclasses import replace
 
-from gan_jax.benchmark.suites.spec import (
-    Changes,
-    Cost,
-    Suite,
-    Task,
-)
+from gan_jax.benchmark.suites.spec import Changes, Cost, Suite, Task
 from gan_jax.config import (
     Config,
     DatasetConfig,

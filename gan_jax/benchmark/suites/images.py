@@ -2,15 +2,8 @@
 
 from dataclasses import replace
 
-from gan_jax.benchmark.outcome import (
-    Bound,
-    Goal,
-)
-from gan_jax.benchmark.suites.spec import (
-    Cost,
-    Suite,
-    Task,
-)
+from gan_jax.benchmark.outcome import Bound, Goal
+from gan_jax.benchmark.suites.spec import Cost, Suite, Task
 from gan_jax.config import DatasetConfig
 
 COVERAGE = 0.8 * 0.969

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gan_jax.benchmark.outcome import (
-    Goal,
-)
+from gan_jax.benchmark.outcome import Goal
 from gan_jax.config import Config, DatasetConfig, MetricsConfig, SweepConfig
 from gan_jax.methods import METHODS
 from gan_jax.methods.changes import Changes, changed, with_rates

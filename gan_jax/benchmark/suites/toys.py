@@ -2,17 +2,8 @@
 
 from dataclasses import replace
 
-from gan_jax.benchmark.outcome import (
-    Bound,
-    Goal,
-)
-from gan_jax.benchmark.suites.spec import (
-    KNOWN,
-    Cost,
-    Suite,
-    Task,
-    axis,
-)
+from gan_jax.benchmark.outcome import Bound, Goal
+from gan_jax.benchmark.suites.spec import KNOWN, Cost, Suite, Task, axis
 from gan_jax.config import DatasetConfig, SweepConfig
 
 SAMPLES = 2500

@@ -7,22 +7,11 @@ import json
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gan_jax.assembly.suggestions import (
-    FOR_POOR_SAMPLES,
-    FOR_VERDICT,
-    helpful,
-)
+from gan_jax.assembly.suggestions import FOR_POOR_SAMPLES, FOR_VERDICT, helpful
 from gan_jax.config import Config
-from gan_jax.config.serialization import (
-    from_json,
-)
-from gan_jax.diagnostics.report import (
-    evidence,
-)
-from gan_jax.diagnostics.report.evidence import (
-    FLAT,
-    STEEP,
-)
+from gan_jax.config.serialization import from_json
+from gan_jax.diagnostics.report import evidence
+from gan_jax.diagnostics.report.evidence import FLAT, STEEP
 from gan_jax.diagnostics.report.limits import (
     COVERED,
     DIVERSE,
@@ -31,10 +20,7 @@ from gan_jax.diagnostics.report.limits import (
     PRECISE,
     Numbers,
 )
-from gan_jax.run_files.health import (
-    RULES,
-    UNEVEN,
-)
+from gan_jax.run_files.health import RULES, UNEVEN
 
 
 class Piece(NamedTuple):

@@ -2,12 +2,8 @@
 
 from typing import Any
 
-from gan_jax.diagnostics.report import (
-    charts,
-)
-from gan_jax.diagnostics.report.tables import (
-    short,
-)
+from gan_jax.diagnostics.report import charts
+from gan_jax.diagnostics.report.tables import short
 
 Numbers = dict[str, Any]
 

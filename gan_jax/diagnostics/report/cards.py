@@ -3,11 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gan_jax.diagnostics.report import (
-    charts,
-    game_chart,
-    outcome_charts,
-)
+from gan_jax.diagnostics.report import charts, game_chart, outcome_charts
 from gan_jax.diagnostics.report.card_tables import (
     Numbers,
     decay_note,

@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from gan_jax.diagnostics.report.case import (
-    kernels,
-)
+from gan_jax.diagnostics.report.case import kernels
 from gan_jax.diagnostics.report.limits import (
     DIVERSE,
     GROWTH,
@@ -19,10 +17,7 @@ from gan_jax.diagnostics.report.limits import (
     turns_fast,
     value_at,
 )
-from gan_jax.run_files.health import (
-    UNEVEN,
-    unlike_data,
-)
+from gan_jax.run_files.health import UNEVEN, unlike_data
 
 STEEP, FLAT = 10.0, 1e-3
 """Logits of D per deviation of the data."""

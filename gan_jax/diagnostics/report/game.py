@@ -29,18 +29,9 @@ from gan_jax.diagnostics import (
     spectrum,
     step_radius,
 )
-from gan_jax.diagnostics.report.case import (
-    Case,
-    one_batch,
-    size_of,
-)
+from gan_jax.diagnostics.report.case import Case, one_batch, size_of
 from gan_jax.diagnostics.spectrum import EXACT
-from gan_jax.evaluate.gan_metrics import (
-    DECAYS,
-    highest_rates,
-    own_scales,
-    rates,
-)
+from gan_jax.evaluate.gan_metrics import DECAYS, highest_rates, own_scales, rates
 from gan_jax.gan import with_params
 from gan_jax.types import Array
 

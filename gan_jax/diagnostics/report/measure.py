@@ -9,9 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gan_jax.assembly.compatibility import (
-    dataset,
-)
+from gan_jax.assembly.compatibility import dataset
 from gan_jax.config import Config
 from gan_jax.diagnostics import (
     critic_gradient_norms,
@@ -37,43 +35,16 @@ from gan_jax.diagnostics.report.case import (
     one_batch,
     opened,
 )
-from gan_jax.diagnostics.report.game import (
-    MINUTES,
-    measured_game,
-    measured_path,
-)
-from gan_jax.diagnostics.report.outcome import (
-    measured_losses,
-    measured_samples,
-)
-from gan_jax.evaluate.gan_metrics import (
-    RESPONSES,
-    TESTS,
-    gap,
-    logits,
-    rates,
-)
-from gan_jax.evaluate.reference import (
-    chosen,
-    in_batches,
-    unseen,
-)
-from gan_jax.evaluate.sample_quality import (
-    mode_count,
-)
+from gan_jax.diagnostics.report.game import MINUTES, measured_game, measured_path
+from gan_jax.diagnostics.report.outcome import measured_losses, measured_samples
+from gan_jax.evaluate.gan_metrics import RESPONSES, TESTS, gap, logits, rates
+from gan_jax.evaluate.reference import chosen, in_batches, unseen
+from gan_jax.evaluate.sample_quality import mode_count
 from gan_jax.gan import packed
 from gan_jax.metrics import sliced_wasserstein
-from gan_jax.run.monitor import (
-    coarse,
-    measurer,
-)
-from gan_jax.run_files.health import (
-    RULES,
-)
-from gan_jax.run_files.history import (
-    record_of,
-    verdict,
-)
+from gan_jax.run.monitor import coarse, measurer
+from gan_jax.run_files.health import RULES
+from gan_jax.run_files.history import record_of, verdict
 from gan_jax.train import sample, train_step
 
 PLAYERS = ("generator", "discriminator")

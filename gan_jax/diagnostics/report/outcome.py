@@ -6,16 +6,9 @@ import jax
 import numpy as np
 
 from gan_jax.data import label_shares
-from gan_jax.diagnostics.report.case import (
-    Case,
-    numbers_of,
-)
-from gan_jax.evaluate.reference import (
-    chosen,
-)
-from gan_jax.logs.sample_plots import (
-    sampler,
-)
+from gan_jax.diagnostics.report.case import Case, numbers_of
+from gan_jax.evaluate.reference import chosen
+from gan_jax.logs.sample_plots import sampler
 
 POINTS, IMAGES = 1000, 36
 """Examples of each kind that are shown."""

@@ -5,21 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.diagnostics.report.charts import (
-    canvas,
-    png,
-)
-from gan_jax.logs.metric_log import (
-    pixels_of,
-)
-from gan_jax.logs.plots import (
-    DISCRIMINATOR,
-    FAKE,
-    GENERATOR,
-    GREY,
-    REAL,
-    legend_below,
-)
+from gan_jax.diagnostics.report.charts import canvas, png
+from gan_jax.logs.metric_log import pixels_of
+from gan_jax.logs.plots import DISCRIMINATOR, FAKE, GENERATOR, GREY, REAL, legend_below
 
 
 def samples(found: dict[str, Any]) -> bytes:

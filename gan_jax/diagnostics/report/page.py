@@ -3,22 +3,10 @@
 import base64
 from html import escape
 
-from gan_jax.diagnostics.report.advice import (
-    ADVICE,
-    advise,
-)
-from gan_jax.diagnostics.report.cards import (
-    CARDS,
-    OUTCOME,
-    Card,
-    Numbers,
-)
-from gan_jax.diagnostics.report.limits import (
-    quality_rows,
-)
-from gan_jax.diagnostics.report.tables import (
-    summary,
-)
+from gan_jax.diagnostics.report.advice import ADVICE, advise
+from gan_jax.diagnostics.report.cards import CARDS, OUTCOME, Card, Numbers
+from gan_jax.diagnostics.report.limits import quality_rows
+from gan_jax.diagnostics.report.tables import summary
 
 STYLE = """
 :root { color-scheme: light; }

@@ -5,9 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.diagnostics.report import (
-    limits,
-)
+from gan_jax.diagnostics.report import limits
 
 
 def plain(value: Any) -> Any:

@@ -16,30 +16,12 @@ from gan_jax.benchmark.report.figures.canvas import (
     outcome_legend,
     square,
 )
-from gan_jax.benchmark.report.figures.task_figures import (
-    cost,
-    curves,
-    seeds,
-)
-from gan_jax.benchmark.report.findings import (
-    Findings,
-)
-from gan_jax.benchmark.report.html.svg import (
-    OUTCOME_COLOURS,
-    ink_on,
-    shade,
-)
-from gan_jax.benchmark.report.results import (
-    is_exact,
-    shown_metrics,
-)
-from gan_jax.benchmark.report.stability_map import (
-    Map,
-)
-from gan_jax.benchmark.report.summary import (
-    TAUS,
-    seen_in,
-)
+from gan_jax.benchmark.report.figures.task_figures import cost, curves, seeds
+from gan_jax.benchmark.report.findings import Findings
+from gan_jax.benchmark.report.html.svg import OUTCOME_COLOURS, ink_on, shade
+from gan_jax.benchmark.report.results import is_exact, shown_metrics
+from gan_jax.benchmark.report.stability_map import Map
+from gan_jax.benchmark.report.summary import TAUS, seen_in
 
 
 def draw_all(found: Findings) -> list[Path]:

@@ -5,9 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.benchmark.report.findings import (
-    Findings,
-)
+from gan_jax.benchmark.report.findings import Findings
 from gan_jax.benchmark.report.html.svg import (
     OUTCOME_COLOURS,
     OUTLINE,
@@ -16,10 +14,7 @@ from gan_jax.benchmark.report.html.svg import (
     tick_text,
     ticks,
 )
-from gan_jax.benchmark.report.summary import (
-    Entry,
-    seen_in,
-)
+from gan_jax.benchmark.report.summary import Entry, seen_in
 
 STYLE: dict[Any, Any] = {
     "font.size": 8.5,

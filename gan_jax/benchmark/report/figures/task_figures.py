@@ -17,21 +17,9 @@ from gan_jax.benchmark.report.figures.canvas import (
     outcome_legend,
     rounded,
 )
-from gan_jax.benchmark.report.findings import (
-    Findings,
-)
-from gan_jax.benchmark.report.html.lines import (
-    MARKS,
-    Lines,
-    cost_lines,
-    drawable,
-)
-from gan_jax.benchmark.report.html.svg import (
-    OUTCOME_COLOURS,
-    OUTLINE,
-    Scale,
-    scale_of,
-)
+from gan_jax.benchmark.report.findings import Findings
+from gan_jax.benchmark.report.html.lines import MARKS, Lines, cost_lines, drawable
+from gan_jax.benchmark.report.html.svg import OUTCOME_COLOURS, OUTLINE, Scale, scale_of
 from gan_jax.benchmark.report.html.task_panels import (
     ends_of,
     finite_values,
@@ -45,10 +33,7 @@ from gan_jax.benchmark.report.results import (
     title,
     value_of,
 )
-from gan_jax.benchmark.report.summary import (
-    COSTS,
-    Entry,
-)
+from gan_jax.benchmark.report.summary import COSTS, Entry
 
 BUDGET = {"color": "#646b73", "linewidth": 0.8, "linestyle": ":"}
 

@@ -2,11 +2,7 @@
 
 import html
 
-from gan_jax.benchmark.report.html.marks import (
-    named,
-    outcome_legend,
-    swatch,
-)
+from gan_jax.benchmark.report.html.marks import named, outcome_legend, swatch
 from gan_jax.benchmark.report.html.svg import (
     OUTCOME_COLOURS,
     element,
@@ -15,23 +11,11 @@ from gan_jax.benchmark.report.html.svg import (
     text,
     tip,
 )
-from gan_jax.benchmark.report.looks import (
-    Look,
-)
-from gan_jax.benchmark.report.outcome_legend import (
-    outcome_meanings,
-)
-from gan_jax.benchmark.report.results import (
-    OUTCOMES,
-    Results,
-)
-from gan_jax.benchmark.report.stability_map import (
-    Map,
-)
-from gan_jax.benchmark.report.summary import (
-    Entry,
-    seen_in,
-)
+from gan_jax.benchmark.report.looks import Look
+from gan_jax.benchmark.report.outcome_legend import outcome_meanings
+from gan_jax.benchmark.report.results import OUTCOMES, Results
+from gan_jax.benchmark.report.stability_map import Map
+from gan_jax.benchmark.report.summary import Entry, seen_in
 
 
 def section(name: str, heading: str, words: str, *parts: str) -> str:

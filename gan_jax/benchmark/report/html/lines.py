@@ -5,22 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gan_jax.benchmark.report.html.charts import (
-    Frame,
-    axes,
-    band,
-    panel,
-    polyline,
-)
-from gan_jax.benchmark.report.html.marks import (
-    legend,
-    method_line,
-)
-from gan_jax.benchmark.report.html.svg import (
-    Scale,
-    element,
-    scale_of,
-)
+from gan_jax.benchmark.report.html.charts import Frame, axes, band, panel, polyline
+from gan_jax.benchmark.report.html.marks import legend, method_line
+from gan_jax.benchmark.report.html.svg import Scale, element, scale_of
 from gan_jax.benchmark.report.html.task_panels import (
     caption,
     finite_values,
@@ -28,9 +15,7 @@ from gan_jax.benchmark.report.html.task_panels import (
     matrix,
     middles,
 )
-from gan_jax.benchmark.report.looks import (
-    Look,
-)
+from gan_jax.benchmark.report.looks import Look
 from gan_jax.benchmark.report.results import (
     Results,
     floor_of,
@@ -46,10 +31,7 @@ from gan_jax.benchmark.report.summary import (
     last_step,
     middle,
 )
-from gan_jax.benchmark.report.wording import (
-    joined,
-    not_drawn,
-)
+from gan_jax.benchmark.report.wording import joined, not_drawn
 
 WIDE, HIGH = 430, 280
 MARKS = 5

@@ -3,14 +3,8 @@
 import html
 from collections.abc import Iterable, Mapping, Sequence
 
-from gan_jax.benchmark.report.html.svg import (
-    OUTCOME_COLOURS,
-    element,
-    tip,
-)
-from gan_jax.benchmark.report.looks import (
-    Look,
-)
+from gan_jax.benchmark.report.html.svg import OUTCOME_COLOURS, element, tip
+from gan_jax.benchmark.report.looks import Look
 
 SHAPES = {
     "o": "M-1 0a1 1 0 1 0 2 0a1 1 0 1 0-2 0Z",

@@ -9,18 +9,10 @@ import jax
 import numpy as np
 
 from gan_jax import load_generator
-from gan_jax.benchmark.report.html.marks import (
-    named,
-)
-from gan_jax.benchmark.report.html.svg import (
-    element,
-)
-from gan_jax.benchmark.report.html.task_panels import (
-    key_line,
-)
-from gan_jax.benchmark.report.looks import (
-    Look,
-)
+from gan_jax.benchmark.report.html.marks import named
+from gan_jax.benchmark.report.html.svg import element
+from gan_jax.benchmark.report.html.task_panels import key_line
+from gan_jax.benchmark.report.looks import Look
 from gan_jax.benchmark.report.results import (
     RATES,
     Results,
@@ -28,21 +20,12 @@ from gan_jax.benchmark.report.results import (
     lower_is_better,
     value_of,
 )
-from gan_jax.benchmark.report.summary import (
-    Entry,
-    entries,
-)
+from gan_jax.benchmark.report.summary import Entry, entries
 from gan_jax.config import Config
-from gan_jax.config.serialization import (
-    from_file,
-)
+from gan_jax.config.serialization import from_file
 from gan_jax.data import TOYS
-from gan_jax.logs.grids import (
-    image_grid,
-)
-from gan_jax.parallel.execution import (
-    members_of,
-)
+from gan_jax.logs.grids import image_grid
+from gan_jax.parallel.execution import members_of
 
 POINTS, IMAGES = 1_000, 64
 KEY = 0

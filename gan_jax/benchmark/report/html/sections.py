@@ -2,32 +2,14 @@
 
 import html
 
-from gan_jax.benchmark.report.findings import (
-    answered,
-    unanswered,
-)
-from gan_jax.benchmark.report.html.header import (
-    section,
-)
-from gan_jax.benchmark.report.html.marks import (
-    named,
-)
-from gan_jax.benchmark.report.html.svg import (
-    element,
-)
-from gan_jax.benchmark.report.hypotheses import (
-    Answer,
-)
-from gan_jax.benchmark.report.looks import (
-    Look,
-)
-from gan_jax.benchmark.report.published import (
-    Compared,
-)
-from gan_jax.benchmark.report.summary import (
-    Entry,
-    Overall,
-)
+from gan_jax.benchmark.report.findings import answered, unanswered
+from gan_jax.benchmark.report.html.header import section
+from gan_jax.benchmark.report.html.marks import named
+from gan_jax.benchmark.report.html.svg import element
+from gan_jax.benchmark.report.hypotheses import Answer
+from gan_jax.benchmark.report.looks import Look
+from gan_jax.benchmark.report.published import Compared
+from gan_jax.benchmark.report.summary import Entry, Overall
 from gan_jax.benchmark.report.tables import (
     PUBLISHED_HEADS,
     Column,
@@ -35,9 +17,7 @@ from gan_jax.benchmark.report.tables import (
     published_texts,
     telling,
 )
-from gan_jax.benchmark.report.wording import (
-    sentence,
-)
+from gan_jax.benchmark.report.wording import sentence
 
 
 def sortable(

@@ -16,11 +16,7 @@ from gan_jax.benchmark.report.html.charts import (
     strip,
     strip_axis,
 )
-from gan_jax.benchmark.report.html.marks import (
-    mark,
-    named,
-    outcome_legend,
-)
+from gan_jax.benchmark.report.html.marks import mark, named, outcome_legend
 from gan_jax.benchmark.report.html.svg import (
     OUTCOME_COLOURS,
     Scale,
@@ -28,9 +24,7 @@ from gan_jax.benchmark.report.html.svg import (
     scale_of,
     short,
 )
-from gan_jax.benchmark.report.looks import (
-    Look,
-)
+from gan_jax.benchmark.report.looks import Look
 from gan_jax.benchmark.report.results import (
     METRICS,
     Results,
@@ -44,14 +38,8 @@ from gan_jax.benchmark.report.results import (
     value_of,
     worst,
 )
-from gan_jax.benchmark.report.summary import (
-    Entry,
-    last_step,
-    seen_in,
-)
-from gan_jax.benchmark.report.wording import (
-    not_drawn,
-)
+from gan_jax.benchmark.report.summary import Entry, last_step, seen_in
+from gan_jax.benchmark.report.wording import not_drawn
 
 Curves = dict[str, tuple[np.ndarray, np.ndarray]]
 """Of each method the steps `[E]` and the values `[runs, E]`."""

@@ -16,15 +16,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.typing import ArrayLike
 
-from gan_jax.gan import (
-    Gan,
-    Players,
-    at,
-    layers,
-    net_variables,
-    packed,
-    with_params,
-)
+from gan_jax.gan import Gan, Players, at, layers, net_variables, packed, with_params
 from gan_jax.labels import draw_labels
 from gan_jax.terms import measured, pullback, weighted_sum, with_pullbacks
 from gan_jax.types import Array, Batch, Metrics, Pullbacks, TrainState
