@@ -1,3 +1,3 @@
-"""The benchmarks, which are commands too: `python -m benchmarks.NAME`."""
+"""Launchers of the comparison, and what measures the library itself."""
 
-import experiments  # noqa: F401  Ctrl-C is answered from now on.
+import gan_jax  # noqa: F401  Ctrl-C is answered from now on.

@@ -1,5 +1,8 @@
 """gan_jax: GANs that train stably in JAX."""
 
+# First, so that Ctrl-C is answered while the other modules are imported.
+from gan_jax.command_line import at_start  # noqa: F401  isort: skip
+
 from gan_jax.assembly.assemble import build
 from gan_jax.assembly.method_defaults import method_for
 from gan_jax.config import Config
@@ -20,7 +23,8 @@ from gan_jax.penalties import PENALTIES
 from gan_jax.plugins.load import load_plugin
 from gan_jax.run.train_run import train
 from gan_jax.run_files.load import load_generator
-from gan_jax.train import sample, train_step, train_steps
+from gan_jax.sampling import sample
+from gan_jax.step import train_step, train_steps
 from gan_jax.types import Batch, Loss, TrainState
 from gan_jax.version import __version__
 

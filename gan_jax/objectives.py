@@ -1,76 +1,305 @@
-"""Terms added to a loss: weighted penalties, some of them at every few steps."""
+"""The two objectives of the game: what D and what G minimize on one batch.
+
+Notation: x are real examples, z latents, D(x) logits `[B]`, G(z) fakes. Both objectives
+are differentiable in the parameters of both players; `gan_jax.step` takes the gradient
+of each with respect to its own player.
+
+Randomness belongs to the example: everything random in step t is drawn from
+`fold_in(state.key, t)`, the player, and the example's index in the global batch. The
+numbers therefore do not depend on how many devices share the work.
+"""
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax.gan import Term, at, packed
-from gan_jax.types import Array, Augment, Metrics, Probe, Pullbacks, TrainState
+from gan_jax.gan import Gan, Players, Term, at, packed, with_params
+from gan_jax.penalties import value_and_info
+from gan_jax.types import Array, Augment, Batch, Metrics, Pullbacks, TrainState
+
+Variables = Any
+Network = Callable[[Array], Array]
+
+GENERATOR_PENALTY_STREAM = 2**31
+"""Folded into the keys of G's penalties, as D's may be drawn from the same keys."""
 
 
-def measured(
-    name: str,
-    network: Callable[[Array], Array],
-    examples: tuple[Array, ...],
-    penalty: Callable,
-    keys: Array,
-) -> Metrics:
-    """A penalty's mean and, as `name`, the mean of the gradient norms it took."""
-    squares: list[Array] = []
-    value = penalty(Probe(network, squares.append), *examples, keys).mean()
-    if not squares:
-        return {"penalty": value}
-    return {"penalty": value, name: jnp.mean(jnp.sqrt(jnp.stack(squares)))}
+def discriminator_loss(
+    gan: Gan,
+    d_params: Variables,
+    g_params: Variables,
+    state: TrainState,
+    batch: Batch,
+    draws: "Draws",
+) -> tuple[Array, tuple[Variables, Metrics]]:
+    """`mean_i L_D(D(x_i), D(G(z_i))) + sum_k w_k mean_i P_k(D, x_i, G(z_i))`.
+
+    Nothing is detached: the loss is differentiable in the parameters of both players.
+    The pass over the reals renews D's spectral vectors; every other pass shares them.
+
+    Args:
+        gan: The networks and the rules of the game.
+        d_params, g_params: Parameters of D and G, used in place of those in `state`.
+        state: Everything else: model states, the step, running statistics.
+        batch: The data of one D update, `[B, ...]`.
+        draws: The random numbers of this update, from `draw`.
+
+    Returns:
+        The loss, and the pair of D's new model state and the metrics.
+    """
+    state = with_params(state, Players(g_params, d_params))
+    inputs = prepare_inputs(gan, state, batch, draws)
+    classify = partial(forward, gan.discriminator, d_params)
+    d_state = state.discriminator.model_state
+    real_logits, d_state = classify(d_state, inputs.real, inputs.label)
+    fake_logits, d_state = classify(
+        d_state, inputs.fake, inputs.label, hold=("spectral",)
+    )
+    require_one_logit_each(real_logits, len(inputs.real))
+    loss = at(state, gan.loss.discriminator)(real_logits, fake_logits).mean()
+
+    critic = as_function(gan.discriminator, d_params, d_state, inputs.label)
+    terms = tuple(give_pullbacks(t, state, inputs.pullbacks) for t in gan.penalties)
+    penalty, measured = weighted_sum(
+        terms,
+        state,
+        (critic, inputs.real, inputs.fake),
+        draws.penalty_keys[:: gan.pack],
+    )
+    penalty *= state.scales["penalty"]
+
+    real_correct, fake_correct = gan.loss.judged(real_logits, fake_logits)
+    metrics = {
+        "d_loss": loss,
+        "d_penalty": penalty,
+        "real_logits": real_logits.mean(),
+        "fake_logits": fake_logits.mean(),
+        "real_accuracy": jnp.mean(real_correct),
+        "fake_accuracy": jnp.mean(fake_correct),
+    }
+    return loss + penalty, (d_state, metrics | measured)
+
+
+def generator_loss(
+    gan: Gan,
+    g_params: Variables,
+    d_params: Variables,
+    state: TrainState,
+    batch: Batch,
+    draws: "Draws",
+) -> tuple[Array, tuple[Variables, Metrics]]:
+    """`mean_i L_G(D(x_i), D(G(z_i))) + sum_k w_k mean_i Q_k(G, z_i)`.
+
+    D's model state does not change.
+
+    Args:
+        gan: The networks and the rules of the game.
+        g_params, d_params: Parameters of G and D, used in place of those in `state`.
+        state: Everything else: model states, the step, running statistics.
+        batch: `[B, ...]`: the reals that relativistic losses compare the fakes with.
+        draws: The random numbers of this update, from `draw`.
+
+    Returns:
+        The loss, and the pair of G's new model state and the metrics.
+    """
+    state = with_params(state, Players(g_params, d_params))
+    inputs = prepare_inputs(gan, state, batch, draws)
+    d_state = state.discriminator.model_state
+    classify = partial(
+        forward, gan.discriminator, d_params, d_state, hold=("spectral",)
+    )
+    real_logits, _ = classify(x=inputs.real, label=inputs.label)
+    fake_logits, _ = classify(x=inputs.fake, label=inputs.label)
+    loss = at(state, gan.loss.generator)(real_logits, fake_logits).mean()
+
+    g_state = state.generator.model_state
+    generator = as_function(gan.generator, g_params, g_state, inputs.label)
+    keys = fold_in_each(draws.penalty_keys, GENERATOR_PENALTY_STREAM)
+    penalty, measured = weighted_sum(
+        gan.generator_penalties, state, (generator, draws.z), keys
+    )
+    metrics = {"g_loss": loss, "g_penalty": penalty}
+    return loss + penalty, (inputs.g_state, metrics | measured)
+
+
+class Draws(NamedTuple):
+    """The random numbers of one update of one player.
+
+    z: Latents `[B, z_dim]`.
+    real_keys, fake_keys: Keys `[B]` of the augmentations of reals and of fakes.
+    penalty_keys: Keys `[B]` of the penalties.
+    """
+
+    z: Array
+    real_keys: Array
+    fake_keys: Array
+    penalty_keys: Array
+
+
+def example_keys(gan: Gan, key: Array, count: int) -> Array:
+    """Return `[count]` keys, one per example, from its index in the global batch."""
+    first = lax.axis_index(gan.axis_name) * count if gan.axis_name else 0
+    return jax.vmap(jax.random.fold_in, (None, 0))(key, first + jnp.arange(count))
+
+
+def draw(gan: Gan, keys: Array) -> Draws:
+    """Draw the latents and the keys of one update from one key per example, `[B]`."""
+    z_keys, *other_keys = jax.vmap(lambda key: jax.random.split(key, 4), out_axes=1)(
+        keys
+    )
+    return Draws(draw_latents(gan, z_keys), *other_keys)
+
+
+def draw_latents(gan: Gan, keys: Array) -> Array:
+    """Draw `z ~ N(0, I)`, `[B] -> [B, z_dim]`."""
+    return jax.vmap(lambda key: jax.random.normal(key, (gan.z_dim,)))(keys)
+
+
+def fold_in_each(keys: Array, number: int) -> Array:
+    """Fold the same number into each of the keys `[B]`."""
+    return jax.vmap(jax.random.fold_in, (0, None))(keys, number)
+
+
+class Inputs(NamedTuple):
+    """What D sees in one update of one player.
+
+    real, fake: Examples `[B, ...]`, augmented and packed (`B / pack` packs).
+    pullbacks: Maps from gradients with respect to `real` and `fake` to gradients with
+        respect to the images before the augmentation.
+    label: Classes `[B]`, shared by real and fake example i; None without labels.
+    g_state: G's model state after it made the fakes.
+    """
+
+    real: Array
+    fake: Array
+    pullbacks: Pullbacks
+    label: Array | None
+    g_state: Variables
+
+
+def prepare_inputs(gan: Gan, state: TrainState, batch: Batch, draws: Draws) -> Inputs:
+    """Generate fakes, then augment and pack reals and fakes."""
+    label = None if gan.label_count is None else batch.label
+    generator = state.generator
+    fake, g_state = forward(
+        gan.generator, generator.params, generator.model_state, draws.z, label
+    )
+    augment = at(state, gan.augment)
+
+    def as_seen(images: Array, keys: Array) -> Array:
+        return packed(gan.pack, augment(images, keys))
+
+    pullbacks = Pullbacks(
+        pullback(gan.pack, augment, batch.image, draws.real_keys),
+        pullback(gan.pack, augment, fake, draws.fake_keys),
+    )
+    real = as_seen(batch.image, draws.real_keys)
+    fake = as_seen(fake, draws.fake_keys)
+    return Inputs(real, fake, pullbacks, label, g_state)
+
+
+def forward(
+    module: nn.Module,
+    params: Variables,
+    model_state: Variables,
+    x: Array,
+    label: Array | None,
+    *,
+    hold: tuple[str, ...] = (),
+) -> tuple[Array, Variables]:
+    """Apply a network in training mode.
+
+    Returns the outputs and the model state, in which every collection is renewed except
+    those named in `hold`.
+    """
+    mutable = [name for name in model_state if name not in hold]
+    variables = {"params": params, **model_state}
+    outputs, renewed = module.apply(variables, x, label, train=True, mutable=mutable)
+    return outputs, {**model_state, **renewed}
+
+
+def as_function(
+    module: nn.Module, params: Variables, model_state: Variables, label: Array | None
+) -> Network:
+    """Return the network as a function of its input, with its statistics held fixed."""
+    variables = {"params": params, **model_state}
+    return lambda x: module.apply(variables, x, label, train=False)  # pyright: ignore
+
+
+def require_one_logit_each(logits: Array, count: int) -> None:
+    """Raise a ValueError if D does not return one logit per example."""
+    if logits.shape != (count,):
+        raise ValueError(
+            f"discriminator: logits must have shape ({count},), got {logits.shape}; "
+            "return one number per example, e.g. x[:, 0]"
+        )
 
 
 def weighted_sum(
-    terms: tuple[Term, ...],
-    state: TrainState,
-    keys: Array,
-    evaluate: Callable[[Callable, Array], Metrics],
+    terms: tuple[Term, ...], state: TrainState, inputs: tuple, keys: Array
 ) -> tuple[Array, Metrics]:
-    """`sum_k every_k w_k penalty_k` over the terms due at this step, and their metrics.
+    """Return `sum_k every_k w_k mean_i penalty_k,i` over the terms due at this step.
 
-    At a step where a lazy term is not due its metrics are 0.
+    Beside it stands what the penalties measured, such as `critic_grad_norm`. At a step
+    where a lazy term is not due, its value and its measurements are 0.
+
+    Args:
+        terms: The weighted penalties.
+        state: Gives the step and what penalties read of the run.
+        inputs: What a penalty takes before its keys: the network and its examples.
+        keys: One key per example; term k draws from these and k.
     """
     total, metrics = jnp.zeros(()), {}
     for index, term in enumerate(terms):
-        term_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, index)
-        due = partial(evaluate, at(state, term.penalty), term_keys)
-        seen = due() if term.every == 1 else when_due(term.every, state.step, due)
-        total += term.every * term.weight(state.step) * seen.pop("penalty")
-        metrics |= seen
+        penalty = at(state, term.penalty)
+        evaluate = partial(
+            mean_and_info, penalty, *inputs, keys=fold_in_each(keys, index)
+        )
+        due = term.every == 1 or state.step % term.every == 0
+        value, measured = evaluate() if due is True else evaluate_if(due, evaluate)
+        total += term.every * term.weight(state.step) * value
+        metrics |= measured
     return total, metrics
 
 
-def when_due(every: int, step: Array, evaluate: Callable[[], Metrics]) -> Metrics:
-    """`evaluate()` if `every` divides the step, else zeros, without computing it.
+def mean_and_info(
+    penalty: Callable, *inputs: Any, keys: Array
+) -> tuple[Array, Metrics]:
+    """Return the means of a penalty `[B]` and of what it measured of each example."""
+    value, info = value_and_info(penalty)(*inputs, keys)
+    return value.mean(), jax.tree.map(jnp.mean, info)
 
-    On CPU, XLA runs convolutions inside a branch about ten times slower, so there
-    laziness costs convolutional pairs more than it saves.
+
+def evaluate_if(due: Array, evaluate: Callable[[], Any]) -> Any:
+    """Return `evaluate()` if due, else zeros, which cost nothing.
+
+    On CPU, XLA runs convolutions inside a branch about ten times slower, so that lazy
+    penalties of convolutional networks cost more there than they save.
     """
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape), jax.eval_shape(evaluate))
-    return lax.cond(step % every == 0, evaluate, lambda: zeros)
+    return lax.cond(due, evaluate, lambda: zeros)
 
 
-def pullback(
-    pack: int, augment: Augment, images: Array, keys: Array
-) -> Callable[[Array], Array]:
-    """`J^T g`, J the augmentation's Jacobian at the images, for gradients g `[B, ...]`
-    with respect to the packs that D sees."""
+def pullback(pack: int, augment: Augment, images: Array, keys: Array) -> Network:
+    """Return the map `g -> J^T g`, J the augmentation's Jacobian at the images.
 
-    def pulled(gradient: Array) -> Array:
-        _, pull = jax.vjp(lambda x: packed(pack, augment(x, keys)), images)
-        return packed(pack, pull(gradient)[0])
+    g `[B, ...]` is a gradient with respect to the packs that D sees.
+    """
 
-    return pulled
+    def pull_back(gradient: Array) -> Array:
+        _, transposed = jax.vjp(lambda x: packed(pack, augment(x, keys)), images)
+        return packed(pack, transposed(gradient)[0])
+
+    return pull_back
 
 
-def with_pullbacks(term: Term, state: TrainState, pullbacks: Pullbacks) -> Term:
-    """The term with what its penalty needs to act through the augmentation."""
+def give_pullbacks(term: Term, state: TrainState, pullbacks: Pullbacks) -> Term:
+    """Return the term with the pullbacks filled in, if its penalty needs them."""
     if not term.through_augment:
         return term
     return term._replace(penalty=partial(at(state, term.penalty), pullbacks=pullbacks))

@@ -1,27 +1,80 @@
-"""The labels of fakes that are judged beside the data."""
+"""Samples of a trained generator, and the labels of conditional samples."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from gan_jax.types import Array
+from gan_jax.gan import Gan, net_variables
+from gan_jax.objectives import draw_latents
+from gan_jax.types import Array, TrainState
 
-LABELS = 2**32 - 1
-"""Folded into the root key for the labels' own; no example has this number."""
+LABEL_STREAM = 2**32 - 1
+"""Folded into the root key for the labels' own key; no example has this number."""
+
+
+def sample(
+    gan: Gan,
+    state: TrainState,
+    key: Array,
+    n: int,
+    *,
+    ema: bool = True,
+    label: Array | None = None,
+    first: Array | int = 0,
+    shares: ArrayLike | None = None,
+) -> Array:
+    """Draw n samples `[n, ...]` from the averaged or the raw generator.
+
+    Sample i depends on key, label, shares and i alone, so a larger n keeps the first
+    samples as they are.
+
+    Args:
+        gan: The networks and the rules of the game.
+        state: The state whose generator is sampled.
+        key: A typed random key.
+        n: How many samples to draw.
+        ema: Whether to use the averaged generator.
+        label: Classes of a conditional GAN, `[n]` or one for all. None: drawn with
+            `shares`, or without them 0, 1, 2, ... in turn.
+        first: The index of the first sample.
+        shares: The frequency of each class, `[label_count]`; see `draw_labels`.
+
+    Returns:
+        The samples, `[n, *gan.data_shape]`.
+    """
+    index = first + jnp.arange(n)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, index)
+    if gan.label_count is not None:
+        in_turn = index % gan.label_count
+        own = in_turn if shares is None else draw_labels(key, index, shares)
+        label = own if label is None else jnp.broadcast_to(label, n)
+    return generate(gan, state, draw_latents(gan, keys), label, ema=ema)
+
+
+def generate(
+    gan: Gan, state: TrainState, z: Array, label: Array | None, *, ema: bool = True
+) -> Array:
+    """Generate `[n, ...]` from latents `[n, z_dim]` and labels `[n]` (or None).
+
+    Batch normalization uses stored statistics (in the averaged generator their
+    average), so that a sample does not depend on the others.
+    """
+    variables = state.ema if ema else net_variables(state.generator)
+    return gan.generator.apply(variables, z, label, train=False)  # pyright: ignore
 
 
 def draw_labels(key: Array, index: Array, shares: ArrayLike) -> Array:
-    """The labels `[n]` of the fakes with these numbers, drawn with the shares `[K]`.
+    """Draw the labels `[n]` of the samples with these indices, with the shares `[K]`.
 
     Label i depends on the key and `index[i]` alone; a class whose share is 0 is never
     drawn. A generator that is compared with data has to be asked for each class as
-    often as the data have it: with equal shares even a perfect one differs from data
-    whose classes are not equally large. The shares: `gan_jax.data.label_shares`,
-    numbers that are known when a program is traced.
+    often as the data have it: with equal shares even a perfect generator differs from
+    data whose classes are not equally large. `gan_jax.data.label_shares` gives the
+    shares; they have to be known when a program is traced.
     """
     keys = jax.vmap(jax.random.fold_in, (None, 0))(
-        jax.random.fold_in(key, LABELS), index
+        jax.random.fold_in(key, LABEL_STREAM), index
     )
     points = jax.vmap(jax.random.uniform)(keys)
     # In order, and in float64: XLA's float32 sum gives classes without a share some.

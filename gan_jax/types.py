@@ -17,16 +17,6 @@ Critic = Callable[[Array], Array]
 """D as a function of its input alone: closes over params, labels, frozen statistics."""
 
 
-class Probe(NamedTuple):
-    """A network that hands on the squared gradient norms `[B]` taken of it."""
-
-    network: Callable[[Array], Array]
-    note: Callable[[Array], None]
-
-    def __call__(self, x: Array) -> Array:
-        return self.network(x)
-
-
 class Pullbacks(NamedTuple):
     """Maps of D's gradients, for reals and for fakes.
 

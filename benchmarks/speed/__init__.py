@@ -1,1 +1,1 @@
-"""."""
+"""How fast the step is: `python -m benchmarks.speed`."""

@@ -16,9 +16,11 @@ from gan_jax.assembly.compatibility import (
     adapts,
     dataset,
     differentiates_augment,
+    moving_rule,
     refuse_mismatches,
     require_enough,
     resolve,
+    rule_of,
 )
 from gan_jax.assembly.registry import (
     bind,
@@ -32,17 +34,17 @@ from gan_jax.augment import AUGMENTS
 from gan_jax.config import Config, ModelConfig
 from gan_jax.config.serialization import validate
 from gan_jax.data import Spec
-from gan_jax.dynamics import DYNAMICS, MEMORIES, UPDATES
-from gan_jax.gan import Gan, Live, Memory, Schedule, Term
+from gan_jax.dynamics import DYNAMICS, as_rule
+from gan_jax.gan import Dynamics, Gan, Live, Memory, Schedule, Term
 from gan_jax.layers.basic import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS, Style, cast
 from gan_jax.layers.minibatch import MINIBATCH
 from gan_jax.losses import LOSSES, is_zero_sum, top_k
 from gan_jax.methods import METHODS
 from gan_jax.models import MODELS
+from gan_jax.objectives import as_function
 from gan_jax.optimizers import OPTIMIZERS, SCHEDULES, chain, learning_rate
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
 from gan_jax.running_statistics import RUNNING
-from gan_jax.train import frozen
 from gan_jax.types import Array, Loss, NetState, TrainState
 
 PRECISIONS = {"float32": jnp.float32, "bf16": jnp.bfloat16}
@@ -88,11 +90,7 @@ def build(
         axis_name=axis_name,
         label_count=label_count,
     )
-    rule = choose(DYNAMICS, config.dynamics.name, "dynamics.name")
-    base = config.dynamics.base and DYNAMICS[config.dynamics.base]
-    eta = config.g_optimizer.learning_rate
-    moving = config.dynamics.base if "base" in options(rule) else None
-    updates = UPDATES.get(moving or config.dynamics.name, 1)
+    updates = moving_rule(config.dynamics).updates
     return Gan(
         generator=generator,
         discriminator=discriminator,
@@ -101,7 +99,7 @@ def build(
         data_shape=spec.shape,
         g_optimizer=optimizer(config, "g_optimizer", updates),
         d_optimizer=optimizer(config, "d_optimizer", config.d_steps - 1 + updates),
-        dynamics=bind(rule, config.dynamics, base=base, eta=eta),
+        dynamics=play(config),
         penalties=critic_terms(config, mean, generator),
         generator_penalties=generator_terms(config, generator),
         augment=augmentation(config),
@@ -151,6 +149,14 @@ def networks(
         d_style._replace(minibatch=minibatch),
         lambda x: last(cast(x, jnp.float32)),
     )
+
+
+def play(config: Config) -> Dynamics:
+    """The rule of play, with its options filled in."""
+    group = config.dynamics
+    base = None if group.base is None else as_rule(DYNAMICS[group.base]).step
+    eta = config.g_optimizer.learning_rate
+    return bind(rule_of(group).step, group, base=base, eta=eta)
 
 
 def optimizer(config: Config, player: str, updates_per_step: int) -> Any:
@@ -250,7 +256,7 @@ def following(penalty: Callable, generator: nn.Module) -> Callable | Live:
 
     def as_it_is(state: TrainState) -> Callable[[Array], Array]:
         net = state.generator
-        return frozen(generator, net.params, net.model_state, None)
+        return as_function(generator, net.params, net.model_state, None)
 
     sights = {name: partial(running, name) for name in RUNNING} | {
         "generator": as_it_is,
@@ -285,8 +291,7 @@ def memories(config: Config) -> tuple[Memory, ...]:
         Memory(name, zero, bind(RUNNING[name], group, batch_size=shown))
         for name, group in wanted.items()
     ]
-    name = config.dynamics.name
-    return (*statistics, *([MEMORIES[name]] if name in MEMORIES else []))
+    return (*statistics, *rule_of(config.dynamics).memory)
 
 
 def zero(generator: NetState, discriminator: NetState) -> Array:

@@ -8,19 +8,13 @@ import jax.numpy as jnp
 
 from gan_jax.assembly.registry import choose, options
 from gan_jax.augment import AUGMENTS, IMAGES_ONLY, PROBABILITIES
-from gan_jax.config import Config, OptimizerConfig
+from gan_jax.config import Config, DynamicsConfig
 from gan_jax.data import DATASETS, PREFIXES, Dataset, Spec
+from gan_jax.dynamics import DYNAMICS, Rule, as_rule
 from gan_jax.layers.basic import BATCH_COUPLED, NORMS, independent
 from gan_jax.layers.minibatch import GROUP, MINIBATCH, stddev
 from gan_jax.losses import LOSSES
 from gan_jax.penalties import PENALTIES
-
-LEAVES_BOUNDS = {"optimistic"}
-"""Rules that move the players beyond their optimizers' updates."""
-PLAIN_STEPS = {"competitive"}
-"""Rules that know the learning rate, and nothing of optimizers."""
-THROUGH_OPTIMIZERS = {"unrolled"}
-WITHOUT_DERIVATIVE = {"rmsprop"}
 
 
 def resolve(config: Config, spec: Spec) -> Config:
@@ -102,7 +96,8 @@ def refuse_mismatches(config: Config, spec: Spec) -> None:
         refuse_microbatches(config)
     if config.model.pack > 1:
         refuse_packing(config)
-    refuse_dynamics(config)
+    if (message := rule_of(config.dynamics).refuses(config)) is not None:
+        raise ValueError(message)
     refuse_schedules(config)
     image = len(spec.shape) == 3
     if not image and config.model.output != "linear":
@@ -187,12 +182,6 @@ def refuse_microbatches(config: Config) -> None:
             f"microbatches {config.microbatches} with {field} {value!r}: needs "
             "statistics of the whole batch; leave microbatches out, or change that"
         )
-    if config.dynamics.name == "unrolled":
-        raise ValueError(
-            f"microbatches {config.microbatches} with dynamics.name 'unrolled': D's "
-            "moves ahead take the whole batch, so nothing would be saved; leave "
-            "microbatches out, or use another rule"
-        )
     if config.batch_size % config.microbatches:
         raise ValueError(
             f"microbatches {config.microbatches}: does not divide batch_size "
@@ -219,44 +208,17 @@ def refuse_packing(config: Config) -> None:
         )
 
 
-def refuse_dynamics(config: Config) -> None:
-    """A ValueError for players that a rule cannot move."""
-    name = config.dynamics.name
-    for player in ("g_optimizer", "d_optimizer"):
-        group = getattr(config, player)
-        if name in LEAVES_BOUNDS and group.clip_params is not None:
-            raise ValueError(
-                f"dynamics.name {name!r} with {player}.clip_params: goes beyond the "
-                "update, and so beyond the bound; use another rule"
-            )
-    if name in PLAIN_STEPS:
-        players = config.g_optimizer, config.d_optimizer
-        rates = {group.learning_rate for group in players}
-        swept = config.sweep.g_lr or config.sweep.d_lr
-        if swept or len(rates) > 1 or not all(map(plain_descent, players)):
-            raise ValueError(
-                f"dynamics.name {name!r}: needs plain sgd with one constant learning "
-                "rate for both players and no sweep of it; set g_optimizer and "
-                "d_optimizer so"
-            )
-    optimizer = config.d_optimizer.name
-    if name in THROUGH_OPTIMIZERS and optimizer in WITHOUT_DERIVATIVE:
-        raise ValueError(
-            f"dynamics.name {name!r} with d_optimizer.name {optimizer!r}: "
-            "differentiates through D's optimizer, whose root has no derivative at 0; "
-            "use adam, momentum or sgd"
-        )
-    if name in THROUGH_OPTIMIZERS and config.d_optimizer.clip_norm is not None:
-        raise ValueError(
-            f"dynamics.name {name!r} with d_optimizer.clip_norm: differentiates "
-            "through D's updates, and the norm has no derivative at 0; use clip_value"
-        )
+def rule_of(group: DynamicsConfig) -> Rule:
+    """The rule of play that is chosen."""
+    return as_rule(choose(DYNAMICS, group.name, "dynamics.name"))
 
 
-def plain_descent(group: OptimizerConfig) -> bool:
-    clips = group.clip_norm, group.clip_value, group.clip_params
-    constant = group.schedule == "constant" and group.warmup_steps == 0
-    return group.name == "sgd" and constant and clips == (None, None, None)
+def moving_rule(group: DynamicsConfig) -> Rule:
+    """The rule that updates the players: the chosen one, or the base that it names."""
+    rule = rule_of(group)
+    if group.base is None or "base" not in options(rule.step):
+        return rule
+    return as_rule(DYNAMICS[group.base])
 
 
 def adapts(config: Config) -> bool:

@@ -4,17 +4,17 @@ A suggestion that a run already follows, or that its other choices refuse, is no
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
-from gan_jax.assembly.compatibility import PLAIN_STEPS, dataset
+from gan_jax.assembly.compatibility import dataset, rule_of
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import TOYS
 from gan_jax.methods.suited import KINDS, SLOPE_PENALTIES, SLOPE_WEIGHT, kind_of
 
 SATURATING = {"minimax", "alpha"}
 """Losses under which G's gradient vanishes where D wins."""
-PLAIN_PLAY = {"alternating", "simultaneous"}
 WITH_MOMENT = {"adam", "optimistic_adam"}
 POINTS = KINDS["points"]
 """The values with which points are learned."""
@@ -58,7 +58,18 @@ def flattened(config: Config) -> bool:
 
 
 def takes_any_optimizer(config: Config) -> bool:
-    return config.dynamics.name not in PLAIN_STEPS
+    clipped = replace(config.g_optimizer, clip_norm=1.0)
+    return (
+        rule_of(config.dynamics).refuses(replace(config, g_optimizer=clipped)) is None
+    )
+
+
+def lets_clip_d(config: Config) -> bool:
+    """Whether the rule of play lets the norm of D's gradient be clipped."""
+    clipped = replace(config.d_optimizer, clip_norm=1.0)
+    return (
+        rule_of(config.dynamics).refuses(replace(config, d_optimizer=clipped)) is None
+    )
 
 
 def adam_rate(config: Config) -> float | None:
@@ -158,11 +169,11 @@ SUGGESTIONS: dict[str, Suggestion] = {
     "no_momentum": Suggestion("--g-optimizer.b1 0 --d-optimizer.b1 0", remembering),
     "extragradient": Suggestion(
         "--dynamics.name extragradient",
-        lambda config: config.dynamics.name in PLAIN_PLAY,
+        lambda config: rule_of(config.dynamics).is_plain,
     ),
     "consensus": Suggestion(
         "--dynamics.name consensus",
-        lambda config: config.dynamics.name in PLAIN_PLAY,
+        lambda config: rule_of(config.dynamics).is_plain,
     ),
     "averaged": Suggestion(
         "judge the averaged generator", lambda config: config.ema.decay > 0
@@ -191,11 +202,7 @@ SUGGESTIONS: dict[str, Suggestion] = {
     ),
     "clip_d": Suggestion(
         "--d-optimizer.clip-norm 1",
-        lambda config: (
-            config.d_optimizer.clip_norm is None
-            and takes_any_optimizer(config)
-            and config.dynamics.name != "unrolled"
-        ),
+        lambda config: config.d_optimizer.clip_norm is None and lets_clip_d(config),
     ),
     "pack": Suggestion("--model.pack 2", may_pack),
     "minibatch": Suggestion(

@@ -8,14 +8,15 @@ from gan_jax.assembly.compatibility import (
     couples,
     dataset,
     differentiates_augment,
+    moving_rule,
     resolve,
+    rule_of,
 )
 from gan_jax.assembly.registry import choose, options
 from gan_jax.augment import AUGMENTS
 from gan_jax.config import Config
 from gan_jax.config.serialization import flat
 from gan_jax.data import fields_of
-from gan_jax.dynamics import DYNAMICS
 from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS
@@ -34,7 +35,7 @@ def read_fields(config: Config) -> frozenset[str]:
     groups: dict[str, Iterable[str]] = {
         "loss": loss_fields(config),
         "augment": augment_fields(config),
-        "dynamics": options(choose(DYNAMICS, config.dynamics.name, "dynamics.name")),
+        "dynamics": options(rule_of(config.dynamics).step),
         "penalty": penalty_fields(config.penalty.name, PENALTIES, "penalty.name"),
         "generator_penalty": penalty_fields(
             config.generator_penalty.name, GENERATOR_PENALTIES, "generator_penalty.name"
@@ -68,7 +69,7 @@ def read_fields(config: Config) -> frozenset[str]:
         unread |= {"metrics.names", "metrics.n", "metrics.extractor"}
     if config.ema.decay == 0:
         unread |= {"ema.start", "ema.warmup"}
-    if (config.dynamics.base or config.dynamics.name) not in TURNS:
+    if moving_rule(config.dynamics).joint:
         unread.add("g_first")
     read = fields_of(config.dataset.name)
     fields = set(flat(config.dataset)) - {"name", "labels"} - set(read)
@@ -116,8 +117,6 @@ def optimizer_fields(group: Any, field: str) -> Iterable[str]:
     return options(choose(OPTIMIZERS, group.name, field)) | chained
 
 
-TURNS = {"alternating", "lookahead"}
-"""Rules in which somebody is first."""
 CAUSES = {
     "model.slope": "model.activation",
     "penalty.schedule": "penalty.weight_end",

@@ -1,1 +1,1 @@
-"""."""
+"""The comparison of methods: plans, cells, outcomes and the report."""

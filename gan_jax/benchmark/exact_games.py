@@ -9,14 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.assembly.assemble import build
+from gan_jax.assembly.compatibility import rule_of
 from gan_jax.benchmark.outcome import number
 from gan_jax.config import Config
 from gan_jax.data import DATASETS
 from gan_jax.diagnostics import phase
 from gan_jax.gan import init_state
 
-PERIODS = {"lookahead": 5}
-"""Steps of a rule that are one of a fixed linear map; 1 where nothing is said."""
 SHOWN = 25
 """Steps between two points of a series."""
 OUTCOMES = {"converges": "converged", "cycles": "oscillating", "diverges": "exploded"}
@@ -37,7 +36,7 @@ def at_rates(config: Config, rates: tuple[float, ...]) -> list[Play]:
 
     The Config has rate 1: rates are the state's traced multipliers, all one program.
     """
-    period = PERIODS.get(config.dynamics.name, 1)
+    period = rule_of(config.dynamics).period
     with jax.enable_x64(True):
         gan = build(config)
         state = init_state(gan, jax.random.key(config.seed))

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from gan_jax.assembly.assemble import build
-from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.compatibility import dataset, moving_rule, rule_of
 from gan_jax.assembly.registry import choose
 from gan_jax.benchmark.outcome import Thresholds, resolved
 from gan_jax.benchmark.suites import Suite, Task, config_of, suite_of
 from gan_jax.benchmark.suites.spec import EVALUATIONS, Changes, factors
 from gan_jax.config import Config
 from gan_jax.config.serialization import from_json
-from gan_jax.dynamics import UPDATES
+from gan_jax.dynamics import extra_evaluations
 from gan_jax.logs.metric_log import write_json
 from gan_jax.parallel.execution import members_of
 
@@ -29,9 +29,6 @@ AGAIN = (
     "put back the file that was there, or delete it and give the command of "
     "benchmarks.compare that made it"
 )
-PRODUCTS = {"consensus": 2, "sga": 4, "competitive": 20}
-"""Of a step, products with the game's Jacobian: J^T g; J^T g and J g; at most ten of
-GMRES. Each is one evaluation for each of the two players."""
 
 
 @dataclass(frozen=True)
@@ -173,12 +170,10 @@ def gradient_evaluations(config: Config, steps: int) -> int:
 
     In each D takes `d_steps` and G one; the last move is of both. Extragradient makes
     it twice, unrolled adds its k steps of D; rules that need products with the
-    Jacobian add them (PRODUCTS). What a penalty costs shows in the seconds.
+    Jacobian add them. What a penalty costs shows in the seconds.
     """
-    rule = config.dynamics
-    joint = UPDATES.get(rule.base or rule.name, 1)
-    ahead = (rule.k or 5) if rule.name == "unrolled" else 0
-    extra = PRODUCTS.get(rule.name, 0) + ahead
+    joint = moving_rule(config.dynamics).updates
+    extra = extra_evaluations(rule_of(config.dynamics), config.dynamics)
     return steps * (2 * joint + config.d_steps - 1 + extra)
 
 
@@ -186,7 +181,8 @@ def seconds_of(cell: Json, suite: Suite) -> float:
     """An estimate, from the suite's measured costs on 2 CPU cores."""
     config, cost = config_in(cell), suite.cost
     if suite.rates:  # compilation
-        return 1.5 + PRODUCTS.get(config.dynamics.name, 0) / 8
+        extra = extra_evaluations(rule_of(config.dynamics), config.dynamics)
+        return 1.5 + extra / 8
     own = gradient_evaluations(config, 1)
     penalized = config.d_steps if config.penalty.name != "none" else 0
     step = (own - penalized) * cost.update + penalized * cost.penalized

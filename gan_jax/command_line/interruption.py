@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-import experiments
+from gan_jax.command_line import at_start
 from gan_jax.run.signals import heard, in_main_thread, say
 
 WORD_SECONDS, GRACE_SECONDS = 0.2, 2.0
@@ -38,22 +38,22 @@ def ended_by_signals() -> Iterator[list[str]]:
     request to stop is left to it.
     """
     told: list[str] = []
-    if not (experiments.COMMAND and in_main_thread()):
+    if not (at_start.IS_COMMAND and in_main_thread()):
         yield told
         return
     over = threading.Event()
 
     def react(number: int) -> bool:
-        if number in experiments.SIGNALS and not over.wait(WORD_SECONDS):
-            told.append(experiments.NAMES[signal.Signals(number)])
+        if number in at_start.SIGNALS and not over.wait(WORD_SECONDS):
+            told.append(at_start.WORDS[signal.Signals(number)])
             say(told[-1])
             if not over.wait(GRACE_SECONDS):
                 end_process(128 + number)
         return True
 
     with heard(react), no_word_of_lost_interrupts():
-        for one in experiments.SIGNALS:
-            if signal.getsignal(one) is experiments.end_at_once:
+        for one in at_start.SIGNALS:
+            if signal.getsignal(one) is at_start.end_at_once:
                 signal.signal(one, interrupt)
         try:
             yield told

@@ -21,9 +21,10 @@ from typing import (
     get_type_hints,
 )
 
+import jax
 import tyro
 
-from experiments import NAMES
+from gan_jax.command_line.at_start import WORDS
 from gan_jax.command_line.interruption import code_of, ended_by_signals
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import flat
@@ -31,7 +32,7 @@ from gan_jax.terminal.output import accept_all_text, drop_output
 
 T = TypeVar("T")
 FLAG = r"(?<![\w-])--[a-z](?:[a-z0-9.-]*[a-z0-9])?"
-COMMAND_OR_FLAG = re.compile(rf"python -m [^;,`]*|{FLAG}")
+COMMAND_OR_FLAG = re.compile(rf"(?:python -m|gan-jax) [^;,`]*|{FLAG}")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 """How a file of images may end (Pillow writes it)."""
 FIGURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".pdf", ".svg")
@@ -81,7 +82,7 @@ def exit_code(
     except KeyboardInterrupt as error:
         code = code_of(error)
         if not told:
-            print(NAMES[signal.Signals(code - 128)], file=sys.stderr)
+            print(WORDS[signal.Signals(code - 128)], file=sys.stderr)
         return code
 
 
@@ -105,7 +106,8 @@ def leave(code: int) -> NoReturn:
 
     XLA may crash where it is taken down in the middle of its work.
     """
-    if code in (INTERRUPTED, TERMINATED):
+    alone = not jax.distributed.is_initialized()
+    if alone and code in (INTERRUPTED, TERMINATED):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

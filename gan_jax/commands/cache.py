@@ -9,13 +9,12 @@ gigabytes: the longest unused go first, never what a running process reads. Exit
 """
 
 import argparse
-import sys
 import time
 from functools import partial
 
 from rich.table import Column, Table
 
-from gan_jax.command_line.user_errors import exit_code, leave
+from gan_jax.command_line.user_errors import exit_code
 from gan_jax.data.storage import (
     COMPILED,
     Entry,
@@ -89,7 +88,3 @@ def start(arguments: list[str]) -> None:
 
 def main(arguments: list[str]) -> int:
     return exit_code(partial(start, arguments))
-
-
-if __name__ == "__main__":
-    leave(main(sys.argv[1:]))

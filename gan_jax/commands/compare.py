@@ -261,7 +261,3 @@ def start(arguments: list[str]) -> int:
 def main(arguments: list[str]) -> int:
     said = with_own_flags(Flags, {"--resume": "the same command"})
     return exit_code(partial(start, arguments), said)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

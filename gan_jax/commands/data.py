@@ -6,7 +6,6 @@ writes a picture: 100 examples with the names of their classes, of points 1,000 
 true log-density.
 """
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,7 +24,6 @@ from gan_jax.command_line.user_errors import (
     IMAGE_SUFFIXES,
     exit_code,
     expand_home,
-    leave,
     require_picture,
     with_own_flags,
 )
@@ -164,7 +162,3 @@ def start(arguments: list[str]) -> None:
 
 def main(arguments: list[str]) -> int:
     return exit_code(partial(start, arguments), with_own_flags(Flags))
-
-
-if __name__ == "__main__":
-    leave(main(sys.argv[1:]))

@@ -5,7 +5,6 @@ verdict, and writes RUN/diagnosis.html (one file, which needs no network) and
 RUN/diagnosis.json (the numbers). Exit codes: 0 looked at, 2 bad input, 130 Ctrl-C.
 """
 
-import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,6 @@ from gan_jax.command_line.plugin_flag import gathered, load_for
 from gan_jax.command_line.user_errors import (
     exit_code,
     expand_home,
-    leave,
     with_own_flags,
 )
 from gan_jax.diagnostics.report import advise, diagnose, page, plain
@@ -106,7 +104,3 @@ def start(arguments: list[str]) -> None:
 
 def main(arguments: list[str]) -> int:
     return exit_code(partial(start, arguments), with_own_flags(Flags))
-
-
-if __name__ == "__main__":
-    leave(main(sys.argv[1:]))

@@ -8,7 +8,6 @@ penalties play simultaneous steps, rules of play the minimax game. Exit codes: 0
 2 bad input.
 """
 
-import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,12 +18,12 @@ import numpy as np
 from rich.table import Column, Table
 
 from gan_jax.assembly.assemble import build
+from gan_jax.assembly.compatibility import rule_of
 from gan_jax.command_line.flags import parse
 from gan_jax.command_line.user_errors import (
     FIGURE_SUFFIXES,
     exit_code,
     expand_home,
-    leave,
     require_picture,
 )
 from gan_jax.config import Config
@@ -37,8 +36,6 @@ from gan_jax.terminal.output import plain_console, track, working
 
 AVERAGED = 200
 """Batches over which eigenvalues and factor are averaged where the game is noisy."""
-PERIODS = {"lookahead": 5}
-"""Steps of a rule that are one of a fixed linear map; 1 where nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ def portrait(title: str, config: Config) -> Portrait:
     gan = build(config)
     state = init_state(gan, jax.random.key(config.seed))
     data = DATASETS[config.dataset.name](config.dataset)
-    period = PERIODS.get(config.dynamics.name, 1)
+    period = rule_of(config.dynamics).period
     many = config.batch_size * (AVERAGED if config.augment.name != "none" else 1)
     batch, large = (
         data.get(np.zeros((1, count), int)) for count in (config.batch_size, many)
@@ -125,7 +122,3 @@ def start(arguments: list[str]) -> None:
 
 def main(arguments: list[str]) -> int:
     return exit_code(partial(start, arguments))
-
-
-if __name__ == "__main__":
-    leave(main(sys.argv[1:]))

@@ -10,7 +10,6 @@ set than the run was trained on (its pictures moved, say); without a RUN it prin
 floor of that data set alone. Exit codes: 0 measured, 2 bad input, 130 Ctrl-C.
 """
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,7 +27,6 @@ from gan_jax.command_line.plugin_flag import gathered, load_for
 from gan_jax.command_line.user_errors import (
     exit_code,
     expand_home,
-    leave,
     with_own_flags,
 )
 from gan_jax.config import Config, DatasetConfig
@@ -39,8 +37,8 @@ from gan_jax.evaluate.metric_registry import BETTER, bound_of
 from gan_jax.gan import Gan
 from gan_jax.logs import metric_log as logs
 from gan_jax.run_files.load import data_of_run, load_members, load_run, shares_of
+from gan_jax.sampling import sample
 from gan_jax.terminal.output import Work, plain_console, working
-from gan_jax.train import sample
 from gan_jax.types import Array, TrainState
 
 
@@ -233,7 +231,3 @@ def start(arguments: list[str]) -> None:
 
 def main(arguments: list[str]) -> int:
     return exit_code(partial(start, arguments), with_own_flags(Flags))
-
-
-if __name__ == "__main__":
-    leave(main(sys.argv[1:]))

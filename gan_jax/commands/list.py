@@ -72,3 +72,9 @@ def printed(config: Config) -> str:
         f"{name} = {value}{'' if name in read else '   (unused)'}"
         for name, value in flat(config).items()
     )
+
+
+def main(arguments: list[str]) -> int:
+    """Print what there is to choose from."""
+    print(listing())
+    return 0

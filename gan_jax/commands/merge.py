@@ -7,7 +7,6 @@ The runs themselves (cells/, and so samples) stay where they are.
 
 import math
 import shlex
-import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -148,7 +147,3 @@ def start(arguments: list[str]) -> None:
 
 def main(arguments: list[str]) -> int:
     return exit_code(partial(start, arguments), with_own_flags(Flags))
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -10,10 +10,9 @@ Exit codes: 0 prepared (or already there), 2 bad input, no internet, a missing p
 import argparse
 import importlib.util
 import shlex
-import sys
 from functools import partial
 
-from gan_jax.command_line.user_errors import exit_code, leave
+from gan_jax.command_line.user_errors import exit_code
 from gan_jax.data.storage import cache_folder
 from gan_jax.data.tfds import builder, data_folder
 from gan_jax.features.weights import URL, download, inception_weights_path, is_whole
@@ -75,7 +74,3 @@ def start(arguments: list[str]) -> None:
 
 def main(arguments: list[str]) -> int:
     return exit_code(partial(start, arguments))
-
-
-if __name__ == "__main__":
-    leave(main(sys.argv[1:]))

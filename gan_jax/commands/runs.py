@@ -24,7 +24,6 @@ from gan_jax.command_line.user_errors import (
     FIGURE_SUFFIXES,
     exit_code,
     expand_home,
-    leave,
     require_picture,
     with_own_flags,
 )
@@ -88,7 +87,3 @@ def start(arguments: list[str]) -> None:
 
 def main(arguments: list[str]) -> int:
     return exit_code(partial(start, arguments), with_own_flags(Flags))
-
-
-if __name__ == "__main__":
-    leave(main(sys.argv[1:]))

@@ -8,7 +8,6 @@ latents. Exit codes: 0 drawn, 2 bad input.
 """
 
 import difflib
-import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,21 +24,20 @@ from gan_jax.command_line.user_errors import (
     IMAGE_SUFFIXES,
     exit_code,
     expand_home,
-    leave,
     require_picture,
     with_own_flags,
 )
 from gan_jax.data.listing import some
 from gan_jax.gan import Gan
-from gan_jax.labels import draw_labels
 from gan_jax.logs import metric_log as logs
 from gan_jax.logs.files import require_writable
 from gan_jax.logs.grids import image_grid, name_classes
 from gan_jax.logs.sample_plots import draw_points
+from gan_jax.objectives import draw_latents
 from gan_jax.run_files.data_facts import read_facts
 from gan_jax.run_files.load import load_run, recorded_shares, truncated_latents, walks
+from gan_jax.sampling import draw_labels, generate
 from gan_jax.terminal.output import track, working
-from gan_jax.train import generate, latents
 from gan_jax.types import Array
 
 BATCH, STEPS = 100, 10
@@ -77,13 +75,13 @@ class Flags:
     """Python files of one's own that register names: docs/plugins.md."""
 
 
-def draw_latents(gan: Gan, flags: Flags) -> Array:
+def chosen_latents(gan: Gan, flags: Flags) -> Array:
     """`[n, Z]`, or with interpolate `[10 n, Z]`."""
     count = 2 * flags.n if flags.interpolate else flags.n
     root = jax.random.key(flags.seed)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(root, jnp.arange(count))
     if flags.truncation is None:
-        z = latents(gan, keys)
+        z = draw_latents(gan, keys)
     else:
         z = truncated_latents(gan, keys, flags.truncation)
     return walks(z[: flags.n], z[flags.n :], STEPS) if flags.interpolate else z
@@ -143,7 +141,7 @@ def draw(flags: Flags) -> None:
         raise ValueError(f"truncation {flags.truncation}: must be over 0")
     if flags.folder and len(gan.data_shape) != 3:
         raise ValueError(f"run {flags.run}: makes points; --npz FILE takes them")
-    z = draw_latents(gan, flags)
+    z = chosen_latents(gan, flags)
     label = labels_of(gan, flags, len(z))
     make = jax.jit(lambda z, label: generate(gan, state, z, label, ema=flags.ema))
     parts = []
@@ -213,7 +211,3 @@ def start(arguments: list[str]) -> None:
 
 def main(arguments: list[str]) -> int:
     return exit_code(partial(start, arguments), with_own_flags(Flags))
-
-
-if __name__ == "__main__":
-    leave(main(sys.argv[1:]))

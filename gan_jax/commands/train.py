@@ -24,9 +24,9 @@ from typing import Annotated
 import jax
 import tyro
 
-from experiments import NAMES
 from gan_jax.assembly.assemble import build
 from gan_jax.assembly.unused_fields import refuse_unread
+from gan_jax.command_line import at_start
 from gan_jax.command_line import plugin_flag as plugins
 from gan_jax.command_line.flags import (
     HELP,
@@ -48,7 +48,6 @@ from gan_jax.command_line.user_errors import (
     error_line,
     exit_code,
     in_home,
-    leave,
     with_own_flags,
 )
 from gan_jax.commands.list import listing, printed
@@ -229,7 +228,10 @@ def main(arguments: list[str]) -> int:
         time.sleep(3 * HEARTBEAT_SECONDS)
         os._exit(EXIT_CODES["abandoned"])
     except KeyboardInterrupt as error:
-        print(f"{NAMES[code_of(error) - 128]} at once; {go_on(out)}", file=sys.stderr)
+        print(
+            f"{at_start.WORDS[code_of(error) - 128]} at once; {go_on(out)}",
+            file=sys.stderr,
+        )
         return code_of(error)
     if jax.process_index() == 0:
         report(out, summary)
@@ -284,8 +286,3 @@ def report(out: str, summary: dict) -> None:
     if summary["verdict"] == "interrupted":
         place = shlex.quote(out)
         print(f"resume   {USAGE} --config {config} --out {place} --resume")
-
-
-if __name__ == "__main__":
-    code = main(sys.argv[1:])
-    (leave if jax.process_count() == 1 else sys.exit)(code)

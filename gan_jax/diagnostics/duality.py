@@ -11,7 +11,7 @@ import optax
 from gan_jax.diagnostics.field import without_laziness
 from gan_jax.gan import Gan, Players, at, params_of
 from gan_jax.losses import is_zero_sum
-from gan_jax.train import discriminator_loss, example_keys, generator_loss
+from gan_jax.objectives import discriminator_loss, draw, example_keys, generator_loss
 from gan_jax.types import Array, Batch, Loss, NetState, TrainState
 
 
@@ -116,13 +116,13 @@ def response(
 ) -> TrainState:
     """The state after one update of one player."""
     g, d = params_of(state)
-    keys = example_keys(gan, key, len(batch.image))
+    draws = draw(gan, example_keys(gan, key, len(batch.image)))
     loss, own, other, net, scale = {
         "generator": (generator_loss, g, d, state.generator, "g_lr"),
         "discriminator": (discriminator_loss, d, g, state.discriminator, "d_lr"),
     }[player]
     differentiate = jax.grad(loss, 1, has_aux=True)
-    gradient, (model_state, _) = differentiate(gan, own, other, state, batch, keys)
+    gradient, (model_state, _) = differentiate(gan, own, other, state, batch, draws)
     step = optax.with_extra_args_support(chain).update
     update, memory = step(gradient, net.opt_state, own, scale=state.scales[scale])
     moved = NetState(optax.apply_updates(own, update), model_state, memory)
@@ -147,6 +147,6 @@ def zero_sum_value(gan: Gan, state: TrainState, batches: Batch, key: Array) -> f
 def adversarial_part(gan: Gan, state: TrainState, batch: Batch, key: Array) -> Array:
     """D's mean loss on a batch, without penalties."""
     g, d = params_of(state)
-    keys = example_keys(gan, key, len(batch.image))
-    _, (_, metrics) = discriminator_loss(gan, d, g, state, batch, keys)
+    draws = draw(gan, example_keys(gan, key, len(batch.image)))
+    _, (_, metrics) = discriminator_loss(gan, d, g, state, batch, draws)
     return metrics["d_loss"]

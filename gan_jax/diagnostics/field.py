@@ -27,7 +27,7 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 from gan_jax.gan import Gan, Players, params_of
-from gan_jax.train import discriminator_loss, generator_loss
+from gan_jax.objectives import discriminator_loss, draw, generator_loss
 from gan_jax.types import Array, Batch, NetState, TrainState
 
 
@@ -61,11 +61,11 @@ def field(
     the parameters is the state's, as the module says.
     """
     g_params, d_params = players
-    gan = without_laziness(gan)
+    gan, draws = without_laziness(gan), draw(gan, keys)
     g = jax.grad(generator_loss, 1, has_aux=True)
     d = jax.grad(discriminator_loss, 1, has_aux=True)
-    g_gradient, _ = g(gan, g_params, d_params, state, batch, keys)
-    d_gradient, _ = d(gan, d_params, g_params, state, batch, keys)
+    g_gradient, _ = g(gan, g_params, d_params, state, batch, draws)
+    d_gradient, _ = d(gan, d_params, g_params, state, batch, draws)
     return Players(*jax.tree.map(jnp.negative, (g_gradient, d_gradient)))
 
 

@@ -13,8 +13,8 @@ import optax
 from gan_jax.diagnostics.field import field, flat
 from gan_jax.gan import Gan, Players, layers, params_of
 from gan_jax.layers.basic import Style
+from gan_jax.objectives import as_function, draw, example_keys, forward, prepare_inputs
 from gan_jax.penalties import input_gradient_sq, interpolate
-from gan_jax.train import deal, example_keys, forward, frozen
 from gan_jax.types import Array, Batch, NetState, TrainState
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -114,8 +114,9 @@ def dead_units(gan: Gan, state: TrainState, batch: Batch, keys: Array) -> Player
 @partial(jax.jit, static_argnums=0)
 def dead_shares(gan: Gan, state: TrainState, batch: Batch, keys: Array) -> Players:
     g, d = state.generator, state.discriminator
-    seen = deal(gan, state, batch, keys)
-    made = fired(gan.generator, g, seen.z, seen.label)
+    draws = draw(gan, keys)
+    seen = prepare_inputs(gan, state, batch, draws)
+    made = fired(gan.generator, g, draws.z, seen.label)
     on_real = fired(gan.discriminator, d, seen.real, seen.label)
     on_fake = fired(gan.discriminator, d, seen.fake, seen.label)
     judged = [jnp.logical_or(*pair) for pair in zip(on_real, on_fake, strict=True)]
@@ -157,13 +158,14 @@ def critic_gradient_norms(
     Augmented, as D sees them; "between" is `u x + (1 - u) G(z)`, u ~ U[0, 1). D has
     frozen statistics, as in penalties.
     """
-    seen = deal(gan, state, batch, keys)
+    draws = draw(gan, keys)
+    seen = prepare_inputs(gan, state, batch, draws)
     d = state.discriminator
-    critic = frozen(gan.discriminator, d.params, d.model_state, seen.label)
+    critic = as_function(gan.discriminator, d.params, d.model_state, seen.label)
     points = {
         "real": seen.real,
         "fake": seen.fake,
-        "between": interpolate(seen.real, seen.fake, seen.penalty_keys[:: gan.pack]),
+        "between": interpolate(seen.real, seen.fake, draws.penalty_keys[:: gan.pack]),
     }
     return {k: jnp.sqrt(input_gradient_sq(critic, x)) for k, x in points.items()}
 

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from gan_jax.gan import Gan, packed
-from gan_jax.train import frozen
+from gan_jax.objectives import as_function
 from gan_jax.types import Array, TrainState
 
 
@@ -33,7 +33,7 @@ def real_logits(
     """D(x) `[B]` of examples `[B, ...]` (of packs: one for each), unaugmented, with
     frozen statistics."""
     d = state.discriminator
-    critic = frozen(gan.discriminator, d.params, d.model_state, label)
+    critic = as_function(gan.discriminator, d.params, d.model_state, label)
     return critic(packed(gan.pack, images))
 
 

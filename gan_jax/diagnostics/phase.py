@@ -15,7 +15,8 @@ from jax.flatten_util import ravel_pytree
 
 from gan_jax.diagnostics.field import flat, flat_field
 from gan_jax.gan import Gan, params_of
-from gan_jax.train import example_keys, train_step
+from gan_jax.objectives import example_keys
+from gan_jax.step import train_step
 from gan_jax.types import Array, Batch, TrainState
 
 LATE = 1000

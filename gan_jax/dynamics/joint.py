@@ -1,249 +1,166 @@
-"""What rules of play are made of: gradients of one or both players, and moves by them.
+"""Gradients of both players at the same point, and products with the game's Jacobian.
 
-Notation: w = (theta, psi), G's and D's parameters; g(w) = (grad_theta L_G, grad_psi
-L_D), the joint gradient; J = dg/dw, which is never formed.
+Notation: w = (theta, psi) are G's and D's parameters, g(w) = (grad_theta L_G,
+grad_psi L_D) is the joint gradient, and J = dg/dw is its Jacobian, which is never
+formed.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
-import optax
-from jax import lax
 
-from gan_jax.gan import Gan, Live, Players, layers, params_of
-from gan_jax.train import discriminator_loss, drawn, example_keys, generator_loss
-from gan_jax.types import Array, Batch, Loss, Metrics, NetState, TrainState
-
-Differentiate = Callable[..., Any]
-"""`(batch [B, ...], keys [B]) -> (gradient, (model state, metrics))`."""
-
-
-class Move(NamedTuple):
-    """What a player, or both, need to move: gradient, and renewed model state."""
-
-    gradient: Any
-    model_state: Any
-
-
-def player_keys(state: TrainState) -> tuple[Array, Array]:
-    """The discriminator's and the generator's key of this step."""
-    key = jax.random.fold_in(state.key, state.step)
-    return jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
+from gan_jax.gan import Gan, Live, Players, params_of
+from gan_jax.objectives import (
+    Draws,
+    discriminator_loss,
+    draw,
+    example_keys,
+    generator_loss,
+)
+from gan_jax.step import (
+    Gradient,
+    apply_to_discriminator,
+    apply_to_generator,
+    average,
+    gradient_norms,
+    player_keys,
+    take,
+    update_discriminator,
+    whole_batch_gradient,
+)
+from gan_jax.types import Array, Batch, Loss, Metrics, TrainState
 
 
-def gradient_norms(gan: Gan, player: str, gradient: Any) -> Metrics:
-    """The gradient's norm, and with `watch_layers` that of each array of parameters."""
-    norms = {f"{player}_grad_norm": optax.tree.norm(gradient)}
-    if not gan.watch_layers:
-        return norms
-    return norms | {
-        f"{player}_grad_norm/{path}": optax.tree.norm(leaf)
-        for path, leaf in layers(gradient)
-    }
+class JointBatch(NamedTuple):
+    """The data `[B, ...]` and the random key of a joint move, one for both players.
 
-
-def discriminator_move(
-    gan: Gan, state: TrainState, batch: Batch, key: Array
-) -> tuple[Move, Metrics]:
-    """D's gradient at the present state, on one batch `[B, ...]`."""
-    differentiate = partial(
-        jax.grad(discriminator_loss, argnums=1, has_aux=True),
-        gan,
-        state.discriminator.params,
-        state.generator.params,
-        state,
-    )
-    move, metrics = whole_batch(gan, differentiate, batch, key)
-    return move, metrics | gradient_norms(gan, "d", move.gradient)
-
-
-def generator_move(
-    gan: Gan, state: TrainState, batch: Batch, key: Array
-) -> tuple[Move, Metrics]:
-    """G's gradient at the present state, against the reals of one batch `[B, ...]`."""
-    differentiate = partial(
-        jax.grad(generator_loss, argnums=1, has_aux=True),
-        gan,
-        state.generator.params,
-        state.discriminator.params,
-        state,
-    )
-    move, metrics = whole_batch(gan, differentiate, batch, key)
-    return move, metrics | gradient_norms(gan, "g", move.gradient)
-
-
-def whole_batch(
-    gan: Gan, differentiate: Differentiate, batch: Batch, key: Array
-) -> tuple[Move, Metrics]:
-    """The mean gradient and metrics over all microbatches and devices."""
-    whole = batch, example_keys(gan, key, len(batch.image))
-    if gan.microbatches == 1:
-        gradient, (model_state, metrics) = differentiate(*whole)
-    else:
-        gradient, (model_state, metrics) = accumulated(
-            differentiate, whole, gan.microbatches
-        )
-    if gan.axis_name:
-        gradient, metrics = lax.pmean((gradient, metrics), gan.axis_name)
-    return Move(gradient, model_state), metrics
-
-
-def accumulated(differentiate: Differentiate, whole: Any, count: int) -> Any:
-    """`differentiate` averaged over `count` parts, taken in turn to save memory.
-
-    Part i has examples i, i + count, ...: each device (GSPMD) then has its share of it.
-    """
-    parts = jax.tree.map(
-        lambda x: jnp.moveaxis(x.reshape(-1, count, *x.shape[1:]), 1, 0), whole
-    )
-
-    def add(total: Any, part: Any) -> tuple[Any, Any]:
-        gradient, (model_state, metrics) = differentiate(*part)
-        return jax.tree.map(jnp.add, total, (gradient, metrics)), model_state
-
-    first = jax.tree.map(lambda x: x[0], parts)
-    shapes, (_, metric_shapes) = jax.eval_shape(differentiate, *first)
-    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), (shapes, metric_shapes))
-    total, model_states = lax.scan(add, zeros, parts)
-    gradient, metrics = jax.tree.map(lambda x: x / count, total)
-    return gradient, (jax.tree.map(lambda x: x[-1], model_states), metrics)
-
-
-def moved(
-    optimizer: optax.GradientTransformation, net: NetState, move: Move, scale: Array
-) -> NetState:
-    """The player after its move; `scale` multiplies its learning rate."""
-    update = optax.with_extra_args_support(optimizer).update
-    updates, opt_state = update(move.gradient, net.opt_state, net.params, scale=scale)
-    params = optax.apply_updates(net.params, updates)
-    return NetState(params, move.model_state, opt_state)
-
-
-def move_discriminator(gan: Gan, state: TrainState, move: Move) -> TrainState:
-    net = moved(gan.d_optimizer, state.discriminator, move, state.scales["d_lr"])
-    return replace(state, discriminator=net)
-
-
-def move_generator(gan: Gan, state: TrainState, move: Move) -> TrainState:
-    net = moved(gan.g_optimizer, state.generator, move, state.scales["g_lr"])
-    return replace(state, generator=net)
-
-
-def move_both(gan: Gan, state: TrainState, move: Move) -> TrainState:
-    for_g, for_d = map(Move, move.gradient, move.model_state)
-    return move_generator(gan, move_discriminator(gan, state, for_d), for_g)
-
-
-def part(batch: Batch, index: int) -> Batch:
-    """The data of one D step."""
-    return jax.tree.map(lambda x: x[index], batch)
-
-
-class Meeting(NamedTuple):
-    """The data `[B, ...]` and the key of a joint move, one for both players.
-
-    As they move from the same point, they meet the same latents and augmentations: a
-    zero-sum loss is zero-sum on the batch too, and XLA, which merges equal expressions,
-    makes G's pass and D's passes once for both (not D's where it has spectral vectors:
-    its own loss renews them first).
+    As both move from the same point, they meet the same latents and augmentations. A
+    zero-sum loss is then zero-sum on the batch too, and XLA, which merges equal
+    expressions, computes G's pass and D's passes once for both players. (D's passes are
+    computed twice where D has spectral vectors: its own loss renews them first.)
     """
 
     batch: Batch
     key: Array
 
 
+def start_joint_move(
+    gan: Gan, state: TrainState, batch: Batch
+) -> tuple[TrainState, JointBatch]:
+    """Make all of D's updates but the last, and return the data of the joint move."""
+    last = len(batch.image) - 1
+    key, _ = player_keys(state)
+    joint = JointBatch(take(batch, last), jax.random.fold_in(key, last))
+    if last:
+        earlier = jax.tree.map(lambda x: x[:-1], batch)
+        state, _ = update_discriminator(gan, state, earlier)
+    return state, joint
+
+
 def joint_gradient(
-    gan: Gan,
-    state: TrainState,
-    params: Players,
-    batch: Batch,
-    keys: Array,
+    gan: Gan, state: TrainState, joint: JointBatch
+) -> tuple[Gradient, Metrics]:
+    """Return g(w) at the present state, over the whole batch."""
+    differentiate = partial(gradient_at, gan, state, params_of(state))
+    gradient, metrics = whole_batch_gradient(gan, differentiate, *joint)
+    g_norms = gradient_norms(gan, "g", gradient.params.generator)
+    d_norms = gradient_norms(gan, "d", gradient.params.discriminator)
+    return gradient, metrics | g_norms | d_norms
+
+
+def gradient_at(
+    gan: Gan, state: TrainState, params: Players, batch: Batch, draws: Draws
 ) -> tuple[Players, tuple[Players, Metrics]]:
-    """`g(w)` on examples `[B, ...]`; differentiable in w = params of both players."""
+    """Return g(w) at w = `params` on examples `[B, ...]`; differentiable in w."""
     g_params, d_params = params
-    draws = drawn(gan, keys)  # Here: in a loop XLA does not find that they are equal.
-    d_grad, (d_state, d_metrics) = jax.grad(
+    d_gradient, (d_state, d_metrics) = jax.grad(
         discriminator_loss, argnums=1, has_aux=True
     )(gan, d_params, g_params, state, batch, draws)
-    g_grad, (g_state, g_metrics) = jax.grad(generator_loss, argnums=1, has_aux=True)(
-        gan, g_params, d_params, state, batch, draws
-    )
-    return Players(g_grad, d_grad), (Players(g_state, d_state), d_metrics | g_metrics)
+    g_gradient, (g_state, g_metrics) = jax.grad(
+        generator_loss, argnums=1, has_aux=True
+    )(gan, g_params, d_params, state, batch, draws)
+    gradient = Players(g_gradient, d_gradient)
+    return gradient, (Players(g_state, d_state), d_metrics | g_metrics)
 
 
-def joint_move(gan: Gan, state: TrainState, meeting: Meeting) -> tuple[Move, Metrics]:
-    """g(w) at the present state, of the whole batch."""
-    differentiate = partial(joint_gradient, gan, state, params_of(state))
-    move, metrics = whole_batch(gan, differentiate, *meeting)
-    g_norms = gradient_norms(gan, "g", move.gradient.generator)
-    d_norms = gradient_norms(gan, "d", move.gradient.discriminator)
-    return move, metrics | g_norms | d_norms
+def apply_to_both(gan: Gan, state: TrainState, gradient: Gradient) -> TrainState:
+    """Update both players by a joint gradient."""
+    of_g, of_d = map(Gradient, gradient.params, gradient.model_state)
+    return apply_to_generator(gan, apply_to_discriminator(gan, state, of_d), of_g)
 
 
-def times_coupling(
-    gan: Gan, state: TrainState, meeting: Meeting, vector: Players
+def jacobian_product(
+    gan: Gan, state: TrainState, joint: JointBatch, vector: Players
 ) -> Players:
-    """`O u`, O the blocks of J off its diagonal: what each player's move does to the
-    other's gradient."""
+    """Return `J u` at the present state."""
+
+    def product(batch: Batch, draws: Draws) -> Players:
+        def field(params: Players) -> Players:
+            return gradient_at(gan, state, params, batch, draws)[0]
+
+        return jax.jvp(field, (params_of(state),), (vector,))[1]
+
+    return mean_product(gan, product, joint)
+
+
+def transposed_product(
+    gan: Gan, state: TrainState, joint: JointBatch, vector: Players
+) -> Players:
+    """Return `J^T u` at the present state."""
+
+    def product(batch: Batch, draws: Draws) -> Players:
+        def field(params: Players) -> Players:
+            return gradient_at(gan, state, params, batch, draws)[0]
+
+        return jax.vjp(field, params_of(state))[1](vector)[0]
+
+    return mean_product(gan, product, joint)
+
+
+def coupling_product(
+    gan: Gan, state: TrainState, joint: JointBatch, vector: Players
+) -> Players:
+    """Return `O u`, where O holds the blocks of J off its diagonal.
+
+    O says what each player's move does to the other player's gradient.
+    """
     now = params_of(state)
 
-    def product(*examples: Any) -> Any:
+    def product(batch: Batch, draws: Draws) -> Players:
         def crossed(params: Players) -> Players:
-            of_g = joint_gradient(
-                gan, state, params._replace(generator=now.generator), *examples
-            )[0]
-            of_d = joint_gradient(
-                gan, state, params._replace(discriminator=now.discriminator), *examples
-            )[0]
+            others_move_for_g = params._replace(generator=now.generator)
+            others_move_for_d = params._replace(discriminator=now.discriminator)
+            of_g = gradient_at(gan, state, others_move_for_g, batch, draws)[0]
+            of_d = gradient_at(gan, state, others_move_for_d, batch, draws)[0]
             return Players(of_g.generator, of_d.discriminator)
 
-        return jax.jvp(crossed, (now,), (vector,))[1], ((), {})
+        return jax.jvp(crossed, (now,), (vector,))[1]
 
-    return whole_batch(gan, product, *meeting)[0].gradient
+    return mean_product(gan, product, joint)
 
 
-def times_jacobian(
-    gan: Gan, state: TrainState, meeting: Meeting, vector: Players
+def mean_product(
+    gan: Gan, product: Callable[[Batch, Draws], Players], joint: JointBatch
 ) -> Players:
-    """`J u` at the present state."""
-
-    def product(*examples: Any) -> Any:
-        def field(params: Players) -> Players:
-            return joint_gradient(gan, state, params, *examples)[0]
-
-        return jax.jvp(field, (params_of(state),), (vector,))[1], ((), {})
-
-    return whole_batch(gan, product, *meeting)[0].gradient
+    """Average a Jacobian product over all microbatches and devices."""
+    batch, key = joint
+    draws = draw(gan, example_keys(gan, key, len(batch.image)))
+    mean, _ = average(gan, lambda *examples: (product(*examples), ()), (batch, draws))
+    return mean
 
 
-def times_transposed(
-    gan: Gan, state: TrainState, meeting: Meeting, vector: Players
-) -> Players:
-    """`J^T u` at the present state."""
-
-    def product(*examples: Any) -> Any:
-        def field(params: Players) -> Players:
-            return joint_gradient(gan, state, params, *examples)[0]
-
-        _, pull = jax.vjp(field, params_of(state))
-        return pull(vector)[0], ((), {})
-
-    return whole_batch(gan, product, *meeting)[0].gradient
-
-
-def saddle_loss(loss: Loss) -> Loss:
-    """The pair whose G descends minus D's whole loss, if the game is zero-sum."""
+def zero_sum_loss(loss: Loss) -> Loss:
+    """Return the pair in which G minimizes minus D's whole loss, if it is zero-sum."""
     if not loss.zero_sum:
         return loss
     return loss._replace(generator=negative(loss.discriminator))
 
 
 def negative(loss: Callable | Live) -> Callable | Live:
-    """Minus a loss."""
+    """Return minus a loss."""
     if isinstance(loss, Live):
         return replace(loss, function=negative(loss.function))
     return lambda real, fake, **options: -loss(real, fake, **options)

@@ -1,1 +1,1 @@
-"""."""
+"""How good a run's samples are, and the numbers of the GAN itself."""

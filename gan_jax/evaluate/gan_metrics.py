@@ -30,8 +30,8 @@ from gan_jax.diagnostics import (
 from gan_jax.diagnostics.duality import require_zero_sum
 from gan_jax.evaluate.reference import in_batches, unseen
 from gan_jax.gan import Gan, Players, at, init_state
+from gan_jax.objectives import example_keys
 from gan_jax.optimizers import learning_rate
-from gan_jax.train import example_keys
 from gan_jax.types import Batch, NetState, TrainState
 
 Numbers = dict[str, float]

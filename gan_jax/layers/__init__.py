@@ -1,1 +1,1 @@
-"""."""
+"""Layers of networks, and how their convolutions are computed."""

@@ -1,1 +1,1 @@
-"""."""
+"""Files, tables and pictures that a run writes."""

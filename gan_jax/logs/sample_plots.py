@@ -14,7 +14,7 @@ from gan_jax.logs.grids import image_grid, name_classes
 from gan_jax.logs.row_names import name_rows
 from gan_jax.parallel.ensemble import members_apart
 from gan_jax.parallel.multihost import on_this_host
-from gan_jax.train import sample
+from gan_jax.sampling import sample
 from gan_jax.types import Array, TrainState
 
 PICTURE_SEED = 4_000_000_009

@@ -1,1 +1,1 @@
-"""."""
+"""One step on many devices, hosts and seeds, and what a run executes."""

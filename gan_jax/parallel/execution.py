@@ -38,7 +38,7 @@ from gan_jax.parallel.placements import (
     row,
     whole,
 )
-from gan_jax.train import train_step
+from gan_jax.step import train_step
 from gan_jax.types import Batch, Metrics, TrainState
 
 Member = dict[str, Any]

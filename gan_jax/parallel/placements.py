@@ -20,7 +20,7 @@ from gan_jax.gan import Gan, init_state
 from gan_jax.parallel.compiler import compiled
 from gan_jax.parallel.ensemble import member, per_member
 from gan_jax.parallel.multihost import put
-from gan_jax.train import train_step
+from gan_jax.step import train_step
 from gan_jax.types import Array, Batch, Metrics, TrainState
 
 Step = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]

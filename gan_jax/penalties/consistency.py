@@ -96,3 +96,6 @@ def zcr(
     z = jax.vmap(lambda key: jax.random.normal(key, (z_dim,), real.dtype))(z_keys)
     one, other = neighbours(generator, z, noise_keys, sigma)
     return (critic(one) - critic(other)) ** 2
+
+
+PENALTIES = {"lecam": lecam, "cr": cr, "bcr": bcr, "zcr": zcr}

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 
 from gan_jax.penalties.consistency import neighbours
 from gan_jax.penalties.examples import EPSILON, per_example, split_each, sum_square
-from gan_jax.types import Array, Probe
+from gan_jax.penalties.info import returns_info
+from gan_jax.types import Array, Metrics
 
 
 def no_generator_penalty(generator: Callable, z: Array, keys: Array) -> Array:
@@ -46,13 +47,14 @@ def zcr_reward(
     return -sum_square(one - other) / math.prod(one.shape[1:])
 
 
+@returns_info
 def path_length(
     generator: Callable[[Array], Array],
     z: Array,
     keys: Array,
     *,
     path_length_average: Array | float = 0.0,
-) -> Array:
+) -> tuple[Array, Metrics]:
     """`(|J(z)^T y| - a)^2`, y ~ N(0, I) / sqrt(H W), a the average of |J^T y| so far.
 
     J is G's Jacobian at z (StyleGAN2: at the mapped latents w, and a has this step's
@@ -63,9 +65,8 @@ def path_length(
     pixels = math.prod(images.shape[1:-1])
     probe = per_example(jax.random.normal, keys, images) / math.sqrt(pixels)
     squares = sum_square(pull(probe)[0])
-    if isinstance(generator, Probe):
-        generator.note(squares)
-    return (jnp.sqrt(squares + EPSILON) - path_length_average) ** 2
+    value = (jnp.sqrt(squares + EPSILON) - path_length_average) ** 2
+    return value, {"path_length": jnp.sqrt(squares)}
 
 
 def orthogonal(
@@ -80,3 +81,12 @@ def orthogonal(
     matrices = [kernel.reshape(-1, kernel.shape[-1]) for kernel in kernels]
     overlaps = (m.T @ m * (1 - jnp.eye(m.shape[1], dtype=m.dtype)) for m in matrices)
     return jnp.full(len(z), sum(jnp.sum(overlap**2) for overlap in overlaps))
+
+
+GENERATOR_PENALTIES = {
+    "none": no_generator_penalty,
+    "jacobian_difference": jacobian_difference,
+    "zcr": zcr_reward,
+    "path_length": path_length,
+    "orthogonal": orthogonal,
+}

@@ -6,9 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax.penalties.examples import EPSILON, per_example, split_each, sum_square
-from gan_jax.types import Array, Critic, Probe, Pullbacks
+from gan_jax.penalties.info import returns_info
+from gan_jax.types import Array, Critic, Metrics, Pullbacks
 
 Pullback = Callable[[Array], Array]
+Measured = tuple[Array, Metrics]
 
 
 def itself(gradient: Array) -> Array:
@@ -24,15 +26,17 @@ def input_gradient_sq(critic: Critic, x: Array, pullback: Pullback = itself) -> 
 
     pullback: applied to the gradient before its norm is taken.
     """
-    squares = sum_square(pullback(jax.grad(lambda x: critic(x).sum())(x)))
-    if isinstance(critic, Probe):
-        critic.note(squares)
-    return squares
+    return sum_square(pullback(jax.grad(lambda x: critic(x).sum())(x)))
 
 
 def input_gradient_norm(critic: Critic, x: Array) -> Array:
     """`sqrt(n(x)^2 + 1e-12)`: without the constant a zero gradient gives NaN."""
     return jnp.sqrt(input_gradient_sq(critic, x) + EPSILON)
+
+
+def norms_of(*squares: Array) -> Metrics:
+    """What a gradient penalty measured: D's gradient norms at its examples."""
+    return {"critic_grad_norm": jnp.sqrt(jnp.stack(squares))}
 
 
 def interpolate(real: Array, fake: Array, keys: Array) -> Array:
@@ -47,7 +51,8 @@ def none(critic: Critic, real: Array, fake: Array, keys: Array) -> Array:
     return jnp.zeros(len(real))
 
 
-def wgan_gp(critic: Critic, real: Array, fake: Array, keys: Array) -> Array:
+@returns_info
+def wgan_gp(critic: Critic, real: Array, fake: Array, keys: Array) -> Measured:
     """`(n(x^) - 1)^2`, x^ = `interpolate`; its weight is lambda.
 
     Gulrajani et al. 2017, arXiv 1704.00028. n has 1e-12 inside its root. With an
@@ -55,26 +60,31 @@ def wgan_gp(critic: Critic, real: Array, fake: Array, keys: Array) -> Array:
     measures; so do those of `wgan_lp`, `gp_zero` and `dragan`. (StudioGAN's code
     leaves the augmentation out of them.)
     """
-    return (input_gradient_norm(critic, interpolate(real, fake, keys)) - 1) ** 2
+    squares = input_gradient_sq(critic, interpolate(real, fake, keys))
+    return (jnp.sqrt(squares + EPSILON) - 1) ** 2, norms_of(squares)
 
 
-def wgan_lp(critic: Critic, real: Array, fake: Array, keys: Array) -> Array:
+@returns_info
+def wgan_lp(critic: Critic, real: Array, fake: Array, keys: Array) -> Measured:
     """`max(0, n(x^) - 1)^2`, x^ = `interpolate`: the one-sided form.
 
     Petzka et al. 2017, arXiv 1709.08894.
     """
-    norm = input_gradient_norm(critic, interpolate(real, fake, keys))
-    return jax.nn.relu(norm - 1) ** 2
+    squares = input_gradient_sq(critic, interpolate(real, fake, keys))
+    return jax.nn.relu(jnp.sqrt(squares + EPSILON) - 1) ** 2, norms_of(squares)
 
 
-def gp_zero(critic: Critic, real: Array, fake: Array, keys: Array) -> Array:
+@returns_info
+def gp_zero(critic: Critic, real: Array, fake: Array, keys: Array) -> Measured:
     """`n(x^)^2`, x^ = `interpolate`: zero-centred, no 1/2.
 
     Thanh-Tung et al. 2019, arXiv 1902.03984.
     """
-    return input_gradient_sq(critic, interpolate(real, fake, keys))
+    squares = input_gradient_sq(critic, interpolate(real, fake, keys))
+    return squares, norms_of(squares)
 
 
+@returns_info
 def r1(
     critic: Critic,
     real: Array,
@@ -82,7 +92,7 @@ def r1(
     keys: Array,
     *,
     pullbacks: Pullbacks = DIRECT,
-) -> Array:
+) -> Measured:
     """`n(x)^2 / 2` at the reals; its weight is gamma.
 
     Mescheder et al. 2018, arXiv 1801.04406, eq. 9. The authors' code omits the 1/2: its
@@ -91,9 +101,11 @@ def r1(
     so are `r2`, `r1_r2` and `roth`. Without pullbacks (`penalty.through_augment`
     false), x is what D sees.
     """
-    return input_gradient_sq(critic, real, pullbacks.real) / 2
+    squares = input_gradient_sq(critic, real, pullbacks.real)
+    return squares / 2, norms_of(squares)
 
 
+@returns_info
 def r2(
     critic: Critic,
     real: Array,
@@ -101,11 +113,13 @@ def r2(
     keys: Array,
     *,
     pullbacks: Pullbacks = DIRECT,
-) -> Array:
+) -> Measured:
     """`n(G(z))^2 / 2` at the fakes; weight gamma. Mescheder et al. 2018, eq. 10."""
-    return input_gradient_sq(critic, fake, pullbacks.fake) / 2
+    squares = input_gradient_sq(critic, fake, pullbacks.fake)
+    return squares / 2, norms_of(squares)
 
 
+@returns_info
 def r1_r2(
     critic: Critic,
     real: Array,
@@ -113,10 +127,11 @@ def r1_r2(
     keys: Array,
     *,
     pullbacks: Pullbacks = DIRECT,
-) -> Array:
+) -> Measured:
     """`[n(x)^2 + n(G(z))^2] / 2`. With RpGAN: Huang et al. 2025, arXiv 2501.05441."""
-    on_real = r1(critic, real, fake, keys, pullbacks=pullbacks)
-    return on_real + r2(critic, real, fake, keys, pullbacks=pullbacks)
+    on_real = input_gradient_sq(critic, real, pullbacks.real)
+    on_fake = input_gradient_sq(critic, fake, pullbacks.fake)
+    return on_real / 2 + on_fake / 2, norms_of(on_real, on_fake)
 
 
 def finite_difference(critic: Critic, x: Array, keys: Array, sigma: float) -> Array:
@@ -146,6 +161,7 @@ def ar1_ar2(
     return on_real + finite_difference(critic, fake, fake_keys, sigma)
 
 
+@returns_info
 def roth(
     critic: Critic,
     real: Array,
@@ -153,7 +169,7 @@ def roth(
     keys: Array,
     *,
     pullbacks: Pullbacks = DIRECT,
-) -> Array:
+) -> Measured:
     """`[(1 - sigmoid(D(x)))^2 n(x)^2 + sigmoid(D(G(z)))^2 n(G(z))^2] / 2`.
 
     The Jensen-Shannon regularizer of Roth et al. 2017, arXiv 1705.09367, eq. 25.
@@ -164,9 +180,10 @@ def roth(
     )
     on_real = jax.nn.sigmoid(-critic(real)) ** 2 * squares[0]
     on_fake = jax.nn.sigmoid(critic(fake)) ** 2 * squares[1]
-    return (on_real + on_fake) / 2
+    return (on_real + on_fake) / 2, norms_of(*squares)
 
 
+@returns_info
 def dragan(
     critic: Critic,
     real: Array,
@@ -175,7 +192,7 @@ def dragan(
     *,
     sigma: float = 0.5,
     mean: Callable[[Array], Array] = jnp.mean,
-) -> Array:
+) -> Measured:
     """`(n(x + u sigma std e) - 1)^2`, u ~ U[0, 1) per example, e ~ U[0, 1) per entry.
 
     std is the population deviation over all entries of the global batch. This is the
@@ -186,6 +203,20 @@ def dragan(
     centre = mean(real)
     std = jnp.sqrt(mean((real - centre) ** 2))
     noise = sigma * std * per_example(jax.random.uniform, noise_keys, real)
-    return (
-        input_gradient_norm(critic, interpolate(real + noise, real, u_keys)) - 1
-    ) ** 2
+    squares = input_gradient_sq(critic, interpolate(real + noise, real, u_keys))
+    return (jnp.sqrt(squares + EPSILON) - 1) ** 2, norms_of(squares)
+
+
+PENALTIES = {
+    "none": none,
+    "wgan_gp": wgan_gp,
+    "wgan_lp": wgan_lp,
+    "gp_zero": gp_zero,
+    "r1": r1,
+    "r2": r2,
+    "r1_r2": r1_r2,
+    "ar1": ar1,
+    "ar1_ar2": ar1_ar2,
+    "roth": roth,
+    "dragan": dragan,
+}

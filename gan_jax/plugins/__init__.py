@@ -1,1 +1,1 @@
-"""."""
+"""Files of a user's own that register losses, networks, methods and more."""

@@ -22,11 +22,10 @@ from gan_jax.augment import AUGMENTS
 from gan_jax.config import Config
 from gan_jax.config.serialization import flat
 from gan_jax.data import DATASETS, PREFIXES, READS, TOYS
-from gan_jax.dynamics import DYNAMICS, MEMORIES, UPDATES
+from gan_jax.dynamics import DYNAMICS
 from gan_jax.evaluate.gan_metrics import PROBES
 from gan_jax.evaluate.metric_registry import LEAST, METRICS
 from gan_jax.features import EXTRACTORS
-from gan_jax.gan import Memory
 from gan_jax.layers.basic import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS
 from gan_jax.layers.minibatch import MINIBATCH
 from gan_jax.logs.files import write_atomically
@@ -67,8 +66,6 @@ CALLABLES: dict[str, dict[str, Any]] = {
 VALUES: dict[str, tuple[dict[str, Any], type]] = {
     "method": (METHODS, Config),
     "loss": (LOSSES, Loss),
-    "memory of a rule": (MEMORIES, Memory),
-    "updates of a rule": (UPDATES, int),
     "fields of a data set": (READS, tuple),
     "least examples of a metric": (LEAST, int),
 }

@@ -1,1 +1,1 @@
-"""."""
+"""A run from its first step to its summary."""

@@ -21,7 +21,7 @@ from gan_jax.parallel.execution import Member, members_of
 from gan_jax.plugins.load import load_copies
 from gan_jax.run_files.checkpoint import FOLDER, newest, restore
 from gan_jax.run_files.data_facts import read_facts, refuse_other_data
-from gan_jax.train import sample
+from gan_jax.sampling import sample
 from gan_jax.types import Array, TrainState
 
 

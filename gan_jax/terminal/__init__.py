@@ -1,1 +1,1 @@
-"""."""
+"""What is written to a terminal: lines, progress, tables."""

@@ -1,1 +1,1 @@
-"""."""
+"""What the results of a comparison say: statistics, tables, findings."""

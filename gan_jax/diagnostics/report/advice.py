@@ -1,6 +1,6 @@
 """What the numbers of a diagnosis mean, by rules, each with its threshold.
 
-Like `gan_jax.run_files.health.RULES`, whose signs (told while the run went on) come first.
+The signs of `gan_jax.run_files.health.RULES`, which a run reports as it goes, come first.
 """
 
 import json

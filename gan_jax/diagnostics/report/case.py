@@ -13,12 +13,12 @@ from gan_jax.config import Config
 from gan_jax.data import Dataset, batch_indices
 from gan_jax.evaluate.gan_metrics import highest_rates, rates
 from gan_jax.gan import Gan, Players, init_state, packed, params_of
+from gan_jax.objectives import example_keys
 from gan_jax.parallel.execution import Member
 from gan_jax.run_files.checkpoint import FOLDER, checkpoints, fault, is_finite
 from gan_jax.run_files.folder import ROWS, damage, kept_rows
 from gan_jax.run_files.health import Row
 from gan_jax.run_files.load import data_of_run, newest_of, stored
-from gan_jax.train import example_keys
 from gan_jax.types import Array, Batch, TrainState
 
 

@@ -31,6 +31,7 @@ from gan_jax.diagnostics import (
 )
 from gan_jax.diagnostics.report.case import Case, one_batch, size_of
 from gan_jax.diagnostics.spectrum import EXACT
+from gan_jax.dynamics import DYNAMICS, as_rule
 from gan_jax.evaluate.gan_metrics import DECAYS, highest_rates, own_scales, rates
 from gan_jax.gan import with_params
 from gan_jax.types import Array
@@ -41,9 +42,6 @@ MINUTES = 10.0
 """For how long eigenvalues are looked for, unless told."""
 AFFORDABLE = 50_000
 """Parameters up to which the alternating step's own eigenvalues are taken."""
-SHORTER = {"extragradient": 1 / 2, "optimistic": 1 / 3}
-"""How far these rules reach, of plain descent's 2: a = -h l with 1 - a + a^2 < 1, and
-the roots of z^2 - (1 - 2 a) z - a within the circle."""
 
 
 def measured_game(
@@ -127,7 +125,7 @@ def reach(group: OptimizerConfig, dynamics: str) -> float:
         "adam": adam,
         "optimistic_adam": adam / 3,
     }
-    return reaches.get(group.name, 2.0) * SHORTER.get(dynamics, 1.0)
+    return reaches.get(group.name, 2.0) * as_rule(DYNAMICS[dynamics]).reach
 
 
 def eigenvalues(game: Game, count: int) -> tuple[dict[str, np.ndarray], int, bool]:

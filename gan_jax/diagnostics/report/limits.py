@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from gan_jax.dynamics import DYNAMICS, as_rule
+
 Numbers = dict[str, Any]
 GROWTH = 0.1
 """Growth of a mode per step."""
@@ -24,8 +26,6 @@ COVERED = 0.9
 """Share of the modes that 256 samples have to hit: data hit nearly all."""
 DIVERSE = 0.5
 """Diversity below which samples are far less diverse than the data."""
-PLAIN = ("alternating", "simultaneous")
-"""Rules of play whose eigenvalues mean what the rules below say."""
 
 
 class Limit(NamedTuple):
@@ -56,7 +56,8 @@ def at_constant_rates(found: Numbers) -> bool:
 
 def plain_play(found: Numbers) -> bool:
     """Whether the limits of eigenvalues apply: to plain play at constant rates."""
-    return value_at(found, "game", "dynamics") in PLAIN and at_constant_rates(found)
+    rule = DYNAMICS.get(value_at(found, "game", "dynamics"))
+    return rule is not None and as_rule(rule).is_plain and at_constant_rates(found)
 
 
 def turns_fast(found: Numbers) -> bool:

@@ -45,7 +45,8 @@ from gan_jax.metrics import sliced_wasserstein
 from gan_jax.run.monitor import coarse, measurer
 from gan_jax.run_files.health import RULES
 from gan_jax.run_files.history import record_of, verdict
-from gan_jax.train import sample, train_step
+from gan_jax.sampling import sample
+from gan_jax.step import train_step
 
 PLAYERS = ("generator", "discriminator")
 POINTS = 200

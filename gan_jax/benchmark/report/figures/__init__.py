@@ -1,1 +1,1 @@
-"""."""
+"""The figures of a report, drawn by Matplotlib."""

@@ -1,1 +1,1 @@
-"""."""
+"""The report as one page: sections, panels and charts."""

@@ -1,0 +1,6 @@
+"""`python -m benchmarks.compare`: the command of `gan_jax.commands.compare`."""
+
+from gan_jax.commands import run
+
+if __name__ == "__main__":
+    run("compare")

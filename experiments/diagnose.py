@@ -1,0 +1,6 @@
+"""`python -m experiments.diagnose`: the command of `gan_jax.commands.diagnose`."""
+
+from gan_jax.commands import run
+
+if __name__ == "__main__":
+    run("diagnose")

@@ -1,0 +1,256 @@
+"""Ctrl-C and SIGTERM: a word at once, whatever the process is doing."""
+
+import hashlib
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from processes import mortal, output, running, until
+
+from gan_jax.command_line import at_start, interruption
+from gan_jax.command_line.user_errors import exit_code
+from gan_jax.commands import evaluate
+from gan_jax.run import signals
+from gan_jax.run.signals import heard, stop_request
+
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+def in_a_while(*numbers):
+    """Send signals to this process, 0.1 s apart, and the moments at which it does."""
+    sent = []
+
+    def send():
+        for number in numbers:
+            time.sleep(0.1)
+            sent.append(time.monotonic())
+            os.kill(os.getpid(), number)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    return sender, sent
+
+
+def compute():
+    """Keep the main thread from Python for half a second, as a compilation does."""
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 1_000_000)
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """What is printed at once, and when."""
+    lines = []
+    remember = lambda line: lines.append((time.monotonic(), line))  # noqa: E731
+    monkeypatch.setattr(signals, "say", remember)
+    monkeypatch.setattr(interruption, "say", remember)
+    return lines
+
+
+@pytest.mark.parametrize("number", CODES, ids=str)
+def test_a_run_that_is_asked_to_stop_answers_before_it_can_stop(number, said):
+    with stop_request() as asked:
+        sender, sent = in_a_while(number)
+        compute()
+        over = time.monotonic()
+        sender.join()
+    name = signal.Signals(number).name
+    assert asked == [name]
+    [(moment, line)] = said
+    assert sent[0] <= moment < over and line == signals.STOPPING[name]
+
+
+def test_a_second_ctrl_c_interrupts_and_goes_on_to_who_heard_before(said):
+    seen = []
+    with heard(lambda number: seen.append(number) or True):
+        with pytest.raises(KeyboardInterrupt), stop_request() as asked:
+            sender, _ = in_a_while(signal.SIGINT, signal.SIGINT)
+            sender.join()
+            time.sleep(60)
+    assert asked == ["SIGINT"] and seen == [signal.SIGINT]
+    assert [line for _, line in said] == [signals.STOPPING["SIGINT"]]
+
+
+def test_signals_are_as_they_were_when_nobody_listens_any_more():
+    handlers = [signal.getsignal(number) for number in CODES]
+    threads = threading.active_count()
+    with stop_request():
+        pass
+    assert [signal.getsignal(number) for number in CODES] == handlers
+    assert signal.set_wakeup_fd(-1) == -1
+    assert threading.active_count() == threads
+
+
+def test_no_other_thread_takes_signals():
+    found = []
+
+    def ask():
+        with stop_request() as asked:
+            found.append((asked, signal.getsignal(signal.SIGINT)))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    asking.join()
+    assert found == [([], signal.default_int_handler)]
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """This process takes itself for a command; how it was ended."""
+    ends, ended = [], threading.Event()
+
+    def end(code):
+        ends.append(code)
+        ended.set()
+
+    monkeypatch.setattr(at_start, "IS_COMMAND", True)
+    monkeypatch.setattr(interruption, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(interruption, "WORD_SECONDS", 0.05)
+    monkeypatch.setattr(interruption, "end_process", end)
+    return ends, ended
+
+
+def test_a_command_that_does_not_let_go_is_ended(command, said, monkeypatch):
+    """Python drops an interrupt that it raises in a finalizer, as JAX has some."""
+    ends, ended = command
+
+    def stuck(run, index):
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(60)
+        assert ended.wait(60)
+        raise ValueError("the evaluation went on")
+
+    monkeypatch.setattr(evaluate, "load_run", stuck)
+    evaluate.main(["run"])
+    assert ends == [130] and [line for _, line in said] == ["interrupted"]
+
+
+@pytest.mark.parametrize("number", CODES, ids=str)
+def test_a_command_that_lets_go_says_one_line(
+    number, command, said, monkeypatch, capsys
+):
+    monkeypatch.setattr(interruption, "WORD_SECONDS", 60)
+    signal.signal(signal.SIGTERM, at_start.end_at_once)
+    interrupts = signal.signal(signal.SIGINT, at_start.end_at_once)
+
+    def stopped():
+        os.kill(os.getpid(), number)
+        time.sleep(60)
+
+    try:
+        assert exit_code(stopped) == CODES[number]
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, interrupts)
+    assert capsys.readouterr().err == f"{at_start.WORDS[number]}\n"
+    assert command[0] == [] and said == []
+
+
+def test_a_process_that_imports_commands_is_none():
+    assert not at_start.IS_COMMAND
+    assert signal.getsignal(signal.SIGTERM) is not at_start.end_at_once
+
+
+def catches(process, number):
+    """Whether it has a handler of this signal."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    [caught] = (line.split()[1] for line in lines if line.startswith("SigCgt"))
+    return int(caught, 16) >> (number - 1) & 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
+@pytest.mark.parametrize("number", CODES, ids=str)
+@pytest.mark.parametrize("name", ["experiments.train", "benchmarks.compare"])
+def test_a_command_that_still_imports_ends_with_one_line(name, number):
+    with running([sys.executable, "-m", name]) as process:
+        until(lambda: catches(process, signal.SIGTERM), process)
+        process.send_signal(number)
+        text = output(process)
+    assert (process.returncode, text) == (
+        CODES[number],
+        f"{at_start.WORDS[number]}\n",
+    )
+
+
+def gone(process):
+    """Whether the process of this folder of /proc has ended."""
+    try:
+        return "Z (zombie)" in (process / "status").read_text()
+    except FileNotFoundError:
+        return True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_a_process_of_tests_ends_even_with_tests_that_are_killed():
+    sleeper = mortal([sys.executable, "-S", "-c", "import time; time.sleep(600)"])
+    script = "import subprocess, sys; p = subprocess.Popen(sys.argv[1:]); print(p.pid)"
+    script += "; sys.stdout.flush(); p.wait()"
+    with running([sys.executable, "-c", script, *sleeper]) as tests:
+        assert tests.stdout
+        child = Path("/proc", tests.stdout.readline().strip())
+        until(lambda: b"sleep(600)" in (child / "cmdline").read_bytes(), tests)
+        until(lambda: b"prctl" not in (child / "cmdline").read_bytes(), tests)
+        tests.kill()
+        tests.wait()
+        until(lambda: gone(child))
+
+
+@pytest.mark.slow
+def test_ctrl_c_is_answered_and_obeyed_while_a_step_is_compiled(tmp_path):
+    """A large network, which no cache holds: it compiles for longer than the test."""
+    out, cache = tmp_path / "run", str(tmp_path / "cache")
+    command = [sys.executable, "-m", "experiments.train", "r1", "--out", str(out)]
+    command += ["--model.name", "resnet", "--dynamics.name", "unrolled"]
+    command += ["--dynamics.k", "10"]
+    with running(command, JAX_COMPILATION_CACHE_DIR=cache) as process:
+        assert process.stdout
+        lines = iter(process.stdout.readline, "")
+        assert any("compiling the step" in line for line in lines)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert any("Ctrl-C: stopping" in line for line in lines)
+        answered = time.monotonic() - began
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        text = output(process)
+        ended = time.monotonic() - began
+    assert process.returncode == 130 and "interrupted" in text
+    assert answered < 5 and ended < 10, (
+        answered,
+        ended,
+    )  # 0.05 and 2 on a free machine
+
+
+class Raising:
+    """Raises an error where Python cannot pass it on."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __del__(self):
+        raise self.error
+
+
+def test_an_interrupt_that_python_loses_prints_no_traceback(monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda one: told.append(one.exc_type))
+    with interruption.no_word_of_lost_interrupts():
+        Raising(KeyboardInterrupt())
+        Raising(ValueError())
+    Raising(KeyboardInterrupt())
+    assert told == [ValueError, KeyboardInterrupt]
+
+
+def test_a_handler_that_python_cannot_put_back_is_left_alone(monkeypatch):
+    """Python has None for a handler that a program around it has set in C."""
+    monkeypatch.setattr(signals.signal, "getsignal", lambda number: None)
+    changes = []
+    monkeypatch.setattr(signals.signal, "signal", lambda *one: changes.append(one))
+    with stop_request() as asked:
+        assert asked == []
+    assert changes == []
