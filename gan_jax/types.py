@@ -12,6 +12,8 @@ from flax import struct
 
 Array = jax.Array
 Metrics = dict[str, Array]
+Row = dict[str, Any]
+"""A line of `metrics.jsonl`: values by name."""
 
 Critic = Callable[[Array], Array]
 """D as a function of its input alone: closes over params, labels, frozen statistics."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from gan_jax.benchmark.plan import Json, plugins_of
 from gan_jax.benchmark.run_cell import errored_rows, rows_of
-from gan_jax.commands.train import cache_compilations
+from gan_jax.parallel.compiler import cache_compilations
 from gan_jax.plugins.load import load_copies
 
 RETRIES = 3

@@ -7,10 +7,9 @@ from gan_jax.config import Config
 from gan_jax.evaluate.evaluator import Sampler, Yardstick, evaluate
 from gan_jax.evaluate.metric_registry import BETTER, bound_of
 from gan_jax.parallel.execution import members_of
-from gan_jax.run_files.health import Row
 from gan_jax.run_files.sweeps import described, number, real_values, summed_up, table
 from gan_jax.terminal.text_tables import print_table
-from gan_jax.types import TrainState
+from gan_jax.types import Row, TrainState
 
 
 def evaluate_all(

@@ -49,7 +49,7 @@ from gan_jax.command_line.flags import given_fields, parse, refuse_useless
 from gan_jax.command_line.interruption import code_of
 from gan_jax.command_line.plugin_flag import gathered
 from gan_jax.command_line.user_errors import exit_code, expand_home, with_own_flags
-from gan_jax.commands.train import cache_compilations
+from gan_jax.parallel.compiler import cache_compilations
 from gan_jax.parallel.multihost import cores_as_devices
 from gan_jax.plugins.load import load_plugins, write_copies
 from gan_jax.run.signals import stop_request

@@ -36,7 +36,7 @@ from gan_jax.command_line.user_errors import exit_code, expand_home, with_own_fl
 from gan_jax.logs.metric_log import write_text
 from gan_jax.terminal.output import working
 
-PAGE = Path(__file__).parent / "page"
+PAGE = Path(lines.__file__).parent / "page"
 MANY = 5
 """Tasks over which a page folds what is told of each."""
 

@@ -53,9 +53,8 @@ from gan_jax.command_line.user_errors import (
 from gan_jax.commands.list import listing, printed
 from gan_jax.config import Config, Schedule
 from gan_jax.config.serialization import from_file, validate
-from gan_jax.data.storage import cache_folder, keep_to_limit
 from gan_jax.methods import METHODS
-from gan_jax.parallel.compiler import keep_memory
+from gan_jax.parallel.compiler import cache_compilations, keep_memory
 from gan_jax.parallel.execution import members_of
 from gan_jax.parallel.multihost import HEARTBEAT_SECONDS, agreed, cores_as_devices, join
 from gan_jax.run.train_run import train
@@ -144,17 +143,6 @@ def read(
         refuse_useless(given, {"allow_changes": "without --resume"})
     both = {"lr": flags.lr, "lr_schedule": flags.lr_schedule}
     return dataclasses.replace(flags, run=with_both(flags.run, both, given)), given
-
-
-def cache_compilations() -> None:
-    """Keep compiled programs under the cache folder, unless told where.
-
-    Raises ValueError for a size limit of the cache that is no number.
-    """
-    if jax.config.jax_compilation_cache_dir is None:
-        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
-        keep_to_limit()
 
 
 def lost_contact(error: Exception) -> str:

@@ -8,8 +8,8 @@ from gan_jax.config.serialization import flat
 from gan_jax.methods import METHODS
 from gan_jax.parallel.execution import Member
 from gan_jax.run_files.folder import HARMLESS
-from gan_jax.run_files.health import Row
 from gan_jax.run_files.sweeps import real_values
+from gan_jax.types import Row
 
 ELSEWHERE = {"out", "seeds", "sweep", "steps"} | HARMLESS
 """Fields and groups that say how a run was made, or that have a column of their own."""

@@ -13,8 +13,8 @@ from gan_jax.logs import row_files
 from gan_jax.parallel.execution import Member, members_of
 from gan_jax.run_files.data_facts import read_facts
 from gan_jax.run_files.folder import in_use
-from gan_jax.run_files.health import Row
 from gan_jax.run_files.history import of
+from gan_jax.types import Row
 
 DEEPEST = 4
 """Folders between a folder of runs and a run in it, at most."""

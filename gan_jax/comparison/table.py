@@ -7,7 +7,6 @@ from typing import Any
 
 from gan_jax.comparison.entries import Entry, differing, fields_of, nearest_method
 from gan_jax.evaluate.evaluator import require_one_fingerprint
-from gan_jax.run_files.health import Row
 from gan_jax.run_files.history import (
     last_wall_seconds,
     longest,
@@ -21,6 +20,7 @@ from gan_jax.run_files.sweeps import (
     measured_names,
     spread,
 )
+from gan_jax.types import Row
 
 LOSSES = ("d_loss", "g_loss")
 NOTHING = "-"

@@ -5,9 +5,10 @@ the step count and the average of G are left to `train_step`. Keyword-only argum
 the fields of the config's `dynamics` group that a rule reads.
 
 Notation as in `gan_jax.dynamics.joint`: w = (theta, psi), the joint gradient g(w);
-plain descent moves by `-h g(w)`. "A move by g" is one update by both players' own optimizers,
-whatever these are. If D makes several updates in a step, all but the last are its own,
-and the last is the joint move, in which both players meet the same latents.
+plain descent moves by `-h g(w)`. "A move by g" is one update by both players' own
+optimizers, whatever these are. If D makes several updates in a step, all but the last
+are its own, and the last is the joint move, in which both players meet the same
+latents.
 """
 
 from dataclasses import replace

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import jax
 
 from gan_jax.gan import Gan, Live, Players, params_of
+from gan_jax.microbatches import average
 from gan_jax.objectives import (
     Draws,
     discriminator_loss,
@@ -24,7 +25,6 @@ from gan_jax.step import (
     Gradient,
     apply_to_discriminator,
     apply_to_generator,
-    average,
     gradient_norms,
     player_keys,
     take,

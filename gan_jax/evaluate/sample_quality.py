@@ -13,7 +13,7 @@ from gan_jax.config import DatasetConfig
 from gan_jax.data import TOYS, Mixture
 from gan_jax.data.toys import distinct
 from gan_jax.metrics import mode_report, nearest_distances, nearest_others
-from gan_jax.run_files.health import Row
+from gan_jax.types import Row
 
 CERTAIN = 4.0
 """Standard errors by which noise must be further from the data than the data are."""

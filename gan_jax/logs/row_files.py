@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_jax.run_files.health import Row
+from gan_jax.types import Row
 
 SEALED = re.compile(rb'(\{.*), "crc32": ([0-9]{1,10})\}', re.DOTALL)
 NUMBERS = (

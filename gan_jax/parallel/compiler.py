@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
+from gan_jax.data.storage import cache_folder, keep_to_limit
+
 LIBRARY = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
 """On CPU, of what the library YNNPACK takes from XLA by default only matrix products:
 its float32 convolutions, of jaxlib 0.10 on, took 1.2 to 2 times as long."""
@@ -59,3 +61,14 @@ def keep_memory() -> None:
         libc.mallopt(M_MMAP_MAX, 0)
         libc.mallopt(M_TRIM_THRESHOLD, -1)
         jax.config.update("jax_cpu_enable_async_dispatch", False)
+
+
+def cache_compilations() -> None:
+    """Keep compiled programs under the cache folder, unless told where.
+
+    Raises ValueError for a size limit of the cache that is no number.
+    """
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+        keep_to_limit()

@@ -7,8 +7,8 @@ over all axes but the batch's: n(x) = |grad_x D(x)|_2, not a mean over pixels.
 
 Keyword-only arguments are the fields of the config's penalty group that a penalty
 reads, or what follows the run: a running statistic (`gan_jax.running_statistics`),
-`generator` and `g_params`. `mean` is the batch mean, which spans devices inside a placed step. `keys
-[B]` are one per example.
+`generator` and `g_params`. `mean` is the batch mean, which spans devices inside a
+placed step. `keys [B]` are one per example.
 """
 
 from gan_jax.penalties import consistency, generator, gradients

@@ -18,12 +18,11 @@ from gan_jax.models import MODELS
 from gan_jax.parallel.execution import Program
 from gan_jax.run.trackers import Tracker
 from gan_jax.run_files.folder import FRAMES
-from gan_jax.run_files.health import Row
 from gan_jax.run_files.history import Record, alive, in_words, longest
 from gan_jax.run_files.sweeps import described
 from gan_jax.terminal.output import Work
 from gan_jax.terminal.progress import in_time, shown_rate
-from gan_jax.types import TrainState
+from gan_jax.types import Row, TrainState
 
 ESTIMATE_AFTER, LONG = 5.0, 600.0
 """Seconds of stepping after which the time of the whole run is told, and from which it

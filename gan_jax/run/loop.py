@@ -11,7 +11,6 @@ import numpy as np
 from gan_jax.config import Config
 from gan_jax.parallel.execution import Program
 from gan_jax.parallel.multihost import anywhere
-from gan_jax.run_files.health import Row
 from gan_jax.run_files.history import (
     Record,
     alive,
@@ -20,7 +19,7 @@ from gan_jax.run_files.history import (
     fetched,
     last_wall_seconds,
 )
-from gan_jax.types import TrainState
+from gan_jax.types import Row, TrainState
 
 
 class Host(NamedTuple):

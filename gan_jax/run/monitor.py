@@ -18,8 +18,7 @@ from gan_jax.logs.sample_plots import sampler
 from gan_jax.metrics import diversity
 from gan_jax.parallel.ensemble import members_apart
 from gan_jax.parallel.multihost import on_this_host
-from gan_jax.run_files.health import Row
-from gan_jax.types import Array, TrainState
+from gan_jax.types import Array, Row, TrainState
 
 MEASURED = 256
 """Fakes of which the diversity and the quality are measured."""
@@ -61,7 +60,8 @@ def measurer(
 
     members: the GANs whose states are stacked; None: a single one. The diversity is of
     256 fakes against as many examples, the same ones each time; images are averaged
-    down to at most 64 pixels a side. So are the numbers of `sample_quality.judge`, which say how near the fakes are to the data. What `measure` finds bears its number
+    down to at most 64 pixels a side. So are the numbers of `sample_quality.judge`,
+    which say how near the fakes are to the data. What `measure` finds bears its number
     of samples: `frechet_distance@1000`; what PROBES find is of the GAN itself. A
     conditional generator is asked for each class as often as the data have it. Batches
     are no larger than in training. A generator whose samples are not finite has none

@@ -25,9 +25,8 @@ from gan_jax.run_files.folder import (
     rows_until,
     take_over,
 )
-from gan_jax.run_files.health import Row
 from gan_jax.run_files.history import Record, of, record_of
-from gan_jax.types import TrainState
+from gan_jax.types import Row, TrainState
 
 
 class Beginning(NamedTuple):

@@ -14,7 +14,7 @@ import numpy as np
 from gan_jax.config import Config
 from gan_jax.logs import metric_log as logs
 from gan_jax.run_files.folder import TENSORBOARD
-from gan_jax.run_files.health import Row
+from gan_jax.types import Row
 
 
 class Tracker(NamedTuple):

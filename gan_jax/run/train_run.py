@@ -35,12 +35,11 @@ from gan_jax.run.trackers import require_wandb, trackers
 from gan_jax.run_files.checkpoint import FOLDER, saver, with_plain_key
 from gan_jax.run_files.data_facts import DataFacts
 from gan_jax.run_files.folder import ROWS, held, refuse_changes, refuse_used, take_over
-from gan_jax.run_files.health import Row
 from gan_jax.run_files.history import Record, alive, ending, summarize, versions
 from gan_jax.run_files.sweep_charts import draw_members
 from gan_jax.run_files.sweeps import real_values
 from gan_jax.terminal.output import working
-from gan_jax.types import TrainState
+from gan_jax.types import Row, TrainState
 
 MOST_RESTORES = 3
 

@@ -18,8 +18,8 @@ from gan_jax.logs.files import remove_parts
 from gan_jax.logs.plain_paths import plain_path
 from gan_jax.plugins import load as plugins
 from gan_jax.run_files import checkpoint
-from gan_jax.run_files.health import Row
 from gan_jax.run_files.history import label_of, logged
+from gan_jax.types import Row
 
 FILES = (
     "config.json",

@@ -4,12 +4,13 @@ Every rule is a function of rows alone, so a resumed run comes to the same findi
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-Row = dict[str, Any]
+from gan_jax.types import Row
+
 Series = dict[str, np.ndarray]
 """Metrics by name, a number for each row."""
 

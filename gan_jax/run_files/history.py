@@ -13,7 +13,6 @@ from gan_jax.parallel.execution import Member, Program
 from gan_jax.run_files.health import (
     COLLAPSED,
     RULES,
-    Row,
     findings,
     first_fault,
     has_collapsed,
@@ -21,7 +20,7 @@ from gan_jax.run_files.health import (
     not_learned,
 )
 from gan_jax.run_files.sweeps import described, last_measured, summed_up
-from gan_jax.types import Metrics, TrainState
+from gan_jax.types import Metrics, Row, TrainState
 
 
 def fetched(unseen: list[Metrics]) -> dict[str, np.ndarray]:

@@ -10,8 +10,8 @@ import numpy as np
 from gan_jax.config import Config
 from gan_jax.logs.files import write_atomically
 from gan_jax.parallel.execution import Member
-from gan_jax.run_files.health import Row
 from gan_jax.run_files.sweeps import WORDS, by_value, described, measured_names, number
+from gan_jax.types import Row
 
 TITLES = {
     "d_loss": "D's loss (adversarial term)",

@@ -14,7 +14,7 @@ import numpy as np
 from gan_jax.config import Config
 from gan_jax.config.serialization import flat
 from gan_jax.parallel.execution import Member
-from gan_jax.run_files.health import Row
+from gan_jax.types import Row
 
 FIELDS = {
     "penalty": "penalty.weight",

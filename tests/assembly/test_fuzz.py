@@ -367,7 +367,7 @@ def test_memory_that_runs_out_later_is_one_line(error, monkeypatch, tmp_path, ca
     def run_out(*arguments, **options):
         raise error
 
-    monkeypatch.setattr("experiments.train.train", run_out)
+    monkeypatch.setattr("gan_jax.commands.train.train", run_out)
     assert main(["r1"]) == 2
     message = capsys.readouterr().err
     assert message.startswith("error: out of memory")

@@ -26,7 +26,7 @@ from gan_jax.config import (
     ModelConfig,
     OptimizerConfig,
 )
-from gan_jax.dynamics import DYNAMICS, MEMORIES, UPDATES
+from gan_jax.dynamics import DYNAMICS
 from gan_jax.dynamics.second_order import competitive, unrolled
 from gan_jax.gan import Gan, Term, init_state, layers
 from gan_jax.losses import LOSSES
@@ -277,7 +277,7 @@ def test_players_at_the_same_point_share_their_passes(rule, d_steps, slots, shar
     """D's moves alone, before a joint one, are at other points. A relativistic G's pass
     on the reals is D's in any case."""
     gan = game(DYNAMICS[rule], penalties=(), **slots)
-    joint = UPDATES.get(rule, 1)
+    joint = DYNAMICS[rule].updates
     apart = (d_steps - 1 + joint) * D_MOVE + joint * G_MOVE
     assert matrix_products(gan, d_steps) == apart - shared
 
@@ -373,7 +373,7 @@ def test_optimistic_rule_with_adam_equals_optax_in_simultaneous_play():
         DYNAMICS["optimistic"],
         g_optimizer=adam,
         d_optimizer=adam,
-        memory=(MEMORIES["optimistic"],),
+        memory=DYNAMICS["optimistic"].memory,
     )
     gan = game(DYNAMICS["simultaneous"], g_optimizer=theirs, d_optimizer=theirs)
     ends = []
@@ -395,7 +395,7 @@ def test_lookahead_equals_a_loop_that_meets_every_fifth_step(base):
     players = {"g_optimizer": adam, "d_optimizer": adam}
     gan = game(
         partial(DYNAMICS["lookahead"], base=DYNAMICS[base], k=5, alpha=0.3),
-        memory=(MEMORIES["lookahead"],),
+        memory=DYNAMICS["lookahead"].memory,
         **players,
     )
     fast_gan = game(DYNAMICS[base], **players)
@@ -433,7 +433,7 @@ OPTIONS = {
 @cache
 def under(name, **slots):
     """A Gan without a penalty, which would double the time of compilation."""
-    memory = (MEMORIES[name],) if name in MEMORIES else ()
+    memory = DYNAMICS[name].memory
     rule = partial(DYNAMICS[name], **OPTIONS.get(name, {}))
     return game(rule, memory=memory, watch_layers=True, penalties=(), **slots)
 

@@ -15,8 +15,8 @@ from gan_jax.penalties import (
     interpolate,
     per_example,
     split_each,
+    value_and_info,
 )
-from gan_jax.types import Probe
 
 BATCH = 6
 SHAPES = {"points": (2,), "images": (7, 7, 2)}
@@ -682,17 +682,16 @@ def test_penalty_treats_examples_one_by_one(name):
 
 
 @pytest.mark.parametrize("name", PENALTIES)
-def test_gradient_penalties_note_their_squared_norms_and_others_nothing(name):
+def test_gradient_penalties_return_their_norms_as_info_and_others_nothing(name):
     real, fake = pairs((2,))
-    noted = []
-    probe = Probe(linear([3, -4]), noted.append)
     penalty = penalty_on(name, (2,))
-    with_probe = penalty(probe, real, fake, example_keys())
+    value, info = value_and_info(penalty)(linear([3, -4]), real, fake, example_keys())
     without = penalty(linear([3, -4]), real, fake, example_keys())
-    np.testing.assert_array_equal(with_probe, without)
-    assert len(noted) == GRADIENTS_TAKEN[name]
-    for squares in noted:
-        np.testing.assert_allclose(squares, np.full(BATCH, 25), rtol=1e-6)
+    np.testing.assert_array_equal(value, without)
+    count = GRADIENTS_TAKEN[name]
+    assert list(info) == (["critic_grad_norm"] if count else [])
+    for norms in info.values():
+        np.testing.assert_allclose(norms, np.full((count, BATCH), 5), rtol=1e-6)
 
 
 def test_input_gradient_spans_all_axes_but_the_batch():

@@ -17,9 +17,8 @@ from gan_jax.objectives import example_keys
 from gan_jax.parallel.execution import Member
 from gan_jax.run_files.checkpoint import FOLDER, checkpoints, fault, is_finite
 from gan_jax.run_files.folder import ROWS, damage, kept_rows
-from gan_jax.run_files.health import Row
 from gan_jax.run_files.load import data_of_run, newest_of, stored
-from gan_jax.types import Array, Batch, TrainState
+from gan_jax.types import Array, Batch, Row, TrainState
 
 
 class Case(NamedTuple):

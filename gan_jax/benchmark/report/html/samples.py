@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from gan_jax import load_generator
 from gan_jax.benchmark.report.html.marks import named
 from gan_jax.benchmark.report.html.svg import element
 from gan_jax.benchmark.report.html.task_panels import key_line
@@ -26,6 +25,7 @@ from gan_jax.config.serialization import from_file
 from gan_jax.data import TOYS
 from gan_jax.logs.grids import image_grid
 from gan_jax.parallel.execution import members_of
+from gan_jax.run_files.load import load_generator
 
 POINTS, IMAGES = 1_000, 64
 KEY = 0

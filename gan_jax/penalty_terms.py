@@ -1,0 +1,85 @@
+"""The penalties of an objective: weighted, some of them at every few steps only."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from gan_jax.gan import Term, at, packed
+from gan_jax.penalties import value_and_info
+from gan_jax.types import Array, Augment, Metrics, Pullbacks, TrainState
+
+
+def weighted_sum(
+    terms: tuple[Term, ...], state: TrainState, inputs: tuple, keys: Array
+) -> tuple[Array, Metrics]:
+    """Return `sum_k every_k w_k mean_i penalty_k,i` over the terms due at this step.
+
+    Beside it stands what the penalties measured, such as `critic_grad_norm`. At a step
+    where a lazy term is not due, its value and its measurements are 0.
+
+    Args:
+        terms: The weighted penalties.
+        state: Gives the step and what penalties read of the run.
+        inputs: What a penalty takes before its keys: the network and its examples.
+        keys: One key per example; term k draws from these and k.
+    """
+    total, metrics = jnp.zeros(()), {}
+    for index, term in enumerate(terms):
+        penalty = at(state, term.penalty)
+        evaluate = partial(
+            mean_and_info, penalty, *inputs, keys=fold_in_each(keys, index)
+        )
+        due = term.every == 1 or state.step % term.every == 0
+        value, measured = evaluate() if due is True else evaluate_if(due, evaluate)
+        total += term.every * term.weight(state.step) * value
+        metrics |= measured
+    return total, metrics
+
+
+def mean_and_info(
+    penalty: Callable, *inputs: Any, keys: Array
+) -> tuple[Array, Metrics]:
+    """Return the means of a penalty `[B]` and of what it measured of each example."""
+    value, info = value_and_info(penalty)(*inputs, keys)
+    return value.mean(), jax.tree.map(jnp.mean, info)
+
+
+def evaluate_if(due: Array, evaluate: Callable[[], Any]) -> Any:
+    """Return `evaluate()` if due, else zeros, which cost nothing.
+
+    On CPU, XLA runs convolutions inside a branch about ten times slower, so that lazy
+    penalties of convolutional networks cost more there than they save.
+    """
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape), jax.eval_shape(evaluate))
+    return lax.cond(due, evaluate, lambda: zeros)
+
+
+def pullback(
+    pack: int, augment: Augment, images: Array, keys: Array
+) -> Callable[[Array], Array]:
+    """Return the map `g -> J^T g`, J the augmentation's Jacobian at the images.
+
+    g `[B, ...]` is a gradient with respect to the packs that D sees.
+    """
+
+    def pull_back(gradient: Array) -> Array:
+        _, transposed = jax.vjp(lambda x: packed(pack, augment(x, keys)), images)
+        return packed(pack, transposed(gradient)[0])
+
+    return pull_back
+
+
+def give_pullbacks(term: Term, state: TrainState, pullbacks: Pullbacks) -> Term:
+    """Return the term with the pullbacks filled in, if its penalty needs them."""
+    if not term.through_augment:
+        return term
+    return term._replace(penalty=partial(at(state, term.penalty), pullbacks=pullbacks))
+
+
+def fold_in_each(keys: Array, number: int) -> Array:
+    """Fold the same number into each of the keys `[B]`."""
+    return jax.vmap(jax.random.fold_in, (0, None))(keys, number)
