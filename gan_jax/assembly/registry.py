@@ -6,6 +6,7 @@ option that is no field, or that has no default, is a ValueError.
 """
 
 import difflib
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -27,18 +28,30 @@ def meant(name: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]!r}? " if near else ""
 
 
-def options(function: Callable) -> frozenset[str]:
-    """The config fields a registered function reads: its keyword-only arguments."""
+def parameters(function: Any) -> dict[str, inspect.Parameter]:
+    """Return the keyword-only parameters of a registered function, by name.
+
+    Those that a `functools.partial` has filled in are left out.
+    """
     if isinstance(function, partial):
-        return options(function.func) - set(function.keywords)
-    return frozenset(getattr(function, "__kwdefaults__", None) or ())
+        inner = parameters(function.func)
+        return {k: v for k, v in inner.items() if k not in function.keywords}
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a class, or a function not written in Python
+        return {}
+    only = inspect.Parameter.KEYWORD_ONLY
+    return {k: v for k, v in signature.parameters.items() if v.kind is only}
 
 
-def default_of(function: Callable, option: str) -> Any:
-    """The default of one of a function's options."""
-    if isinstance(function, partial):
-        return default_of(function.func, option)
-    return (function.__kwdefaults__ or {})[option]
+def options(function: Any) -> frozenset[str]:
+    """Return the names of the config fields that a registered function reads."""
+    return frozenset(parameters(function))
+
+
+def default_of(function: Any, option: str) -> Any:
+    """Return the default of one of a function's options."""
+    return parameters(function)[option].default
 
 
 def bind(function: Callable, group: Any, **extra: Any) -> Callable:
@@ -63,25 +76,12 @@ def bind(function: Callable, group: Any, **extra: Any) -> Callable:
 
 def require_defaults(function: Any) -> None:
     """A ValueError for a function with a keyword-only argument without a default."""
-    if isinstance(function, partial):
-        missing = set(without_default(function.func)) - set(function.keywords)
-    else:
-        missing = set(without_default(function))
-    for name in sorted(missing):
-        raise ValueError(
-            f"option {name!r} of {name_of(function)} has no default; a field that is "
-            f"None stands for the default, so give it one: {name}=..."
-        )
-
-
-def without_default(function: Any) -> list[str]:
-    """The keyword-only arguments of a Python function that have no default."""
-    code = getattr(function, "__code__", None)
-    if code is None:  # a class, or a function that is not written in Python
-        return []
-    end = code.co_argcount + code.co_kwonlyargcount
-    names = code.co_varnames[code.co_argcount : end]
-    return [name for name in names if name not in (function.__kwdefaults__ or ())]
+    for name, parameter in sorted(parameters(function).items()):
+        if parameter.default is parameter.empty:
+            raise ValueError(
+                f"option {name!r} of {name_of(function)} has no default; a field that "
+                f"is None stands for the default, so give it one: {name}=..."
+            )
 
 
 def name_of(function: Any) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import supply
-from benchmarks.speed import __main__ as speed
+from benchmarks.speed import measure as speed
 from gan_jax.assembly.unused_fields import read_fields, refuse_unread
 from gan_jax.command_line.flags import (
     first_paragraph,

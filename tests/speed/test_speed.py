@@ -5,10 +5,10 @@ import json
 import pytest
 
 from benchmarks.speed import contenders
-from benchmarks.speed.__main__ import PARTS, Flags, compared, main, paired, penalties
 from benchmarks.speed.contenders import CASES, VARIANTS, config_of
 from benchmarks.speed.figures import draw
 from benchmarks.speed.interleave import Timing, timed
+from benchmarks.speed.measure import PARTS, Flags, compared, main, paired, penalties
 from benchmarks.speed.table import COLUMNS, Row, cells
 from gan_jax import build
 from gan_jax.penalties import PENALTIES
@@ -150,7 +150,7 @@ def test_command_writes_table_numbers_and_figure(tmp_path):
 
 @pytest.mark.slow
 def test_without_torch_gan_jax_is_timed_alone(monkeypatch):
-    monkeypatch.setattr("benchmarks.speed.has_torch", lambda: False)
+    monkeypatch.setattr("benchmarks.speed.measure.has_torch", lambda: False)
     flags = Flags(cases=("ring",), variants=("none",), rounds=1, seconds=0.0)
     (one,) = PARTS["models"](flags)
     (row,) = compared(one, flags)

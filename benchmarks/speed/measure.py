@@ -1,0 +1,228 @@
+"""How fast a step is: `python -m benchmarks.speed [models] [penalties] [growth]`.
+
+models: gan_jax against the same step in PyTorch, eager and by torch.compile, for each
+case and penalty. penalties: each critic penalty of PENALTIES against the plain step, on
+dcgan32. growth: the time of a step in batch and in pixels. All contenders of a
+comparison are timed in turn, each in a process of its own, beside a matrix product of
+2048 x 2048 (float32) whose rate the steps are held against. Writes speed.json, speed.md
+and a figure for each part into --out.
+"""
+
+import dataclasses
+import json
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import jax
+import tyro
+
+from benchmarks.speed import contenders
+from benchmarks.speed.contenders import CASES, VARIANTS, config_of
+from benchmarks.speed.figures import draw
+from benchmarks.speed.interleave import Make, Timing, timed
+from benchmarks.speed.table import Row, cells, report
+from gan_jax import Config
+from gan_jax.command_line.flags import given_fields, parse, refuse_useless
+from gan_jax.command_line.user_errors import exit_code, expand_home
+from gan_jax.penalties import PENALTIES
+from gan_jax.run_files.history import versions
+
+Part = Literal["models", "penalties", "growth"]
+RATE, OURS, COMPILED = "matrix product", "gan_jax", "PyTorch compile"
+BATCHES = (16, 32, 64, 128, 256, 512)
+SIDES = (16, 32, 64)
+
+
+@dataclass(frozen=True)
+class Flags:
+    parts: Annotated[tuple[Part, ...], tyro.conf.Positional] = (
+        "models",
+        "penalties",
+        "growth",
+    )
+    """What to time."""
+    cases: tuple[str, ...] = tuple(CASES)
+    """models: which GANs."""
+    variants: tuple[str, ...] = tuple(VARIANTS)
+    """models: which of none, r1, wgan_gp, spectral."""
+    batch: int | None = None
+    """models: another batch size for all."""
+    rivals: tuple[Literal["eager", "compile"], ...] = ("eager", "compile")
+    """models: PyTorch's ways (skipped where torch is not installed)."""
+    rounds: int = 9
+    """Turns of each contender."""
+    seconds: float = 1.0
+    """Length of a turn, about; at least one step."""
+    out: Path = Path("speed")
+    """Folder of the results."""
+
+
+class Comparison(NamedTuple):
+    """makes: by contender. batches: of each. against: the one that ratios are of."""
+
+    part: str
+    case: str
+    variant: str
+    makes: dict[str, Make]
+    batches: dict[str, int]
+    against: str
+
+
+def models(flags: Flags) -> Iterator[Comparison]:
+    rivals = [f"PyTorch {rival}" for rival in flags.rivals if has_torch()]
+    for case in flags.cases:
+        for variant in flags.variants:
+            config = config_of(case, variant, flags.batch)
+            makes: dict[str, Make] = {OURS: (contenders.ours, (config,))}
+            for rival in rivals:
+                makes[rival] = contenders.theirs, (config, rival == COMPILED)
+            sizes = dict.fromkeys(makes, config.batch_size)
+            against = (*rivals, OURS)[0]
+            yield Comparison("models", case, variant, makes, sizes, against)
+
+
+def penalties(flags: Flags) -> Iterator[Comparison]:
+    plain = config_of("dcgan32", "none")
+    for name in sorted(PENALTIES.keys() - {"none"}):
+        config = contenders.with_penalty(name)
+        makes = {"plain": plain, OURS: config}
+        yield compared_configs("penalties", name, makes, "plain")
+
+
+def growth(flags: Flags) -> Iterator[Comparison]:
+    """R1 at all batches in one comparison, at all sides in another."""
+    base = config_of("dcgan32", "r1")
+    batches = {f"batch {b}": config_of("dcgan32", "r1", b) for b in BATCHES}
+    sides = {
+        f"{side} pixels": dataclasses.replace(base, dataset=contenders.digits(side))
+        for side in SIDES
+    }
+    for configs in (batches, sides):
+        yield compared_configs("growth", "r1", configs, next(iter(configs)))
+
+
+def compared_configs(
+    part: str, variant: str, configs: dict[str, Config], against: str
+) -> Comparison:
+    """Of gan_jax with itself, on `dcgan32`."""
+    makes: dict[str, Make] = {n: (contenders.ours, (c,)) for n, c in configs.items()}
+    sizes = {name: config.batch_size for name, config in configs.items()}
+    return Comparison(part, "dcgan32", variant, makes, sizes, against)
+
+
+PARTS: dict[str, Callable[[Flags], Iterator[Comparison]]] = {
+    "models": models,
+    "penalties": penalties,
+    "growth": growth,
+}
+
+
+def has_torch() -> bool:
+    return find_spec("torch") is not None
+
+
+def compared(one: Comparison, flags: Flags) -> Iterator[Row]:
+    """The rows of a comparison, timed now."""
+    makes = one.makes | {RATE: (contenders.products, ())}
+    found = timed(makes, flags.rounds, flags.seconds)
+    product, rival = found[RATE], found[one.against]
+    for name in one.makes:
+        own = found[name]
+        rate = paired(product, own)
+        yield Row(
+            one.part,
+            one.case,
+            one.variant,
+            name,
+            one.batches[name],
+            own,
+            paired(own, rival),
+            one.against,
+            rate and own.flops / product.flops * rate[0],
+        )
+
+
+def paired(one: Timing, other: Timing) -> tuple[float, float, float] | None:
+    """The ratio of seconds within a round: median, least and most over the rounds; None
+    if one has no times."""
+    if not (one.rounds and other.rounds):
+        return None
+    ratios = [a / b for a, b in zip(one.rounds, other.rounds, strict=True)]
+    return statistics.median(ratios), min(ratios), max(ratios)
+
+
+def about(flags: Flags) -> dict[str, Any]:
+    device = jax.devices()[0].device_kind
+    torch = {"torch": version("torch")} if has_torch() else {}
+    return {
+        "device": f"{jax.device_count()} x {device}",
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        **versions(),
+        "jaxlib": version("jaxlib"),
+        **torch,
+        "rounds": flags.rounds,
+        "seconds a turn": flags.seconds,
+    }
+
+
+def write(flags: Flags, rows: list[Row]) -> None:
+    """The results so far."""
+    found = [row._asdict() | {"timing": row.timing._asdict()} for row in rows]
+    text = json.dumps({"about": about(flags), "rows": found}, indent=1)
+    (flags.out / "speed.json").write_text(text, "utf-8")
+    (flags.out / "speed.md").write_text(report(rows, about(flags)), "utf-8")
+    for part in dict.fromkeys(row.part for row in rows):
+        draw(part, [row for row in rows if row.part == part], flags.out)
+
+
+def refuse_unknown(flags: Flags) -> None:
+    """A ValueError for names there are not, before anything is timed."""
+    for field, known in (("cases", CASES), ("variants", VARIANTS)):
+        for name in getattr(flags, field):
+            if name not in known:
+                raise ValueError(f"{field} {name!r}: must be of {', '.join(known)}")
+    if flags.rounds < 1:
+        raise ValueError(f"rounds {flags.rounds}: must be at least 1")
+
+
+def start(arguments: list[str]) -> int:
+    flags = parse(
+        Flags, arguments, prog="python -m benchmarks.speed", description=__doc__
+    )
+    flags = expand_home(flags, "out")
+    if "models" not in flags.parts:
+        of_models = ("cases", "variants", "batch", "rivals")
+        reasons = dict.fromkeys(of_models, "without the part 'models'")
+        refuse_useless(given_fields(Flags, arguments), reasons)
+    refuse_unknown(flags)
+    flags.out.mkdir(parents=True, exist_ok=True)
+    rows = []
+    todo = [one for part in flags.parts for one in PARTS[part](flags)]
+    try:
+        for index, one in enumerate(todo):
+            name = f"{index + 1} of {len(todo)}: {one.part} {one.case} {one.variant}"
+            print(name, flush=True)
+            new = list(compared(one, flags))
+            rows += new
+            for row in new:
+                print("  ".join(cell for cell in cells(row) if cell), flush=True)
+            write(flags, rows)
+    except KeyboardInterrupt:
+        print("stopped; comparisons that ended are written", file=sys.stderr)
+        raise
+    print(f"table  {flags.out}/speed.md  numbers  {flags.out}/speed.json")
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    return exit_code(partial(start, arguments))
