@@ -25,7 +25,7 @@ from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Live, Memory, Term, at, init_state, packed
 from gan_jax.logs.sample_plots import critic
 from gan_jax.losses import LOSSES, top_k
-from gan_jax.objectives import example_keys, generator_loss
+from gan_jax.objectives import draw, example_keys, generator_loss
 from gan_jax.parallel.ensemble import init_states
 from gan_jax.parallel.placements import seeds_step
 from gan_jax.penalties import PENALTIES
@@ -488,14 +488,14 @@ def test_every_fake_of_a_pack_teaches_g():
     """With a linear D and loss: dL_G/db = minus the sum of w's two parts."""
     gan = packing(Linear(), 2, loss=LOSSES["wasserstein"])
     state = init_state(gan, jax.random.key(0))
-    keys = example_keys(gan, state.key, BATCH)
+    draws = draw(gan, example_keys(gan, state.key, BATCH))
     gradient, _ = jax.grad(generator_loss, 1, has_aux=True)(
         gan,
         state.generator.params,
         state.discriminator.params,
         state,
         Batch(points().image[0]),
-        keys,
+        draws,
     )
     w = state.discriminator.params["Dense_0"]["kernel"].reshape(2, 2)
     np.testing.assert_allclose(gradient["Dense_0"]["bias"], -w.sum(0), rtol=1e-5)

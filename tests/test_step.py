@@ -30,6 +30,7 @@ from gan_jax.layers.basic import normalize, power_iteration
 from gan_jax.losses import LOSSES
 from gan_jax.objectives import (
     discriminator_loss,
+    draw,
     draw_latents,
     example_keys,
     generator_loss,
@@ -212,7 +213,12 @@ def test_players_see_each_other_as_the_order_of_play_says(order):
     def descend(loss, params, others, image, key):
         """`params - RATE d loss / d params`: one SGD move by hand."""
         gradient, _ = jax.grad(loss, argnums=1, has_aux=True)(
-            gan, params, others, state, Batch(image), example_keys(gan, key, len(image))
+            gan,
+            params,
+            others,
+            state,
+            Batch(image),
+            draw(gan, example_keys(gan, key, len(image))),
         )
         return jax.tree.map(lambda w, g: w - RATE * g, params, gradient)
 
@@ -413,7 +419,7 @@ def test_no_player_is_detached_from_the_other():
     state = init_state(gan, jax.random.key(0))
     d, g = state.discriminator.params, state.generator.params
     image = points().image[0]
-    rest = (state, Batch(image), example_keys(gan, state.key, len(image)))
+    rest = (state, Batch(image), draw(gan, example_keys(gan, state.key, len(image))))
     w, theta = d["w"], g["theta"]
 
     def d_gradient(g):

@@ -76,12 +76,11 @@ def measured(augment, penalty, through, pack=1):
     gan = game(augment, penalty, through, pack)
     state = init_state(gan, jax.random.key(0))
     images = np.random.default_rng(1).normal(size=(B, *SHAPE)).astype(np.float32)
-    keys = example_keys(gan, jax.random.key(2), B)
+    draws = draw(gan, example_keys(gan, jax.random.key(2), B))
     d, g = state.discriminator.params, state.generator.params
     batch = Batch(jnp.asarray(images))
     loss = jax.jit(partial(discriminator_loss, gan))
-    _, (_, metrics) = loss(d, g, state, batch, keys)
-    draws = draw(gan, keys)
+    _, (_, metrics) = loss(d, g, state, batch, draws)
     fakes = gan.generator.apply({"params": g}, draws.z, train=True)
     return float(metrics["d_penalty"]), d, draws, images, np.asarray(fakes)
 
@@ -191,9 +190,9 @@ def test_expected_penalty_follows_the_probability():
     state = init_state(gan, jax.random.key(0))
     w = state.discriminator.params["w"]
     d, g = {"w": w, "v": jnp.zeros_like(w)}, state.generator.params
-    keys = example_keys(gan, jax.random.key(1), count)
+    draws = draw(gan, example_keys(gan, jax.random.key(1), count))
     batch = Batch(jnp.ones((count, *SHAPE)))
-    _, (_, metrics) = discriminator_loss(gan, d, g, state, batch, keys)
+    _, (_, metrics) = discriminator_loss(gan, d, g, state, batch, draws)
     share = float(metrics["d_penalty"]) / float(jnp.sum(w**2) / 2)
     # Five deviations of the mean of 1 or 4.
     assert abs(share - (1 + 3 * p)) < 5 * 3 * np.sqrt(p * (1 - p) / count)

@@ -25,7 +25,7 @@ from gan_jax import (
     scale_by_traced,
     train_step,
 )
-from gan_jax.objectives import example_keys, prepare_inputs
+from gan_jax.objectives import draw, example_keys
 from gan_jax.step import player_keys
 
 
@@ -73,7 +73,7 @@ def test_its_step_is_that_of_train_step():
         d_key, g_key = player_keys(state)
         keys = jax.random.fold_in(d_key, 0), g_key
         apart = (example_keys(gan, key, len(batch.image)) for key in keys)
-        return [prepare_inputs(gan, state, batch, each).z for each in apart]
+        return [draw(gan, each).z for each in apart]
 
     ours, theirs = jax.jit(partial(train_step, gan)), jax.jit(one.step)
     for seed in range(5):

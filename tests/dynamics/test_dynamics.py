@@ -30,7 +30,7 @@ from gan_jax.dynamics import DYNAMICS
 from gan_jax.dynamics.second_order import competitive, unrolled
 from gan_jax.gan import Gan, Term, init_state, layers
 from gan_jax.losses import LOSSES
-from gan_jax.objectives import discriminator_loss, example_keys, generator_loss
+from gan_jax.objectives import discriminator_loss, draw, example_keys, generator_loss
 from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.parallel.ensemble import init_states, member
 from gan_jax.parallel.placements import seeds_step
@@ -110,13 +110,14 @@ def dense(gan, state, batch):
 def dense_field(gan, state, batch):
     w, unravel = ravel_pytree((state.generator.params, state.discriminator.params))
     key = jax.random.fold_in(player_keys(state)[0], 0)
-    keys, examples = example_keys(gan, key, BATCH), Batch(batch.image[0])
+    draws = draw(gan, example_keys(gan, key, BATCH))
+    examples = Batch(batch.image[0])
 
     def d_loss(psi, theta):
-        return discriminator_loss(gan, psi, theta, state, examples, keys)[0]
+        return discriminator_loss(gan, psi, theta, state, examples, draws)[0]
 
     def g_loss(theta, psi):
-        return generator_loss(gan, theta, psi, state, examples, keys)[0]
+        return generator_loss(gan, theta, psi, state, examples, draws)[0]
 
     def field(w):
         theta, psi = unravel(w)
@@ -189,20 +190,21 @@ def test_unrolled_equals_descent_through_two_moves_of_d_by_hand(float64):
     state, batch = init_state(gan, jax.random.key(0)), points()
     theta, psi = state.generator.params, state.discriminator.params
     key = jax.random.fold_in(player_keys(state)[0], 0)
-    keys, examples = example_keys(gan, key, BATCH), Batch(batch.image[0])
+    draws = draw(gan, example_keys(gan, key, BATCH))
+    examples = Batch(batch.image[0])
 
     def descend(loss, w):
         return jax.tree.map(lambda w, g: w - RATE * g, w, jax.grad(loss)(w))
 
     def d_move(psi, theta):
         def loss(psi):
-            return discriminator_loss(gan, psi, theta, state, examples, keys)[0]
+            return discriminator_loss(gan, psi, theta, state, examples, draws)[0]
 
         return descend(loss, psi)
 
     def ahead(theta):
         seen = d_move(d_move(psi, theta), theta)
-        return generator_loss(gan, theta, seen, state, examples, keys)[0]
+        return generator_loss(gan, theta, seen, state, examples, draws)[0]
 
     @jax.jit
     def by_hand(psi, theta):
@@ -454,12 +456,12 @@ def test_joint_rule_is_preceded_by_moves_of_d_alone(name):
     """Of 3 D steps the first two are plain descent, each on its own data."""
     gan = under(name, generator=Point())
     state, data = init_state(gan, jax.random.key(0)), points(d_steps=3)
-    keys = example_keys(gan, state.key, BATCH)
+    draws = draw(gan, example_keys(gan, state.key, BATCH))
     before = state
     for image in data.image[:2]:
         psi, theta = before.discriminator.params, before.generator.params
         gradient, _ = jax.grad(discriminator_loss, 1, has_aux=True)(
-            gan, psi, theta, before, Batch(image), keys
+            gan, psi, theta, before, Batch(image), draws
         )
         psi = jax.tree.map(lambda w, g: w - RATE * g, psi, gradient)
         before = replace(
