@@ -7,7 +7,7 @@ from gan_jax.assembly.assemble import build
 from gan_jax.assembly.method_defaults import method_for
 from gan_jax.config import Config
 from gan_jax.dynamics import DYNAMICS, alternating, simultaneous
-from gan_jax.gan import Gan, Live, Memory, Term, init_state
+from gan_jax.gan import Gan, Live, Memory, StateDependent, Term, init_state
 from gan_jax.losses import LOSSES
 from gan_jax.methods import METHODS
 from gan_jax.optimizers import scale_by_traced
@@ -39,6 +39,7 @@ __all__ = [
     "Live",
     "Loss",
     "Memory",
+    "StateDependent",
     "Term",
     "TrainState",
     "__version__",

@@ -1,4 +1,8 @@
-"""A GAN as a filled-in form, and its first state."""
+"""A GAN: its networks and the rules of their game, and its state before the first step.
+
+`Gan` holds everything static about a run; `TrainState` (in `gan_jax.types`) holds
+everything that a step changes.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,13 +29,17 @@ from gan_jax.types import (
 
 Schedule = optax.Schedule
 Dynamics = Callable[["Gan", TrainState, Batch], tuple[TrainState, Metrics]]
+"""How a rule of play updates both players."""
 
 
 class Memory(NamedTuple):
     """An entry of `state.aux`: what a method remembers from step to step.
 
-    start: `(generator, discriminator) -> value` before the first step (NetStates).
-    renew: `(value, metrics) -> value` after each step; None: the dynamics write it.
+    name: The key of the entry.
+    start: `(generator, discriminator) -> value` before the first step, from the two
+        players' NetStates.
+    renew: `(value, metrics) -> value` after each step. None: the rule of play writes
+        the entry itself.
     """
 
     name: str
@@ -40,32 +48,41 @@ class Memory(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Live:
-    """A function some of whose arguments follow the run: `values[name](state)` is what
-    the keyword argument `name` is at a state (a schedule of the step, an entry of
-    `state.aux`, a network as it is now). See `at`."""
+class StateDependent:
+    """A function some of whose keyword arguments follow the training state.
+
+    `values[name](state)` is the value of the argument `name` at a state: a schedule of
+    the step, an entry of `state.aux`, or a network as it is now. `resolve` fills the
+    values in.
+    """
 
     function: Callable
     values: dict[str, Callable[[TrainState], Any]]
 
 
-def at(state: TrainState, function: Callable | Live) -> Callable:
-    """The function with its arguments as they are at this state."""
-    if not isinstance(function, Live):
+Live = StateDependent
+"""The name under which `StateDependent` was first published."""
+
+
+def resolve(function: Callable | StateDependent, state: TrainState) -> Callable:
+    """Return the function with its arguments as they are at this state."""
+    if not isinstance(function, StateDependent):
         return function
     now = {name: value(state) for name, value in function.values.items()}
     return partial(function.function, **now)
 
 
 class Term(NamedTuple):
-    """A penalty in an objective: `every * weight(step) * mean_i penalty_i`, applied at
-    the steps that `every` divides.
+    """A penalty in an objective: `every * weight(step) * mean_i penalty_i`.
 
-    through_augment: the penalty gets the argument `pullbacks`, by which its gradients
-    are of the images before `Gan.augment`.
+    penalty: An entry of PENALTIES or GENERATOR_PENALTIES, or a function like them.
+    weight: The weight at a step.
+    every: The term is applied at the steps that this divides (a lazy penalty).
+    through_augment: Whether the penalty is given the argument `pullbacks`, with which
+        its gradients are with respect to the images before `Gan.augment`.
     """
 
-    penalty: Penalty | GeneratorPenalty | Live
+    penalty: Penalty | GeneratorPenalty | StateDependent
     weight: Schedule
     every: int = 1
     through_augment: bool = False
@@ -83,24 +100,34 @@ def no_average(step: ArrayLike) -> float:
 class Gan:
     """Two networks and the rules of their game: everything static about a run.
 
-    generator: `apply(variables, z [B, z_dim], label, train=...)` -> data `[B, ...]`.
-    discriminator: `apply(variables, x, label, train=...)` -> logits `[B]`.
-    data_shape: shape of one example.
-    g_optimizer, d_optimizer: Optax chains; the learning-rate multipliers of
-        `state.scales` act where a chain holds `gan_jax.scale_by_traced()`.
-    dynamics: how the two players move, such as `gan_jax.alternating`.
-    penalties, generator_penalties: terms added to D's and G's loss.
-    augment: applied to everything D sees.
-    pack: fakes, or reals, that D judges together (PacGAN), side by side as channels.
-    memory: the entries of `state.aux` that the choices above need.
-    ema_decay: step -> decay of the average of G's variables (0: a copy).
-    g_first: order of play.
-    label_count: classes the networks are conditioned on; None: they get no labels.
-    microbatches: equal parts of a batch whose gradients are taken in turn.
-    watch_layers: whether the metrics have each layer's gradient norm and update.
-    axis_name: the device axis that means span, inside pmap or shard_map.
+    Losses, penalties and the augmentation may be `StateDependent`.
 
-    Losses, penalties and augment may be `Live`.
+    Args:
+        generator: A Flax module; `apply(variables, z [B, z_dim], label, train=...)`
+            returns data `[B, ...]`.
+        discriminator: A Flax module; `apply(variables, x, label, train=...)` returns
+            logits `[B]`.
+        loss: The pair of losses.
+        z_dim: The size of the latents.
+        data_shape: The shape of one example.
+        g_optimizer, d_optimizer: Optax chains. The learning-rate multipliers of
+            `state.scales` act where a chain holds `gan_jax.scale_by_traced()`.
+        dynamics: How the two players are updated, such as `gan_jax.alternating`.
+        penalties, generator_penalties: Terms added to D's and to G's loss.
+        augment: A change of everything that D sees.
+        pack: How many fakes, or reals, D judges together (PacGAN), side by side as
+            channels.
+        memory: The entries of `state.aux` that the choices above need.
+        ema_decay: Maps the step to the decay of the average of G's variables; a decay
+            of 0 makes the average a copy.
+        g_first: Whether G is updated before D, where the players take turns.
+        label_count: How many classes the networks are conditioned on. None: they get
+            no labels.
+        microbatches: Into how many equal parts a batch is split, whose gradients are
+            taken in turn.
+        watch_layers: Whether the metrics hold the gradient norm and the relative
+            update of each array of parameters.
+        axis_name: The device axis that means span, inside pmap or shard_map.
     """
 
     generator: nn.Module
@@ -113,7 +140,7 @@ class Gan:
     dynamics: Dynamics
     penalties: tuple[Term, ...] = ()
     generator_penalties: tuple[Term, ...] = ()
-    augment: Augment | Live = unchanged
+    augment: Augment | StateDependent = unchanged
     pack: int = 1
     memory: tuple[Memory, ...] = ()
     ema_decay: Schedule = no_average
@@ -125,10 +152,19 @@ class Gan:
 
 
 def init_state(gan: Gan, key: Array) -> TrainState:
-    """The state before the first step, from a typed key."""
+    """Return the state before the first step.
+
+    Args:
+        gan: The networks and the rules of the game.
+        key: A typed random key, from `jax.random.key`. It is the root of all
+            randomness of the run.
+
+    Returns:
+        The state with freshly initialized parameters, at step 0.
+    """
     key_run, key_g, key_d = jax.random.split(key, 3)
     z = jnp.zeros((1, gan.z_dim))
-    data = packed(gan.pack, jnp.zeros((gan.pack, *gan.data_shape)))
+    data = pack_examples(gan.pack, jnp.zeros((gan.pack, *gan.data_shape)))
     label = None if gan.label_count is None else jnp.zeros(1, jnp.int32)
     generator = init_net(gan.generator, gan.g_optimizer, key_g, z, label)
     discriminator = init_net(gan.discriminator, gan.d_optimizer, key_d, data, label)
@@ -150,35 +186,38 @@ def init_net(
     x: Array,
     label: Array | None,
 ) -> NetState:
+    """Initialize one player, whose input looks like x."""
     variables = dict(module.init(key, x, label, train=True))
     params = variables.pop("params")
     return NetState(params, variables, optimizer.init(params))
 
 
 def net_variables(net: NetState) -> dict[str, Any]:
-    """What `module.apply` takes."""
+    """Return what `module.apply` takes as variables."""
     return {"params": net.params, **net.model_state}
 
 
 class Players(NamedTuple):
-    """Something of each player."""
+    """One value for each player, such as its parameters or its gradient."""
 
     generator: Any
     discriminator: Any
 
 
 def params_of(state: TrainState) -> Players:
+    """Return the parameters of both players."""
     return Players(state.generator.params, state.discriminator.params)
 
 
 def with_params(state: TrainState, params: Players) -> TrainState:
+    """Return the state with these parameters of both players."""
     nets = state.generator, state.discriminator
     g_net, d_net = (replace(net, params=w) for net, w in zip(nets, params, strict=True))
     return replace(state, generator=g_net, discriminator=d_net)
 
 
-def packed(count: int, x: Array) -> Array:
-    """`[B, ..., C] -> [B / count, ..., count C]`: examples side by side, in order."""
+def pack_examples(count: int, x: Array) -> Array:
+    """Put `count` examples side by side: `[B, ..., C] -> [B / count, ..., count C]`."""
     if count == 1:
         return x
     if len(x) % count:
@@ -190,8 +229,8 @@ def packed(count: int, x: Array) -> Array:
     return groups.reshape(*groups.shape[:-2], -1)
 
 
-def layers(params: Any) -> list[tuple[str, Array]]:
-    """Each array of parameters with its path, `Dense_0/kernel`."""
+def named_arrays(params: Any) -> list[tuple[str, Array]]:
+    """Return each array of parameters with its path, such as `Dense_0/kernel`."""
     leaves = jax.tree_util.tree_leaves_with_path(params)
     keystr = partial(jax.tree_util.keystr, simple=True, separator="/")
     return [(keystr(path), leaf) for path, leaf in leaves]

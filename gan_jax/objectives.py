@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax.gan import Gan, Players, at, packed, with_params
+from gan_jax.gan import Gan, Players, pack_examples, resolve, with_params
 from gan_jax.penalty_terms import fold_in_each, give_pullbacks, pullback, weighted_sum
 from gan_jax.types import Array, Batch, Metrics, Pullbacks, TrainState
 
@@ -61,7 +61,7 @@ def discriminator_loss(
         d_state, inputs.fake, inputs.label, hold=("spectral",)
     )
     require_one_logit_each(real_logits, len(inputs.real))
-    loss = at(state, gan.loss.discriminator)(real_logits, fake_logits).mean()
+    loss = resolve(gan.loss.discriminator, state)(real_logits, fake_logits).mean()
 
     critic = as_function(gan.discriminator, d_params, d_state, inputs.label)
     terms = tuple(give_pullbacks(t, state, inputs.pullbacks) for t in gan.penalties)
@@ -73,7 +73,7 @@ def discriminator_loss(
     )
     penalty *= state.scales["penalty"]
 
-    real_correct, fake_correct = gan.loss.judged(real_logits, fake_logits)
+    real_correct, fake_correct = gan.loss.are_correct(real_logits, fake_logits)
     metrics = {
         "d_loss": loss,
         "d_penalty": penalty,
@@ -115,7 +115,7 @@ def generator_loss(
     )
     real_logits, _ = classify(x=inputs.real, label=inputs.label)
     fake_logits, _ = classify(x=inputs.fake, label=inputs.label)
-    loss = at(state, gan.loss.generator)(real_logits, fake_logits).mean()
+    loss = resolve(gan.loss.generator, state)(real_logits, fake_logits).mean()
 
     g_state = state.generator.model_state
     generator = as_function(gan.generator, g_params, g_state, inputs.label)
@@ -184,10 +184,10 @@ def prepare_inputs(gan: Gan, state: TrainState, batch: Batch, draws: Draws) -> I
     fake, g_state = forward(
         gan.generator, generator.params, generator.model_state, draws.z, label
     )
-    augment = at(state, gan.augment)
+    augment = resolve(gan.augment, state)
 
     def as_seen(images: Array, keys: Array) -> Array:
-        return packed(gan.pack, augment(images, keys))
+        return pack_examples(gan.pack, augment(images, keys))
 
     pullbacks = Pullbacks(
         pullback(gan.pack, augment, batch.image, draws.real_keys),

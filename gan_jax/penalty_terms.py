@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from gan_jax.gan import Term, at, packed
+from gan_jax.gan import Term, pack_examples, resolve
 from gan_jax.penalties import value_and_info
 from gan_jax.types import Array, Augment, Metrics, Pullbacks, TrainState
 
@@ -29,7 +29,7 @@ def weighted_sum(
     """
     total, metrics = jnp.zeros(()), {}
     for index, term in enumerate(terms):
-        penalty = at(state, term.penalty)
+        penalty = resolve(term.penalty, state)
         evaluate = partial(
             mean_and_info, penalty, *inputs, keys=fold_in_each(keys, index)
         )
@@ -67,8 +67,8 @@ def pullback(
     """
 
     def pull_back(gradient: Array) -> Array:
-        _, transposed = jax.vjp(lambda x: packed(pack, augment(x, keys)), images)
-        return packed(pack, transposed(gradient)[0])
+        _, transposed = jax.vjp(lambda x: pack_examples(pack, augment(x, keys)), images)
+        return pack_examples(pack, transposed(gradient)[0])
 
     return pull_back
 
@@ -77,7 +77,9 @@ def give_pullbacks(term: Term, state: TrainState, pullbacks: Pullbacks) -> Term:
     """Return the term with the pullbacks filled in, if its penalty needs them."""
     if not term.through_augment:
         return term
-    return term._replace(penalty=partial(at(state, term.penalty), pullbacks=pullbacks))
+    return term._replace(
+        penalty=partial(resolve(term.penalty, state), pullbacks=pullbacks)
+    )
 
 
 def fold_in_each(keys: Array, number: int) -> Array:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from gan_jax.gan import Gan, layers, net_variables
+from gan_jax.gan import Gan, named_arrays, net_variables
 from gan_jax.microbatches import average
 from gan_jax.objectives import (
     Draws,
@@ -209,7 +209,7 @@ def gradient_norms(gan: Gan, player: str, gradient: Any) -> Metrics:
     if gan.watch_layers:
         norms |= {
             f"{player}_grad_norm/{path}": optax.tree.norm(leaf)
-            for path, leaf in layers(gradient)
+            for path, leaf in named_arrays(gradient)
         }
     return norms
 
@@ -277,7 +277,9 @@ def relative_updates(before: TrainState, after: TrainState) -> Metrics:
     updates = {}
     for player in ("generator", "discriminator"):
         old, new = getattr(before, player).params, getattr(after, player).params
-        for (path, w), (_, updated) in zip(layers(old), layers(new), strict=True):
+        for (path, w), (_, updated) in zip(
+            named_arrays(old), named_arrays(new), strict=True
+        ):
             size = jnp.maximum(jnp.linalg.norm(w), 1e-12)
             change = jnp.linalg.norm(updated - w)
             updates[f"{player[0]}_update/{path}"] = change / size

@@ -1,7 +1,8 @@
-"""Array conventions and the small types every module shares.
+"""The conventions for arrays, and the small types that all modules share.
 
-Images are `[B, H, W, C]` float32 in [-1, 1], points `[B, 2]` float32, latents `[B, Z]`,
-logits `[B]` float32 (higher = more real), keys typed `jax.random.key` arrays.
+Images are `[B, H, W, C]` float32 in [-1, 1], points `[B, 2]` float32, latents
+`[B, z_dim]`, and logits `[B]` float32, where higher means more real. Keys are typed:
+`jax.random.key`.
 """
 
 from collections.abc import Callable
@@ -16,14 +17,16 @@ Row = dict[str, Any]
 """A line of `metrics.jsonl`: values by name."""
 
 Critic = Callable[[Array], Array]
-"""D as a function of its input alone: closes over params, labels, frozen statistics."""
+"""D as a function of its input alone, with its parameters, its labels and its
+statistics held fixed."""
 
 
 class Pullbacks(NamedTuple):
-    """Maps of D's gradients, for reals and for fakes.
+    """Maps of D's gradients through the augmentation, for reals and for fakes.
 
-    Each takes the gradient with respect to the packs as D sees them, `[B, ...]`, and
-    gives the gradient with respect to the images before augmentation, packed likewise.
+    Each takes the gradient with respect to the packs that D sees, `[B, ...]`, and
+    returns the gradient with respect to the images before the augmentation, packed the
+    same way.
     """
 
     real: Callable[[Array], Array]
@@ -31,13 +34,15 @@ class Pullbacks(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """A pair of functions `(real_logits [B], fake_logits [B]) -> [B]`, to be minimized.
+    """A pair of losses to be minimized, `(real_logits [B], fake_logits [B]) -> [B]`.
 
-    `correct` is what the logged accuracies are the means of: which reals and which
-    fakes D tells right, `(real_logits, fake_logits) -> ([B], [B])` of booleans. None:
-    a real above `boundary` and a fake below it, for a loss that says where 0 is.
-    `zero_sum` says that G's loss is minus D's, up to a function of the real logits
-    (`gan_jax.losses.is_zero_sum`).
+    discriminator, generator: The two losses.
+    boundary: The logit between real and fake, for a loss that has one.
+    zero_sum: Whether G's loss is minus D's, up to a function of the real logits
+        (`gan_jax.losses.is_zero_sum`).
+    correct: `(real_logits, fake_logits) -> ([B], [B])` of booleans: which reals and
+        which fakes D classifies correctly. The logged accuracies are their means.
+        None: reals above `boundary`, and fakes below it.
     """
 
     discriminator: Callable[..., Array]
@@ -46,15 +51,15 @@ class Loss(NamedTuple):
     zero_sum: bool = False
     correct: Callable[..., tuple[Array, Array]] | None = None
 
-    def judged(self, real: Array, fake: Array) -> tuple[Array, Array]:
-        """Which reals and which fakes D tells right, `[B]` each."""
+    def are_correct(self, real: Array, fake: Array) -> tuple[Array, Array]:
+        """Return which reals and which fakes D classifies correctly, `[B]` each."""
         if self.correct is not None:
             return self.correct(real, fake)
         return real > self.boundary, fake < self.boundary
 
 
 class Penalty(Protocol):
-    """A term of D's objective, `-> [B]`, nonnegative, unweighted, one per example."""
+    """A term of D's objective: `[B]`, nonnegative, unweighted, one per example."""
 
     def __call__(
         self, critic: Critic, real: Array, fake: Array, keys: Array, /
@@ -62,7 +67,7 @@ class Penalty(Protocol):
 
 
 class GeneratorPenalty(Protocol):
-    """A term of G's objective, `-> [B]`, unweighted, one per example."""
+    """A term of G's objective: `[B]`, unweighted, one per example."""
 
     def __call__(
         self, generator: Callable[[Array], Array], z: Array, keys: Array, /
@@ -70,15 +75,16 @@ class GeneratorPenalty(Protocol):
 
 
 class Augment(Protocol):
-    """A differentiable change of everything D sees, real and fake alike."""
+    """A differentiable change of everything that D sees, reals and fakes alike."""
 
     def __call__(self, images: Array, keys: Array, /) -> Array: ...
 
 
 class Batch(NamedTuple):
-    """Data for one step: leading axes `[d_steps, B, ...]`, also when d_steps is 1.
+    """The data of one step.
 
-    label: int32 `[d_steps, B]`, read by conditional networks only.
+    image: Examples with the leading axes `[d_steps, B]`, also where d_steps is 1.
+    label: Classes, int32 `[d_steps, B]`; only conditional networks read them.
     """
 
     image: Array
@@ -87,7 +93,7 @@ class Batch(NamedTuple):
 
 @struct.dataclass
 class NetState:
-    """One player: its parameters, its other variables, its optimizer's memory."""
+    """One player: its parameters, its other variables, and its optimizer's memory."""
 
     params: Any
     model_state: Any
@@ -96,14 +102,16 @@ class NetState:
 
 @struct.dataclass
 class TrainState:
-    """Everything a run needs to go on.
+    """Everything that a run needs to go on.
 
-    step: generator updates so far, int32 scalar.
-    key: root of all randomness; never changes (step t uses `fold_in(key, t)`).
-    ema: G's variables (params, batch statistics), averaged; pass to `generator.apply`.
-    aux: memory of stateful methods; empty when there are none.
-    scales: traced multipliers `penalty`, `g_lr`, `d_lr` (all 1.0), so that a grid over
-        them is one vmap and no recompilation.
+    step: How many updates of G were made, an int32 scalar.
+    key: The root of all randomness; it never changes. Step t uses `fold_in(key, t)`.
+    generator, discriminator: The two players.
+    ema: The average of G's variables (parameters and batch statistics), to be given to
+        `generator.apply`.
+    aux: What stateful methods remember; empty if there are none.
+    scales: Multipliers `penalty`, `g_lr` and `d_lr` (all 1.0). They are traced, so that
+        a grid over them is one vmap without recompilation.
     """
 
     step: Array

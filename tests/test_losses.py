@@ -275,7 +275,7 @@ BY_SIGN = ([True, False, True, True], [False, False, True, False])
 @pytest.mark.parametrize("name", LOSSES)
 def test_what_d_tells_right_is_judged_as_the_loss_compares(name):
     loss = adversarial(Config(loss=LossConfig(name)), jnp.mean, lambda x: x)
-    real, fake = loss.judged(*map(jnp.float32, LOGITS))
+    real, fake = loss.are_correct(*map(jnp.float32, LOGITS))
     expected = JUDGED.get(name, BY_SIGN)
     np.testing.assert_array_equal(real, expected[0])
     np.testing.assert_array_equal(fake, expected[1])
@@ -288,7 +288,9 @@ def test_accuracy_ignores_a_constant_where_the_loss_does(name):
     real, fake = map(jnp.float32, LOGITS)
     moved = [loss.discriminator(real + c, fake + c) for c in (0.0, 8.0)]
     ignores = np.allclose(*moved, atol=1e-5)
-    (one, other), (two, another) = (loss.judged(real + c, fake + c) for c in (0.0, 8.0))
+    (one, other), (two, another) = (
+        loss.are_correct(real + c, fake + c) for c in (0.0, 8.0)
+    )
     same = bool((one == two).all() and (other == another).all())
     assert same == ignores
 
@@ -297,9 +299,9 @@ def test_accuracy_ignores_a_constant_where_the_loss_does(name):
 def test_accuracy_of_a_critic_of_chance_is_a_half_and_of_a_perfect_one_1(name):
     rng = np.random.default_rng(0)
     real, fake = (jnp.float32(rng.normal(7, 1, 10000)) for _ in range(2))
-    for right in LOSSES[name].judged(real, fake):
+    for right in LOSSES[name].are_correct(real, fake):
         assert right.mean() == pytest.approx(0.5, abs=0.02)
-    for right in LOSSES[name].judged(real + 20, fake):
+    for right in LOSSES[name].are_correct(real + 20, fake):
         assert right.all()
 
 

@@ -22,7 +22,15 @@ from gan_jax.config import (
     PenaltyConfig,
 )
 from gan_jax.dynamics import alternating
-from gan_jax.gan import Gan, Live, Memory, Term, at, init_state, packed
+from gan_jax.gan import (
+    Gan,
+    Memory,
+    StateDependent,
+    Term,
+    init_state,
+    pack_examples,
+    resolve,
+)
 from gan_jax.logs.sample_plots import critic
 from gan_jax.losses import LOSSES, top_k
 from gan_jax.objectives import draw, example_keys, generator_loss
@@ -145,7 +153,7 @@ def test_adaptive_run_equals_numpy(float64):
         ),
     )
     gan = build(config)
-    gan = replace(gan, augment=Live(shifted, gan.augment.values))
+    gan = replace(gan, augment=StateDependent(shifted, gan.augment.values))
     theta, psi, p, path = 1.0, -1.0, 0.0, []
     for image, (state, metrics) in zip(images, played(gan, images)[1:], strict=True):
         x, fake = image.ravel() + most * p, theta + most * p
@@ -253,12 +261,12 @@ def test_live_function_gets_its_values_of_the_state():
     def added(x, *, step=0, a=0, plain=1):
         return x + step + a + plain
 
-    live = Live(
+    live = StateDependent(
         partial(added, plain=100),
         {"step": lambda state: state.step, "a": lambda state: state.aux["a"]},
     )
-    assert at(state, live)(1000) == 1108
-    assert at(state, added) is added
+    assert resolve(live, state)(1000) == 1108
+    assert resolve(added, state) is added
 
 
 def test_gan_that_needs_no_memory_has_none():
@@ -406,14 +414,14 @@ def test_top_k_of_shards_that_gather_is_that_of_the_whole():
 
 def test_pack_is_neighbours_side_by_side_as_channels():
     images = jnp.arange(6 * 2 * 2 * 3).reshape(6, 2, 2, 3)
-    packs = packed(3, images)
+    packs = pack_examples(3, images)
     assert packs.shape == (2, 2, 2, 9)
     for index in range(2):
         three = [images[3 * index + i] for i in range(3)]
         np.testing.assert_array_equal(packs[index], np.concatenate(three, axis=-1))
-    pairs = packed(2, jnp.arange(8).reshape(4, 2))
+    pairs = pack_examples(2, jnp.arange(8).reshape(4, 2))
     np.testing.assert_array_equal(pairs, [[0, 1, 2, 3], [4, 5, 6, 7]])
-    assert packed(1, images) is images
+    assert pack_examples(1, images) is images
 
 
 class Affine(nn.Module):
@@ -476,7 +484,9 @@ def test_penalty_of_packs_is_that_of_d_s_own_input(name):
     real, fake, keys = seen[0]
     assert real.shape == fake.shape == (BATCH // 2, 4) and keys.shape == (BATCH // 2,)
     w = state.discriminator.params["Dense_0"]["kernel"]
-    alone = penalty(lambda x: (x @ w)[:, 0], packed(2, batch.image[0]), fake, keys)
+    alone = penalty(
+        lambda x: (x @ w)[:, 0], pack_examples(2, batch.image[0]), fake, keys
+    )
     np.testing.assert_allclose(metrics["d_penalty"], 3 * alone.mean(), rtol=1e-5)
     if name == "r1":
         np.testing.assert_allclose(

@@ -35,7 +35,7 @@ from gan_jax.config import Config, ModelConfig
 from gan_jax.config.serialization import validate
 from gan_jax.data import Spec
 from gan_jax.dynamics import DYNAMICS, as_rule
-from gan_jax.gan import Dynamics, Gan, Live, Memory, Schedule, Term
+from gan_jax.gan import Dynamics, Gan, Memory, Schedule, StateDependent, Term
 from gan_jax.layers.basic import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS, Style, cast
 from gan_jax.layers.minibatch import MINIBATCH
 from gan_jax.losses import LOSSES, is_zero_sum, top_k
@@ -193,10 +193,10 @@ def by_step(function: Callable, **schedules: Schedule) -> Any:
     def now(schedule: Schedule, state: TrainState) -> Any:
         return schedule(state.step)
 
-    return Live(function, {k: partial(now, v) for k, v in schedules.items()})
+    return StateDependent(function, {k: partial(now, v) for k, v in schedules.items()})
 
 
-def augmentation(config: Config) -> Callable | Live:
+def augmentation(config: Config) -> Callable | StateDependent:
     """The augmentation, with its strength as the step or D's confidence has it."""
     group = config.augment
     function = choose(AUGMENTS, group.name, "augment.name")
@@ -206,7 +206,7 @@ def augmentation(config: Config) -> Callable | Live:
     if group.schedule == "adaptive":
         strength = default_of(function, "strength")
         most = strength if group.strength is None else group.strength
-        return Live(
+        return StateDependent(
             augment, {"strength": lambda state: most * state.aux["adaptive_strength"]}
         )
     if group.strength_end is None:
@@ -251,7 +251,7 @@ def followed() -> dict[str, None]:
     return dict.fromkeys(("generator", "g_params", *RUNNING))
 
 
-def following(penalty: Callable, generator: nn.Module) -> Callable | Live:
+def following(penalty: Callable, generator: nn.Module) -> Callable | StateDependent:
     """The penalty, with what it reads of the run filled in at each step."""
 
     def as_it_is(state: TrainState) -> Callable[[Array], Array]:
@@ -263,7 +263,7 @@ def following(penalty: Callable, generator: nn.Module) -> Callable | Live:
         "g_params": lambda state: state.generator.params,
     }
     values = {name: sights[name] for name in options(penalty) & followed().keys()}
-    return Live(penalty, values) if values else penalty
+    return StateDependent(penalty, values) if values else penalty
 
 
 def running(name: str, state: TrainState) -> Array:

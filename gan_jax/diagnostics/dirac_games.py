@@ -1,6 +1,7 @@
 """The methods that experiments.dirac compares, each a complete Config."""
 
 from dataclasses import replace
+from typing import Any
 
 from gan_jax.config import (
     AugmentConfig,
@@ -17,7 +18,7 @@ from gan_jax.dynamics import DYNAMICS
 LOSSES = ("minimax", "non_saturating", "relativistic", "wasserstein", "hinge")
 """Not lsgan: without a bias D(0) is 0, never its target, and the game is degenerate."""
 NOISY_BATCH = 128
-OPTIONS = {"consensus": {"gamma": 1.0}}
+OPTIONS: dict[str, dict[str, Any]] = {"consensus": {"gamma": 1.0}}
 """Of rules of play, where their published values are not made for this game."""
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from gan_jax.diagnostics.field import without_laziness
-from gan_jax.gan import Gan, Players, at, params_of
+from gan_jax.gan import Gan, Players, params_of, resolve
 from gan_jax.losses import is_zero_sum
 from gan_jax.objectives import discriminator_loss, draw, example_keys, generator_loss
 from gan_jax.types import Array, Batch, Loss, NetState, TrainState
@@ -50,7 +50,10 @@ def duality_gap(
     Raises ValueError for a loss that is not zero-sum, as minimax, wasserstein and alpha
     (with equal alphas) are.
     """
-    g_loss, d_loss = at(state, gan.loss.generator), at(state, gan.loss.discriminator)
+    g_loss, d_loss = (
+        resolve(gan.loss.generator, state),
+        resolve(gan.loss.discriminator, state),
+    )
     require_zero_sum(g_loss, d_loss)
     gan = without_laziness(gan)
     own = Players(gan.g_optimizer, gan.d_optimizer)

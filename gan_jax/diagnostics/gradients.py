@@ -11,7 +11,7 @@ import numpy as np
 import optax
 
 from gan_jax.diagnostics.field import field, flat
-from gan_jax.gan import Gan, Players, layers, params_of
+from gan_jax.gan import Gan, Players, named_arrays, params_of
 from gan_jax.layers.basic import Style
 from gan_jax.objectives import as_function, draw, example_keys, forward, prepare_inputs
 from gan_jax.penalties import input_gradient_sq, interpolate
@@ -73,7 +73,7 @@ def tensor_norms(
     gradient = jax.tree.map(jnp.negative, descent)
     step = optax.with_extra_args_support(optimizer).update
     update, _ = step(gradient, net.opt_state, net.params, scale=scale)
-    columns = [dict(layers(tree)) for tree in (gradient, net.params, update)]
+    columns = [dict(named_arrays(tree)) for tree in (gradient, net.params, update)]
     return {
         name: tuple(jnp.linalg.norm(column[name].ravel()) for column in columns)
         for name in columns[0]
@@ -89,7 +89,7 @@ def singular_values(params: Any) -> dict[str, np.ndarray]:
     """
     kernels = {
         name: np.asarray(leaf, np.float64)
-        for name, leaf in layers(params)
+        for name, leaf in named_arrays(params)
         if name.rpartition("/")[2] == "kernel" and leaf.ndim > 1
     }
     return {

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from gan_jax.gan import Gan, packed
+from gan_jax.gan import Gan, pack_examples
 from gan_jax.objectives import as_function
 from gan_jax.types import Array, TrainState
 
@@ -34,7 +34,7 @@ def real_logits(
     frozen statistics."""
     d = state.discriminator
     critic = as_function(gan.discriminator, d.params, d.model_state, label)
-    return critic(packed(gan.pack, images))
+    return critic(pack_examples(gan.pack, images))
 
 
 def logit_gap(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import jax
 
-from gan_jax.gan import Gan, Live, Players, params_of
+from gan_jax.gan import Gan, Players, StateDependent, params_of
 from gan_jax.microbatches import average
 from gan_jax.objectives import (
     Draws,
@@ -159,8 +159,8 @@ def zero_sum_loss(loss: Loss) -> Loss:
     return loss._replace(generator=negative(loss.discriminator))
 
 
-def negative(loss: Callable | Live) -> Callable | Live:
+def negative(loss: Callable | StateDependent) -> Callable | StateDependent:
     """Return minus a loss."""
-    if isinstance(loss, Live):
+    if isinstance(loss, StateDependent):
         return replace(loss, function=negative(loss.function))
     return lambda real, fake, **options: -loss(real, fake, **options)

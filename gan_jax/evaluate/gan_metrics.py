@@ -29,7 +29,7 @@ from gan_jax.diagnostics import (
 )
 from gan_jax.diagnostics.duality import require_zero_sum
 from gan_jax.evaluate.reference import in_batches, unseen
-from gan_jax.gan import Gan, Players, at, init_state
+from gan_jax.gan import Gan, Players, init_state, resolve
 from gan_jax.objectives import example_keys
 from gan_jax.optimizers import learning_rate
 from gan_jax.types import Batch, NetState, TrainState
@@ -184,7 +184,10 @@ def require(scene: Scene, names: tuple[str, ...]) -> None:
         )
     if "duality" in names:
         state = init_state(gan, jax.random.key(0))
-        losses = at(state, gan.loss.generator), at(state, gan.loss.discriminator)
+        losses = (
+            resolve(gan.loss.generator, state),
+            resolve(gan.loss.discriminator, state),
+        )
         try:
             require_zero_sum(*losses)
         except ValueError as error:

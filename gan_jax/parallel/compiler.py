@@ -68,7 +68,7 @@ def cache_compilations() -> None:
 
     Raises ValueError for a size limit of the cache that is no number.
     """
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.jax_compilation_cache_dir is None:  # pyright: ignore
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
         keep_to_limit()

@@ -28,7 +28,7 @@ from gan_jax.config import (
 )
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.dynamics.second_order import competitive, unrolled
-from gan_jax.gan import Gan, Term, init_state, layers
+from gan_jax.gan import Gan, Term, init_state, named_arrays
 from gan_jax.losses import LOSSES
 from gan_jax.objectives import discriminator_loss, draw, example_keys, generator_loss
 from gan_jax.optimizers import OPTIMIZERS
@@ -510,7 +510,9 @@ def test_each_seed_plays_as_alone(name):
 def test_norms_and_updates_of_layers_make_up_those_of_the_players(name):
     (_, before, after), metrics = two_steps(name)
     for player in ("generator", "discriminator"):
-        old, new = (dict(layers(getattr(s, player).params)) for s in (before, after))
+        old, new = (
+            dict(named_arrays(getattr(s, player).params)) for s in (before, after)
+        )
         norms = {path: metrics[f"{player[0]}_grad_norm/{path}"] for path in old}
         total = np.sqrt(sum(norm**2 for norm in norms.values()))
         np.testing.assert_allclose(total, metrics[f"{player[0]}_grad_norm"], rtol=1e-5)
@@ -526,7 +528,7 @@ def test_norms_of_layers_are_those_of_their_gradients():
     nets = before.generator.params, before.discriminator.params
     g_gradient, d_gradient = ravel_pytree(nets)[1](jnp.asarray(g))
     for player, gradient in (("g", g_gradient), ("d", d_gradient)):
-        for path, leaf in layers(gradient):
+        for path, leaf in named_arrays(gradient):
             np.testing.assert_allclose(
                 metrics[f"{player}_grad_norm/{path}"], np.linalg.norm(leaf), rtol=1e-4
             )

@@ -15,7 +15,7 @@ import optax
 import pytest
 from sklearn.datasets import load_digits
 
-from gan_jax.gan import packed
+from gan_jax.gan import pack_examples
 from gan_jax.layers.basic import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS, Style
 from gan_jax.layers.minibatch import MINIBATCH
 from gan_jax.models import MODELS
@@ -125,7 +125,7 @@ def networks(name, choice):
 def batch(name, choice):
     """Packed reals, D's labels, and G's."""
     shape, count = SHAPES.get(name, (8, 8, 1)), B * choice.pack
-    real = packed(choice.pack, reals(shape, count))
+    real = pack_examples(choice.pack, reals(shape, count))
     if choice.labels is None:
         return real, None, None
     return real, jnp.arange(B) % choice.labels, jnp.arange(count) % choice.labels
@@ -145,7 +145,7 @@ def measurer(name, choice):
 
         def make(params):
             images = generator.apply(g | {"params": params}, z, g_label, train=False)
-            return packed(choice.pack, images)
+            return pack_examples(choice.pack, images)
 
         logits, pull = jax.vjp(judge, d["params"], real)
         fake, g_pull = jax.vjp(make, g["params"])

@@ -11,7 +11,7 @@ import pytest
 from needs import require
 
 from gan_jax.dynamics import alternating
-from gan_jax.gan import Gan, Term, init_state, layers
+from gan_jax.gan import Gan, Term, init_state, named_arrays
 from gan_jax.layers.basic import INITIALIZERS, NORMS, OUTPUTS, Style
 from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
@@ -104,7 +104,7 @@ def translated(params, player, flat):
     flat: the channels of the image that is G's first dense layer's output, or D's last
     one's input. PyTorch has the kernels of transposed convolutions mirrored.
     """
-    found = sorted(layers(params), key=lambda leaf: place(leaf[0], ORDER[player]))
+    found = sorted(named_arrays(params), key=lambda leaf: place(leaf[0], ORDER[player]))
     ends = {"generator": found[:2], "discriminator": found[-2:]}[player]
     flattened = {path for path, _ in ends}
     result = []

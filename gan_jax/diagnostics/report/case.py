@@ -12,7 +12,7 @@ import numpy as np
 from gan_jax.config import Config
 from gan_jax.data import Dataset, batch_indices
 from gan_jax.evaluate.gan_metrics import highest_rates, rates
-from gan_jax.gan import Gan, Players, init_state, packed, params_of
+from gan_jax.gan import Gan, Players, init_state, pack_examples, params_of
 from gan_jax.objectives import example_keys
 from gan_jax.parallel.execution import Member
 from gan_jax.run_files.checkpoint import FOLDER, checkpoints, fault, is_finite
@@ -111,7 +111,7 @@ def by_depth(gan: Gan) -> Players:
     """
     met: list[list[str]] = []
     label = None if gan.label_count is None else jnp.zeros(1, jnp.int32)
-    data = packed(gan.pack, jnp.zeros((gan.pack, *gan.data_shape)))
+    data = pack_examples(gan.pack, jnp.zeros((gan.pack, *gan.data_shape)))
     inputs = (gan.generator, jnp.zeros((1, gan.z_dim))), (gan.discriminator, data)
 
     def meet(key: Array) -> None:

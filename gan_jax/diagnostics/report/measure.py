@@ -40,7 +40,7 @@ from gan_jax.diagnostics.report.outcome import measured_losses, measured_samples
 from gan_jax.evaluate.gan_metrics import RESPONSES, TESTS, gap, logits, rates
 from gan_jax.evaluate.reference import chosen, in_batches, unseen
 from gan_jax.evaluate.sample_quality import mode_count
-from gan_jax.gan import packed
+from gan_jax.gan import pack_examples
 from gan_jax.metrics import sliced_wasserstein
 from gan_jax.run.monitor import coarse, measurer
 from gan_jax.run_files.health import RULES
@@ -191,7 +191,7 @@ def measured_critic(case: Case) -> dict[str, Any]:
     """D's input gradients; `deviation`: root mean square of its |input - mean|."""
     batch, keys = one_batch(case)
     norms = critic_gradient_norms(case.gan, case.state, batch, keys)
-    seen = packed(case.gan.pack, batch.image)
+    seen = pack_examples(case.gan.pack, batch.image)
     x = np.asarray(seen, np.float64).reshape(len(seen), -1)
     return {
         "norms": {place: np.asarray(v).tolist() for place, v in norms.items()},
