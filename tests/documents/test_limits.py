@@ -1,0 +1,70 @@
+"""The sizes that keep the code easy to read."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LIBRARY = sorted((ROOT / "gan_jax").rglob("*.py"))
+SCRIPTS = [p for d in ("experiments", "benchmarks") for p in (ROOT / d).rglob("*.py")]
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LAUNCHERS = {
+    "experiments": "cache data diagnose dirac evaluate prepare runs sample train",
+    "benchmarks": "compare merge report",
+}
+FOLDERS = sorted({path.parent for path in [*LIBRARY, *SCRIPTS]})
+
+
+def name(path):
+    return str(path.relative_to(ROOT))
+
+
+def lines_of(path):
+    return path.read_text().splitlines()
+
+
+def length(function):
+    """How many lines a function has, without its docstring."""
+    first = function.body[0]
+    documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    doc = first.end_lineno - first.lineno + 1 if documented else 0
+    return function.end_lineno - function.lineno + 1 - doc
+
+
+@pytest.mark.parametrize("path", [*LIBRARY, *SCRIPTS], ids=name)
+def test_no_file_is_over_300_lines_and_no_function_over_40(path):
+    assert len(lines_of(path)) <= 300
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert length(node) <= 40, f"{node.name}, line {node.lineno}"
+
+
+@pytest.mark.parametrize("path", TESTS, ids=name)
+def test_no_file_of_tests_is_over_500_lines(path):
+    assert len(lines_of(path)) <= 500
+
+
+def test_a_launcher_has_at_most_20_lines():
+    for folder, names in LAUNCHERS.items():
+        for command in names.split():
+            assert len(lines_of(ROOT / folder / f"{command}.py")) <= 20
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=name)
+def test_a_folder_has_at_most_15_modules(folder):
+    modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+    assert len(modules) <= 15
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_prose_has_lines_of_at_most_100_columns(path):
+    text = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
+    for line in text.splitlines():
+        assert len(line) <= 100 or line.startswith(("|", "!", "- `", "<")), line
+
+
+def test_readme_has_at_most_200_lines():
+    assert len(lines_of(ROOT / "README.md")) <= 200
