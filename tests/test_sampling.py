@@ -1,155 +1,46 @@
-"""Labels of judged fakes have the data's shares."""
+"""Samples of the averaged and of the raw generator."""
 
-import dataclasses
-import math
-from functools import cache, partial
-
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
-from PIL import Image
+from small_gans import PLAIN, SPECTRAL, assert_close, game, mlp_by_hand, scrambled
 
-import gan_jax
-from gan_jax.assembly.compatibility import dataset
-from gan_jax.config import Config, DatasetConfig, MetricsConfig, ModelConfig
-from gan_jax.data import Dataset, Spec, Stored, label_shares
-from gan_jax.data.stacked_mnist import Triples, labels, stack
-from gan_jax.gan import init_state
-from gan_jax.metrics import mode_report
-from gan_jax.run.monitor import measurer, watched
-from gan_jax.run_files.data_facts import DataFacts, write_facts
-from gan_jax.run_files.load import shares_of
-from gan_jax.sampling import draw_labels
-
-RING = np.array([0.01, *[0.99 / 7] * 7])
-"""The imbalanced ring's shares, as its docstring has them."""
-DEVIATIONS = 4.5
-"""Of a binomial count: exceeded once in 150,000 times."""
-
-
-def assert_drawn_with(shares, drawn):
-    """Counts lie within binomial bounds; classes without a share never appear."""
-    counts = np.bincount(drawn, minlength=len(shares))
-    bound = DEVIATIONS * np.sqrt(len(drawn) * shares * (1 - shares))
-    assert (np.abs(counts - len(drawn) * shares) <= bound).all(), counts
-
-
-def shares_in(name, **options):
-    return label_shares(dataset(Config(dataset=DatasetConfig(name, **options))))
-
-
-def test_shares_of_toys_are_their_mixtures_and_those_of_points_drawn():
-    np.testing.assert_allclose(shares_in("imbalanced_ring"), RING)
-    np.testing.assert_allclose(shares_in("grid"), np.full(25, 1 / 25))
-    np.testing.assert_allclose(shares_in("imbalanced_ring", size=50), RING)
-    data = dataset(Config(dataset=DatasetConfig("imbalanced_ring")))
-    assert_drawn_with(RING, np.asarray(data.get(np.arange(20_000)).label))
-
-
-def test_shares_of_stored_examples_are_counts(tmp_path, monkeypatch):
-    monkeypatch.setenv("GAN_JAX_CACHE", str(tmp_path.parent / "cache"))
-    for name, count in {"cat": 7, "dog": 2, "eel": 1}.items():
-        (tmp_path / name).mkdir()
-        for i in range(count):
-            Image.new("RGB", (4, 4)).save(tmp_path / name / f"{i}.png")
-    folder = f"folder:{tmp_path}"
-    np.testing.assert_allclose(shares_in(folder), [0.7, 0.2, 0.1])
-    np.testing.assert_allclose(shares_in(folder, flip=True), [0.7, 0.2, 0.1])
-    assert shares_in(f"{folder}/cat") is None
-    assert shares_in("digits")[8] == 174 / 1797  # the rarest of UCI's test digits
-
-
-def test_a_set_with_unknown_labels_has_no_shares():
-    image, label = np.zeros((3, 2, 2, 1), np.uint8), np.array([0, -1, 1])
-    data = Dataset(Spec((2, 2, 1), 2, 3), lambda: Stored(image, label))
-    assert label_shares(data) is None
-
-
-def test_shares_of_stacked_digits_are_those_of_the_triples():
-    rng = np.random.default_rng(0)
-    digits = Stored(np.zeros((20, 4, 4, 1), np.uint8), rng.integers(10, size=20))
-    triples = Triples(digits, rng.integers(20, size=(300, 3)))
-    data = Dataset(Spec((4, 4, 3), 1000, 300), lambda: triples, stack, labels)
-    found = np.bincount(data.get(np.arange(300)).label, minlength=1000) / 300
-    np.testing.assert_array_equal(label_shares(data), found)
-
-
-@pytest.mark.parametrize("shares", [RING, [0, 0.5, 0, 0.3, 0.2, 0], [1.0]])
-def test_labels_are_drawn_with_their_shares_each_by_its_number(shares):
-    key = jax.random.key(3)
-    drawn = np.asarray(draw_labels(key, jnp.arange(20_000), shares))
-    assert_drawn_with(np.array(shares), drawn)
-    again = draw_labels(key, jnp.array([19_999, 7]), shares)
-    np.testing.assert_array_equal(again, drawn[[19_999, 7]])
-    if len(shares) > 1:
-        other = draw_labels(jax.random.key(4), jnp.arange(20_000), shares)
-        assert (np.asarray(other) != drawn).any()
-
-
-def test_no_class_without_a_share_is_drawn_of_many():
-    """A sum of shares in float32, in XLA's order, gives such classes some in 10,000."""
-    shares = np.zeros(200_000)
-    shares[1::2] = np.random.default_rng(0).dirichlet(np.ones(100_000))
-    drawn = draw_labels(jax.random.key(0), jnp.arange(200_000), shares)
-    assert (shares[np.asarray(drawn)] > 0).all()
-    # As often as their shares say, to five deviations.
-    assert abs((np.asarray(drawn) < 100_000).mean() - shares[:100_000].sum()) < 0.01
-
-
-class Perfect(nn.Module):
-    """Draws a real point of the class that it is asked for."""
-
-    @nn.compact
-    def __call__(self, z, label, *, train):
-        self.param("unused", nn.initializers.zeros, ())
-        angle = 2 * jnp.pi * label / 8
-        return jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=1) + 0.01 * z
-
-
-CONFIG = Config(
-    batch_size=500,
-    dataset=DatasetConfig("imbalanced_ring", labels=True),
-    model=ModelConfig("mlp", width=4, z_dim=2),
-    metrics=MetricsConfig(names=("modes",), n=1000),
+from gan_jax.gan import net_variables
+from gan_jax.objectives import (
+    draw_latents,
 )
+from gan_jax.sampling import sample
 
 
-@cache
-def perfect():
-    gan = dataclasses.replace(gan_jax.build(CONFIG), generator=Perfect())
-    return gan, jax.jit(partial(init_state, gan))(jax.random.key(0))
+def test_sample_uses_the_stored_spectral_vectors():
+    gan, state, _ = game(SPECTRAL)
+    state = state.replace(generator=scrambled(state.generator))
+    key = jax.random.key(1)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(4))
+    net, z = state.generator, draw_latents(gan, keys)
+    expected = mlp_by_hand(net.params, net.model_state, z, jax.nn.relu)
+    assert_close(sample(gan, state, key, 4, ema=False), expected)
 
 
-def test_a_perfect_generator_reaches_the_floor_with_the_shares_and_not_in_turn():
-    """`KL(uniform || p)` is what equal shares cost; the floor is (K - 1) / 2N."""
-    gan, state = perfect()
-    angle = 2 * np.pi * np.arange(8) / 8
-    centres = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-
-    def reverse_kl(**options):
-        draw = jax.jit(partial(gan_jax.sample, gan, n=2500, **options))
-        points = draw(state, jax.random.key(1))
-        return mode_report(points, centres, 0.01, weights=RING)["reverse_kl"]
-
-    assert reverse_kl(shares=RING) < 4 * 7 / 5000
-    in_turn = math.log(0.125 / 0.01) / 8 + math.log(0.125 * 7 / 0.99) * 7 / 8
-    assert reverse_kl() == pytest.approx(in_turn, rel=0.05)
+def test_more_samples_keep_the_first_ones():
+    gan, state, _ = game(PLAIN)
+    key = jax.random.key(1)
+    eight, four = sample(gan, state, key, 8), sample(gan, state, key, 4)
+    assert eight.shape == (8, 2)
+    assert_close(eight[:4], four, 1e-6)
 
 
-def test_what_is_measured_in_training_has_the_datas_shares():
-    gan, state = perfect()
-    measure = measurer(CONFIG, gan, dataset(CONFIG), None, watched(CONFIG))
-    (found,) = measure(state)
-    assert found["reverse_kl@1000"] < 4 * 7 / 2000
-    assert found["robust_modes@1000"] == 8
-    assert 0.9 < found["diversity"] < 1.1
-
-
-def test_shares_of_a_run_are_the_recorded_ones_or_the_datas(tmp_path):
-    np.testing.assert_allclose(shares_of(tmp_path, CONFIG), RING)
-    write_facts(tmp_path, DataFacts((2,), 2, 9, None, None, "", (0.5, 0.5)))
-    np.testing.assert_array_equal(shares_of(tmp_path, CONFIG), [0.5, 0.5])
-    plain = dataclasses.replace(CONFIG, dataset=DatasetConfig("ring"))
-    assert shares_of(tmp_path, plain) is None
+@pytest.mark.parametrize("ema", [True, False])
+def test_sample_uses_the_average_or_the_raw_weights(ema):
+    gan, state, _ = game(PLAIN)
+    average = jax.tree.map(lambda w: w + 1, state.ema)
+    state, key = state.replace(ema=average), jax.random.key(1)
+    alone = state.replace(
+        generator=state.generator.replace(
+            params=(average if ema else net_variables(state.generator))["params"]
+        )
+    )
+    expected = sample(gan, alone, key, 4, ema=False)
+    assert_close(sample(gan, state, key, 4, ema=ema), expected, 1e-6)
+    with pytest.raises(AssertionError):
+        assert_close(sample(gan, state, key, 4, ema=not ema), expected, 1e-3)

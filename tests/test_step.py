@@ -1,128 +1,50 @@
 """One step of the game: its arithmetic, its randomness, and every transform of it."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 
 import chex
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
+from small_gans import (
+    BATCH,
+    PLAIN,
+    R1,
+    RATE,
+    SGD,
+    Affine,
+    Logistic,
+    assert_close,
+    game,
+    handmade,
+    one,
+    plain,
+    points,
+    stacked,
+)
 
 from gan_jax.assembly.assemble import build
 from gan_jax.config import (
     AugmentConfig,
-    Config,
     DatasetConfig,
     DynamicsConfig,
     EmaConfig,
     LossConfig,
-    ModelConfig,
-    OptimizerConfig,
     PenaltyConfig,
 )
-from gan_jax.dynamics import alternating
-from gan_jax.gan import Gan, Term, init_state, net_variables
-from gan_jax.layers.basic import normalize, power_iteration
-from gan_jax.losses import LOSSES
+from gan_jax.gan import Term, init_state, net_variables
 from gan_jax.objectives import (
     discriminator_loss,
     draw,
-    draw_latents,
     example_keys,
     generator_loss,
 )
 from gan_jax.parallel.placements import jit_step
 from gan_jax.penalties import PENALTIES
-from gan_jax.sampling import sample
 from gan_jax.step import player_keys, train_step, train_steps
-from gan_jax.types import Batch, Loss
-
-BATCH, RATE = 8, 0.1
-SGD = OptimizerConfig("sgd", learning_rate=RATE)
-PLAIN = Config(
-    batch_size=BATCH,
-    dataset=DatasetConfig("ring"),
-    model=ModelConfig("mlp", width=8, z_dim=4),
-    g_optimizer=SGD,
-    d_optimizer=SGD,
-    ema=EmaConfig(decay=0.5),
-)
-R1 = replace(PLAIN, penalty=PenaltyConfig("r1", weight=2.0))
-
-
-@cache
-def game(config):
-    """The Gan, its first state, and the compiled step."""
-    gan = build(config)
-    state = jax.jit(partial(init_state, gan))(jax.random.key(0))
-    return gan, state, jax.jit(partial(train_step, gan))
-
-
-def points(d_steps=1, seed=0):
-    random = np.random.default_rng(seed)
-    image = random.standard_normal((d_steps, BATCH, 2))
-    label = random.integers(8, size=(d_steps, BATCH))
-    return Batch(jnp.asarray(image, jnp.float32), jnp.asarray(label, jnp.int32))
-
-
-def stacked(trees):
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
-
-
-def plain(tree):
-    """The same tree with typed keys as numbers, for comparisons."""
-
-    def numbers(x):
-        typed = jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
-        return jax.random.key_data(x) if typed else x
-
-    return jax.tree.map(numbers, tree)
-
-
-def assert_close(actual, expected, tolerance=1e-5):
-    chex.assert_trees_all_close(
-        plain(actual), plain(expected), rtol=tolerance, atol=tolerance
-    )
-
-
-class Affine(nn.Module):
-    """`G(z) = z W + b`; hands its latents to `note`."""
-
-    note: Callable = lambda z: None
-
-    @nn.compact
-    def __call__(self, z, label=None, *, train):
-        self.note(z)
-        return nn.Dense(2)(z)
-
-
-class Logistic(nn.Module):
-    """`D(x) = x . w + b`."""
-
-    @nn.compact
-    def __call__(self, x, label=None, *, train):
-        return nn.Dense(1)(x)[:, 0]
-
-
-def handmade(generator, discriminator, **slots):
-    """A Gan on points, filled in without `build`."""
-    chosen = {
-        "loss": LOSSES["non_saturating"],
-        "z_dim": 3,
-        "data_shape": (2,),
-        "g_optimizer": optax.sgd(RATE),
-        "d_optimizer": optax.sgd(RATE),
-        "dynamics": alternating,
-    }
-    return Gan(generator, discriminator, **(chosen | slots))
-
-
-def one(step):
-    return 1.0
+from gan_jax.types import Batch
 
 
 def test_jit_equals_eager():
@@ -385,189 +307,3 @@ def test_finite_looks_at_every_term():
     _, metrics = jax.jit(partial(train_step, gan))(state, points())
     assert jnp.isfinite(metrics["g_loss"])
     assert not metrics["finite"]
-
-
-class Point(nn.Module):
-    """The generator of a Dirac game: `G(z) = theta`."""
-
-    @nn.compact
-    def __call__(self, z, label=None, *, train):
-        theta = self.param("theta", lambda key: jnp.asarray([0.5, -2.0]))
-        return jnp.broadcast_to(theta, (len(z), 2))
-
-
-class Parabola(nn.Module):
-    """`D(x) = sum_i w_i x_i^2 / 2`."""
-
-    @nn.compact
-    def __call__(self, x, label=None, *, train):
-        w = self.param("w", lambda key: jnp.asarray([3.0, 0.25]))
-        return x**2 / 2 @ w
-
-
-def test_no_player_is_detached_from_the_other():
-    """By hand, with r2 of weight c: `L_D = D(theta) - D(x) + c |w theta|^2 / 2`, so
-    `d2 L_D / dw dtheta = diag(theta + 2 c w theta)`; of `L_G = -D(theta)` it is
-    `-diag(theta)`."""
-    weight = 0.75
-    gan = handmade(
-        Point(),
-        Parabola(),
-        loss=LOSSES["wasserstein"],
-        penalties=(Term(PENALTIES["r2"], lambda step: weight),),
-    )
-    state = init_state(gan, jax.random.key(0))
-    d, g = state.discriminator.params, state.generator.params
-    image = points().image[0]
-    rest = (state, Batch(image), draw(gan, example_keys(gan, state.key, len(image))))
-    w, theta = d["w"], g["theta"]
-
-    def d_gradient(g):
-        loss = jax.grad(discriminator_loss, argnums=1, has_aux=True)
-        return loss(gan, d, g, *rest)[0]["w"]
-
-    def g_gradient(d):
-        return jax.grad(generator_loss, argnums=1, has_aux=True)(gan, g, d, *rest)[0][
-            "theta"
-        ]
-
-    mixed = jax.jacobian(d_gradient)(g)["theta"]
-    np.testing.assert_allclose(
-        mixed, np.diag(theta + 2 * weight * w * theta), rtol=1e-6
-    )
-    mixed = jax.jacobian(g_gradient)(d)["w"]
-    np.testing.assert_allclose(mixed, np.diag(-theta), rtol=1e-6)
-
-
-SPECTRAL = replace(
-    PLAIN, model=replace(PLAIN.model, d_spectral=True, g_spectral=True), d_steps=1
-)
-
-
-def kernels_and_vectors(net):
-    """`{layer: (kernel, u)}`."""
-    return {
-        name: (net.params[name]["kernel"], u)
-        for name, layer in net.model_state["spectral"].items()
-        for u, _ in [layer["uv"]]
-    }
-
-
-def scrambled(net):
-    """The player with random unit spectral vectors, far from converged ones."""
-    random = np.random.default_rng(0)
-
-    def unit(x):
-        return normalize(jnp.asarray(random.standard_normal(x.shape), jnp.float32))
-
-    return net.replace(model_state=jax.tree.map(unit, net.model_state))
-
-
-@pytest.mark.parametrize("d_steps, d_lr", [(1, 1.0), (3, 0.0)])
-def test_spectral_vectors_iterate_once_per_d_update_and_not_for_g(d_steps, d_lr):
-    _, state, step = game(replace(SPECTRAL, d_steps=d_steps))
-    state = state.replace(
-        discriminator=scrambled(state.discriminator),
-        scales=state.scales | {"d_lr": jnp.asarray(d_lr)},
-    )
-    before = kernels_and_vectors(state.discriminator)
-    after, _ = step(state, points(d_steps=d_steps))
-    assert len(before) == 3
-    for name, (kernel, u) in before.items():
-        for _ in range(d_steps):
-            u, v = power_iteration(kernel, u)
-        stored = after.discriminator.model_state["spectral"][name]["uv"]
-        assert_close(stored, (u, v), 1e-6)
-
-
-def mlp_by_hand(params, variables, x, activation):
-    """Three dense layers with kernels `W / (v . W u)`, the stored u and v."""
-    for index in range(3):
-        layer = params[f"Dense_{index}"]
-        u, v = variables["spectral"][f"Dense_{index}"]["uv"]
-        x = x @ (layer["kernel"] / (v @ (layer["kernel"] @ u)))
-        x = x + layer["bias"].reshape(1, -1)
-        x = x if index == 2 else activation(x)
-    return x
-
-
-def test_all_passes_of_a_step_share_the_spectral_vectors_of_its_d_update():
-    gan, state, _ = game(SPECTRAL)
-    state = state.replace(discriminator=scrambled(state.discriminator))
-
-    def squared_logits(critic, real, fake, keys):
-        return critic(real) ** 2
-
-    # Terms of the reals' logits: both objectives and the penalty are known by hand.
-    loss = Loss(lambda real, fake: real, lambda real, fake: real)
-    gan = replace(gan, loss=loss, penalties=(Term(squared_logits, one),))
-    after, metrics = jax.jit(partial(train_step, gan))(state, points())
-    vectors = after.discriminator.model_state
-
-    def logits(net):
-        leaky = partial(jax.nn.leaky_relu, negative_slope=0.2)
-        return mlp_by_hand(net.params, vectors, points().image[0], leaky)
-
-    before_move, after_move = logits(state.discriminator), logits(after.discriminator)
-    assert_close(metrics["d_loss"], before_move.mean())
-    assert_close(metrics["d_penalty"], (before_move**2).mean())
-    assert_close(metrics["g_loss"], after_move.mean())
-
-
-def test_sample_uses_the_stored_spectral_vectors():
-    gan, state, _ = game(SPECTRAL)
-    state = state.replace(generator=scrambled(state.generator))
-    key = jax.random.key(1)
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(4))
-    net, z = state.generator, draw_latents(gan, keys)
-    expected = mlp_by_hand(net.params, net.model_state, z, jax.nn.relu)
-    assert_close(sample(gan, state, key, 4, ema=False), expected)
-
-
-def test_more_samples_keep_the_first_ones():
-    gan, state, _ = game(PLAIN)
-    key = jax.random.key(1)
-    eight, four = sample(gan, state, key, 8), sample(gan, state, key, 4)
-    assert eight.shape == (8, 2)
-    assert_close(eight[:4], four, 1e-6)
-
-
-@pytest.mark.parametrize("ema", [True, False])
-def test_sample_uses_the_average_or_the_raw_weights(ema):
-    gan, state, _ = game(PLAIN)
-    average = jax.tree.map(lambda w: w + 1, state.ema)
-    state, key = state.replace(ema=average), jax.random.key(1)
-    alone = state.replace(
-        generator=state.generator.replace(
-            params=(average if ema else net_variables(state.generator))["params"]
-        )
-    )
-    expected = sample(gan, alone, key, 4, ema=False)
-    assert_close(sample(gan, state, key, 4, ema=ema), expected, 1e-6)
-    with pytest.raises(AssertionError):
-        assert_close(sample(gan, state, key, 4, ema=not ema), expected, 1e-3)
-
-
-class Column(nn.Module):
-    """A discriminator that forgets to drop its last axis."""
-
-    @nn.compact
-    def __call__(self, x, label=None, *, train):
-        return nn.Dense(1)(x)
-
-
-def test_logits_of_shape_b_1_are_refused():
-    gan = handmade(Affine(), Column())
-    state = init_state(gan, jax.random.key(0))
-    with pytest.raises(ValueError, match=r"shape \(8,\), got \(8, 1\)"):
-        train_step(gan, state, points())
-
-
-@pytest.mark.parametrize(
-    "name, logged", [("wgan_gp", True), ("r1", True), ("none", False), ("ar1", False)]
-)
-def test_input_gradient_norm_is_logged_where_a_penalty_takes_it(name, logged):
-    gan = build(replace(PLAIN, penalty=PenaltyConfig(name, weight=1.0)))
-    state = init_state(gan, jax.random.key(0))
-    _, metrics = jax.eval_shape(partial(train_step, gan), state, points())
-    assert ("critic_grad_norm" in metrics) == logged
