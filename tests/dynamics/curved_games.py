@@ -20,7 +20,7 @@ from gan_jax.step import player_keys, train_step
 from gan_jax.types import Batch
 
 BATCH, RATE = 8, 0.1
-JOINT = sorted(set(DYNAMICS) - {"alternating", "lookahead"})
+JOINT = sorted(name for name, rule in DYNAMICS.items() if rule.joint)
 
 
 def slow_but(*quick, among):
