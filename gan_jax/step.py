@@ -1,7 +1,18 @@
 """One training step of a GAN: `train_step`, and below it what it calls.
 
-The objectives that the players descend are in `gan_jax.objectives`. `alternating` is
-the rule of play of nearly every GAN; the other rules are in `gan_jax.dynamics`.
+    train_step
+        alternating                   the usual `gan.dynamics`
+            update_discriminator
+                discriminator_gradient  of `objectives.discriminator_loss`
+                apply_to_discriminator  by D's optimizer
+            update_generator
+                generator_gradient      of `objectives.generator_loss`
+                apply_to_generator      by G's optimizer
+        update_statistics             running statistics that penalties read
+        average_generator             the moving average of G
+
+The objectives are in `gan_jax.objectives`. The rules of play other than `alternating`
+are in `gan_jax.dynamics`.
 """
 
 from collections.abc import Callable
@@ -44,7 +55,7 @@ def train_step(gan: Gan, state: TrainState, batch: Batch) -> tuple[TrainState, M
         The metric `finite` is False if any other metric is not finite.
     """
     before = state
-    state, metrics = gan.dynamics(gan, state, batch)  # Both players are updated.
+    state, metrics = gan.dynamics(gan, state, batch)  # E.g. `alternating`, below.
     statistics = update_statistics(gan, state, metrics)
     metrics |= statistics
     if gan.watch_layers:
