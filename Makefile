@@ -11,7 +11,7 @@ PIP = $(VENV)/bin/pip --disable-pip-version-check
 .PHONY: demo test compared slow exhaustive lint clean
 
 demo: $(VENV)/.installed
-	$(VENV)/bin/python -m experiments.train r3gan --out runs/demo --overwrite \
+	$(VENV)/bin/gan-jax train r3gan --out runs/demo --overwrite \
 	  --steps 20000 --log.samples-every 1000
 
 test: $(VENV)/.test
