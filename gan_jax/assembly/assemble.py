@@ -12,16 +12,13 @@ import jax.numpy as jnp
 from jax import lax
 from jax.typing import ArrayLike
 
+from gan_jax.assembly.choices import choose_rule, choose_update_rule, complete_config
 from gan_jax.assembly.compatibility import (
     adapts,
-    dataset,
     differentiates_augment,
-    moving_rule,
     refuse_mismatches,
-    require_enough,
-    resolve,
-    rule_of,
 )
+from gan_jax.assembly.datasets import find_dataset, require_enough_examples
 from gan_jax.assembly.registry import (
     bind,
     choose,
@@ -76,10 +73,10 @@ def build(
     config = validate(config)
     require_plugins(config.plugin)
     if spec is None:
-        data = dataset(config)
-        require_enough(config, data)
+        data = find_dataset(config)
+        require_enough_examples(config, data)
         spec = data.spec
-    config = resolve(config, spec)
+    config = complete_config(config, spec)
     refuse_mismatches(config, spec)
     mean = global_mean(axis_name)
     label_count = spec.label_count if config.dataset.labels else None
@@ -90,7 +87,7 @@ def build(
         axis_name=axis_name,
         label_count=label_count,
     )
-    updates = moving_rule(config.dynamics).updates
+    updates = choose_update_rule(config.dynamics).updates
     return Gan(
         generator=generator,
         discriminator=discriminator,
@@ -156,7 +153,7 @@ def play(config: Config) -> Dynamics:
     group = config.dynamics
     base = None if group.base is None else as_rule(DYNAMICS[group.base]).step
     eta = config.g_optimizer.learning_rate
-    return bind(rule_of(group).step, group, base=base, eta=eta)
+    return bind(choose_rule(group).step, group, base=base, eta=eta)
 
 
 def optimizer(config: Config, player: str, updates_per_step: int) -> Any:
@@ -291,7 +288,7 @@ def memories(config: Config) -> tuple[Memory, ...]:
         Memory(name, zero, bind(RUNNING[name], group, batch_size=shown))
         for name, group in wanted.items()
     ]
-    return (*statistics, *rule_of(config.dynamics).memory)
+    return (*statistics, *choose_rule(config.dynamics).memory)
 
 
 def zero(generator: NetState, discriminator: NetState) -> Array:
@@ -310,6 +307,6 @@ def ema_decay(config: Config) -> Schedule:
     return decay
 
 
-def method(name: str) -> Config:
+def find_method(name: str) -> Config:
     """METHODS[name], or a ValueError with the nearest name."""
     return choose(METHODS, name, "method")

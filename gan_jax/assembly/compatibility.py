@@ -1,75 +1,16 @@
 """What goes together in a Config, and which fields its choices read."""
 
-import dataclasses
-import math
-import os
-
 import jax.numpy as jnp
 
+from gan_jax.assembly.choices import choose_rule
 from gan_jax.assembly.registry import choose, options
 from gan_jax.augment import AUGMENTS, IMAGES_ONLY, PROBABILITIES
-from gan_jax.config import Config, DynamicsConfig
-from gan_jax.data import DATASETS, PREFIXES, Dataset, Spec
-from gan_jax.dynamics import DYNAMICS, Rule, as_rule
+from gan_jax.config import Config
+from gan_jax.data import Spec
 from gan_jax.layers.basic import BATCH_COUPLED, NORMS, independent
 from gan_jax.layers.minibatch import GROUP, MINIBATCH, stddev
 from gan_jax.losses import LOSSES
 from gan_jax.penalties import PENALTIES
-
-
-def resolve(config: Config, spec: Spec) -> Config:
-    """The Config with the choices made that depend on the data's shape."""
-    image = len(spec.shape) == 3
-    name, output = config.model.name, config.model.output
-    if name is None:
-        name = "resize" if image else "mlp"
-    if output is None:
-        output = "tanh" if image else "linear"
-    model = dataclasses.replace(config.model, name=name, output=output)
-    penalty = config.penalty
-    reads = options(choose(PENALTIES, penalty.name, "penalty.name"))
-    if "transform" in reads and penalty.transform is None:
-        transform = "shift_flip" if image else "instance_noise"
-        penalty = dataclasses.replace(penalty, transform=transform)
-    return dataclasses.replace(config, model=model, penalty=penalty)
-
-
-def dataset(config: Config) -> Dataset:
-    """The data set a Config names; reads no pixels."""
-    prefix, colon, rest = config.dataset.name.partition(":")
-    if colon and prefix in PREFIXES:
-        return PREFIXES[prefix](rest, config.dataset)
-    if config.dataset.name not in DATASETS:
-        refuse_bare_path(config.dataset.name)
-    return choose(DATASETS, config.dataset.name, "dataset.name")(config.dataset)
-
-
-def refuse_bare_path(name: str) -> None:
-    """A ValueError for a path in the place of a data set's name."""
-    looks_so = name.startswith(("~", ".")) or "/" in name or "\\" in name
-    there = os.path.isdir(os.path.expanduser(name))
-    if there:
-        raise ValueError(
-            f"dataset.name {name!r:.200}: is a folder; write {'folder:' + name!r:.200}"
-        )
-    if looks_so:
-        raise ValueError(
-            f"dataset.name {name!r:.200}: is no data set, and there is no such folder; "
-            "for a folder of pictures write folder:PATH"
-        )
-
-
-def require_enough(config: Config, data: Dataset) -> None:
-    """A ValueError for a step that takes more examples than the data set has."""
-    per_step = config.batch_size * config.d_steps
-    if per_step > len(data):
-        unit = math.lcm(config.microbatches, config.model.pack)
-        most = len(data) // config.d_steps // unit * unit
-        remedy = f"set --batch-size {most}" if most else "lower d_steps"
-        raise ValueError(
-            f"batch_size {config.batch_size} x d_steps {config.d_steps} = {per_step} "
-            f"exceeds the {len(data)} examples of {config.dataset.name!r}; {remedy}"
-        )
 
 
 def refuse_mismatches(config: Config, spec: Spec) -> None:
@@ -96,7 +37,7 @@ def refuse_mismatches(config: Config, spec: Spec) -> None:
         refuse_microbatches(config)
     if config.model.pack > 1:
         refuse_packing(config)
-    if (message := rule_of(config.dynamics).refuses(config)) is not None:
+    if (message := choose_rule(config.dynamics).refuses(config)) is not None:
         raise ValueError(message)
     refuse_schedules(config)
     image = len(spec.shape) == 3
@@ -206,19 +147,6 @@ def refuse_packing(config: Config) -> None:
             f"{pack} with penalty.name {config.penalty.name!r}: makes single fakes, "
             "and D judges packs; use another penalty"
         )
-
-
-def rule_of(group: DynamicsConfig) -> Rule:
-    """The rule of play that is chosen."""
-    return as_rule(choose(DYNAMICS, group.name, "dynamics.name"))
-
-
-def moving_rule(group: DynamicsConfig) -> Rule:
-    """The rule that updates the players: the chosen one, or the base that it names."""
-    rule = rule_of(group)
-    if group.base is None or "base" not in options(rule.step):
-        return rule
-    return as_rule(DYNAMICS[group.base])
 
 
 def adapts(config: Config) -> bool:

@@ -18,11 +18,12 @@ def choose(registry: Mapping[str, Any], name: str, field: str) -> Any:
         return registry[name]
     allowed = ", ".join(registry)
     raise ValueError(
-        f"{field} {name!r:.100} is unknown; {meant(name, registry)}allowed: {allowed}"
+        f"{field} {name!r:.100} is unknown; {suggest_nearest(name, registry)}"
+        f"allowed: {allowed}"
     )
 
 
-def meant(name: str, known: Iterable[str]) -> str:
+def suggest_nearest(name: str, known: Iterable[str]) -> str:
     """The nearest name as a question; "" where none is near."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     return f"did you mean {near[0]!r}? " if near else ""
@@ -67,8 +68,8 @@ def bind(function: Callable, group: Any, **extra: Any) -> Callable:
         further = f", or of what a run gives: {', '.join(extra)}" if extra else ""
         raise ValueError(
             f"option {name!r} of {name_of(function)} is no field of "
-            f"{type(group).__name__}; {meant(name, values)}it has to be one of "
-            f"{', '.join(fields)}{further}"
+            f"{type(group).__name__}; {suggest_nearest(name, values)}it has to be one "
+            f"of {', '.join(fields)}{further}"
         )
     chosen = {name: values[name] for name in options(function)}
     return partial(function, **{k: v for k, v in chosen.items() if v is not None})

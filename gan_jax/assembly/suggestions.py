@@ -8,7 +8,8 @@ from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
-from gan_jax.assembly.compatibility import dataset, rule_of
+from gan_jax.assembly.choices import choose_rule
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import TOYS
 from gan_jax.methods.suited import KINDS, SLOPE_PENALTIES, SLOPE_WEIGHT, kind_of
@@ -32,7 +33,7 @@ class Suggestion(NamedTuple):
 @cache
 def are_points(data: DatasetConfig) -> bool:
     try:
-        shape = dataset(Config(dataset=data)).spec.shape
+        shape = find_dataset(Config(dataset=data)).spec.shape
     except (ValueError, OSError):  # a run's data need not be there any more
         return data.name in TOYS
     return kind_of(shape) == "points"
@@ -60,7 +61,8 @@ def flattened(config: Config) -> bool:
 def takes_any_optimizer(config: Config) -> bool:
     clipped = replace(config.g_optimizer, clip_norm=1.0)
     return (
-        rule_of(config.dynamics).refuses(replace(config, g_optimizer=clipped)) is None
+        choose_rule(config.dynamics).refuses(replace(config, g_optimizer=clipped))
+        is None
     )
 
 
@@ -68,7 +70,8 @@ def lets_clip_d(config: Config) -> bool:
     """Whether the rule of play lets the norm of D's gradient be clipped."""
     clipped = replace(config.d_optimizer, clip_norm=1.0)
     return (
-        rule_of(config.dynamics).refuses(replace(config, d_optimizer=clipped)) is None
+        choose_rule(config.dynamics).refuses(replace(config, d_optimizer=clipped))
+        is None
     )
 
 
@@ -169,11 +172,11 @@ SUGGESTIONS: dict[str, Suggestion] = {
     "no_momentum": Suggestion("--g-optimizer.b1 0 --d-optimizer.b1 0", remembering),
     "extragradient": Suggestion(
         "--dynamics.name extragradient",
-        lambda config: rule_of(config.dynamics).is_plain,
+        lambda config: choose_rule(config.dynamics).is_plain,
     ),
     "consensus": Suggestion(
         "--dynamics.name consensus",
-        lambda config: rule_of(config.dynamics).is_plain,
+        lambda config: choose_rule(config.dynamics).is_plain,
     ),
     "averaged": Suggestion(
         "judge the averaged generator", lambda config: config.ema.decay > 0
@@ -255,7 +258,7 @@ FOR_VERDICT = {
 """The suggestions for each verdict that is a failure, the most helpful first."""
 
 
-def helpful(names: Iterable[str], config: Config) -> list[str]:
+def suggest_flags(names: Iterable[str], config: Config) -> list[str]:
     """The flags of those suggestions that fit a run."""
     chosen = (SUGGESTIONS[name] for name in names)
     return [one.flags for one in chosen if one.fits(config)]

@@ -3,15 +3,9 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from gan_jax.assembly.compatibility import (
-    adapts,
-    couples,
-    dataset,
-    differentiates_augment,
-    moving_rule,
-    resolve,
-    rule_of,
-)
+from gan_jax.assembly.choices import choose_rule, choose_update_rule, complete_config
+from gan_jax.assembly.compatibility import adapts, couples, differentiates_augment
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.assembly.registry import choose, options
 from gan_jax.augment import AUGMENTS
 from gan_jax.config import Config
@@ -29,13 +23,13 @@ OF_LAYERS = ("z_dim", "g_init", "d_init")
 """Fields of the model group that mean nothing to players without layers."""
 
 
-def read_fields(config: Config) -> frozenset[str]:
+def used_fields(config: Config) -> frozenset[str]:
     """The dotted names of the fields that this Config's choices read."""
-    config = resolve(config, dataset(config).spec)
+    config = complete_config(config, find_dataset(config).spec)
     groups: dict[str, Iterable[str]] = {
         "loss": loss_fields(config),
         "augment": augment_fields(config),
-        "dynamics": options(rule_of(config.dynamics).step),
+        "dynamics": options(choose_rule(config.dynamics).step),
         "penalty": penalty_fields(config.penalty.name, PENALTIES, "penalty.name"),
         "generator_penalty": penalty_fields(
             config.generator_penalty.name, GENERATOR_PENALTIES, "generator_penalty.name"
@@ -69,7 +63,7 @@ def read_fields(config: Config) -> frozenset[str]:
         unread |= {"metrics.names", "metrics.n", "metrics.extractor"}
     if config.ema.decay == 0:
         unread |= {"ema.start", "ema.warmup"}
-    if moving_rule(config.dynamics).joint:
+    if choose_update_rule(config.dynamics).joint:
         unread.add("g_first")
     read = fields_of(config.dataset.name)
     fields = set(flat(config.dataset)) - {"name", "labels"} - set(read)
@@ -155,13 +149,15 @@ def cause_of(config: Config, field: str) -> str:
     return CAUSES.get(field, name)
 
 
-def refuse_unread(base: Config, config: Config, given: Collection[str] = ()) -> None:
+def refuse_unused_fields(
+    base: Config, config: Config, given: Collection[str] = ()
+) -> None:
     """A ValueError if a field was changed from `base` that `config` does not read.
 
     given: dotted names of fields that were set on purpose, whether that changed their
     values or not.
     """
-    read, before = read_fields(config), flat(base)
+    read, before = used_fields(config), flat(base)
     for name, value in flat(config).items():
         chosen = value != before[name] or name in given
         if chosen and name not in read:
