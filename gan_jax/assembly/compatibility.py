@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from gan_jax.assembly.choices import choose_rule
 from gan_jax.assembly.registry import choose, options
-from gan_jax.augment import AUGMENTS, IMAGES_ONLY, PROBABILITIES
+from gan_jax.augment import AUGMENTS, as_augmentation
 from gan_jax.config import Config
 from gan_jax.data import Spec
 from gan_jax.layers.basic import BATCH_COUPLED, NORMS, independent
@@ -84,14 +84,14 @@ def refuse_augment(config: Config, image: bool) -> None:
     if config.penalty.transform is not None:
         chosen["penalty.transform"] = config.penalty.transform
     for field, name in chosen.items():
-        if choose(AUGMENTS, name, field) in IMAGES_ONLY and not image:
+        if as_augmentation(choose(AUGMENTS, name, field)).images_only and not image:
             raise ValueError(
                 f"{field} {name!r} needs images; the data are points: use none or "
                 "instance_noise"
             )
     name, strength = config.augment.name, config.augment.strength
-    augment = choose(AUGMENTS, name, "augment.name")
-    if augment in PROBABILITIES and strength is not None and strength > 1:
+    augment = as_augmentation(choose(AUGMENTS, name, "augment.name"))
+    if strength is not None and strength > augment.largest_strength:
         raise ValueError(
             f"augment.strength {strength}: is {name}'s probability, at most 1"
         )

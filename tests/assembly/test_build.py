@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gan_jax.assembly.assemble import build, find_method
 from gan_jax.assembly.unused_fields import refuse_unused_fields
-from gan_jax.augment import AUGMENTS, IMAGES_ONLY
+from gan_jax.augment import AUGMENTS
 from gan_jax.config import (
     Config,
     DatasetConfig,
@@ -313,7 +313,7 @@ def fits(config, group, name):
         made_for_images = (
             config.model.name not in (None, "mlp")
             or config.model.output
-            or AUGMENTS[config.augment.name] in IMAGES_ONLY
+            or AUGMENTS[config.augment.name].images_only
         )
         return name == "digits" or name in TOYS and not made_for_images
     if name == "dirac":

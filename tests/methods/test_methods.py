@@ -9,7 +9,7 @@ import pytest
 
 from gan_jax.assembly.assemble import build
 from gan_jax.assembly.datasets import find_dataset
-from gan_jax.augment import AUGMENTS, IMAGES_ONLY
+from gan_jax.augment import AUGMENTS
 from gan_jax.config import DatasetConfig
 from gan_jax.data import batch_indices
 from gan_jax.gan import init_state
@@ -22,7 +22,7 @@ ON_POINTS = [
     name
     for name, config in METHODS.items()
     if config.model.name in (None, "mlp")
-    and AUGMENTS[config.augment.name] not in IMAGES_ONLY
+    and not AUGMENTS[config.augment.name].images_only
 ]
 
 
