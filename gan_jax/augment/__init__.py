@@ -12,7 +12,10 @@ from gan_jax.types import Augment
 
 __all__ = ["AUGMENTS", "RUNNING", "Augmentation", "as_augmentation", "no_augmentation"]
 
-AUGMENTS: dict[str, Augment | Augmentation] = (
-    noise.AUGMENTS | flips.AUGMENTS | diffaugment.AUGMENTS | ada_pipeline.AUGMENTS
-)
+AUGMENTS: dict[str, Augment | Augmentation] = {
+    **noise.AUGMENTS,
+    **flips.AUGMENTS,
+    **diffaugment.AUGMENTS,
+    **ada_pipeline.AUGMENTS,
+}
 RUNNING = adaptive.RUNNING

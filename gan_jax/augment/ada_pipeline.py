@@ -208,4 +208,4 @@ def bgc(images: Array, keys: Array, *, strength: ArrayLike = 0.2) -> Array:
     return jax.vmap(change)(images, keys)
 
 
-AUGMENTS = {"bgc": Augmentation(bgc, images_only=True, largest_strength=1.0)}
+AUGMENTS = {"bgc": Augmentation(bgc, images_only=True, strength_is_probability=True)}

@@ -1,6 +1,5 @@
 """An entry of AUGMENTS: a change of images, and what it asks of data and strength."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +13,12 @@ class Augmentation:
     change: Maps `(images [B, ...], keys [B])` to `[B, ...]`. Its keyword-only arguments
         are the fields of the config's `augment` group that it reads.
     images_only: Whether it needs images, `[B, H, W, C]`, and means nothing for points.
-    largest_strength: The largest value of its option `strength`: 1 for a probability.
+    strength_is_probability: Whether its option `strength` is one, so at most 1.
     """
 
     change: Augment
     images_only: bool = False
-    largest_strength: float = math.inf
+    strength_is_probability: bool = False
 
     def __call__(self, images: Array, keys: Array, /, **options: Any) -> Array:
         return self.change(images, keys, **options)

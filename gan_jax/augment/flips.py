@@ -67,6 +67,6 @@ def shift_flip(images: Array, keys: Array) -> Array:
 
 
 AUGMENTS = {
-    "flip": Augmentation(flip, images_only=True, largest_strength=1.0),
+    "flip": Augmentation(flip, images_only=True, strength_is_probability=True),
     "shift_flip": Augmentation(shift_flip, images_only=True),
 }

@@ -15,6 +15,7 @@ latents, and `mean`, the mean over the batch on all devices.
 
 from gan_jax.penalties import consistency, generator, gradients
 from gan_jax.penalties.examples import draw_each, split_each, sum_square
+from gan_jax.penalties.generator import no_generator_penalty
 from gan_jax.penalties.gradients import (
     NO_PULLBACKS,
     input_gradient_norm,
@@ -22,7 +23,6 @@ from gan_jax.penalties.gradients import (
     interpolate,
     no_penalty,
 )
-from gan_jax.penalties.generator import no_generator_penalty
 from gan_jax.penalties.info import returns_info, value_and_info
 from gan_jax.types import GeneratorPenalty, Penalty
 

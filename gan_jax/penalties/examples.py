@@ -16,7 +16,7 @@ def sum_square(x: Array) -> Array:
 
 
 def draw_each(draw: Callable, keys: Array, like: Array) -> Array:
-    """Call `draw(key, shape, dtype)` with each example's key; shaped as `like [B, ...]`."""
+    """Call `draw(key, shape, dtype)` for each example of `like [B, ...]`."""
     return jax.vmap(lambda key: draw(key, like.shape[1:], like.dtype))(keys)
 
 

@@ -82,8 +82,8 @@ def orthogonal(
 ) -> Array:
     """`sum_W |W^T W o (1 - I)|_F^2` over G's kernels W as matrices `[-1, out]`.
 
-    Every example has the same value. Brock et al. 2018, arXiv 1809.11096, eq. 3, weight 1e-4
-    (the released code: half its gradient).
+    Every example has the same value. Brock et al. 2018, arXiv 1809.11096, eq. 3, weight
+    1e-4 (the released code: half its gradient).
     """
     kernels = (leaf for leaf in jax.tree.leaves(g_params) if leaf.ndim > 1)
     matrices = [kernel.reshape(-1, kernel.shape[-1]) for kernel in kernels]

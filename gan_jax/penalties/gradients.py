@@ -24,7 +24,7 @@ NO_PULLBACKS = Pullbacks(keep_gradient, keep_gradient)
 def input_gradient_sq(
     critic: Critic, x: Array, pullback: Pullback = keep_gradient
 ) -> Array:
-    """Return `n(x)^2 = |grad_x D(x)|_2^2`, `[B, ...] -> [B]`, differentiable everywhere.
+    """Return `n(x)^2 = |grad_x D(x)|_2^2`, `[B]`, which is differentiable everywhere.
 
     pullback: A map that the gradient passes through before its norm is taken.
     """
@@ -183,7 +183,7 @@ def roth(
 ) -> ValueAndInfo:
     """`[(1 - sigmoid(D(x)))^2 n(x)^2 + sigmoid(D(G(z)))^2 n(G(z))^2] / 2`.
 
-    This is the Jensen-Shannon regularizer of Roth et al. 2017, arXiv 1705.09367, eq. 25.
+    It is the Jensen-Shannon regularizer of Roth et al. 2017, arXiv 1705.09367, eq. 25.
     """
     squares = (
         input_gradient_sq(critic, real, pullbacks.real),
