@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gan_jax.assembly.registry import choose, options
 from gan_jax.augment import AUGMENTS, Augmentation, as_augmentation, no_augmentation
@@ -93,9 +93,9 @@ class Choices(NamedTuple):
             for group, function in readers.items()
             for name in sorted(options(function) & RUNNING.keys())
         }
-        return found | (
-            {"adaptive_strength": "augment"} if self.adapts_strength else {}
-        )
+        if self.adapts_strength:
+            found["adaptive_strength"] = "augment"
+        return found
 
 
 def resolve_choices(config: Config, spec: Spec) -> Choices:
@@ -104,32 +104,30 @@ def resolve_choices(config: Config, spec: Spec) -> Choices:
     Raises ValueError for a name that is unknown, with its field and the allowed names.
     """
     config = complete_config(config, spec)
-    own = config.model.activation is None
-
-    def find(registry: dict[str, Any], field: str) -> Any:
-        group, _, option = field.partition(".")
-        return choose(registry, getattr(getattr(config, group), option), field)
-
+    model, augment = config.model, config.augment.name
+    g_penalty = config.generator_penalty.name
     transform = config.penalty.transform or "none"
     return Choices(
         config,
-        loss=find(LOSSES, "loss.name"),
-        penalty=find(PENALTIES, "penalty.name"),
-        generator_penalty=find(GENERATOR_PENALTIES, "generator_penalty.name"),
-        augment=as_augmentation(find(AUGMENTS, "augment.name")),
+        loss=choose(LOSSES, config.loss.name, "loss.name"),
+        penalty=choose(PENALTIES, config.penalty.name, "penalty.name"),
+        generator_penalty=choose(
+            GENERATOR_PENALTIES, g_penalty, "generator_penalty.name"
+        ),
+        augment=as_augmentation(choose(AUGMENTS, augment, "augment.name")),
         transform=as_augmentation(choose(AUGMENTS, transform, "penalty.transform")),
         rule=choose_rule(config.dynamics),
         update_rule=choose_update_rule(config.dynamics),
-        g_optimizer=find(OPTIMIZERS, "g_optimizer.name"),
-        d_optimizer=find(OPTIMIZERS, "d_optimizer.name"),
-        model=find(MODELS, "model.name"),
-        activation=None if own else find(ACTIVATIONS, "model.activation"),
-        output=find(OUTPUTS, "model.output"),
-        g_norm=find(NORMS, "model.g_norm"),
-        d_norm=find(NORMS, "model.d_norm"),
-        g_init=find(INITIALIZERS, "model.g_init"),
-        d_init=find(INITIALIZERS, "model.d_init"),
-        minibatch=find(MINIBATCH, "model.d_minibatch"),
+        g_optimizer=choose(OPTIMIZERS, config.g_optimizer.name, "g_optimizer.name"),
+        d_optimizer=choose(OPTIMIZERS, config.d_optimizer.name, "d_optimizer.name"),
+        model=choose(MODELS, model.name or "", "model.name"),
+        activation=choose_activation(model.activation),
+        output=choose(OUTPUTS, model.output or "", "model.output"),
+        g_norm=choose(NORMS, model.g_norm, "model.g_norm"),
+        d_norm=choose(NORMS, model.d_norm, "model.d_norm"),
+        g_init=choose(INITIALIZERS, model.g_init, "model.g_init"),
+        d_init=choose(INITIALIZERS, model.d_init, "model.d_init"),
+        minibatch=choose(MINIBATCH, model.d_minibatch, "model.d_minibatch"),
     )
 
 
@@ -146,6 +144,11 @@ def complete_config(config: Config, spec: Spec) -> Config:
         transform = "shift_flip" if image else "instance_noise"
         penalty = replace(penalty, transform=transform)
     return replace(config, model=model, penalty=penalty)
+
+
+def choose_activation(name: str | None) -> Callable | None:
+    """Return the chosen activation, or None if the networks keep their own."""
+    return None if name is None else choose(ACTIVATIONS, name, "model.activation")
 
 
 def choose_rule(group: DynamicsConfig) -> Rule:

@@ -9,7 +9,10 @@ from gan_jax.data import DATASETS, PREFIXES, Dataset
 
 
 def find_dataset(config: Config) -> Dataset:
-    """The data set a Config names; reads no pixels."""
+    """Return the data set that a Config names, without reading its examples.
+
+    Raises ValueError for a data set that is unknown or not there.
+    """
     prefix, colon, rest = config.dataset.name.partition(":")
     if colon and prefix in PREFIXES:
         return PREFIXES[prefix](rest, config.dataset)
@@ -19,14 +22,12 @@ def find_dataset(config: Config) -> Dataset:
 
 
 def refuse_bare_path(name: str) -> None:
-    """A ValueError for a path in the place of a data set's name."""
-    looks_so = name.startswith(("~", ".")) or "/" in name or "\\" in name
-    there = os.path.isdir(os.path.expanduser(name))
-    if there:
+    """Raise a ValueError for a path in the place of a data set's name."""
+    if os.path.isdir(os.path.expanduser(name)):
         raise ValueError(
             f"dataset.name {name!r:.200}: is a folder; write {'folder:' + name!r:.200}"
         )
-    if looks_so:
+    if name.startswith(("~", ".")) or "/" in name or "\\" in name:
         raise ValueError(
             f"dataset.name {name!r:.200}: is no data set, and there is no such folder; "
             "for a folder of pictures write folder:PATH"
@@ -34,7 +35,7 @@ def refuse_bare_path(name: str) -> None:
 
 
 def require_enough_examples(config: Config, data: Dataset) -> None:
-    """A ValueError for a step that takes more examples than the data set has."""
+    """Raise a ValueError if a step takes more examples than the data set has."""
     per_step = config.batch_size * config.d_steps
     if per_step > len(data):
         unit = math.lcm(config.microbatches, config.model.pack)

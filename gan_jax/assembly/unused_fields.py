@@ -1,6 +1,7 @@
 """Which fields of a Config its choices read. Setting another one is refused."""
 
 from collections.abc import Collection, Set
+from typing import NamedTuple
 
 from gan_jax.assembly.choices import Choices, resolve_choices
 from gan_jax.assembly.datasets import find_dataset
@@ -28,7 +29,8 @@ PAIR_FIELDS = {"width", "d_width"}
 """Fields of the model group that are read only by pairs that have such an option."""
 LAYER_FIELDS = {"z_dim", "g_init", "d_init"}
 """Fields of the model group that mean nothing to a pair without layers."""
-METRIC_FIELDS = ["metrics.names", "metrics.n", "metrics.extractor"]
+ADAPTIVE_FIELDS = ("augment.target", "augment.adapt_kimg")
+METRIC_FIELDS = ("metrics.names", "metrics.n", "metrics.extractor")
 
 
 def used_fields(config: Config) -> frozenset[str]:
@@ -62,21 +64,20 @@ def find_unused_fields(config: Config) -> dict[str, str]:
     for group, read in fields_read(choices).items():
         for option in vars(getattr(config, group)).keys() - read - {"name"}:
             unused[f"{group}.{option}"] = f"{group}.name"
-    for is_off, cause, fields in switched_off(choices):
-        if is_off:
-            unused = dict.fromkeys(fields, cause) | unused
+    for switch in list_switches(choices):
+        if not switch.is_on:
+            unused = dict.fromkeys(switch.others, switch.field) | unused
     return unused
 
 
 def fields_read(choices: Choices) -> dict[str, Set[str]]:
     """Return, by group, the fields that the choice of the group's name reads."""
-    config, augment = choices.config, choices.augment.change
+    config, change = choices.config, choices.augment.change
+    augment = set(vars(config.augment)) if choices.has_strength else options(change)
     pair = vars(config.model).keys() - (PAIR_FIELDS - options(choices.model))
     return {
         "loss": loss_fields(choices.loss),
-        "augment": {*vars(config.augment)}
-        if choices.has_strength
-        else options(augment),
+        "augment": augment,
         "dynamics": options(choices.rule.step),
         "penalty": penalty_fields(choices, "penalty"),
         "generator_penalty": penalty_fields(choices, "generator_penalty"),
@@ -99,41 +100,49 @@ def penalty_fields(choices: Choices, group: str) -> Set[str]:
     if penalty in (no_penalty, no_generator_penalty):
         return set()
     through = {"through_augment"} if "pullbacks" in options(penalty) else set()
-    statistics = (RUNNING[k] for k, v in choices.statistics.items() if v == group)
+    statistics = (RUNNING[k] for k, by in choices.statistics.items() if by == group)
     return options(penalty).union(PENALTY_FIELDS, through, *map(options, statistics))
 
 
-def switched_off(choices: Choices) -> list[tuple[bool, str, list[str]]]:
-    """Return for some fields whether they make others mean nothing, and which."""
+class Switch(NamedTuple):
+    """A field by which others mean nothing, if it is off."""
+
+    field: str
+    is_on: bool
+    others: tuple[str, ...]
+
+
+def list_switches(choices: Choices) -> list[Switch]:
+    """Return the fields whose values decide whether others are read."""
     config = choices.config
     loss, penalty, augment = config.loss, config.penalty, config.augment
-    is_adaptive, has_end = (
-        augment.schedule == "adaptive",
-        augment.strength_end is not None,
+    has_target_end = (
+        loss.real_target_end is not None
+        and "real_target_end" in loss_fields(choices.loss)
     )
-    has_target_end = loss.real_target_end is not None and (
-        "real_target" in options(choices.loss.discriminator)
-    )
+    is_scheduled = has_target_end or loss.top_k is not None
+    is_adaptive = augment.schedule == "adaptive"
+    has_end = augment.strength_end is not None or is_adaptive
+    goes_to_end = augment.schedule != "constant" and not is_adaptive
     has_slope = "slope" in options(choices.activation)
-    follows_schedule = has_target_end or loss.top_k is not None
-    ends = augment.schedule not in ("constant", "adaptive")
+    through = choices.differentiates_augment
+    varies, has_weight_end = (
+        penalty.schedule != "constant",
+        penalty.weight_end is not None,
+    )
     return [
-        (loss.schedule == "constant", "loss.schedule", ["loss.real_target_end"]),
-        (not follows_schedule, "loss.real_target_end", ["loss.schedule"]),
-        (not ends, "augment.schedule", ["augment.strength_end"]),
-        (not (has_end or is_adaptive), "augment.strength_end", ["augment.schedule"]),
-        (not is_adaptive, "augment.schedule", ["augment.target", "augment.adapt_kimg"]),
-        (
-            not choices.differentiates_augment,
-            "augment.name",
-            ["penalty.through_augment"],
-        ),
-        (penalty.schedule == "constant", "penalty.schedule", ["penalty.weight_end"]),
-        (penalty.weight_end is None, "penalty.weight_end", ["penalty.schedule"]),
-        (not choices.is_penalized, "penalty.name", ["sweep.penalty"]),
-        (not choices.couples_examples, "model.d_minibatch", ["penalty.coupled"]),
-        (not has_slope, "model.activation", ["model.slope"]),
-        (choices.update_rule.joint, "dynamics.name", ["g_first"]),
-        (config.ema.decay == 0, "ema.decay", ["ema.start", "ema.warmup"]),
-        (config.metrics.every == 0, "metrics.every", METRIC_FIELDS),
+        Switch("loss.schedule", loss.schedule != "constant", ("loss.real_target_end",)),
+        Switch("loss.real_target_end", is_scheduled, ("loss.schedule",)),
+        Switch("augment.schedule", goes_to_end, ("augment.strength_end",)),
+        Switch("augment.schedule", is_adaptive, ADAPTIVE_FIELDS),
+        Switch("augment.strength_end", has_end, ("augment.schedule",)),
+        Switch("augment.name", through, ("penalty.through_augment",)),
+        Switch("penalty.schedule", varies, ("penalty.weight_end",)),
+        Switch("penalty.weight_end", has_weight_end, ("penalty.schedule",)),
+        Switch("penalty.name", choices.is_penalized, ("sweep.penalty",)),
+        Switch("model.d_minibatch", choices.couples_examples, ("penalty.coupled",)),
+        Switch("model.activation", has_slope, ("model.slope",)),
+        Switch("dynamics.name", not choices.update_rule.joint, ("g_first",)),
+        Switch("ema.decay", config.ema.decay > 0, ("ema.start", "ema.warmup")),
+        Switch("metrics.every", config.metrics.every > 0, METRIC_FIELDS),
     ]
