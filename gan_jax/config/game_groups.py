@@ -21,6 +21,8 @@ Schedule = Literal["constant", "linear", "cosine"]
 
 @dataclass(frozen=True)
 class ModelConfig:
+    """The networks of both players."""
+
     name: str | None = None
     """A pair of MODELS; None: mlp for points, resize for images."""
     width: Count | None = None
@@ -58,6 +60,8 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
+    """The pair of losses."""
+
     name: str = "non_saturating"
     """A pair of LOSSES."""
     real_target: Share = 1.0
@@ -79,6 +83,8 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class PenaltyConfig:
+    """The penalty of D."""
+
     name: str = "none"
     """A critic penalty of PENALTIES."""
     weight: NonNegative = 10.0
@@ -95,8 +101,8 @@ class PenaltyConfig:
     decay: Fraction | None = None
     """LeCam: decay of the averages of the logits; None: 0.99."""
     transform: str | None = None
-    """CR, bCR: the change of AUGMENTS under which D shall not change; None: shift_flip
-    for images, instance_noise for points."""
+    """CR, bCR: the augmentation of AUGMENTS under which D should stay the same; None:
+    shift_flip for images, instance_noise for points."""
     coupled: bool = False
     """Allow a D whose examples see each other: the penalty's gradients are then of the
     sum of logits over the group, as in StyleGAN2."""
@@ -107,6 +113,8 @@ class PenaltyConfig:
 
 @dataclass(frozen=True)
 class GeneratorPenaltyConfig:
+    """The penalty of G."""
+
     name: str = "none"
     """A generator penalty of GENERATOR_PENALTIES."""
     weight: NonNegative = 1.0
@@ -121,6 +129,8 @@ class GeneratorPenaltyConfig:
 
 @dataclass(frozen=True)
 class OptimizerConfig:
+    """The optimizer of one player."""
+
     name: str = "adam"
     """A chain of OPTIMIZERS."""
     learning_rate: NonNegative = 2e-4
@@ -147,8 +157,10 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class AugmentConfig:
+    """The augmentation of everything that D sees."""
+
     name: str = "none"
-    """A change of everything D sees: a name of AUGMENTS."""
+    """The augmentation of everything D sees: a name of AUGMENTS."""
     strength: NonNegative | None = None
     """Noise: its deviation in data units (0.1); flip, bgc: the probability of each
     change (0.5, 0.2)."""
@@ -165,6 +177,8 @@ class AugmentConfig:
 
 @dataclass(frozen=True)
 class EmaConfig:
+    """The average of the weights of G over the steps."""
+
     decay: Fraction = 0.999
     """Decay per step of the average of G's weights; 0: no average."""
     start: CountOrZero = 0
@@ -175,13 +189,15 @@ class EmaConfig:
 
 @dataclass(frozen=True)
 class DynamicsConfig:
+    """The rule by which both players move."""
+
     name: str = "alternating"
     """How the players move: a rule of DYNAMICS."""
     gamma: NonNegative | None = None
-    """Weight: of consensus (None: 10), of sga's adjustment (None: 1)."""
+    """Weight of consensus (None: 10), or of sga's adjustment (None: 1)."""
     k: Count | None = None
-    """Steps: that unrolled looks ahead, between lookahead's meetings (None: 5); the
-    most of competitive's solver (None: 10)."""
+    """Steps that unrolled looks ahead, or between two meetings of lookahead (None: 5);
+    largest number of steps of competitive's solver (None: 10)."""
     alpha: Share | None = None
     """Lookahead: how far the slow parameters go to meet the fast; None: 0.5."""
     base: Literal["alternating", "simultaneous", "extragradient"] | None = None

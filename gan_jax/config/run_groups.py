@@ -16,6 +16,8 @@ from gan_jax.config.ranges import (
 
 @dataclass(frozen=True)
 class DatasetConfig:
+    """The data to learn."""
+
     name: str = "digits"
     """What to learn: a name of DATASETS, tfds:NAME (any prepared image set of
     tensorflow-datasets) or folder:PATH (pictures)."""
@@ -40,11 +42,13 @@ class DatasetConfig:
     """Toys: fixed points (None: endless fresh ones); stacked_mnist: images (None:
     128,000)."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    """What random_mixture and stacked_mnist draw from."""
+    """Seed of the sets that are drawn: random_mixture and stacked_mnist."""
 
 
 @dataclass(frozen=True)
 class SweepConfig:
+    """Factors that are tried out: a GAN is trained for each combination."""
+
     penalty: tuple[NonNegative, ...] = ()
     """Factors on the penalty's weight: 0.1,1,10 trains a GAN with each."""
     g_lr: tuple[NonNegative, ...] = ()
@@ -55,13 +59,16 @@ class SweepConfig:
 
 @dataclass(frozen=True)
 class MetricsConfig:
+    """The measurements of the samples during a run."""
+
     every: CountOrZero = 500
     """Steps between measurements of the samples; 0: none."""
     names: tuple[str, ...] = ()
-    """Beside their diversity: fid, kid, prdc, is, modes, swd, mmd, memorization; of the
-    GAN itself rotation, overfitting (of D), duality (gap): docs/diagnostics.md."""
+    """Metrics beside the diversity of the samples: fid, kid, prdc, is, modes, swd, mmd,
+    memorization; of the GAN itself: rotation, overfitting (of D), duality (gap), see
+    docs/diagnostics.md."""
     n: Annotated[int, Field(ge=2, le=1_000_000)] = 1000
-    """Samples they are taken of; the log says so: frechet_distance@1000."""
+    """Samples that are measured; the log names the number: frechet_distance@1000."""
     extractor: str | None = None
     """pixels, cnn or inception; None: cnn where the data have a classifier, else
     pixels."""
@@ -69,16 +76,20 @@ class MetricsConfig:
 
 @dataclass(frozen=True)
 class CheckpointConfig:
+    """The checkpoints of a run."""
+
     every: Count | Duration = "5m"
     """Steps, or time (60s, 5m, 2h), between checkpoints; one more at the end."""
     keep: Count = 2
-    """How many of the newest stay."""
+    """Newest checkpoints that are kept."""
     keep_every: Count | None = None
-    """Those of steps that this divides stay as well; None: none."""
+    """Checkpoints of steps that this divides are kept as well; None: none."""
 
 
 @dataclass(frozen=True)
 class LogConfig:
+    """What a run logs, and how often."""
+
     every: Count = 20
     """Steps between lines of metrics.jsonl."""
     samples_every: CountOrZero = 0

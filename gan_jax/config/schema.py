@@ -36,6 +36,8 @@ from gan_jax.config.run_groups import (
 
 @dataclass(frozen=True)
 class Config:
+    """Everything that describes a run."""
+
     steps: Count = 5000
     """Generator updates."""
     batch_size: Count = 64
@@ -52,8 +54,8 @@ class Config:
     g_first: bool = False
     """Order of play: the generator moves first."""
     precision: Literal["float32", "bf16"] = "float32"
-    """Of the networks' layers; parameters, losses, penalties and optimizers are always
-    float32."""
+    """Precision of the networks' layers; parameters, losses, penalties and optimizers
+    are always float32."""
     microbatches: Count = 1
     """Equal parts of the batch whose gradients are taken in turn and averaged."""
     placement: Literal["jit", "pmap", "shard_map", "gspmd"] = "jit"
