@@ -36,7 +36,8 @@ def cross_entropy_d(
 def minimax_g(real: Array, fake: Array) -> Array:
     """`-s(b) = log(1 - sigmoid(b))`: it saturates.
 
-    Its gradient has a factor sigmoid(b). Goodfellow et al. 2014, arXiv 1406.2661, eq. 1.
+    G's gradient has a factor sigmoid(b). Goodfellow et al. 2014, arXiv 1406.2661, eq.
+    1.
     """
     return -softplus(fake)
 
