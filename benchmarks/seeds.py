@@ -33,7 +33,7 @@ from gan_jax import (
     train_step,
     train_steps,
 )
-from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.command_line.user_errors import exit_code
 from gan_jax.config import DatasetConfig, ModelConfig, PenaltyConfig
 from gan_jax.parallel.multihost import cores_as_devices
@@ -103,7 +103,7 @@ def contender(
 def ours(config: Config, flags: Flags) -> list[Contender]:
     """gan_jax: one batch for all steps and seeds, so that the step alone is timed."""
     gan = build(config)
-    batch = dataset(config).get(np.arange(config.batch_size)[None])
+    batch = find_dataset(config).get(np.arange(config.batch_size)[None])
     state = jax.jit(partial(init_state, gan))(jax.random.key(0))
     slow_loops = better_in_turn(gan)  # convolutions on CPU: few steps, then, in a scan
     steps = 2 if slow_loops else flags.steps

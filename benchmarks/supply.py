@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from gan_jax import METHODS, Config, build, init_state, train_step
-from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.command_line.flags import parse
 from gan_jax.command_line.user_errors import exit_code
 from gan_jax.config import DatasetConfig, ModelConfig
@@ -84,10 +84,10 @@ def start(arguments: list[str]) -> None:
         Flags, arguments, prog="python -m benchmarks.supply", description=__doc__
     )
     config = validate(dataclasses.replace(CONFIG, **vars(flags)))
-    data = dataset(config)
+    data = find_dataset(config)
     _ = data.on_host
     started = time.perf_counter()
-    _ = dataset(config).on_host
+    _ = find_dataset(config).on_host
     cached = time.perf_counter() - started
     gather, step = gather_and_step_seconds(config, data)
     facts = {

@@ -34,15 +34,19 @@ def cross_entropy_d(
 
 
 def minimax_g(real: Array, fake: Array) -> Array:
-    """`-s(b) = log(1 - sigmoid(b))`: saturating; G's gradient is scaled by sigmoid(b).
+    """`-s(b) = log(1 - sigmoid(b))`: it saturates.
 
-    Goodfellow et al. 2014, arXiv 1406.2661, eq. 1.
+    G's gradient has a factor sigmoid(b). Goodfellow et al. 2014, arXiv 1406.2661, eq.
+    1.
     """
     return -softplus(fake)
 
 
 def non_saturating_g(real: Array, fake: Array) -> Array:
-    """`s(-b) = -log sigmoid(b)`. Goodfellow et al. 2014, arXiv 1406.2661, section 3."""
+    """`s(-b) = -log sigmoid(b)`: it does not saturate where D is sure of its fakes.
+
+    Goodfellow et al. 2014, arXiv 1406.2661, section 3.
+    """
     return softplus(-fake)
 
 
@@ -51,7 +55,8 @@ def lsgan_d(
 ) -> Array:
     """`(a - t)^2 / 2 + w b^2 / 2` on raw logits, with the 1/2 of the paper.
 
-    Targets (fake 0, real t = 1, G's 1): Mao et al. 2016, arXiv 1611.04076, eq. 9.
+    The targets are 0 for fakes, t = 1 for reals, and 1 for G. Mao et al. 2016, arXiv
+    1611.04076, eq. 9.
     """
     return (real - real_target) ** 2 / 2 + fake_weight * fake**2 / 2
 
@@ -62,7 +67,7 @@ def lsgan_g(real: Array, fake: Array) -> Array:
 
 
 def wasserstein_d(real: Array, fake: Array) -> Array:
-    """`b - a`. Arjovsky et al. 2017, arXiv 1701.07875. Needs a Lipschitz critic."""
+    """`b - a`, for a Lipschitz critic. Arjovsky et al. 2017, arXiv 1701.07875."""
     return fake - real
 
 
@@ -72,7 +77,7 @@ def wasserstein_g(real: Array, fake: Array) -> Array:
 
 
 def hinge_d(real: Array, fake: Array, *, fake_weight: float = 1.0) -> Array:
-    """`max(0, 1 - a) + w max(0, 1 + b)`; G's loss is `-b`.
+    """`max(0, 1 - a) + w max(0, 1 + b)`: a margin of 1; G's loss is `-b`.
 
     Lim and Ye 2017, arXiv 1705.02894; Miyato et al. 2018, arXiv 1802.05957.
     """
@@ -80,7 +85,7 @@ def hinge_d(real: Array, fake: Array, *, fake_weight: float = 1.0) -> Array:
 
 
 def relativistic_d(real: Array, fake: Array) -> Array:
-    """`s(-(a - b))`, reals and fakes paired by index (RpGAN).
+    """`s(-(a - b))`: reals and fakes are paired by their index (RpGAN).
 
     Jolicoeur-Martineau 2018, arXiv 1807.00734, section 4.2 (there RSGAN).
     """
@@ -88,12 +93,15 @@ def relativistic_d(real: Array, fake: Array) -> Array:
 
 
 def relativistic_g(real: Array, fake: Array) -> Array:
-    """`s(-(b - a))`: `relativistic_d` with the roles exchanged."""
+    """`s(-(b - a))`: the roles of `relativistic_d` exchanged.
+
+    Jolicoeur-Martineau 2018, arXiv 1807.00734, section 4.2.
+    """
     return softplus(real - fake)
 
 
 def relativistic_average_d(real: Array, fake: Array, *, mean: Mean = jnp.mean) -> Array:
-    """`[s(-(a - mean b)) + s(b - mean a)] / 2` (RaGAN, logistic form).
+    """`[s(-(a - mean b)) + s(b - mean a)] / 2`: RaGAN in its logistic form.
 
     The 1/2 is the official code's; the paper's eq. 8 has none. The means are part of
     the graph and span the global batch. Jolicoeur-Martineau 2018, arXiv 1807.00734.
@@ -102,18 +110,21 @@ def relativistic_average_d(real: Array, fake: Array, *, mean: Mean = jnp.mean) -
 
 
 def relativistic_average_g(real: Array, fake: Array, *, mean: Mean = jnp.mean) -> Array:
-    """`[s(a - mean b) + s(-(b - mean a))] / 2`: the roles of RaGAN exchanged."""
+    """`[s(a - mean b) + s(-(b - mean a))] / 2`: the roles of RaGAN exchanged.
+
+    Jolicoeur-Martineau 2018, arXiv 1807.00734.
+    """
     return (softplus(real - mean(fake)) + softplus(mean(real) - fake)) / 2
 
 
 def correct_in_pairs(real: Array, fake: Array) -> tuple[Array, Array]:
-    """`a_i > b_i`, for both: which of the pairs (real i, fake i) D orders rightly.
+    """Return twice `a_i > b_i`: which of the pairs (real i, fake i) D orders rightly.
 
     The relativistic loss compares these pairs. Reals and fakes of one index are
     independent, so the mean estimates P(a > b), the area under the ROC curve, without
-    bias: 1/2 for a D that knows nothing, 1 for one that separates all. It judges a
-    critic of Wasserstein's loss as well, which has pairs of no kind of its own, and
-    needs no threshold, no sorting and no mean over devices.
+    bias: 1/2 for a D that knows nothing, 1 for one that separates all. It needs no
+    threshold, no sorting and no mean over devices. It also judges a critic of
+    Wasserstein's loss, which compares no pairs itself.
     """
     ordered = real > fake
     return ordered, ordered
@@ -122,22 +133,22 @@ def correct_in_pairs(real: Array, fake: Array) -> tuple[Array, Array]:
 def correct_against_means(
     real: Array, fake: Array, *, mean: Mean = jnp.mean
 ) -> tuple[Array, Array]:
-    """`a_i > mean b` and `b_i < mean a`: the comparisons that RaGAN's loss makes."""
+    """Return `a_i > mean b` and `b_i < mean a`, which RaGAN's loss compares."""
     return real > mean(fake), fake < mean(real)
 
 
-LOG_SMALLEST = math.log(1e-7)
+LOG_SMALLEST_P = math.log(1e-7)
 
 
 def alpha_loss(logit: Array, alpha: float) -> Array:
-    """`A (1 - p^(1/A))` with p = sigmoid(logit), A = alpha / (alpha - 1).
+    """Return `A (1 - p^(1/A))` with p = sigmoid(logit), A = alpha / (alpha - 1).
 
     alpha = 1 is `-log p`. p is kept above 1e-7, as in the authors' code, because for
-    alpha < 1 the loss grows like p^(1 - 1/alpha); below it the gradient is 0. alpha
-    below 0.16 overflows float32 before that.
-    Sypherd et al. 2019, arXiv 1906.02314.
+    alpha < 1 the loss grows like p^(1 - 1/alpha); below 1e-7 the gradient is 0. An
+    alpha below 0.16 overflows float32 before that. Sypherd et al. 2019, arXiv
+    1906.02314.
     """
-    log_p = jnp.maximum(jax.nn.log_sigmoid(logit), LOG_SMALLEST)
+    log_p = jnp.maximum(jax.nn.log_sigmoid(logit), LOG_SMALLEST_P)
     rate = (alpha - 1) / alpha
     return -jnp.expm1(rate * log_p) / rate if rate else -log_p
 
@@ -145,20 +156,29 @@ def alpha_loss(logit: Array, alpha: float) -> Array:
 def alpha_d(
     real: Array, fake: Array, *, alpha_d: float = 1.0, fake_weight: float = 1.0
 ) -> Array:
-    """`l(a) + w l(-b)`, l = `alpha_loss` with alpha_d.
+    """`l(a) + w l(-b)`, `l(x) = A (1 - sigmoid(x)^(1/A))`, A = alpha_d / (alpha_d - 1).
 
-    Kurri et al. 2022 and Welfert et al. 2023, arXiv 2302.14320 and 2310.18291.
+    Kurri et al. 2022; Welfert et al. 2023, arXiv 2302.14320 and 2310.18291.
+    l is `alpha_loss`.
     """
     return alpha_loss(real, alpha_d) + fake_weight * alpha_loss(-fake, alpha_d)
 
 
 def alpha_g(real: Array, fake: Array, *, alpha_g: float = 1.0) -> Array:
-    """`-l(-b)`, l = `alpha_loss` with alpha_g: the saturating form (1 is minimax)."""
+    """`-l(-b)` with alpha_g: the saturating form, which is `minimax_g` at alpha_g 1.
+
+    Kurri et al. 2022; Welfert et al. 2023, arXiv 2302.14320 and 2310.18291.
+    l is that of `alpha_d`.
+    """
     return -alpha_loss(-fake, alpha_g)
 
 
 def alpha_non_saturating_g(real: Array, fake: Array, *, alpha_g: float = 1.0) -> Array:
-    """`l(b)`, l = `alpha_loss` with alpha_g: the non-saturating form."""
+    """`l(b)` with alpha_g: the form that does not saturate.
+
+    Kurri et al. 2022; Welfert et al. 2023, arXiv 2302.14320 and 2310.18291.
+    l is that of `alpha_d`.
+    """
     return alpha_loss(fake, alpha_g)
 
 
@@ -167,14 +187,17 @@ def hybrid_d(
 ) -> Array:
     """`(t - sigmoid(a))^2 + w s(b)`: squared error on reals, cross-entropy on fakes.
 
-    The objective of the founding configuration `mlp_leaky`; no 1/2.
+    The source is the founding configuration `mlp_leaky`. There is no 1/2.
     """
     missing = jax.nn.sigmoid(-real) + (real_target - 1)
     return missing**2 + fake_weight * softplus(fake)
 
 
 def hybrid_g(real: Array, fake: Array) -> Array:
-    """`1 - sigmoid(b)`: one minus D's credibility of the fake."""
+    """`1 - sigmoid(b)`: one minus the probability that D gives a fake.
+
+    The source is the founding configuration `mlp_leaky`.
+    """
     return jax.nn.sigmoid(-fake)
 
 
@@ -186,12 +209,12 @@ def top_k(
     share: Array | float = 0.5,
     gather: Callable[[Array], Array] = lambda x: x,
 ) -> Array:
-    """`l_i B / k` for the k = max(1, round(share B)) highest b_i, 0 for the others.
+    """Return `l_i B / k` for the k = max(1, round(share B)) highest b_i, else 0.
 
-    l is G's loss of another pair, so the mean over the batch is l's over those k; B and
-    k are of the global batch, which `gather` gives. Ties at the k-th all count. Sinha
-    et al. 2020, arXiv 2002.06224: share falls by 1 % an epoch to 0.5; here by a
-    schedule over the run.
+    l is G's loss of another pair, so that the mean over the batch is the mean of l over
+    those k. B and k are those of the global batch, which `gather` gives. All ties at
+    the k-th count. Sinha et al. 2020, arXiv 2002.06224. Deviation: share follows a
+    schedule over the run (paper: it falls by 1 % an epoch to 0.5).
     """
     scores = jnp.sort(gather(fake), descending=True)
     count = jnp.maximum(1, jnp.round(share * len(scores))).astype(int)
@@ -201,9 +224,9 @@ def top_k(
 
 
 def is_zero_sum(loss: Loss) -> bool:
-    """Whether G's loss is minus D's, up to a function of the real logits.
+    """Return whether G's loss is minus D's, up to a function of the real logits.
 
-    Compared are the derivatives by the fake logits, at nine pairs of logits.
+    It compares the derivatives by the fake logits, at nine pairs of logits.
     """
     real, fake = jnp.linspace(-2.0, 2.0, 9), jnp.linspace(1.0, -1.5, 9)
 
@@ -211,6 +234,16 @@ def is_zero_sum(loss: Loss) -> bool:
         return jnp.sum(loss.generator(real, fake) + loss.discriminator(real, fake))
 
     return bool(jnp.abs(jax.grad(total)(fake)).max() <= 1e-5)
+
+
+def is_saturating(generator_loss: Callable[[Array, Array], Array]) -> bool:
+    """Return whether G learns nothing from a fake that D is sure of.
+
+    The derivative of its loss by the fake logit is then below 0.001 at -10.
+    """
+    real, fake = jnp.zeros(1), jnp.full(1, -10.0)
+    slope = jax.grad(lambda fake: jnp.sum(generator_loss(real, fake)))(fake)
+    return bool(jnp.abs(slope).max() < 1e-3)
 
 
 LOSSES: dict[str, Loss] = {
@@ -229,7 +262,9 @@ LOSSES: dict[str, Loss] = {
     "alpha_non_saturating": Loss(alpha_d, alpha_non_saturating_g),
     "hybrid": Loss(hybrid_d, hybrid_g),
 }
-"""`zero_sum` is of the options' defaults; `build` finds it for those of a Config.
+"""The pairs of losses.
 
-A loss that does not change when both logits move by one constant has a `correct` of its
-own: the sign of a logit means nothing there."""
+`zero_sum` holds for the defaults of the options; `build` finds out for other values. A
+loss that does not change when both logits move by one constant has a `correct` of its
+own, because the sign of a logit means nothing there.
+"""

@@ -1,8 +1,8 @@
-"""Optax chains for either player.
+"""Optimizers: Optax chains for either player.
 
-A chain is: clip the gradient, the optimizer proper, the run's traced learning-rate
-multiplier, clip the weights. Keyword-only arguments of an optimizer are the fields of
-the config's optimizer group that it reads.
+A chain clips the gradient, then applies the optimizer proper and the run's traced
+multiplier of the learning rate, then clips the weights. The keyword-only arguments of
+an optimizer are the fields of the config's optimizer group that it reads.
 """
 
 from collections.abc import Callable
@@ -19,24 +19,25 @@ Schedule = optax.Schedule
 
 
 def sgd(learning_rate: Schedule) -> optax.GradientTransformation:
-    """`w - lr g`."""
+    """`w - lr g`: gradient descent. Robbins and Monro 1951."""
     return optax.sgd(learning_rate)
 
 
 def momentum(
     learning_rate: Schedule, *, momentum: float = 0.9
 ) -> optax.GradientTransformation:
-    """`m' = momentum m + g; w - lr m'` (heavy ball, no dampening)."""
+    """`m' = momentum m + g; w - lr m'`: heavy ball, no dampening. Polyak 1964."""
     return optax.sgd(learning_rate, momentum=momentum)
 
 
 def adam(
     learning_rate: Schedule, *, b1: float = 0.5, b2: float = 0.999, eps: float = 1e-8
 ) -> optax.GradientTransformation:
-    """`w - lr m^ / (sqrt(v^ + 1e-20) + eps)`. Kingma and Ba 2014, arXiv 1412.6980.
+    """`w - lr m^ / (sqrt(v^ + 1e-20) + eps)`, m^ and v^ corrected for bias.
 
-    The constant inside the root gives the update a derivative where v^ is 0, which
-    unrolled play needs; it changes nothing where |g| is over 1e-9.
+    Kingma and Ba 2014, arXiv 1412.6980. The constant inside the root gives the update a
+    derivative where v^ is 0, which unrolled play needs. It changes nothing where |g| is
+    over 1e-9.
     """
     return optax.adam(learning_rate, b1=b1, b2=b2, eps=eps, eps_root=1e-20)
 
@@ -44,9 +45,9 @@ def adam(
 def rmsprop(
     learning_rate: Schedule, *, b2: float = 0.99, eps: float = 1e-8
 ) -> optax.GradientTransformation:
-    """`v' = b2 v + (1 - b2) g^2; w - lr g / (sqrt(v') + eps)`; v starts at 0.
+    """`v' = b2 v + (1 - b2) g^2; w - lr g / (sqrt(v') + eps)`, v from 0.
 
-    Tieleman and Hinton 2012; eps outside the root, as in PyTorch.
+    Tieleman and Hinton 2012. eps is outside the root, as in PyTorch.
     """
     return optax.rmsprop(learning_rate, decay=b2, eps=eps, eps_in_sqrt=False)
 
@@ -54,7 +55,7 @@ def rmsprop(
 def optimistic_adam(
     learning_rate: Schedule, *, b1: float = 0.5, b2: float = 0.999, eps: float = 1e-8
 ) -> optax.GradientTransformation:
-    """`w - lr (2 u_t - u_(t-1))`, u = Adam's direction, as for `adam`.
+    """`w - lr (2 u_t - u_(t-1))`, u the direction of `adam`.
 
     Daskalakis et al. 2017, arXiv 1711.00141. The first update takes u_(-1) = u_0.
     """
@@ -63,25 +64,29 @@ def optimistic_adam(
     )
 
 
-def no_memory(params: optax.Params) -> optax.EmptyState:
+def init_nothing(params: optax.Params) -> optax.EmptyState:
     return optax.EmptyState()
 
 
 def scale_by_traced() -> optax.GradientTransformationExtraArgs:
-    """Multiply updates by `scale`, an extra argument of `update`."""
+    """Return a transformation that multiplies updates by `scale`.
+
+    `scale` is an extra argument of its `update`. The step passes the multiplier of the
+    learning rate in `state.scales`, which may be traced.
+    """
 
     def update(updates, state, params=None, *, scale: Array | float = 1.0, **_):
         return jax.tree.map(lambda u: scale * u, updates), state
 
-    return optax.GradientTransformationExtraArgs(no_memory, update)
+    return optax.GradientTransformationExtraArgs(init_nothing, update)
 
 
 def clip_params(bound: float) -> optax.GradientTransformation:
-    """Updates after which every weight lies in [-bound, bound]; the last of a chain.
+    """Return a transformation after which every weight lies in [-bound, bound].
 
-    Normalization scales (leaves named `scale`) are left alone. An update whose sum with
-    its weight rounds to outside the bound is drawn in by one unit in the last place.
-    Arjovsky et al. 2017, arXiv 1701.07875.
+    It has to be the last of a chain. It leaves scales of normalizations alone (leaves
+    named `scale`). An update whose sum with its weight rounds to outside the bound is
+    made smaller by one unit in the last place. Arjovsky et al. 2017, arXiv 1701.07875.
     """
 
     def clip(path, update, param):
@@ -90,20 +95,22 @@ def clip_params(bound: float) -> optax.GradientTransformation:
         change = jnp.clip(param + update, -bound, bound) - param
         moved = param + change
         towards_zero = -jnp.sign(moved) * jnp.inf
-        drawn_in = jnp.nextafter(lax.stop_gradient(change), towards_zero)
-        return jnp.where(jnp.abs(moved) > bound, drawn_in, change)
+        smaller = jnp.nextafter(lax.stop_gradient(change), towards_zero)
+        return jnp.where(jnp.abs(moved) > bound, smaller, change)
 
     def update(updates, state, params=None):
         return jax.tree_util.tree_map_with_path(clip, updates, params), state
 
-    return optax.GradientTransformation(no_memory, update)
+    return optax.GradientTransformation(init_nothing, update)
 
 
 def constant(start: float, end: float, steps: int) -> Schedule:
+    """`start`."""
     return optax.constant_schedule(start)
 
 
 def linear(start: float, end: float, steps: int) -> Schedule:
+    """`start + (end - start) t / steps`."""
     return optax.linear_schedule(start, end, steps)
 
 
@@ -116,7 +123,10 @@ def cosine(start: float, end: float, steps: int) -> Schedule:
 def learning_rate(
     config: OptimizerConfig, steps: int, updates_per_step: int
 ) -> Schedule:
-    """Learning rate at an update count: warm-up times the schedule over `steps`."""
+    """Return the learning rate at an update count: warm-up times the schedule.
+
+    The schedule falls to 0 over `steps`.
+    """
     decay = SCHEDULES[config.schedule](config.learning_rate, 0.0, steps)
 
     def rate(count):
@@ -132,7 +142,7 @@ def learning_rate(
 def chain(
     config: OptimizerConfig, optimizer: optax.GradientTransformation
 ) -> optax.GradientTransformationExtraArgs:
-    """clip_value, clip_norm, the optimizer, the traced multiplier, clip_params."""
+    """Chain clip_value, clip_norm, an optimizer, the multiplier and clip_params."""
     parts = [optimizer, scale_by_traced()]
     if config.clip_norm is not None:
         parts.insert(0, optax.clip_by_global_norm(config.clip_norm))

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from gan_jax import Config
-from gan_jax.assembly.assemble import adversarial
+from gan_jax.assembly.assemble import build
 from gan_jax.config import LossConfig
+from gan_jax.data import Spec
 from gan_jax.losses import LOSSES, alpha_loss
 
 SIDES = ("discriminator", "generator")
@@ -274,7 +275,7 @@ BY_SIGN = ([True, False, True, True], [False, False, True, False])
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_what_d_tells_right_is_judged_as_the_loss_compares(name):
-    loss = adversarial(Config(loss=LossConfig(name)), jnp.mean, lambda x: x)
+    loss = build(Config(loss=LossConfig(name)), spec=Spec((2,), None, 64)).loss
     real, fake = loss.are_correct(*map(jnp.float32, LOGITS))
     expected = JUDGED.get(name, BY_SIGN)
     np.testing.assert_array_equal(real, expected[0])

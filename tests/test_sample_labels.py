@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import gan_jax
-from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config, DatasetConfig, MetricsConfig, ModelConfig
 from gan_jax.data import Dataset, Spec, Stored, label_shares
 from gan_jax.data.stacked_mnist import Triples, labels, stack
@@ -37,14 +37,14 @@ def assert_drawn_with(shares, drawn):
 
 
 def shares_in(name, **options):
-    return label_shares(dataset(Config(dataset=DatasetConfig(name, **options))))
+    return label_shares(find_dataset(Config(dataset=DatasetConfig(name, **options))))
 
 
 def test_shares_of_toys_are_their_mixtures_and_those_of_points_drawn():
     np.testing.assert_allclose(shares_in("imbalanced_ring"), RING)
     np.testing.assert_allclose(shares_in("grid"), np.full(25, 1 / 25))
     np.testing.assert_allclose(shares_in("imbalanced_ring", size=50), RING)
-    data = dataset(Config(dataset=DatasetConfig("imbalanced_ring")))
+    data = find_dataset(Config(dataset=DatasetConfig("imbalanced_ring")))
     assert_drawn_with(RING, np.asarray(data.get(np.arange(20_000)).label))
 
 
@@ -140,7 +140,7 @@ def test_a_perfect_generator_reaches_the_floor_with_the_shares_and_not_in_turn()
 
 def test_what_is_measured_in_training_has_the_datas_shares():
     gan, state = perfect()
-    measure = measurer(CONFIG, gan, dataset(CONFIG), None, watched(CONFIG))
+    measure = measurer(CONFIG, gan, find_dataset(CONFIG), None, watched(CONFIG))
     (found,) = measure(state)
     assert found["reverse_kl@1000"] < 4 * 7 / 2000
     assert found["robust_modes@1000"] == 8

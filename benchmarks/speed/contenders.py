@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.speed.flops import flops
 from gan_jax import METHODS, Batch, Config, TrainState, build, init_state, train_step
-from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import DatasetConfig, EmaConfig, ModelConfig, PenaltyConfig
 from gan_jax.parallel.compiler import compiler_options
 from gan_jax.parallel.execution import program
@@ -71,7 +71,7 @@ def config_of(case: str, variant: str, batch: int | None = None) -> Config:
 
 def ours(config: Config) -> Contender:
     """A run of gan_jax as `train` makes it: batches are gathered on the device."""
-    data = dataset(config)
+    data = find_dataset(config)
     work = program(config, data)
     unit = work.steps_per_call
     splits: Iterator[Any] = iter(work.splits(np.arange(0, ENDLESS * unit, unit)))

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from gan_jax.assembly.assemble import method
-from gan_jax.assembly.compatibility import dataset
-from gan_jax.assembly.unused_fields import read_fields
+from gan_jax.assembly.assemble import find_method
+from gan_jax.assembly.datasets import find_dataset
+from gan_jax.assembly.unused_fields import used_fields
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import flat
 from gan_jax.methods import CATALOGUE
@@ -25,7 +25,7 @@ def method_for(
     keeps all its values. Reads no pixels. Raises ValueError for an unknown name, or
     data that are not there.
     """
-    own = method(name)
+    own = find_method(name)
     if isinstance(data, str):
         data = replace(own.dataset, name=data)
     config = replace(own, dataset=data)
@@ -33,25 +33,25 @@ def method_for(
         config = replace(config, penalty=replace(own.penalty, name=penalty))
     if name not in CATALOGUE:
         return config
-    return suited(name, config, dataset(config).spec.shape)
+    return suited(name, config, find_dataset(config).spec.shape)
 
 
-def changed_values(name: str, config: Config) -> str:
+def describe_changed_values(name: str, config: Config) -> str:
     """One line that says which values of a run suit its data rather than the source.
 
     Of the fields that the run reads, those that have the value of `method_for` and
     another in METHODS[name], in brackets the latter. Empty if there are none.
     """
-    own = replace(method(name), dataset=config.dataset)
+    own = replace(find_method(name), dataset=config.dataset)
     suits = method_for(name, config.dataset, config.penalty.name)
     there, here, meant = flat(own), flat(config), flat(suits)
-    read = read_fields(config)
+    read = used_fields(config)
     fields = [f for f in here if f in read and here[f] == meant[f] != there[f]]
     if not fields:
         return ""
     told = {field: f"{here[field]} ({there[field]})" for field in fields}
     words = ", ".join(f"{field} {value}" for field, value in merged(told).items())
-    kind = kind_of(dataset(config).spec.shape)
+    kind = kind_of(find_dataset(config).spec.shape)
     return f"values that suit {kind}, the paper's in brackets: {words}"
 
 

@@ -1,4 +1,4 @@
-"""What to try when a run is in trouble: flags, each with the runs that it is for.
+"""What to try when a run is in trouble: flags, each with the runs that it suits.
 
 A suggestion that a run already follows, or that its other choices refuse, is not made.
 """
@@ -8,14 +8,20 @@ from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
-from gan_jax.assembly.compatibility import dataset, rule_of
-from gan_jax.config import Config, DatasetConfig
-from gan_jax.data import TOYS
-from gan_jax.methods.suited import KINDS, SLOPE_PENALTIES, SLOPE_WEIGHT, kind_of
+import jax
+import jax.numpy as jnp
 
-SATURATING = {"minimax", "alpha"}
-"""Losses under which G's gradient vanishes where D wins."""
-WITH_MOMENT = {"adam", "optimistic_adam"}
+from gan_jax.assembly.choices import Choices, resolve_choices
+from gan_jax.assembly.datasets import find_dataset
+from gan_jax.assembly.registry import bind, options
+from gan_jax.augment import no_augmentation
+from gan_jax.config import Config, DatasetConfig
+from gan_jax.data import TOYS, Spec
+from gan_jax.layers.basic import BATCH_COUPLED, no_norm
+from gan_jax.losses import is_saturating
+from gan_jax.methods.suited import KINDS, SLOPE_PENALTIES, SLOPE_WEIGHT
+from gan_jax.models import resize
+
 POINTS = KINDS["points"]
 """The values with which points are learned."""
 IMAGES_RATE = KINDS["small images"].adam_rate or 0.0
@@ -23,138 +29,156 @@ IMAGES_RATE = KINDS["small images"].adam_rate or 0.0
 
 
 class Suggestion(NamedTuple):
-    """flags: what to set, in words. fits: whether a run does not do so yet and can."""
+    """Flags to set, in words, and whether they suit a run that does not do so yet."""
 
     flags: str
-    fits: Callable[[Config], bool] = lambda config: True
+    fits: Callable[[Choices], bool] = lambda run: True
 
 
 @cache
-def are_points(data: DatasetConfig) -> bool:
+def spec_of(data: DatasetConfig) -> Spec:
+    """Return the spec of the data of a run, which need not be there any more."""
     try:
-        shape = dataset(Config(dataset=data)).spec.shape
-    except (ValueError, OSError):  # a run's data need not be there any more
-        return data.name in TOYS
-    return kind_of(shape) == "points"
+        return find_dataset(Config(dataset=data)).spec
+    except (ValueError, OSError):
+        shape = (2,) if data.name in TOYS else (32, 32, 3)
+        return Spec(shape, None, 0)
 
 
-def on_points(config: Config) -> bool:
-    return are_points(config.dataset)
+def choices_of_run(config: Config) -> Choices:
+    """Return the choices of a run, for which a suggestion fits or not."""
+    return resolve_choices(config, spec_of(config.dataset))
 
 
-def penalized(config: Config) -> bool:
-    return config.penalty.name != "none" and config.penalty.weight > 0
+def has_points(run: Choices) -> bool:
+    return len(spec_of(run.config.dataset).shape) == 1
 
 
-def may_be_penalized(config: Config) -> bool:
-    alone = config.model.d_minibatch == "none" and config.model.d_norm != "batch"
-    return config.penalty.name == "none" and alone
+def has_effective_penalty(run: Choices) -> bool:
+    return run.is_penalized and run.config.penalty.weight > 0
 
 
-def flattened(config: Config) -> bool:
-    """Whether a penalty of D's slope weighs more than points bear."""
-    heavy = config.penalty.weight > SLOPE_WEIGHT
-    return heavy and config.penalty.name in SLOPE_PENALTIES and on_points(config)
+def can_be_penalized(run: Choices) -> bool:
+    treats_alone = not run.couples_examples and run.d_norm not in BATCH_COUPLED
+    return not run.is_penalized and treats_alone
 
 
-def takes_any_optimizer(config: Config) -> bool:
-    clipped = replace(config.g_optimizer, clip_norm=1.0)
-    return (
-        rule_of(config.dynamics).refuses(replace(config, g_optimizer=clipped)) is None
-    )
+def is_over_penalized(run: Choices) -> bool:
+    """Return whether a penalty of D's slope weighs more than points bear."""
+    penalty = run.config.penalty
+    is_heavy = penalty.weight > SLOPE_WEIGHT
+    return is_heavy and penalty.name in SLOPE_PENALTIES and has_points(run)
 
 
-def lets_clip_d(config: Config) -> bool:
-    """Whether the rule of play lets the norm of D's gradient be clipped."""
-    clipped = replace(config.d_optimizer, clip_norm=1.0)
-    return (
-        rule_of(config.dynamics).refuses(replace(config, d_optimizer=clipped)) is None
-    )
+def allows_clipping(run: Choices, player: str) -> bool:
+    """Return whether the rule of play allows a player's gradient to be clipped."""
+    clipped = replace(getattr(run.config, player), clip_norm=1.0)
+    return run.rule.refuses(replace(run.config, **{player: clipped})) is None
 
 
-def adam_rate(config: Config) -> float | None:
-    """The rate of the faster player; None if a player is not moved by an Adam."""
-    players = config.g_optimizer, config.d_optimizer
-    if any(group.name not in WITH_MOMENT for group in players):
+def may_clip(run: Choices, player: str) -> bool:
+    """Return whether a player's gradient is not clipped yet and can be."""
+    is_free = getattr(run.config, player).clip_norm is None
+    return is_free and allows_clipping(run, player)
+
+
+def fastest_adam(run: Choices) -> float | None:
+    """Return the rate of the faster player, or None if one has no Adam."""
+    makers = run.g_optimizer, run.d_optimizer
+    if any("b1" not in options(make) for make in makers):
         return None
+    players = run.config.g_optimizer, run.config.d_optimizer
     return max(group.learning_rate for group in players)
 
 
-def undecayed(config: Config) -> bool:
-    players = config.g_optimizer, config.d_optimizer
-    constant = any(group.schedule == "constant" for group in players)
-    return constant and takes_any_optimizer(config)
+def can_decay(run: Choices) -> bool:
+    """Return whether a rate is constant, and the rule of play does not need that."""
+    players = run.config.g_optimizer, run.config.d_optimizer
+    is_constant = any(group.schedule == "constant" for group in players)
+    return is_constant and allows_clipping(run, "g_optimizer")
 
 
-def remembering(config: Config) -> bool:
-    """Whether an Adam keeps a first moment."""
-    players = config.g_optimizer, config.d_optimizer
-    return any(group.name in WITH_MOMENT and group.b1 > 0 for group in players)
+def has_first_moment(run: Choices) -> bool:
+    """Return whether an Adam keeps a first moment."""
+    g_group, d_group = run.config.g_optimizer, run.config.d_optimizer
+    players = (run.g_optimizer, g_group), (run.d_optimizer, d_group)
+    return any("b1" in options(make) and group.b1 > 0 for make, group in players)
 
 
-def partly_relu(config: Config) -> bool:
-    """Whether a network has plain ReLUs; of the pairs `resize` alone has none."""
-    name = config.model.name or ("mlp" if on_points(config) else "resize")
-    own = config.model.activation
-    return own == "relu" or (own is None and name != "resize")
+def has_plain_relu(run: Choices) -> bool:
+    """Return whether a network has plain ReLUs; of the pairs only `resize` has none."""
+    if run.activation is None:
+        return run.model is not resize
+    return run.activation is jax.nn.relu
 
 
-def may_pack(config: Config) -> bool:
-    even = config.batch_size % 2 == 0 and not config.dataset.labels
-    return config.model.pack == 1 and even and config.penalty.name != "zcr"
+def can_pack(run: Choices) -> bool:
+    config = run.config
+    is_even = config.batch_size % 2 == 0 and not config.dataset.labels
+    return (
+        config.model.pack == 1 and is_even and "generator" not in options(run.penalty)
+    )
 
 
-def single(config: Config) -> bool:
-    """Whether a run is of one GAN."""
-    return config.seeds == 1 and not any(vars(config.sweep).values())
+def is_single_gan(run: Choices) -> bool:
+    return run.config.seeds == 1 and not any(vars(run.config.sweep).values())
 
 
-def finite_data(config: Config) -> bool:
-    return not on_points(config) or config.dataset.size is not None
+def has_finite_data(run: Choices) -> bool:
+    return not has_points(run) or run.config.dataset.size is not None
 
 
-def unaugmented(config: Config) -> bool:
-    return config.augment.name == "none"
+def has_no_augmentation(run: Choices) -> bool:
+    return run.augment.change is no_augmentation
+
+
+def can_adapt_augment(run: Choices) -> bool:
+    suits = run.config.loss.name in ("non_saturating", "hinge")
+    return has_no_augmentation(run) and not has_points(run) and suits
+
+
+def saturates(run: Choices) -> bool:
+    return is_saturating(bind(run.loss.generator, run.config, "loss", mean=jnp.mean))
 
 
 SUGGESTIONS: dict[str, Suggestion] = {
-    "penalty": Suggestion("a critic penalty: --penalty.name r1", may_be_penalized),
+    "penalty": Suggestion("a critic penalty: --penalty.name r1", can_be_penalized),
     "penalty_on_fakes": Suggestion(
         "the penalty on fakes too: --penalty.name r1_r2",
-        lambda config: config.penalty.name == "r1",
+        lambda run: run.config.penalty.name == "r1",
     ),
-    "penalty_of_points": Suggestion(f"--penalty.weight {SLOPE_WEIGHT}", flattened),
+    "penalty_of_points": Suggestion(
+        f"--penalty.weight {SLOPE_WEIGHT}", is_over_penalized
+    ),
     "smaller_weight": Suggestion(
         "a smaller --penalty.weight",
-        lambda config: penalized(config) and not flattened(config),
+        lambda run: has_effective_penalty(run) and not is_over_penalized(run),
     ),
     "larger_weight": Suggestion(
         "a larger --penalty.weight",
-        lambda config: penalized(config) and not on_points(config),
+        lambda run: has_effective_penalty(run) and not has_points(run),
     ),
     "latents_of_points": Suggestion(
         f"--model.z-dim {POINTS.changes['model.z_dim']}",
-        lambda config: (
-            on_points(config) and config.model.z_dim > POINTS.changes["model.z_dim"]
+        lambda run: (
+            has_points(run) and run.config.model.z_dim > POINTS.changes["model.z_dim"]
         ),
     ),
     "batch_of_points": Suggestion(
         f"--batch-size {POINTS.changes['batch_size']}",
-        lambda config: (
-            on_points(config) and config.batch_size < POINTS.changes["batch_size"]
+        lambda run: (
+            has_points(run) and run.config.batch_size < POINTS.changes["batch_size"]
         ),
     ),
     "rate_of_points": Suggestion(
         f"--lr {POINTS.adam_rate}",
-        lambda config: (
-            on_points(config) and adam_rate(config) not in (None, POINTS.adam_rate)
+        lambda run: (
+            has_points(run) and fastest_adam(run) not in (None, POINTS.adam_rate)
         ),
     ),
     "rate_of_images": Suggestion(
         f"--lr {IMAGES_RATE}",
-        lambda config: (
-            not on_points(config) and (adam_rate(config) or 0.0) > IMAGES_RATE
-        ),
+        lambda run: not has_points(run) and (fastest_adam(run) or 0.0) > IMAGES_RATE,
     ),
     "larger_batch": Suggestion("a larger --batch-size"),
     "more_steps": Suggestion("more --steps"),
@@ -162,70 +186,51 @@ SUGGESTIONS: dict[str, Suggestion] = {
     "faster": Suggestion("a higher --lr"),
     "slower_d": Suggestion("a lower --d-optimizer.learning-rate"),
     "faster_d": Suggestion("a higher --d-optimizer.learning-rate"),
-    "decay": Suggestion(
-        "rates that decay: --lr-schedule linear",
-        undecayed,
+    "decay": Suggestion("rates that decay: --lr-schedule linear", can_decay),
+    "no_momentum": Suggestion(
+        "--g-optimizer.b1 0 --d-optimizer.b1 0", has_first_moment
     ),
-    "no_momentum": Suggestion("--g-optimizer.b1 0 --d-optimizer.b1 0", remembering),
     "extragradient": Suggestion(
-        "--dynamics.name extragradient",
-        lambda config: rule_of(config.dynamics).is_plain,
+        "--dynamics.name extragradient", lambda run: run.rule.is_plain
     ),
-    "consensus": Suggestion(
-        "--dynamics.name consensus",
-        lambda config: rule_of(config.dynamics).is_plain,
-    ),
+    "consensus": Suggestion("--dynamics.name consensus", lambda run: run.rule.is_plain),
     "averaged": Suggestion(
-        "judge the averaged generator", lambda config: config.ema.decay > 0
+        "judge the averaged generator", lambda run: run.config.ema.decay > 0
     ),
     "spectral": Suggestion(
-        "--model.d-spectral", lambda config: not config.model.d_spectral
+        "--model.d-spectral", lambda run: not run.config.model.d_spectral
     ),
-    "instance_noise": Suggestion("--augment.name instance_noise", unaugmented),
+    "instance_noise": Suggestion("--augment.name instance_noise", has_no_augmentation),
     "adaptive_augment": Suggestion(
         "--augment.name bgc --augment.strength 1 --augment.schedule adaptive",
-        lambda config: (
-            unaugmented(config)
-            and not on_points(config)
-            and config.loss.name in ("non_saturating", "hinge")
-        ),
+        can_adapt_augment,
     ),
-    "more_data": Suggestion("more data", finite_data),
-    "non_saturating": Suggestion(
-        "--loss.name non_saturating", lambda config: config.loss.name in SATURATING
-    ),
+    "more_data": Suggestion("more data", has_finite_data),
+    "non_saturating": Suggestion("--loss.name non_saturating", saturates),
     "clip_g": Suggestion(
-        "--g-optimizer.clip-norm 1",
-        lambda config: (
-            config.g_optimizer.clip_norm is None and takes_any_optimizer(config)
-        ),
+        "--g-optimizer.clip-norm 1", lambda run: may_clip(run, "g_optimizer")
     ),
     "clip_d": Suggestion(
-        "--d-optimizer.clip-norm 1",
-        lambda config: config.d_optimizer.clip_norm is None and lets_clip_d(config),
+        "--d-optimizer.clip-norm 1", lambda run: may_clip(run, "d_optimizer")
     ),
-    "pack": Suggestion("--model.pack 2", may_pack),
+    "pack": Suggestion("--model.pack 2", can_pack),
     "minibatch": Suggestion(
         "--model.d-minibatch stddev",
-        lambda config: (
-            config.model.d_minibatch == "none" and config.penalty.name == "none"
-        ),
+        lambda run: not (run.couples_examples or run.is_penalized),
     ),
-    "batch_norm": Suggestion(
-        "--model.g-norm batch", lambda config: config.model.g_norm == "none"
-    ),
+    "batch_norm": Suggestion("--model.g-norm batch", lambda run: run.g_norm is no_norm),
     "he": Suggestion(
         "--model.g-init he --model.d-init he",
-        lambda config: (config.model.g_init, config.model.d_init) != ("he", "he"),
+        lambda run: (run.config.model.g_init, run.config.model.d_init) != ("he", "he"),
     ),
     "unit_scale": Suggestion(
-        "--model.init-scale 1", lambda config: config.model.init_scale != 1
+        "--model.init-scale 1", lambda run: run.config.model.init_scale != 1
     ),
     "smaller_scale": Suggestion("a smaller --model.init-scale"),
-    "leaky": Suggestion("--model.activation leaky_relu", partly_relu),
+    "leaky": Suggestion("--model.activation leaky_relu", has_plain_relu),
     "restore": Suggestion(
         "--on-divergence restore",
-        lambda config: config.on_divergence == "stop" and single(config),
+        lambda run: run.config.on_divergence == "stop" and is_single_gan(run),
     ),
 }
 FOR_POOR_SAMPLES = (
@@ -255,7 +260,8 @@ FOR_VERDICT = {
 """The suggestions for each verdict that is a failure, the most helpful first."""
 
 
-def helpful(names: Iterable[str], config: Config) -> list[str]:
-    """The flags of those suggestions that fit a run."""
-    chosen = (SUGGESTIONS[name] for name in names)
-    return [one.flags for one in chosen if one.fits(config)]
+def suggest_flags(names: Iterable[str], config: Config) -> list[str]:
+    """Return the flags of those suggestions that fit a run."""
+    run = choices_of_run(config)
+    suggested = (SUGGESTIONS[name] for name in names)
+    return [suggestion.flags for suggestion in suggested if suggestion.fits(run)]

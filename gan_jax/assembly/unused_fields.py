@@ -1,172 +1,148 @@
-"""Which fields of a Config its choices read; changed ones that are not are refused."""
+"""Which fields of a Config its choices read. Setting another one is refused."""
 
-from collections.abc import Collection, Iterable
-from typing import Any
+from collections.abc import Collection, Set
+from typing import NamedTuple
 
-from gan_jax.assembly.compatibility import (
-    adapts,
-    couples,
-    dataset,
-    differentiates_augment,
-    moving_rule,
-    resolve,
-    rule_of,
-)
-from gan_jax.assembly.registry import choose, options
-from gan_jax.augment import AUGMENTS
+from gan_jax.assembly.choices import Choices, resolve_choices
+from gan_jax.assembly.datasets import find_dataset
+from gan_jax.assembly.registry import options
 from gan_jax.config import Config
 from gan_jax.config.serialization import flat
 from gan_jax.data import fields_of
-from gan_jax.losses import LOSSES
-from gan_jax.models import MODELS
-from gan_jax.optimizers import OPTIMIZERS
-from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
+from gan_jax.models import WITHOUT_LAYERS
+from gan_jax.penalties import no_generator_penalty, no_penalty
 from gan_jax.running_statistics import RUNNING
+from gan_jax.types import Loss
 
-OF_PAIRS = {"width", "d_width"}
-"""Fields of the model group that a pair reads only if they are options of it."""
-OF_LAYERS = ("z_dim", "g_init", "d_init")
-"""Fields of the model group that mean nothing to players without layers."""
-
-
-def read_fields(config: Config) -> frozenset[str]:
-    """The dotted names of the fields that this Config's choices read."""
-    config = resolve(config, dataset(config).spec)
-    groups: dict[str, Iterable[str]] = {
-        "loss": loss_fields(config),
-        "augment": augment_fields(config),
-        "dynamics": options(rule_of(config.dynamics).step),
-        "penalty": penalty_fields(config.penalty.name, PENALTIES, "penalty.name"),
-        "generator_penalty": penalty_fields(
-            config.generator_penalty.name, GENERATOR_PENALTIES, "generator_penalty.name"
-        ),
-        "g_optimizer": optimizer_fields(config.g_optimizer, "g_optimizer.name"),
-        "d_optimizer": optimizer_fields(config.d_optimizer, "d_optimizer.name"),
-    }
-    unread = {
-        name
-        for name in flat(config)
-        for group, _, option in [name.partition(".")]
-        if group in groups and option != "name" and option not in groups[group]
-    }
-    pair = choose(MODELS, config.model.name or "", "model.name")
-    unread |= {f"model.{field}" for field in OF_PAIRS - options(pair)}
-    if config.model.name == "dirac":
-        unread |= {f"model.{field}" for field in OF_LAYERS}
-    if config.model.activation not in ("leaky_relu", "prelu"):
-        unread.add("model.slope")
-    if config.penalty.weight_end is None:
-        unread.add("penalty.schedule")
-    if config.penalty.schedule == "constant":
-        unread.add("penalty.weight_end")
-    if config.penalty.name == "none":
-        unread.add("sweep.penalty")
-    if not couples(config):
-        unread.add("penalty.coupled")
-    if not differentiates_augment(config):
-        unread.add("penalty.through_augment")
-    if config.metrics.every == 0:
-        unread |= {"metrics.names", "metrics.n", "metrics.extractor"}
-    if config.ema.decay == 0:
-        unread |= {"ema.start", "ema.warmup"}
-    if moving_rule(config.dynamics).joint:
-        unread.add("g_first")
-    read = fields_of(config.dataset.name)
-    fields = set(flat(config.dataset)) - {"name", "labels"} - set(read)
-    unread |= {f"dataset.{field}" for field in fields}
-    return frozenset(flat(config)) - unread
-
-
-def penalty_fields(name: str, registry: dict[str, Any], field: str) -> Iterable[str]:
-    function = choose(registry, name, field)
-    if name == "none":
-        return ()
-    statistics = (options(RUNNING[name]) for name in options(function) & RUNNING.keys())
-    general = {"weight", "weight_end", "schedule", "every", "coupled"}
-    general |= {"through_augment"} if "pullbacks" in options(function) else set()
-    return options(function).union(general, *statistics)
-
-
-def loss_fields(config: Config) -> Iterable[str]:
-    loss = choose(LOSSES, config.loss.name, "loss.name")
-    read = options(loss.discriminator) | options(loss.generator) | {"top_k"}
-    changing = config.loss.real_target_end is not None and "real_target" in read
-    if "real_target" in read and config.loss.schedule != "constant":
-        read |= {"real_target_end"}
-    return read | {"schedule"} if changing or config.loss.top_k is not None else read
-
-
-def augment_fields(config: Config) -> Iterable[str]:
-    group = config.augment
-    read = options(choose(AUGMENTS, group.name, "augment.name"))
-    if "strength" not in read:
-        return read
-    if adapts(config):
-        return read | {"schedule"} | options(RUNNING["adaptive_strength"])
-    if group.schedule != "constant":
-        read |= {"strength_end"}
-    return read | {"schedule"} if group.strength_end is not None else read
-
-
-def optimizer_fields(group: Any, field: str) -> Iterable[str]:
-    chained = {"learning_rate", "schedule", "warmup_steps"} | {
-        "clip_norm",
-        "clip_value",
-        "clip_params",
-    }
-    return options(choose(OPTIMIZERS, group.name, field)) | chained
-
-
-CAUSES = {
-    "model.slope": "model.activation",
-    "penalty.schedule": "penalty.weight_end",
-    "penalty.coupled": "model.d_minibatch",
-    "penalty.through_augment": "augment.name",
-    "metrics.names": "metrics.every",
-    "metrics.n": "metrics.every",
-    "metrics.extractor": "metrics.every",
-    "ema.start": "ema.decay",
-    "ema.warmup": "ema.decay",
-    "loss.schedule": "loss.real_target_end",
-    "augment.schedule": "augment.strength_end",
-    "augment.target": "augment.schedule",
-    "augment.adapt_kimg": "augment.schedule",
-    "g_first": "dynamics.name",
-    "sweep.penalty": "penalty.name",
+PENALTY_FIELDS = {"weight", "weight_end", "schedule", "every", "coupled"}
+"""Fields of the penalty groups that are read for every penalty."""
+OPTIMIZER_FIELDS = {
+    "learning_rate",
+    "schedule",
+    "warmup_steps",
+    "clip_norm",
+    "clip_value",
+    "clip_params",
 }
-"""Why a field is not read, where it is not its group's name."""
+"""Fields of the optimizer groups that are read for every optimizer."""
+PAIR_FIELDS = {"width", "d_width"}
+"""Fields of the model group that are read only by pairs that have such an option."""
+LAYER_FIELDS = {"z_dim", "g_init", "d_init"}
+"""Fields of the model group that mean nothing to a pair without layers."""
+ADAPTIVE_FIELDS = ("augment.target", "augment.adapt_kimg")
+METRIC_FIELDS = ("metrics.names", "metrics.n", "metrics.extractor")
 
 
-def cause_of(config: Config, field: str) -> str:
-    """The field whose value lets this one go unread."""
-    group, _, option = field.partition(".")
-    name, choice = f"{group}.name", getattr(config, group)
-    if group == "augment" and "strength" not in options(AUGMENTS[choice.name]):
-        return name
-    if group in ("penalty", "generator_penalty") and choice.name == "none":
-        return name
-    if option == "through_augment" and "pullbacks" not in options(
-        PENALTIES[choice.name]
-    ):
-        return name
-    if option.endswith("_end"):
-        changes = choice.schedule not in ("constant", "adaptive")
-        return name if changes else f"{group}.schedule"
-    return CAUSES.get(field, name)
+def used_fields(config: Config) -> frozenset[str]:
+    """Return the dotted names of the fields that this Config's choices read."""
+    return frozenset(flat(config)) - find_unused_fields(config).keys()
 
 
-def refuse_unread(base: Config, config: Config, given: Collection[str] = ()) -> None:
-    """A ValueError if a field was changed from `base` that `config` does not read.
+def refuse_unused_fields(
+    base: Config, config: Config, given: Collection[str] = ()
+) -> None:
+    """Raise a ValueError for a field that differs from `base` and is not read.
 
-    given: dotted names of fields that were set on purpose, whether that changed their
-    values or not.
+    given: Dotted names of fields that were set on purpose, whether that changed their
+        values or not.
     """
-    read, before = read_fields(config), flat(base)
+    unused, before = find_unused_fields(config), flat(base)
     for name, value in flat(config).items():
-        chosen = value != before[name] or name in given
-        if chosen and name not in read:
-            cause = cause_of(config, name)
+        is_set = value != before[name] or name in given
+        if is_set and name in unused:
+            cause = unused[name]
             raise ValueError(
                 f"{name} {value!r} has no effect with {cause} {flat(config)[cause]!r}; "
                 "leave it out, or change that"
             )
+
+
+def find_unused_fields(config: Config) -> dict[str, str]:
+    """Return the fields that are not read, each with the field that is the cause."""
+    choices = resolve_choices(config, find_dataset(config).spec)
+    unused = {}
+    for group, read in fields_read(choices).items():
+        for option in vars(getattr(config, group)).keys() - read - {"name"}:
+            unused[f"{group}.{option}"] = f"{group}.name"
+    for switch in list_switches(choices):
+        if not switch.is_on:
+            unused = dict.fromkeys(switch.others, switch.field) | unused
+    return unused
+
+
+def fields_read(choices: Choices) -> dict[str, Set[str]]:
+    """Return, by group, the fields that the choice of the group's name reads."""
+    config, change = choices.config, choices.augment.change
+    augment = set(vars(config.augment)) if choices.has_strength else options(change)
+    pair = vars(config.model).keys() - (PAIR_FIELDS - options(choices.model))
+    return {
+        "loss": loss_fields(choices.loss),
+        "augment": augment,
+        "dynamics": options(choices.rule.step),
+        "penalty": penalty_fields(choices, "penalty"),
+        "generator_penalty": penalty_fields(choices, "generator_penalty"),
+        "g_optimizer": options(choices.g_optimizer) | OPTIMIZER_FIELDS,
+        "d_optimizer": options(choices.d_optimizer) | OPTIMIZER_FIELDS,
+        "model": pair - LAYER_FIELDS if choices.model in WITHOUT_LAYERS else pair,
+        "dataset": {"labels", *fields_of(config.dataset.name)},
+    }
+
+
+def loss_fields(loss: Loss) -> Set[str]:
+    """Return the fields of the loss group that a loss reads."""
+    read = options(loss.discriminator) | options(loss.generator) | {"top_k", "schedule"}
+    return read | ({"real_target_end"} if "real_target" in read else set())
+
+
+def penalty_fields(choices: Choices, group: str) -> Set[str]:
+    """Return the fields that a penalty and its running statistics read."""
+    penalty = getattr(choices, group)
+    if penalty in (no_penalty, no_generator_penalty):
+        return set()
+    through = {"through_augment"} if "pullbacks" in options(penalty) else set()
+    statistics = (RUNNING[k] for k, by in choices.statistics.items() if by == group)
+    return options(penalty).union(PENALTY_FIELDS, through, *map(options, statistics))
+
+
+class Switch(NamedTuple):
+    """A field by which others mean nothing, if it is off."""
+
+    field: str
+    is_on: bool
+    others: tuple[str, ...]
+
+
+def list_switches(choices: Choices) -> list[Switch]:
+    """Return the fields whose values decide whether others are read."""
+    config = choices.config
+    loss, penalty, augment = config.loss, config.penalty, config.augment
+    has_target_end = (
+        loss.real_target_end is not None
+        and "real_target_end" in loss_fields(choices.loss)
+    )
+    is_scheduled = has_target_end or loss.top_k is not None
+    is_adaptive = augment.schedule == "adaptive"
+    has_end = augment.strength_end is not None or is_adaptive
+    goes_to_end = augment.schedule != "constant" and not is_adaptive
+    has_slope = "slope" in options(choices.activation)
+    through = choices.differentiates_augment
+    varies, has_weight_end = (
+        penalty.schedule != "constant",
+        penalty.weight_end is not None,
+    )
+    return [
+        Switch("loss.schedule", loss.schedule != "constant", ("loss.real_target_end",)),
+        Switch("loss.real_target_end", is_scheduled, ("loss.schedule",)),
+        Switch("augment.schedule", goes_to_end, ("augment.strength_end",)),
+        Switch("augment.schedule", is_adaptive, ADAPTIVE_FIELDS),
+        Switch("augment.strength_end", has_end, ("augment.schedule",)),
+        Switch("augment.name", through, ("penalty.through_augment",)),
+        Switch("penalty.schedule", varies, ("penalty.weight_end",)),
+        Switch("penalty.weight_end", has_weight_end, ("penalty.schedule",)),
+        Switch("penalty.name", choices.is_penalized, ("sweep.penalty",)),
+        Switch("model.d_minibatch", choices.couples_examples, ("penalty.coupled",)),
+        Switch("model.activation", has_slope, ("model.slope",)),
+        Switch("dynamics.name", not choices.update_rule.joint, ("g_first",)),
+        Switch("ema.decay", config.ema.decay > 0, ("ema.start", "ema.warmup")),
+        Switch("metrics.every", config.metrics.every > 0, METRIC_FIELDS),
+    ]

@@ -1,43 +1,21 @@
 """Differentiable changes of everything D sees, real and fake alike.
 
-Each maps `(images [B, ...], keys [B])` to `[B, ...]`; `strength` is the field of the
-config's `augment` group.
+Each maps `(images [B, ...], keys [B])` to `[B, ...]`. Its keyword-only arguments are
+the fields of the config's `augment` group that it reads, of which `strength` may follow
+a schedule, or D's confidence (`gan_jax.augment.adaptive`).
 """
 
-import jax
+from gan_jax.augment import ada_pipeline, adaptive, diffaugment, flips, noise
+from gan_jax.augment.entry import Augmentation, as_augmentation
+from gan_jax.augment.noise import no_augmentation
+from gan_jax.types import Augment
 
-from gan_jax.augment.moves import flip, shift_flip
-from gan_jax.augment.pipeline import bgc
-from gan_jax.augment.policy import diff_augment
-from gan_jax.types import Array, Augment
+__all__ = ["AUGMENTS", "RUNNING", "Augmentation", "as_augmentation", "no_augmentation"]
 
-
-def none(images: Array, keys: Array) -> Array:
-    """`x`."""
-    return images
-
-
-def instance_noise(images: Array, keys: Array, *, strength: float = 0.1) -> Array:
-    """`x + strength e`, e ~ N(0, I), strength in the data's units.
-
-    Sonderby et al. 2016, arXiv 1610.04490. Theirs is annealed to 0:
-    `strength_end`.
-    """
-    noise = jax.vmap(lambda key: jax.random.normal(key, images.shape[1:]))(keys)
-    return images + strength * noise
-
-
-AUGMENTS: dict[str, Augment] = {
-    "none": none,
-    "instance_noise": instance_noise,
-    "flip": flip,
-    "shift_flip": shift_flip,
-    "diff_augment": diff_augment,
-    "bgc": bgc,
+AUGMENTS: dict[str, Augment | Augmentation] = {
+    **noise.AUGMENTS,
+    **flips.AUGMENTS,
+    **diffaugment.AUGMENTS,
+    **ada_pipeline.AUGMENTS,
 }
-
-IMAGES_ONLY = {flip, shift_flip, diff_augment, bgc}
-"""Changes that points have no sense for."""
-
-PROBABILITIES = {flip, bgc}
-"""Changes whose strength is a probability, at most 1."""
+RUNNING = adaptive.RUNNING

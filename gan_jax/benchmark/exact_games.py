@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.assembly.assemble import build
-from gan_jax.assembly.compatibility import rule_of
+from gan_jax.assembly.choices import choose_rule
 from gan_jax.benchmark.outcome import number
 from gan_jax.config import Config
 from gan_jax.data import DATASETS
@@ -36,7 +36,7 @@ def at_rates(config: Config, rates: tuple[float, ...]) -> list[Play]:
 
     The Config has rate 1: rates are the state's traced multipliers, all one program.
     """
-    period = rule_of(config.dynamics).period
+    period = choose_rule(config.dynamics).period
     with jax.enable_x64(True):
         gan = build(config)
         state = init_state(gan, jax.random.key(config.seed))

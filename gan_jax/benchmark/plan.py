@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from gan_jax.assembly.assemble import build
-from gan_jax.assembly.compatibility import dataset, moving_rule, rule_of
+from gan_jax.assembly.choices import choose_rule, choose_update_rule
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.assembly.registry import choose
 from gan_jax.benchmark.outcome import Thresholds, resolved
 from gan_jax.benchmark.suites import Suite, Task, config_of, suite_of
@@ -60,7 +61,7 @@ def plan_of(wish: Wish, command: str = "") -> Json:
         if value is not None and value < 1:
             raise ValueError(f"{name} {value}: must be 1 or more")
     for task in tasks.values():
-        dataset(Config(dataset=task.dataset))  # prepared, before methods are tried
+        find_dataset(Config(dataset=task.dataset))  # prepared, before methods are tried
     methods = methods_of(suite, wish.methods)
     steps = wish.steps or suite.steps
     seeds = 1 if suite.rates else wish.seeds
@@ -172,8 +173,8 @@ def gradient_evaluations(config: Config, steps: int) -> int:
     it twice, unrolled adds its k steps of D; rules that need products with the
     Jacobian add them. What a penalty costs shows in the seconds.
     """
-    joint = moving_rule(config.dynamics).updates
-    extra = extra_evaluations(rule_of(config.dynamics), config.dynamics)
+    joint = choose_update_rule(config.dynamics).updates
+    extra = extra_evaluations(choose_rule(config.dynamics), config.dynamics)
     return steps * (2 * joint + config.d_steps - 1 + extra)
 
 
@@ -181,7 +182,7 @@ def seconds_of(cell: Json, suite: Suite) -> float:
     """An estimate, from the suite's measured costs on 2 CPU cores."""
     config, cost = config_in(cell), suite.cost
     if suite.rates:  # compilation
-        extra = extra_evaluations(rule_of(config.dynamics), config.dynamics)
+        extra = extra_evaluations(choose_rule(config.dynamics), config.dynamics)
         return 1.5 + extra / 8
     own = gradient_evaluations(config, 1)
     penalized = config.d_steps if config.penalty.name != "none" else 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.assembly.compatibility import dataset as data_of
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.benchmark.suites import Task
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import TOYS
@@ -64,7 +64,7 @@ def noise_of(task: Task) -> dict[str, float]:
     the others; of images cut to [-1, 1].
     """
     measure = ruler(task.dataset, task.metrics, task.n)
-    data = data_of(Config(dataset=task.dataset))
+    data = find_dataset(Config(dataset=task.dataset))
     real = np.asarray(data.get(chosen(data, task.n, 0)).image, np.float64)
     noise = independent_noise(real).astype(np.float32)
     if task.dataset.name not in TOYS:

@@ -11,8 +11,9 @@ from typing import Any
 import docstring_parser
 
 from gan_jax.assembly.assemble import build
-from gan_jax.assembly.compatibility import dataset, resolve
-from gan_jax.assembly.unused_fields import read_fields
+from gan_jax.assembly.choices import complete_config
+from gan_jax.assembly.datasets import find_dataset
+from gan_jax.assembly.unused_fields import used_fields
 from gan_jax.command_line.flags import OF_BOTH, with_both
 from gan_jax.command_line.user_errors import FlagSource, flag_sources, hyphened
 from gan_jax.config import Config, OptimizerConfig
@@ -97,7 +98,7 @@ def general_help() -> str:
 def method_help(words: str, name: str, base: Config, kind: type) -> str:
     """What a method is and uses, its main flags and three commands."""
     about = f"Here: {CATALOGUE[name].about}" if name in CATALOGUE else ""
-    resolved = resolve(base, dataset(base).spec)
+    resolved = complete_config(base, find_dataset(base).spec)
     shown = resolved if base.out else replace(resolved, out=f"runs/{name}")
     own = own_fields(base)
     sources = flag_sources(kind)
@@ -152,7 +153,7 @@ def optimizer(group: OptimizerConfig) -> str:
 def own_fields(base: Config) -> list[str]:
     """The fields that matter for a method beside the common ones: first all that it
     reads of the slots it fills, then what it sets otherwise than the default."""
-    plain, own, read = flat(Config()), flat(base), read_fields(base)
+    plain, own, read = flat(Config()), flat(base), used_fields(base)
     filled = {slot for slot in SLOTS if own[f"{slot}.name"] != plain[f"{slot}.name"]}
     of_slots = [field for field in own if field.partition(".")[0] in filled]
     set_here = [field for field in own if own[field] != plain[field]]

@@ -6,9 +6,9 @@ from io import StringIO
 
 import tyro
 
-from gan_jax.assembly.assemble import method
-from gan_jax.assembly.compatibility import dataset
-from gan_jax.assembly.method_defaults import changed_values, method_for
+from gan_jax.assembly.assemble import find_method
+from gan_jax.assembly.datasets import find_dataset
+from gan_jax.assembly.method_defaults import describe_changed_values, method_for
 from gan_jax.config import Config, DatasetConfig, PenaltyConfig
 from gan_jax.methods import METHODS
 
@@ -28,7 +28,7 @@ def base_of(name: str, arguments: list[str]) -> Config:
     are not there, all values are the method's own: what reads them next tells the
     reason.
     """
-    own = method(name)
+    own = find_method(name)
     try:
         chosen = named(own, arguments)
         return method_for(name, chosen.dataset, chosen.penalty.name)
@@ -58,7 +58,7 @@ def with_named_data(base: Config, arguments: list[str]) -> Config:
     wrong or the data are not there."""
     try:
         config = replace(base, dataset=named(base, arguments).dataset)
-        dataset(config)
+        find_dataset(config)
     except (ValueError, OSError, SystemExit):
         return base
     return config
@@ -67,6 +67,6 @@ def with_named_data(base: Config, arguments: list[str]) -> Config:
 def print_changed_values(word: str, config: Config) -> None:
     """Say which values suit the data rather than the source, if the command's first
     word is a method and there are such values."""
-    line = changed_values(word, config) if word in METHODS else ""
+    line = describe_changed_values(word, config) if word in METHODS else ""
     if line:
         print(line, flush=True)

@@ -53,9 +53,9 @@ def main() -> None:
 
         print(__version__)
     elif name not in COMMANDS:
-        from gan_jax.assembly.registry import meant
+        from gan_jax.assembly.registry import suggest_nearest
 
-        near = meant(name, COMMANDS)
+        near = suggest_nearest(name, COMMANDS)
         allowed = ", ".join(COMMANDS)
         print(
             f"error: command {name!r:.100}: {near}allowed: {allowed}", file=sys.stderr

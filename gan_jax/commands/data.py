@@ -15,7 +15,7 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.command_line.flags import given_fields, parse, refuse_useless
 from gan_jax.command_line.plugin_flag import gathered
 from gan_jax.command_line.user_errors import (
@@ -137,7 +137,7 @@ def look(name: str, rest: list[str]) -> None:
         require_picture("out", Path(flags.out), suffixes)
         require_writable(Path(flags.out).absolute().parent, "choose another --out")
     with working("reading the data") as work:
-        data = dataset(config)
+        data = find_dataset(config)
         if flags.out and len(data.spec.shape) == 1:
             require_picture("out", Path(flags.out), FIGURE_SUFFIXES)
         unread = {*DATA_FIELDS} - {"name", "labels", *fields_of(config.dataset.name)}

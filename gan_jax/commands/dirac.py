@@ -18,7 +18,7 @@ import numpy as np
 from rich.table import Column, Table
 
 from gan_jax.assembly.assemble import build
-from gan_jax.assembly.compatibility import rule_of
+from gan_jax.assembly.choices import choose_rule
 from gan_jax.command_line.flags import parse
 from gan_jax.command_line.user_errors import (
     FIGURE_SUFFIXES,
@@ -53,7 +53,7 @@ def portrait(title: str, config: Config) -> Portrait:
     gan = build(config)
     state = init_state(gan, jax.random.key(config.seed))
     data = DATASETS[config.dataset.name](config.dataset)
-    period = rule_of(config.dynamics).period
+    period = choose_rule(config.dynamics).period
     many = config.batch_size * (AVERAGED if config.augment.name != "none" else 1)
     batch, large = (
         data.get(np.zeros((1, count), int)) for count in (config.batch_size, many)

@@ -20,7 +20,7 @@ import jax
 import tyro
 from rich.table import Column, Table
 
-from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.command_line.flags import given_fields, parse, refuse_useless
 from gan_jax.command_line.member_table import evaluate_all, show_all
 from gan_jax.command_line.plugin_flag import gathered, load_for
@@ -175,7 +175,7 @@ def compared_with(flags: Flags, gan: Gan, config: Config) -> Config:
         return config
     group = in_shape(flags.reference, gan.data_shape)
     config = replace(config, dataset=group)
-    if (shape := dataset(validate(config)).spec.shape) != gan.data_shape:
+    if (shape := find_dataset(validate(config)).spec.shape) != gan.data_shape:
         raise ValueError(
             f"reference {flags.reference!r}: its examples are of shape {shape}, the "
             f"samples of {folder} of shape {gan.data_shape}; choose another"

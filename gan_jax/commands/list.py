@@ -2,7 +2,7 @@
 
 import re
 
-from gan_jax.assembly.unused_fields import read_fields
+from gan_jax.assembly.unused_fields import used_fields
 from gan_jax.augment import AUGMENTS
 from gan_jax.config import Config
 from gan_jax.config.serialization import flat
@@ -67,7 +67,7 @@ def listing() -> str:
 
 def printed(config: Config) -> str:
     """Every field by its dotted name, those that have no effect marked."""
-    read = read_fields(config)
+    read = used_fields(config)
     return "\n".join(
         f"{name} = {value}{'' if name in read else '   (unused)'}"
         for name, value in flat(config).items()

@@ -25,7 +25,7 @@ import jax
 import tyro
 
 from gan_jax.assembly.assemble import build
-from gan_jax.assembly.unused_fields import refuse_unread
+from gan_jax.assembly.unused_fields import refuse_unused_fields
 from gan_jax.command_line import at_start
 from gan_jax.command_line import plugin_flag as plugins
 from gan_jax.command_line.flags import (
@@ -181,7 +181,7 @@ def main(arguments: list[str]) -> int:
         out = in_home(config.out or f"runs/{name}")
         if flags.print_config:
             build(config)
-            refuse_unread(base, config, given)
+            refuse_unused_fields(base, config, given)
             shown = printed(dataclasses.replace(config, out=out))
             return exit_code(lambda: print(shown))
         join(flags.coordinator, flags.num_processes, flags.process_id)
@@ -193,7 +193,7 @@ def main(arguments: list[str]) -> int:
         with ended_by_signals():
             first = jax.process_index() == 0
             with working("reading the data", enabled=first, stderr=False):
-                agreed(partial(refuse_unread, base, config, given))
+                agreed(partial(refuse_unused_fields, base, config, given))
             if first:
                 print_changed_values(arguments[0], config)
             _, summary = train(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.comparison.entries import Entry
 from gan_jax.logs.files import write_atomically
 from gan_jax.logs.metric_log import pixels_of
@@ -107,7 +107,7 @@ def samples_of(entry: Entry) -> Samples:
 def real_points(config: Any) -> np.ndarray | None:
     """Examples of the data, if they are there."""
     try:
-        data = dataset(config)
+        data = find_dataset(config)
     except ValueError:
         return None
     count = min(POINTS, len(data))

@@ -1,4 +1,4 @@
-"""A Config as JSON text, checked: types, ranges, unknown names."""
+"""Reads and writes a Config as JSON text, and checks its types, ranges and names."""
 
 import dataclasses
 import json
@@ -9,12 +9,12 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from gan_jax.config import Config
-from gan_jax.config.ranges import LONGEST_TEXT, fault_told, require_plain
+from gan_jax.config.ranges import LONGEST_TEXT, describe_fault, require_json_value
 
 
 @cache
-def adapter() -> TypeAdapter:
-    """Checks types and ranges strictly: no unknown names, no text for a number."""
+def type_adapter() -> TypeAdapter:
+    """Return pydantic's strict check: no unknown names, no text for a number."""
     strict = ConfigDict(
         extra="forbid",
         strict=True,
@@ -29,24 +29,24 @@ def adapter() -> TypeAdapter:
 
 
 def from_json(text: str, source: str = "config") -> Config:
-    """A Config from `to_json`'s text; absent fields keep their defaults.
+    """Return the Config in the text of `to_json`; absent fields keep their defaults.
 
-    Raises ValueError with wrong fields (three at most), their values and what is
-    allowed.
+    Raises ValueError that names the wrong fields (three at most), their values and what
+    is allowed. source: What the message calls the text.
     """
     try:
-        return adapter().validate_json(text)
+        return type_adapter().validate_json(text)
     except ValidationError as error:
         faults = error.errors()
     except UnicodeEncodeError:
         raise ValueError(f"{source}: is no JSON text: it holds a surrogate") from None
-    told = "; ".join(map(fault_told, faults[:3]))
+    first = "; ".join(map(describe_fault, faults[:3]))
     more = f"; and {len(faults) - 3} more" if len(faults) > 3 else ""
-    raise ValueError(f"{source}: {told}{more}")
+    raise ValueError(f"{source}: {first}{more}")
 
 
 def from_file(path: Path) -> Config:
-    """The Config in a file, which may begin with a byte order mark.
+    """Return the Config in a file, which may begin with a byte order mark.
 
     Raises ValueError as `from_json` does.
     """
@@ -57,16 +57,16 @@ def from_file(path: Path) -> Config:
 
 
 def to_json(config: Config) -> str:
-    """Indented JSON text, ended by a newline."""
+    """Return the Config as indented JSON text that ends with a newline."""
     return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
 
 
 def validate(config: Config) -> Config:
-    """The same Config, if every field has its type and range; else a ValueError."""
+    """Return the same Config, or raise a ValueError for a wrong type or range."""
     for name, value in flat(config).items():
-        require_plain(name, value)
+        require_json_value(name, value)
     checked = from_json(to_json(config))
-    # JSON tells neither a list from a tuple nor a dict from a group.
+    # JSON has one text for a list and a tuple, and one for a dict and a group.
     expected, given = ({**flat(c), **vars(c)} for c in (checked, config))
     for name, value in expected.items():
         if name in given and given[name] != value:
@@ -77,7 +77,7 @@ def validate(config: Config) -> Config:
 
 
 def flat(config: Any, prefix: str = "") -> dict[str, Any]:
-    """`{"penalty.weight": 10.0, ...}`: every field by its dotted name."""
+    """Return every field by its dotted name: `{"penalty.weight": 10.0, ...}`."""
     names: dict[str, Any] = {}
     for f in dataclasses.fields(config):
         value = getattr(config, f.name)

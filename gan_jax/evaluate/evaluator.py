@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.assembly.registry import choose
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import TOYS, Mixture, fields_of
@@ -69,7 +69,7 @@ def yardstick(
     if split is not None and split_of(own) == "all":
         raise ValueError(f"split {split!r}: {own.name} has no splits; leave it out")
     own = dataclasses.replace(own, split=split or own.split)
-    data = dataset(Config(dataset=own))
+    data = find_dataset(Config(dataset=own))
     n = count_of(own, data, n)
     name = extractor or natural(own)
     other = held_out(config.dataset, own)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.assembly.assemble import build
-from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config, OptimizerConfig
 from gan_jax.data import batch_indices
 from gan_jax.diagnostics import (
@@ -58,7 +58,7 @@ class Scene(NamedTuple):
 
 def scene(config: Config) -> Scene:
     """The Gan (on one device) and the data that probes work with."""
-    data = dataset(config)
+    data = find_dataset(config)
     other = unseen(config.dataset)
 
     def some(count: int) -> Batch:
@@ -69,7 +69,9 @@ def scene(config: Config) -> Scene:
         return jax.tree.map(jnp.asarray, data.get(np.stack(picks)))
 
     def reals(source: Config, turn: int) -> list[Batch]:
-        return in_batches(dataset(source), config.metrics.n, config.batch_size, turn)
+        return in_batches(
+            find_dataset(source), config.metrics.n, config.batch_size, turn
+        )
 
     held_out = None
     if other is not None:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import TFDS_SETS, TOYS, Dataset, fields_of
 from gan_jax.data.core import ENDLESS
@@ -85,7 +85,7 @@ def real_side(
 
     They are kept in the cache where a network makes them.
     """
-    data = dataset(Config(dataset=config))
+    data = find_dataset(Config(dataset=config))
     n = data.spec.size if n is None else min(n, data.spec.size)
     indices = chosen(data, n, turn)
     content = data.fingerprint

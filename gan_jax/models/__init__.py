@@ -227,6 +227,9 @@ def dirac(
     return PointGenerator(shape, init_scale), LinearDiscriminator(-init_scale)
 
 
+WITHOUT_LAYERS = (dirac,)
+"""Pairs of plain parameters, which read neither latents nor initializers."""
+
 MODELS: dict[str, Callable[..., Pair]] = {
     "mlp": mlp,
     "dcgan": dcgan,

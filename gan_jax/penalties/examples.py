@@ -1,4 +1,4 @@
-"""Sums and draws for each example of a batch."""
+"""Sums and random draws, one for each example of a batch."""
 
 from collections.abc import Callable
 
@@ -11,15 +11,15 @@ EPSILON = 1e-12
 
 
 def sum_square(x: Array) -> Array:
-    """`[B, ...] -> [B]`: the squared Euclidean norm of each example."""
+    """Return the squared Euclidean norm of each example, `[B, ...] -> [B]`."""
     return jnp.sum(x**2, axis=tuple(range(1, x.ndim)))
 
 
-def per_example(draw: Callable, keys: Array, like: Array) -> Array:
-    """`draw(key, shape, dtype)` for each example's key, shaped like `like [B, ...]`."""
+def draw_each(draw: Callable, keys: Array, like: Array) -> Array:
+    """Call `draw(key, shape, dtype)` for each example of `like [B, ...]`."""
     return jax.vmap(lambda key: draw(key, like.shape[1:], like.dtype))(keys)
 
 
 def split_each(keys: Array) -> Array:
-    """`[B] -> [2, B]`: two independent keys for each example."""
+    """Split each key into two independent ones, `[B] -> [2, B]`."""
     return jax.vmap(jax.random.split, out_axes=1)(keys)

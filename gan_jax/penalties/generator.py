@@ -1,4 +1,4 @@
-"""Penalties on the generator: its Jacobian, its outputs, its weights."""
+"""Penalties on the generator: on its Jacobian, its outputs and its weights."""
 
 import math
 from collections.abc import Callable
@@ -7,14 +7,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from gan_jax.penalties.consistency import neighbours
-from gan_jax.penalties.examples import EPSILON, per_example, split_each, sum_square
+from gan_jax.penalties.consistency import generate_pair
+from gan_jax.penalties.examples import EPSILON, draw_each, split_each, sum_square
 from gan_jax.penalties.info import returns_info
 from gan_jax.types import Array, Metrics
 
 
 def no_generator_penalty(generator: Callable, z: Array, keys: Array) -> Array:
-    """`0`."""
+    """`0`: no term."""
     return jnp.zeros(len(z))
 
 
@@ -23,15 +23,15 @@ def jacobian_difference(
 ) -> Array:
     """`|J(z)^T v - J(z')^T v|_2^2`, z' = z + sigma e, e ~ N(0, I), v ~ N(0, I).
 
-    J(z) is G's Jacobian at z; v is a random probe in data space, shared by both terms,
+    J(z) is G's Jacobian at z. v is a random probe in data space that both terms share,
     so the expectation over v is `|J(z) - J(z')|_F^2`, without forming J. G must treat
-    examples independently. From the founding configuration `dcgan64_gp`.
+    examples independently. The source is the founding configuration `dcgan64_gp`.
     """
     noise_keys, probe_keys = split_each(keys)
-    shifted = z + sigma * per_example(jax.random.normal, noise_keys, z)
+    shifted = z + sigma * draw_each(jax.random.normal, noise_keys, z)
     images, pull = jax.vjp(generator, z)
     _, pull_shifted = jax.vjp(generator, shifted)
-    probe = per_example(jax.random.normal, probe_keys, images)
+    probe = draw_each(jax.random.normal, probe_keys, images)
     return sum_square(pull(probe)[0] - pull_shifted(probe)[0])
 
 
@@ -40,11 +40,19 @@ def zcr_reward(
 ) -> Array:
     """`-mean (G(z) - G(z + sigma e))^2` over the entries of a fake: G's part of zCR.
 
-    The one term that is negative: it rewards G for changes with z. Source as `zcr`;
-    weight 0.5 is StudioGAN's.
+    It is the only negative term: it rewards G for changes with z. Zhao et al. 2020,
+    arXiv 2002.04724, algorithm 2; sigma 0.05 and weight 0.5 are StudioGAN's.
     """
-    one, other = neighbours(generator, z, keys, sigma)
+    one, other = generate_pair(generator, z, keys, sigma)
     return -sum_square(one - other) / math.prod(one.shape[1:])
+
+
+def path_length_average(
+    value: Array, metrics: Metrics, *, decay: float = 0.99
+) -> Array:
+    """`decay a + (1 - decay) path_length`, at the steps at which that is measured."""
+    length = metrics["path_length"]
+    return jnp.where(length > 0, decay * value + (1 - decay) * length, value)
 
 
 @returns_info
@@ -57,13 +65,13 @@ def path_length(
 ) -> tuple[Array, Metrics]:
     """`(|J(z)^T y| - a)^2`, y ~ N(0, I) / sqrt(H W), a the average of |J^T y| so far.
 
-    J is G's Jacobian at z (StyleGAN2: at the mapped latents w, and a has this step's
-    share in it); points have H W = 1; |.| has 1e-12 inside its root. Karras et al.
-    2019, arXiv 1912.04958, eq. 4.
+    J is G's Jacobian at z. (StyleGAN2: at the mapped latents w, and a includes this
+    step.) Points have H W = 1, and |.| has 1e-12 inside its root. Karras et al. 2019,
+    arXiv 1912.04958, eq. 4.
     """
     images, pull = jax.vjp(generator, z)
     pixels = math.prod(images.shape[1:-1])
-    probe = per_example(jax.random.normal, keys, images) / math.sqrt(pixels)
+    probe = draw_each(jax.random.normal, keys, images) / math.sqrt(pixels)
     squares = sum_square(pull(probe)[0])
     value = (jnp.sqrt(squares + EPSILON) - path_length_average) ** 2
     return value, {"path_length": jnp.sqrt(squares)}
@@ -72,10 +80,10 @@ def path_length(
 def orthogonal(
     generator: Callable[[Array], Array], z: Array, keys: Array, *, g_params: Any = ()
 ) -> Array:
-    """`sum_W |W^T W o (1 - I)|_F^2` over G's kernels as matrices `[-1, out]`.
+    """`sum_W |W^T W o (1 - I)|_F^2` over G's kernels W as matrices `[-1, out]`.
 
-    The same for each example. Brock et al. 2018, arXiv 1809.11096, eq. 3, weight 1e-4
-    (the released code: half its gradient).
+    Every example has the same value. Brock et al. 2018, arXiv 1809.11096, eq. 3, weight
+    1e-4 (the released code: half its gradient).
     """
     kernels = (leaf for leaf in jax.tree.leaves(g_params) if leaf.ndim > 1)
     matrices = [kernel.reshape(-1, kernel.shape[-1]) for kernel in kernels]
@@ -90,3 +98,4 @@ GENERATOR_PENALTIES = {
     "path_length": path_length,
     "orthogonal": orthogonal,
 }
+RUNNING = {"path_length_average": path_length_average}

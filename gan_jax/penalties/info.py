@@ -1,4 +1,4 @@
-"""Penalties that also return what they measured."""
+"""Penalties that return what they measured beside their value."""
 
 import functools
 from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from gan_jax.assembly.compatibility import resolve
+from gan_jax.assembly.choices import complete_config
 from gan_jax.assembly.registry import choose, options
 from gan_jax.config import Config
 from gan_jax.data import Dataset
@@ -81,7 +81,7 @@ def step_counter(config: Config, data: Dataset, shown: Work) -> Counter:
 
 def reads_width(config: Config, data: Dataset) -> bool:
     """Whether `model.width` changes the networks."""
-    name = resolve(config, data.spec).model.name or ""
+    name = complete_config(config, data.spec).model.name or ""
     return "width" in options(choose(MODELS, name, "model.name"))
 
 

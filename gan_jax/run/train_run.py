@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from gan_jax.assembly.assemble import build
-from gan_jax.assembly.compatibility import dataset, require_enough
+from gan_jax.assembly.datasets import find_dataset, require_enough_examples
 from gan_jax.config import Config
 from gan_jax.config.serialization import validate
 from gan_jax.data import Dataset, with_absolute_path
@@ -182,9 +182,9 @@ def prepared(
     config: Config, refuse: Callable[[], None]
 ) -> tuple[Dataset, Program, Yardstick | None]:
     """The data, the program, what samples are measured with; refuses what cannot be."""
-    data = dataset(config)
+    data = find_dataset(config)
     build(config, spec=data.spec)
-    require_enough(config, data)
+    require_enough_examples(config, data)
     require_wandb(config)
     if config.on_divergence == "restore" and members_of(config):
         raise ValueError(

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from gan_jax import version
-from gan_jax.assembly.suggestions import FOR_VERDICT, helpful
+from gan_jax.assembly.suggestions import FOR_VERDICT, suggest_flags
 from gan_jax.config import Config
 from gan_jax.parallel.execution import Member, Program
 from gan_jax.run_files.health import (
@@ -159,7 +159,7 @@ def in_words(config: Config, event: Row) -> str:
             f"at most 3); {fault['term']} was not finite at step {fault['step']}"
         )
     rule = RULES[event["sign"]]
-    tries = ", or ".join(helpful(rule.tries, config))
+    tries = ", or ".join(suggest_flags(rule.tries, config))
     return f"{prefix}{event['sign']}: {rule.says}. What to try: {tries}"
 
 
@@ -185,7 +185,7 @@ def ending(config: Config, record: Record, steps: int) -> Row:
         end["fault"] = record.faults[0]
     if word in FOR_VERDICT:
         end["why"] = REASONS[word](rows)
-        end["try"] = helpful(FOR_VERDICT[word], config)
+        end["try"] = suggest_flags(FOR_VERDICT[word], config)
     return end
 
 

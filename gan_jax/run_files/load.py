@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.assembly.assemble import build
-from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config
 from gan_jax.config.serialization import from_file
 from gan_jax.data import Dataset, label_shares
@@ -116,7 +116,7 @@ def shares_of(run: str | Path, config: Config) -> np.ndarray | None:
     if not config.dataset.labels:
         return None
     known = recorded_shares(run)
-    return label_shares(dataset(config)) if known is None else known
+    return label_shares(find_dataset(config)) if known is None else known
 
 
 def data_of_run(run: str | Path, config: Config, remedy: str) -> Dataset:
@@ -126,7 +126,7 @@ def data_of_run(run: str | Path, config: Config, remedy: str) -> Dataset:
     not there, or holds other data than data.json records.
     """
     try:
-        data = dataset(config)
+        data = find_dataset(config)
     except ValueError as error:
         raise ValueError(f"{error}; mend that, or {remedy}") from None
     refuse_other_data(Path(run), config, data, remedy)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan_jax.assembly.assemble import build, method
-from gan_jax.assembly.unused_fields import refuse_unread
-from gan_jax.augment import AUGMENTS, IMAGES_ONLY
+from gan_jax.assembly.assemble import build, find_method
+from gan_jax.assembly.unused_fields import refuse_unused_fields
+from gan_jax.augment import AUGMENTS
 from gan_jax.config import (
     Config,
     DatasetConfig,
@@ -58,7 +58,7 @@ def with_field(config, field, value):
 
 @pytest.mark.parametrize("name", PROMISED)
 def test_promised_methods_exist(name):
-    assert method(name) is METHODS[name]
+    assert find_method(name) is METHODS[name]
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -98,7 +98,7 @@ def test_unknown_name_is_refused_with_the_nearest(field, nearest):
 
 def test_unknown_method_is_refused_with_the_nearest():
     with pytest.raises(ValueError) as error:
-        method("r3gam")
+        find_method("r3gam")
     assert_names(error, "method", "r3gam", METHODS, "r3gan")
 
 
@@ -157,9 +157,9 @@ def test_consent_to_coupling_is_unread_without_it():
     penalized = Config(penalty=PenaltyConfig("r1"))
     consenting = with_field(penalized, "penalty.coupled", True)
     with pytest.raises(ValueError, match=r"penalty\.coupled .*model\.d_minibatch"):
-        refuse_unread(penalized, consenting)
+        refuse_unused_fields(penalized, consenting)
     coupled = with_field(penalized, "model.d_minibatch", "stddev")
-    refuse_unread(coupled, with_field(coupled, "penalty.coupled", True))
+    refuse_unused_fields(coupled, with_field(coupled, "penalty.coupled", True))
 
 
 @pytest.mark.parametrize("name", AUGMENTS)
@@ -313,7 +313,7 @@ def fits(config, group, name):
         made_for_images = (
             config.model.name not in (None, "mlp")
             or config.model.output
-            or AUGMENTS[config.augment.name] in IMAGES_ONLY
+            or AUGMENTS[config.augment.name].images_only
         )
         return name == "digits" or name in TOYS and not made_for_images
     if name == "dirac":
@@ -336,7 +336,7 @@ def test_replacing_one_name_alone_builds_and_leaves_nothing_to_refuse(base, grou
     for name in GROUPS[group]:
         if fits(METHODS[base], group, name):
             config = with_field(METHODS[base], f"{group}.name", name)
-            refuse_unread(METHODS[base], config)
+            refuse_unused_fields(METHODS[base], config)
             assert isinstance(build(config), Gan)
 
 
@@ -365,7 +365,7 @@ RING = with_field(BASE, "dataset.name", "ring")
 )
 def test_setting_a_field_that_nothing_reads_is_refused(base, field, value):
     with pytest.raises(ValueError) as error:
-        refuse_unread(base, with_field(base, field, value))
+        refuse_unused_fields(base, with_field(base, field, value))
     assert field in str(error.value)
     assert repr(value) in str(error.value)
 
@@ -426,7 +426,7 @@ ADAPTIVE = changed(augment__name="bgc", augment__schedule="adaptive")
 )
 def test_unread_field_is_refused_with_its_cause(base, field, value, cause):
     with pytest.raises(ValueError) as error:
-        refuse_unread(base, with_field(base, field, value))
+        refuse_unused_fields(base, with_field(base, field, value))
     assert str(error.value).startswith(f"{field} {value!r} has no effect with {cause};")
     assert "\n" not in str(error.value)
 
@@ -527,7 +527,7 @@ def test_what_can_combine_builds(base, field, value):
     ],
 )
 def test_setting_a_field_that_is_read_is_accepted(base, field, value):
-    refuse_unread(base, with_field(base, field, value))
+    refuse_unused_fields(base, with_field(base, field, value))
 
 
 def test_leftovers_of_the_base_are_accepted():
@@ -546,4 +546,4 @@ def test_leftovers_of_the_base_are_accepted():
     config = base
     for group, name in chosen.items():
         config = with_field(config, f"{group}.name", name)
-    refuse_unread(base, config)
+    refuse_unused_fields(base, config)

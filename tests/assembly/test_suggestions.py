@@ -8,7 +8,12 @@ import pytest
 
 from gan_jax import METHODS, Config
 from gan_jax.assembly.assemble import build
-from gan_jax.assembly.suggestions import FOR_VERDICT, SUGGESTIONS, helpful
+from gan_jax.assembly.suggestions import (
+    FOR_VERDICT,
+    SUGGESTIONS,
+    choices_of_run,
+    suggest_flags,
+)
 from gan_jax.command_line.flags import OF_BOTH, with_both
 from gan_jax.config import DatasetConfig, ModelConfig
 from gan_jax.config.serialization import flat
@@ -102,14 +107,14 @@ def test_every_suggestion_is_made_by_a_rule_and_every_one_made_exists():
 @pytest.mark.parametrize("name", TRIES)
 def test_something_is_left_to_try_in_every_run(name):
     for run, config in RUNS.items():
-        assert helpful(TRIES[name], config), run
+        assert suggest_flags(TRIES[name], config), run
 
 
 @pytest.mark.parametrize("name", SUGGESTIONS)
 def test_what_a_run_already_does_is_not_suggested(name):
     one, fitting = SUGGESTIONS[name], 0
     for run, config in RUNS.items():
-        if one.fits(config):
+        if one.fits(choices_of_run(config)):
             fitting += 1
             asked, has = changes(one.flags, config), flat(config)
             same = [k for k, v in asked.items() if typed(v, has[k]) == has[k]]
@@ -122,20 +127,24 @@ def test_a_run_that_does_what_is_suggested_can_be_built_and_is_not_told_again(na
     one = SUGGESTIONS[name]
     for run, config in RUNS.items():
         asked = changes(one.flags, config)
-        if asked and one.fits(config) and can_be(run):
+        if asked and one.fits(choices_of_run(config)) and can_be(run):
             done = with_changes(config, asked)
             build(done)
-            assert not one.fits(done), run
+            assert not one.fits(choices_of_run(done)), run
 
 
 def test_a_penalty_in_use_is_not_advised_but_its_weight_is():
-    told = " ".join(helpful(FOR_VERDICT["not_learned"], on("ring", METHODS["r1"])))
+    told = " ".join(
+        suggest_flags(FOR_VERDICT["not_learned"], on("ring", METHODS["r1"]))
+    )
     assert "--penalty.name" not in told and "--penalty.weight 0.1" in told
-    plain = " ".join(helpful(FOR_VERDICT["not_learned"], on("ring", METHODS["ns_gan"])))
+    plain = " ".join(
+        suggest_flags(FOR_VERDICT["not_learned"], on("ring", METHODS["ns_gan"]))
+    )
     assert "--penalty.name r1" in plain and "--penalty.weight" not in plain
     light = dataclasses.replace(METHODS["r1"].penalty, weight=0.1)
     config = dataclasses.replace(on("ring", METHODS["r1"]), penalty=light)
-    assert "--penalty.weight 0.1" not in " ".join(helpful(SUGGESTIONS, config))
+    assert "--penalty.weight 0.1" not in " ".join(suggest_flags(SUGGESTIONS, config))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +159,7 @@ def test_a_penalty_in_use_is_not_advised_but_its_weight_is():
 )
 def test_a_rate_with_which_nothing_is_learned_is_told_one_that_learns(data, rate, told):
     config = with_both(on(data, METHODS["r1"]), {"lr": rate})
-    tries = helpful(FOR_VERDICT["not_learned"], config)
+    tries = suggest_flags(FOR_VERDICT["not_learned"], config)
     assert ("--lr 0.001" in tries) == told, tries
 
 
@@ -165,5 +174,5 @@ def test_points_of_a_data_set_of_ones_own_are_points(monkeypatch):
     """What is suggested follows from the shape of the data, not from their name."""
     monkeypatch.setitem(DATASETS, "own", DATASETS["ring"])
     own = dataclasses.replace(METHODS["ns_gan"], dataset=DatasetConfig("own"))
-    assert "--model.z-dim 2" in helpful(FOR_VERDICT["not_learned"], own)
-    assert helpful(["adaptive_augment"], own) == []
+    assert "--model.z-dim 2" in suggest_flags(FOR_VERDICT["not_learned"], own)
+    assert suggest_flags(["adaptive_augment"], own) == []

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from gan_jax import METHODS, build, method_for
-from gan_jax.assembly.method_defaults import changed_values
+from gan_jax.assembly.method_defaults import describe_changed_values
 from gan_jax.command_line.named_method import base_of
 from gan_jax.commands import train
 from gan_jax.config import Config, DatasetConfig
@@ -117,16 +117,18 @@ def test_a_method_with_networks_of_its_own_keeps_its_values_on_images(name):
 
 def test_changed_values_are_those_that_are_read_and_were_not_set():
     config = method_for("r1", "ring")
-    line = changed_values("r1", config)
+    line = describe_changed_values("r1", config)
     assert "penalty.weight 0.1 (10.0)" in line
     assert "both optimizers' schedule linear (constant)" in line
     assert "weight_end" not in line  # None in both
-    assert "weight" not in changed_values("ns_gan", method_for("ns_gan", "ring"))
+    assert "weight" not in describe_changed_values(
+        "ns_gan", method_for("ns_gan", "ring")
+    )
     other = dataclasses.replace(config.penalty, weight=1.0)
-    assert "penalty" not in changed_values(
+    assert "penalty" not in describe_changed_values(
         "r1", dataclasses.replace(config, penalty=other)
     )
-    assert changed_values("mlp_leaky", METHODS["mlp_leaky"]) == ""
+    assert describe_changed_values("mlp_leaky", METHODS["mlp_leaky"]) == ""
 
 
 def test_a_method_of_ones_own_has_no_values_that_suit_the_data(monkeypatch):
@@ -134,7 +136,7 @@ def test_a_method_of_ones_own_has_no_values_that_suit_the_data(monkeypatch):
     monkeypatch.setitem(METHODS, "own", Config())
     assert method_for("own", "ring").batch_size == Config().batch_size
     config = dataclasses.replace(method_for("own", "ring"), batch_size=256)
-    assert changed_values("own", config) == ""
+    assert describe_changed_values("own", config) == ""
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from gan_jax.augment import AUGMENTS, IMAGES_ONLY, pipeline, policy
+from gan_jax.augment import AUGMENTS, ada_pipeline, diffaugment
 
 COUNT = 4000
 
@@ -88,7 +88,7 @@ def test_flip_defaults_to_one_half():
 
 @pytest.mark.parametrize("name", ["flip", "shift_flip", "diff_augment", "bgc"])
 def test_image_augmentations_refuse_points(name):
-    assert AUGMENTS[name] in IMAGES_ONLY
+    assert AUGMENTS[name].images_only
     with pytest.raises(ValueError, match=f"augment.name '{name}' needs images"):
         AUGMENTS[name](jnp.ones((4, 2)), example_keys(4))
 
@@ -194,7 +194,7 @@ def plain_diff_augment(x, change):
 @pytest.mark.parametrize("shape", [(8, 8, 1), (13, 10, 3)])
 def test_diff_augment_equals_its_published_formulas(shape):
     x, keys = images(16, shape), example_keys(16)
-    changes = drawn(lambda key: policy.draw(key, *shape[:2]), 16)
+    changes = drawn(lambda key: diffaugment.draw_change(key, *shape[:2]), 16)
     expected = [
         plain_diff_augment(np.asarray(image, np.float64), change)
         for image, change in zip(x, one_by_one(changes), strict=True)
@@ -205,7 +205,7 @@ def test_diff_augment_equals_its_published_formulas(shape):
 
 def test_diff_augment_draws_its_published_distributions():
     """Of 32 x 20 pixels: shifts up to 4 and 3, an even and an even square."""
-    change = drawn(lambda key: policy.draw(key, 32, 20), COUNT)
+    change = drawn(lambda key: diffaugment.draw_change(key, 32, 20), COUNT)
     assert_uniform(change.brightness, -0.5, 0.5)
     assert_uniform(change.saturation, 0, 2)
     assert_uniform(change.contrast, 0.5, 1.5)
@@ -217,7 +217,7 @@ def test_diff_augment_draws_its_published_distributions():
 
 
 def test_middle_of_an_odd_square_lies_inside_the_image():
-    rows = drawn(lambda key: policy.draw(key, 10, 10), COUNT).hole[:, 0]
+    rows = drawn(lambda key: diffaugment.draw_change(key, 10, 10), COUNT).hole[:, 0]
     assert_shares(rows, {value: 1 / 10 for value in range(10)})
 
 
@@ -283,12 +283,12 @@ def plain_colour(x, c):
 @pytest.mark.parametrize("shape", [(16, 16, 1), (9, 14, 3)])
 def test_bgc_geometry_equals_matrices_and_scipy_interpolation(shape):
     x = images(24, shape)
-    draws = drawn(lambda key: pipeline.draw_geometry(key, 1.0, *shape[:2]), 24)
+    draws = drawn(lambda key: ada_pipeline.draw_geometry(key, 1.0, *shape[:2]), 24)
 
     @jax.jit
     @jax.vmap
     def resampled(image, geometry):
-        return pipeline.resampled(image, pipeline.where_from(geometry))
+        return ada_pipeline.resample(image, ada_pipeline.source_map(geometry))
 
     expected = [
         plain_geometry(np.asarray(image, np.float64), g)
@@ -301,12 +301,12 @@ def test_bgc_geometry_equals_matrices_and_scipy_interpolation(shape):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_bgc_colour_equals_the_published_matrices(channels):
     x = images(24, (3, 4, channels))
-    draws = drawn(lambda key: pipeline.draw_colour(key, 1.0), 24)
+    draws = drawn(lambda key: ada_pipeline.draw_colour(key, 1.0), 24)
     expected = [
         plain_colour(np.asarray(image, np.float64), c)
         for image, c in zip(x, one_by_one(draws), strict=True)
     ]
-    actual = jax.jit(jax.vmap(pipeline.recoloured))(x, draws)
+    actual = jax.jit(jax.vmap(ada_pipeline.recolour))(x, draws)
     np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=2e-5)
 
 
@@ -324,8 +324,8 @@ def test_bgc_of_a_traced_probability_is_that_of_a_constant(shape, p):
 
 @pytest.mark.parametrize("p", [0.3, 1.0])
 def test_bgc_draws_its_published_distributions(p):
-    g = drawn(lambda key: pipeline.draw_geometry(key, p, 32, 64), COUNT)
-    c = drawn(lambda key: pipeline.draw_colour(key, p), COUNT)
+    g = drawn(lambda key: ada_pipeline.draw_geometry(key, p, 32, 64), COUNT)
+    c = drawn(lambda key: ada_pipeline.draw_colour(key, p), COUNT)
     assert_shares(g.mirror, {0: 1 - p / 2, 1: p / 2})
     assert_shares(g.quarters, {0: 1 - 3 * p / 4, **dict.fromkeys((1, 2, 3), p / 4)})
     assert_shares(c.luma_flip, {0: 1 - p / 2, 1: p / 2})
@@ -356,11 +356,11 @@ def test_bgc_draws_its_published_distributions(p):
 def test_bgc_moves_whole_pixels_exactly():
     """Mirrored, then turned by a quarter, then shifted: against NumPy."""
     x = images(1, (8, 8, 2))[0]
-    still = pipeline.Geometry(*map(jnp.asarray, (0, 0, [0, 0], 1, 0, 1, 0, [0, 0])))
+    still = ada_pipeline.Geometry(*map(jnp.asarray, (0, 0, [0, 0], 1, 0, 1, 0, [0, 0])))
 
     @jax.jit
     def resampled(geometry):
-        return pipeline.resampled(x, pipeline.where_from(geometry))
+        return ada_pipeline.resample(x, ada_pipeline.source_map(geometry))
 
     def moved(**changes):
         return resampled(

@@ -16,7 +16,7 @@ import pytest
 
 from gan_jax.assembly.assemble import build
 from gan_jax.assembly.registry import options
-from gan_jax.assembly.unused_fields import read_fields, refuse_unread
+from gan_jax.assembly.unused_fields import refuse_unused_fields, used_fields
 from gan_jax.augment import AUGMENTS
 from gan_jax.config import AugmentConfig, Config, PenaltyConfig
 from gan_jax.config.serialization import from_json
@@ -229,7 +229,7 @@ def test_which_penalties_read_it():
     assert {n for n, p in PENALTIES.items() if "pullbacks" in options(p)} == {*AT_DATA}
     for name in set(PENALTIES) - {"none"}:
         config = replace(R1, penalty=PenaltyConfig(name))
-        read = "penalty.through_augment" in read_fields(config)
+        read = "penalty.through_augment" in used_fields(config)
         assert read == (name in AT_DATA), name
 
 
@@ -245,12 +245,12 @@ def test_it_is_refused_where_nothing_reads_it(base, cause):
     config = replace(base, penalty=replace(base.penalty, through_augment=False))
     message = f"penalty.through_augment False has no effect with {cause}"
     with pytest.raises(ValueError, match=message):
-        refuse_unread(base, config)
+        refuse_unused_fields(base, config)
 
 
 def test_methods_with_both_say_how_the_penalty_acts():
     for name, (about, config) in CATALOGUE.items():
-        if "penalty.through_augment" in read_fields(config):
+        if "penalty.through_augment" in used_fields(config):
             assert config.penalty.through_augment, name
             assert "through the augmentation" in about, name
-    assert "penalty.through_augment" in read_fields(CATALOGUE["ada"].config)
+    assert "penalty.through_augment" in used_fields(CATALOGUE["ada"].config)

@@ -216,7 +216,7 @@ def test_what_is_no_picture_file_is_refused_before_anything_is_drawn(
 ):
     (place / "dir.png").mkdir()
     monkeypatch.setattr(sample, "load_run", None)  # nothing is loaded
-    monkeypatch.setattr(data, "dataset", None)
+    monkeypatch.setattr(data, "find_dataset", None)
     monkeypatch.setattr(dirac, "games", None)
     assert f"grid {name}: " in refused(sample, ["run", "--grid", name], capsys)
     assert f"out {name}: " in refused(data, ["digits", "--out", name], capsys)

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import supply
 from benchmarks.speed import measure as speed
-from gan_jax.assembly.unused_fields import read_fields, refuse_unread
+from gan_jax.assembly.unused_fields import refuse_unused_fields, used_fields
 from gan_jax.command_line.flags import (
     first_paragraph,
     flags_among,
@@ -82,18 +82,18 @@ def test_flag_that_the_choice_does_not_read_is_refused_at_its_default(
     assert said.endswith("; leave it out, or change that\n")
 
 
-UNREAD = sorted(set(flat(METHODS["ns_gan"])) - read_fields(METHODS["ns_gan"]))
+UNREAD = sorted(set(flat(METHODS["ns_gan"])) - used_fields(METHODS["ns_gan"]))
 
 
 @pytest.mark.parametrize("field", UNREAD)
 def test_field_that_is_unread_is_refused_as_it_stands_if_it_was_given(field):
     base = METHODS["ns_gan"]
-    refuse_unread(base, base)
+    refuse_unused_fields(base, base)
     flag = "--" + field.replace("_", "-")
     given = given_fields(train.Flags, [f"{flag}=1"])
     assert given == {field}
     with pytest.raises(ValueError) as error:
-        refuse_unread(base, base, given)
+        refuse_unused_fields(base, base, given)
     told = f"{field} {flat(base)[field]!r} has no effect with "
     assert str(error.value).startswith(told)
 

@@ -12,7 +12,7 @@ import optax
 import pytest
 
 from gan_jax.assembly.assemble import build
-from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import (
     Config,
     DatasetConfig,
@@ -52,7 +52,7 @@ RUN = Config(
 @pytest.fixture(scope="module")
 def case():
     """The GAN of `sweep.d_lr 0.5` after its last step."""
-    gan, data = build(RUN), dataset(RUN)
+    gan, data = build(RUN), find_dataset(RUN)
     start = state = init_state(gan, jax.random.key(0))
     state = replace(state, scales=state.scales | {"d_lr": jnp.float32(SLOWER)})
     step = jax.jit(train_step, static_argnums=0)

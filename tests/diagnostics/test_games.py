@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from gan_jax.assembly.assemble import build
-from gan_jax.assembly.unused_fields import refuse_unread
+from gan_jax.assembly.unused_fields import refuse_unused_fields
 from gan_jax.commands import dirac
 from gan_jax.config import (
     AugmentConfig,
@@ -461,7 +461,7 @@ def test_dirac_pair_refuses_what_it_has_no_layers_for(group, field, value, words
 def test_dirac_pair_refuses_a_field_it_does_not_read(field, value):
     config = replace(GAME, model=replace(GAME.model, **{field: value}))
     with pytest.raises(ValueError, match=f"model.{field} .* has no effect"):
-        refuse_unread(GAME, config)
+        refuse_unused_fields(GAME, config)
 
 
 @pytest.mark.parametrize(

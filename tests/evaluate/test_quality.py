@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import from_json
 from gan_jax.data import TOYS, batch_indices
@@ -24,7 +24,7 @@ from gan_jax.run_files.history import VERDICTS, Record, ending, verdict
 
 def examples(name, turn=0, **options):
     config = DatasetConfig(name, **options)
-    data = dataset(Config(dataset=config))
+    data = find_dataset(Config(dataset=config))
     chosen = batch_indices(len(data), 256, 1, 0, turn)[0]
     return config, coarse(np.asarray(data.get(chosen).image)).astype(np.float64)
 

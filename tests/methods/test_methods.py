@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gan_jax.assembly.assemble import build
-from gan_jax.assembly.compatibility import dataset
-from gan_jax.augment import AUGMENTS, IMAGES_ONLY
+from gan_jax.assembly.datasets import find_dataset
+from gan_jax.augment import AUGMENTS
 from gan_jax.config import DatasetConfig
 from gan_jax.data import batch_indices
 from gan_jax.gan import init_state
@@ -22,7 +22,7 @@ ON_POINTS = [
     name
     for name, config in METHODS.items()
     if config.model.name in (None, "mlp")
-    and AUGMENTS[config.augment.name] not in IMAGES_ONLY
+    and not AUGMENTS[config.augment.name].images_only
 ]
 
 
@@ -50,7 +50,7 @@ def assert_trains(config, steps=STEPS):
         batch_size=BATCH,
         model=replace(config.model, width=WIDTH),
     )
-    gan, data = build(config), dataset(config)
+    gan, data = build(config), find_dataset(config)
     metrics, step, state = {}, jit_step(gan), init_state(gan, jax.random.key(0))
     before = jax.tree.map(np.array, state.generator.params)
     for index in range(steps):

@@ -20,7 +20,7 @@ from undrawn import without_pictures
 import gan_jax
 from benchmarks.kills import rows
 from gan_jax import METHODS, Config, load_generator, train
-from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.commands.train import main
 from gan_jax.config import (
     DatasetConfig,
@@ -201,16 +201,16 @@ def test_lazy_penalty_is_logged_as_last_due_whatever_the_dispatch(
 def test_convolutions_on_cpu_are_neither_scanned_nor_batched_over_seeds():
     config = replace(RING, dataset=DatasetConfig("digits"))
     convolutional = replace(config, seeds=2, model=ModelConfig("dcgan", width=4))
-    work = program(convolutional, dataset(convolutional))
+    work = program(convolutional, find_dataset(convolutional))
     assert work.steps_per_call == 1
     assert "in turn" in work.about[0]
-    work = program(replace(config, seeds=2), dataset(config))
+    work = program(replace(config, seeds=2), find_dataset(config))
     assert work.steps_per_call == 7
     assert "2 GANs by vmap on 2 x" in work.about[0]
 
 
 def test_streamed_data_are_taken_a_step_at_a_time():
-    data = replace(dataset(RING), streams=True)
+    data = replace(find_dataset(RING), streams=True)
     config = replace(RING, dataset=replace(RING.dataset, device_limit=0.0))
     work = program(config, data)
     assert work.steps_per_call == 1
@@ -479,7 +479,7 @@ def test_dispatch_of_seeds_is_traced_once(slots, monkeypatch):
 
     monkeypatch.setattr("gan_jax.parallel.execution.several_steps", body)
     config = replace(RING, seeds=2, devices=1, **slots)
-    work = program(config, dataset(config))
+    work = program(config, find_dataset(config))
     state = work.init()
     for split in work.splits(np.arange(4)):
         state, _ = work.advance(state, split)

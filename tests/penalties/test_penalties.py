@@ -11,9 +11,9 @@ from jax import lax
 from gan_jax.penalties import (
     GENERATOR_PENALTIES,
     PENALTIES,
+    draw_each,
     input_gradient_sq,
     interpolate,
-    per_example,
     split_each,
     value_and_info,
 )
@@ -60,7 +60,7 @@ def pairs(shape, count=BATCH):
 
 def noisy(x, keys):
     """A change for the consistency penalties."""
-    return x + 0.3 * per_example(jax.random.normal, keys, x)
+    return x + 0.3 * draw_each(jax.random.normal, keys, x)
 
 
 def tanh_generator(shape):
@@ -159,7 +159,7 @@ def test_r1_reads_the_reals_and_r2_the_fakes():
 
 def test_ar1_of_linear_critic_is_the_squared_projection_of_the_noise():
     origin, keys = jnp.zeros((BATCH, 2)), example_keys()
-    noise = np.asarray(per_example(jax.random.normal, keys, origin))
+    noise = np.asarray(draw_each(jax.random.normal, keys, origin))
     actual = PENALTIES["ar1"](linear([3, -4]), origin, origin + 9, keys, sigma=0.01)
     np.testing.assert_allclose(actual, (0.01 * noise @ [3, -4]) ** 2, rtol=1e-5)
 
@@ -207,7 +207,7 @@ def test_dragan_perturbs_reals_by_sigma_deviations_times_two_uniforms():
     value = PENALTIES["dragan"](quadratic_critic, real, fake, keys, sigma=0.7)
     u_keys, noise_keys = split_each(keys)
     u = np.asarray(jax.vmap(jax.random.uniform)(u_keys))[:, None]
-    noise = 0.7 * np.std(real) * per_example(jax.random.uniform, noise_keys, real)
+    noise = 0.7 * np.std(real) * draw_each(jax.random.uniform, noise_keys, real)
     expected = (np.linalg.norm(real + u * noise, axis=1) - 1) ** 2
     assert_close(value, expected)
 
@@ -245,10 +245,8 @@ def test_jacobian_difference_of_quadratic_generator_is_its_projection_on_the_pro
     a = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
     z, keys = jnp.zeros((BATCH, 3)), example_keys()
     noise_keys, probe_keys = split_each(keys)
-    shift = 0.1 * np.asarray(per_example(jax.random.normal, noise_keys, z))
-    probe = np.asarray(
-        per_example(jax.random.normal, probe_keys, jnp.zeros((BATCH, 5)))
-    )
+    shift = 0.1 * np.asarray(draw_each(jax.random.normal, noise_keys, z))
+    probe = np.asarray(draw_each(jax.random.normal, probe_keys, jnp.zeros((BATCH, 5))))
     expected = np.sum((shift * (probe @ a)) ** 2, axis=1)
     value = GENERATOR_PENALTIES["jacobian_difference"](quadratic(a), z, keys)
     np.testing.assert_allclose(value, expected, rtol=1e-5)
@@ -260,7 +258,7 @@ def test_jacobian_difference_averages_the_squared_frobenius_norm():
     z = jnp.ones((count, 3))
     keys = example_keys(6, count)
     noise_keys, _ = split_each(keys)
-    shift = sigma * np.asarray(per_example(jax.random.normal, noise_keys, z))
+    shift = sigma * np.asarray(draw_each(jax.random.normal, noise_keys, z))
     frobenius = np.sum(shift**2 * np.sum(a**2, axis=0), axis=1)
     value = GENERATOR_PENALTIES["jacobian_difference"](
         quadratic(jnp.asarray(a)), z, keys, sigma=sigma
@@ -405,15 +403,13 @@ def documented_draws(keys, like):
     first, second = split_each(keys)
     return {
         "u": jax.vmap(jax.random.uniform)(keys),
-        "normal": per_example(jax.random.normal, keys, like),
-        "normal_real": per_example(jax.random.normal, first, like),
-        "normal_fake": per_example(jax.random.normal, second, like),
+        "normal": draw_each(jax.random.normal, keys, like),
+        "normal_real": draw_each(jax.random.normal, first, like),
+        "normal_fake": draw_each(jax.random.normal, second, like),
         "dragan_u": jax.vmap(jax.random.uniform)(first),
-        "uniform": per_example(jax.random.uniform, second, like),
-        "z": per_example(jax.random.normal, first, jnp.zeros((len(keys), Z_DIM))),
-        "z_noise": per_example(
-            jax.random.normal, second, jnp.zeros((len(keys), Z_DIM))
-        ),
+        "uniform": draw_each(jax.random.uniform, second, like),
+        "z": draw_each(jax.random.normal, first, jnp.zeros((len(keys), Z_DIM))),
+        "z_noise": draw_each(jax.random.normal, second, jnp.zeros((len(keys), Z_DIM))),
     }
 
 
@@ -471,8 +467,8 @@ def test_jacobian_difference_and_parameter_gradients_equal_pytorch():
         return torch.tensor(np.asarray(array), dtype=torch.float64)
 
     noise_keys, probe_keys = split_each(keys)
-    noise = tensor(per_example(jax.random.normal, noise_keys, z))
-    probe = tensor(per_example(jax.random.normal, probe_keys, jnp.zeros((BATCH, 5))))
+    noise = tensor(draw_each(jax.random.normal, noise_keys, z))
+    probe = tensor(draw_each(jax.random.normal, probe_keys, jnp.zeros((BATCH, 5))))
     theirs = tensor(a).requires_grad_()
 
     def pull(z):
@@ -532,8 +528,8 @@ def test_generator_penalty_and_parameter_gradients_equal_pytorch(name, oracle, o
     theirs = {k: tensor(v).requires_grad_() for k, v in params.items()}
     images = jnp.zeros((BATCH, 4, 4, 2))
     draws = {
-        "probe": tensor(per_example(jax.random.normal, keys, images)),
-        "noise": tensor(per_example(jax.random.normal, keys, z)),
+        "probe": tensor(draw_each(jax.random.normal, keys, images)),
+        "noise": tensor(draw_each(jax.random.normal, keys, z)),
     }
 
     def generator(z):
@@ -613,7 +609,7 @@ def test_zcr_draws_its_own_latents_and_needs_a_generator():
         sigma=0.5,
     )
     _, noise_keys = split_each(keys)
-    noise = np.asarray(per_example(jax.random.normal, noise_keys, jnp.zeros((6, 3))))
+    noise = np.asarray(draw_each(jax.random.normal, noise_keys, jnp.zeros((6, 3))))
     np.testing.assert_allclose(value, (0.5 * noise @ w) ** 2, rtol=1e-4)
     with pytest.raises(ValueError, match="generator: zcr"):
         PENALTIES["zcr"](lambda x: x[:, 0], images, images, keys)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import gan_jax
-from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config, DatasetConfig, LogConfig, MetricsConfig, ModelConfig
 from gan_jax.parallel.execution import program
 from gan_jax.run.profiling import DISPATCH, compiled, profiled
@@ -37,7 +37,7 @@ def asking(steps):
 
 @pytest.fixture(scope="module")
 def work():
-    return program(RING, dataset(RING))
+    return program(RING, find_dataset(RING))
 
 
 def traces(folder):
@@ -96,7 +96,7 @@ def test_traced_are_the_first_dispatches_as_long_as_one_before(
 
 
 def test_trace_holds_the_steps_asked_for_and_no_compilation(tmp_path):
-    said, work = [], program(RING, dataset(RING))
+    said, work = [], program(RING, find_dataset(RING))
     with jax.profiler.trace(tmp_path / "new" / "profile"):
         jax.jit(lambda x: x - 3)(1.0)
     with profiled(asking(5), tmp_path, work, said.append) as traced:

@@ -15,7 +15,7 @@ from PIL import Image
 from undrawn import without_pictures
 
 from gan_jax import METHODS, load_generator, train
-from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.commands import evaluate as evaluate_command
 from gan_jax.commands import sample as sample_command
 from gan_jax.commands.train import main as train_main
@@ -321,7 +321,9 @@ def test_names_that_are_no_text_are_recorded_as_text(tmp_path):
             paint(tmp_path / "pictures" / name / "0.png", i)
     except OSError:
         pytest.skip("this file system takes only names that are text")
-    data = dataset(Config(dataset=DatasetConfig(f"folder:{tmp_path / 'pictures'}")))
+    data = find_dataset(
+        Config(dataset=DatasetConfig(f"folder:{tmp_path / 'pictures'}"))
+    )
     write_facts(tmp_path, facts_of(data))
     facts = read_facts(tmp_path)
     assert facts is not None

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config, DatasetConfig, ModelConfig
 from gan_jax.run.callbacks import (
     estimate,
@@ -186,7 +186,7 @@ def test_a_terminal_shows_what_comes_before_the_first_numbers(monkeypatch):
     close = a_terminal(monkeypatch)
     config = Config(steps=10)
     with working("preparing the data", stderr=False) as work:
-        counter = step_counter(config, dataset(config), work)
+        counter = step_counter(config, find_dataset(config), work)
         counter.begin("compiling the step")
         counter.reach(1)
         counter.update(1, newest_numbers([{"d_loss": 0.5, "g_loss": 1.0}], []))
@@ -202,7 +202,7 @@ def test_the_time_of_a_run_is_told_once_with_flags_that_shorten_it(monkeypatch, 
     monkeypatch.setattr("gan_jax.run.callbacks.time.monotonic", lambda: clock[0])
     config = Config(steps=4000)
     with working("training", stderr=False) as work:
-        counter = step_counter(config, dataset(config), work)
+        counter = step_counter(config, find_dataset(config), work)
         for step, seconds in ((1, 100.0), (2, 100.5), (21, 110.0), (41, 120.0)):
             clock[0] = seconds
             counter.reach(step)
@@ -218,5 +218,5 @@ def test_an_estimate_names_only_flags_that_help():
     ) == "at 10 steps/s the 1,000 steps left take about " + ("2 min")
     assert estimate(1.0, 1000, False).endswith("fewer --steps shorten that")
     point = Config(dataset=DatasetConfig("dirac"), model=ModelConfig("dirac"))
-    assert not reads_width(point, dataset(point))
-    assert reads_width(Config(), dataset(Config()))
+    assert not reads_width(point, find_dataset(point))
+    assert reads_width(Config(), find_dataset(Config()))

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gan_jax.assembly.suggestions import FOR_POOR_SAMPLES, FOR_VERDICT, helpful
+from gan_jax.assembly.suggestions import FOR_POOR_SAMPLES, FOR_VERDICT, suggest_flags
 from gan_jax.config import Config
 from gan_jax.config.serialization import from_json
 from gan_jax.diagnostics.report import evidence
@@ -189,13 +189,13 @@ def advise(found: Numbers) -> list[dict[str, str]]:
     for name, piece in ADVICE.items():
         told = piece.holds(found)
         if told is not None:
-            tries = "; ".join(helpful(piece.tries, config))
+            tries = "; ".join(suggest_flags(piece.tries, config))
             words = {"says": piece.says, "tries": tries, "rule": piece.rule}
             pieces.append({"name": name, "evidence": told, **words})
     for event in found.get("signs", []):
         sign = RULES[event["sign"]]
         says = f"{sign.says[0].upper()}{sign.says[1:]}."
-        words = {"says": says, "tries": "; ".join(helpful(sign.tries, config))}
+        words = {"says": says, "tries": "; ".join(suggest_flags(sign.tries, config))}
         told = f"told by the log at step {event['step']}"
         rule = "docs/verdicts.md"
         pieces.append({"name": event["sign"], "evidence": told, **words, "rule": rule})

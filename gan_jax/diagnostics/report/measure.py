@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gan_jax.assembly.compatibility import dataset
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config
 from gan_jax.diagnostics import (
     critic_gradient_norms,
@@ -205,7 +205,7 @@ def measured_overfitting(case: Case) -> dict[str, Any]:
     other = unseen(case.config.dataset)
     if other is None:
         raise ValueError("the data have no held-out examples")
-    held_out = dataset(Config(dataset=other))
+    held_out = find_dataset(Config(dataset=other))
     size = case.config.batch_size
     training, others = (
         logits(case.gan, case.state, in_batches(data, EXAMPLES, size, turn))
