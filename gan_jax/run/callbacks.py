@@ -12,16 +12,18 @@ from gan_jax.assembly.compatibility import resolve
 from gan_jax.assembly.registry import choose, options
 from gan_jax.config import Config
 from gan_jax.data import Dataset
-from gan_jax.logs import metric_log as logs
-from gan_jax.logs.sample_plots import painter
+from gan_jax.logs.animation import write_animation
+from gan_jax.logs.files import copy_file, explain_write_errors
+from gan_jax.logs.row_files import append_rows
+from gan_jax.logs.sample_plots import make_sample_painter
 from gan_jax.models import MODELS
 from gan_jax.parallel.execution import Program
 from gan_jax.run.trackers import Tracker
 from gan_jax.run_files.folder import FRAMES
-from gan_jax.run_files.history import Record, alive, in_words, longest
-from gan_jax.run_files.sweeps import described
-from gan_jax.terminal.output import Work
-from gan_jax.terminal.progress import in_time, shown_rate
+from gan_jax.run_files.history import Record, describe_event, is_alive, longest_rows
+from gan_jax.run_files.sweeps import describe_member
+from gan_jax.terminal.progress import ProgressDisplay
+from gan_jax.terminal.progress_text import format_duration, format_rate
 from gan_jax.types import Row, TrainState
 
 ESTIMATE_AFTER, LONG = 5.0, 600.0
@@ -29,7 +31,7 @@ ESTIMATE_AFTER, LONG = 5.0, 600.0
 is long."""
 
 
-def opening(config: Config, folder: Path, count: int) -> str:
+def opening_line(config: Config, folder: Path, count: int) -> str:
     """The line that a run begins with."""
     penalty = "" if config.penalty.name == "none" else f" + {config.penalty.name}"
     gans = "" if count == 1 else f" of {count} GANs"
@@ -39,7 +41,7 @@ def opening(config: Config, folder: Path, count: int) -> str:
     )
 
 
-class Counter(NamedTuple):
+class StepCounter(NamedTuple):
     """What shows how far a run is.
 
     begin: a part of the work before the steps begins. reach: so many steps are made.
@@ -51,7 +53,9 @@ class Counter(NamedTuple):
     update: Callable[[int, str], None]
 
 
-def step_counter(config: Config, data: Dataset, shown: Work) -> Counter:
+def make_step_counter(
+    config: Config, data: Dataset, shown: ProgressDisplay
+) -> StepCounter:
     """A Counter; it also tells, once, how long the steps will take."""
     numbers, origin, told = [""], list[tuple[int, float]](), list[str]()
 
@@ -69,14 +73,16 @@ def step_counter(config: Config, data: Dataset, shown: Work) -> Counter:
         due = first < step < config.steps and now - began > ESTIMATE_AFTER
         if due and not told:
             speed = (step - first) / (now - began)
-            told.append(estimate(speed, config.steps - step, reads_width(config, data)))
-            shown.tell(told[0])
+            told.append(
+                estimate_line(speed, config.steps - step, reads_width(config, data))
+            )
+            shown.print_line(told[0])
 
     def update(step: int, words: str) -> None:
         numbers[0] = words
         shown.update(step, words)
 
-    return Counter(begin, reach, update)
+    return StepCounter(begin, reach, update)
 
 
 def reads_width(config: Config, data: Dataset) -> bool:
@@ -85,18 +91,18 @@ def reads_width(config: Config, data: Dataset) -> bool:
     return "width" in options(choose(MODELS, name, "model.name"))
 
 
-def estimate(speed: float, left: int, width: bool) -> str:
+def estimate_line(speed: float, left: int, width: bool) -> str:
     """How long the steps left take, and if that is long, what shortens them."""
     seconds = left / speed
-    line = f"at {shown_rate(speed, 'steps')} the {left:,} steps left take about "
-    line += in_time(seconds)
+    line = f"at {format_rate(speed, 'steps')} the {left:,} steps left take about "
+    line += format_duration(seconds)
     if seconds < LONG:
         return line
     narrow = " and a smaller --model.width" if width else ""
     return f"{line}; fewer --steps{narrow} shorten that"
 
 
-def shower(
+def make_row_writer(
     update: Callable[[int, str], None],
     records: list[Record],
     folder: Path | None,
@@ -111,7 +117,7 @@ def shower(
 
     def show(rows: list[Row]) -> None:
         if folder is not None:
-            logs.append_lines(folder / "metrics.jsonl", rows)
+            append_rows(folder / "metrics.jsonl", rows)
         for place in places:
             place.rows(rows)
         for row in rows if callback else ():
@@ -120,11 +126,11 @@ def shower(
         for index, record in enumerate(records):
             measured = newest_diversity(record.rows[-len(rows) :])
             diversity[index] = diversity[index] if measured is None else measured
-            if alive(record):
+            if is_alive(record):
                 latest.append(record.rows[-1])
                 known.append(diversity[index])
         numbers = newest_numbers(latest, [d for d in known if d is not None])
-        update(longest(records)[-1]["step"], numbers)
+        update(longest_rows(records)[-1]["step"], numbers)
 
     return show
 
@@ -146,7 +152,7 @@ def newest_diversity(rows: list[Row]) -> float | None:
     return next(found, None)
 
 
-def noter(
+def make_event_writer(
     config: Config,
     folder: Path | None,
     tell: Callable[[str], None],
@@ -156,35 +162,35 @@ def noter(
 
     def note(events: list[Row]) -> None:
         if folder is not None and events:
-            logs.append_lines(folder / "events.jsonl", events)
+            append_rows(folder / "events.jsonl", events)
         for event in events:
-            tell(in_words(config, event))
+            tell(describe_event(config, event))
             for place in places if "restored" in event else ():
                 place.back(event["step"])
 
     return note
 
 
-def album(
+def make_picture_writer(
     config: Config, folder: Path, work: Program, data: Dataset, places: list[Tracker]
 ) -> Callable[[TrainState, int | None], None]:
     """A function that paints samples.png; with a step, a frame of training.gif too."""
     own = work.members
-    names = None if own is None else [described(config, member) for member in own]
-    paint = painter(work.gan, data, names)
+    names = None if own is None else [describe_member(config, member) for member in own]
+    paint = make_sample_painter(work.gan, data, names)
 
     def add(state: TrainState, step: int | None) -> None:
-        with logs.telling(folder):
+        with explain_write_errors(folder):
             draw(state, step)
 
     def draw(state: TrainState, step: int | None) -> None:
         if step is None:
             paint(state, folder / "samples.png")
-            return logs.animation(folder / "training.gif", folder / FRAMES)
+            return write_animation(folder / "training.gif", folder / FRAMES)
         (folder / FRAMES).mkdir(exist_ok=True)
         frame = folder / FRAMES / f"{step:09d}.png"
         paint(state, frame)
-        logs.copy(frame, folder / "samples.png")
+        copy_file(frame, folder / "samples.png")
         for place in places:
             place.picture(frame, step)
 

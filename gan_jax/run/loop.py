@@ -10,19 +10,19 @@ import numpy as np
 
 from gan_jax.config import Config
 from gan_jax.parallel.execution import Program
-from gan_jax.parallel.multihost import anywhere
+from gan_jax.parallel.multihost import is_true_anywhere
 from gan_jax.run_files.history import (
     Record,
-    alive,
-    enter,
-    enter_measured,
-    fetched,
+    add_measurements,
+    add_rows,
+    fetch_metrics,
+    is_alive,
     last_wall_seconds,
 )
 from gan_jax.types import Row, TrainState
 
 
-class Host(NamedTuple):
+class Callbacks(NamedTuple):
     """What the loop does outside the devices.
 
     show: new rows. note: new events. tell: a line. begin: a part of the work begins,
@@ -42,13 +42,13 @@ class Host(NamedTuple):
     asked: list[str]
 
 
-def loop(
+def run_steps(
     config: Config,
     work: Program,
     state: TrainState,
     begin: int,
     records: list[Record],
-    host: Host,
+    host: Callbacks,
 ) -> TrainState:
     """The steps themselves; metrics are fetched when a logged step has been made.
 
@@ -56,7 +56,7 @@ def loop(
     when no GAN is finite any more, unless they are to continue; a state that is not
     finite is never saved.
     """
-    before_the_steps(config, state, begin, host)
+    prepare_first_step(config, state, begin, host)
     started = time.perf_counter() - last_wall_seconds(records)
     bounds = dispatch_bounds(config, work.steps_per_call, begin)
     seen, unseen, saved = begin, [], time.monotonic()
@@ -68,33 +68,37 @@ def loop(
             host.tell(f"first call, compiled, in {time.perf_counter() - called:.1f} s")
         host.reach(end)
         unseen.append(metrics)
-        logged = start == 0 or passes(config.log.every, start, end)
-        measured = passes(config.metrics.every, start, end)
+        logged = start == 0 or crosses_multiple(config.log.every, start, end)
+        measured = crosses_multiple(config.metrics.every, start, end)
         kept = checkpoint_due(config, start, end, time.monotonic() - saved)
         if jax.process_count() > 1:  # clocks differ; steps at which all fetch do not
             kept = kept and logged
         last = end == config.steps or (jax.process_count() == 1 and bool(host.asked))
         if logged or measured or kept or last:
-            last = last or (logged and anywhere(bool(host.asked)))
-            new, events = enter(config, records, fetched(unseen), seen, started, last)
+            last = last or (logged and is_true_anywhere(bool(host.asked)))
+            new, events = add_rows(
+                config, records, fetch_metrics(unseen), seen, started, last
+            )
             if measured:
-                enter_measured(records, end, host.measure(state))
+                add_measurements(records, end, host.measure(state))
             host.show(new)
             host.note(events)
             seen, unseen = end, []
-            sound = any(map(alive, records))
+            sound = any(map(is_alive, records))
             if sound and (kept or last):
                 host.save(state, end)
                 saved = time.monotonic()
             last = last or not (sound or config.on_divergence == "continue")
-        if passes(config.log.samples_every, start, end):
+        if crosses_multiple(config.log.samples_every, start, end):
             host.paint(state, end)
         if last:
             break
     return state
 
 
-def before_the_steps(config: Config, state: TrainState, begin: int, host: Host) -> None:
+def prepare_first_step(
+    config: Config, state: TrainState, begin: int, host: Callbacks
+) -> None:
     """Save and paint the state that a run begins with, and tell what comes now."""
     if begin == 0:
         host.save(state, 0)
@@ -105,7 +109,7 @@ def before_the_steps(config: Config, state: TrainState, begin: int, host: Host) 
         host.begin("compiling the step")
 
 
-def passes(every: int, start: int, end: int) -> bool:
+def crosses_multiple(every: int, start: int, end: int) -> bool:
     """Whether a multiple of `every` lies in (start, end]; 0 has none."""
     return every > 0 and start // every < end // every
 
@@ -136,5 +140,5 @@ def checkpoint_due(config: Config, start: int, end: int, seconds: float) -> bool
     """Whether these steps, or this time since the last one, call for a checkpoint."""
     every = config.checkpoint.every
     if isinstance(every, int):
-        return passes(every, start, end)
+        return crosses_multiple(every, start, end)
     return seconds >= int(every[:-1]) * SECONDS[every[-1]]

@@ -14,17 +14,17 @@ from gan_jax.evaluate.metric_registry import METRICS
 from gan_jax.evaluate.sample_quality import judge
 from gan_jax.features import EXTRACTORS
 from gan_jax.gan import Gan
-from gan_jax.logs.sample_plots import sampler
+from gan_jax.logs.sample_plots import make_sampler
 from gan_jax.metrics import diversity
-from gan_jax.parallel.ensemble import members_apart
-from gan_jax.parallel.multihost import on_this_host
+from gan_jax.parallel.ensemble import split_members
+from gan_jax.parallel.multihost import to_local_arrays
 from gan_jax.types import Array, Row, TrainState
 
-MEASURED = 256
+MEASURED_SAMPLES = 256
 """Fakes of which the diversity and the quality are measured."""
 
 
-def watched(config: Config) -> Yardstick | None:
+def requested_evaluator(config: Config) -> Yardstick | None:
     """What those `metrics.names` that are of samples are measured with; None: none are.
 
     Raises ValueError for what cannot be measured.
@@ -34,8 +34,8 @@ def watched(config: Config) -> Yardstick | None:
         return None
     for name in wanted.names:
         choose(METRICS | PROBES, name, "metrics.names")
-    if probed(config):
-        require(scene(config), probed(config))
+    if requested_gan_metrics(config):
+        require(scene(config), requested_gan_metrics(config))
     if wanted.extractor is not None:
         choose(EXTRACTORS, wanted.extractor, "metrics.extractor")
     of_samples = tuple(name for name in wanted.names if name in METRICS)
@@ -44,12 +44,12 @@ def watched(config: Config) -> Yardstick | None:
     return yardstick(config, of_samples, wanted.n, wanted.extractor)
 
 
-def probed(config: Config) -> tuple[str, ...]:
+def requested_gan_metrics(config: Config) -> tuple[str, ...]:
     """Those `metrics.names` that are of the GAN itself."""
     return tuple(name for name in config.metrics.names if name in PROBES)
 
 
-def measurer(
+def make_sample_monitor(
     config: Config,
     gan: Gan,
     data: Dataset,
@@ -67,18 +67,18 @@ def measurer(
     are no larger than in training. A generator whose samples are not finite has none
     of them.
     """
-    size, names = min(MEASURED, len(data)), probed(config)
+    size, names = min(MEASURED_SAMPLES, len(data)), requested_gan_metrics(config)
     stage = cache(partial(scene, config))
     batch = min(size, config.batch_size)
 
     @cache
     def draw() -> Callable[..., Array]:
-        return sampler(gan, batch, label_shares(data) if gan.label_count else None)
+        return make_sampler(gan, batch, label_shares(data) if gan.label_count else None)
 
     @cache
     def real() -> np.ndarray:
         chosen = batch_indices(len(data), size, 1, 0, 0)[0]
-        return coarse(np.asarray(data.get(chosen).image))
+        return shrink_images(np.asarray(data.get(chosen).image))
 
     @cache
     def quality() -> Callable[[np.ndarray], Row]:
@@ -89,7 +89,7 @@ def measurer(
         return np.concatenate([draw()(state, first=i) for i in starts])[:count]
 
     def of_one(state: TrainState) -> Row:
-        some = coarse(fakes(state, 0, size))
+        some = shrink_images(fakes(state, 0, size))
         if not np.isfinite(some).all():
             return {}
         found: Row = {"diversity": diversity(real(), some)} | quality()(some)
@@ -104,15 +104,15 @@ def measurer(
         return found | {f"{k}@{measure.n}": float(v) for k, v in more.items()}
 
     def of_each(state: TrainState) -> list[Row]:
-        state = on_this_host(state.replace(key=()))  # pyright: ignore
+        state = to_local_arrays(state.replace(key=()))  # pyright: ignore
         if members is None:
             return [of_one(state)]
-        return [of_one(own) for own in members_apart(state, len(members))]
+        return [of_one(own) for own in split_members(state, len(members))]
 
     return of_each
 
 
-def coarse(images: np.ndarray, side: int = 64) -> np.ndarray:
+def shrink_images(images: np.ndarray, side: int = 64) -> np.ndarray:
     """`[N, F]`: pixels averaged over squares until a side has at most so many."""
     if images.ndim == 2:
         return images

@@ -13,12 +13,12 @@ from gan_jax.parallel.execution import Program
 from gan_jax.run_files.folder import PROFILE
 from gan_jax.types import Metrics, TrainState
 
-DISPATCH = "dispatch"
+DISPATCH_NAME = "dispatch"
 """Name of a traced call of `advance`, with its place in the trace as `step_num`."""
 
 
 @contextmanager
-def profiled(
+def profile_steps(
     config: Config, folder: Path, work: Program, tell: Callable[[str], None]
 ) -> Iterator[Program]:
     """The program, which traces `log.profile` steps of its own, the first it can.
@@ -37,7 +37,7 @@ def profiled(
         def splits(bounds: np.ndarray) -> Iterator[Any]:
             trace.close()  # going back to a checkpoint may compile another dispatch
             lengths = np.diff(bounds).tolist()
-            coming[:] = [] if traced else planned(lengths, asked, tell)
+            coming[:] = [] if traced else plan_traces(lengths, asked, tell)
             return work.splits(bounds)
 
         def advance(state: TrainState, split: Any) -> tuple[TrainState, Metrics]:
@@ -45,8 +45,8 @@ def profiled(
             if not now:
                 return work.advance(state, split)
             if not traced:
-                trace.enter_context(tracing(folder, traced, tell))
-            with jax.profiler.StepTraceAnnotation(DISPATCH, step_num=len(traced)):
+                trace.enter_context(write_trace(folder, traced, tell))
+            with jax.profiler.StepTraceAnnotation(DISPATCH_NAME, step_num=len(traced)):
                 state, metrics = work.advance(state, split)
             traced.append(metrics["finite"].shape[-1])
             if not coming:
@@ -58,7 +58,7 @@ def profiled(
 
 
 @contextmanager
-def tracing(
+def write_trace(
     folder: Path, traced: list[int], tell: Callable[[str], None]
 ) -> Iterator[None]:
     """A trace of what happens meanwhile; `traced`, the dispatches' steps, is told."""
@@ -83,9 +83,11 @@ def tracing(
         )
 
 
-def planned(lengths: list[int], asked: int, tell: Callable[[str], None]) -> list[bool]:
+def plan_traces(
+    lengths: list[int], asked: int, tell: Callable[[str], None]
+) -> list[bool]:
     """Whether each coming dispatch is traced, to the last that is; tells of too few."""
-    chosen = compiled(lengths, asked)
+    chosen = choose_dispatches(lengths, asked)
     steps = sum(lengths[index] for index in chosen)
     if steps < asked:
         tell(
@@ -95,7 +97,7 @@ def planned(lengths: list[int], asked: int, tell: Callable[[str], None]) -> list
     return [index in chosen for index in range(chosen.stop)]
 
 
-def compiled(lengths: list[int], asked: int) -> range:
+def choose_dispatches(lengths: list[int], asked: int) -> range:
     """The first dispatches in a row that hold the steps asked for and are compiled.
 
     A dispatch is compiled if one before it was as long. The most there are if they are

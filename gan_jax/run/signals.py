@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-STOPPING = {
+STOP_MESSAGES = {
     "SIGINT": "Ctrl-C: stopping after the steps that run now; all is saved then; press "
     "Ctrl-C again to stop at once",
     "SIGTERM": "SIGTERM: stopping after the steps that run now; all is saved then",
@@ -22,14 +22,14 @@ def in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def say(line: str) -> None:
+def print_to_stderr(line: str) -> None:
     """Print a line on standard error, if anything reads that."""
     with suppress(OSError, ValueError):
         print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager
-def heard(react: Callable[[int], bool]) -> Iterator[None]:
+def watch_signals(react: Callable[[int], bool]) -> Iterator[None]:
     """Call `react`, in a thread of its own, with each signal the moment it comes.
 
     Python's own handlers wait until the main thread comes back from XLA, which may
@@ -82,7 +82,7 @@ def stop_request() -> Iterator[list[str]]:
         if number not in heeded or (number == signal.SIGINT and answered):
             return False
         if number not in answered:
-            say(STOPPING[signal.Signals(number).name])
+            print_to_stderr(STOP_MESSAGES[signal.Signals(number).name])
         answered.append(number)
         return True
 
@@ -90,7 +90,7 @@ def stop_request() -> Iterator[list[str]]:
         asked.append(signal.Signals(signum).name)
         signal.signal(signal.SIGINT, before[signal.SIGINT])
 
-    with heard(answer):
+    with watch_signals(answer):
         for one in heeded:
             signal.signal(one, ask)
         try:

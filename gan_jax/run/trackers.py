@@ -12,7 +12,7 @@ from uuid import uuid4
 import numpy as np
 
 from gan_jax.config import Config
-from gan_jax.logs import metric_log as logs
+from gan_jax.logs.files import explain_write_errors, write_text
 from gan_jax.run_files.folder import TENSORBOARD
 from gan_jax.types import Row
 
@@ -32,12 +32,15 @@ def require_wandb(config: Config) -> None:
 
 
 @contextmanager
-def trackers(
+def open_trackers(
     config: Config, folder: Path, labels: list[dict[str, Any]]
 ) -> Iterator[list[Tracker]]:
     """Those the Config asks for; labels tell the GANs of a run apart."""
     with ExitStack() as stack:
-        asked = [(config.log.tensorboard, tensorboard), (config.log.wandb, wandb_run)]
+        asked = [
+            (config.log.tensorboard, open_tensorboard),
+            (config.log.wandb, open_wandb),
+        ]
         yield [
             stack.enter_context(place(config, folder, labels))
             for wanted, place in asked
@@ -45,7 +48,7 @@ def trackers(
         ]
 
 
-def numbers(row: Row, labels: list[dict[str, Any]]) -> dict[str, float]:
+def flatten_row(row: Row, labels: list[dict[str, Any]]) -> dict[str, float]:
     """A row's finite metrics; of several GANs as `d_loss/seed-0_sweep.d_lr-0.1`."""
     label = next(x for x in labels if x.items() <= row.items())
     tag = "_".join(f"{name}-{value}" for name, value in label.items())
@@ -58,7 +61,7 @@ def numbers(row: Row, labels: list[dict[str, Any]]) -> dict[str, float]:
 
 
 @contextmanager
-def tensorboard(
+def open_tensorboard(
     config: Config, folder: Path, labels: list[dict[str, Any]]
 ) -> Iterator[Tracker]:
     """An event file in `tensorboard/`, written at once and not by another thread."""
@@ -67,12 +70,12 @@ def tensorboard(
     from tensorboardX.summary import image, scalar
 
     place = folder / TENSORBOARD
-    with logs.telling(place):
+    with explain_write_errors(place):
         place.mkdir(exist_ok=True)
         writer = EventsWriter(str(place / "events"), f".{time.time_ns()}")
 
     def write(events: list[Event]) -> None:
-        with logs.telling(place):
+        with explain_write_errors(place):
             for event in events:
                 event.wall_time = time.time()
                 writer.write_event(event)
@@ -83,7 +86,7 @@ def tensorboard(
             [
                 Event(step=row["step"], summary=scalar(name, value))
                 for row in rows
-                for name, value in numbers(row, labels).items()
+                for name, value in flatten_row(row, labels).items()
             ]
         )
 
@@ -106,7 +109,7 @@ def tensorboard(
 
 
 @contextmanager
-def wandb_run(
+def open_wandb(
     config: Config, folder: Path, labels: list[dict[str, Any]]
 ) -> Iterator[Tracker]:
     """A run in the project gan_jax; a resumed one goes on in its own.
@@ -118,7 +121,7 @@ def wandb_run(
 
     identity = folder / ".wandb-id"
     if not identity.exists():
-        logs.write_text(identity, uuid4().hex)
+        write_text(identity, uuid4().hex)
     try:
         run = wandb.init(
             project="gan_jax",
@@ -137,7 +140,7 @@ def wandb_run(
 
     def log_rows(rows: list[Row]) -> None:
         for row in rows:
-            run.log({"step": row["step"], **numbers(row, labels)})
+            run.log({"step": row["step"], **flatten_row(row, labels)})
 
     def picture(path: Path, step: int) -> None:
         run.log({"step": step, "samples": wandb.Image(str(path))})

@@ -15,30 +15,49 @@ from gan_jax.config import Config
 from gan_jax.config.serialization import validate
 from gan_jax.data import Dataset, with_absolute_path
 from gan_jax.evaluate.evaluator import Yardstick
-from gan_jax.logs import metric_log as logs
-from gan_jax.parallel.execution import Program, members_of, program
-from gan_jax.parallel.multihost import agreed, require_same
+from gan_jax.logs.curves import draw_curves
+from gan_jax.logs.files import explain_write_errors, write_json
+from gan_jax.logs.row_files import write_rows
+from gan_jax.parallel.execution import Program, make_program, members_of
+from gan_jax.parallel.multihost import fail_together, require_same_everywhere
 from gan_jax.plugins.load import with_plugins
-from gan_jax.run.callbacks import album, noter, opening, shower, step_counter
-from gan_jax.run.loop import Host, loop
-from gan_jax.run.monitor import measurer, watched
-from gan_jax.run.profiling import profiled
-from gan_jax.run.signals import stop_request
-from gan_jax.run.start import (
-    Beginning,
-    beginning,
-    gone_back,
-    require_same_data,
-    write_beginning,
+from gan_jax.run.callbacks import (
+    make_event_writer,
+    make_picture_writer,
+    make_row_writer,
+    make_step_counter,
+    opening_line,
 )
-from gan_jax.run.trackers import require_wandb, trackers
-from gan_jax.run_files.checkpoint import FOLDER, saver, with_plain_key
+from gan_jax.run.loop import Callbacks, run_steps
+from gan_jax.run.monitor import make_sample_monitor, requested_evaluator
+from gan_jax.run.profiling import profile_steps
+from gan_jax.run.resume import (
+    RunStart,
+    choose_older_checkpoint,
+    require_same_data,
+    start_or_resume,
+    write_start,
+)
+from gan_jax.run.signals import stop_request
+from gan_jax.run.trackers import open_trackers, require_wandb
+from gan_jax.run_files.checkpoint import (
+    CHECKPOINT_FOLDER,
+    background_saver,
+    key_as_integers,
+)
 from gan_jax.run_files.data_facts import DataFacts
-from gan_jax.run_files.folder import ROWS, held, refuse_changes, refuse_used, take_over
-from gan_jax.run_files.history import Record, alive, ending, summarize, versions
+from gan_jax.run_files.folder import (
+    lock_folder,
+    prepare_to_resume,
+    refuse_config_changes,
+    refuse_used_folder,
+)
+from gan_jax.run_files.history import Record, is_alive
+from gan_jax.run_files.stored_rows import ROW_FILES
+from gan_jax.run_files.summary import describe_ending, framework_versions, summarize_run
 from gan_jax.run_files.sweep_charts import draw_members
 from gan_jax.run_files.sweeps import real_values
-from gan_jax.terminal.output import working
+from gan_jax.terminal.progress import show_progress
 from gan_jax.types import Row, TrainState
 
 MOST_RESTORES = 3
@@ -74,103 +93,117 @@ def train(
     use.
     """
     folder, first = Path(out), jax.process_index() == 0
-    with working(
+    with show_progress(
         "preparing the data", enabled=progress and first, stderr=False
     ) as shown:
-        tell = shown.tell
-        config = agreed(lambda: with_plugins(with_absolute_path(validate(config))))
+        tell = shown.print_line
+        config = fail_together(
+            lambda: with_plugins(with_absolute_path(validate(config)))
+        )
         fresh = not (resume and (folder / "config.json").exists())
         refuse = (
-            partial(refuse_used, folder, overwrite)
+            partial(refuse_used_folder, folder, overwrite)
             if fresh
-            else partial(refuse_changes, folder, config, allow_changes)
+            else partial(refuse_config_changes, folder, config, allow_changes)
         )
-        prepare = partial(prepared, config, refuse if first else do_nothing)
-        data, work, measure = agreed(prepare)
-        tell(opening(config, folder, len(work.members or [None])))
+        prepare = partial(prepare_run, config, refuse if first else do_nothing)
+        data, work, measure = fail_together(prepare)
+        tell(opening_line(config, folder, len(work.members or [None])))
         shown.begin("comparing the data with the facts of the run")
         run = None if fresh or allow_changes else folder
-        facts = agreed(partial(require_same_data, run, config, data, tell))
+        facts = fail_together(partial(require_same_data, run, config, data, tell))
         with stop_request() as asked, ExitStack() as stack:
             shown.begin("making the networks")
-            begin = partial(beginning, config, folder, work, tell=tell)
-            start = opened(config, folder, facts, begin, fresh, refuse, stack)
+            begin = partial(start_or_resume, config, folder, work, tell=tell)
+            start = open_run_folder(config, folder, facts, begin, fresh, refuse, stack)
             for line in work.about:
                 tell(line)
-            log = partial(trackers, config, folder, work.members or [{}])
+            log = partial(open_trackers, config, folder, work.members or [{}])
             track = log() if first else nullcontext([])
-            places = agreed(lambda: stack.enter_context(track))
+            places = fail_together(lambda: stack.enter_context(track))
             for place in places if start.found else ():
                 place.back(start.step)
             path = folder if first else None
-            paint = album(config, folder, work, data, places) if first else do_nothing
-            counter = step_counter(config, data, shown)
-            host = Host(
-                shower(counter.update, start.records, path, places, callback),
-                noter(config, path, tell, places),
+            paint = (
+                make_picture_writer(config, folder, work, data, places)
+                if first
+                else do_nothing
+            )
+            counter = make_step_counter(config, data, shown)
+            host = Callbacks(
+                make_row_writer(counter.update, start.records, path, places, callback),
+                make_event_writer(config, path, tell, places),
                 tell,
                 counter.begin,
                 counter.reach,
                 do_nothing,
                 paint,
-                measurer(config, work.gan, data, work.members, measure),
+                make_sample_monitor(config, work.gan, data, work.members, measure),
                 asked,
             )
-            with profiled(config, folder, work, tell) as traced:
-                state, restores = played(config, folder, traced, start, host, begin)
-            summary = summarize(config, work, state, start.records)
+            with profile_steps(config, folder, work, tell) as traced:
+                state, restores = run_with_restores(
+                    config, folder, traced, start, host, begin
+                )
+            summary = summarize_run(config, work, state, start.records)
             summary |= {"restores": restores, "stopped_by": next(iter(asked), None)}
             if first:
                 shown.begin("drawing the samples and the curves")
                 paint(state, None)
-                with logs.telling(folder):
-                    write_end(folder, config, start.records, summary)
+                with explain_write_errors(folder):
+                    write_results(folder, config, start.records, summary)
     return state, summary
 
 
-def opened(
+def open_run_folder(
     config: Config,
     folder: Path,
     facts: DataFacts,
-    begin: Callable[[bool], Beginning],
+    begin: Callable[[bool], RunStart],
     fresh: bool,
     refuse: Callable[[], None],
     stack: ExitStack,
-) -> Beginning:
+) -> RunStart:
     """Take hold of the folder until the stack ends, and begin, or go on, in it."""
     first = jax.process_index() == 0
-    agreed(partial(stack.enter_context, held(folder)) if first else do_nothing)
-    start = agreed(partial(begin, fresh))
-    require_same(fresh=fresh, step=start.step)
-    write = write_beginning if first else do_nothing
-    agreed(partial(write, config, folder, facts, refuse, start))
+    fail_together(
+        partial(stack.enter_context, lock_folder(folder)) if first else do_nothing
+    )
+    start = fail_together(partial(begin, fresh))
+    require_same_everywhere(fresh=fresh, step=start.step)
+    write = write_start if first else do_nothing
+    fail_together(partial(write, config, folder, facts, refuse, start))
     return start
 
 
-def played(
+def run_with_restores(
     config: Config,
     folder: Path,
     work: Program,
-    start: Beginning,
-    host: Host,
-    begin: Callable[[bool], Beginning],
+    start: RunStart,
+    host: Callbacks,
+    begin: Callable[[bool], RunStart],
 ) -> tuple[TrainState, int]:
     """The loop, and again from a checkpoint if that is asked for; restores made."""
     records, first = start.records, jax.process_index() == 0
     tried = None
     while True:
-        with saving(config, folder, start, records) as save:
+        with save_states(config, folder, start, records) as save:
             host = host._replace(save=save)
-            state = loop(config, work, start.state, start.step, records, host)
-        wanted = config.on_divergence == "restore" and not alive(records[0])
+            state = run_steps(config, work, start.state, start.step, records, host)
+        wanted = config.on_divergence == "restore" and not is_alive(records[0])
         if not wanted or start.restores == MOST_RESTORES:
             return state, start.restores
         event = {"restored": start.restores + 1, "fault": records[0].faults[0]}
-        go_back = partial(gone_back, folder, tried, event, host.note)
-        agreed(go_back if first else do_nothing)
-        start = agreed(partial(begin, False))
-        require_same(step=start.step, restores=start.restores)
-        agreed(partial(take_over if first else do_nothing, folder, config, start.step))
+        go_back = partial(choose_older_checkpoint, folder, tried, event, host.note)
+        fail_together(go_back if first else do_nothing)
+        start = fail_together(partial(begin, False))
+        require_same_everywhere(step=start.step, restores=start.restores)
+        fail_together(
+            partial(
+                prepare_to_resume if first else do_nothing, folder, config, start.step
+            )
+        )
         records[:], tried = start.records, start.step
 
 
@@ -178,7 +211,7 @@ def do_nothing(*arguments: object) -> None:
     pass
 
 
-def prepared(
+def prepare_run(
     config: Config, refuse: Callable[[], None]
 ) -> tuple[Dataset, Program, Yardstick | None]:
     """The data, the program, what samples are measured with; refuses what cannot be."""
@@ -192,26 +225,28 @@ def prepared(
             "several GANs; choose stop or continue, or one seed and no sweep"
         )
     refuse()
-    return data, program(config, data), watched(config)
+    return data, make_program(config, data), requested_evaluator(config)
 
 
 @contextmanager
-def saving(
-    config: Config, folder: Path, start: Beginning, records: list[Record]
+def save_states(
+    config: Config, folder: Path, start: RunStart, records: list[Record]
 ) -> Iterator[Callable[[TrainState, int], None]]:
     """A function that saves a state of this run after so many steps."""
-    key = np.array(with_plain_key(start.state).key)
+    key = np.array(key_as_integers(start.state).key)
     if jax.process_index() != 0:
         yield lambda state, step: None
         return
     about = {
         "restores": start.restores,
         "config": dataclasses.asdict(config),
-        "versions": versions(),
+        "versions": framework_versions(),
     }
     keep, keep_every = config.checkpoint.keep, config.checkpoint.keep_every
-    copied = [folder / name for name in ROWS]
-    with saver(folder / FOLDER, keep, keep_every, len(records) == 1, copied) as save:
+    copied = [folder / name for name in ROW_FILES]
+    with background_saver(
+        folder / CHECKPOINT_FOLDER, keep, keep_every, len(records) == 1, copied
+    ) as save:
 
         def save_now(state: TrainState, step: int) -> None:
             due = [dict(record.due) for record in records]
@@ -222,7 +257,7 @@ def saving(
         yield save_now
 
 
-def write_end(
+def write_results(
     folder: Path, config: Config, records: list[Record], summary: Row
 ) -> None:
     """The curves, the summary, and for several GANs a line each."""
@@ -230,12 +265,12 @@ def write_end(
     if members := members_of(config):
         draw_members(folder / "curves.png", config, members, runs)
         ends = [
-            ending(config, record, summary["steps"])
+            describe_ending(config, record, summary["steps"])
             | real_values(config, record.label)
             | record.rows[-1]
             for record in records
         ]
-        logs.write_lines(folder / "members.jsonl", ends)
+        write_rows(folder / "members.jsonl", ends)
     else:
-        logs.curves(folder / "curves.png", runs)
-    logs.write_json(folder / "summary.json", summary)
+        draw_curves(folder / "curves.png", runs)
+    write_json(folder / "summary.json", summary)

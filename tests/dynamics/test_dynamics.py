@@ -32,7 +32,7 @@ from gan_jax.gan import Gan, Term, init_state, layers
 from gan_jax.losses import LOSSES
 from gan_jax.objectives import discriminator_loss, example_keys, generator_loss
 from gan_jax.optimizers import OPTIMIZERS
-from gan_jax.parallel.ensemble import init_states, member
+from gan_jax.parallel.ensemble import init_states, member_state
 from gan_jax.parallel.placements import seeds_step
 from gan_jax.penalties import PENALTIES
 from gan_jax.step import player_keys, train_step, train_steps
@@ -494,7 +494,7 @@ def test_each_seed_plays_as_alone(name):
     step = seeds_step(gan)
     for seed in range(2):
         together, _ = step(together, points(seed=seed))
-    first = member(together, 0)
+    first = member_state(together, 0)
     np.testing.assert_allclose(
         flattened(first), flattened(states[2]), rtol=1e-4, atol=1e-6
     )
