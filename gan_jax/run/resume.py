@@ -1,4 +1,4 @@
-"""Where a run begins: a new state, or its newest intact checkpoint."""
+"""Where a run begins: with a new state, or with its newest intact checkpoint."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -35,8 +35,8 @@ from gan_jax.types import Row, TrainState
 class RunStart(NamedTuple):
     """Where a run begins.
 
-    records: one per GAN. step, restores: those made so far. found: whether there was a
-    checkpoint.
+    records: one per GAN, with the rows so far. step, restores: the numbers of steps and
+    of restores made so far. found: whether the run goes on from a checkpoint.
     """
 
     state: TrainState
@@ -47,57 +47,82 @@ class RunStart(NamedTuple):
 
 
 def start_or_resume(
-    config: Config, folder: Path, work: Program, fresh: bool, *, tell: Callable
+    config: Config,
+    folder: Path,
+    work: Program,
+    print_line: Callable[[str], None],
+    fresh: bool,
 ) -> RunStart:
-    """A new run, or where the newest intact checkpoint left off; writes nothing."""
-    labels = work.members or [{}]
-    found = None if fresh else newest_intact(folder / CHECKPOINT_FOLDER, tell)
-    if found is None:
-        if not fresh and (folder / "summary.json").exists():
-            raise ValueError(
-                f"out {folder}: the run in it has no checkpoints; choose another "
-                "--out, or --overwrite to replace it"
-            )
-        records = [make_record(label, [], {}, []) for label in labels]
-        return RunStart(work.init(), records, 0, 0, False)
+    """Return the start of a new run, or of one that goes on; write nothing.
+
+    fresh: whether to begin a new run without a look for a checkpoint. A run without a
+    checkpoint begins anew, unless it has ended.
+    """
+    checkpoint = folder / CHECKPOINT_FOLDER
+    found = None if fresh else newest_intact(checkpoint, print_line)
+    if found is not None:
+        return resume_from(*found, config, folder, work, print_line)
+    if not fresh and (folder / "summary.json").exists():
+        raise ValueError(
+            f"out {folder}: the run in it has no checkpoints; choose another "
+            "--out, or --overwrite to replace it"
+        )
+    records = [make_record(label, [], {}, []) for label in work.members or [{}]]
+    return RunStart(work.init(), records, 0, 0, False)
+
+
+def resume_from(
+    checkpoint: Path,
+    note: Row,
+    config: Config,
+    folder: Path,
+    work: Program,
+    print_line: Callable[[str], None],
+) -> RunStart:
+    """Return the start of a run that goes on from an intact checkpoint.
+
+    Prints which fields of the Config have changed, and which rows are damaged. Raises
+    ValueError if the run has made more steps than it should, or if rows are missing.
+    """
     for name, (old, new) in config_changes(folder, config).items():
-        tell(f"resumed with another {name}: {new!r} (was {old!r})")
-    path, note = found
+        print_line(f"resumed with another {name}: {new!r} (was {old!r})")
     step = note["step"]
     if step > config.steps:
         raise ValueError(f"steps {config.steps}: the run has made {step}")
-    state = restore_state(path, jax.eval_shape(work.init))
+    state = restore_state(checkpoint, jax.eval_shape(work.init))
     for line in describe_row_damage(folder, step, note.get("rows")):
-        tell(line)
-    rows, events = (
-        read_rows_until(folder, config, step),
-        read_events_until(folder, step),
-    )
+        print_line(line)
+    rows = read_rows_until(folder, config, step)
+    events = read_events_until(folder, step)
     records = [
         make_record(
             label, rows_of_member(label, rows), due, rows_of_member(label, events)
         )
-        for label, due in zip(labels, note["due"], strict=True)
+        for label, due in zip(work.members or [{}], note["due"], strict=True)
     ]
     if step and not all(record.rows for record in records):
         raise ValueError(f"{folder}/metrics.jsonl: the rows before {step} are missing")
-    tell(f"resumed after {step} steps")
+    print_line(f"resumed after {step} steps")
     restores = sum("restored" in event for event in events)
     state = halve_learning_rates(state, restores - note["restores"])
     return RunStart(state, records, step, restores, True)
 
 
 def require_same_data(
-    run: Path | None, config: Config, data: Dataset, tell: Callable[[str], None]
+    run: Path | None,
+    config: Config,
+    data: Dataset,
+    print_line: Callable[[str], None],
 ) -> DataFacts:
-    """The facts of the data; raises ValueError if the run had other data.
+    """Return the facts of the data; raise ValueError if the run had other data.
 
-    run: None for a new run, and for one that may go on with other data.
+    run: the run's folder; None for a new run, and for one that may go on with other
+    data.
     """
     remedy = "choose another --out, or --allow-changes"
     facts = refuse_other_data(run, config, data, remedy)
     if run is not None and read_facts(run) is None:
-        tell(f"{run} has no data.json: its data may have changed since")
+        print_line(f"{run} has no data.json: its data may have changed since")
     return facts
 
 
@@ -108,7 +133,11 @@ def write_start(
     refuse: Callable[[], None],
     start: RunStart,
 ) -> None:
-    """The folder as it has to be when the loop begins; it is ours alone by now."""
+    """Bring the folder into the state in which the loop begins.
+
+    refuse: raises an error if the folder cannot take this run. It is called again, as
+    another run may have written to the folder before this one locked it.
+    """
     refuse()
     if start.found:
         prepare_to_resume(folder, config, start.step)
@@ -119,20 +148,25 @@ def write_start(
 
 
 def choose_older_checkpoint(
-    folder: Path, tried: int | None, event: Row, note: Callable[[list[Row]], None]
+    folder: Path,
+    tried: int | None,
+    event: Row,
+    write_events: Callable[[list[Row]], None],
 ) -> None:
-    """Choose a checkpoint to go back to, an older one if this was tried, and say so.
+    """Choose a checkpoint to go back to, and write the event that says so.
 
-    `beginning` finds the event, and lowers the learning rates: so does a resumed run.
+    tried: the step of the checkpoint that the run went back to last, or None. It is
+    removed, so that the run takes an older one. `resume_from` finds the event and
+    lowers the learning rates, and so does a resumed run.
     """
     if tried is not None:
         discard_checkpoint(folder / CHECKPOINT_FOLDER, tried)
     found = newest_intact(folder / CHECKPOINT_FOLDER)
     assert found is not None, "a run begins with a checkpoint"
-    note([{"step": found[1]["step"], **event}])
+    write_events([{"step": found[1]["step"], **event}])
 
 
 def halve_learning_rates(state: TrainState, times: int) -> TrainState:
-    """The same state, the learning rates halved so many times."""
+    """Return the state with both learning rates halved so many times."""
     lower = {name: state.scales[name] * 0.5**times for name in ("g_lr", "d_lr")}
     return state.replace(scales=state.scales | lower)  # pyright: ignore
