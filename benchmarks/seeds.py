@@ -36,16 +36,10 @@ from gan_jax import (
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.command_line.user_errors import exit_code
 from gan_jax.config import DatasetConfig, ModelConfig, PenaltyConfig
-from gan_jax.parallel.multihost import cores_as_devices
-from gan_jax.parallel.placements import (
-    SEED,
-    Body,
-    better_in_turn,
-    placed_in_turn,
-    placed_jit,
-    placed_members,
-    row,
-)
+from gan_jax.parallel.ensemble import better_in_turn, place_in_turn, place_members
+from gan_jax.parallel.mesh import SEED_AXIS, Body, make_mesh
+from gan_jax.parallel.multihost import use_cores_as_devices
+from gan_jax.parallel.placements import place_jit
 
 RING = replace(
     METHODS["r1"],
@@ -119,8 +113,8 @@ def ours(config: Config, flags: Flags) -> list[Contender]:
         return jax.tree.map(jnp.copy, state)
 
     found = [
-        contender("plain loop", placed_jit(one), alone(), batch, 1, flags.steps),
-        contender("scan", placed_jit(several), alone(), batch, steps),
+        contender("plain loop", place_jit(one), alone(), batch, 1, flags.steps),
+        contender("scan", place_jit(several), alone(), batch, steps),
     ]
     for count in flags.seeds:
         keys = jax.vmap(jax.random.key)(jnp.arange(count))
@@ -128,12 +122,12 @@ def ours(config: Config, flags: Flags) -> list[Contender]:
         mesh, copy = even_row(count), jax.tree.map(jnp.copy, states)
         how = f"vmap on {mesh.size} device(s)"
         if slow_loops:
-            turn = placed_in_turn(one, None, False)
+            turn = place_in_turn(one, None, False)
             found.append(contender("in turn", turn, copy, batch, 1))
-            placed = placed_members(one, mesh, False)
+            placed = place_members(one, mesh, False)
             found.append(contender(how, placed, states, batch, 1))
         else:
-            placed = placed_members(several, mesh, False)
+            placed = place_members(several, mesh, False)
             found.append(contender(f"scan + {how}", placed, states, batch, steps))
     return found
 
@@ -142,7 +136,7 @@ def even_row(count: int) -> Mesh:
     """The most devices that share out `count` GANs evenly."""
     devices = jax.devices()
     most = next(n for n in range(len(devices), 0, -1) if count % n == 0)
-    return row(devices[:most], SEED)
+    return make_mesh(devices[:most], SEED_AXIS)
 
 
 def theirs(config: Config, flags: Flags) -> list[Contender]:
@@ -185,7 +179,7 @@ def main(arguments: list[str]) -> None:
     flags = tyro.cli(
         Flags, args=arguments, prog="python -m benchmarks.seeds", description=__doc__
     )
-    cores_as_devices()
+    use_cores_as_devices()
     device = jax.devices()[0].device_kind
     for name, config in {"ring": RING, "digits": DIGITS}.items():
         if flags.what not in (name, "both"):

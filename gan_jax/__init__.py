@@ -22,7 +22,7 @@ from gan_jax.parallel.placements import (
 from gan_jax.penalties import PENALTIES
 from gan_jax.plugins.load import load_plugin
 from gan_jax.run.train_run import train
-from gan_jax.run_files.load import load_generator
+from gan_jax.run_files.load_run import load_generator
 from gan_jax.sampling import sample
 from gan_jax.step import train_step, train_steps
 from gan_jax.types import Batch, Loss, TrainState

@@ -11,31 +11,31 @@ import numpy as np
 
 from gan_jax import train
 from gan_jax.config.serialization import from_json
-from gan_jax.logs import metric_log as logs
-from gan_jax.parallel import execution as program
-from gan_jax.parallel.multihost import join
+from gan_jax.parallel import execution
+from gan_jax.parallel.multihost import join_processes
+from gan_jax.run import callbacks
 
 config_path, out, *flags = sys.argv[1:]
 values = dict(zip(flags[::2], flags[1::2], strict=True))
-join(
+join_processes(
     values["--coordinator"], int(values["--num-processes"]), int(values["--process-id"])
 )
 read, wrote = [], []
-source, append_lines = program.source, logs.append_lines
+open_source, append_rows = execution.source, callbacks.append_rows
 
 
-def noted(*arguments):
-    """The run's source of data, which notes the indices that are read."""
-    found = source(*arguments)
+def open_recorded_source(*arguments):
+    """The run's source of data, which records the indices that are read."""
+    found = open_source(*arguments)
     return found._replace(read=lambda i: (read.append(np.asarray(i)), found.read(i))[1])
 
 
-def noting(*arguments):
+def append_and_record(*arguments):
     wrote.append(True)
-    append_lines(*arguments)
+    append_rows(*arguments)
 
 
-program.source, logs.append_lines = noted, noting
+execution.source, callbacks.append_rows = open_recorded_source, append_and_record
 train(from_json(Path(config_path).read_text()), out)
 rows = sum(indices.size for indices in read)
 first = read[0].reshape(-1, 1).tolist()

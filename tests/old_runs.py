@@ -2,14 +2,19 @@
 
 import json
 
-from gan_jax.run_files.checkpoint import FOLDER, checkpoints, checksum, files
-from gan_jax.run_files.folder import ROWS
+from gan_jax.run_files.checkpoint import (
+    CHECKPOINT_FOLDER,
+    checksum,
+    list_checkpoints,
+    list_files,
+)
+from gan_jax.run_files.stored_rows import ROW_FILES
 
 
 def without_copies(run):
     """Take the copies of the rows out of a run's checkpoints."""
-    for path in checkpoints(run / FOLDER):
-        for name in ROWS:
+    for path in list_checkpoints(run / CHECKPOINT_FOLDER):
+        for name in ROW_FILES:
             (path / name).unlink(missing_ok=True)
         note = json.loads((path / "note.json").read_text())
         del note["rows"]
@@ -19,7 +24,7 @@ def without_copies(run):
 
 def sum_again(path):
     """Write a checkpoint's manifest for its files as they are now."""
-    sums = {name: checksum(path / name) for name in files(path)}
+    sums = {name: checksum(path / name) for name in list_files(path)}
     (path / "manifest.json").write_text(json.dumps(sums))
 
 

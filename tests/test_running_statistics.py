@@ -31,7 +31,7 @@ from gan_jax.gan import (
     pack_examples,
     resolve,
 )
-from gan_jax.logs.sample_plots import critic
+from gan_jax.logs.sample_plots import make_critic
 from gan_jax.losses import LOSSES, top_k
 from gan_jax.objectives import draw, example_keys, generator_loss
 from gan_jax.parallel.ensemble import init_states
@@ -474,9 +474,9 @@ def test_penalty_of_packs_is_that_of_d_s_own_input(name):
     penalty = PENALTIES[name]
     seen = []
 
-    def noting(critic, real, fake, keys):
+    def noting(make_critic, real, fake, keys):
         seen.append((real, fake, keys))
-        return penalty(critic, real, fake, keys)
+        return penalty(make_critic, real, fake, keys)
 
     gan = packing(Linear(), 2, penalties=(Term(noting, lambda step: 3.0),))
     state, batch = init_state(gan, jax.random.key(0)), points()
@@ -516,4 +516,4 @@ def test_pictured_critic_of_packs_judges_a_pack_of_copies():
     state = init_state(gan, jax.random.key(0))
     x = np.asarray(points().image[0])
     w = np.asarray(state.discriminator.params["Dense_0"]["kernel"]).reshape(3, 2)
-    np.testing.assert_allclose(critic(gan, state)(x), x @ w.sum(0), rtol=1e-5)
+    np.testing.assert_allclose(make_critic(gan, state)(x), x @ w.sum(0), rtol=1e-5)

@@ -18,9 +18,8 @@ from gan_jax.data import Dataset, Spec, Stored, label_shares
 from gan_jax.data.stacked_mnist import Triples, labels, stack
 from gan_jax.gan import init_state
 from gan_jax.metrics import mode_report
-from gan_jax.run.monitor import measurer, watched
-from gan_jax.run_files.data_facts import DataFacts, write_facts
-from gan_jax.run_files.load import shares_of
+from gan_jax.run.monitor import make_sample_monitor, requested_evaluator
+from gan_jax.run_files.data_facts import DataFacts, label_shares_of_run, write_facts
 from gan_jax.sampling import draw_labels
 
 RING = np.array([0.01, *[0.99 / 7] * 7])
@@ -140,7 +139,9 @@ def test_a_perfect_generator_reaches_the_floor_with_the_shares_and_not_in_turn()
 
 def test_what_is_measured_in_training_has_the_datas_shares():
     gan, state = perfect()
-    measure = measurer(CONFIG, gan, find_dataset(CONFIG), None, watched(CONFIG))
+    measure = make_sample_monitor(
+        CONFIG, gan, find_dataset(CONFIG), None, requested_evaluator(CONFIG)
+    )
     (found,) = measure(state)
     assert found["reverse_kl@1000"] < 4 * 7 / 2000
     assert found["robust_modes@1000"] == 8
@@ -148,8 +149,8 @@ def test_what_is_measured_in_training_has_the_datas_shares():
 
 
 def test_shares_of_a_run_are_the_recorded_ones_or_the_datas(tmp_path):
-    np.testing.assert_allclose(shares_of(tmp_path, CONFIG), RING)
+    np.testing.assert_allclose(label_shares_of_run(tmp_path, CONFIG), RING)
     write_facts(tmp_path, DataFacts((2,), 2, 9, None, None, "", (0.5, 0.5)))
-    np.testing.assert_array_equal(shares_of(tmp_path, CONFIG), [0.5, 0.5])
+    np.testing.assert_array_equal(label_shares_of_run(tmp_path, CONFIG), [0.5, 0.5])
     plain = dataclasses.replace(CONFIG, dataset=DatasetConfig("ring"))
-    assert shares_of(tmp_path, plain) is None
+    assert label_shares_of_run(tmp_path, plain) is None

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from gan_jax.logs import metric_log as logs
+from gan_jax.logs import sample_plots
 from gan_jax.run import train_run as run
 
 
@@ -24,7 +24,7 @@ def pixel(path: Path, *_: Any, **__: Any) -> None:
 def without_pictures() -> Iterator[None]:
     """Curves and panels of points are files of one pixel."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logs, "curves", pixel)
-        patch.setattr(logs, "panels", pixel)
+        patch.setattr(run, "draw_curves", pixel)
+        patch.setattr(sample_plots, "draw_point_panels", pixel)
         patch.setattr(run, "draw_members", pixel)
         yield

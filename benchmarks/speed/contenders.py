@@ -14,7 +14,7 @@ from gan_jax import METHODS, Batch, Config, TrainState, build, init_state, train
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import DatasetConfig, EmaConfig, ModelConfig, PenaltyConfig
 from gan_jax.parallel.compiler import compiler_options
-from gan_jax.parallel.execution import program
+from gan_jax.parallel.execution import make_program
 
 Turn = Callable[[int], None]
 """Makes so many units of steps and waits for them."""
@@ -72,7 +72,7 @@ def config_of(case: str, variant: str, batch: int | None = None) -> Config:
 def ours(config: Config) -> Contender:
     """A run of gan_jax as `train` makes it: batches are gathered on the device."""
     data = find_dataset(config)
-    work = program(config, data)
+    work = make_program(config, data)
     unit = work.steps_per_call
     splits: Iterator[Any] = iter(work.splits(np.arange(0, ENDLESS * unit, unit)))
     held = [work.init()]

@@ -34,7 +34,7 @@ from gan_jax import Config
 from gan_jax.command_line.flags import given_fields, parse, refuse_useless
 from gan_jax.command_line.user_errors import exit_code, expand_home
 from gan_jax.penalties import PENALTIES
-from gan_jax.run_files.history import versions
+from gan_jax.run_files.summary import framework_versions
 
 Part = Literal["models", "penalties", "growth"]
 RATE, OURS, COMPILED = "matrix product", "gan_jax", "PyTorch compile"
@@ -167,7 +167,7 @@ def about(flags: Flags) -> dict[str, Any]:
         "device": f"{jax.device_count()} x {device}",
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        **versions(),
+        **framework_versions(),
         "jaxlib": version("jaxlib"),
         **torch,
         "rounds": flags.rounds,

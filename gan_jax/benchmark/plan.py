@@ -20,7 +20,7 @@ from gan_jax.benchmark.suites.spec import EVALUATIONS, Changes, factors
 from gan_jax.config import Config
 from gan_jax.config.serialization import from_json
 from gan_jax.dynamics import extra_evaluations
-from gan_jax.logs.metric_log import write_json
+from gan_jax.logs.files import write_json
 from gan_jax.parallel.execution import members_of
 
 Json = dict[str, Any]

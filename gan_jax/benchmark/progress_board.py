@@ -10,7 +10,7 @@ from rich.text import Text
 from gan_jax.benchmark.outcome import ERROR
 from gan_jax.benchmark.plan import Json, config_in, gradient_evaluations, seconds_of
 from gan_jax.benchmark.suites import suite_of
-from gan_jax.terminal.progress import in_time
+from gan_jax.terminal.progress_text import format_duration
 
 MOST_COLUMNS = 8
 
@@ -84,8 +84,8 @@ def status(board: Board) -> str:
     source = "at the pace so far" if pace(board) else "by the table of costs"
     return (
         f"{done} of {len(board.cells)} cells; "
-        f"{in_time(time.monotonic() - board.started)} so far, about "
-        f"{in_time(seconds_left(board))} left ({source})"
+        f"{format_duration(time.monotonic() - board.started)} so far, about "
+        f"{format_duration(seconds_left(board))} left ({source})"
     )
 
 
@@ -110,7 +110,7 @@ def finished_line(cell: Json, rows: list[Json]) -> str:
         counts[row["outcome"]] += 1
     told = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     why = next((f": {row['error']}" for row in rows if row["error"]), "")
-    return f"{cell['id']}: {told}{why} ({in_time(spent(rows))})"
+    return f"{cell['id']}: {told}{why} ({format_duration(spent(rows))})"
 
 
 def listing(plan: Json, cells: list[Json]) -> Group:
@@ -129,14 +129,14 @@ def listing(plan: Json, cells: list[Json]) -> Group:
             str(cell["members"]),
             str(config.steps),
             str(gradient_evaluations(config, 1)),
-            in_time(seconds),
+            format_duration(seconds),
         )
     members = sum(cell["members"] for cell in cells)
     return Group(
         table,
         Text(
-            f"{len(cells)} cells, {members} GANs, about {in_time(total)} on 2 cores "
-            "(from the suite's table of measured costs, benchmarks/suites; nothing was "
-            "timed here; a GPU is faster)"
+            f"{len(cells)} cells, {members} GANs, about {format_duration(total)} on "
+            "2 cores (from the suite's table of measured costs, benchmarks/suites; "
+            "nothing was timed here; a GPU is faster)"
         ),
     )

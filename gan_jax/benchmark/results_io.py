@@ -7,7 +7,7 @@ from pathlib import Path
 from gan_jax.benchmark.outcome import ERROR
 from gan_jax.benchmark.plan import Json, read
 from gan_jax.evaluate.evaluator import require_one_fingerprint
-from gan_jax.logs.metric_log import telling, write_text
+from gan_jax.logs.files import explain_write_errors, write_text
 
 SAME = "mend that, then go on with the same command"
 
@@ -55,7 +55,10 @@ def as_lines(rows: list[Json]) -> str:
 
 def add_rows(out: Path, rows: list[Json]) -> None:
     """In one write, and onto the disk, before anything else happens."""
-    with telling(out / ROWS, SAME), (out / ROWS).open("a", encoding="utf-8") as file:
+    with (
+        explain_write_errors(out / ROWS, SAME),
+        (out / ROWS).open("a", encoding="utf-8") as file,
+    ):
         file.write(as_lines(rows))
         file.flush()
         os.fsync(file.fileno())

@@ -27,10 +27,11 @@ from gan_jax.benchmark.reference_scores import fingerprint_of
 from gan_jax.benchmark.suites import suite_of
 from gan_jax.config import Config
 from gan_jax.config.serialization import flat
+from gan_jax.logs.row_files import read_rows
 from gan_jax.parallel.execution import Member, members_of
 from gan_jax.run.train_run import train
-from gan_jax.run_files.folder import lines
-from gan_jax.run_files.history import label_of, versions
+from gan_jax.run_files.history import label_of
+from gan_jax.run_files.summary import framework_versions
 
 SCHEMA = 1
 CELLS = "cells"
@@ -77,7 +78,7 @@ def completed(plan: Json, cell: Json, config: Config, row: Json) -> Json:
         "error": None,
         "gradient_evaluations": gradient_evaluations(config, config.steps),
         "device": device(),
-        "versions": versions(),
+        "versions": framework_versions(),
         "commit": commit(),
     }
     return common | row | {"axes": cell["axes"] | row["axes"]}
@@ -105,9 +106,9 @@ def labels_of(plan: Json, cell: Json, config: Config) -> list[Member]:
 
 def judged(thresholds: Json, config: Config, folder: Path, summary: Json) -> list[Json]:
     """The results of each GAN of a run, from its folder."""
-    everything = lines(folder / "metrics.jsonl")
+    everything = read_rows(folder / "metrics.jsonl")
     own = members_of(config)
-    ends = lines(folder / "members.jsonl") if own else [summary]
+    ends = read_rows(folder / "members.jsonl") if own else [summary]
     goal, limits = read_thresholds(thresholds)
     common = {"fingerprint": fingerprint_of(config)} | times(everything, len(ends))
     found = []

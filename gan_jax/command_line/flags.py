@@ -15,7 +15,7 @@ from rich.text import Text
 from gan_jax.command_line.user_errors import UNREAD, FlagError, flag_sources, hyphened
 from gan_jax.config import Config, SweepConfig
 from gan_jax.methods.changes import changed
-from gan_jax.terminal.output import drop_output
+from gan_jax.terminal.console import drop_output
 
 T = TypeVar("T")
 IS_FLAG = re.compile(r"--[a-zA-Z]")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from gan_jax.command_line import at_start
-from gan_jax.run.signals import heard, in_main_thread, say
+from gan_jax.run.signals import in_main_thread, print_to_stderr, watch_signals
 
 WORD_SECONDS, GRACE_SECONDS = 0.2, 2.0
 """How long a command that is told to end has before a line says that it does, and
@@ -46,12 +46,12 @@ def ended_by_signals() -> Iterator[list[str]]:
     def react(number: int) -> bool:
         if number in at_start.SIGNALS and not over.wait(WORD_SECONDS):
             told.append(at_start.WORDS[signal.Signals(number)])
-            say(told[-1])
+            print_to_stderr(told[-1])
             if not over.wait(GRACE_SECONDS):
                 end_process(128 + number)
         return True
 
-    with heard(react), no_word_of_lost_interrupts():
+    with watch_signals(react), no_word_of_lost_interrupts():
         for one in at_start.SIGNALS:
             if signal.getsignal(one) is at_start.end_at_once:
                 signal.signal(one, interrupt)

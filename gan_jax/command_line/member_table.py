@@ -7,7 +7,13 @@ from gan_jax.config import Config
 from gan_jax.evaluate.evaluator import Sampler, Yardstick, evaluate
 from gan_jax.evaluate.metric_registry import BETTER, bound_of
 from gan_jax.parallel.execution import members_of
-from gan_jax.run_files.sweeps import described, number, real_values, summed_up, table
+from gan_jax.run_files.sweeps import (
+    describe_member,
+    format_number,
+    real_values,
+    summarize_by_value,
+    summary_table,
+)
 from gan_jax.terminal.text_tables import print_table
 from gan_jax.types import Row, TrainState
 
@@ -52,19 +58,21 @@ def show_all(config: Config, rows: list[Row]) -> None:
     names = list(known[0]["metrics"])
     lines = [
         [
-            f"{row['index']}: {described(config, members[row['index']])}",
+            f"{row['index']}: {describe_member(config, members[row['index']])}",
             "1",
             *(
-                number(row["metrics"][name]) if row["metrics"] else "-"
+                format_number(row["metrics"][name]) if row["metrics"] else "-"
                 for name in names
             ),
         ]
         for row in rows
     ]
     metrics = [row["metrics"] or {} for row in rows]
-    _, *groups = table(summed_up(config, members, metrics))
+    _, *groups = summary_table(summarize_by_value(config, members, metrics))
     bounds = [
-        f"{bound_of(name)} {number(floor[name])}".strip() if name in floor else ""
+        f"{bound_of(name)} {format_number(floor[name])}".strip()
+        if name in floor
+        else ""
         for name in names
     ]
     print(

@@ -28,7 +28,7 @@ from gan_jax.command_line.at_start import WORDS
 from gan_jax.command_line.interruption import code_of, ended_by_signals
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import flat
-from gan_jax.terminal.output import accept_all_text, drop_output
+from gan_jax.terminal.console import accept_all_text, drop_output
 
 T = TypeVar("T")
 FLAG = r"(?<![\w-])--[a-z](?:[a-z0-9.-]*[a-z0-9])?"

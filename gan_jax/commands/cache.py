@@ -25,7 +25,7 @@ from gan_jax.data.storage import (
     remove,
     total_bytes,
 )
-from gan_jax.terminal.output import plain_console
+from gan_jax.terminal.console import plain_console
 
 
 def by_name() -> dict[str, list[Entry]]:

@@ -50,11 +50,12 @@ from gan_jax.command_line.interruption import code_of
 from gan_jax.command_line.plugin_flag import gathered
 from gan_jax.command_line.user_errors import exit_code, expand_home, with_own_flags
 from gan_jax.parallel.compiler import cache_compilations
-from gan_jax.parallel.multihost import cores_as_devices
+from gan_jax.parallel.multihost import use_cores_as_devices
 from gan_jax.plugins.load import load_plugins, write_copies
 from gan_jax.run.signals import stop_request
-from gan_jax.run_files.folder import held
-from gan_jax.terminal.output import plain_console, working
+from gan_jax.run_files.folder import lock_folder
+from gan_jax.terminal.console import plain_console
+from gan_jax.terminal.progress import show_progress
 
 USAGE = "python -m benchmarks.compare"
 STOPPED = {"SIGINT": 130, "SIGTERM": 143}
@@ -168,7 +169,7 @@ def run(
     plan: Json, cells: list[Json], out: Path, launcher: str
 ) -> dict[str, list[Json]]:
     """Run the cells that are not finished; the rows of all that are then."""
-    with working("reading the results so far"):
+    with show_progress("reading the results so far"):
         done = store.take_up(plan, out)
         waiting = [cell for cell in cells if cell["id"] not in done]
         stored = [row for rows in done.values() for row in rows]
@@ -186,7 +187,7 @@ def run(
             refresh_per_second=1,
         )
         in_lines = not console.is_terminal
-        training = working("training the cells", enabled=in_lines, stderr=False)
+        training = show_progress("training the cells", enabled=in_lines, stderr=False)
 
         def begun(name: str, step: int) -> None:
             board.running[name] = step
@@ -197,8 +198,8 @@ def run(
                 store.add_rows(out, rows)
                 board.done[cell["id"]] = rows
                 if in_lines:
-                    lines.tell(boards.finished_line(cell, rows))
-                    lines.tell(boards.status(board))
+                    lines.print_line(boards.finished_line(cell, rows))
+                    lines.print_line(boards.status(board))
         if in_lines:
             console.print(boards.shown(board))
     return done
@@ -212,10 +213,10 @@ def work(flags: Flags, arguments: list[str]) -> int:
         return 0
     out = Path(flags.out or f"results/{flags.suite}")
     if flags.launcher == "local":
-        cores_as_devices()
+        use_cores_as_devices()
     cache_compilations()
-    with held(out):
-        with working("measuring the floors of the tasks"):
+    with lock_folder(out):
+        with show_progress("measuring the floors of the tasks"):
             plan = opened(plan, out)
         try:
             done = run(plan, cells, out, flags.launcher)

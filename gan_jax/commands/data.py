@@ -32,11 +32,11 @@ from gan_jax.config.serialization import validate
 from gan_jax.data import TOYS, Dataset, batch_indices, fields_of, log_density
 from gan_jax.data.core import ENDLESS
 from gan_jax.data.listing import lines_of, printable
-from gan_jax.logs import metric_log as logs
 from gan_jax.logs.files import require_writable
 from gan_jax.logs.grids import image_grid, name_classes
+from gan_jax.logs.point_plots import draw_histogram, draw_point_panels, draw_scatter
 from gan_jax.plugins.load import load_plugins
-from gan_jax.terminal.output import working
+from gan_jax.terminal.progress import show_progress
 
 CHUNK = 5000
 SHOWN = 20
@@ -106,9 +106,9 @@ def picture(data: Dataset, config: DatasetConfig, path: Path) -> None:
         if label is not None:
             captions = name_classes(np.asarray(label), data.spec.class_names)
         return image_grid(path, some, captions=captions)
-    draw = logs.line if data.spec.shape == (1,) else logs.scatter
+    draw = draw_histogram if data.spec.shape == (1,) else draw_scatter
     meaning = "true log-density, sigma at least 0.05"
-    logs.panels(path, draw, some, [some[:0]], [density_of(config)], meaning)
+    draw_point_panels(path, draw, some, [some[:0]], [density_of(config)], meaning)
 
 
 def density_of(config: DatasetConfig) -> Callable[[np.ndarray], np.ndarray]:
@@ -136,7 +136,7 @@ def look(name: str, rest: list[str]) -> None:
     if flags.out:
         require_picture("out", Path(flags.out), suffixes)
         require_writable(Path(flags.out).absolute().parent, "choose another --out")
-    with working("reading the data") as work:
+    with show_progress("reading the data") as work:
         data = find_dataset(config)
         if flags.out and len(data.spec.shape) == 1:
             require_picture("out", Path(flags.out), FIGURE_SUFFIXES)

@@ -23,9 +23,9 @@ from gan_jax.command_line.user_errors import (
 from gan_jax.diagnostics.report import advise, diagnose, page, plain
 from gan_jax.diagnostics.report.game import MINUTES
 from gan_jax.diagnostics.report.tables import summary
-from gan_jax.logs import metric_log as logs
-from gan_jax.logs.files import require_writable
-from gan_jax.terminal.output import plain_console, working
+from gan_jax.logs.files import require_writable, write_json, write_text
+from gan_jax.terminal.console import plain_console
+from gan_jax.terminal.progress import show_progress
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def look(flags: Flags) -> None:
     folder = Path(flags.run if flags.out is None else flags.out)
     place = folder if folder.is_dir() else folder.absolute().parent
     require_writable(place, "choose another folder with --out")
-    with working("opening the run") as work:
+    with show_progress("opening the run") as work:
         found = diagnose(
             flags.run,
             index=flags.index,
@@ -66,8 +66,8 @@ def look(flags: Flags) -> None:
         work.begin("drawing the page")
         text = page(found)
     folder.mkdir(exist_ok=True)
-    logs.write_json(folder / "diagnosis.json", plain(found | {"advice": advise(found)}))
-    logs.write_text(folder / "diagnosis.html", text)
+    write_json(folder / "diagnosis.json", plain(found | {"advice": advise(found)}))
+    write_text(folder / "diagnosis.html", text)
     show(found)
     print(f"look at  {folder / 'diagnosis.html'}")
 

@@ -32,7 +32,8 @@ from gan_jax.diagnostics import phase, portraits
 from gan_jax.diagnostics.dirac_games import games
 from gan_jax.diagnostics.portraits import Portrait
 from gan_jax.gan import init_state
-from gan_jax.terminal.output import plain_console, track, working
+from gan_jax.terminal.console import plain_console
+from gan_jax.terminal.progress import show_progress, track
 
 AVERAGED = 200
 """Batches over which eigenvalues and factor are averaged where the game is noisy."""
@@ -97,7 +98,7 @@ def look(flags: Flags) -> None:
         "\N{GREEK SMALL LETTER LAMDA}: eigenvalues of the plain game; "
         "\N{GREEK SMALL LETTER RHO}: factor of the rule's step."
     )
-    with working("drawing the figure"):
+    with show_progress("drawing the figure"):
         portraits.save(out, each, heading)
     columns = ("eigenvalues", "factor", "distance", "verdict")
     table = Table("method", *(Column(title, justify="right") for title in columns))

@@ -35,10 +35,12 @@ from gan_jax.data import fields_of
 from gan_jax.evaluate.evaluator import Sampler, Yardstick, evaluate, yardstick
 from gan_jax.evaluate.metric_registry import BETTER, bound_of
 from gan_jax.gan import Gan
-from gan_jax.logs import metric_log as logs
-from gan_jax.run_files.load import data_of_run, load_members, load_run, shares_of
+from gan_jax.logs.row_files import append_rows
+from gan_jax.run_files.data_facts import label_shares_of_run, load_data_of_run
+from gan_jax.run_files.load_run import load_members, load_run
 from gan_jax.sampling import sample
-from gan_jax.terminal.output import Work, plain_console, working
+from gan_jax.terminal.console import plain_console
+from gan_jax.terminal.progress import ProgressDisplay, show_progress
 from gan_jax.types import Array, TrainState
 
 
@@ -82,7 +84,7 @@ def look(flags: Flags) -> None:
             "all: measures every GAN of a run; give RUN, and leave out --index"
         )
     load_for(flags.run, flags.plugin)
-    with working("opening the run") as work:
+    with show_progress("opening the run") as work:
         rows = measured(flags, work)
     if flags.run is None:
         return show(rows[0])
@@ -92,12 +94,10 @@ def look(flags: Flags) -> None:
     else:
         show(rows[0])
     kept = [row for row in rows if row["metrics"] is not None]
-    logs.append_lines(
-        path / "evaluations.jsonl", kept, "the numbers above are not kept"
-    )
+    append_rows(path / "evaluations.jsonl", kept, "the numbers above are not kept")
 
 
-def measured(flags: Flags, work: Work) -> list[dict[str, Any]]:
+def measured(flags: Flags, work: ProgressDisplay) -> list[dict[str, Any]]:
     """A row for each GAN that is asked for, or one of the floor alone."""
     if flags.run is None:
         config = Config(dataset=DatasetConfig(str(flags.reference)))
@@ -107,7 +107,7 @@ def measured(flags: Flags, work: Work) -> list[dict[str, Any]]:
     else:
         gan, state, config = load_run(flags.run, index=flags.index)
         states = [state]
-    shares = shares_of(flags.run, config)
+    shares = label_shares_of_run(flags.run, config)
     about = {"ema": flags.ema, "seed": flags.seed}
     about |= {} if shares is None else {"labels": "the data's shares"}
     measure = measure_of(flags, compared_with(flags, gan, config), work)
@@ -133,7 +133,11 @@ def drawer(gan: Gan, shares: Any) -> Callable[..., Array]:
 
 
 def samples_of(
-    flags: Flags, draw: Callable[..., Array], n: int, work: Work, state: TrainState
+    flags: Flags,
+    draw: Callable[..., Array],
+    n: int,
+    work: ProgressDisplay,
+    state: TrainState,
 ) -> Sampler:
     """The n samples of one GAN, as the flags say; after the last the metrics begin."""
     key = jax.random.key(flags.seed)
@@ -147,7 +151,7 @@ def samples_of(
     return take
 
 
-def measure_of(flags: Flags, config: Config, work: Work) -> Yardstick:
+def measure_of(flags: Flags, config: Config, work: ProgressDisplay) -> Yardstick:
     """What samples are compared with, as the flags say."""
     work.begin("taking the features of the data")
     return yardstick(
@@ -169,7 +173,7 @@ def compared_with(flags: Flags, gan: Gan, config: Config) -> Config:
     """
     folder = Path(str(flags.run))
     if flags.reference is None:
-        data_of_run(
+        load_data_of_run(
             folder, config, "give --reference NAME to compare with another data set"
         )
         return config

@@ -25,8 +25,8 @@ from gan_jax.benchmark.results_io import (
 )
 from gan_jax.command_line.flags import parse
 from gan_jax.command_line.user_errors import exit_code, expand_home, with_own_flags
-from gan_jax.logs.metric_log import write_json, write_text
-from gan_jax.run_files.folder import held
+from gan_jax.logs.files import write_json, write_text
+from gan_jax.run_files.folder import lock_folder
 
 AGREE = ("config", "outcome", "success", "success_step", "verdict", "final", "best")
 """What rows of the same GAN share; time, device and versions may differ."""
@@ -130,7 +130,7 @@ def join(flags: Flags) -> None:
     require_comparable(rows)
     if flags.out.exists() and any(flags.out.iterdir()):
         raise ValueError(f"out {flags.out}: is not empty; choose another --out")
-    with held(flags.out):
+    with lock_folder(flags.out):
         command = whole_command(plans[0]["command"], flags.out)
         write_json(flags.out / "plan.json", plans[0] | {"command": command})
         write_text(flags.out / ROWS, as_lines(rows))

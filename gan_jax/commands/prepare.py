@@ -16,14 +16,15 @@ from gan_jax.command_line.user_errors import exit_code
 from gan_jax.data.storage import cache_folder
 from gan_jax.data.tfds import builder, data_folder
 from gan_jax.features.weights import URL, download, inception_weights_path, is_whole
-from gan_jax.terminal.output import takes_bars, working
+from gan_jax.terminal.console import supports_bars
+from gan_jax.terminal.progress import show_progress
 
 NEEDED = ("tensorflow", "importlib_resources")
 
 
 def prepare(name: str) -> str:
     """Prepare the set; what happened, in words."""
-    with working("opening TFDS"):
+    with show_progress("opening TFDS"):
         made = builder(name)
     if made.info.splits:
         return f"{made.info.full_name} is already in {data_folder()}"
@@ -34,10 +35,10 @@ def prepare(name: str) -> str:
             f"  pip install 'gan_jax[prepare]'\nand then again\n"
             f"  python -m experiments.prepare {shlex.quote(name)}"
         )
-    own_bars = takes_bars(stderr=True)
+    own_bars = supports_bars(stderr=True)
     if not own_bars:
         disable_bars()
-    with working(f"preparing {name}", enabled=not own_bars):
+    with show_progress(f"preparing {name}", enabled=not own_bars):
         made.download_and_prepare(file_format="array_record")
     counts = {split: info.num_examples for split, info in made.info.splits.items()}
     return f"{made.info.full_name} is in {data_folder()}: {counts}"

@@ -33,8 +33,8 @@ from gan_jax.benchmark.report.tables import (
 )
 from gan_jax.command_line.flags import parse
 from gan_jax.command_line.user_errors import exit_code, expand_home, with_own_flags
-from gan_jax.logs.metric_log import write_text
-from gan_jax.terminal.output import working
+from gan_jax.logs.files import write_text
+from gan_jax.terminal.progress import show_progress
 
 PAGE = Path(lines.__file__).parent / "page"
 MANY = 5
@@ -217,7 +217,7 @@ def start(arguments: list[str]) -> None:
     )
     flags = expand_home(flags, "folder")
     try:
-        with working("drawing the report"):
+        with show_progress("drawing the report"):
             paths = list(report(flags.folder, flags.baseline))
         print("\n".join(map(str, paths)))
     except OSError as error:

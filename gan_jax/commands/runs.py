@@ -28,7 +28,7 @@ from gan_jax.command_line.user_errors import (
     with_own_flags,
 )
 from gan_jax.logs.files import require_writable
-from gan_jax.terminal.output import working
+from gan_jax.terminal.progress import show_progress
 from gan_jax.terminal.text_tables import print_table
 
 
@@ -68,7 +68,7 @@ def compare(flags: Flags) -> None:
 
 
 def draw(path: Path, entries: list, quiet: bool) -> None:
-    with working("drawing samples", len(entries)) as work:
+    with show_progress("drawing samples", len(entries)) as work:
 
         def tell(name: str) -> None:
             work.advance(1)

@@ -29,15 +29,16 @@ from gan_jax.command_line.user_errors import (
 )
 from gan_jax.data.listing import some
 from gan_jax.gan import Gan
-from gan_jax.logs import metric_log as logs
 from gan_jax.logs.files import require_writable
 from gan_jax.logs.grids import image_grid, name_classes
-from gan_jax.logs.sample_plots import draw_points
+from gan_jax.logs.images import write_array, write_images
+from gan_jax.logs.sample_plots import draw_generated_points
 from gan_jax.objectives import draw_latents
-from gan_jax.run_files.data_facts import read_facts
-from gan_jax.run_files.load import load_run, recorded_shares, truncated_latents, walks
+from gan_jax.run_files.data_facts import read_facts, recorded_shares
+from gan_jax.run_files.latents import draw_truncated_latents, interpolate_latents
+from gan_jax.run_files.load_run import load_run
 from gan_jax.sampling import draw_labels, generate
-from gan_jax.terminal.output import track, working
+from gan_jax.terminal.progress import show_progress, track
 from gan_jax.types import Array
 
 BATCH, STEPS = 100, 10
@@ -83,8 +84,12 @@ def chosen_latents(gan: Gan, flags: Flags) -> Array:
     if flags.truncation is None:
         z = draw_latents(gan, keys)
     else:
-        z = truncated_latents(gan, keys, flags.truncation)
-    return walks(z[: flags.n], z[flags.n :], STEPS) if flags.interpolate else z
+        z = draw_truncated_latents(gan, keys, flags.truncation)
+    return (
+        interpolate_latents(z[: flags.n], z[flags.n :], STEPS)
+        if flags.interpolate
+        else z
+    )
 
 
 def labels_of(gan: Gan, flags: Flags, count: int) -> Array | None:
@@ -129,7 +134,7 @@ def number_of(label: str, count: int, names: tuple[str, ...] | None) -> int:
 def draw(flags: Flags) -> None:
     load_for(flags.run, flags.plugin)
     refuse_places(flags)
-    with working("opening the run"):
+    with show_progress("opening the run"):
         gan, state, _ = load_run(flags.run, index=flags.index)
     if not (flags.grid or flags.npz or flags.folder):
         require_writable(Path(flags.run), "choose a file with --grid")
@@ -149,14 +154,14 @@ def draw(flags: Flags) -> None:
         own = None if label is None else label[i : i + BATCH]
         parts.append(np.asarray(make(z[i : i + BATCH], own)))
     samples = np.concatenate(parts)
-    with working("writing the samples"):
+    with show_progress("writing the samples"):
         places = write_arrays(flags, samples)
         if flags.grid or not places:
             places.append(flags.grid or str(Path(flags.run) / PICTURE))
             if len(gan.data_shape) == 3:
                 write_grid(flags, Path(places[-1]), samples, label)
             else:
-                draw_points(Path(places[-1]), gan, state, samples)
+                draw_generated_points(Path(places[-1]), gan, state, samples)
     print(f"{len(samples)} samples of {flags.run}: {', '.join(places)}")
 
 
@@ -180,10 +185,10 @@ def write_arrays(flags: Flags, samples: np.ndarray) -> list[str]:
     """Writes what other tools read, as far as it is asked for; returns the places."""
     places = []
     if flags.npz:
-        logs.write_array(Path(flags.npz), samples)
+        write_array(Path(flags.npz), samples)
         places.append(flags.npz)
     if flags.folder:
-        logs.write_images(Path(flags.folder), samples)
+        write_images(Path(flags.folder), samples)
         places.append(flags.folder)
     return places
 

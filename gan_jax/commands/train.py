@@ -56,12 +56,18 @@ from gan_jax.config.serialization import from_file, validate
 from gan_jax.methods import METHODS
 from gan_jax.parallel.compiler import cache_compilations, keep_memory
 from gan_jax.parallel.execution import members_of
-from gan_jax.parallel.multihost import HEARTBEAT_SECONDS, agreed, cores_as_devices, join
+from gan_jax.parallel.multihost import (
+    HEARTBEAT_SECONDS,
+    fail_together,
+    join_processes,
+    use_cores_as_devices,
+)
 from gan_jax.run.train_run import train
-from gan_jax.run_files.checkpoint import FOLDER
-from gan_jax.run_files.health import samples_in_words
-from gan_jax.run_files.sweeps import table
-from gan_jax.terminal.output import accept_all_text, working
+from gan_jax.run_files.checkpoint import CHECKPOINT_FOLDER
+from gan_jax.run_files.sample_checks import describe_samples
+from gan_jax.run_files.sweeps import summary_table
+from gan_jax.terminal.console import accept_all_text
+from gan_jax.terminal.progress import show_progress
 from gan_jax.terminal.text_tables import print_table
 
 USAGE = "python -m experiments.train"
@@ -184,16 +190,16 @@ def main(arguments: list[str]) -> int:
             refuse_unused_fields(base, config, given)
             shown = printed(dataclasses.replace(config, out=out))
             return exit_code(lambda: print(shown))
-        join(flags.coordinator, flags.num_processes, flags.process_id)
+        join_processes(flags.coordinator, flags.num_processes, flags.process_id)
         if config.placement != "jit" or members_of(config):
-            cores_as_devices()
+            use_cores_as_devices()
         cache_compilations()
         keep_memory()
         config = dataclasses.replace(config, out=out)
         with ended_by_signals():
             first = jax.process_index() == 0
-            with working("reading the data", enabled=first, stderr=False):
-                agreed(partial(refuse_unused_fields, base, config, given))
+            with show_progress("reading the data", enabled=first, stderr=False):
+                fail_together(partial(refuse_unused_fields, base, config, given))
             if first:
                 print_changed_values(arguments[0], config)
             _, summary = train(
@@ -230,7 +236,7 @@ def main(arguments: list[str]) -> int:
 
 def go_on(out: str) -> str:
     """What to do after a run was ended at once."""
-    if out and any(Path(out, FOLDER).glob("[0-9]*")):
+    if out and any(Path(out, CHECKPOINT_FOLDER).glob("[0-9]*")):
         return "--resume goes on from the newest checkpoint"
     return "nothing was trained, so start it again"
 
@@ -238,14 +244,14 @@ def go_on(out: str) -> str:
 def print_by_value(summary: dict) -> None:
     """A table of the GANs by each factor of a sweep."""
     if len(found := summary.get("by_value", [])) > 1:
-        print_table(table(found))
+        print_table(summary_table(found))
 
 
 def judged(summary: dict) -> str:
     """Lines: what the samples are like; of a failure why, and what to try."""
     samples, words = summary.get("samples"), []
     if samples is not None:
-        words.append(f"samples  {samples_in_words(samples)}")
+        words.append(f"samples  {describe_samples(samples)}")
     if "why" in summary:
         words.append(f"why      {summary['why']}")
         words.append(f"try      {'; '.join(summary['try'])}")

@@ -7,11 +7,11 @@ from gan_jax.comparison.read import Run
 from gan_jax.config.serialization import flat
 from gan_jax.methods import METHODS
 from gan_jax.parallel.execution import Member
-from gan_jax.run_files.folder import HARMLESS
+from gan_jax.run_files.folder import HARMLESS_FIELDS
 from gan_jax.run_files.sweeps import real_values
 from gan_jax.types import Row
 
-ELSEWHERE = {"out", "seeds", "sweep", "steps"} | HARMLESS
+ELSEWHERE = {"out", "seeds", "sweep", "steps"} | HARMLESS_FIELDS
 """Fields and groups that say how a run was made, or that have a column of their own."""
 OWN = {"seed", "batch_size", "dataset", "model"} | ELSEWHERE
 """Fields and groups that do not make a method."""

@@ -11,17 +11,17 @@ import numpy as np
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.comparison.entries import Entry
 from gan_jax.logs.files import write_atomically
-from gan_jax.logs.metric_log import pixels_of
-from gan_jax.logs.sample_plots import sampler
-from gan_jax.run_files.load import load_run
+from gan_jax.logs.images import to_uint8
+from gan_jax.logs.sample_plots import make_sampler
+from gan_jax.run_files.load_run import load_run
 from gan_jax.run_files.sweep_charts import (
     COLUMNS,
-    Group,
-    colors,
+    CurveGroup,
+    count_panel_rows,
+    distinct_colors,
     draw_panels,
-    panel_rows,
 )
-from gan_jax.run_files.sweeps import described
+from gan_jax.run_files.sweeps import describe_member
 
 POINTS = 1000
 IMAGES = 25
@@ -51,14 +51,17 @@ def draw(
     """Write the picture; tell: called with the name of each run that is opened."""
     from matplotlib.figure import Figure
 
-    groups = [Group(entry.name, entry.rows) for entry in entries]
+    groups = [CurveGroup(entry.name, entry.rows) for entry in entries]
     logged = [group for group in groups if any(group.rows)]
-    shades = colors(len(entries))
+    shades = distinct_colors(len(entries))
     made = []
     for entry in entries[:MOST_SAMPLES]:
         tell(entry.name)
         made.append(samples_of(entry))
-    heights = 2.9 * (panel_rows(logged) if logged else 0), sample_height(len(made))
+    heights = (
+        2.9 * (count_panel_rows(logged) if logged else 0),
+        sample_height(len(made)),
+    )
     legend = 0.25 * len(groups)
     figure = Figure(
         figsize=(4 * COLUMNS, sum(heights) + 1 + legend), layout="constrained", dpi=100
@@ -93,11 +96,11 @@ def samples_of(entry: Entry) -> Samples:
     if len(entry.indices) > 1:
         title += f", first of {len(entry.indices)} GANs"
     if run.members != [{}]:
-        title += f" ({described(run.config, run.members[index])})"
+        title += f" ({describe_member(run.config, run.members[index])})"
     try:
         gan, state, config = load_run(run.folder, index=index)
         points = len(gan.data_shape) == 1
-        fake = np.asarray(sampler(gan, POINTS if points else IMAGES)(state))
+        fake = np.asarray(make_sampler(gan, POINTS if points else IMAGES)(state))
     except (ValueError, OSError) as error:
         return Samples(title, None, None, str(error))
     title += f", step {int(state.step):,}"
@@ -168,7 +171,7 @@ def show(axis: Any, fake: np.ndarray, real: np.ndarray | None, shade: Any) -> No
 def tiled(images: np.ndarray) -> np.ndarray:
     """Images `[25, H, W, C]` in [-1, 1] as one picture, with white lines between."""
     pixels = np.pad(
-        pixels_of(images),
+        to_uint8(images),
         ((0, 0), (0, 1), (0, 1), (0, 0)),
         constant_values=255,
     )

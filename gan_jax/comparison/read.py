@@ -12,8 +12,8 @@ from gan_jax.config.serialization import from_file
 from gan_jax.logs import row_files
 from gan_jax.parallel.execution import Member, members_of
 from gan_jax.run_files.data_facts import read_facts
-from gan_jax.run_files.folder import in_use
-from gan_jax.run_files.history import of
+from gan_jax.run_files.folder import is_in_use
+from gan_jax.run_files.history import rows_of_member
 from gan_jax.types import Row
 
 DEEPEST = 4
@@ -97,8 +97,8 @@ def open_run(folder: Path, name: str) -> tuple[Run, list[str]]:
     """A run, and what is wrong with its files. Raises ValueError if nothing helps."""
     config = from_file(folder / "config.json")
     told = []
-    logged = row_files.read(folder / "metrics.jsonl")
-    evaluated = row_files.read(folder / "evaluations.jsonl")
+    logged = row_files.read_row_file(folder / "metrics.jsonl")
+    evaluated = row_files.read_row_file(folder / "evaluations.jsonl")
     for file, found in (("metrics.jsonl", logged), ("evaluations.jsonl", evaluated)):
         if found.damage:
             line, why = found.damage[0]
@@ -108,7 +108,7 @@ def open_run(folder: Path, name: str) -> tuple[Run, list[str]]:
             )
     members = members_of(config) or [{}]
     everything = list(logged.rows.values())
-    rows = [of(member, everything) for member in members]
+    rows = [rows_of_member(member, everything) for member in members]
     if not everything:
         told.append("no step is logged yet")
     try:
@@ -140,7 +140,7 @@ def endings(
     folder: Path, members: list[Member], rows: list[Row]
 ) -> tuple[list[str], str | None]:
     """How each GAN ended, and what is wrong with the files that say so."""
-    if in_use(folder):
+    if is_in_use(folder):
         return ["in progress"] * len(members), None
     made = max((row["step"] for row in rows), default=0)
     if not (folder / "summary.json").exists():
@@ -158,5 +158,7 @@ def read_verdicts(folder: Path, members: list[Member], summary: Any) -> list[Any
     """A verdict for each GAN. Raises ValueError, KeyError where one is missing."""
     if members == [{}]:
         return [summary["verdict"]]
-    ends = list(row_files.read(folder / "members.jsonl").rows.values())
-    return [next(iter(of(member, ends)), {})["verdict"] for member in members]
+    ends = list(row_files.read_row_file(folder / "members.jsonl").rows.values())
+    return [
+        next(iter(rows_of_member(member, ends)), {})["verdict"] for member in members
+    ]

@@ -7,18 +7,14 @@ from typing import Any
 
 from gan_jax.comparison.entries import Entry, differing, fields_of, nearest_method
 from gan_jax.evaluate.evaluator import require_one_fingerprint
-from gan_jax.run_files.history import (
-    last_wall_seconds,
-    longest,
-    record_of,
-    steps_per_second,
-)
+from gan_jax.run_files.history import last_wall_seconds, longest_rows, make_record
+from gan_jax.run_files.summary import steps_per_second
 from gan_jax.run_files.sweeps import (
-    counted,
-    in_range,
+    format_range,
+    format_verdicts,
     last_values,
     measured_names,
-    spread,
+    median_and_range,
 )
 from gan_jax.types import Row
 
@@ -77,7 +73,9 @@ def logged(entry: Entry) -> Row:
     last = [last_values(rows, (*LOSSES, *names)) for rows in alive]
 
     def found(wanted: Sequence[str]) -> Row:
-        own = {n: spread([one[n] for one in last if n in one]) for n in wanted}
+        own = {
+            n: median_and_range([one[n] for one in last if n in one]) for n in wanted
+        }
         return {name: value for name, value in own.items() if value is not None}
 
     return {"losses": found(LOSSES), "measured": found(names)}
@@ -86,10 +84,10 @@ def logged(entry: Entry) -> Row:
 def times(entry: Entry) -> Row:
     """Of the whole run: its GANs are trained together."""
     rows = [own for own in entry.run.rows if own]
-    records = [record_of({}, own, {}, []) for own in rows]
+    records = [make_record({}, own, {}, []) for own in rows]
     if not records:
         return {"wall_seconds": None, "steps_per_second": None}
-    furthest = longest(records)
+    furthest = longest_rows(records)
     several = furthest[-1]["wall_seconds"] > furthest[0]["wall_seconds"]
     return {
         "wall_seconds": last_wall_seconds(records),
@@ -113,7 +111,9 @@ def evaluations(entries: Sequence[Entry]) -> tuple[list[Row], list[str]]:
     for entry, own in zip(entries, newest, strict=True):
         names = dict.fromkeys(n for row in own.get(chosen, []) for n in row["metrics"])
         values = {
-            n: spread([row["metrics"].get(n, math.nan) for row in own.get(chosen, [])])
+            n: median_and_range(
+                [row["metrics"].get(n, math.nan) for row in own.get(chosen, [])]
+            )
             for n in names
         }
         rows.append({name: value for name, value in values.items() if value})
@@ -208,7 +208,9 @@ def as_text(rows: Sequence[Row]) -> list[list[str]]:
     ):
         for name in dict.fromkeys(name for row in rows for name in row[group]):
             title = f"{name}{suffix}"
-            columns[title] = [in_range(row[group].get(name)) or NOTHING for row in rows]
+            columns[title] = [
+                format_range(row[group].get(name)) or NOTHING for row in rows
+            ]
     columns["time"] = [duration(row["wall_seconds"]) for row in rows]
     columns["steps/s"] = [optional(row["steps_per_second"]) for row in rows]
     return [list(columns), *map(list, zip(*columns.values(), strict=True))]
@@ -220,7 +222,11 @@ def steps(row: Row) -> str:
 
 
 def ends(row: Row) -> str:
-    return next(iter(row["verdicts"])) if row["gans"] == 1 else counted(row["verdicts"])
+    return (
+        next(iter(row["verdicts"]))
+        if row["gans"] == 1
+        else format_verdicts(row["verdicts"])
+    )
 
 
 def optional(number: float | None) -> str:

@@ -30,7 +30,7 @@ from gan_jax.data.storage import (
     limit_bytes,
     mark_used,
 )
-from gan_jax.terminal.output import track
+from gan_jax.terminal.progress import track
 
 FORMAT = 2
 """Raised when decoding changes, so that older entries are built again."""

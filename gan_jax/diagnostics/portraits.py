@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gan_jax.logs.metric_log import write_atomically
+from gan_jax.logs.files import write_atomically
 
 COLUMNS = 5
 EXTENT = 2.2

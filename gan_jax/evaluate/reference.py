@@ -18,7 +18,7 @@ from gan_jax.data import TFDS_SETS, TOYS, Dataset, fields_of
 from gan_jax.data.core import ENDLESS
 from gan_jax.data.storage import cache_folder, cannot_write, keep_to_limit, mark_used
 from gan_jax.features import Extractor, Side, side
-from gan_jax.logs.metric_log import write_atomically
+from gan_jax.logs.files import write_atomically
 from gan_jax.types import Batch
 
 COMPARED_FROM = 2**30

@@ -26,7 +26,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from gan_jax.config import DatasetConfig
 from gan_jax.data import DATASETS, TFDS_SETS, Dataset
 from gan_jax.data.storage import cache_folder, cannot_write, keep_to_limit, mark_used
-from gan_jax.terminal.output import track
+from gan_jax.terminal.progress import track
 from gan_jax.types import Array
 
 CLASSIFIED = ("digits", *TFDS_SETS)

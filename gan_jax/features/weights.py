@@ -19,7 +19,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from gan_jax.features.inception import SIZE, InceptionV3
 from gan_jax.features.torch_file import read_state_dict
-from gan_jax.terminal.output import working
+from gan_jax.terminal.progress import show_progress
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{FILE}"
@@ -148,7 +148,7 @@ def fetch(url: str, path: Path) -> None:
     """Fetch whatever is at the address, and show how much of it has come."""
     with urlopen(url, timeout=SILENCE_SECONDS) as reply, path.open("wb") as file:
         size = int(reply.headers.get("Content-Length") or 0)
-        with working(f"downloading {path.name}, bytes:", size or None) as work:
+        with show_progress(f"downloading {path.name}, bytes:", size or None) as work:
             while piece := reply.read(PIECE):
                 file.write(piece)
                 work.advance(len(piece))

@@ -1,11 +1,13 @@
 """Files that are written whole or not at all."""
 
 import errno
+import json
 import os
 import re
+import shutil
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +29,14 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
             temporary.unlink(missing_ok=True)
 
 
-PART = re.compile(r"\..+\.[0-9]+\.part(\..*)?", re.DOTALL)
+TEMPORARY_NAME = re.compile(r"\..+\.[0-9]+\.part(\..*)?", re.DOTALL)
 """Names of the temporary files of `write_atomically`."""
 
 
-def remove_parts(folder: Path) -> None:
+def remove_temporary_files(folder: Path) -> None:
     """Remove the temporary files that killed writers left in a folder."""
     for path in folder.iterdir() if folder.is_dir() else ():
-        if PART.fullmatch(path.name) and path.is_file():
+        if TEMPORARY_NAME.fullmatch(path.name) and path.is_file():
             path.unlink()
 
 
@@ -49,3 +51,33 @@ def require_writable(folder: Path, advice: str) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise OSError(f"{folder}: cannot be written ({reason}); {advice}") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    content = text.encode(errors="backslashreplace")  # paths may hold any byte
+    write_atomically(path, lambda part: part.write_bytes(content))
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+RESUME_ADVICE = "mend that, then go on with --resume"
+
+
+@contextmanager
+def explain_write_errors(path: Path, advice: str = RESUME_ADVICE) -> Iterator[None]:
+    """Tell in one line what could not be written, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.strerror is None:  # it was told already
+            raise
+        place = error.filename or path
+        raise OSError(
+            f"{place}: cannot be written ({error.strerror}); {advice}"
+        ) from None
+
+
+def copy_file(source: Path, path: Path) -> None:
+    write_atomically(path, lambda part: shutil.copyfile(source, part))

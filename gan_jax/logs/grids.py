@@ -9,7 +9,7 @@ import numpy as np
 
 from gan_jax.data.listing import printable
 from gan_jax.logs.files import write_atomically
-from gan_jax.logs.metric_log import pixels_of
+from gan_jax.logs.images import to_uint8
 
 CAPTION = 14
 """Pixels of height that a caption takes."""
@@ -38,8 +38,8 @@ def image_grid(
     cell = np.array([width, height]) * zoom + max(1, zoom // 4) + below
     size = int(cell[0] * columns), int(cell[1] * rows)
     sheet = Image.new("L" if channels == 1 else "RGB", size, "dimgray")
-    pen, font = ImageDraw.Draw(sheet), caption_font()
-    for index, tile in enumerate(pixels_of(images)):
+    pen, font = ImageDraw.Draw(sheet), load_caption_font()
+    for index, tile in enumerate(to_uint8(images)):
         picture = Image.fromarray(tile[..., 0] if channels == 1 else tile)
         picture = picture.resize(
             (width * zoom, height * zoom), Image.Resampling.BICUBIC
@@ -48,12 +48,12 @@ def image_grid(
         x, y = int(column * cell[0]), int(row * cell[1])
         sheet.paste(picture, (x, y))
         if captions:
-            text = shorten(captions[index], width * zoom, font.getlength)
+            text = shorten_caption(captions[index], width * zoom, font.getlength)
             pen.text((x + 1, y + height * zoom), text, "white", font)
     write_atomically(path, sheet.save)
 
 
-def caption_font() -> Any:
+def load_caption_font() -> Any:
     """DejaVu Sans, which Matplotlib brings: Pillow's own font has ASCII alone."""
     from matplotlib import get_data_path
     from PIL import ImageFont
@@ -62,7 +62,7 @@ def caption_font() -> Any:
     return ImageFont.truetype(str(path), FONT_SIZE)
 
 
-def shorten(text: str, width: float, length: Callable[[str], float]) -> str:
+def shorten_caption(text: str, width: float, length: Callable[[str], float]) -> str:
     """The text on one line; where its length exceeds the width, its beginning and
     "..", as much as fits."""
     text = printable(text)
@@ -77,3 +77,27 @@ def name_classes(labels: np.ndarray, names: Sequence[str] | None) -> list[str]:
     if names is None:
         return [str(label) for label in labels]
     return [names[int(label)] for label in labels]
+
+
+def label_rows(path: Path, names: Sequence[str]) -> None:
+    """Add a white margin to the left of a picture of as many equal rows as names.
+
+    Each part of a name that ends in a comma has a line of its own.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    with Image.open(path) as opened:
+        grid = opened.convert("RGB")
+    height = grid.height / len(names)
+    font = ImageFont.load_default(max(10, min(16, height / 4)))
+    texts = [name.replace(", ", "\n") for name in names]
+    pen = ImageDraw.Draw(grid)
+    widths = [pen.multiline_textbbox((0, 0), text, font)[2] for text in texts]
+    margin = 16 + math.ceil(max(widths))
+    sheet = Image.new("RGB", (margin + grid.width, grid.height), "white")
+    sheet.paste(grid, (margin, 0))
+    pen = ImageDraw.Draw(sheet)
+    for row, text in enumerate(texts):
+        middle = 8, (row + 0.5) * height
+        pen.multiline_text(middle, text, "black", font, anchor="lm")
+    write_atomically(path, sheet.save)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-PLAIN = re.compile(r"(?!/(gs|s3|az|hf)/)[\w/ .,~%+=@-]*")
+PLAIN_PATH = re.compile(r"(?!/(gs|s3|az|hf)/)[\w/ .,~%+=@-]*")
 """Paths that Orbax takes as they are: `[`, `*` and `?` are patterns to it, a backslash
 is a slash, `gs:` and `/gs/` are a bucket, and bytes that are not UTF-8 are an error."""
 
@@ -39,4 +39,4 @@ def plain_path(folder: Path) -> Iterator[Path]:
 
 
 def is_plain(path: Path) -> bool:
-    return PLAIN.fullmatch(path.as_posix().removeprefix(path.drive)) is not None
+    return PLAIN_PATH.fullmatch(path.as_posix().removeprefix(path.drive)) is not None

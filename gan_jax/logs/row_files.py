@@ -8,15 +8,18 @@ Files of earlier versions have no checksums; their rows are judged by their form
 
 import json
 import math
+import os
 import re
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gan_jax.logs import row_files
+from gan_jax.logs.files import RESUME_ADVICE, explain_write_errors, write_text
 from gan_jax.types import Row
 
-SEALED = re.compile(rb'(\{.*), "crc32": ([0-9]{1,10})\}', re.DOTALL)
+CHECKSUMMED = re.compile(rb'(\{.*), "crc32": ([0-9]{1,10})\}', re.DOTALL)
 NUMBERS = (
     "step",
     "wall_seconds",
@@ -43,38 +46,38 @@ class RowFile(NamedTuple):
     damage: list[tuple[int, str]]
 
 
-def encoded(row: Row) -> str:
+def encode_row(row: Row) -> str:
     """The line of a row, without its end; numbers that are not finite become null."""
-    text = json.dumps({name: plain(value) for name, value in row.items()})
+    text = json.dumps({name: finite_or_none(value) for name, value in row.items()})
     return f'{text[:-1]}, "crc32": {zlib.crc32(text.encode())}}}'
 
 
-def plain(value: Any) -> Any:
+def finite_or_none(value: Any) -> Any:
     bad = isinstance(value, float) and not math.isfinite(value)
     return None if bad else value
 
 
-def read(path: Path, sealed: bool = False) -> RowFile:
+def read_row_file(path: Path, sealed: bool = False) -> RowFile:
     """The rows of a file; none if there is no file. What is null is NaN in a row.
 
     sealed: refuse rows without a checksum, as if another row of the file had one.
     """
     content = path.read_bytes() if path.exists() else b""
     lines = content.removesuffix(b"\n").split(b"\n") if content else []
-    sealed = sealed or any(SEALED.fullmatch(line) for line in lines)
-    fits = FORMS.get(path.name, lambda row: True)
+    sealed = sealed or any(CHECKSUMMED.fullmatch(line) for line in lines)
+    fits = ROW_CHECKS.get(path.name, lambda row: True)
     found = RowFile({}, [])
     for number, line in enumerate(lines, 1):
         try:
-            found.rows[line] = decoded(line, sealed, fits)
+            found.rows[line] = decode_row(line, sealed, fits)
         except ValueError as error:
             found.damage.append((number, str(error)))
     return found
 
 
-def decoded(line: bytes, sealed: bool, fits: Callable[[Row], bool]) -> Row:
+def decode_row(line: bytes, sealed: bool, fits: Callable[[Row], bool]) -> Row:
     """The row of a line. Raises ValueError, which says what is wrong with it."""
-    parts = SEALED.fullmatch(line)
+    parts = CHECKSUMMED.fullmatch(line)
     if sealed and parts is None:
         raise ValueError("it does not end with a checksum")
     body = line if parts is None else parts[1] + b"}"
@@ -89,7 +92,7 @@ def decoded(line: bytes, sealed: bool, fits: Callable[[Row], bool]) -> Row:
     return {name: math.nan if value is None else value for name, value in row.items()}
 
 
-def is_metrics(row: Row) -> bool:
+def is_metrics_row(row: Row) -> bool:
     """Whether a row has what the steps of a run have, all of it numbers."""
     return (
         row.keys() >= {*NUMBERS, "finite"}
@@ -101,7 +104,7 @@ def is_metrics(row: Row) -> bool:
     )
 
 
-def is_event(row: Row) -> bool:
+def is_event_row(row: Row) -> bool:
     """Whether a row tells of a sign of trouble, or of a restored checkpoint."""
     fault = row.get("fault")
     restored = (
@@ -121,8 +124,33 @@ def is_number(value: Any) -> bool:
     return isinstance(value, float) or (isinstance(value, int) and abs(value) < LARGEST)
 
 
-FORMS: dict[str, Callable[[Row], bool]] = {
-    "metrics.jsonl": is_metrics,
-    "events.jsonl": is_event,
+ROW_CHECKS: dict[str, Callable[[Row], bool]] = {
+    "metrics.jsonl": is_metrics_row,
+    "events.jsonl": is_event_row,
 }
 """What the rows of a file have to be, by its name; of other files, any object."""
+
+
+def encode_rows(rows: list[dict[str, Any]]) -> str:
+    """A JSON line for each row, with its checksum; see `row_files`."""
+    return "".join(f"{encode_row(row)}\n" for row in rows)
+
+
+def append_rows(
+    path: Path, rows: list[dict[str, Any]], advice: str = RESUME_ADVICE
+) -> None:
+    """Add rows to a file; a last line that was cut off stays a line of its own."""
+    with explain_write_errors(path, advice), path.open("ab+") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        broken = file.read() not in (b"", b"\n")
+        file.write(b"\n" * broken + encode_rows(rows).encode())
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    write_text(path, encode_rows(rows))
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The intact rows of a file; what is null, as it was not finite, is NaN here."""
+    return list(row_files.read_row_file(path).rows.values())

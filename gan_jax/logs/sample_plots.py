@@ -9,22 +9,21 @@ import numpy as np
 
 from gan_jax.data import Dataset, batch_indices, label_shares
 from gan_jax.gan import Gan, net_variables
-from gan_jax.logs import metric_log as logs
-from gan_jax.logs.grids import image_grid, name_classes
-from gan_jax.logs.row_names import name_rows
-from gan_jax.parallel.ensemble import members_apart
-from gan_jax.parallel.multihost import on_this_host
+from gan_jax.logs.grids import image_grid, label_rows, name_classes
+from gan_jax.logs.point_plots import draw_histogram, draw_point_panels, draw_scatter
+from gan_jax.parallel.ensemble import split_members
+from gan_jax.parallel.multihost import to_local_arrays
 from gan_jax.sampling import sample
 from gan_jax.types import Array, TrainState
 
 PICTURE_SEED = 4_000_000_009
 """The pictures' latents are the same at every step of every run."""
-PER_MEMBER = 10
-MOST_MEMBERS = 64
+IMAGES_PER_MEMBER = 10
+SHOWN_MEMBERS = 64
 """Of a run of many GANs: images of each, and GANs shown."""
 
 
-def painter(
+def make_sample_painter(
     gan: Gan, data: Dataset, names: list[str] | None
 ) -> Callable[[TrainState, Path], None]:
     """A function that draws a state (of many GANs, their states) into a file.
@@ -34,46 +33,50 @@ def painter(
     fake ones over D's logit, a panel with a name for each of many GANs, of which at
     most 64 are shown; classes have the data's shares.
     """
-    points, shown = len(gan.data_shape) == 1, (names or [])[:MOST_MEMBERS]
-    count = 1000 if points else 100 if names is None else PER_MEMBER
-    draw = sampler(gan, count, label_shares(data) if points else None)
+    points, shown = len(gan.data_shape) == 1, (names or [])[:SHOWN_MEMBERS]
+    count = 1000 if points else 100 if names is None else IMAGES_PER_MEMBER
+    draw = make_sampler(gan, count, label_shares(data) if points else None)
 
     def paint(state: TrainState, path: Path) -> None:
-        state = on_this_host(state.replace(key=()))  # pyright: ignore
-        states = [state] if names is None else members_apart(state, len(shown))
+        state = to_local_arrays(state.replace(key=()))  # pyright: ignore
+        states = [state] if names is None else split_members(state, len(shown))
         fakes = [np.asarray(draw(state)) for state in states]
         if not points:
-            columns = None if names is None else PER_MEMBER
-            classes = captions_of(gan, data, count) * len(fakes)
+            columns = None if names is None else IMAGES_PER_MEMBER
+            classes = class_captions(gan, data, count) * len(fakes)
             image_grid(path, np.concatenate(fakes), 64, columns, classes)
-            return name_rows(path, shown) if shown else None
+            return label_rows(path, shown) if shown else None
         chosen = batch_indices(len(data), min(count, len(data)), 1, 0, 0)[0]
-        critics = [critic(gan, state) for state in states]
+        critics = [make_critic(gan, state) for state in states]
         real_points = np.asarray(data.get(chosen).image)
-        logs.panels(path, panel_of(gan), real_points, fakes, critics, names=shown)
+        draw_point_panels(
+            path, choose_point_panel(gan), real_points, fakes, critics, names=shown
+        )
 
     return paint
 
 
-def panel_of(gan: Gan) -> Callable[..., None]:
+def choose_point_panel(gan: Gan) -> Callable[..., None]:
     """How points of its dimension are drawn."""
-    return logs.line if gan.data_shape == (1,) else logs.scatter
+    return draw_histogram if gan.data_shape == (1,) else draw_scatter
 
 
-def draw_points(path: Path, gan: Gan, state: TrainState, points: np.ndarray) -> None:
+def draw_generated_points(
+    path: Path, gan: Gan, state: TrainState, points: np.ndarray
+) -> None:
     """Writes a picture of points that a GAN made, over its D's logit."""
-    height = critic(gan, state)
-    logs.panels(path, panel_of(gan), points[:0], [points], [height])
+    height = make_critic(gan, state)
+    draw_point_panels(path, choose_point_panel(gan), points[:0], [points], [height])
 
 
-def captions_of(gan: Gan, data: Dataset, count: int) -> list[str]:
+def class_captions(gan: Gan, data: Dataset, count: int) -> list[str]:
     """The names of the classes in turn, as `sampler` draws them; empty without."""
     if gan.label_count is None:
         return []
     return name_classes(np.arange(count) % gan.label_count, data.spec.class_names)
 
 
-def sampler(
+def make_sampler(
     gan: Gan, count: int, shares: np.ndarray | None = None
 ) -> Callable[..., Array]:
     """A function of a state, and the number of the first, to so many fakes.
@@ -85,7 +88,7 @@ def sampler(
     return jax.jit(lambda state, first=0: draw(state, first=first))
 
 
-def critic(gan: Gan, state: TrainState) -> Callable[[np.ndarray], np.ndarray]:
+def make_critic(gan: Gan, state: TrainState) -> Callable[[np.ndarray], np.ndarray]:
     """D's logit of each example by itself; of a conditional D, averaged over the
     classes; of a D that judges packs, of a pack of copies."""
     judge = partial(

@@ -33,7 +33,7 @@ def compiler_options() -> dict[str, str]:
     return LIBRARY
 
 
-def compiled(body: Callable, **layout: Any) -> Callable:
+def compile_step(body: Callable, **layout: Any) -> Callable:
     """`jax.jit` with `compiler_options()`, but where it is traced: a
     program has one set of options."""
     plain = jax.jit(body, **layout)

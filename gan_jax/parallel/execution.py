@@ -22,22 +22,24 @@ from gan_jax.config import Config
 from gan_jax.data import Dataset, indices_of, source, supply
 from gan_jax.data.core import ENDLESS
 from gan_jax.gan import Gan, init_state
-from gan_jax.parallel.ensemble import init_states
-from gan_jax.parallel.memory_check import require_memory
-from gan_jax.parallel.multihost import across_hosts
-from gan_jax.parallel.placements import (
-    DATA,
-    PLACEMENTS,
-    SEED,
-    Body,
+from gan_jax.parallel.ensemble import (
     better_in_turn,
     has_convolutions,
-    placed_in_turn,
-    placed_members,
-    require_multiple,
-    row,
-    whole,
+    init_states,
+    place_in_turn,
+    place_members,
 )
+from gan_jax.parallel.memory_check import require_memory
+from gan_jax.parallel.mesh import (
+    DATA_AXIS,
+    SEED_AXIS,
+    Body,
+    make_mesh,
+    replicate,
+    require_multiple,
+)
+from gan_jax.parallel.multihost import read_own_share
+from gan_jax.parallel.placements import PLACEMENTS
 from gan_jax.step import train_step
 from gan_jax.types import Batch, Metrics, TrainState
 
@@ -74,7 +76,7 @@ Parts = tuple[Callable[[], TrainState], Body, str]
 """The first state, the placed body, and how that was placed in words."""
 
 
-def program(config: Config, data: Dataset) -> Program:
+def make_program(config: Config, data: Dataset) -> Program:
     """What a run of this Config executes on this machine; reads the data.
 
     Raises ValueError, naming the field, for devices and placements there are not.
@@ -82,19 +84,19 @@ def program(config: Config, data: Dataset) -> Program:
     members = members_of(config)
     axis_name = PLACEMENTS[config.placement].axis_name
     gan = build(config, axis_name=axis_name, spec=data.spec)
-    mesh = device_row(config, members, gan)
+    mesh = choose_devices(config, members, gan)
     require_memory(config, gan, data, mesh, len(members or [None]))
     examples = source(data, config.dataset.device_limit)
-    body = partial(several_steps, gan, examples.gather)
+    body = partial(run_several_steps, gan, examples.gather)
     order = partial(indices_of, data, config.batch_size, config.d_steps)
-    read, shared = examples.read, whole(examples.shared, mesh)
+    read, shared = examples.read, replicate(examples.shared, mesh)
     if members is None:
-        init, placed, how = single(config, gan, body, mesh)
+        init, placed, how = place_one_gan(config, gan, body, mesh)
         if jax.process_count() > 1:
-            read = across_hosts(mesh, BATCH_AXIS, read)
+            read = read_own_share(mesh, BATCH_AXIS, read)
     else:
-        init, placed, how = many(members, gan, body, mesh)
-    steps_per_call, reason = dispatch(config, gan, examples.streams)
+        init, placed, how = place_many_gans(members, gan, body, mesh)
+    steps_per_call, reason = choose_steps_per_call(config, gan, examples.streams)
 
     def indices(steps: range) -> np.ndarray:
         if members is None:
@@ -110,13 +112,13 @@ def program(config: Config, data: Dataset) -> Program:
         steps_per_call,
         [
             f"placement: {how} on {mesh.size} x {mesh.devices.flat[0].device_kind}",
-            *about_data(config.dataset.name, data, examples.streams),
+            *describe_data(config.dataset.name, data, examples.streams),
             f"steps per call: {steps_per_call} ({reason})",
         ],
     )
 
 
-def about_data(name: str, data: Dataset, streams: bool) -> list[str]:
+def describe_data(name: str, data: Dataset, streams: bool) -> list[str]:
     """How much there is, before flips, and where; how much is ignored and why."""
     classes, size = data.spec.label_count, data.spec.size
     count = "endless examples" if size == ENDLESS else f"{size:,} examples"
@@ -132,7 +134,7 @@ def about_data(name: str, data: Dataset, streams: bool) -> list[str]:
     return lines
 
 
-def single(config: Config, gan: Gan, body: Body, mesh: Mesh) -> Parts:
+def place_one_gan(config: Config, gan: Gan, body: Body, mesh: Mesh) -> Parts:
     """One GAN, its batch over the mesh."""
 
     def init() -> TrainState:
@@ -143,7 +145,7 @@ def single(config: Config, gan: Gan, body: Body, mesh: Mesh) -> Parts:
     return init, placed, config.placement
 
 
-def many(members: list[Member], gan: Gan, body: Body, mesh: Mesh) -> Parts:
+def place_many_gans(members: list[Member], gan: Gan, body: Body, mesh: Mesh) -> Parts:
     """Several GANs in one program, shared out over the mesh."""
 
     def init() -> TrainState:
@@ -155,12 +157,12 @@ def many(members: list[Member], gan: Gan, body: Body, mesh: Mesh) -> Parts:
         }
         states = states.replace(scales=factors)
         # Laid out as dispatches leave it, or the second one would be compiled anew.
-        return whole(states, mesh) if mesh.size == 1 else states
+        return replicate(states, mesh) if mesh.size == 1 else states
 
     if mesh.size == 1 and better_in_turn(gan):
         how = "in turn (with convolutions on CPU, vmap over weights is slower)"
-        return init, placed_in_turn(body, None, True), f"{len(members)} GANs {how}"
-    placed = placed_members(body, mesh if mesh.size > 1 else None, True)
+        return init, place_in_turn(body, None, True), f"{len(members)} GANs {how}"
+    placed = place_members(body, mesh if mesh.size > 1 else None, True)
     return init, placed, f"{len(members)} GANs by vmap"
 
 
@@ -186,7 +188,7 @@ def members_of(config: Config) -> list[Member] | None:
     ]
 
 
-def device_row(config: Config, members: list[Member] | None, gan: Gan) -> Mesh:
+def choose_devices(config: Config, members: list[Member] | None, gan: Gan) -> Mesh:
     """The devices that take part, in the order of their hosts.
 
     Where `devices` is None: one for placement jit, else all; for several GANs as many
@@ -203,12 +205,12 @@ def device_row(config: Config, members: list[Member] | None, gan: Gan) -> Mesh:
             "out, or choose one that is there (of several processes all take part)"
         )
     if members is not None:
-        refuse_split(config.placement, hosts, len(members))
+        refuse_placement_of_many(config.placement, hosts, len(members))
         if count is None:
             even = (n for n in range(available, 0, -1) if len(members) % n == 0)
             count = 1 if better_in_turn(gan) else next(even)
         require_multiple("seeds (times the sweep)", len(members), count)
-        return row(devices[:count], SEED)
+        return make_mesh(devices[:count], SEED_AXIS)
     if hosts > 1 and not PLACEMENTS[config.placement].hosts:
         raise ValueError(
             f"placement {config.placement!r}: serves one process, and there are "
@@ -226,10 +228,10 @@ def device_row(config: Config, members: list[Member] | None, gan: Gan) -> Mesh:
             f"microbatches {config.microbatches}: does not divide the "
             f"{config.batch_size // count} examples of a device"
         )
-    return row(devices[:count], DATA)
+    return make_mesh(devices[:count], DATA_AXIS)
 
 
-def refuse_split(placement: str, hosts: int, members: int) -> None:
+def refuse_placement_of_many(placement: str, hosts: int, members: int) -> None:
     if placement != "jit":
         raise ValueError(
             f"placement {placement!r}: splits the batch of one GAN, and there are "
@@ -242,7 +244,7 @@ def refuse_split(placement: str, hosts: int, members: int) -> None:
         )
 
 
-def dispatch(config: Config, gan: Gan, streams: bool) -> tuple[int, str]:
+def choose_steps_per_call(config: Config, gan: Gan, streams: bool) -> tuple[int, str]:
     """Steps in one dispatch, and why so many."""
     if config.steps_per_call != "auto":
         return config.steps_per_call, "as asked"
@@ -253,7 +255,7 @@ def dispatch(config: Config, gan: Gan, streams: bool) -> tuple[int, str]:
     return min(config.log.every, LONGEST_CALL), "one scan"
 
 
-def several_steps(
+def run_several_steps(
     gan: Gan,
     gather: Callable[[Any, Any], Batch],
     state: TrainState,

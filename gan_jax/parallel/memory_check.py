@@ -32,10 +32,10 @@ def require_memory(
     split = mesh.size if members == 1 else 1
     batches = per_step * (4 * math.prod(data.spec.shape) + 4 * steps * config.seeds)
     batches //= split
-    side = named("dataset.resolution", config.dataset.resolution)
-    width = named("model.width", model.width)
+    side = format_field("dataset.resolution", config.dataset.resolution)
+    width = format_field("model.width", model.width)
     parts = {
-        f"{named('dataset.size', config.dataset.size)}, {side}: the data": (
+        f"{format_field('dataset.size', config.dataset.size)}, {side}: the data": (
             data_bytes(data)
         ),
         f"{width}, model.z_dim {model.z_dim}, {side}, seeds {config.seeds}: the states "
@@ -43,7 +43,7 @@ def require_memory(
         f"batch_size {config.batch_size}, d_steps {config.d_steps}, steps_per_call "
         f"{config.steps_per_call}: the batches of one dispatch": batches,
     }
-    limit = memory(mesh)
+    limit = memory_limit(mesh)
     if limit is None:
         return
     for what, needed in parts.items():
@@ -54,7 +54,7 @@ def require_memory(
             )
 
 
-def named(field: str, value: Any) -> str:
+def format_field(field: str, value: Any) -> str:
     """A field with its value, if it was given one."""
     return field if value is None else f"{field} {value}"
 
@@ -78,7 +78,7 @@ def on_host(mesh: Mesh) -> bool:
     return mesh.devices.flat[0].platform == "cpu"
 
 
-def memory(mesh: Mesh) -> int | None:
+def memory_limit(mesh: Mesh) -> int | None:
     """Bytes of a device of this process, where it tells; else of this machine.
 
     None where the system does not tell (Windows has no `os.sysconf`).

@@ -21,7 +21,7 @@ HEARTBEAT_SECONDS = 20
 """A process that has been silent for so long is taken for dead, and ends the others."""
 
 
-def join(
+def join_processes(
     coordinator: str | None = None,
     num_processes: int | None = None,
     process_id: int | None = None,
@@ -49,7 +49,7 @@ def join(
                 f"process_id {process_id}: must be 0 to {num_processes - 1}, one less "
                 "than num_processes"
             )
-    told = coordinator is not None or announced(os.environ)
+    told = coordinator is not None or announces_processes(os.environ)
     if not told and find_spec("libtpu") is None:
         return
     try:
@@ -67,7 +67,7 @@ def join(
             ) from None
 
 
-def announced(environment: Mapping[str, str]) -> bool:
+def announces_processes(environment: Mapping[str, str]) -> bool:
     """Whether the environment tells of more than one process, as JAX can read it."""
 
     def several(name: str) -> bool:
@@ -84,7 +84,7 @@ def announced(environment: Mapping[str, str]) -> bool:
     )
 
 
-def cores_as_devices() -> None:
+def use_cores_as_devices() -> None:
     """Make each core of a CPU a JAX device, so that GANs or parts of a batch run side
     by side. Nothing where JAX was told how many, or once a device was used."""
     told = jax.config.jax_num_cpu_devices >= 0  # pyright: ignore
@@ -96,7 +96,7 @@ def cores_as_devices() -> None:
         jax.config.update("jax_num_cpu_devices", cores)
 
 
-def agreed(action: Callable[[], T]) -> T:
+def fail_together(action: Callable[[], T]) -> T:
     """The action's result; if it fails in one process, all of them stop."""
     if jax.process_count() == 1:
         return action()
@@ -115,7 +115,7 @@ def agreed(action: Callable[[], T]) -> T:
     return result  # pyright: ignore
 
 
-def require_same(**values: int) -> None:
+def require_same_everywhere(**values: int) -> None:
     """A ValueError in all processes if a value is not the same in all."""
     if jax.process_count() == 1:
         return
@@ -128,19 +128,19 @@ def require_same(**values: int) -> None:
             )
 
 
-def on_this_host(tree: Any) -> Any:
+def to_local_arrays(tree: Any) -> Any:
     """A replicated tree as arrays of this process alone (one process: unchanged)."""
     return tree if jax.process_count() == 1 else jax.device_get(tree)
 
 
-def anywhere(flag: bool) -> bool:
+def is_true_anywhere(flag: bool) -> bool:
     """Whether the flag is set in any process."""
     if jax.process_count() == 1:
         return flag
     return bool(multihost_utils.process_allgather(np.array(flag)).any())
 
 
-def across_hosts(
+def read_own_share(
     mesh: Mesh, batch_axis: int, read: Callable[[np.ndarray], Any]
 ) -> Callable[[np.ndarray], Any]:
     """`read` of the whole batch's indices; each process reads its own slice alone."""
@@ -160,7 +160,7 @@ def across_hosts(
     return read_part
 
 
-def put(tree: Any, layout: Any) -> Any:
+def put_on_mesh(tree: Any, layout: Any) -> Any:
     """The tree laid out so; leaves that are already stay where they are."""
     if jax.process_count() == 1:
         return jax.device_put(tree, layout)

@@ -1,4 +1,4 @@
-"""What is measured of the samples while a run goes on."""
+"""Measurements of the samples, taken while a run goes on."""
 
 from collections.abc import Callable
 from functools import cache, partial
@@ -14,28 +14,29 @@ from gan_jax.evaluate.metric_registry import METRICS
 from gan_jax.evaluate.sample_quality import judge
 from gan_jax.features import EXTRACTORS
 from gan_jax.gan import Gan
-from gan_jax.logs.sample_plots import sampler
+from gan_jax.logs.sample_plots import make_sampler
 from gan_jax.metrics import diversity
-from gan_jax.parallel.ensemble import members_apart
-from gan_jax.parallel.multihost import on_this_host
+from gan_jax.parallel.ensemble import split_members
+from gan_jax.parallel.multihost import to_local_arrays
 from gan_jax.types import Array, Row, TrainState
 
-MEASURED = 256
+MEASURED_SAMPLES = 256
 """Fakes of which the diversity and the quality are measured."""
 
 
-def watched(config: Config) -> Yardstick | None:
-    """What those `metrics.names` that are of samples are measured with; None: none are.
+def requested_evaluator(config: Config) -> Yardstick | None:
+    """Return the evaluator of the sample metrics in `metrics.names`, or None.
 
-    Raises ValueError for what cannot be measured.
+    None: no sample metric is requested. Raises ValueError for a metric that cannot be
+    measured, and KeyError for an unknown one.
     """
     wanted = config.metrics
     if not wanted.names or not wanted.every:
         return None
     for name in wanted.names:
         choose(METRICS | PROBES, name, "metrics.names")
-    if probed(config):
-        require(scene(config), probed(config))
+    if requested_gan_metrics(config):
+        require(scene(config), requested_gan_metrics(config))
     if wanted.extractor is not None:
         choose(EXTRACTORS, wanted.extractor, "metrics.extractor")
     of_samples = tuple(name for name in wanted.names if name in METRICS)
@@ -44,76 +45,115 @@ def watched(config: Config) -> Yardstick | None:
     return yardstick(config, of_samples, wanted.n, wanted.extractor)
 
 
-def probed(config: Config) -> tuple[str, ...]:
-    """Those `metrics.names` that are of the GAN itself."""
+def requested_gan_metrics(config: Config) -> tuple[str, ...]:
+    """Return those `metrics.names` that measure the GAN itself, not its samples."""
     return tuple(name for name in config.metrics.names if name in PROBES)
 
 
-def measurer(
+def make_sample_monitor(
     config: Config,
     gan: Gan,
     data: Dataset,
     members: list | None,
-    measure: Yardstick | None,
+    evaluator: Yardstick | None,
 ) -> Callable[[TrainState], list[Row]]:
-    """A function of a state to measurements of its averaged generator (of many: each).
+    """Return a function that measures the averaged generator of each GAN of a state.
 
-    members: the GANs whose states are stacked; None: a single one. The diversity is of
-    256 fakes against as many examples, the same ones each time; images are averaged
-    down to at most 64 pixels a side. So are the numbers of `sample_quality.judge`,
-    which say how near the fakes are to the data. What `measure` finds bears its number
-    of samples: `frechet_distance@1000`; what PROBES find is of the GAN itself. A
-    conditional generator is asked for each class as often as the data have it. Batches
-    are no larger than in training. A generator whose samples are not finite has none
-    of them.
+    members: the GANs whose states are stacked, or None for a single GAN. See
+    `make_measurement` for what is measured.
     """
-    size, names = min(MEASURED, len(data)), probed(config)
+    measure = make_measurement(config, gan, data, evaluator)
+
+    def measure_all(state: TrainState) -> list[Row]:
+        state = to_local_arrays(state.replace(key=()))  # pyright: ignore
+        if members is None:
+            return [measure(state)]
+        return [measure(own) for own in split_members(state, len(members))]
+
+    return measure_all
+
+
+def make_measurement(
+    config: Config, gan: Gan, data: Dataset, evaluator: Yardstick | None
+) -> Callable[[TrainState], Row]:
+    """Return a function that measures the averaged generator of a single GAN.
+
+    - The diversity is that of 256 fakes against as many examples, the same ones each
+      time. Images are averaged down to at most 64 pixels a side.
+    - The numbers of `sample_quality.judge` are of the same fakes and examples. They say
+      how near the fakes are to the data.
+    - The names of what the evaluator measures end with its number of samples:
+      `frechet_distance@1000`.
+    - The PROBES in `metrics.names` measure the GAN itself.
+
+    A generator whose samples are not finite has none of these numbers.
+    """
+    size, names = min(MEASURED_SAMPLES, len(data)), requested_gan_metrics(config)
+    draw_fakes = make_fake_source(gan, data, min(size, config.batch_size))
     stage = cache(partial(scene, config))
-    batch = min(size, config.batch_size)
 
     @cache
-    def draw() -> Callable[..., Array]:
-        return sampler(gan, batch, label_shares(data) if gan.label_count else None)
-
-    @cache
-    def real() -> np.ndarray:
+    def read_real() -> np.ndarray:
         chosen = batch_indices(len(data), size, 1, 0, 0)[0]
-        return coarse(np.asarray(data.get(chosen).image))
+        return shrink_images(np.asarray(data.get(chosen).image))
 
     @cache
     def quality() -> Callable[[np.ndarray], Row]:
-        return judge(config.dataset, real(), len(gan.data_shape) == 3)
+        return judge(config.dataset, read_real(), len(gan.data_shape) == 3)
 
-    def fakes(state: TrainState, first: int, count: int) -> np.ndarray:
-        starts = range(first, first + count, batch)
-        return np.concatenate([draw()(state, first=i) for i in starts])[:count]
-
-    def of_one(state: TrainState) -> Row:
-        some = coarse(fakes(state, 0, size))
-        if not np.isfinite(some).all():
+    def measure(state: TrainState) -> Row:
+        fakes = shrink_images(draw_fakes(state, 0, size))
+        if not np.isfinite(fakes).all():
             return {}
-        found: Row = {"diversity": diversity(real(), some)} | quality()(some)
+        found: Row = {"diversity": diversity(read_real(), fakes)} | quality()(fakes)
         for name in names:
             found |= PROBES[name](stage(), typed(state))
-        if measure is None:
-            return found
-        made = fake_side(measure, lambda first, count: fakes(state, first, count))
-        if not np.isfinite(made.features).all():
-            return found
-        more = compare(measure, made)
-        return found | {f"{k}@{measure.n}": float(v) for k, v in more.items()}
+        return found | evaluate_samples(evaluator, partial(draw_fakes, state))
 
-    def of_each(state: TrainState) -> list[Row]:
-        state = on_this_host(state.replace(key=()))  # pyright: ignore
-        if members is None:
-            return [of_one(state)]
-        return [of_one(own) for own in members_apart(state, len(members))]
-
-    return of_each
+    return measure
 
 
-def coarse(images: np.ndarray, side: int = 64) -> np.ndarray:
-    """`[N, F]`: pixels averaged over squares until a side has at most so many."""
+def make_fake_source(
+    gan: Gan, data: Dataset, batch: int
+) -> Callable[[TrainState, int, int], np.ndarray]:
+    """Return a function of a state, the number of the first fake, and their count.
+
+    It draws the fakes in batches of the given size, which is no larger than that of
+    training. A conditional generator draws each class as often as the data have it.
+    """
+
+    @cache
+    def sampler() -> Callable[..., Array]:
+        return make_sampler(gan, batch, label_shares(data) if gan.label_count else None)
+
+    def draw(state: TrainState, first: int, count: int) -> np.ndarray:
+        starts = range(first, first + count, batch)
+        return np.concatenate([sampler()(state, first=i) for i in starts])[:count]
+
+    return draw
+
+
+def evaluate_samples(
+    evaluator: Yardstick | None, draw: Callable[[int, int], np.ndarray]
+) -> Row:
+    """Return the sample metrics of the fakes that `draw(first, count)` makes.
+
+    There are none without an evaluator, and none of features that are not finite.
+    """
+    if evaluator is None:
+        return {}
+    made = fake_side(evaluator, draw)
+    if not np.isfinite(made.features).all():
+        return {}
+    found = compare(evaluator, made)
+    return {f"{name}@{evaluator.n}": float(value) for name, value in found.items()}
+
+
+def shrink_images(images: np.ndarray, side: int = 64) -> np.ndarray:
+    """Average pixels over squares until a side has at most so many; return `[N, F]`.
+
+    Points `[N, F]` stay as they are.
+    """
     if images.ndim == 2:
         return images
     count, height, width, channels = images.shape

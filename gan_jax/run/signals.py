@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: heard at once, and taken as a request to stop."""
+"""Ctrl-C and SIGTERM as a request to stop, which is answered at once."""
 
 import os
 import signal
@@ -9,33 +9,33 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-STOPPING = {
+STOP_MESSAGES = {
     "SIGINT": "Ctrl-C: stopping after the steps that run now; all is saved then; press "
     "Ctrl-C again to stop at once",
     "SIGTERM": "SIGTERM: stopping after the steps that run now; all is saved then",
 }
-"""What a run says when it is asked to stop."""
+"""What a run prints when a signal asks it to stop."""
 
 
 def in_main_thread() -> bool:
-    """Whether this thread may have handlers of signals."""
+    """Whether this is the main thread, which alone may set signal handlers."""
     return threading.current_thread() is threading.main_thread()
 
 
-def say(line: str) -> None:
-    """Print a line on standard error, if anything reads that."""
+def print_to_stderr(line: str) -> None:
+    """Print a line on standard error, if anything reads it."""
     with suppress(OSError, ValueError):
         print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager
-def heard(react: Callable[[int], bool]) -> Iterator[None]:
-    """Call `react`, in a thread of its own, with each signal the moment it comes.
+def watch_signals(react: Callable[[int], bool]) -> Iterator[None]:
+    """Call `react` with the number of each signal at the moment when it comes.
 
-    Python's own handlers wait until the main thread comes back from XLA, which may
-    compile for minutes; this thread does not. It hears the signals that have a handler
-    written in Python. What `react` returns False for goes on to whoever heard signals
-    before.
+    The call is made in a thread of its own: Python's handlers wait until the main
+    thread comes back from XLA, which may compile for minutes. Only signals with a
+    handler written in Python come here. If `react` returns False, the signal goes on to
+    the descriptor that received the numbers of signals before.
     """
     if not in_main_thread():
         yield
@@ -57,44 +57,46 @@ def heard(react: Callable[[int], bool]) -> Iterator[None]:
         yield
     finally:
         signal.set_wakeup_fd(before)
-        writer.close()  # which ends the listener
+        writer.close()  # This ends the listener.
         listener.join()
         reader.close()
 
 
 @contextmanager
 def stop_request() -> Iterator[list[str]]:
-    """A list that Ctrl-C and SIGTERM add their names to; a second Ctrl-C interrupts.
+    """Yield a list to which Ctrl-C and SIGTERM add their names.
 
-    The request is answered with a line at once.
+    The first of each is answered with a line at once. A second Ctrl-C interrupts. A
+    signal that the process ignores, as under nohup, stays ignored.
     """
-    asked: list[str] = []
+    requests: list[str] = []
     if not in_main_thread():
-        yield asked
+        yield requests
         return
 
     before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
-    left = (signal.SIG_IGN, None)  # nohup; a handler that Python cannot put back
-    heeded = [one for one, how in before.items() if how not in left]
+    # Python cannot put back a handler that is None: it was not set from Python.
+    left = (signal.SIG_IGN, None)
+    watched = [one for one, handler in before.items() if handler not in left]
     answered: list[int] = []
 
     def answer(number: int) -> bool:
-        if number not in heeded or (number == signal.SIGINT and answered):
+        if number not in watched or (number == signal.SIGINT and answered):
             return False
         if number not in answered:
-            say(STOPPING[signal.Signals(number).name])
+            print_to_stderr(STOP_MESSAGES[signal.Signals(number).name])
         answered.append(number)
         return True
 
-    def ask(signum: int, frame: Any) -> None:
-        asked.append(signal.Signals(signum).name)
+    def add_request(signum: int, frame: Any) -> None:
+        requests.append(signal.Signals(signum).name)
         signal.signal(signal.SIGINT, before[signal.SIGINT])
 
-    with heard(answer):
-        for one in heeded:
-            signal.signal(one, ask)
+    with watch_signals(answer):
+        for one in watched:
+            signal.signal(one, add_request)
         try:
-            yield asked
+            yield requests
         finally:
-            for one in heeded:
+            for one in watched:
                 signal.signal(one, before[one])

@@ -12,41 +12,52 @@ from uuid import uuid4
 import numpy as np
 
 from gan_jax.config import Config
-from gan_jax.logs import metric_log as logs
+from gan_jax.logs.files import explain_write_errors, write_text
 from gan_jax.run_files.folder import TENSORBOARD
 from gan_jax.types import Row
 
 
 class Tracker(NamedTuple):
-    """rows: takes new rows of metrics. picture: takes a file and its step. back: voids
-    what comes after a step, as the run goes on from there."""
+    """One other place where a run is logged.
 
-    rows: Callable[[list[Row]], None]
-    picture: Callable[[Path, int], None]
-    back: Callable[[int], None]
+    log_rows: takes new rows of metrics. log_picture: takes a picture's file and its
+    step. void_after: makes invalid what was logged after a step, as the run goes on
+    from that step.
+    """
+
+    log_rows: Callable[[list[Row]], None]
+    log_picture: Callable[[Path, int], None]
+    void_after: Callable[[int], None]
 
 
 def require_wandb(config: Config) -> None:
+    """Raise ValueError if `log.wandb` is set and the package is not installed."""
     if config.log.wandb and find_spec("wandb") is None:
         raise ValueError("log.wandb: needs the package wandb: pip install wandb")
 
 
 @contextmanager
-def trackers(
+def open_trackers(
     config: Config, folder: Path, labels: list[dict[str, Any]]
 ) -> Iterator[list[Tracker]]:
-    """Those the Config asks for; labels tell the GANs of a run apart."""
+    """Open the trackers that the Config requests, and close them at the end.
+
+    labels: what tells the GANs of the run apart.
+    """
+    known = [(config.log.tensorboard, open_tensorboard), (config.log.wandb, open_wandb)]
     with ExitStack() as stack:
-        asked = [(config.log.tensorboard, tensorboard), (config.log.wandb, wandb_run)]
         yield [
-            stack.enter_context(place(config, folder, labels))
-            for wanted, place in asked
-            if wanted
+            stack.enter_context(open_tracker(config, folder, labels))
+            for requested, open_tracker in known
+            if requested
         ]
 
 
-def numbers(row: Row, labels: list[dict[str, Any]]) -> dict[str, float]:
-    """A row's finite metrics; of several GANs as `d_loss/seed-0_sweep.d_lr-0.1`."""
+def flatten_row(row: Row, labels: list[dict[str, Any]]) -> dict[str, float]:
+    """Return a row's finite metrics by name.
+
+    Metrics of several GANs have names such as `d_loss/seed-0_sweep.d_lr-0.1`.
+    """
     label = next(x for x in labels if x.items() <= row.items())
     tag = "_".join(f"{name}-{value}" for name, value in label.items())
     names = row.keys() - label.keys() - {"step"}
@@ -58,67 +69,73 @@ def numbers(row: Row, labels: list[dict[str, Any]]) -> dict[str, float]:
 
 
 @contextmanager
-def tensorboard(
+def open_tensorboard(
     config: Config, folder: Path, labels: list[dict[str, Any]]
 ) -> Iterator[Tracker]:
-    """An event file in `tensorboard/`, written at once and not by another thread."""
+    """Open an event file in `tensorboard/`, which this thread writes at once."""
     from tensorboardX.event_file_writer import EventsWriter
     from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore
     from tensorboardX.summary import image, scalar
 
-    place = folder / TENSORBOARD
-    with logs.telling(place):
-        place.mkdir(exist_ok=True)
-        writer = EventsWriter(str(place / "events"), f".{time.time_ns()}")
+    path = folder / TENSORBOARD
+    with explain_write_errors(path):
+        path.mkdir(exist_ok=True)
+        writer = EventsWriter(str(path / "events"), f".{time.time_ns()}")
 
     def write(events: list[Event]) -> None:
-        with logs.telling(place):
+        with explain_write_errors(path):
             for event in events:
                 event.wall_time = time.time()
                 writer.write_event(event)
             writer.flush()
 
     def log_rows(rows: list[Row]) -> None:
+        numbers = ((row, flatten_row(row, labels).items()) for row in rows)
         write(
             [
                 Event(step=row["step"], summary=scalar(name, value))
-                for row in rows
-                for name, value in numbers(row, labels).items()
+                for row, pairs in numbers
+                for name, value in pairs
             ]
         )
 
-    def picture(path: Path, step: int) -> None:
-        from PIL import Image
+    def log_picture(picture: Path, step: int) -> None:
+        summary = image("samples", read_pixels(picture), dataformats="HWC")
+        write([Event(step=step, summary=summary)])
 
-        with Image.open(path) as opened:
-            pixels = np.asarray(opened.convert("RGB"))
-        write([Event(step=step, summary=image("samples", pixels, dataformats="HWC"))])
-
-    def back(step: int) -> None:
+    def void_after(step: int) -> None:
         void = SessionLog(status=SessionLog.START)
         write([Event(step=step + 1, session_log=void)])
 
     try:
-        yield Tracker(log_rows, picture, back)
+        yield Tracker(log_rows, log_picture, void_after)
     finally:
-        with suppress(OSError):  # it has been told
+        with suppress(OSError):  # `write` has raised it already.
             writer.close()
 
 
+def read_pixels(picture: Path) -> np.ndarray:
+    """Return the RGB values of a picture, `[H, W, 3]`."""
+    from PIL import Image
+
+    with Image.open(picture) as image:
+        return np.asarray(image.convert("RGB"))
+
+
 @contextmanager
-def wandb_run(
+def open_wandb(
     config: Config, folder: Path, labels: list[dict[str, Any]]
 ) -> Iterator[Tracker]:
-    """A run in the project gan_jax; a resumed one goes on in its own.
+    """Open a run in the project gan_jax of Weights & Biases; a resumed run goes on.
 
-    Everything is logged against the metric `step`, which may go back. Its environment
-    variables hold, such as `WANDB_MODE=offline`.
+    Everything is logged against the metric `step`, which may go back. The environment
+    variables of wandb hold, such as `WANDB_MODE=offline`.
     """
     import wandb  # pyright: ignore
 
     identity = folder / ".wandb-id"
     if not identity.exists():
-        logs.write_text(identity, uuid4().hex)
+        write_text(identity, uuid4().hex)
     try:
         run = wandb.init(
             project="gan_jax",
@@ -137,12 +154,12 @@ def wandb_run(
 
     def log_rows(rows: list[Row]) -> None:
         for row in rows:
-            run.log({"step": row["step"], **numbers(row, labels)})
+            run.log({"step": row["step"], **flatten_row(row, labels)})
 
-    def picture(path: Path, step: int) -> None:
-        run.log({"step": step, "samples": wandb.Image(str(path))})
+    def log_picture(picture: Path, step: int) -> None:
+        run.log({"step": step, "samples": wandb.Image(str(picture))})
 
     try:
-        yield Tracker(log_rows, picture, lambda step: None)
+        yield Tracker(log_rows, log_picture, lambda step: None)
     finally:
         run.finish()

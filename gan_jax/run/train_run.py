@@ -1,13 +1,12 @@
 """A whole run on the host: data, steps, logs, pictures, checkpoints."""
 
-import dataclasses
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
-import numpy as np
 
 from gan_jax.assembly.assemble import build
 from gan_jax.assembly.datasets import find_dataset, require_enough_examples
@@ -15,33 +14,43 @@ from gan_jax.config import Config
 from gan_jax.config.serialization import validate
 from gan_jax.data import Dataset, with_absolute_path
 from gan_jax.evaluate.evaluator import Yardstick
-from gan_jax.logs import metric_log as logs
-from gan_jax.parallel.execution import Program, members_of, program
-from gan_jax.parallel.multihost import agreed, require_same
+from gan_jax.logs.curves import draw_curves
+from gan_jax.logs.files import explain_write_errors, write_json
+from gan_jax.logs.row_files import write_rows
+from gan_jax.parallel.execution import Program, make_program, members_of
+from gan_jax.parallel.multihost import fail_together, require_same_everywhere
 from gan_jax.plugins.load import with_plugins
-from gan_jax.run.callbacks import album, noter, opening, shower, step_counter
-from gan_jax.run.loop import Host, loop
-from gan_jax.run.monitor import measurer, watched
-from gan_jax.run.profiling import profiled
-from gan_jax.run.signals import stop_request
-from gan_jax.run.start import (
-    Beginning,
-    beginning,
-    gone_back,
-    require_same_data,
-    write_beginning,
+from gan_jax.run.callbacks import (
+    make_event_writer,
+    make_picture_writer,
+    make_row_writer,
+    make_step_counter,
+    opening_line,
 )
-from gan_jax.run.trackers import require_wandb, trackers
-from gan_jax.run_files.checkpoint import FOLDER, saver, with_plain_key
+from gan_jax.run.loop import Callbacks
+from gan_jax.run.monitor import make_sample_monitor, requested_evaluator
+from gan_jax.run.profiling import profile_steps
+from gan_jax.run.restores import run_with_restores
+from gan_jax.run.resume import (
+    RunStart,
+    require_same_data,
+    start_or_resume,
+    write_start,
+)
+from gan_jax.run.signals import stop_request
+from gan_jax.run.trackers import Tracker, open_trackers, require_wandb
 from gan_jax.run_files.data_facts import DataFacts
-from gan_jax.run_files.folder import ROWS, held, refuse_changes, refuse_used, take_over
-from gan_jax.run_files.history import Record, alive, ending, summarize, versions
+from gan_jax.run_files.folder import (
+    lock_folder,
+    refuse_config_changes,
+    refuse_used_folder,
+)
+from gan_jax.run_files.history import Record
+from gan_jax.run_files.summary import describe_ending, summarize_run
 from gan_jax.run_files.sweep_charts import draw_members
 from gan_jax.run_files.sweeps import real_values
-from gan_jax.terminal.output import working
+from gan_jax.terminal.progress import ProgressDisplay, show_progress
 from gan_jax.types import Row, TrainState
-
-MOST_RESTORES = 3
 
 
 def train(
@@ -54,134 +63,124 @@ def train(
     allow_changes: bool = False,
     progress: bool = True,
 ) -> tuple[TrainState, Row]:
-    """Train to the end and write the folder `out`; returns the state and the summary.
+    """Train to the end and write the folder `out`.
 
-    callback: called with each logged row (step, wall_seconds and the step's metrics; of
-    several GANs also the seed and the sweep's factors). overwrite: replace the files of
-    an earlier run in `out`. resume: go on from its newest intact checkpoint, exactly,
-    or begin if there is none; a Config that makes it another run is refused unless
-    allow_changes. progress: a bar in a terminal, elsewhere a line every so often on
-    standard output; False: silence.
+    The run ends with a verdict:
 
-    The run ends with a verdict: "completed", "not_learned" (`health.not_learned`),
-    "collapsed" (`health.has_collapsed`), "diverged" (a metric was not finite; the
-    newest checkpoint holds a finite state) or "interrupted" (Ctrl-C, SIGTERM: the step
-    is finished and saved; while the data are prepared, the call ends as any other). The
-    summary of a failure says why (`why`) and what usually helps (`try`); `samples` are
-    the last measurements of them. Several GANs have stacked states and a verdict each,
-    in members.jsonl. Of several processes the first alone writes. Raises ValueError for
-    a Config that cannot be built, placed or resumed, FileExistsError for a folder in
-    use.
+    - "completed": the run made all steps, and nothing below holds.
+    - "not_learned": the samples at the end are not like the data (`why_not_learned`).
+    - "collapsed": the samples lack diversity at the end (`has_collapsed`).
+    - "diverged": a metric was not finite. The newest checkpoint holds a finite state.
+    - "interrupted": Ctrl-C or SIGTERM came. The step that runs is finished and saved.
+      While the data are prepared, a signal ends the call as it ends any other.
+
+    Of several processes the first alone writes.
+
+    Args:
+      config: The description of the run. With `seeds` or a sweep it trains several
+        GANs, which have stacked states and a verdict each, in members.jsonl.
+      out: The folder to write to.
+      callback: A function that is called with each logged row: the step, wall_seconds
+        and the step's metrics, and of several GANs also the seed and the sweep's
+        factors. None: no function is called.
+      overwrite: Whether to replace the files of an earlier run in `out`.
+      resume: Whether to go on, exactly, from the newest intact checkpoint in `out`. A
+        run without one begins. A Config that makes it another run is refused.
+      allow_changes: Whether to resume with such a Config all the same.
+      progress: Whether to show progress on standard output: a bar in a terminal,
+        elsewhere a line every so often.
+
+    Returns:
+      The state after the last step, and the summary as summary.json holds it. The
+      summary of a failure says why (`why`) and what usually helps (`try`); `samples`
+      are the last measurements of the samples.
+
+    Raises:
+      ValueError: The Config cannot be built, placed or resumed.
+      FileExistsError: The folder is in use, or holds something that this call must not
+        replace.
+      OSError: A file of the run cannot be written.
     """
     folder, first = Path(out), jax.process_index() == 0
-    with working(
+    with show_progress(
         "preparing the data", enabled=progress and first, stderr=False
-    ) as shown:
-        tell = shown.tell
-        config = agreed(lambda: with_plugins(with_absolute_path(validate(config))))
+    ) as display:
+        config = fail_together(lambda: complete_config(config))
         fresh = not (resume and (folder / "config.json").exists())
-        refuse = (
-            partial(refuse_used, folder, overwrite)
-            if fresh
-            else partial(refuse_changes, folder, config, allow_changes)
-        )
-        prepare = partial(prepared, config, refuse if first else do_nothing)
-        data, work, measure = agreed(prepare)
-        tell(opening(config, folder, len(work.members or [None])))
-        shown.begin("comparing the data with the facts of the run")
-        run = None if fresh or allow_changes else folder
-        facts = agreed(partial(require_same_data, run, config, data, tell))
-        with stop_request() as asked, ExitStack() as stack:
-            shown.begin("making the networks")
-            begin = partial(beginning, config, folder, work, tell=tell)
-            start = opened(config, folder, facts, begin, fresh, refuse, stack)
-            for line in work.about:
-                tell(line)
-            log = partial(trackers, config, folder, work.members or [{}])
-            track = log() if first else nullcontext([])
-            places = agreed(lambda: stack.enter_context(track))
-            for place in places if start.found else ():
-                place.back(start.step)
-            path = folder if first else None
-            paint = album(config, folder, work, data, places) if first else do_nothing
-            counter = step_counter(config, data, shown)
-            host = Host(
-                shower(counter.update, start.records, path, places, callback),
-                noter(config, path, tell, places),
-                tell,
-                counter.begin,
-                counter.reach,
-                do_nothing,
-                paint,
-                measurer(config, work.gan, data, work.members, measure),
-                asked,
+        refuse = choose_refusal(config, folder, fresh, overwrite, allow_changes)
+        run = make_run(config, folder, display, refuse)
+        facts = compare_data(run, None if fresh or allow_changes else folder)
+        with stop_request() as stop_signals, ExitStack() as stack:
+            display.begin("making the networks")
+            begin = partial(
+                start_or_resume, config, folder, run.program, display.print_line
             )
-            with profiled(config, folder, work, tell) as traced:
-                state, restores = played(config, folder, traced, start, host, begin)
-            summary = summarize(config, work, state, start.records)
-            summary |= {"restores": restores, "stopped_by": next(iter(asked), None)}
+            start = open_run_folder(run, facts, begin, fresh, refuse, stack)
+            trackers = start_trackers(run, start, stack)
+            draw = choose_picture_writer(run, trackers)
+            callbacks = make_callbacks(run, start.records, trackers, callback)
+            callbacks = callbacks._replace(draw=draw, stop_signals=stop_signals)
+            with profile_steps(config, folder, run.program, display.print_line) as work:
+                state, restores = run_with_restores(
+                    config, folder, work, start, callbacks, begin
+                )
+            summary = summarize_run(config, run.program, state, start.records)
+            summary["restores"] = restores
+            summary["stopped_by"] = next(iter(stop_signals), None)
             if first:
-                shown.begin("drawing the samples and the curves")
-                paint(state, None)
-                with logs.telling(folder):
-                    write_end(folder, config, start.records, summary)
+                display.begin("drawing the samples and the curves")
+                draw(state, None)
+                write_results(folder, config, start.records, summary)
     return state, summary
 
 
-def opened(
-    config: Config,
-    folder: Path,
-    facts: DataFacts,
-    begin: Callable[[bool], Beginning],
-    fresh: bool,
-    refuse: Callable[[], None],
-    stack: ExitStack,
-) -> Beginning:
-    """Take hold of the folder until the stack ends, and begin, or go on, in it."""
+class Run(NamedTuple):
+    """A run that is prepared, and nothing of it is written yet.
+
+    path: the folder to write to, or None in a process that does not write.
+    evaluator: it measures the sample metrics, or None if none are requested.
+    """
+
+    config: Config
+    path: Path | None
+    data: Dataset
+    program: Program
+    evaluator: Yardstick | None
+    display: ProgressDisplay
+
+
+def complete_config(config: Config) -> Config:
+    """Return the valid Config with absolute paths and the content of its plugins."""
+    return with_plugins(with_absolute_path(validate(config)))
+
+
+def choose_refusal(
+    config: Config, folder: Path, fresh: bool, overwrite: bool, allow_changes: bool
+) -> Callable[[], None]:
+    """Return a function that raises an error if the folder cannot take this run."""
+    if fresh:
+        return partial(refuse_used_folder, folder, overwrite)
+    return partial(refuse_config_changes, folder, config, allow_changes)
+
+
+def make_run(
+    config: Config, folder: Path, display: ProgressDisplay, refuse: Callable[[], None]
+) -> Run:
+    """Prepare the run in every process, and print its first line."""
     first = jax.process_index() == 0
-    agreed(partial(stack.enter_context, held(folder)) if first else do_nothing)
-    start = agreed(partial(begin, fresh))
-    require_same(fresh=fresh, step=start.step)
-    write = write_beginning if first else do_nothing
-    agreed(partial(write, config, folder, facts, refuse, start))
-    return start
+    prepare = partial(prepare_run, config, refuse if first else do_nothing)
+    data, work, evaluator = fail_together(prepare)
+    display.print_line(opening_line(config, folder, len(work.members or [None])))
+    return Run(config, folder if first else None, data, work, evaluator, display)
 
 
-def played(
-    config: Config,
-    folder: Path,
-    work: Program,
-    start: Beginning,
-    host: Host,
-    begin: Callable[[bool], Beginning],
-) -> tuple[TrainState, int]:
-    """The loop, and again from a checkpoint if that is asked for; restores made."""
-    records, first = start.records, jax.process_index() == 0
-    tried = None
-    while True:
-        with saving(config, folder, start, records) as save:
-            host = host._replace(save=save)
-            state = loop(config, work, start.state, start.step, records, host)
-        wanted = config.on_divergence == "restore" and not alive(records[0])
-        if not wanted or start.restores == MOST_RESTORES:
-            return state, start.restores
-        event = {"restored": start.restores + 1, "fault": records[0].faults[0]}
-        go_back = partial(gone_back, folder, tried, event, host.note)
-        agreed(go_back if first else do_nothing)
-        start = agreed(partial(begin, False))
-        require_same(step=start.step, restores=start.restores)
-        agreed(partial(take_over if first else do_nothing, folder, config, start.step))
-        records[:], tried = start.records, start.step
-
-
-def do_nothing(*arguments: object) -> None:
-    pass
-
-
-def prepared(
+def prepare_run(
     config: Config, refuse: Callable[[], None]
 ) -> tuple[Dataset, Program, Yardstick | None]:
-    """The data, the program, what samples are measured with; refuses what cannot be."""
+    """Return the data, the program and the evaluator of the sample metrics.
+
+    Raises ValueError for what cannot be trained or measured, and what `refuse` raises.
+    """
     data = find_dataset(config)
     build(config, spec=data.spec)
     require_enough_examples(config, data)
@@ -192,50 +191,115 @@ def prepared(
             "several GANs; choose stop or continue, or one seed and no sweep"
         )
     refuse()
-    return data, program(config, data), watched(config)
+    return data, make_program(config, data), requested_evaluator(config)
 
 
-@contextmanager
-def saving(
-    config: Config, folder: Path, start: Beginning, records: list[Record]
-) -> Iterator[Callable[[TrainState, int], None]]:
-    """A function that saves a state of this run after so many steps."""
-    key = np.array(with_plain_key(start.state).key)
-    if jax.process_index() != 0:
-        yield lambda state, step: None
-        return
-    about = {
-        "restores": start.restores,
-        "config": dataclasses.asdict(config),
-        "versions": versions(),
-    }
-    keep, keep_every = config.checkpoint.keep, config.checkpoint.keep_every
-    copied = [folder / name for name in ROWS]
-    with saver(folder / FOLDER, keep, keep_every, len(records) == 1, copied) as save:
-
-        def save_now(state: TrainState, step: int) -> None:
-            due = [dict(record.due) for record in records]
-            rows = sum(len(record.rows) for record in records)
-            note = {"step": step, "due": due, "rows": rows, **about}
-            save(state.replace(key=key), note)  # pyright: ignore
-
-        yield save_now
+def do_nothing(*arguments: object) -> None:
+    """Stand in for an action that the first process alone takes."""
 
 
-def write_end(
+def compare_data(run: Run, recorded: Path | None) -> DataFacts:
+    """Return the facts of the data, and refuse other data than the run had.
+
+    recorded: the folder of the run to compare with, or None.
+    """
+    run.display.begin("comparing the data with the facts of the run")
+    print_line = run.display.print_line
+    compare = partial(require_same_data, recorded, run.config, run.data, print_line)
+    return fail_together(compare)
+
+
+def open_run_folder(
+    run: Run,
+    facts: DataFacts,
+    begin: Callable[[bool], RunStart],
+    fresh: bool,
+    refuse: Callable[[], None],
+    stack: ExitStack,
+) -> RunStart:
+    """Lock the folder until the stack ends, and start or resume the run in it."""
+    config, path = run.config, run.path
+    if path is None:
+        fail_together(do_nothing)
+    else:
+        fail_together(partial(stack.enter_context, lock_folder(path)))
+    start = fail_together(partial(begin, fresh))
+    require_same_everywhere(fresh=fresh, step=start.step)
+    if path is None:
+        fail_together(do_nothing)
+    else:
+        fail_together(partial(write_start, config, path, facts, refuse, start))
+    for line in run.program.about:
+        run.display.print_line(line)
+    return start
+
+
+def start_trackers(run: Run, start: RunStart, stack: ExitStack) -> list[Tracker]:
+    """Open the trackers until the stack ends.
+
+    A tracker of a resumed run forgets what the run now makes again.
+    """
+    context = nullcontext([])
+    if run.path is not None:
+        context = open_trackers(run.config, run.path, run.program.members or [{}])
+    trackers = fail_together(partial(stack.enter_context, context))
+    for tracker in trackers if start.found else ():
+        tracker.void_after(start.step)
+    return trackers
+
+
+def choose_picture_writer(
+    run: Run, trackers: list[Tracker]
+) -> Callable[[TrainState, int | None], None]:
+    """Return what draws the samples of a state; it draws in the first process alone."""
+    if run.path is None:
+        return do_nothing
+    return make_picture_writer(run.config, run.path, run.program, run.data, trackers)
+
+
+def make_callbacks(
+    run: Run,
+    records: list[Record],
+    trackers: list[Tracker],
+    callback: Callable[[Row], None] | None,
+) -> Callbacks:
+    """Return what the loop calls; it saves and draws nothing, and nothing stops it."""
+    config, work, print_line = run.config, run.program, run.display.print_line
+    counter = make_step_counter(config, run.data, run.display)
+    return Callbacks(
+        write_rows=make_row_writer(
+            counter.update, records, run.path, trackers, callback
+        ),
+        write_events=make_event_writer(config, run.path, print_line, trackers),
+        print_line=print_line,
+        begin=counter.begin,
+        reach=counter.reach,
+        save=do_nothing,
+        draw=do_nothing,
+        measure=make_sample_monitor(
+            config, work.gan, run.data, work.members, run.evaluator
+        ),
+        stop_signals=[],
+    )
+
+
+def write_results(
     folder: Path, config: Config, records: list[Record], summary: Row
 ) -> None:
-    """The curves, the summary, and for several GANs a line each."""
+    """Write the curves, the summary, and for several GANs a line each."""
     runs = [record.rows for record in records]
-    if members := members_of(config):
-        draw_members(folder / "curves.png", config, members, runs)
-        ends = [
-            ending(config, record, summary["steps"])
-            | real_values(config, record.label)
-            | record.rows[-1]
-            for record in records
-        ]
-        logs.write_lines(folder / "members.jsonl", ends)
-    else:
-        logs.curves(folder / "curves.png", runs)
-    logs.write_json(folder / "summary.json", summary)
+    with explain_write_errors(folder):
+        if members := members_of(config):
+            draw_members(folder / "curves.png", config, members, runs)
+            write_rows(
+                folder / "members.jsonl",
+                [
+                    describe_ending(config, record, summary["steps"])
+                    | real_values(config, record.label)
+                    | record.rows[-1]
+                    for record in records
+                ],
+            )
+        else:
+            draw_curves(folder / "curves.png", runs)
+        write_json(folder / "summary.json", summary)

@@ -27,17 +27,17 @@ import numpy as np
 from gan_jax.logs.plain_paths import plain_path
 from gan_jax.types import TrainState
 
-FOLDER = "checkpoints"
+CHECKPOINT_FOLDER = "checkpoints"
 Note = dict[str, Any]
 
 
-def with_plain_key(state: TrainState) -> TrainState:
+def key_as_integers(state: TrainState) -> TrainState:
     """The state with its typed key as integers."""
     return state.replace(key=jax.random.key_data(state.key))  # pyright: ignore
 
 
 @contextmanager
-def saver(
+def background_saver(
     folder: Path,
     keep: int,
     keep_every: int | None,
@@ -66,7 +66,9 @@ def saver(
             if only_finite and not is_finite(arrays):
                 return
             pending.append(
-                pool.submit(write, folder, arrays, note, keep, keep_every, copied)
+                pool.submit(
+                    write_checkpoint, folder, arrays, note, keep, keep_every, copied
+                )
             )
 
         try:
@@ -82,7 +84,7 @@ def is_finite(arrays: Any) -> bool:
     return all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(arrays))
 
 
-def write(
+def write_checkpoint(
     folder: Path,
     arrays: Any,
     note: Note,
@@ -95,24 +97,24 @@ def write(
 
     name = f"{note['step']:09d}"
     part, final = folder / f".{name}.part", folder / name
-    remove_parts(folder)
+    remove_unfinished(folder)
     try:
         folder.mkdir(exist_ok=True)  # but not what it lies in, if that has vanished
         part.mkdir()
         present = [path for path in copied if path.exists()]
-        require_space(part, arrays, present)
+        require_disk_space(part, arrays, present)
         alone = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
         with (
-            quiet_orbax(),
+            silence_orbax(),
             plain_path(part) as place,
             ocp.StandardCheckpointer(multiprocessing_options=alone) as checkpointer,
         ):
             checkpointer.save(place / "state", arrays)
         for path in present:
             shutil.copyfile(path, part / path.name)
-        note = note | {"arrays": kinds(arrays)}
+        note = note | {"arrays": describe_arrays(arrays)}
         (part / "note.json").write_text(json.dumps(note), "utf-8")
-        sums = {path: checksum(part / path) for path in files(part)}
+        sums = {path: checksum(part / path) for path in list_files(part)}
         with (part / "manifest.json").open("w", encoding="utf-8") as manifest:
             json.dump(sums, manifest, indent=1)
             manifest.flush()
@@ -121,15 +123,17 @@ def write(
         os.replace(part, final)
         shutil.rmtree(old, ignore_errors=True)
     except Exception as error:  # Orbax and TensorStore have many for a full disk
-        raise OSError(f"checkpoint {final}: not written ({reason(error)})") from error
+        raise OSError(
+            f"checkpoint {final}: not written ({explain_error(error)})"
+        ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    for path in checkpoints(folder)[keep:]:
+    for path in list_checkpoints(folder)[keep:]:
         if keep_every is None or int(path.name) % keep_every:
-            remove(path)
+            remove_checkpoint(path)
 
 
-def remove_parts(folder: Path) -> None:
+def remove_unfinished(folder: Path) -> None:
     """Remove what runs that were killed left half written."""
     for left in folder.glob(".*.part"):
         shutil.rmtree(left, ignore_errors=True)
@@ -145,20 +149,20 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-def remove(path: Path) -> None:
+def remove_checkpoint(path: Path) -> None:
     """Remove a checkpoint; one that cannot be removed stays."""
     with suppress(OSError):
         shutil.rmtree(set_aside(path), ignore_errors=True)
 
 
-def kinds(tree: Any) -> dict[str, str]:
+def describe_arrays(tree: Any) -> dict[str, str]:
     """`{".ema['params']...": "float32[64, 128]"}` for each array of a tree."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     name = jax.tree_util.keystr
     return {name(path): f"{x.dtype}{list(x.shape)}" for path, x in leaves}
 
 
-def require_space(folder: Path, arrays: Any, copied: Sequence[Path]) -> None:
+def require_disk_space(folder: Path, arrays: Any, copied: Sequence[Path]) -> None:
     """An OSError if it will not fit: Orbax writes the arrays, then merges them."""
     needed = 100_000 + 2 * sum(leaf.nbytes for leaf in jax.tree.leaves(arrays))
     needed += sum(path.stat().st_size for path in copied)
@@ -166,7 +170,7 @@ def require_space(folder: Path, arrays: Any, copied: Sequence[Path]) -> None:
         raise OSError("No space left")
 
 
-def reason(error: Exception) -> str:
+def explain_error(error: Exception) -> str:
     """Why nothing could be written, in a line."""
     text = str(error)
     if "RESOURCE_EXHAUSTED" in text or "No space left" in text:
@@ -175,7 +179,7 @@ def reason(error: Exception) -> str:
 
 
 @contextmanager
-def quiet_orbax() -> Iterator[None]:
+def silence_orbax() -> Iterator[None]:
     """Keep Orbax from printing what it raises as well.
 
     It logs tracebacks, and what it still had under way when it failed has no event
@@ -198,7 +202,7 @@ def quiet_orbax() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def files(folder: Path) -> list[str]:
+def list_files(folder: Path) -> list[str]:
     """Every file but the manifest, relative to the folder."""
     found = (path for path in folder.rglob("*") if path.is_file())
     names = (str(path.relative_to(folder)) for path in found)
@@ -210,31 +214,31 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def checkpoints(folder: Path) -> list[Path]:
+def list_checkpoints(folder: Path) -> list[Path]:
     """The checkpoints in a folder, the newest first."""
     found = folder.iterdir() if folder.is_dir() else ()
-    return sorted((path for path in found if is_number(path.name)), reverse=True)
+    return sorted((path for path in found if is_step_name(path.name)), reverse=True)
 
 
-def is_number(text: str) -> bool:
+def is_step_name(text: str) -> bool:
     """Whether a text is plain digits; `str.isdigit` holds for a superscript too."""
     return text.isascii() and text.isdecimal()
 
 
-def discard(folder: Path, step: int) -> None:
+def discard_checkpoint(folder: Path, step: int) -> None:
     """Remove the checkpoint of a step, if it is not the only one."""
     path = folder / f"{step:09d}"
-    if path.exists() and len(checkpoints(folder)) > 1:
-        remove(path)
+    if path.exists() and len(list_checkpoints(folder)) > 1:
+        remove_checkpoint(path)
 
 
-def fault(path: Path) -> str | None:
+def find_fault(path: Path) -> str | None:
     """What is wrong with a checkpoint; None if it is intact."""
     try:
         sums = dict(json.loads((path / "manifest.json").read_text("utf-8")))
     except (OSError, ValueError, TypeError, RecursionError):
         return "manifest.json is missing or damaged"
-    for name in sorted(sums.keys() | set(files(path))):
+    for name in sorted(sums.keys() | set(list_files(path))):
         if name not in sums:
             return f"{name} does not belong to it"
         if not (path / name).is_file():
@@ -248,7 +252,7 @@ def fault(path: Path) -> str | None:
     return None
 
 
-def newest(
+def newest_intact(
     folder: Path, tell: Callable[[str], None] = print
 ) -> tuple[Path, Note] | None:
     """The newest intact checkpoint and its note; None if there is none at all.
@@ -256,8 +260,8 @@ def newest(
     Damaged ones are told of and passed over. Raises ValueError if all are damaged.
     """
     faults = []
-    for path in checkpoints(folder):
-        wrong = fault(path)
+    for path in list_checkpoints(folder):
+        wrong = find_fault(path)
         if wrong is None:
             return path, json.loads((path / "note.json").read_text("utf-8"))
         faults.append(f"checkpoint {path}: {wrong}")
@@ -267,7 +271,7 @@ def newest(
     return None
 
 
-def restore(path: Path, like: Any) -> TrainState:
+def restore_state(path: Path, like: Any) -> TrainState:
     """The state of a checkpoint, of the shapes of `like` (from `jax.eval_shape`).
 
     Raises ValueError where they are not its shapes.
@@ -277,11 +281,11 @@ def restore(path: Path, like: Any) -> TrainState:
     sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     target = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
-        jax.eval_shape(with_plain_key, like),
+        jax.eval_shape(key_as_integers, like),
     )
     stored, wanted = (
         json.loads((path / "note.json").read_text("utf-8"))["arrays"],
-        kinds(target),
+        describe_arrays(target),
     )
     for name in sorted(stored.keys() | wanted.keys()):
         here, there = wanted.get(name), stored.get(name)

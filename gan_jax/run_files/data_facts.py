@@ -10,11 +10,13 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import TypeAdapter
 
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config
 from gan_jax.data import Dataset, Spec, label_shares
-from gan_jax.logs import metric_log as logs
+from gan_jax.logs.files import write_json
 
 FILE = "data.json"
 
@@ -41,31 +43,31 @@ class DataFacts:
         return Spec(self.shape, self.label_count, self.size, self.class_names)
 
 
-def facts_of(data: Dataset) -> DataFacts:
+def collect_facts(data: Dataset) -> DataFacts:
     """The facts of a data set; reads it."""
     spec, shares = data.spec, label_shares(data)
     return DataFacts(
         spec.shape,
         spec.label_count,
         spec.size,
-        spec.class_names and tuple(map(as_text, spec.class_names)),
+        spec.class_names and tuple(map(replace_undecodable, spec.class_names)),
         (-1.0, 1.0) if len(spec.shape) == 3 else None,
         data.fingerprint,
         None if shares is None else tuple(shares.tolist()),
     )
 
 
-def as_text(name: str) -> str:
+def replace_undecodable(name: str) -> str:
     """The name of a folder with what is no text in it replaced."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def write_facts(folder: Path, facts: DataFacts) -> None:
     known = dataclasses.asdict(facts)
-    logs.write_json(folder / FILE, known | {"crc32": checksum(known)})
+    write_json(folder / FILE, known | {"crc32": facts_checksum(known)})
 
 
-def checksum(known: dict[str, Any]) -> int:
+def facts_checksum(known: dict[str, Any]) -> int:
     """CRC-32 of the facts as JSON on one line."""
     return zlib.crc32(json.dumps(known).encode())
 
@@ -79,7 +81,7 @@ def read_facts(folder: Path) -> DataFacts | None:
     try:
         known = json.loads(path.read_bytes())
         told = known.pop("crc32") if isinstance(known, dict) else None
-        if told != checksum(known):
+        if told != facts_checksum(known):
             raise ValueError("its checksum differs")
         return TypeAdapter(DataFacts).validate_python(known)
     except FileNotFoundError:
@@ -91,7 +93,7 @@ def read_facts(folder: Path) -> DataFacts | None:
         ) from None
 
 
-def differences(recorded: DataFacts, found: DataFacts) -> list[str]:
+def describe_differences(recorded: DataFacts, found: DataFacts) -> list[str]:
     """In words, in what the data found are not those recorded; empty if they are."""
     told = [
         f"{name} {getattr(found, name)} (was {getattr(recorded, name)})"
@@ -111,10 +113,46 @@ def refuse_other_data(
     folder: None if there is no run to compare with. remedy: what to do, beside
     restoring the data. Reads the data.
     """
-    recorded, found = folder and read_facts(folder), facts_of(data)
-    if recorded and (told := differences(recorded, found)):
+    recorded, found = folder and read_facts(folder), collect_facts(data)
+    if recorded and (told := describe_differences(recorded, found)):
         raise ValueError(
             f"dataset.name {config.dataset.name!r}: holds other data than the run in "
             f"{folder} was trained on: {', '.join(told)}; restore them, or {remedy}"
         )
     return found
+
+
+def recorded_shares(run: str | Path) -> np.ndarray | None:
+    """The shares of the labels `[label_count]` that data.json of the run's folder has.
+
+    None: it has none, or there is no such file, as in the folders of older runs.
+    """
+    facts = read_facts(Path(run))
+    if facts is None or facts.label_shares is None:
+        return None
+    return np.array(facts.label_shares)
+
+
+def label_shares_of_run(run: str | Path, config: Config) -> np.ndarray | None:
+    """The shares of the labels in the data of a conditional run; else None.
+
+    Reads the data set if the run's folder does not have them.
+    """
+    if not config.dataset.labels:
+        return None
+    known = recorded_shares(run)
+    return label_shares(find_dataset(config)) if known is None else known
+
+
+def load_data_of_run(run: str | Path, config: Config, remedy: str) -> Dataset:
+    """The data that a run was trained on.
+
+    config: names the data set. Raises ValueError, which ends with the remedy, if it is
+    not there, or holds other data than data.json records.
+    """
+    try:
+        data = find_dataset(config)
+    except ValueError as error:
+        raise ValueError(f"{error}; mend that, or {remedy}") from None
+    refuse_other_data(Path(run), config, data, remedy)
+    return data

@@ -10,7 +10,13 @@ import numpy as np
 from gan_jax.config import Config
 from gan_jax.logs.files import write_atomically
 from gan_jax.parallel.execution import Member
-from gan_jax.run_files.sweeps import WORDS, by_value, described, measured_names, number
+from gan_jax.run_files.sweeps import (
+    FIELD_WORDS,
+    describe_member,
+    format_number,
+    measured_names,
+    members_by_value,
+)
 from gan_jax.types import Row
 
 TITLES = {
@@ -26,23 +32,23 @@ TITLES = {
     "sample_precision": "share of samples on a mode",
 }
 """Panels that every picture has, where their numbers were logged."""
-PANELS = 16
+MOST_PANELS = 16
 """Panels of a picture, at most."""
 COLUMNS = 4
-SMOOTHED = 60
+SMOOTHED_FROM = 60
 """Rows from which on a curve is a running mean, over about a twentieth of them."""
-FEW = 10
+MOST_COLORED = 10
 """GANs of a run without a sweep that have a colour each."""
 
 
-class Group(NamedTuple):
+class CurveGroup(NamedTuple):
     """GANs that share a colour: their name, and the rows of each."""
 
     name: str
     rows: Sequence[Sequence[Row]]
 
 
-def colors(count: int) -> list[Any]:
+def distinct_colors(count: int) -> list[Any]:
     """So many colours that tell each other apart."""
     from matplotlib import colormaps
 
@@ -51,16 +57,18 @@ def colors(count: int) -> list[Any]:
     return [colormaps["turbo"](x) for x in np.linspace(0.03, 0.97, count)]
 
 
-def panel_names(groups: Sequence[Group]) -> list[str]:
+def panel_names(groups: Sequence[CurveGroup]) -> list[str]:
     """What is drawn: what every run logs, then what was measured of the samples."""
     runs = [rows for group in groups for rows in group.rows if rows]
     logged = {name for rows in runs for name in (*rows[0], *rows[-1])}
     measured = [name for rows in runs for name in measured_names(rows)]
     names = dict.fromkeys(name for name in TITLES if name in {*logged, *measured})
-    return list(names | dict.fromkeys(measured))[:PANELS]
+    return list(names | dict.fromkeys(measured))[:MOST_PANELS]
 
 
-def draw_panels(figure: Any, groups: Sequence[Group], shades: Sequence[Any]) -> None:
+def draw_panels(
+    figure: Any, groups: Sequence[CurveGroup], shades: Sequence[Any]
+) -> None:
     """A panel for each number into a figure or subfigure, one legend below them all."""
     from matplotlib.lines import Line2D
 
@@ -72,7 +80,7 @@ def draw_panels(figure: Any, groups: Sequence[Group], shades: Sequence[Any]) -> 
             draw_group(axis, group, name, shade)
             for group, shade in zip(groups, shades, strict=True)
         ]
-        finish(axis, name, np.concatenate(drawn))
+        finish_panel(axis, name, np.concatenate(drawn))
     for axis in axes.flat[len(names) :]:
         axis.axis("off")
     lines = [Line2D([], [], color=shade, lw=2) for shade in shades]
@@ -86,16 +94,16 @@ def draw_panels(figure: Any, groups: Sequence[Group], shades: Sequence[Any]) -> 
     )
 
 
-def panel_rows(groups: Sequence[Group]) -> int:
+def count_panel_rows(groups: Sequence[CurveGroup]) -> int:
     return math.ceil(len(panel_names(groups)) / COLUMNS)
 
 
-def draw_group(axis: Any, group: Group, name: str, shade: Any) -> np.ndarray:
+def draw_group(axis: Any, group: CurveGroup, name: str, shade: Any) -> np.ndarray:
     """The curve of a group: of several GANs the median, and pale the range of all.
 
     Returns the values that are drawn.
     """
-    steps, values = by_step(group, name)
+    steps, values = values_by_step(group, name)
     if not len(steps):
         return np.zeros(0)
     several = values.shape[1] > 1
@@ -103,14 +111,14 @@ def draw_group(axis: Any, group: Group, name: str, shade: Any) -> np.ndarray:
     line = running_mean(middle)
     if several:
         axis.fill_between(steps, low, high, color=shade, alpha=0.13, lw=0)
-    elif len(middle) >= SMOOTHED:
+    elif len(middle) >= SMOOTHED_FROM:
         axis.plot(steps, middle, color=shade, alpha=0.2, lw=0.7)
     marker = "o" if len(steps) == 1 else None
     axis.plot(steps, line, color=shade, lw=1.4, marker=marker, ms=4)
     return np.concatenate([low, high]) if several else middle
 
 
-def by_step(group: Group, name: str) -> tuple[np.ndarray, np.ndarray]:
+def values_by_step(group: CurveGroup, name: str) -> tuple[np.ndarray, np.ndarray]:
     """The steps at which any GAN has a finite number `[n]`, and theirs `[n, GANs]`."""
     found: dict[int, np.ndarray] = {}
     for index, rows in enumerate(group.rows):
@@ -126,14 +134,14 @@ def by_step(group: Group, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def running_mean(values: np.ndarray) -> np.ndarray:
     """The mean of each value and its neighbours, fewer of them at the ends."""
-    if len(values) < SMOOTHED:
+    if len(values) < SMOOTHED_FROM:
         return values
     window = np.ones(2 * (len(values) // 40) + 1)
     counts = np.convolve(np.ones(len(values)), window, "same")
     return np.convolve(values, window, "same") / counts
 
 
-def finish(axis: Any, name: str, values: np.ndarray) -> None:
+def finish_panel(axis: Any, name: str, values: np.ndarray) -> None:
     """Title and limits: a few wild values do not press all others flat."""
     axis.set_title(TITLES.get(name, name), fontsize=10)
     axis.set_xlabel("step (generator updates)", fontsize=8)
@@ -151,23 +159,26 @@ def finish(axis: Any, name: str, values: np.ndarray) -> None:
 
 def member_groups(
     config: Config, members: list[Member], runs: Sequence[list[Row]]
-) -> dict[str, list[Group]]:
+) -> dict[str, list[CurveGroup]]:
     """The groups of a run of several GANs: by each factor's values, or a GAN each.
 
     Without a sweep, and with more than ten GANs, all are one group.
     """
-    if factors := by_value(config, members):
+    if factors := members_by_value(config, members):
         return {
-            WORDS[field]: [
-                Group(f"{WORDS[field]} {number(value)}", [runs[i] for i in own])
+            FIELD_WORDS[field]: [
+                CurveGroup(
+                    f"{FIELD_WORDS[field]} {format_number(value)}",
+                    [runs[i] for i in own],
+                )
                 for value, own in values.items()
             ]
             for field, values in factors.items()
         }
-    if len(runs) > FEW:
-        return {"": [Group(f"{len(runs)} GANs", runs)]}
-    names = [described(config, member) for member in members]
-    return {"": [Group(k, [rows]) for k, rows in zip(names, runs, strict=True)]}
+    if len(runs) > MOST_COLORED:
+        return {"": [CurveGroup(f"{len(runs)} GANs", runs)]}
+    names = [describe_member(config, member) for member in members]
+    return {"": [CurveGroup(k, [rows]) for k, rows in zip(names, runs, strict=True)]}
 
 
 def draw_members(
@@ -177,7 +188,7 @@ def draw_members(
     from matplotlib.figure import Figure
 
     blocks = member_groups(config, members, runs)
-    heights = [panel_rows(groups) for groups in blocks.values()]
+    heights = [count_panel_rows(groups) for groups in blocks.values()]
     size = 4 * COLUMNS, 2.9 * sum(heights) + 0.9 * len(blocks)
     figure = Figure(figsize=size, layout="constrained", dpi=100)
     parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=heights)
@@ -185,5 +196,5 @@ def draw_members(
         several = any(len(group.rows) > 1 for group in groups)
         what = "median of GANs, pale: their range" if several else "a line for each GAN"
         part.suptitle(f"by {factor}: {what}" if factor else what, fontsize=11)
-        draw_panels(part, groups, colors(len(groups)))
+        draw_panels(part, groups, distinct_colors(len(groups)))
     write_atomically(path, figure.savefig)

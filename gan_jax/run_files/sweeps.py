@@ -16,13 +16,13 @@ from gan_jax.config.serialization import flat
 from gan_jax.parallel.execution import Member
 from gan_jax.types import Row
 
-FIELDS = {
+SWEPT_FIELDS = {
     "penalty": "penalty.weight",
     "g_lr": "g_optimizer.learning_rate",
     "d_lr": "d_optimizer.learning_rate",
 }
 """The field of the Config that each factor of a sweep multiplies."""
-WORDS = {
+FIELD_WORDS = {
     "penalty.weight": "penalty weight",
     "g_optimizer.learning_rate": "G's learning rate",
     "d_optimizer.learning_rate": "D's learning rate",
@@ -37,17 +37,17 @@ def real_values(config: Config, member: Member) -> dict[str, float]:
     """
     fields = flat(config)
     return {
-        FIELDS[factor]: float(f"{fields[FIELDS[factor]] * value:.12g}")
+        SWEPT_FIELDS[factor]: float(f"{fields[SWEPT_FIELDS[factor]] * value:.12g}")
         for name, value in member.items()
-        if (factor := name.removeprefix("sweep.")) in FIELDS
+        if (factor := name.removeprefix("sweep.")) in SWEPT_FIELDS
     }
 
 
-def described(config: Config, member: Member) -> str:
+def describe_member(config: Config, member: Member) -> str:
     """`seed 0, penalty weight 10, D's learning rate 0.0001`."""
     values = real_values(config, member).items()
-    named = [f"{WORDS[field]} {value:g}" for field, value in values]
-    return ", ".join([f"seed {member['seed']}", *named])
+    name_group = [f"{FIELD_WORDS[field]} {value:g}" for field, value in values]
+    return ", ".join([f"seed {member['seed']}", *name_group])
 
 
 def measured_names(rows: Iterable[Row]) -> list[str]:
@@ -69,7 +69,7 @@ def last_values(rows: list[Row], names: Iterable[str]) -> dict[str, float]:
     return found
 
 
-def spread(values: Iterable[float]) -> dict[str, float] | None:
+def median_and_range(values: Iterable[float]) -> dict[str, float] | None:
     """Median, least and most of the finite values; None if there are none."""
     finite = [float(value) for value in values if np.isfinite(value)]
     if not finite:
@@ -81,7 +81,9 @@ def spread(values: Iterable[float]) -> dict[str, float] | None:
     }
 
 
-def by_value(config: Config, members: list[Member]) -> dict[str, dict[Any, list[int]]]:
+def members_by_value(
+    config: Config, members: list[Member]
+) -> dict[str, dict[Any, list[int]]]:
     """Which GANs have each value: `{"penalty.weight": {1.0: [0, 1], 10.0: [2, 3]}}`.
 
     A factor with a single value is left out, as it tells nothing apart.
@@ -93,7 +95,7 @@ def by_value(config: Config, members: list[Member]) -> dict[str, dict[Any, list[
     return {field: groups for field, groups in found.items() if len(groups) > 1}
 
 
-def last_measured(runs: list[list[Row]]) -> list[dict[str, float]]:
+def last_measurements(runs: list[list[Row]]) -> list[dict[str, float]]:
     """What was measured last of each GAN; nothing of one that diverged."""
     names = measured_names(row for rows in runs for row in rows)
     return [
@@ -101,7 +103,7 @@ def last_measured(runs: list[list[Row]]) -> list[dict[str, float]]:
     ]
 
 
-def summed_up(
+def summarize_by_value(
     config: Config,
     members: list[Member],
     metrics: list[dict[str, float]],
@@ -116,7 +118,9 @@ def summed_up(
 
     def of(field: str | None, value: Any, chosen: list[int]) -> Row:
         found = {
-            name: spread([metrics[i][name] for i in chosen if name in metrics[i]])
+            name: median_and_range(
+                [metrics[i][name] for i in chosen if name in metrics[i]]
+            )
             for name in names
         }
         ends = Counter(verdicts[i] for i in chosen) if verdicts else {}
@@ -132,32 +136,32 @@ def summed_up(
         of(None, None, list(range(len(members)))),
         *(
             of(field, value, chosen)
-            for field, values in by_value(config, members).items()
+            for field, values in members_by_value(config, members).items()
             for value, chosen in values.items()
         ),
     ]
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def in_range(found: dict[str, float] | None) -> str:
+def format_range(found: dict[str, float] | None) -> str:
     """`0.9 (0.85 to 0.97)`, or the number alone where all are equal."""
     if found is None:
         return ""
-    least, most = number(found["least"]), number(found["most"])
-    middle = number(found["median"])
+    least, most = format_number(found["least"]), format_number(found["most"])
+    middle = format_number(found["median"])
     return middle if least == most else f"{middle} ({least} to {most})"
 
 
-def counted(verdicts: dict[str, int]) -> str:
+def format_verdicts(verdicts: dict[str, int]) -> str:
     """`3 completed, 1 diverged`, the most frequent first."""
     most_first = sorted(verdicts.items(), key=lambda item: -item[1])
     return ", ".join(f"{count} {verdict}" for verdict, count in most_first)
 
 
-def table(found: list[Row]) -> list[list[str]]:
+def summary_table(found: list[Row]) -> list[list[str]]:
     """The rows of `summed_up` as text, below a head."""
     names = list(dict.fromkeys(name for row in found for name in row["metrics"]))
     ended = any(row["verdicts"] for row in found)
@@ -166,18 +170,18 @@ def table(found: list[Row]) -> list[list[str]]:
         head,
         *(
             [
-                named(row),
+                name_group(row),
                 str(row["gans"]),
-                *([counted(row["verdicts"])] if ended else []),
-                *(in_range(row["metrics"].get(name)) for name in names),
+                *([format_verdicts(row["verdicts"])] if ended else []),
+                *(format_range(row["metrics"].get(name)) for name in names),
             ]
             for row in found
         ),
     ]
 
 
-def named(row: Row) -> str:
+def name_group(row: Row) -> str:
     """`penalty weight 10`, of a row of `summed_up`."""
     if row["field"] is None:
         return "all of them"
-    return f"{WORDS[row['field']]} {number(row['value'])}"
+    return f"{FIELD_WORDS[row['field']]} {format_number(row['value'])}"

@@ -1,101 +1,79 @@
-"""A part of the work that goes on, and its progress in words."""
+"""The progress of a piece of work, shown while it goes on."""
 
-import math
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
+from typing import NamedTuple, TypeVar
 
-PAUSES = ((300, 10), (1800, 30), (7200, 60), (math.inf, 300))
-"""Until work has gone on for so many seconds, the seconds between two of its lines."""
-SMALL_SHARE = 1 / 50
-"""Of a part: what is done first and is less says nothing of the time that is left."""
-
-
-def in_time(seconds: float) -> str:
-    """`40 s`, `12 min`, `3 h 20 min`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return (
-        f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
-    )
+from gan_jax.terminal.progress_text import Part, record_progress
+from gan_jax.terminal.screens import open_screen
 
 
-@dataclass(eq=False)
-class Part:
-    """A part of the work that is shown.
+class ProgressDisplay(NamedTuple):
+    """What shows a piece of work.
 
-    total: how much of it there is; None: not known. first, done: how much of it was
-    done when it began, and is done. note: what else is known of it. unit: what is
-    counted, for a rate; "": no rate is shown. since: what was done, and when, at its
-    first change.
+    begin: another part of it begins, `(description, total, first, unit)` as in Part.
+    advance: so much more is done. update: so much is done, and a note. tell: a line of
+    its own.
     """
 
-    description: str
-    total: float | None = None
-    first: float = 0.0
-    unit: str = ""
-    note: str = ""
-    done: float = field(init=False)
-    began: float = field(default_factory=time.monotonic)
-    since: tuple[float, float] | None = None
-
-    def __post_init__(self) -> None:
-        self.done = self.first
+    begin: Callable[..., None]
+    advance: Callable[[float], None]
+    update: Callable[[float, str], None]
+    print_line: Callable[[str], None]
 
 
-def advanced(part: Part, done: float, now: float) -> None:
-    """Note that so much of the part is done.
+@contextmanager
+def show_progress(
+    description: str,
+    total: float | None = None,
+    *,
+    enabled: bool = True,
+    stderr: bool = True,
+) -> Iterator[ProgressDisplay]:
+    """Show a piece of work while it goes on; its results belong on standard output.
 
-    The first of many may hold a compilation: the rate counts from its end on. A part
-    that counts a `unit` begins when that is over.
+    description: in words such as "reading the data". enabled: False for silence, also
+    of the work within it.
     """
-    few = SMALL_SHARE * (part.total or 0.0)
-    if part.since is None and not part.unit and done - part.first < few:
-        part.since = done, now
-    part.done = done
+    with open_screen(enabled, stderr) as shown:
+        current = [Part(description, total)]
+        shown.add(current[0])
+
+        def begin(
+            description: str,
+            total: float | None = None,
+            first: float = 0.0,
+            unit: str = "",
+        ) -> None:
+            shown.drop(current[0])
+            current[0] = Part(description, total, first, unit)
+            shown.add(current[0])
+
+        def update(done: float, note: str = "") -> None:
+            record_progress(current[0], done, time.monotonic())
+            current[0].note = note
+            shown.change(current[0])
+
+        def advance(count: float) -> None:
+            update(current[0].done + count, current[0].note)
+
+        try:
+            yield ProgressDisplay(begin, advance, update, shown.print_line)
+        finally:
+            shown.drop(current[0])
 
 
-def rate(part: Part, now: float) -> float | None:
-    """How much of the part is done in a second; None: not known yet."""
-    first, since = part.since or (part.first, part.began)
-    made, seconds = part.done - first, now - since
-    return made / seconds if made > 0 and seconds > 0 else None
+T = TypeVar("T")
 
 
-def head(part: Part) -> str:
-    """What is done: `reading mnist`, `step 400 of 12,000`."""
-    if part.total is None:
-        return part.description
-    return f"{part.description} {part.done:,.0f} of {part.total:,.0f}"
-
-
-def tail(part: Part, now: float) -> str:
-    """What else is known: the time left or so far, the rate, and the note.
-
-    The time comes first: a narrow terminal cuts off the end.
-    """
-    speed, spent = rate(part, now), in_time(now - part.began)
-    if part.total is None:
-        return "  ".join(filter(None, [spent, part.note]))
-    pace = shown_rate(speed, part.unit) if speed and part.unit else ""
-    ahead = part.total - part.done
-    left = f"{in_time(ahead / speed)} left" if speed and ahead else spent
-    return "  ".join(filter(None, [left, pace, part.note]))
-
-
-def shown_rate(speed: float, unit: str) -> str:
-    """`41.2 steps/s`, `1,234 steps/s`."""
-    return f"{speed:,.0f} {unit}/s" if speed >= 100 else f"{speed:.3g} {unit}/s"
-
-
-def line_of(part: Part, now: float) -> str:
-    """The part in a line of a log."""
-    if part.total is None:
-        return f"still {part.description}  {tail(part, now)}"
-    share = part.done / part.total if part.total else 1.0
-    return f"{head(part)} ({share:.0%})  {tail(part, now)}"
-
-
-def pause_after(seconds: float) -> float:
-    """Seconds until the next line of work that has gone on for so long."""
-    return next(pause for until, pause in PAUSES if seconds < until)
+def track(
+    items: Iterable[T], description: str, total: float | None = None
+) -> Iterator[T]:
+    """The items, while they are counted for people."""
+    if total is None:
+        total = len(items) if isinstance(items, Sized) else None
+    with show_progress(description, total) as work:
+        for item in items:
+            yield item
+            work.advance(1)

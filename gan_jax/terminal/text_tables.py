@@ -3,7 +3,7 @@
 from rich.measure import Measurement
 from rich.table import Column, Table
 
-from gan_jax.terminal.output import plain_console
+from gan_jax.terminal.console import plain_console
 
 READABLE = 120
 """Characters of a line in a file or a pipe that people still read."""
@@ -18,31 +18,31 @@ def print_table(rows: list[list[str]]) -> None:
     console = plain_console()
     limit = console.width if console.is_terminal else READABLE
     wide, tall = rows, [list(column) for column in zip(*rows, strict=True)]
-    fits = width(wide) <= max(limit, width(tall))
+    fits = table_width(wide) <= max(limit, table_width(tall))
     chosen = wide if fits else tall
     if console.is_terminal:
-        parts = in_parts(chosen, limit)
+        parts = split_columns(chosen, limit)
     else:
-        console.width = max(width(chosen), console.width)
+        console.width = max(table_width(chosen), console.width)
         parts = [chosen]
     for part in parts:
-        console.print(made(part))
+        console.print(make_table(part))
 
 
-def in_parts(rows: list[list[str]], limit: int) -> list[list[list[str]]]:
+def split_columns(rows: list[list[str]], limit: int) -> list[list[list[str]]]:
     """The rows cut into parts of so many characters, each with the first column."""
     first, *others = zip(*rows, strict=True)
     parts, columns = [], [first]
     for column in others:
         wider = [list(row) for row in zip(*columns, column, strict=True)]
-        if len(columns) > 1 and width(wider) > limit:
+        if len(columns) > 1 and table_width(wider) > limit:
             parts.append(columns)
             columns = [first]
         columns = [*columns, column]
     return [[list(row) for row in zip(*own, strict=True)] for own in [*parts, columns]]
 
 
-def made(rows: list[list[str]]) -> Table:
+def make_table(rows: list[list[str]]) -> Table:
     """The first row is the head; the first column is of names, the others of values."""
     head, *others = rows
     first, *values = head
@@ -52,8 +52,8 @@ def made(rows: list[list[str]]) -> Table:
     return table
 
 
-def width(rows: list[list[str]]) -> int:
+def table_width(rows: list[list[str]]) -> int:
     """Characters of a line of the table."""
     console = plain_console()
     options = console.options.update(max_width=100_000)
-    return Measurement.get(console, options, made(rows)).maximum
+    return Measurement.get(console, options, make_table(rows)).maximum

@@ -27,7 +27,7 @@ from gan_jax.config import (
 )
 from gan_jax.config.serialization import flat, from_json, to_json
 from gan_jax.gan import Gan
-from gan_jax.run.train_run import prepared, train
+from gan_jax.run.train_run import prepare_run, train
 
 FIELDS = list(flat(Config()))
 GROUPS = [name for name, value in asdict(Config()).items() if isinstance(value, dict)]
@@ -274,7 +274,7 @@ def test_what_cannot_fit_in_memory_is_refused_before_it_is_made(
     base, field, value, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(
-        gan_jax.parallel.memory_check, "memory", lambda mesh: SIXTEEN_GB
+        gan_jax.parallel.memory_check, "memory_limit", lambda mesh: SIXTEEN_GB
     )
     with pytest.raises(ValueError) as refusal:
         train(with_field(base, field, value), tmp_path / "run")
@@ -287,14 +287,14 @@ def test_many_factors_of_a_sweep_are_too_many_gans():
     thousand = (1.0,) * 1000
     config = replace(RING, sweep=SweepConfig(penalty=thousand, g_lr=thousand))
     with pytest.raises(ValueError, match="sweep.*1000000 GANs"):
-        prepared(config, lambda: None)
+        prepare_run(config, lambda: None)
 
 
 @many(50, 3000, slow=150)
 def test_any_number_is_prepared_or_refused_by_its_field(count, monkeypatch):
     """Up to the first write; what is prepared need not fit with its activations."""
     monkeypatch.setattr(
-        gan_jax.parallel.memory_check, "memory", lambda mesh: SIXTEEN_GB
+        gan_jax.parallel.memory_check, "memory_limit", lambda mesh: SIXTEEN_GB
     )
     numbers = [f for f, v in flat(RING).items() if type(v) in (int, float)]
     fields = [*numbers, "model.width", "dataset.size", "dataset.sigma", "devices"]
@@ -309,7 +309,7 @@ def test_any_number_is_prepared_or_refused_by_its_field(count, monkeypatch):
     )
     def search(field, value):
         config = with_field(RING, field, value)
-        work, error = outcome(partial(prepared, config, lambda: None))
+        work, error = outcome(partial(prepare_run, config, lambda: None))
         if error is None:
             assert work is not None
         else:

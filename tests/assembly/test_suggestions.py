@@ -19,12 +19,12 @@ from gan_jax.config import DatasetConfig, ModelConfig
 from gan_jax.config.serialization import flat
 from gan_jax.data import DATASETS
 from gan_jax.diagnostics.report import ADVICE
-from gan_jax.run_files.health import RULES
+from gan_jax.run_files.health import TROUBLE_SIGNS
 
 FLAG = re.compile(r"--([a-z][a-z0-9.-]*[a-z0-9])(?: ([a-z0-9_.-]*[a-z0-9]))?")
 TRIES = {
     **{f"verdict {name}": names for name, names in FOR_VERDICT.items()},
-    **{f"sign {name}": rule.tries for name, rule in RULES.items()},
+    **{f"sign {name}": sign.suggestions for name, sign in TROUBLE_SIGNS.items()},
     **{f"rule {name}": piece.tries for name, piece in ADVICE.items()},
 }
 

@@ -22,10 +22,10 @@ from gan_jax.config import (
     SweepConfig,
 )
 from gan_jax.evaluate import evaluator as evaluate
-from gan_jax.logs import metric_log as logs
+from gan_jax.logs.animation import is_readable_image
+from gan_jax.logs.row_files import read_rows
 from gan_jax.logs.sample_plots import PICTURE_SEED
-from gan_jax.run_files.folder import lines
-from gan_jax.run_files.load import load_members, load_run
+from gan_jax.run_files.load_run import load_members, load_run
 
 RING = Config(
     steps=20,
@@ -63,8 +63,8 @@ def test_every_gan_is_measured_as_it_is_alone(runs, capsys, monkeypatch):
     flags = [str(runs / "sweep"), "--metrics", "modes,swd", "--n", "200"]
     assert evaluation.main([*flags, "--all"]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    every = lines(path)
-    members = lines(runs / "sweep" / "members.jsonl")
+    every = read_rows(path)
+    members = read_rows(runs / "sweep" / "members.jsonl")
     calm = [i for i, member in enumerate(members) if member["sweep.d_lr"] == 1.0]
     assert [row["index"] for row in every] == calm == [0, 1, 4, 5]
     assert [row["penalty.weight"] for row in every] == [1.0, 1.0, 2.0, 2.0]
@@ -76,7 +76,7 @@ def test_every_gan_is_measured_as_it_is_alone(runs, capsys, monkeypatch):
     assert f"ceiling {real['high_quality']:.3g}" in text and "better" in text
     assert "warning: GAN 2: " in text and " x " not in text
     assert evaluation.main([*flags, "--index", "5"]) == 0
-    alone = lines(path)[-1]
+    alone = read_rows(path)[-1]
     assert alone["fingerprint"] == every[-1]["fingerprint"]
     for name, value in alone["metrics"].items():
         assert every[-1]["metrics"][name] == pytest.approx(value, rel=1e-5, abs=1e-7)
@@ -102,12 +102,12 @@ def test_members_are_loaded_as_each_is(runs):
 
 
 def test_run_of_several_ends_with_its_sums_and_real_values(runs):
-    ends = lines(runs / "sweep" / "members.jsonl")
+    ends = read_rows(runs / "sweep" / "members.jsonl")
     for end in ends:
         assert end["penalty.weight"] == 2.0 * end["sweep.penalty"]
         rate = end["d_optimizer.learning_rate"]
         assert rate == pytest.approx(0.01 * end["sweep.d_lr"])
-    rows = lines(runs / "sweep" / "metrics.jsonl")
+    rows = read_rows(runs / "sweep" / "metrics.jsonl")
     _, (row,) = opened(runs / "sweep")
     last = [r["diversity"] for r in rows if r["step"] == 20 and r["sweep.d_lr"] == 1.0]
     assert row["measured"]["diversity"]["median"] == pytest.approx(np.median(last))
@@ -150,4 +150,4 @@ def test_pictures_of_several_gans_of_images_have_rows_with_names(tmp_path):
         margin = np.asarray(picture.convert("L"))[:, : width - 10 * (8 * 8 + 2)]
     assert height == 2 * (8 * 8 + 2)
     assert margin.min() < 100 and (margin == 255).mean() > 0.5
-    assert logs.is_whole(tmp_path / "run" / "curves.png")
+    assert is_readable_image(tmp_path / "run" / "curves.png")

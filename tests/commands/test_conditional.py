@@ -18,9 +18,14 @@ from gan_jax.commands.sample import number_of
 from gan_jax.config import DatasetConfig, ModelConfig
 from gan_jax.evaluate.evaluator import evaluate, yardstick
 from gan_jax.gan import init_state, net_variables
-from gan_jax.logs.grids import caption_font, image_grid, name_classes, shorten
+from gan_jax.logs.grids import (
+    image_grid,
+    load_caption_font,
+    name_classes,
+    shorten_caption,
+)
+from gan_jax.logs.row_files import read_rows
 from gan_jax.run_files.data_facts import read_facts, write_facts
-from gan_jax.run_files.folder import lines
 from gan_jax.sampling import draw_labels
 
 BASE = gan_jax.METHODS["r1"]
@@ -138,11 +143,11 @@ def test_a_class_is_named_or_numbered_and_a_name_comes_first():
 def test_captions_fit_their_images_and_tell_the_class(tmp_path):
     assert name_classes(np.array([1, 0, 1]), ("cat", "dog")) == ["dog", "cat", "dog"]
     assert name_classes(np.array([1, 12]), None) == ["1", "12"]
-    assert shorten("dog", 3, len) == "dog"
-    assert shorten("horses", 5, len) == "hor.."
-    assert shorten("a\nb", 9, len) == "a\\nb"
+    assert shorten_caption("dog", 3, len) == "dog"
+    assert shorten_caption("horses", 5, len) == "hor.."
+    assert shorten_caption("a\nb", 9, len) == "a\\nb"
     images = np.zeros((4, 8, 8, 1))
-    accented, other = (bytes(caption_font().getmask(x)) for x in "éñ")
+    accented, other = (bytes(load_caption_font().getmask(x)) for x in "éñ")
     assert accented != other  # a letter that the font lacks is the same box
     image_grid(tmp_path / "plain.png", images)
     image_grid(tmp_path / "named.png", images, captions=["cat"] * 4)
@@ -180,7 +185,7 @@ def test_evaluation_asks_for_classes_as_often_as_the_data_have_them(tmp_path):
     record_threes(run)
     options = ["--n", "200", "--metrics", "swd", "--extractor", "pixels"]
     assert evaluate_command.main([str(run), *options]) == 0
-    (found,) = lines(run / "evaluations.jsonl")
+    (found,) = read_rows(run / "evaluations.jsonl")
     assert found["fingerprint"]["labels"] == "the data's shares"
     sample, config = gan_jax.load_generator(run)
     key, measure = jax.random.key(0), yardstick(config, ("swd",), 200, "pixels")

@@ -32,12 +32,13 @@ from gan_jax.commands import data, dirac, evaluate, sample, train
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import flat, from_file, to_json
 from gan_jax.data import storage
-from gan_jax.logs import metric_log as logs
+from gan_jax.logs.files import write_atomically
 from gan_jax.logs.grids import image_grid
 from gan_jax.parallel import memory_check as memory
-from gan_jax.run.train_run import prepared
-from gan_jax.terminal import output as terminal
-from gan_jax.terminal.output import plain_console, track, working
+from gan_jax.run.train_run import prepare_run
+from gan_jax.terminal import screens as terminal
+from gan_jax.terminal.console import plain_console
+from gan_jax.terminal.progress import show_progress, track
 
 ROOT = Path(gan_jax.__file__).parent.parent
 SOURCES = [
@@ -228,7 +229,7 @@ def test_every_suffix_that_is_allowed_can_be_written(place):
     for suffix in IMAGE_SUFFIXES:
         image_grid(place / f"a{suffix}", images)
     for suffix in FIGURE_SUFFIXES:
-        logs.write_atomically(place / f"b{suffix}", Figure((1, 1)).savefig)
+        write_atomically(place / f"b{suffix}", Figure((1, 1)).savefig)
     assert len(list(place.iterdir())) == len(IMAGE_SUFFIXES) + len(FIGURE_SUFFIXES)
 
 
@@ -360,7 +361,7 @@ def names_encoding(call):
 def test_names_are_printed_as_they_are(monkeypatch, capsys):
     monkeypatch.setattr(terminal, "PATIENCE", 0.0)
     monkeypatch.setattr(terminal, "TICK", 0.01)
-    with working("reading"):
+    with show_progress("reading"):
         for _ in track("ab", f"reading {HARD_NAME}"):
             time.sleep(0.1)
     plain_console().print(HARD_NAME)
@@ -430,8 +431,8 @@ def test_pictures_of_a_hard_name_are_looked_at(place, capsys):
 
 def test_lines_of_a_training_are_whole_and_as_they_are(capsys):
     """What training tells, and where; longer than a terminal is wide."""
-    with working("training", stderr=False) as work:
-        work.tell(f"data: folder:{HARD_NAME * 9}")
+    with show_progress("training", stderr=False) as work:
+        work.print_line(f"data: folder:{HARD_NAME * 9}")
     assert capsys.readouterr().out == f"data: folder:{HARD_NAME * 9}\n"
 
 
@@ -450,7 +451,7 @@ RING = Config(dataset=DatasetConfig("ring"))
 def test_machine_that_does_not_tell_its_memory_trains(monkeypatch):
     monkeypatch.delattr(os, "sysconf")  # Windows
     assert memory.machine_memory() is None
-    prepared(RING, lambda: None)
+    prepare_run(RING, lambda: None)
 
 
 def test_machine_without_posix_modules_has_the_cache_and_the_timings(
@@ -469,7 +470,7 @@ def test_machine_without_posix_modules_has_the_cache_and_the_timings(
 
 
 def test_no_message_shows_a_value_that_nobody_gave(monkeypatch, capsys, place):
-    monkeypatch.setattr(memory, "memory", lambda mesh: 1)
+    monkeypatch.setattr(memory, "memory_limit", lambda mesh: 1)
     said = refused(train, [*RUN, "--dataset.size=100"], capsys)
     assert "dataset.size" in said and "None" not in said
     said = refused(train, ["r1", "--dataset.name=digits", "--batch-size=2000"], capsys)

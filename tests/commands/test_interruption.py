@@ -16,7 +16,7 @@ from gan_jax.command_line import at_start, interruption
 from gan_jax.command_line.user_errors import exit_code
 from gan_jax.commands import evaluate
 from gan_jax.run import signals
-from gan_jax.run.signals import heard, stop_request
+from gan_jax.run.signals import stop_request, watch_signals
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
@@ -46,7 +46,7 @@ def said(monkeypatch):
     """What is printed at once, and when."""
     lines = []
     remember = lambda line: lines.append((time.monotonic(), line))  # noqa: E731
-    monkeypatch.setattr(signals, "say", remember)
+    monkeypatch.setattr(signals, "print_to_stderr", remember)
     monkeypatch.setattr(interruption, "say", remember)
     return lines
 
@@ -61,18 +61,18 @@ def test_a_run_that_is_asked_to_stop_answers_before_it_can_stop(number, said):
     name = signal.Signals(number).name
     assert asked == [name]
     [(moment, line)] = said
-    assert sent[0] <= moment < over and line == signals.STOPPING[name]
+    assert sent[0] <= moment < over and line == signals.STOP_MESSAGES[name]
 
 
 def test_a_second_ctrl_c_interrupts_and_goes_on_to_who_heard_before(said):
     seen = []
-    with heard(lambda number: seen.append(number) or True):
+    with watch_signals(lambda number: seen.append(number) or True):
         with pytest.raises(KeyboardInterrupt), stop_request() as asked:
             sender, _ = in_a_while(signal.SIGINT, signal.SIGINT)
             sender.join()
             time.sleep(60)
     assert asked == ["SIGINT"] and seen == [signal.SIGINT]
-    assert [line for _, line in said] == [signals.STOPPING["SIGINT"]]
+    assert [line for _, line in said] == [signals.STOP_MESSAGES["SIGINT"]]
 
 
 def test_signals_are_as_they_were_when_nobody_listens_any_more():

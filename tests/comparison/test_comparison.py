@@ -23,11 +23,12 @@ from gan_jax.config import (
     SweepConfig,
 )
 from gan_jax.config.serialization import to_json
-from gan_jax.logs import metric_log as logs
+from gan_jax.logs.files import write_json
+from gan_jax.logs.row_files import append_rows, write_rows
 from gan_jax.methods import METHODS
 from gan_jax.parallel.execution import members_of
 from gan_jax.run_files.data_facts import DataFacts, write_facts
-from gan_jax.run_files.folder import held
+from gan_jax.run_files.folder import lock_folder
 
 R1 = replace(METHODS["r1"], steps=40, dataset=DatasetConfig("ring"))
 SWEEP = replace(R1, seeds=2, sweep=SweepConfig(penalty=(0.1, 1.0)))
@@ -57,13 +58,13 @@ def put_run(folder, config=R1, verdict="completed", values=(1.5,), **last):
         log_of(label, value, **{k: v + i for k, v in last.items()})
         for i, (label, value) in enumerate(zip(members, values, strict=True))
     ]
-    logs.write_lines(folder / "metrics.jsonl", sum(rows, []))
+    write_rows(folder / "metrics.jsonl", sum(rows, []))
     if verdict is not None:
         summary = {"verdict": verdict, "steps": 40}
-        logs.write_json(folder / "summary.json", summary)
+        write_json(folder / "summary.json", summary)
         ends = [own[-1] | {"verdict": verdict} for own in rows]
         if members_of(config):
-            logs.write_lines(folder / "members.jsonl", ends)
+            write_rows(folder / "members.jsonl", ends)
     return folder
 
 
@@ -133,8 +134,8 @@ def test_runs_that_did_not_end_are_told_apart(tmp_path):
     put_run(tmp_path / "stopped", verdict="interrupted")
     put_run(tmp_path / "new", verdict="not_learned")
     stale = put_run(tmp_path / "resumed_and_killed", verdict="interrupted")
-    logs.write_json(stale / "summary.json", {"verdict": "interrupted", "steps": 20})
-    with held(tmp_path / "going"):
+    write_json(stale / "summary.json", {"verdict": "interrupted", "steps": 20})
+    with lock_folder(tmp_path / "going"):
         _, rows, told = opened(tmp_path)
     found = {row["run"]: list(row["verdicts"]) for row in rows}
     assert found == {
@@ -194,9 +195,7 @@ def test_runs_of_earlier_versions_are_read(tmp_path):
 
 def test_diverged_run_has_its_verdict_and_no_numbers(tmp_path):
     folder = put_run(tmp_path / "a", verdict="diverged")
-    logs.append_lines(
-        folder / "metrics.jsonl", log_of({}, float("nan"), (41,), finite=False)
-    )
+    append_rows(folder / "metrics.jsonl", log_of({}, float("nan"), (41,), finite=False))
     _, (row,), _ = opened(folder)
     assert row["verdicts"] == {"diverged": 1} and row["losses"] == {}
 
@@ -229,7 +228,7 @@ def test_evaluations_of_one_fingerprint_alone_are_compared(tmp_path):
         "d": [evaluation(0, 500, fid=5.0)],
     }
     for name, own in rows.items():
-        logs.append_lines(tmp_path / name / "evaluations.jsonl", own)
+        append_rows(tmp_path / name / "evaluations.jsonl", own)
     _, found, told = opened(tmp_path)
     values = [comparison.as_json(row)["evaluated"] for row in found]
     assert values == [{"fid": 3.0}, {"fid": 4.0}, {}, {"fid": 5.0}]
@@ -240,7 +239,7 @@ def test_evaluations_of_one_fingerprint_alone_are_compared(tmp_path):
 def test_evaluation_of_an_earlier_step_is_told_of(tmp_path):
     folder = put_run(tmp_path / "a")
     early = evaluation(0, 500, fid=3.0) | {"step": 20}
-    logs.append_lines(folder / "evaluations.jsonl", [early])
+    append_rows(folder / "evaluations.jsonl", [early])
     _, (row,), told = opened(folder)
     assert told == ["a: evaluated at step 20, and it has made 40"]
     assert comparison.as_json(row)["evaluated"] == {"fid": 3.0}
@@ -249,7 +248,7 @@ def test_evaluation_of_an_earlier_step_is_told_of(tmp_path):
 def test_evaluations_of_several_gans_have_median_and_range(tmp_path):
     folder = put_run(tmp_path / "a", SWEEP, values=(1, 2, 3, 4))
     rows = [evaluation(i, 500, fid=float(i)) for i in range(4)]
-    logs.append_lines(folder / "evaluations.jsonl", [*rows, {"metrics": None}])
+    append_rows(folder / "evaluations.jsonl", [*rows, {"metrics": None}])
     _, (row,), _ = opened(folder)
     assert row["evaluated"] == {"fid": {"median": 1.5, "least": 0, "most": 3}}
     _, found, _ = opened(folder, members=True)

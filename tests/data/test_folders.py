@@ -11,7 +11,7 @@ from gan_jax.commands import data as data_command
 from gan_jax.config import Config, DatasetConfig, ModelConfig
 from gan_jax.data import PREFIXES
 from gan_jax.data.listing import lines_of
-from gan_jax.parallel.execution import program
+from gan_jax.parallel.execution import make_program
 
 REASON = "it holds no PNG, JPEG, WEBP, GIF, BMP, TIFF or AVIF picture"
 LETTERS = [chr(code) for code in range(1, 0x250) if chr(code) != "/"]
@@ -256,7 +256,9 @@ def test_training_says_how_much_is_read_and_ignored(tmp_path):
         model=ModelConfig("mlp", width=8),
         batch_size=2,
     )
-    about = program(config, PREFIXES["folder"](str(tmp_path), config.dataset)).about
+    about = make_program(
+        config, PREFIXES["folder"](str(tmp_path), config.dataset)
+    ).about
     assert f"data: {name}, 3 examples in 2 classes, 0.000 GB, on the device" in about
     assert "ignored (experiments.data shows names): 1 files of other formats" in about
 

@@ -28,8 +28,8 @@ from gan_jax.diagnostics.report import advise, diagnose, page, plain
 from gan_jax.diagnostics.report.cards import CARDS, OUTCOME
 from gan_jax.diagnostics.report.case import by_depth, one_batch, opened, walked
 from gan_jax.diagnostics.report.game import reach
+from gan_jax.logs.row_files import read_rows
 from gan_jax.logs.sample_plots import PICTURE_SEED
-from gan_jax.run_files.folder import lines
 from gan_jax.sampling import sample
 
 FAST = OptimizerConfig("sgd", learning_rate=0.05)
@@ -97,7 +97,7 @@ def test_every_section_of_a_zero_sum_toy_run_is_measured(numbers):
 
 
 def test_numbers_agree_with_the_log_and_with_each_other(run, numbers):
-    rows = lines(run / "metrics.jsonl")
+    rows = read_rows(run / "metrics.jsonl")
     course = numbers["course"]
     assert course["steps"] == [row["step"] for row in rows]
     for player in ("generator", "discriminator"):
@@ -202,7 +202,7 @@ def test_page_of_a_state_that_is_not_finite_says_so(numbers):
 
 
 def test_quality_of_the_final_state_is_that_of_the_log(run, numbers):
-    last = lines(run / "metrics.jsonl")[-1]
+    last = read_rows(run / "metrics.jsonl")[-1]
     own = numbers["quality"]
     for name in ("diversity", "sample_distance", "sample_modes", "sample_precision"):
         assert own[name] == pytest.approx(last[name], rel=1e-5)
@@ -309,7 +309,7 @@ def test_probe_is_logged_at_its_steps(name, columns, tmp_path):
     metrics = MetricsConfig(every=2, names=names, n=32)
     config = replace(RUN, steps=4, metrics=metrics, log=LogConfig(every=1))
     train(config, tmp_path / "run")
-    rows = lines(tmp_path / "run" / "metrics.jsonl")
+    rows = read_rows(tmp_path / "run" / "metrics.jsonl")
     for row in rows:
         assert (columns <= row.keys()) == (row["step"] % 2 == 0)
     assert all(np.isfinite(rows[-1][name]) for name in columns)

@@ -11,7 +11,7 @@ from gan_jax.commands import diagnose as script
 from gan_jax.diagnostics import spectrum, vector_game
 from gan_jax.diagnostics.report.card_tables import how_many
 from gan_jax.diagnostics.report.game import eigenvalues, limited
-from gan_jax.terminal import output as terminal
+from gan_jax.terminal import screens as terminal
 
 SIZE, ENDS = 1200, [-100.0, -80.0, -60.0, 50.0, 40.0, 30.0, 20.0]
 VALUES = np.concatenate([ENDS, np.linspace(-1, 1, SIZE - len(ENDS))])

@@ -8,8 +8,10 @@ import pytest
 from gan_jax.diagnostics.report import charts, game_chart, outcome_charts, page
 from gan_jax.diagnostics.report.card_tables import decay_note, game_note
 from gan_jax.diagnostics.report.cards import CARDS, OUTCOME
-from gan_jax.logs import metric_log as logs
-from gan_jax.logs.plots import CURVES
+from gan_jax.logs import curves, point_plots
+from gan_jax.logs.curves import draw_curves
+from gan_jax.logs.figure_style import CURVES
+from gan_jax.logs.point_plots import draw_histogram, draw_point_panels, draw_scatter
 
 ALL = OUTCOME + CARDS
 LAYERS = {f"Dense_{i}/kernel": 0.1 * (i + 1) for i in range(12)}
@@ -254,18 +256,19 @@ def test_legends_of_a_runs_own_figures_lie_over_nothing(tmp_path, monkeypatch):
         save.__self__.draw_without_rendering()
         figures.append(save.__self__)
 
-    monkeypatch.setattr(logs, "write_atomically", keep)
+    for module in (curves, point_plots):
+        monkeypatch.setattr(module, "write_atomically", keep)
     names = [name for columns, _ in CURVES.values() for name in columns]
     rows = [{"step": i, **dict.fromkeys(names, 1.0 + i)} for i in range(3)]
-    logs.curves(tmp_path / "curves.png", [rows, rows])
+    draw_curves(tmp_path / "curves.png", [rows, rows])
     corners = np.array([[-1.0, -1.0], [1.0, 1.0]])
-    for panel, dimension in ((logs.scatter, 2), (logs.line, 1)):
+    for panel, dimension in ((draw_scatter, 2), (draw_histogram, 1)):
         real = corners[:, :dimension]
 
         def height(x):
             return x[:, 0]
 
-        logs.panels(tmp_path / "a.png", panel, real, [real] * 2, [height] * 2)
+        draw_point_panels(tmp_path / "a.png", panel, real, [real] * 2, [height] * 2)
     assert [len(legends(figure)) for figure in figures] == [3, 2, 2]
     assert [covered(figure) for figure in figures] == [[], [], []]
 

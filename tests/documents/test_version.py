@@ -10,8 +10,8 @@ import pytest
 
 import gan_jax
 from gan_jax.commands import evaluate, train
-from gan_jax.run_files import history as record
-from gan_jax.run_files.folder import lines
+from gan_jax.logs.row_files import read_rows
+from gan_jax.run_files.summary import framework_versions
 from gan_jax.version import versions
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def not_installed(monkeypatch):
 def test_versions_of_a_source_tree(not_installed):
     packages = {name: importlib.metadata.version(name) for name in ("jax", "optax")}
     assert versions("jax", "optax") == {"gan_jax": gan_jax.__version__} | packages
-    assert record.versions()["gan_jax"] == gan_jax.__version__
+    assert framework_versions()["gan_jax"] == gan_jax.__version__
 
 
 @pytest.mark.slow
@@ -51,7 +51,7 @@ def test_a_source_tree_trains_and_evaluates(not_installed, tmp_path):
     assert train.main([*FLAGS, "--out", str(run)]) == 0
     assert evaluate.main([str(run), "--metrics", "swd", "--n", "100"]) == 0
     summary = json.loads((run / "summary.json").read_text())
-    (row,) = lines(run / "evaluations.jsonl")
+    (row,) = read_rows(run / "evaluations.jsonl")
     for seen in (summary, row["fingerprint"]):
         assert seen["versions"]["gan_jax"] == gan_jax.__version__
         assert seen["versions"]["jax"] == importlib.metadata.version("jax")

@@ -36,7 +36,7 @@ from gan_jax.config import (
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.gan import init_state, named_arrays
 from gan_jax.objectives import discriminator_loss, draw, example_keys
-from gan_jax.parallel.ensemble import init_states, member
+from gan_jax.parallel.ensemble import init_states, member_state
 from gan_jax.parallel.placements import seeds_step
 from gan_jax.step import train_step
 from gan_jax.types import Batch
@@ -113,7 +113,7 @@ def test_each_seed_plays_as_alone(name):
     step = seeds_step(gan)
     for seed in range(2):
         together, _ = step(together, points(seed=seed))
-    first = member(together, 0)
+    first = member_state(together, 0)
     np.testing.assert_allclose(
         flattened(first), flattened(states[2]), rtol=1e-4, atol=1e-6
     )

@@ -25,9 +25,9 @@ from gan_jax.evaluate.evaluator import (
 from gan_jax.evaluate.metric_registry import BETTER, METRICS, Comparison
 from gan_jax.evaluate.reference import cached_side, chosen, held_out
 from gan_jax.features import EXTRACTORS, Extractor, Side
+from gan_jax.logs.row_files import read_rows
 from gan_jax.logs.sample_plots import PICTURE_SEED
-from gan_jax.run_files.folder import lines
-from gan_jax.run_files.load import truncated_latents, walks
+from gan_jax.run_files.latents import draw_truncated_latents, interpolate_latents
 from gan_jax.sampling import generate
 
 RING = Config(dataset=DatasetConfig("ring"))
@@ -238,7 +238,7 @@ def pictures(tmp_path_factory):
 
 
 def test_log_has_measurements_that_bear_their_number_of_samples(run):
-    rows = lines(run / "metrics.jsonl")
+    rows = read_rows(run / "metrics.jsonl")
     measured = {row["step"]: row for row in rows if "modes@200" in row}
     assert list(measured) == [15, 30]
     sample, config = load_generator(run)
@@ -255,9 +255,9 @@ def test_log_has_measurements_that_bear_their_number_of_samples(run):
 @pytest.mark.slow
 def test_each_of_several_gans_is_measured_alone(run, tmp_path):
     train(replace(SHORT, seeds=2), tmp_path / "two")
-    rows = lines(tmp_path / "two" / "metrics.jsonl")
+    rows = read_rows(tmp_path / "two" / "metrics.jsonl")
     own = [row for row in rows if row["seed"] == 0 and "swd" not in row]
-    alone = lines(run / "metrics.jsonl")
+    alone = read_rows(run / "metrics.jsonl")
     assert [row["step"] for row in own] == [row["step"] for row in alone]
     name = "sliced_wasserstein@200"
     ours = [row[name] for row in own if name in row]
@@ -366,7 +366,7 @@ def test_script_prints_numbers_and_floor_and_keeps_them(run, capsys):
     ):
         assert rows[name][3] == better and rows[name][-3] == bound
     assert max(map(len, printed.splitlines())) <= 80
-    (row,) = lines(run / "evaluations.jsonl")
+    (row,) = read_rows(run / "evaluations.jsonl")
     assert row["fingerprint"]["ema"] is True
     assert f"{row['metrics']['coverage']:.5g}" in printed
     assert script.main(["--reference", "ring", "--n", "100"]) == 0
@@ -374,7 +374,7 @@ def test_script_prints_numbers_and_floor_and_keeps_them(run, capsys):
     for wrong in ([str(run), "--metrics", "fdi"], [], [str(run / "nowhere")]):
         assert script.main(wrong) == 2
         assert capsys.readouterr().err.startswith("error: ")
-    assert len(lines(run / "evaluations.jsonl")) == 1
+    assert len(read_rows(run / "evaluations.jsonl")) == 1
 
 
 @pytest.mark.parametrize("norm", ["batch", "layer", "none"])
@@ -427,7 +427,9 @@ def test_walks_go_from_one_latent_to_the_other_on_the_sphere():
     a, b = (
         x / np.linalg.norm(x, axis=1, keepdims=True) for x in rng.normal(size=(2, 5, 8))
     )
-    path = np.asarray(walks(jnp.float32(3 * a), jnp.float32(3 * b), 7)).reshape(5, 7, 8)
+    path = np.asarray(
+        interpolate_latents(jnp.float32(3 * a), jnp.float32(3 * b), 7)
+    ).reshape(5, 7, 8)
     np.testing.assert_allclose(path[:, 0], 3 * a, atol=1e-5)
     np.testing.assert_allclose(path[:, -1], 3 * b, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(path, axis=2), 3, atol=1e-5)
@@ -440,7 +442,7 @@ def test_walks_go_from_one_latent_to_the_other_on_the_sphere():
 def test_truncated_latents_lie_within_the_bound():
     gan = build(SHORT)
     keys = jax.random.split(jax.random.key(0), 500)
-    z = np.asarray(truncated_latents(gan, keys, 0.5))
+    z = np.asarray(draw_truncated_latents(gan, keys, 0.5))
     assert z.shape == (500, 4) and np.abs(z).max() <= 0.5
     # Nearly uniform: the deviation of N(0, 1) within 0.5 is 0.2838 (closed form).
     density = math.exp(-0.125) / math.sqrt(2 * math.pi)

@@ -12,21 +12,22 @@ from gan_jax.config.serialization import from_json
 from gan_jax.data import TOYS, batch_indices
 from gan_jax.evaluate.sample_quality import independent_noise, judge, mode_count
 from gan_jax.metrics import nearest_others
-from gan_jax.run.monitor import coarse
-from gan_jax.run_files.health import (
+from gan_jax.run.monitor import shrink_images
+from gan_jax.run_files.history import Record
+from gan_jax.run_files.sample_checks import (
+    describe_samples,
     last_samples,
-    not_learned,
-    samples_in_words,
-    unlike_data,
+    why_not_learned,
+    why_unlike_data,
 )
-from gan_jax.run_files.history import VERDICTS, Record, ending, verdict
+from gan_jax.run_files.summary import VERDICTS, decide_verdict, describe_ending
 
 
 def examples(name, turn=0, **options):
     config = DatasetConfig(name, **options)
     data = find_dataset(Config(dataset=config))
     chosen = batch_indices(len(data), 256, 1, 0, turn)[0]
-    return config, coarse(np.asarray(data.get(chosen).image)).astype(np.float64)
+    return config, shrink_images(np.asarray(data.get(chosen).image)).astype(np.float64)
 
 
 def judged(name, fake, **options):
@@ -56,12 +57,12 @@ def test_data_are_near_and_noise_is_far(name):
     _, real = examples(name)
     _, fresh = examples(name, turn=1)
     assert abs(judged(name, fresh)["sample_distance"]) < 0.1
-    assert unlike_data(judged(name, fresh)) is None
+    assert why_unlike_data(judged(name, fresh)) is None
     noise = independent_noise(real)
     if name == "digits":
         noise = noise.clip(-1, 1)
     assert judged(name, noise)["sample_distance"] == pytest.approx(1)
-    assert unlike_data(judged(name, noise))
+    assert why_unlike_data(judged(name, noise))
 
 
 def test_noise_of_the_data_is_independent_in_each_coordinate():
@@ -120,10 +121,10 @@ FINE = {"sample_distance": 0.4, "sample_modes": 1, "sample_precision": 0.01}
     ],
 )
 def test_each_number_alone_says_that_samples_are_unlike_the_data(changed, words):
-    assert unlike_data(FINE) is None and unlike_data({}) is None
-    told = unlike_data(FINE | changed)
+    assert why_unlike_data(FINE) is None and why_unlike_data({}) is None
+    told = why_unlike_data(FINE | changed)
     assert told is not None and words in told
-    assert "modes hit" in samples_in_words(FINE | {"step": 3})
+    assert "modes hit" in describe_samples(FINE | {"step": 3})
 
 
 def rows_of(*measured, steps=1000):
@@ -135,11 +136,11 @@ def rows_of(*measured, steps=1000):
 
 
 def test_the_last_measurement_decides_if_it_is_of_the_last_quarter():
-    assert not_learned(rows_of(BLOB))
-    assert not_learned(rows_of(FINE, BLOB, None))
-    assert not not_learned(rows_of(BLOB, FINE))
-    assert not not_learned(rows_of(BLOB, None, None, None))  # of step 700 of 1,000
-    assert not not_learned(rows_of())
+    assert why_not_learned(rows_of(BLOB))
+    assert why_not_learned(rows_of(FINE, BLOB, None))
+    assert not why_not_learned(rows_of(BLOB, FINE))
+    assert not why_not_learned(rows_of(BLOB, None, None, None))  # of step 700 of 1,000
+    assert not why_not_learned(rows_of())
     assert last_samples(rows_of(BLOB, None)) == BLOB | {"step": 900}
     assert last_samples(rows_of({"diversity": math.nan})) == {}
 
@@ -167,8 +168,10 @@ def test_every_verdict_has_a_planted_run():
 def test_verdict_of_a_planted_run_and_why(word):
     rows, steps = ENDS[word]
     faults = [{"step": 1000, "term": "d_loss"}] if word == "diverged" else []
-    end = ending(Config(steps=steps), record(rows, faults), 1000)
-    assert end["verdict"] == verdict(Config(steps=steps), record(rows, faults), 1000)
+    end = describe_ending(Config(steps=steps), record(rows, faults), 1000)
+    assert end["verdict"] == decide_verdict(
+        Config(steps=steps), record(rows, faults), 1000
+    )
     assert end["verdict"] == word
     failed = word not in ("completed", "interrupted")
     assert ("why" in end and "try" in end) == failed
@@ -177,4 +180,6 @@ def test_verdict_of_a_planted_run_and_why(word):
 
 def test_rows_of_older_runs_keep_their_verdict():
     old = [row | {"diversity": 1.0} for row in rows_of()]
-    assert verdict(from_json('{"steps": 1000}'), record(old), 1000) == "completed"
+    assert (
+        decide_verdict(from_json('{"steps": 1000}'), record(old), 1000) == "completed"
+    )

@@ -13,7 +13,7 @@ from gan_jax.config import Config, DatasetConfig, ModelConfig
 from gan_jax.gan import init_state, net_variables
 from gan_jax.layers.basic import INITIALIZERS, NORMS, Style, leaky_relu
 from gan_jax.layers.minibatch import DIMENSIONS, KERNELS, MINIBATCH
-from gan_jax.logs.sample_plots import critic
+from gan_jax.logs.sample_plots import make_critic
 from gan_jax.models import MODELS
 
 KEY = jax.random.key(0)
@@ -190,4 +190,6 @@ def test_pictured_critic_judges_each_point_by_itself(layer, axis_name):
     alone = jax.jit(partial(build(config).discriminator.apply, train=False))
     variables = net_variables(state.discriminator)
     expected = [alone(variables, x[i : i + 1])[0] for i in range(6)]
-    np.testing.assert_allclose(critic(gan, state)(x), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        make_critic(gan, state)(x), expected, rtol=1e-5, atol=1e-6
+    )

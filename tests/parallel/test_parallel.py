@@ -35,15 +35,20 @@ from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS, SCHEDULES
 from gan_jax.parallel.compiler import compiler_options
-from gan_jax.parallel.ensemble import init_states, member, members_apart, per_member
+from gan_jax.parallel.ensemble import (
+    init_states,
+    member_state,
+    per_member,
+    place_members,
+    split_members,
+)
+from gan_jax.parallel.mesh import make_mesh
 from gan_jax.parallel.placements import (
     PLACEMENTS,
+    as_body,
     gspmd_step,
     jit_step,
-    placed_members,
-    plain,
     pmap_step,
-    row,
     seeds_step,
     shard_map_step,
 )
@@ -106,8 +111,10 @@ def first_state(config):
 
 def ran(config, step, data):
     """On the host: the state after all the batches, the metrics of the first step."""
-    plain = replace(config, loss=LossConfig(), penalty=PenaltyConfig(), microbatches=1)
-    state = jax.tree.map(jnp.copy, first_state(plain))
+    as_body = replace(
+        config, loss=LossConfig(), penalty=PenaltyConfig(), microbatches=1
+    )
+    state = jax.tree.map(jnp.copy, first_state(as_body))
     statistics = {name: jnp.zeros(()) for name in RUNNING}
     state = state.replace(aux=statistics | state.aux)
     state, metrics = step(state, data[0])
@@ -363,7 +370,7 @@ def test_each_seed_equals_its_separate_run(devices, own):
         state = init_state(gan, jax.random.key(3 + index))
         for batch in batches(COUPLED):
             state, _ = step(state, Batch(batch.image + index * own))
-        alone, together = jax.device_get((state, member(states, index)))
+        alone, together = jax.device_get((state, member_state(states, index)))
         for part in ("generator", "discriminator"):
             params = getattr(together, part).params
             assert distance(params, getattr(alone, part).params) < TOLERANCE
@@ -374,7 +381,7 @@ def test_each_seed_equals_its_separate_run(devices, own):
 def test_seeds_of_convolutional_gans_equal_separate_runs(devices):
     """None: in turn, on CPU. 2: by vmap on each device."""
     states = seeds_trained(DIGITS, 2, seed_mesh(devices), own=False)
-    first = jax.device_get(member(states, 0))
+    first = jax.device_get(member_state(states, 0))
     assert distance(first.generator.params, reference(DIGITS)[0].generator.params) < (
         TOLERANCE
     )
@@ -414,7 +421,7 @@ def test_a_seed_that_diverges_does_not_disturb_the_others():
 def test_scales_make_a_grid_without_recompiling():
     config = replace(PLAIN, penalty=PenaltyConfig("r1", weight=2.0))
     gan = build(config)
-    step = jax.jit(jax.vmap(plain(gan), (per_member(None, 0), None, None)))
+    step = jax.jit(jax.vmap(as_body(gan), (per_member(None, 0), None, None)))
     keys = jax.vmap(jax.random.key)(jnp.full(2, 3))
     states = init_states(gan, keys)
     factors = {"penalty": jnp.array([1.0, 3.0]), "g_lr": jnp.array([1.0, 0.5])}
@@ -430,7 +437,7 @@ def test_scales_make_a_grid_without_recompiling():
         gan = build(one)
         state, _ = jit_step(gan)(init_state(gan, jax.random.key(3)), batches(one)[0])
         for part in ("generator", "discriminator"):
-            ours = getattr(member(got, index), part).params
+            ours = getattr(member_state(got, index), part).params
             assert distance(ours, getattr(state, part).params) < 1e-6
 
 
@@ -445,13 +452,13 @@ def test_states_taken_apart_leave_no_work_across_devices():
             states.generator, jax.NamedSharding(mesh, jax.P("seed"))
         ),
     )
-    for index, own in enumerate(members_apart(spread, 4)):
+    for index, own in enumerate(split_members(spread, 4)):
         leaves = jax.tree.leaves(own)
         assert {type(leaf) for leaf in leaves} <= {np.ndarray, np.int32, np.float32}
         jax.tree.map(
             np.testing.assert_array_equal,
             own.generator,
-            member(states, index).generator,
+            member_state(states, index).generator,
         )
 
 
@@ -483,7 +490,7 @@ def test_lazy_penalty_stays_a_branch_for_many_seeds():
     states = jax.eval_shape(
         lambda: init_states(gan, jax.random.split(jax.random.key(0), 2))
     )
-    step = placed_members(plain(gan), None, split=False)
+    step = place_members(as_body(gan), None, split=False)
     program = str(jax.make_jaxpr(step)(states, (), batches(config)[0]))
     assert "cond[" in program
 
@@ -494,7 +501,7 @@ def test_seeds_that_do_not_fit_their_mesh_or_batch_are_refused():
     with pytest.raises(ValueError, match="seeds 3: .* over 2 devices"):
         seeds_step(gan, seed_mesh(2))(states, batches(PLAIN)[0])
     with pytest.raises(ValueError, match="mesh: its axes .* name one 'seed'"):
-        seeds_step(gan, row(jax.devices(), "data"))
+        seeds_step(gan, make_mesh(jax.devices(), "data"))
     with pytest.raises(ValueError, match="state: must be stacked"):
         seeds_step(gan)(init_state(gan, jax.random.key(0)), batches(PLAIN)[0])
     with pytest.raises(ValueError, match="batch: is for 2 GANs, and there are 3"):
@@ -527,7 +534,7 @@ def test_microbatches_are_shared_out_by_gspmd():
     """
     config = replace(PLAIN, penalty=PenaltyConfig("r1"), microbatches=4)
     gan = build(config)
-    mesh = row(jax.devices()[:4], "data")
+    mesh = make_mesh(jax.devices()[:4], "data")
     whole, split = (
         jax.NamedSharding(mesh, jax.P(*spec)) for spec in ((), (None, "data"))
     )
@@ -577,8 +584,8 @@ def cover_parameters():
     """Every sixth row is a slow test; the others take too long for each change."""
     marks = itertools.cycle([pytest.mark.slow, *[pytest.mark.exhaustive] * 5])
     return [
-        pytest.param(*row, marks=mark)
-        for row, mark in zip(cover(), marks, strict=False)
+        pytest.param(*make_mesh, marks=mark)
+        for make_mesh, mark in zip(cover(), marks, strict=False)
     ]
 
 
@@ -604,7 +611,7 @@ def test_cover_has_all_pairs():
     }
     kinds = (LOSSES, IMAGE_MODELS, PENALTIES)
     for a, b in itertools.combinations(range(3), 2):
-        assert {(row[a], row[b]) for row in rows} == set(
+        assert {(make_mesh[a], make_mesh[b]) for make_mesh in rows} == set(
             itertools.product(kinds[a], kinds[b])
         )
 

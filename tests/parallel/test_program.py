@@ -30,8 +30,8 @@ from gan_jax.config import (
     PenaltyConfig,
     SweepConfig,
 )
-from gan_jax.parallel.execution import members_of, program, several_steps
-from gan_jax.parallel.multihost import announced, join
+from gan_jax.parallel.execution import make_program, members_of, run_several_steps
+from gan_jax.parallel.multihost import announces_processes, join_processes
 
 SGD = OptimizerConfig("sgd", learning_rate=0.01)
 RING = Config(
@@ -201,10 +201,10 @@ def test_lazy_penalty_is_logged_as_last_due_whatever_the_dispatch(
 def test_convolutions_on_cpu_are_neither_scanned_nor_batched_over_seeds():
     config = replace(RING, dataset=DatasetConfig("digits"))
     convolutional = replace(config, seeds=2, model=ModelConfig("dcgan", width=4))
-    work = program(convolutional, find_dataset(convolutional))
+    work = make_program(convolutional, find_dataset(convolutional))
     assert work.steps_per_call == 1
     assert "in turn" in work.about[0]
-    work = program(replace(config, seeds=2), find_dataset(config))
+    work = make_program(replace(config, seeds=2), find_dataset(config))
     assert work.steps_per_call == 7
     assert "2 GANs by vmap on 2 x" in work.about[0]
 
@@ -212,7 +212,7 @@ def test_convolutions_on_cpu_are_neither_scanned_nor_batched_over_seeds():
 def test_streamed_data_are_taken_a_step_at_a_time():
     data = replace(find_dataset(RING), streams=True)
     config = replace(RING, dataset=replace(RING.dataset, device_limit=0.0))
-    work = program(config, data)
+    work = make_program(config, data)
     assert work.steps_per_call == 1
     assert "streamed from disk" in work.about[1]
 
@@ -312,14 +312,14 @@ def test_many_images_are_drawn_in_a_row_for_each_gan(tmp_path):
     ],
 )
 def test_several_processes_are_recognized(environment, several):
-    assert announced(environment) == several
+    assert announces_processes(environment) == several
 
 
 def test_joining_needs_all_three_flags_or_none():
     with pytest.raises(ValueError, match="num_processes: is missing"):
-        join("localhost:1", None, None)
+        join_processes("localhost:1", None, None)
     with pytest.raises(ValueError, match="process_id 3: must be 0 to 1"):
-        join("localhost:1", 2, 3)
+        join_processes("localhost:1", 2, 3)
 
 
 WORKER = Path(__file__).parents[1] / "host_worker.py"
@@ -475,11 +475,11 @@ def test_dispatch_of_seeds_is_traced_once(slots, monkeypatch):
 
     def body(*arguments):
         traces.append(arguments)
-        return several_steps(*arguments)
+        return run_several_steps(*arguments)
 
-    monkeypatch.setattr("gan_jax.parallel.execution.several_steps", body)
+    monkeypatch.setattr("gan_jax.parallel.execution.run_several_steps", body)
     config = replace(RING, seeds=2, devices=1, **slots)
-    work = program(config, find_dataset(config))
+    work = make_program(config, find_dataset(config))
     state = work.init()
     for split in work.splits(np.arange(4)):
         state, _ = work.advance(state, split)

@@ -23,8 +23,8 @@ from gan_jax.command_line.plugin_flag import loaded
 from gan_jax.commands import diagnose, evaluate, report, sample, train
 from gan_jax.config import DatasetConfig, LossConfig, MetricsConfig, ModelConfig
 from gan_jax.config.serialization import from_file
-from gan_jax.run_files.folder import lines as read_lines
-from gan_jax.run_files.load import load_run
+from gan_jax.logs.row_files import read_rows as read_lines
+from gan_jax.run_files.load_run import load_run
 
 OWN_METHOD = """
 from gan_jax import LOSSES, METHODS, Config

@@ -7,8 +7,8 @@ import pytest
 
 from gan_jax.config import CheckpointConfig, Config, LogConfig, MetricsConfig
 from gan_jax.parallel.execution import Program
-from gan_jax.run.loop import Host, loop
-from gan_jax.run_files.history import record_of
+from gan_jax.run.loop import Callbacks, run_steps
+from gan_jax.run_files.history import make_record
 
 CONFIG = Config(
     steps=12,
@@ -48,8 +48,8 @@ def reads_of(config):
         return [{}]
 
     work = Program(None, None, None, advance, splits, 1, [])
-    host = Host(*[ignore] * 7, unread, [])
-    loop(config, work, None, 0, [record_of({}, [], {}, [])], host)
+    host = Callbacks(*[ignore] * 7, unread, [])
+    run_steps(config, work, None, 0, [make_record({}, [], {}, [])], host)
     assert len(made) == config.steps
     return {step: reads.count(step) // 5 for step in dict.fromkeys(reads)}
 

@@ -14,10 +14,11 @@ import pytest
 import gan_jax
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config, DatasetConfig, LogConfig, MetricsConfig, ModelConfig
-from gan_jax.parallel.execution import program
-from gan_jax.run.profiling import DISPATCH, compiled, profiled
-from gan_jax.run_files.checkpoint import with_plain_key
-from gan_jax.run_files.folder import claim, lines, refuse_changes
+from gan_jax.logs.row_files import read_rows
+from gan_jax.parallel.execution import make_program
+from gan_jax.run.profiling import DISPATCH_NAME, choose_dispatches, profile_steps
+from gan_jax.run_files.checkpoint import key_as_integers
+from gan_jax.run_files.folder import refuse_config_changes, reset_folder
 
 RING = Config(
     steps=15,
@@ -37,7 +38,7 @@ def asking(steps):
 
 @pytest.fixture(scope="module")
 def work():
-    return program(RING, find_dataset(RING))
+    return make_program(RING, find_dataset(RING))
 
 
 def traces(folder):
@@ -56,7 +57,7 @@ def traces(folder):
 
 def dispatches(folder):
     """How many each trace has."""
-    return [names[DISPATCH] for names in traces(folder)]
+    return [names[DISPATCH_NAME] for names in traces(folder)]
 
 
 def compilations(names):
@@ -92,34 +93,34 @@ def refused(expected):
 def test_traced_are_the_first_dispatches_as_long_as_one_before(
     lengths, asked, expected
 ):
-    assert compiled(lengths, asked) == expected
+    assert choose_dispatches(lengths, asked) == expected
 
 
 def test_trace_holds_the_steps_asked_for_and_no_compilation(tmp_path):
-    said, work = [], program(RING, find_dataset(RING))
+    said, work = [], make_program(RING, find_dataset(RING))
     with jax.profiler.trace(tmp_path / "new" / "profile"):
         jax.jit(lambda x: x - 3)(1.0)
-    with profiled(asking(5), tmp_path, work, said.append) as traced:
+    with profile_steps(asking(5), tmp_path, work, said.append) as traced:
         play(traced, traced.init())
         (names,) = traces(tmp_path)  # it was written by the time of the last step
-    assert names[DISPATCH] == 2
+    assert names[DISPATCH_NAME] == 2
     assert compilations(traces(tmp_path / "new")[0]) > 0 == compilations(names)
     (line,) = said
     assert line.startswith(f"profile: 6 steps in {tmp_path}/profile, open with")
 
 
 def test_trace_is_readable_by_perfetto(work, tmp_path):
-    with profiled(asking(6), tmp_path, work, print) as traced:
+    with profile_steps(asking(6), tmp_path, work, print) as traced:
         play(traced, traced.init())
     (path,) = (tmp_path / "profile").rglob("perfetto_trace.json.gz")
     events = json.loads(gzip.decompress(path.read_bytes()))["traceEvents"]
-    assert sum(event.get("name") == DISPATCH for event in events) == 2
+    assert sum(event.get("name") == DISPATCH_NAME for event in events) == 2
 
 
 def test_use_that_ends_early_writes_what_it_has(work, tmp_path):
     said = []
     with pytest.raises(KeyboardInterrupt):
-        with profiled(asking(9), tmp_path, work, said.append) as traced:
+        with profile_steps(asking(9), tmp_path, work, said.append) as traced:
             play(traced, traced.init(), BOUNDS[:4])
             raise KeyboardInterrupt
     assert dispatches(tmp_path) == [2]
@@ -128,25 +129,25 @@ def test_use_that_ends_early_writes_what_it_has(work, tmp_path):
 
 def test_too_short_a_run_says_so(work, tmp_path):
     said = []
-    with profiled(asking(20), tmp_path, work, said.append) as traced:
+    with profile_steps(asking(20), tmp_path, work, said.append) as traced:
         play(traced, traced.init())
     assert dispatches(tmp_path) == [4]
     assert said[0].startswith("log.profile 20: only 12 steps in a row")
-    with profiled(asking(20), tmp_path / "one", work, said.append) as traced:
+    with profile_steps(asking(20), tmp_path / "one", work, said.append) as traced:
         play(traced, traced.init(), BOUNDS[:2])
     assert said[2:] == [said[0].replace("12", "0")]
     assert not (tmp_path / "one").exists()
 
 
 def test_going_back_to_a_checkpoint_traces_no_second_time(work, tmp_path):
-    with profiled(asking(12), tmp_path, work, print) as traced:
+    with profile_steps(asking(12), tmp_path, work, print) as traced:
         state = play(traced, traced.init(), BOUNDS[:4])
         play(traced, state)
     assert dispatches(tmp_path) == [2]
 
 
 def test_second_trace_at_once_is_refused(work, tmp_path):
-    with profiled(asking(3), tmp_path, work, print) as traced:
+    with profile_steps(asking(3), tmp_path, work, print) as traced:
         with jax.profiler.trace(tmp_path), refused("log.profile: another trace"):
             play(traced, traced.init())
 
@@ -157,11 +158,11 @@ def test_profiled_run_is_the_same_run_bit_for_bit(tmp_path):
         gan_jax.train(config, tmp_path / name)[0]
         for name, config in (("plain", RING), ("profiled", asking(6)))
     ]
-    chex.assert_trees_all_equal(*map(with_plain_key, states))
+    chex.assert_trees_all_equal(*map(key_as_integers, states))
     written = [
         [
             {k: v for k, v in row.items() if k != "wall_seconds"}
-            for row in lines(tmp_path / name / "metrics.jsonl")
+            for row in read_rows(tmp_path / name / "metrics.jsonl")
         ]
         for name in ("plain", "profiled")
     ]
@@ -171,15 +172,15 @@ def test_profiled_run_is_the_same_run_bit_for_bit(tmp_path):
 
 
 def test_profiling_makes_it_no_other_run_and_overwriting_removes_the_trace(tmp_path):
-    claim(tmp_path, RING)
-    refuse_changes(tmp_path, asking(6), False)
+    reset_folder(tmp_path, RING)
+    refuse_config_changes(tmp_path, asking(6), False)
     (tmp_path / "profile" / "plugins").mkdir(parents=True)
-    claim(tmp_path, RING)
+    reset_folder(tmp_path, RING)
     assert not (tmp_path / "profile").exists()
 
 
 def test_trace_that_cannot_be_written_is_told_in_one_line(work, tmp_path):
     (tmp_path / "profile").write_text("a file")
     with pytest.raises(OSError, match="profile: the trace cannot be written"):
-        with profiled(asking(3), tmp_path, work, print) as traced:
+        with profile_steps(asking(3), tmp_path, work, print) as traced:
             play(traced, traced.init())

@@ -17,8 +17,8 @@ from processes import COMPILED, output, running, until
 import gan_jax
 from gan_jax.commands.train import EXIT_CODES, main
 from gan_jax.config.serialization import flat, from_json
-from gan_jax.run_files.folder import FILES
-from gan_jax.terminal import output as terminal
+from gan_jax.run_files.folder import RUN_FILES
+from gan_jax.terminal import screens as terminal
 
 # Not of every run:
 SOME = {"members.jsonl", "events.jsonl", "training.gif", "evaluations.jsonl"}
@@ -43,7 +43,7 @@ def rows(folder):
 
 
 def test_run_writes_its_files(run):
-    written = {*FILES, "checkpoints", ".lock"} - SOME
+    written = {*RUN_FILES, "checkpoints", ".lock"} - SOME
     assert {path.name for path in run.iterdir()} == written
     assert [row["step"] for row in rows(run)] == [1, 20, 40, 50]
     summary = json.loads((run / "summary.json").read_text())

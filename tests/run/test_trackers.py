@@ -22,8 +22,8 @@ from gan_jax.config import (
     ModelConfig,
     OptimizerConfig,
 )
-from gan_jax.logs import metric_log as logs
-from gan_jax.run_files.folder import lines
+from gan_jax.logs.animation import CAPTION, write_animation
+from gan_jax.logs.row_files import read_rows
 
 SHORT = Config(
     steps=20,
@@ -80,7 +80,7 @@ def expected(rows):
 
 
 def test_event_files_hold_every_row(run):
-    assert scalars(run / "tensorboard") == expected(lines(run / "metrics.jsonl"))
+    assert scalars(run / "tensorboard") == expected(read_rows(run / "metrics.jsonl"))
     pictures = [
         (event.step, value.tag)
         for event in events(run / "tensorboard")
@@ -114,7 +114,7 @@ def test_resumed_run_voids_the_events_it_makes_again(tmp_path):
     (tmp_path / "run" / "samples" / ".000000020.png.part.png").touch()  # by a kill
     (tmp_path / "run" / "samples" / "mine.png").touch()
     train(SHORT, tmp_path / "run", resume=True)
-    rows = lines(tmp_path / "run" / "metrics.jsonl")
+    rows = read_rows(tmp_path / "run" / "metrics.jsonl")
     assert [row["step"] for row in rows] == [1, 5, 10, 15, 20]
     assert scalars(tmp_path / "run" / "tensorboard") == expected(rows)
 
@@ -125,7 +125,7 @@ def test_each_of_several_gans_has_its_tags(tmp_path):
     sweep = replace(SHORT.sweep, d_lr=(1.0, 1e30))
     config = replace(SHORT, g_optimizer=sgd, d_optimizer=sgd, sweep=sweep)
     train(config, tmp_path / "run")
-    rows = lines(tmp_path / "run" / "metrics.jsonl")
+    rows = read_rows(tmp_path / "run" / "metrics.jsonl")
     assert any(not row["finite"] for row in rows)
     found = scalars(tmp_path / "run" / "tensorboard")
     for factor in (1.0, 1e30):
@@ -140,7 +140,7 @@ def test_frames_and_their_animation(run):
     assert (run / "samples.png").read_bytes() == frames[2].read_bytes()
     with Image.open(run / "training.gif") as gif:
         # Of frames of 660 pixels, below a line with the step.
-        assert (gif.n_frames, gif.size) == (3, (400, 400 + logs.CAPTION))
+        assert (gif.n_frames, gif.size) == (3, (400, 400 + CAPTION))
         times = [frame.info["duration"] for frame in ImageSequence.Iterator(gif)]
     assert times[0] == times[1] <= times[2] - 2000
 
@@ -150,13 +150,11 @@ def test_frames_bear_their_steps(tmp_path):
     grey = Image.new("RGB", (300, 200), (90, 90, 90))
     for step in (0, 1000, 2000):
         grey.save(tmp_path / f"{step:09d}.png")
-    logs.animation(tmp_path / "film.gif", tmp_path)
+    write_animation(tmp_path / "film.gif", tmp_path)
     with Image.open(tmp_path / "film.gif") as film:
         seen = [np.array(f.convert("RGB"), int) for f in ImageSequence.Iterator(film)]
     assert len(seen) == 3
-    heads, pictures = zip(
-        *((f[: logs.CAPTION], f[logs.CAPTION :]) for f in seen), strict=True
-    )
+    heads, pictures = zip(*((f[:CAPTION], f[CAPTION:]) for f in seen), strict=True)
     assert all(np.abs(picture - 90).max() <= 4 for picture in pictures)
     widths = [np.flatnonzero((head < 128).any((0, 2))).max() for head in heads]
     assert widths[0] < widths[1] and abs(widths[1] - widths[2]) <= 3  # "0", "1,000"
@@ -220,7 +218,7 @@ def test_weights_and_biases_gets_rows_pictures_and_the_same_run_again(
     train(config, tmp_path / "run")
     assert inits[0]["project"] == "gan_jax" and inits[0]["name"] == "run"
     assert inits[0]["config"]["batch_size"] == 8
-    rows = lines(tmp_path / "run" / "metrics.jsonl")
+    rows = read_rows(tmp_path / "run" / "metrics.jsonl")
     for seed in (0, 1):
         own = [row for row in rows if row["seed"] == seed]
         assert tagged(runs[0].logged, f"/seed-{seed}") == expected(own)

@@ -28,8 +28,14 @@ from gan_jax.config import (
     SweepConfig,
 )
 from gan_jax.config.serialization import to_json
-from gan_jax.run_files.checkpoint import FOLDER, checkpoints, fault, newest, write
-from gan_jax.run_files.folder import held
+from gan_jax.run_files.checkpoint import (
+    CHECKPOINT_FOLDER,
+    find_fault,
+    list_checkpoints,
+    newest_intact,
+    write_checkpoint,
+)
+from gan_jax.run_files.folder import lock_folder
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -190,15 +196,18 @@ def test_checkpoint_of_many_devices_goes_on_with_one_and_the_reverse(tmp_path, w
 def test_newest_checkpoints_and_those_asked_for_stay(tmp_path):
     keep = CheckpointConfig(every=5, keep=2, keep_every=15)
     train(replace(SMALL, checkpoint=keep), tmp_path / "run")
-    steps = [int(path.name) for path in checkpoints(tmp_path / "run" / FOLDER)]
+    steps = [
+        int(path.name)
+        for path in list_checkpoints(tmp_path / "run" / CHECKPOINT_FOLDER)
+    ]
     assert steps == [40, 35, 30, 15, 0]
 
 
 @pytest.mark.parametrize("step", [10, 15])  # written again; the oldest makes room
 def test_killed_while_it_removes_a_checkpoint_none_is_lost(step, tmp_path, monkeypatch):
-    folder, arrays = tmp_path / FOLDER, {"x": np.arange(3.0)}
+    folder, arrays = tmp_path / CHECKPOINT_FOLDER, {"x": np.arange(3.0)}
     for before in (5, 10):
-        write(folder, arrays, {"step": before}, 2, None)
+        write_checkpoint(folder, arrays, {"step": before}, 2, None)
 
     def killed(path, **_):
         if path.exists():
@@ -208,11 +217,11 @@ def test_killed_while_it_removes_a_checkpoint_none_is_lost(step, tmp_path, monke
     with monkeypatch.context() as patched:
         patched.setattr(shutil, "rmtree", killed)
         with pytest.raises(SystemExit):
-            write(folder, arrays, {"step": step}, 2, None)
-    found = checkpoints(folder)
+            write_checkpoint(folder, arrays, {"step": step}, 2, None)
+    found = list_checkpoints(folder)
     assert len(found) == 2 and int(found[0].name) == step
-    assert [fault(path) for path in found] == [None, None]
-    write(folder, arrays, {"step": 20}, 2, None)
+    assert [find_fault(path) for path in found] == [None, None]
+    write_checkpoint(folder, arrays, {"step": 20}, 2, None)
     names = sorted(path.name for path in folder.iterdir())
     assert names == [f"{step:09d}", "000000020"]
 
@@ -220,7 +229,10 @@ def test_killed_while_it_removes_a_checkpoint_none_is_lost(step, tmp_path, monke
 def test_checkpoints_by_time(tmp_path):
     seldom = CheckpointConfig(every="1h", keep=9)
     train(replace(SMALL, checkpoint=seldom), tmp_path / "run")
-    steps = [int(path.name) for path in checkpoints(tmp_path / "run" / FOLDER)]
+    steps = [
+        int(path.name)
+        for path in list_checkpoints(tmp_path / "run" / CHECKPOINT_FOLDER)
+    ]
     assert steps == [40, 0]
 
 
@@ -244,9 +256,9 @@ DAMAGE = {
 def test_damage_to_any_file_is_noticed_and_the_one_before_is_taken(
     kind, whole, tmp_path
 ):
-    source = whole[0] / FOLDER
+    source = whole[0] / CHECKPOINT_FOLDER
     names = [path.relative_to(source) for path in source.rglob("*") if path.is_file()]
-    newest_step = checkpoints(source)[0].name
+    newest_step = list_checkpoints(source)[0].name
     own = [name for name in names if name.parts[0] == newest_step]
     assert len(own) >= 8
     for index, name in enumerate(own):
@@ -254,9 +266,9 @@ def test_damage_to_any_file_is_noticed_and_the_one_before_is_taken(
         shutil.copytree(source, folder)
         DAMAGE[kind](folder / name)
         told = []
-        path, note = newest(folder, told.append)
+        path, note = newest_intact(folder, told.append)
         assert note["step"] == 30
-        assert fault(path) is None
+        assert find_fault(path) is None
         assert len(told) == 1 and newest_step in told[0]
         if name.name != "manifest.json":  # a checksum that differs blames its file
             assert name.name in told[0]
@@ -265,12 +277,12 @@ def test_damage_to_any_file_is_noticed_and_the_one_before_is_taken(
 def test_run_goes_on_from_the_intact_checkpoint_or_says_that_none_is(whole, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(whole[0], run)
-    flip(checkpoints(run / FOLDER)[0] / "manifest.json")
+    flip(list_checkpoints(run / CHECKPOINT_FOLDER)[0] / "manifest.json")
     state, _ = train(SMALL, run, resume=True)
     assert same_bits(state, whole[1])
     assert rows(run) == rows(whole[0])
     before = (run / "metrics.jsonl").read_bytes()
-    for path in checkpoints(run / FOLDER):
+    for path in list_checkpoints(run / CHECKPOINT_FOLDER):
         flip(path / "note.json")
     with pytest.raises(ValueError, match=r"checkpoint .*; none of 2 is intact"):
         train(SMALL, run, resume=True)
@@ -358,12 +370,14 @@ def test_run_told_to_continue_goes_on_and_is_called_diverged(tmp_path):
     _, summary = train(config, tmp_path / "run")
     assert (summary["verdict"], summary["steps"]) == ("diverged", 100)
     steps = [row["step"] for row in rows(tmp_path / "run")]
-    fault = summary["fault"]["step"]
-    assert steps == sorted({1, 100, fault, *range(10, 100, 10)})
+    find_fault = summary["fault"]["step"]
+    assert steps == sorted({1, 100, find_fault, *range(10, 100, 10)})
     last = {row["step"]: row for row in rows(tmp_path / "run")}
-    assert last[fault][summary["fault"]["term"]] is None and not last[100]["finite"]
-    _, note = newest(tmp_path / "run" / FOLDER)
-    assert note["step"] < fault
+    assert (
+        last[find_fault][summary["fault"]["term"]] is None and not last[100]["finite"]
+    )
+    _, note = newest_intact(tmp_path / "run" / CHECKPOINT_FOLDER)
+    assert note["step"] < find_fault
 
 
 @pytest.mark.slow
@@ -385,7 +399,7 @@ def test_diverged_run_keeps_its_last_finite_state(tmp_path):
     config = replace(config, loss=replace(config.loss, name="wasserstein"))
     state, summary = train(config, tmp_path / "run")
     assert summary["verdict"] == "diverged"
-    _, note = newest(tmp_path / "run" / FOLDER)
+    _, note = newest_intact(tmp_path / "run" / CHECKPOINT_FOLDER)
     assert 0 < note["step"] < summary["steps"]
     sample, _ = load_generator(tmp_path / "run")
     assert np.isfinite(sample(jax.random.key(0), 4)).all()
@@ -397,8 +411,8 @@ def test_diverged_run_keeps_its_last_finite_state(tmp_path):
 HOLD = """
 import signal, sys
 from pathlib import Path
-from gan_jax.run_files.folder import held
-with held(Path(sys.argv[1])):
+from gan_jax.run_files.folder import lock_folder
+with lock_folder(Path(sys.argv[1])):
     print("held", flush=True)
     signal.pause()
 """
@@ -414,7 +428,7 @@ def test_two_runs_in_one_folder_are_refused_while_the_first_lives(whole, tmp_pat
             with pytest.raises(FileExistsError, match="another run is writing to it"):
                 train(SMALL, run, **how)
         assert (run / "metrics.jsonl").read_bytes() == before
-    with held(run):  # A dead process's lock is no obstacle.
+    with lock_folder(run):  # A dead process's lock is no obstacle.
         pass
 
 
@@ -459,7 +473,7 @@ def test_other_steps_are_refused_where_a_schedule_runs_over_them(tmp_path):
 @pytest.mark.slow
 def test_resuming_to_the_steps_made_is_completed(tmp_path):
     crashed(SMALL, tmp_path / "run", 35)
-    _, note = newest(tmp_path / "run" / FOLDER)
+    _, note = newest_intact(tmp_path / "run" / CHECKPOINT_FOLDER)
     assert note["step"] == 30
     fewer = replace(SMALL, steps=30)
     _, summary = train(fewer, tmp_path / "run", resume=True)
@@ -469,12 +483,12 @@ def test_resuming_to_the_steps_made_is_completed(tmp_path):
 def test_damaged_newer_checkpoints_give_way_to_those_made_again(whole, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(whole[0], run)
-    flip(checkpoints(run / FOLDER)[0] / "manifest.json")
-    (run / FOLDER / ".000000031.part").mkdir()
+    flip(list_checkpoints(run / CHECKPOINT_FOLDER)[0] / "manifest.json")
+    (run / CHECKPOINT_FOLDER / ".000000031.part").mkdir()
     train(replace(SMALL, steps=35), run, resume=True)
-    steps = [int(path.name) for path in checkpoints(run / FOLDER)]
+    steps = [int(path.name) for path in list_checkpoints(run / CHECKPOINT_FOLDER)]
     assert steps == [35, 30]
-    assert not list((run / FOLDER).glob(".*"))
+    assert not list((run / CHECKPOINT_FOLDER).glob(".*"))
 
 
 def test_run_whose_rows_are_gone_is_refused(whole, tmp_path):
@@ -511,7 +525,7 @@ def test_sigterm_saves_says_how_to_resume_and_exits_with_its_code(tmp_path):
         text = output(process)
     assert process.returncode == EXIT_CODES["SIGTERM"] == 143, text
     assert "--resume" in text
-    _, note = newest(run / FOLDER)
+    _, note = newest_intact(run / CHECKPOINT_FOLDER)
     summary = json.loads((run / "summary.json").read_text())
     assert summary["verdict"] == "interrupted"
     assert summary["steps"] == note["step"]

@@ -28,9 +28,16 @@ from gan_jax.config import CheckpointConfig, DatasetConfig, LogConfig, ModelConf
 from gan_jax.config.serialization import to_json
 from gan_jax.gan import init_state
 from gan_jax.logs.files import write_atomically
-from gan_jax.logs.metric_log import append_lines
-from gan_jax.run_files.checkpoint import FOLDER, newest, restore, with_plain_key, write
-from gan_jax.run_files.folder import ROWS, claim
+from gan_jax.logs.row_files import append_rows
+from gan_jax.run_files.checkpoint import (
+    CHECKPOINT_FOLDER,
+    key_as_integers,
+    newest_intact,
+    restore_state,
+    write_checkpoint,
+)
+from gan_jax.run_files.folder import reset_folder
+from gan_jax.run_files.stored_rows import ROW_FILES
 
 SMALL = Config(
     steps=40,
@@ -85,7 +92,7 @@ def test_checkpoints_are_written_and_read_below_any_path(count, tmp_path_factory
     gan = build(SMALL)
     state = init_state(gan, jax.random.key(0))
     like = jax.eval_shape(partial(init_state, gan), jax.random.key(0))
-    arrays = jax.tree.map(np.asarray, with_plain_key(state))
+    arrays = jax.tree.map(np.asarray, key_as_integers(state))
 
     @settings(derandomize=True, deadline=None, database=None, max_examples=count)
     @given(st.lists(NAMES, min_size=1, max_size=2))
@@ -93,11 +100,11 @@ def test_checkpoints_are_written_and_read_below_any_path(count, tmp_path_factory
         place = tmp_path_factory.mktemp("odd")
         folder = place.joinpath(*names)
         folder.mkdir(parents=True)
-        write(folder / FOLDER, arrays, {"step": 5}, 2, None)
-        path, _ = newest(folder / FOLDER)
-        assert same_bits(restore(path, like), state)
+        write_checkpoint(folder / CHECKPOINT_FOLDER, arrays, {"step": 5}, 2, None)
+        path, _ = newest_intact(folder / CHECKPOINT_FOLDER)
+        assert same_bits(restore_state(path, like), state)
         (top,) = place.iterdir()  # nothing lies beside it
-        assert [p.name for p in (folder / FOLDER).iterdir()] == ["000000005"]
+        assert [p.name for p in (folder / CHECKPOINT_FOLDER).iterdir()] == ["000000005"]
         assert top.name == names[0]
 
     search()
@@ -107,7 +114,7 @@ def test_checkpoints_are_written_and_read_below_any_path(count, tmp_path_factory
 @pytest.mark.slow
 def test_a_run_whose_name_is_a_pattern_leaves_alone_what_it_matches(whole, tmp_path):
     shutil.copytree(whole[0], tmp_path / "r12")
-    before = newest(tmp_path / "r12" / FOLDER)
+    before = newest_intact(tmp_path / "r12" / CHECKPOINT_FOLDER)
     odd = tmp_path / "r1[2]*"
 
     def die(row):
@@ -119,7 +126,7 @@ def test_a_run_whose_name_is_a_pattern_leaves_alone_what_it_matches(whole, tmp_p
     state, _ = train(SMALL, odd, resume=True)
     assert same_bits(state, whole[1])
     assert rows(odd) == rows(whole[0])
-    assert newest(tmp_path / "r12" / FOLDER) == before
+    assert newest_intact(tmp_path / "r12" / CHECKPOINT_FOLDER) == before
     draw, _ = load_generator(odd)
     assert draw(jax.random.key(0), 3).shape == (3, 2)
 
@@ -154,22 +161,22 @@ def test_damaged_rows_are_restored_from_the_checkpoint_and_told(run, whole, caps
 
 @pytest.mark.usefixtures("undrawn")
 def test_files_of_rows_that_are_gone_are_restored(run, capsys):
-    (last, _), before = newest(run / FOLDER), {}
-    append_lines(run / "events.jsonl", EVENTS)
+    (last, _), before = newest_intact(run / CHECKPOINT_FOLDER), {}
+    append_rows(run / "events.jsonl", EVENTS)
     shutil.copy(run / "events.jsonl", last)
     sum_again(last)
-    for name in ROWS:
+    for name in ROW_FILES:
         before[name] = (run / name).read_bytes()
         (run / name).unlink()
     _, told = resumed(run, capsys)
-    for name in ROWS:
+    for name in ROW_FILES:
         assert (run / name).read_bytes() == before[name]
         assert f"{name}: {len(before[name].splitlines())} restored" in told
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_rows_damaged_before_a_checkpoint_was_made_are_told_as_lost(run, capsys):
-    path, (last, _) = run / "metrics.jsonl", newest(run / FOLDER)
+    path, (last, _) = run / "metrics.jsonl", newest_intact(run / CHECKPOINT_FOLDER)
     path.write_text(path.read_text().replace('"step": 7', '"step": 8'))
     shutil.copy(path, last)
     sum_again(last)
@@ -198,11 +205,14 @@ def test_a_run_of_an_earlier_version_resumes_and_its_damage_is_told(run, whole, 
 def test_files_of_killed_writers_are_no_frames_and_go_at_the_next_claim(run, whole):
     names = ["samples/.000000018.png.7.part.png", ".metrics.jsonl.9.part.jsonl"]
     names += [".config.json.12345.part.json", "samples/.000000007.png.7.part.png"]
-    again, anew = partial(train, SMALL, run, resume=True), partial(claim, run, SMALL)
+    again, anew = (
+        partial(train, SMALL, run, resume=True),
+        partial(reset_folder, run, SMALL),
+    )
     for how in (again, anew):
         for name in names:
             (run / name).write_bytes((whole[0] / "samples.png").read_bytes()[:99])
-        (run / FOLDER / ".000000040.part" / "state").mkdir(parents=True)
+        (run / CHECKPOINT_FOLDER / ".000000040.part" / "state").mkdir(parents=True)
         (run / "samples" / "²07.png").write_bytes(b"mine")
         how()
         left = {str(path.relative_to(run)) for path in run.rglob(".*")}

@@ -24,7 +24,12 @@ from gan_jax.data import DATASETS, with_absolute_path
 from gan_jax.diagnostics.report.case import opened
 from gan_jax.evaluate.evaluator import yardstick
 from gan_jax.features import EXTRACTORS, Extractor
-from gan_jax.run_files.data_facts import DataFacts, facts_of, read_facts, write_facts
+from gan_jax.run_files.data_facts import (
+    DataFacts,
+    collect_facts,
+    read_facts,
+    write_facts,
+)
 
 SIDE, PER_CLASS = 8, 6
 SHORT = replace(
@@ -260,7 +265,7 @@ def test_features_are_those_of_the_pictures_as_they_are(tmp_path, monkeypatch):
 def test_fingerprints_of_other_points_differ(changes):
     ring = DatasetConfig("ring")
     other = replace(ring, **changes)
-    facts = [facts_of(DATASETS[c.name](c)) for c in (ring, replace(ring), other)]
+    facts = [collect_facts(DATASETS[c.name](c)) for c in (ring, replace(ring), other)]
     assert facts[0] == facts[1]
     assert facts[0].fingerprint != facts[2].fingerprint
 
@@ -324,7 +329,7 @@ def test_names_that_are_no_text_are_recorded_as_text(tmp_path):
     data = find_dataset(
         Config(dataset=DatasetConfig(f"folder:{tmp_path / 'pictures'}"))
     )
-    write_facts(tmp_path, facts_of(data))
+    write_facts(tmp_path, collect_facts(data))
     facts = read_facts(tmp_path)
     assert facts is not None
     assert facts.class_names == ("c\N{REPLACEMENT CHARACTER}", "d")

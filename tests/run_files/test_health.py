@@ -16,9 +16,10 @@ from gan_jax.config import (
     ModelConfig,
     OptimizerConfig,
 )
+from gan_jax.logs.row_files import read_rows
 from gan_jax.metrics import diversity, effective_number
-from gan_jax.run_files.folder import lines
-from gan_jax.run_files.health import RULES, findings, first_fault, has_collapsed
+from gan_jax.run_files.health import TROUBLE_SIGNS, find_trouble, first_non_finite_term
+from gan_jax.run_files.sample_checks import has_collapsed
 
 CALM = {
     "real_logits": 0.1,
@@ -36,7 +37,7 @@ def told(rows):
     """All signs found while a log grows row by row, in order."""
     known = []
     for count in range(1, len(rows) + 1):
-        known += findings(rows[:count], set(known))
+        known += find_trouble(rows[:count], set(known))
     return known
 
 
@@ -123,7 +124,7 @@ FINE = {
 
 
 def test_every_rule_has_a_case():
-    assert TROUBLE.keys() == RULES.keys()
+    assert TROUBLE.keys() == TROUBLE_SIGNS.keys()
 
 
 @pytest.mark.parametrize("sign", TROUBLE)
@@ -155,9 +156,9 @@ def test_noise_is_no_oscillation():
 
 def test_first_fault_is_the_first_the_step_computes():
     row = {"g_loss": math.inf, "step": 3, "d_penalty": math.nan, "finite": False}
-    assert first_fault(row) == "d_penalty"
-    assert first_fault(row | {"fake_logits": -math.inf}) == "fake_logits"
-    assert first_fault(CALM) is None
+    assert first_non_finite_term(row) == "d_penalty"
+    assert first_non_finite_term(row | {"fake_logits": -math.inf}) == "fake_logits"
+    assert first_non_finite_term(CALM) is None
 
 
 def measured(values, steps=2000):
@@ -212,7 +213,7 @@ def test_generator_of_a_single_point_ends_collapsed(tmp_path, capsys):
     run = tmp_path / "run"
     code = main(["ns_gan", *flags, "--out", str(run)])
     assert code == EXIT_CODES["collapsed"] == 3
-    rows = lines(run / "metrics.jsonl")
+    rows = read_rows(run / "metrics.jsonl")
     values = [row["diversity"] for row in rows if "diversity" in row]
     assert len(values) == 16 and max(values) < 0.15
     assert json.loads((run / "summary.json").read_text())["verdict"] == "collapsed"
@@ -240,7 +241,7 @@ def test_run_that_learns_nothing_says_so_and_does_not_advise_what_it_uses(
     assert "--penalty.weight 0.1" in tries and "--penalty.name" not in tries
     summary = json.loads((run / "summary.json").read_text())
     assert summary["verdict"] == "not_learned" and summary["samples"]["step"] == 80
-    row = lines(run / "metrics.jsonl")[-1]
+    row = read_rows(run / "metrics.jsonl")[-1]
     assert row["sample_precision"] < 0.01 and row["sample_distance"] > 0.5
 
 
@@ -255,7 +256,7 @@ def test_each_of_several_gans_has_its_verdict_and_its_signs(tmp_path):
     _, summary = train(replace(config, sweep=sweep), tmp_path / "run")
     assert summary["members"] == {"collapsed": 1, "diverged": 1}
     assert summary["verdict"] == "collapsed"
-    members = lines(tmp_path / "run" / "members.jsonl")
+    members = read_rows(tmp_path / "run" / "members.jsonl")
     assert "fault" not in members[0]
     assert members[1]["fault"]["step"] == members[1]["step"] < 80
 
@@ -281,6 +282,6 @@ def test_dirac_gan_without_a_penalty_is_told_to_oscillate_and_with_r1_is_not(tmp
             steps_per_call=70,  # no window of 200 rows ends with a dispatch
         )
         train(config, tmp_path / name)
-        events = lines(tmp_path / name / "events.jsonl")
+        events = read_rows(tmp_path / name / "events.jsonl")
         signs[name] = [event["sign"] for event in events]
     assert signs == {"ns_gan": ["oscillation"], "r1": []}

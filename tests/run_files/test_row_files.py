@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan_jax.logs import metric_log as logs
 from gan_jax.logs import row_files
-from gan_jax.run_files.folder import lines
+from gan_jax.logs.row_files import append_rows, read_rows
 
 ROW = {
     "step": 20,
@@ -34,23 +33,23 @@ def path(tmp_path):
 
 
 def test_a_line_is_json_that_ends_with_the_crc32_of_the_rest(path):
-    logs.append_lines(path, [ROW])
+    append_rows(path, [ROW])
     line = path.read_text().removesuffix("\n")
     body, checksum = line[:-1].split(', "crc32": ')
     assert int(checksum) == zlib.crc32(f"{body}}}".encode())
     assert json.loads(line) == ROW | {"g_loss": None, "crc32": int(checksum)}
-    (row,) = lines(path)
+    (row,) = read_rows(path)
     assert math.isnan(row.pop("g_loss")) and row.items() <= ROW.items()
 
 
 def rows_and_damage(path, lines_of_it):
     path.write_bytes(b"".join(line + b"\n" for line in lines_of_it))
-    found = row_files.read(path)
+    found = row_files.read_row_file(path)
     return [row["step"] for row in found.rows.values()], found.damage
 
 
 def sealed(*steps):
-    return [row_files.encoded(ROW | {"step": step}).encode() for step in steps]
+    return [row_files.encode_row(ROW | {"step": step}).encode() for step in steps]
 
 
 def test_every_flipped_bit_of_a_line_is_noticed(path):
@@ -130,7 +129,7 @@ def test_an_old_line_that_is_no_row_is_left_out_and_told(wrong, path):
 def test_an_event_that_is_none_is_left_out(wrong, tmp_path):
     path = tmp_path / "events.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in (EVENT, wrong, RESTORED)))
-    assert lines(path) == [EVENT, RESTORED]
+    assert read_rows(path) == [EVENT, RESTORED]
 
 
 def test_a_row_whose_checksum_was_cut_off_is_none_among_those_that_have_one(path):
@@ -141,9 +140,9 @@ def test_a_row_whose_checksum_was_cut_off_is_none_among_those_that_have_one(path
 
 
 def test_a_row_added_after_a_line_that_was_cut_off_is_whole(path):
-    logs.append_lines(path, [ROW])
+    append_rows(path, [ROW])
     with path.open("a") as file:
         file.write('{"step": 2')
-    logs.append_lines(path, [ROW | {"step": 40}])
-    logs.append_lines(path, [ROW | {"step": 60}])
-    assert [row["step"] for row in lines(path)] == [20, 40, 60]
+    append_rows(path, [ROW | {"step": 40}])
+    append_rows(path, [ROW | {"step": 60}])
+    assert [row["step"] for row in read_rows(path)] == [20, 40, 60]

@@ -11,20 +11,20 @@ from PIL import Image
 
 from gan_jax.commands.train import print_by_value
 from gan_jax.config import Config, OptimizerConfig, PenaltyConfig, SweepConfig
-from gan_jax.logs.row_names import name_rows
+from gan_jax.logs.grids import label_rows
 from gan_jax.parallel.execution import members_of
 from gan_jax.run_files import sweep_charts as overlays
 from gan_jax.run_files import sweeps
-from gan_jax.run_files.history import in_words
+from gan_jax.run_files.history import describe_event
 from gan_jax.run_files.sweep_charts import (
-    Group,
-    by_step,
+    CurveGroup,
     draw_panels,
     member_groups,
     running_mean,
+    values_by_step,
 )
 from gan_jax.terminal import text_tables
-from gan_jax.terminal.output import plain_console
+from gan_jax.terminal.console import plain_console
 
 CONFIG = Config(
     seeds=2,
@@ -55,20 +55,20 @@ def test_real_values_are_those_of_the_config_times_the_factors():
 
 
 def test_every_factor_of_a_sweep_has_a_field_and_words():
-    assert sweeps.FIELDS.keys() == vars(SweepConfig()).keys()
-    assert sweeps.WORDS.keys() == set(sweeps.FIELDS.values())
+    assert sweeps.SWEPT_FIELDS.keys() == vars(SweepConfig()).keys()
+    assert sweeps.FIELD_WORDS.keys() == set(sweeps.SWEPT_FIELDS.values())
 
 
 def test_members_and_events_are_told_with_real_values():
     label = {"seed": 1, "sweep.penalty": 1.0, "sweep.d_lr": 0.5}
     words = "seed 1, penalty weight 10, D's learning rate 0.0001"
-    assert sweeps.described(CONFIG, label) == words
+    assert sweeps.describe_member(CONFIG, label) == words
     event = {"step": 7, "sign": "oscillation", **label}
-    assert in_words(CONFIG, event).startswith(f"step 7, {words}: oscillation")
+    assert describe_event(CONFIG, event).startswith(f"step 7, {words}: oscillation")
 
 
 def test_gans_are_grouped_by_each_factor_that_varies():
-    groups = sweeps.by_value(CONFIG, MEMBERS)
+    groups = sweeps.members_by_value(CONFIG, MEMBERS)
     assert list(groups) == ["penalty.weight", "d_optimizer.learning_rate"]
     assert list(groups["penalty.weight"]) == [1.0, 10.0]
     rates = groups["d_optimizer.learning_rate"]
@@ -88,9 +88,11 @@ def test_sums_are_medians_and_ranges_of_the_gans_that_did_not_diverge():
     runs = [rows_of(3, 0.0, diversity=float(i), sharp=1.0) for i in range(12)]
     runs[11][-1] |= {"finite": False}
     verdicts = ["completed"] * 6 + ["not_learned"] * 5 + ["diverged"]
-    metrics = sweeps.last_measured(runs)
+    metrics = sweeps.last_measurements(runs)
     assert metrics[11] == {}
-    whole, light, heavy, *rates = sweeps.summed_up(CONFIG, MEMBERS, metrics, verdicts)
+    whole, light, heavy, *rates = sweeps.summarize_by_value(
+        CONFIG, MEMBERS, metrics, verdicts
+    )
     assert whole["metrics"]["diversity"] == {"median": 5, "least": 0, "most": 10}
     assert whole["verdicts"] == {"completed": 6, "not_learned": 5, "diverged": 1}
     assert (light["field"], light["value"]) == ("penalty.weight", 1.0)
@@ -103,7 +105,7 @@ def test_sums_are_medians_and_ranges_of_the_gans_that_did_not_diverge():
 
 def test_end_of_a_sweep_shows_real_values(capsys):
     metrics = [{"diversity": 0.5}] * 12
-    found = sweeps.summed_up(CONFIG, MEMBERS, metrics, ["completed"] * 12)
+    found = sweeps.summarize_by_value(CONFIG, MEMBERS, metrics, ["completed"] * 12)
     print_by_value({"by_value": found})
     shown = capsys.readouterr().out
     lines = [" ".join(line.replace("│", " ").split()) for line in shown.splitlines()]
@@ -114,7 +116,9 @@ def test_end_of_a_sweep_shows_real_values(capsys):
 
 def test_run_of_seeds_alone_needs_no_table(capsys):
     config = Config(seeds=3)
-    found = sweeps.summed_up(config, members_of(config) or [], [{}] * 3, ["a"] * 3)
+    found = sweeps.summarize_by_value(
+        config, members_of(config) or [], [{}] * 3, ["a"] * 3
+    )
     print_by_value({"by_value": found})
     print_by_value({"verdict": "completed"})
     assert capsys.readouterr().out == ""
@@ -147,7 +151,9 @@ def drawn(groups, shades):
 
 def test_panels_show_the_median_and_the_range_of_each_group():
     runs = [rows_of(5, value) for value in (0.0, 1.0, 5.0)]
-    figure = drawn([Group("a", runs), Group("b", [rows_of(5, 9.0)])], ["red", "blue"])
+    figure = drawn(
+        [CurveGroup("a", runs), CurveGroup("b", [rows_of(5, 9.0)])], ["red", "blue"]
+    )
     losses = next(a for a in figure.axes if a.get_title().startswith("D's loss"))
     middle, single = losses.lines
     steps = np.arange(1, 6)
@@ -160,18 +166,20 @@ def test_panels_show_the_median_and_the_range_of_each_group():
 
 
 def test_legend_lies_off_the_data():
-    groups = [Group(f"a rather long name {i}", [rows_of(5, 1.0)]) for i in range(12)]
-    figure = drawn(groups, overlays.colors(12))
+    groups = [
+        CurveGroup(f"a rather long name {i}", [rows_of(5, 1.0)]) for i in range(12)
+    ]
+    figure = drawn(groups, overlays.distinct_colors(12))
     assert not any(axis.get_legend() for axis in figure.axes)
     box = figure.legends[0].get_window_extent()
     assert not any(box.overlaps(axis.get_window_extent()) for axis in figure.axes)
-    assert len({tuple(color) for color in overlays.colors(12)}) == 12
+    assert len({tuple(color) for color in overlays.distinct_colors(12)}) == 12
 
 
 def test_gan_that_ended_early_leaves_the_others_their_steps():
     late, early = rows_of(4, 0.0), rows_of(2, 10.0)
     early[1]["d_loss"] = math.nan
-    steps, values = by_step(Group("x", [late, early]), "d_loss")
+    steps, values = values_by_step(CurveGroup("x", [late, early]), "d_loss")
     assert steps.tolist() == [1, 2, 3, 4]
     expected = [[1, 11], [2, math.nan], [3, math.nan], [4, math.nan]]
     np.testing.assert_array_equal(values, expected)
@@ -190,7 +198,7 @@ def test_smooth_curves_are_means_of_neighbours():
 def test_wild_value_does_not_press_the_others_flat():
     rows = rows_of(300, 0.0)
     rows[150]["d_loss"] = 1e12
-    figure = drawn([Group("x", [rows])], ["red"])
+    figure = drawn([CurveGroup("x", [rows])], ["red"])
     losses = next(a for a in figure.axes if a.get_title().startswith("D's loss"))
     low, high = losses.get_ylim()
     assert -200 < low <= 4 and 297 <= high < 500
@@ -199,7 +207,7 @@ def test_wild_value_does_not_press_the_others_flat():
 def test_rows_of_images_bear_their_names(tmp_path):
     path, name = tmp_path / "a.png", "seed 0, penalty weight 10"
     Image.new("L", (90, 150), 77).save(path)
-    name_rows(path, [name, name, "seed 1, penalty weight 10"])
+    label_rows(path, [name, name, "seed 1, penalty weight 10"])
     with Image.open(path) as picture:
         pixels = np.asarray(picture.convert("L")).astype(int)
     margin = pixels.shape[1] - 90

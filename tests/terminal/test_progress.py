@@ -11,16 +11,22 @@ import pytest
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config, DatasetConfig, ModelConfig
 from gan_jax.run.callbacks import (
-    estimate,
+    estimate_line,
+    make_row_writer,
+    make_step_counter,
     newest_numbers,
     reads_width,
-    shower,
-    step_counter,
 )
-from gan_jax.run_files.history import record_of
-from gan_jax.terminal import output as terminal
-from gan_jax.terminal.output import track, working
-from gan_jax.terminal.progress import PAUSES, Part, advanced, line_of, pause_after
+from gan_jax.run_files.history import make_record
+from gan_jax.terminal import screens as terminal
+from gan_jax.terminal.progress import show_progress, track
+from gan_jax.terminal.progress_text import (
+    PAUSES,
+    Part,
+    pause_between_lines,
+    progress_line,
+    record_progress,
+)
 
 
 @pytest.fixture
@@ -28,7 +34,7 @@ def impatient(monkeypatch):
     """A log that tells of everything soon."""
     monkeypatch.setattr(terminal, "TICK", 0.01)
     monkeypatch.setattr(terminal, "PATIENCE", 0.0)
-    monkeypatch.setattr(terminal, "pause_after", lambda seconds: 0.1)
+    monkeypatch.setattr(terminal, "pause_between_lines", lambda seconds: 0.1)
 
 
 def a_terminal(monkeypatch):
@@ -62,10 +68,10 @@ def a_terminal(monkeypatch):
 def test_a_log_hears_every_ten_seconds_at_first_and_a_few_hundred_times_a_day():
     """300 s / 10 + 1500 s / 30 + 5400 s / 60 + 79,200 s / 300 = 434."""
     seconds, count = 0.0, 0
-    while (seconds := seconds + pause_after(seconds)) <= 86_400:
+    while (seconds := seconds + pause_between_lines(seconds)) <= 86_400:
         count += 1
     assert count == 30 + 50 + 90 + 264
-    assert pause_after(0) == 10 and max(pause for _, pause in PAUSES) == 300
+    assert pause_between_lines(0) == 10 and max(pause for _, pause in PAUSES) == 300
 
 
 def test_a_line_says_how_much_is_done_and_what_is_left():
@@ -73,24 +79,28 @@ def test_a_line_says_how_much_is_done_and_what_is_left():
     part = Part("step", 1000, first=100, unit="steps", note="D 0.500", began=50.0)
     part.done = 400
     line = "step 400 of 1,000 (40%)  60 s left  10 steps/s  D 0.500"
-    assert line_of(part, 80.0) == line
+    assert progress_line(part, 80.0) == line
     part.done = 1000
-    assert line_of(part, 140.0).startswith("step 1,000 of 1,000 (100%)  90 s  10 ")
-    assert line_of(Part("reading", began=0.0), 7200.0) == "still reading  2 h 0 min"
+    assert progress_line(part, 140.0).startswith(
+        "step 1,000 of 1,000 (100%)  90 s  10 "
+    )
+    assert (
+        progress_line(Part("reading", began=0.0), 7200.0) == "still reading  2 h 0 min"
+    )
 
 
 def test_the_first_of_many_may_take_long_and_does_not_lengthen_what_is_left():
     """1 of 661 took 40 s to compile, then 10 are made in 2 s: 650 are left."""
     part = Part("training", 661, began=0.0)
-    advanced(part, 1, 40.0)
-    assert line_of(part, 41.0) == "training 1 of 661 (0%)  41 s"
-    advanced(part, 11, 42.0)
-    assert line_of(part, 42.0) == "training 11 of 661 (2%)  2 min left"
+    record_progress(part, 1, 40.0)
+    assert progress_line(part, 41.0) == "training 1 of 661 (0%)  41 s"
+    record_progress(part, 11, 42.0)
+    assert progress_line(part, 42.0) == "training 11 of 661 (2%)  2 min left"
 
 
 def test_no_number_is_shown_before_there_is_one():
     part = Part("step", 1000, unit="steps", began=0.0)
-    assert line_of(part, 0.0) == "step 0 of 1,000 (0%)  0 s"
+    assert progress_line(part, 0.0) == "step 0 of 1,000 (0%)  0 s"
     assert newest_numbers([], []) == ""
     rows = [{"d_loss": 1.0, "g_loss": 2.0}, {"d_loss": 3.0, "g_loss": 4.0}]
     assert newest_numbers(rows, []) == "D 2.000  G 3.000"
@@ -104,8 +114,10 @@ def test_the_newest_diversity_stays_until_there_is_another():
         return {"step": step, "d_loss": loss, "g_loss": 0.0, "finite": True, **more}
 
     seen, ended = [], row(4, 9.0, diversity=9.0) | {"finite": False}
-    records = [record_of({}, [row(1, 1.0, diversity=0.2)], {}, []) for _ in range(2)]
-    show = shower(lambda step, text: seen.append((step, text)), records, None, [], None)
+    records = [make_record({}, [row(1, 1.0, diversity=0.2)], {}, []) for _ in range(2)]
+    show = make_row_writer(
+        lambda step, text: seen.append((step, text)), records, None, [], None
+    )
     for first, second in (
         (row(2, 1.0), row(2, 3.0, diversity=0.6)),
         (row(3, 1.0), row(3, 1.0)),
@@ -126,7 +138,7 @@ def test_the_newest_diversity_stays_until_there_is_another():
 
 
 def test_a_log_tells_of_each_part_and_then_of_the_innermost(impatient, capsys):
-    with working("opening the run") as work:
+    with show_progress("opening the run") as work:
         time.sleep(0.05)
         work.begin("reading the data")
         for _ in track(range(3), "reading digits"):
@@ -146,7 +158,7 @@ def test_the_first_line_of_a_part_does_not_say_that_it_still_goes_on(
 ):
     """A part that begins shortly before a line is due is told of by that line."""
     monkeypatch.setattr(terminal, "PATIENCE", 0.06)
-    with working("opening the run"):
+    with show_progress("opening the run"):
         time.sleep(0.5)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "opening the run"
@@ -156,14 +168,14 @@ def test_the_first_line_of_a_part_does_not_say_that_it_still_goes_on(
 
 def test_work_that_is_soon_over_says_nothing(capsys):
     """So bad input stays one line."""
-    with pytest.raises(ValueError), working("opening the run"):
+    with pytest.raises(ValueError), show_progress("opening the run"):
         raise ValueError
     assert capsys.readouterr() == ("", "")
 
 
 def test_silence_is_kept_by_all_work_within(impatient, capsys):
-    with working("training", enabled=False) as work:
-        work.tell("a line")
+    with show_progress("training", enabled=False) as work:
+        work.print_line("a line")
         for _ in track(range(2), "reading"):
             time.sleep(0.05)
     assert capsys.readouterr() == ("", "")
@@ -171,9 +183,9 @@ def test_silence_is_kept_by_all_work_within(impatient, capsys):
 
 def test_a_terminal_shows_bars_within_each_other(monkeypatch):
     close = a_terminal(monkeypatch)
-    with working("opening [b]", stderr=False) as work:
+    with show_progress("opening [b]", stderr=False) as work:
         list(track(range(3), "reading [c]"))
-        work.tell("a line")
+        work.print_line("a line")
         work.begin("step", 10, 0, "steps")
         work.update(10, "D 0.5")
     text = close()
@@ -185,8 +197,8 @@ def test_a_terminal_shows_bars_within_each_other(monkeypatch):
 def test_a_terminal_shows_what_comes_before_the_first_numbers(monkeypatch):
     close = a_terminal(monkeypatch)
     config = Config(steps=10)
-    with working("preparing the data", stderr=False) as work:
-        counter = step_counter(config, find_dataset(config), work)
+    with show_progress("preparing the data", stderr=False) as work:
+        counter = make_step_counter(config, find_dataset(config), work)
         counter.begin("compiling the step")
         counter.reach(1)
         counter.update(1, newest_numbers([{"d_loss": 0.5, "g_loss": 1.0}], []))
@@ -201,8 +213,8 @@ def test_the_time_of_a_run_is_told_once_with_flags_that_shorten_it(monkeypatch, 
     clock = [100.0]
     monkeypatch.setattr("gan_jax.run.callbacks.time.monotonic", lambda: clock[0])
     config = Config(steps=4000)
-    with working("training", stderr=False) as work:
-        counter = step_counter(config, find_dataset(config), work)
+    with show_progress("training", stderr=False) as work:
+        counter = make_step_counter(config, find_dataset(config), work)
         for step, seconds in ((1, 100.0), (2, 100.5), (21, 110.0), (41, 120.0)):
             clock[0] = seconds
             counter.reach(step)
@@ -213,10 +225,10 @@ def test_the_time_of_a_run_is_told_once_with_flags_that_shorten_it(monkeypatch, 
 
 
 def test_an_estimate_names_only_flags_that_help():
-    assert estimate(
+    assert estimate_line(
         10.0, 1000, True
     ) == "at 10 steps/s the 1,000 steps left take about " + ("2 min")
-    assert estimate(1.0, 1000, False).endswith("fewer --steps shorten that")
+    assert estimate_line(1.0, 1000, False).endswith("fewer --steps shorten that")
     point = Config(dataset=DatasetConfig("dirac"), model=ModelConfig("dirac"))
     assert not reads_width(point, find_dataset(point))
     assert reads_width(Config(), find_dataset(Config()))

@@ -20,7 +20,7 @@ from gan_jax.diagnostics.report.limits import (
     PRECISE,
     Numbers,
 )
-from gan_jax.run_files.health import RULES, UNEVEN
+from gan_jax.run_files.health import TROUBLE_SIGNS, UNEVEN
 
 
 class Piece(NamedTuple):
@@ -193,9 +193,12 @@ def advise(found: Numbers) -> list[dict[str, str]]:
             words = {"says": piece.says, "tries": tries, "rule": piece.rule}
             pieces.append({"name": name, "evidence": told, **words})
     for event in found.get("signs", []):
-        sign = RULES[event["sign"]]
-        says = f"{sign.says[0].upper()}{sign.says[1:]}."
-        words = {"says": says, "tries": "; ".join(suggest_flags(sign.tries, config))}
+        sign = TROUBLE_SIGNS[event["sign"]]
+        says = f"{sign.meaning[0].upper()}{sign.meaning[1:]}."
+        words = {
+            "says": says,
+            "tries": "; ".join(suggest_flags(sign.suggestions, config)),
+        }
         told = f"told by the log at step {event['step']}"
         rule = "docs/verdicts.md"
         pieces.append({"name": event["sign"], "evidence": told, **words, "rule": rule})

@@ -15,9 +15,19 @@ from gan_jax.evaluate.gan_metrics import highest_rates, rates
 from gan_jax.gan import Gan, Players, init_state, pack_examples, params_of
 from gan_jax.objectives import example_keys
 from gan_jax.parallel.execution import Member
-from gan_jax.run_files.checkpoint import FOLDER, checkpoints, fault, is_finite
-from gan_jax.run_files.folder import ROWS, damage, kept_rows
-from gan_jax.run_files.load import data_of_run, newest_of, stored
+from gan_jax.run_files.checkpoint import (
+    CHECKPOINT_FOLDER,
+    find_fault,
+    is_finite,
+    list_checkpoints,
+)
+from gan_jax.run_files.data_facts import load_data_of_run
+from gan_jax.run_files.load_run import newest_checkpoint, open_run
+from gan_jax.run_files.stored_rows import (
+    ROW_FILES,
+    describe_row_damage,
+    read_intact_rows,
+)
 from gan_jax.types import Array, Batch, Row, TrainState
 
 
@@ -46,14 +56,18 @@ def opened(run: str | Path, index: int, data_name: str | None = None) -> Case:
     data_name: the data set that holds the run's data by now; None: that of its Config.
     """
     folder = Path(run)
-    found = stored(folder, index=index)
+    found = open_run(folder, index=index)
     config = found.config
     if data_name is not None:
         group = dataclasses.replace(config.dataset, name=data_name)
         config = dataclasses.replace(config, dataset=group)
-    last = newest_of(folder)
+    last = newest_checkpoint(folder)
     step = int(last.name)
-    kept = [path for path in checkpoints(folder / FOLDER) if fault(path) is None]
+    kept = [
+        path
+        for path in list_checkpoints(folder / CHECKPOINT_FOLDER)
+        if find_fault(path) is None
+    ]
     if kept[-1] != last:
         start = found.read(kept[-1])
     else:
@@ -62,13 +76,13 @@ def opened(run: str | Path, index: int, data_name: str | None = None) -> Case:
     rows, events = (
         [
             row
-            for row in kept_rows(folder, name, step)
+            for row in read_intact_rows(folder, name, step)
             if found.label.items() <= row.items()
         ]
-        for name in ROWS
+        for name in ROW_FILES
     )
-    data = data_of_run(folder, config, "name the data set that holds them now")
-    about = found.label, rows, events, data, damage(folder, step)
+    data = load_data_of_run(folder, config, "name the data set that holds them now")
+    about = found.label, rows, events, data, describe_row_damage(folder, step)
     return Case(found.gan, config, found.read(last), start, *about)
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.logs.plots import DISCRIMINATOR as D
-from gan_jax.logs.plots import GENERATOR as G
-from gan_jax.logs.plots import GREY, legend_below
+from gan_jax.logs.figure_style import DISCRIMINATOR as D
+from gan_jax.logs.figure_style import GENERATOR as G
+from gan_jax.logs.figure_style import GREY, legend_below
 
 GREEN = "#3a7d44"
 COLORS = {"generator": G, "discriminator": D}

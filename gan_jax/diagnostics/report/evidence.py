@@ -17,7 +17,8 @@ from gan_jax.diagnostics.report.limits import (
     turns_fast,
     value_at,
 )
-from gan_jax.run_files.health import UNEVEN, unlike_data
+from gan_jax.run_files.health import UNEVEN
+from gan_jax.run_files.sample_checks import why_unlike_data
 
 STEEP, FLAT = 10.0, 1e-3
 """Logits of D per deviation of the data."""
@@ -155,8 +156,10 @@ def collapsed(found: Numbers) -> str | None:
 
 def unlearned(found: Numbers) -> str | None:
     if found.get("verdict") == "not_learned":
-        return unlike_data(found.get("quality", {})) or "at the log's last measurement"
-    return unlike_data(found.get("quality", {}))
+        return (
+            why_unlike_data(found.get("quality", {})) or "at the log's last measurement"
+        )
+    return why_unlike_data(found.get("quality", {}))
 
 
 def sampled(found: Numbers, name: str) -> float | None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from gan_jax.diagnostics.report.charts import GREEN, canvas, png
-from gan_jax.logs.plots import DISCRIMINATOR, GREY
+from gan_jax.logs.figure_style import DISCRIMINATOR, GREY
 
 KINDS = {
     "leading": ("o", 20, "#4a4e57", "fastest of all"),

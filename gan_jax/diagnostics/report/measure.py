@@ -42,9 +42,10 @@ from gan_jax.evaluate.reference import chosen, in_batches, unseen
 from gan_jax.evaluate.sample_quality import mode_count
 from gan_jax.gan import pack_examples
 from gan_jax.metrics import sliced_wasserstein
-from gan_jax.run.monitor import coarse, measurer
-from gan_jax.run_files.health import RULES
-from gan_jax.run_files.history import record_of, verdict
+from gan_jax.run.monitor import make_sample_monitor, shrink_images
+from gan_jax.run_files.health import TROUBLE_SIGNS
+from gan_jax.run_files.history import make_record
+from gan_jax.run_files.summary import decide_verdict
 from gan_jax.sampling import sample
 from gan_jax.step import train_step
 
@@ -101,18 +102,18 @@ def attempted(section: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 def about(case: Case) -> dict[str, Any]:
     """Which run, how far it got, how it ended, and what its log said of it."""
     config, step = case.config, int(case.state.step)
-    record = record_of(case.label, case.rows, {}, case.events)
+    record = make_record(case.label, case.rows, {}, case.events)
     signs = [
         {"step": e["step"], "sign": e["sign"]}
         for e in case.events
-        if e.get("sign") in RULES
+        if e.get("sign") in TROUBLE_SIGNS
     ]
     rate = rates(config, case.state)
     return {
         "label": case.label,
         "step": step,
         "steps": config.steps,
-        "verdict": verdict(config, record, step) if case.rows else "interrupted",
+        "verdict": decide_verdict(config, record, step) if case.rows else "interrupted",
         "fault": record.faults[0] if record.faults else None,
         "finite": finite(case.state),
         "signs": signs,
@@ -246,14 +247,14 @@ def spreads(case: Case) -> dict[str, dict[str, float]]:
 def averaging(case: Case) -> dict[str, float]:
     """Sliced Wasserstein distance of raw and averaged samples to the data."""
     indices = chosen(case.data, min(EXAMPLES, case.data.spec.size), 0)
-    real = coarse(np.asarray(case.data.get(indices).image))
+    real = shrink_images(np.asarray(case.data.get(indices).image))
     key, size = jax.random.key(0), case.config.batch_size
     draw = jax.jit(partial(sample, case.gan), static_argnames=("n", "ema"))
 
     def distance(ema: bool) -> float:
         starts = range(0, len(real), size)
         parts = [draw(case.state, key, n=size, ema=ema, first=i) for i in starts]
-        fakes = coarse(np.concatenate(parts)[: len(real)])
+        fakes = shrink_images(np.concatenate(parts)[: len(real)])
         return float(sliced_wasserstein(real, fakes))
 
     raw, averaged = distance(False), distance(True)
@@ -270,7 +271,7 @@ def measured_quality(case: Case) -> dict[str, Any]:
     """The diversity and the quality of samples, as a run logs them."""
     plain = dataclasses.replace(case.config.metrics, names=())
     config = dataclasses.replace(case.config, metrics=plain)
-    (found,) = measurer(config, case.gan, case.data, None, None)(case.state)
+    (found,) = make_sample_monitor(config, case.gan, case.data, None, None)(case.state)
     return found | {"mode_count": mode_count(config.dataset)}
 
 

@@ -6,8 +6,15 @@ from typing import Any
 import numpy as np
 
 from gan_jax.diagnostics.report.charts import canvas, png
-from gan_jax.logs.metric_log import pixels_of
-from gan_jax.logs.plots import DISCRIMINATOR, FAKE, GENERATOR, GREY, REAL, legend_below
+from gan_jax.logs.figure_style import (
+    DISCRIMINATOR,
+    FAKE,
+    GENERATOR,
+    GREY,
+    REAL,
+    legend_below,
+)
+from gan_jax.logs.images import to_uint8
 
 
 def samples(found: dict[str, Any]) -> bytes:
@@ -23,7 +30,7 @@ def images(real: np.ndarray, fake: np.ndarray) -> bytes:
     for axis, title, kind in zip(
         axes, ("real", "generated"), (real, fake), strict=True
     ):
-        axis.imshow(tiled(pixels_of(kind)), cmap="gray", vmin=0, vmax=255)
+        axis.imshow(tiled(to_uint8(kind)), cmap="gray", vmin=0, vmax=255)
         axis.set_title(title, fontsize=10)
         axis.axis("off")
     return png(figure)

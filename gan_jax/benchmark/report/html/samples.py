@@ -25,7 +25,7 @@ from gan_jax.config.serialization import from_file
 from gan_jax.data import TOYS
 from gan_jax.logs.grids import image_grid
 from gan_jax.parallel.execution import members_of
-from gan_jax.run_files.load import load_generator
+from gan_jax.run_files.load_run import load_generator
 
 POINTS, IMAGES = 1_000, 64
 KEY = 0

@@ -7,25 +7,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from gan_jax.assembly.assemble import build
-from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config
 from gan_jax.config.serialization import from_file
-from gan_jax.data import Dataset, label_shares
 from gan_jax.gan import Gan, init_state
-from gan_jax.parallel.ensemble import init_states, member
+from gan_jax.parallel.ensemble import init_states, member_state
 from gan_jax.parallel.execution import Member, members_of
 from gan_jax.plugins.load import load_copies
-from gan_jax.run_files.checkpoint import FOLDER, newest, restore
-from gan_jax.run_files.data_facts import read_facts, refuse_other_data
+from gan_jax.run_files.checkpoint import CHECKPOINT_FOLDER, newest_intact, restore_state
+from gan_jax.run_files.data_facts import read_facts, recorded_shares
 from gan_jax.sampling import sample
 from gan_jax.types import Array, TrainState
 
 
-class Stored(NamedTuple):
+class TrainedRun(NamedTuple):
     """A run in its folder.
 
     gan, config: what it trains. label: which of its GANs, empty for a single one. read:
@@ -39,7 +35,7 @@ class Stored(NamedTuple):
     read_all: Callable[[Path], list[TrainState]]
 
 
-def stored(run: str | Path, *, index: int = 0) -> Stored:
+def open_run(run: str | Path, *, index: int = 0) -> TrainedRun:
     """A run's folder opened; raises ValueError as `load_run` does."""
     folder = Path(run)
     path = folder / "config.json"
@@ -56,12 +52,14 @@ def stored(run: str | Path, *, index: int = 0) -> Stored:
 
     def read(path: Path, indices: Sequence[int] = (index,)) -> list[TrainState]:
         if members is None:
-            return [restore(path, jax.eval_shape(partial(init_state, gan), keys[0]))]
+            return [
+                restore_state(path, jax.eval_shape(partial(init_state, gan), keys[0]))
+            ]
         like = jax.eval_shape(partial(init_states, gan), keys)
-        states = restore(path, like)
-        return [member(states, i) for i in indices]
+        states = restore_state(path, like)
+        return [member_state(states, i) for i in indices]
 
-    return Stored(
+    return TrainedRun(
         gan,
         config,
         members[index] if members else {},
@@ -79,58 +77,22 @@ def load_run(run: str | Path, *, index: int = 0) -> tuple[Gan, TrainState, Confi
     not be there (but for runs of before 0.2, which have no data.json). Raises
     ValueError for a folder without a run, without a checkpoint, or without that GAN.
     """
-    found = stored(run, index=index)
-    return found.gan, found.read(newest_of(run)), found.config
+    found = open_run(run, index=index)
+    return found.gan, found.read(newest_checkpoint(run)), found.config
 
 
 def load_members(run: str | Path) -> tuple[Gan, list[TrainState], Config]:
     """As `load_run`, with the states of all GANs of the run, in their order."""
-    found = stored(run)
-    return found.gan, found.read_all(newest_of(run)), found.config
+    found = open_run(run)
+    return found.gan, found.read_all(newest_checkpoint(run)), found.config
 
 
-def newest_of(run: str | Path) -> Path:
+def newest_checkpoint(run: str | Path) -> Path:
     """A run's newest intact checkpoint; ValueError if it has none."""
-    found = newest(Path(run) / FOLDER)
+    found = newest_intact(Path(run) / CHECKPOINT_FOLDER)
     if found is None:
         raise ValueError(f"run {Path(run)}: has no checkpoint yet")
     return found[0]
-
-
-def recorded_shares(run: str | Path) -> np.ndarray | None:
-    """The shares of the labels `[label_count]` that data.json of the run's folder has.
-
-    None: it has none, or there is no such file, as in the folders of older runs.
-    """
-    facts = read_facts(Path(run))
-    if facts is None or facts.label_shares is None:
-        return None
-    return np.array(facts.label_shares)
-
-
-def shares_of(run: str | Path, config: Config) -> np.ndarray | None:
-    """The shares of the labels in the data of a conditional run; else None.
-
-    Reads the data set if the run's folder does not have them.
-    """
-    if not config.dataset.labels:
-        return None
-    known = recorded_shares(run)
-    return label_shares(find_dataset(config)) if known is None else known
-
-
-def data_of_run(run: str | Path, config: Config, remedy: str) -> Dataset:
-    """The data that a run was trained on.
-
-    config: names the data set. Raises ValueError, which ends with the remedy, if it is
-    not there, or holds other data than data.json records.
-    """
-    try:
-        data = find_dataset(config)
-    except ValueError as error:
-        raise ValueError(f"{error}; mend that, or {remedy}") from None
-    refuse_other_data(Path(run), config, data, remedy)
-    return data
 
 
 def load_generator(
@@ -158,30 +120,3 @@ def load_generator(
     own = partial(sample, gan, shares=shares)
     jitted = jax.jit(own, static_argnames=("n", "ema"))
     return draw, config
-
-
-def truncated_latents(gan: Gan, keys: Array, bound: float) -> Array:
-    """z ~ N(0, I) given that each value lies within the bound, `[n] -> [n, Z]`.
-
-    The truncation trick: fewer and better samples (Brock et al. 2019, 1809.11096).
-    """
-
-    def draw(key: Array) -> Array:
-        return jax.random.truncated_normal(key, -bound, bound, (gan.z_dim,))
-
-    return jax.vmap(draw)(keys)
-
-
-def walks(begin: Array, end: Array, steps: int) -> Array:
-    """`[n, Z]` twice to `[n * steps, Z]`: from one to the other in equal angles.
-
-    `(sin((1 - t) w) a + sin(t w) b) / sin w`, w the angle between a and b: latents on
-    the way have the norm of a normal one (White 2016, 1609.04468).
-    """
-    size = jnp.linalg.norm(begin, axis=1) * jnp.linalg.norm(end, axis=1)
-    cosine = jnp.clip((begin * end).sum(axis=1) / size, -1 + 1e-6, 1 - 1e-6)
-    angle = jnp.arccos(cosine)[:, None]
-    t = jnp.linspace(0, 1, steps)[None]
-    left, right = jnp.sin((1 - t) * angle), jnp.sin(t * angle)
-    both = left[..., None] * begin[:, None] + right[..., None] * end[:, None]
-    return (both / jnp.sin(angle)[..., None]).reshape(-1, begin.shape[1])
