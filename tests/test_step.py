@@ -26,7 +26,7 @@ from gan_jax.config import (
 )
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Term, init_state, net_variables
-from gan_jax.layers.basic import normalize, power_iteration
+from gan_jax.layers.spectral_norm import normalize, power_iteration
 from gan_jax.losses import LOSSES
 from gan_jax.objectives import (
     discriminator_loss,

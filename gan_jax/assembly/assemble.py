@@ -36,8 +36,8 @@ from gan_jax.config.serialization import validate
 from gan_jax.data import Spec
 from gan_jax.dynamics import DYNAMICS, as_rule
 from gan_jax.gan import Dynamics, Gan, Live, Memory, Schedule, Term
-from gan_jax.layers.basic import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS, Style, cast
-from gan_jax.layers.minibatch import MINIBATCH
+from gan_jax.layers import ACTIVATIONS, INITIALIZERS, MINIBATCH, NORMS, OUTPUTS, Style
+from gan_jax.layers.basic import cast_below_float64
 from gan_jax.losses import LOSSES, is_zero_sum, top_k
 from gan_jax.methods import METHODS
 from gan_jax.models import MODELS
@@ -147,7 +147,7 @@ def networks(
         spec.shape,
         style(config.g_norm, config.g_init, config.g_spectral, "g"),
         d_style._replace(minibatch=minibatch),
-        lambda x: last(cast(x, jnp.float32)),
+        lambda x: last(cast_below_float64(x, jnp.float32)),
     )
 
 

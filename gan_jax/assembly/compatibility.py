@@ -11,8 +11,9 @@ from gan_jax.augment import AUGMENTS, IMAGES_ONLY, PROBABILITIES
 from gan_jax.config import Config, DynamicsConfig
 from gan_jax.data import DATASETS, PREFIXES, Dataset, Spec
 from gan_jax.dynamics import DYNAMICS, Rule, as_rule
-from gan_jax.layers.basic import BATCH_COUPLED, NORMS, independent
-from gan_jax.layers.minibatch import GROUP, MINIBATCH, stddev
+from gan_jax.layers import BATCH_COUPLED, MINIBATCH, NORMS
+from gan_jax.layers.basic import no_minibatch_layer
+from gan_jax.layers.minibatch import GROUP, minibatch_stddev
 from gan_jax.losses import LOSSES
 from gan_jax.penalties import PENALTIES
 
@@ -122,14 +123,14 @@ def refuse_mismatches(config: Config, spec: Spec) -> None:
 def couples(config: Config) -> bool:
     """Whether D has a layer by which its examples see each other."""
     name = config.model.d_minibatch
-    return choose(MINIBATCH, name, "model.d_minibatch") is not independent
+    return choose(MINIBATCH, name, "model.d_minibatch") is not no_minibatch_layer
 
 
 def refuse_groups(config: Config) -> None:
     """A ValueError for a batch that a minibatch layer of D cannot group."""
     name, count = config.model.d_minibatch, config.batch_size // config.model.pack
     layer = choose(MINIBATCH, name, "model.d_minibatch")
-    if layer is stddev and count % min(GROUP, count):
+    if layer is minibatch_stddev and count % min(GROUP, count):
         raise ValueError(
             f"batch_size {config.batch_size} with model.d_minibatch {name!r}: D sees "
             f"{count} at once, which groups of {GROUP} do not divide; change it, or "
