@@ -11,7 +11,7 @@ from typing import NamedTuple
 from gan_jax.assembly.compatibility import dataset, rule_of
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import TOYS
-from gan_jax.methods.suited import KINDS, SLOPE_PENALTIES, SLOPE_WEIGHT, kind_of
+from gan_jax.methods.data_kinds import KINDS, SLOPE_PENALTIES, SLOPE_WEIGHT, name_kind
 
 SATURATING = {"minimax", "alpha"}
 """Losses under which G's gradient vanishes where D wins."""
@@ -35,7 +35,7 @@ def are_points(data: DatasetConfig) -> bool:
         shape = dataset(Config(dataset=data)).spec.shape
     except (ValueError, OSError):  # a run's data need not be there any more
         return data.name in TOYS
-    return kind_of(shape) == "points"
+    return name_kind(shape) == "points"
 
 
 def on_points(config: Config) -> bool:
