@@ -22,7 +22,7 @@ from gan_jax.config import (
 )
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, init_state
-from gan_jax.layers.basic import normalize
+from gan_jax.layers.spectral_norm import normalize
 from gan_jax.losses import LOSSES
 from gan_jax.step import train_step
 from gan_jax.types import Batch

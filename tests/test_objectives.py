@@ -27,7 +27,7 @@ from gan_jax.config import (
     PenaltyConfig,
 )
 from gan_jax.gan import Term, init_state
-from gan_jax.layers.basic import power_iteration
+from gan_jax.layers.spectral_norm import power_iteration
 from gan_jax.losses import LOSSES
 from gan_jax.objectives import (
     discriminator_loss,

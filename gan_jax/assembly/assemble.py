@@ -24,7 +24,7 @@ from gan_jax.config.serialization import validate
 from gan_jax.data import Spec
 from gan_jax.dynamics import DYNAMICS, as_rule
 from gan_jax.gan import Dynamics, Gan, Schedule
-from gan_jax.layers.basic import Style, cast
+from gan_jax.layers.basic import Style, cast_below_float64
 from gan_jax.methods import METHODS
 from gan_jax.optimizers import chain, learning_rate
 from gan_jax.types import Array
@@ -134,7 +134,7 @@ def make_networks(
     )
 
     def output(x: Array) -> Array:
-        return choices.output(cast(x, jnp.float32))
+        return choices.output(cast_below_float64(x, jnp.float32))
 
     return bind(choices.model, config, "model")(spec.shape, g_style, d_style, output)
 

@@ -9,13 +9,8 @@ from gan_jax.augment import AUGMENTS, Augmentation, as_augmentation, no_augmenta
 from gan_jax.config import Config, DynamicsConfig
 from gan_jax.data import Spec
 from gan_jax.dynamics import DYNAMICS, Rule, as_rule
-from gan_jax.layers.basic import (
-    ACTIVATIONS,
-    INITIALIZERS,
-    NORMS,
-    OUTPUTS,
-    independent,
-)
+from gan_jax.layers import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS
+from gan_jax.layers.basic import no_minibatch_layer
 from gan_jax.layers.minibatch import MINIBATCH
 from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
@@ -63,7 +58,7 @@ class Choices(NamedTuple):
     @property
     def couples_examples(self) -> bool:
         """Whether D has a layer by which its examples see each other."""
-        return self.minibatch is not independent
+        return self.minibatch is not no_minibatch_layer
 
     @property
     def has_strength(self) -> bool:

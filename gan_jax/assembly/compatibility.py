@@ -12,8 +12,7 @@ from gan_jax.assembly.choices import Choices
 from gan_jax.assembly.registry import bind, options
 from gan_jax.config.serialization import flat
 from gan_jax.data import Spec
-from gan_jax.layers.basic import BATCH_COUPLED
-from gan_jax.layers.minibatch import GROUP, stddev
+from gan_jax.layers import BATCH_COUPLED, GROUP_SIZES
 
 Check = Callable[[Choices, Spec], str | None]
 
@@ -166,12 +165,13 @@ def check_groups(choices: Choices, spec: Spec) -> str | None:
     """The groups of a minibatch layer divide the batch that D sees."""
     config = choices.config
     count = config.batch_size // config.model.pack
-    if choices.minibatch is not stddev or count % min(GROUP, count) == 0:
+    size = GROUP_SIZES.get(choices.minibatch, 1)
+    if count % min(size, count) == 0:
         return None
     return (
         f"batch_size {config.batch_size} with model.d_minibatch "
         f"{config.model.d_minibatch!r}: D sees {count} at once, which groups of "
-        f"{GROUP} do not divide; change it, or use discrimination"
+        f"{size} do not divide; change it, or use discrimination"
     )
 
 

@@ -9,7 +9,7 @@ from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import flat
 from gan_jax.methods import CATALOGUE
 from gan_jax.methods.changes import PLAYERS
-from gan_jax.methods.suited import kind_of, suited
+from gan_jax.methods.data_kinds import name_kind, suit_to_data
 
 
 def method_for(
@@ -19,7 +19,7 @@ def method_for(
 
     data: the name of a data set, or all its options. penalty: the name of a critic
     penalty in place of the method's own, with a weight that suits. The kinds, their
-    values and the reasons are in `gan_jax.methods.suited`; METHODS[name] has the
+    values and the reasons are in `gan_jax.methods.data_kinds`; METHODS[name] has the
     source's own values.
     A method that is not of CATALOGUE, but of a plugin or of the caller's own program,
     keeps all its values. Reads no pixels. Raises ValueError for an unknown name, or
@@ -33,7 +33,7 @@ def method_for(
         config = replace(config, penalty=replace(own.penalty, name=penalty))
     if name not in CATALOGUE:
         return config
-    return suited(name, config, find_dataset(config).spec.shape)
+    return suit_to_data(name, config, find_dataset(config).spec.shape)
 
 
 def describe_changed_values(name: str, config: Config) -> str:
@@ -51,7 +51,7 @@ def describe_changed_values(name: str, config: Config) -> str:
         return ""
     told = {field: f"{here[field]} ({there[field]})" for field in fields}
     words = ", ".join(f"{field} {value}" for field, value in merged(told).items())
-    kind = kind_of(find_dataset(config).spec.shape)
+    kind = name_kind(find_dataset(config).spec.shape)
     return f"values that suit {kind}, the paper's in brackets: {words}"
 
 

@@ -17,9 +17,10 @@ from gan_jax.assembly.registry import bind, options
 from gan_jax.augment import no_augmentation
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import TOYS, Spec
-from gan_jax.layers.basic import BATCH_COUPLED, no_norm
+from gan_jax.layers import BATCH_COUPLED
+from gan_jax.layers.norms import no_norm
 from gan_jax.losses import is_saturating
-from gan_jax.methods.suited import KINDS, SLOPE_PENALTIES, SLOPE_WEIGHT
+from gan_jax.methods.data_kinds import KINDS, SLOPE_PENALTIES, SLOPE_WEIGHT
 from gan_jax.models import resize
 
 POINTS = KINDS["points"]

@@ -46,7 +46,7 @@ def at_rates(config: Config, rates: tuple[float, ...]) -> list[Play]:
         def study(scale: jax.Array) -> tuple[jax.Array, jax.Array]:
             own = state.scales | {"g_lr": scale, "d_lr": scale}
             slower = state.replace(scales=own)  # pyright: ignore
-            points = phase.path(gan, slower, batch, config.steps)
+            points = phase.trajectory(gan, slower, batch, config.steps)
             return points, phase.step_matrix(gan, slower, batch, period=period)
 
         found = jax.jit(jax.vmap(study))(jnp.array(rates))

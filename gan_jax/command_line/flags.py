@@ -14,7 +14,7 @@ from rich.text import Text
 
 from gan_jax.command_line.user_errors import UNREAD, FlagError, flag_sources, hyphened
 from gan_jax.config import Config, SweepConfig
-from gan_jax.methods.changes import changed
+from gan_jax.methods.changes import change_fields
 from gan_jax.terminal.console import drop_output
 
 T = TypeVar("T")
@@ -211,7 +211,7 @@ def with_both(
         for player in ("g_optimizer", "d_optimizer")
         if value is not None
     }
-    return changed(config, {k: v for k, v in fields.items() if k not in given})
+    return change_fields(config, {k: v for k, v in fields.items() if k not in given})
 
 
 def listed(arguments: list[str]) -> list[str]:

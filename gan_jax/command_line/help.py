@@ -19,7 +19,7 @@ from gan_jax.command_line.user_errors import FlagSource, flag_sources, hyphened
 from gan_jax.config import Config, OptimizerConfig
 from gan_jax.config.serialization import flat
 from gan_jax.methods import CATALOGUE, IDEAS
-from gan_jax.methods.changes import changed
+from gan_jax.methods.changes import change_fields
 
 USAGE = "python -m experiments.train"
 RECOMMENDED = ("r1", "r3gan", "wgan_gp", "sn_gan", "ns_gan")
@@ -217,7 +217,7 @@ def can_be_built(base: Config, change: Mapping[str, Any]) -> bool:
     both = {name: value for name, value in change.items() if name in OF_BOTH}
     others = {name: value for name, value in change.items() if name not in OF_BOTH}
     try:
-        build(with_both(changed(base, others), both))
+        build(with_both(change_fields(base, others), both))
     except ValueError:
         return False
     return True

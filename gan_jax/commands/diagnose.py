@@ -20,9 +20,9 @@ from gan_jax.command_line.user_errors import (
     expand_home,
     with_own_flags,
 )
-from gan_jax.diagnostics.report import advise, diagnose, page, plain
-from gan_jax.diagnostics.report.game import MINUTES
-from gan_jax.diagnostics.report.tables import summary
+from gan_jax.diagnostics.report import advise, diagnose, html_page, to_json_value
+from gan_jax.diagnostics.report.measure_game import MINUTES
+from gan_jax.diagnostics.report.tables import summary_rows
 from gan_jax.logs.files import require_writable, write_json, write_text
 from gan_jax.terminal.console import plain_console
 from gan_jax.terminal.progress import show_progress
@@ -64,9 +64,11 @@ def look(flags: Flags) -> None:
             tell=lambda section: work.begin(f"measuring the {section}"),
         )
         work.begin("drawing the page")
-        text = page(found)
+        text = html_page(found)
     folder.mkdir(exist_ok=True)
-    write_json(folder / "diagnosis.json", plain(found | {"advice": advise(found)}))
+    write_json(
+        folder / "diagnosis.json", to_json_value(found | {"advice": advise(found)})
+    )
     write_text(folder / "diagnosis.html", text)
     show(found)
     print(f"look at  {folder / 'diagnosis.html'}")
@@ -83,7 +85,7 @@ def show(found: dict[str, Any]) -> None:
     if not advise(found):
         print("nothing alarming")
     table = Table("number", Column("here", justify="right"), "usual")
-    for row in summary(found):
+    for row in summary_rows(found):
         table.add_row(*row)
     if table.rows:
         plain_console().print(table)

@@ -29,7 +29,7 @@ from gan_jax.command_line.user_errors import (
 from gan_jax.config import Config
 from gan_jax.data import DATASETS
 from gan_jax.diagnostics import phase, portraits
-from gan_jax.diagnostics.dirac_games import games
+from gan_jax.diagnostics.dirac_games import make_games
 from gan_jax.diagnostics.portraits import Portrait
 from gan_jax.gan import init_state
 from gan_jax.terminal.console import plain_console
@@ -62,14 +62,14 @@ def portrait(title: str, config: Config) -> Portrait:
 
     @jax.jit
     def study() -> tuple[jax.Array, ...]:
-        feet = jnp.asarray(portraits.grid())
+        feet = jnp.asarray(portraits.arrow_positions())
         at = jnp.vectorize(
-            partial(phase.field, gan, state, batch), signature="(p)->(p)"
+            partial(phase.descent_direction, gan, state, batch), signature="(p)->(p)"
         )
         return (
-            phase.path(gan, state, batch, config.steps),
+            phase.trajectory(gan, state, batch, config.steps),
             at(feet),
-            phase.jacobian(gan, state, large),
+            phase.jacobian_at_solution(gan, state, large),
             phase.step_matrix(gan, state, large, period=period),
         )
 
@@ -85,7 +85,7 @@ def look(flags: Flags) -> None:
     if flags.out is None:
         out.parent.mkdir(exist_ok=True)
     require_picture("out", out, FIGURE_SUFFIXES)
-    chosen = games(flags.steps, flags.learning_rate)
+    chosen = make_games(flags.steps, flags.learning_rate)
     with jax.enable_x64(True):
         each = [
             portrait(title, config)
@@ -99,13 +99,13 @@ def look(flags: Flags) -> None:
         "\N{GREEK SMALL LETTER RHO}: factor of the rule's step."
     )
     with show_progress("drawing the figure"):
-        portraits.save(out, each, heading)
+        portraits.write_portraits(out, each, heading)
     columns = ("eigenvalues", "factor", "distance", "verdict")
     table = Table("method", *(Column(title, justify="right") for title in columns))
     table.caption = "eigenvalues: of the plain game; factor: of the rule's step"
     for one in each:
-        numbers = portraits.spectrum(one), portraits.factor(one)
-        away = f"{portraits.distance(one):.6g}"
+        numbers = portraits.format_eigenvalues(one), portraits.format_factor(one)
+        away = f"{portraits.final_distance(one):.6g}"
         table.add_row(one.title, *numbers, away, one.verdict)
     plain_console().print(table)
     print(f"figure: {out}")

@@ -10,8 +10,7 @@ from gan_jax.data import DATASETS, PREFIXES, TFDS_SETS, TOYS
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.evaluate.metric_registry import METRICS
 from gan_jax.features import EXTRACTORS
-from gan_jax.layers.basic import ACTIVATIONS, INITIALIZERS, NORMS
-from gan_jax.layers.minibatch import MINIBATCH
+from gan_jax.layers import ACTIVATIONS, INITIALIZERS, MINIBATCH, NORMS
 from gan_jax.losses import LOSSES
 from gan_jax.methods import CATALOGUE, METHODS
 from gan_jax.models import MODELS

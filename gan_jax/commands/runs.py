@@ -53,16 +53,16 @@ def compare(flags: Flags) -> None:
         print(f"warning: {line}", file=sys.stderr)
     if not runs:
         raise ValueError("runs: none of them can be read; give folders of other runs")
-    entries = comparison.entries_of(runs, flags.members)
-    rows, notes = comparison.described_rows(entries)
+    entries = comparison.make_entries(runs, flags.members)
+    rows, notes = comparison.make_rows(entries)
     for line in notes:
         print(f"warning: {line}", file=sys.stderr)
     if flags.json:
         for row in rows:
-            print(json.dumps(comparison.as_json(row)))
+            print(json.dumps(comparison.row_to_json(row)))
     else:
-        print(comparison.common_fields(entries))
-        print_table(comparison.as_text(rows))
+        print(comparison.describe_common_fields(entries))
+        print_table(comparison.format_rows(rows))
     if flags.out is not None:
         draw(Path(flags.out), entries, quiet=flags.json)
 
@@ -73,7 +73,7 @@ def draw(path: Path, entries: list, quiet: bool) -> None:
         def tell(name: str) -> None:
             work.advance(1)
 
-        comparison.draw(path, entries, tell)
+        comparison.write_picture(path, entries, tell)
     if not quiet:
         print(f"look at  {path}")
 

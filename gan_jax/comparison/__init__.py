@@ -4,18 +4,23 @@
 docs/evaluation.md.
 """
 
-from gan_jax.comparison.entries import entries_of
-from gan_jax.comparison.picture import draw
-from gan_jax.comparison.read import find_runs, open_runs
-from gan_jax.comparison.table import as_json, as_text, common_fields, described_rows
+from gan_jax.comparison.entries import make_entries
+from gan_jax.comparison.picture import write_picture
+from gan_jax.comparison.read_runs import find_runs, open_runs
+from gan_jax.comparison.table import (
+    describe_common_fields,
+    format_rows,
+    make_rows,
+    row_to_json,
+)
 
 __all__ = [
-    "as_json",
-    "as_text",
-    "common_fields",
-    "described_rows",
-    "draw",
-    "entries_of",
+    "row_to_json",
+    "format_rows",
+    "describe_common_fields",
+    "make_rows",
+    "write_picture",
+    "make_entries",
     "find_runs",
     "open_runs",
 ]

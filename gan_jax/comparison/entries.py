@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from gan_jax.comparison.read import Run
+from gan_jax.comparison.read_runs import Run
 from gan_jax.config.serialization import flat
 from gan_jax.methods import METHODS
 from gan_jax.parallel.execution import Member
@@ -41,7 +41,7 @@ class Entry(NamedTuple):
         return [self.run.verdicts[i] for i in self.indices]
 
 
-def entries_of(runs: Sequence[Run], members: bool = False) -> list[Entry]:
+def make_entries(runs: Sequence[Run], members: bool = False) -> list[Entry]:
     """An entry for each run; members: for each GAN of a run of several."""
     found = []
     for run in runs:

@@ -43,7 +43,7 @@ class Samples(NamedTuple):
     fault: str = ""
 
 
-def draw(
+def write_picture(
     path: Path,
     entries: Sequence[Entry],
     tell: Callable[[str], None] = lambda name: None,
@@ -57,7 +57,7 @@ def draw(
     made = []
     for entry in entries[:MOST_SAMPLES]:
         tell(entry.name)
-        made.append(samples_of(entry))
+        made.append(load_samples(entry))
     heights = (
         2.9 * (count_panel_rows(logged) if logged else 0),
         sample_height(len(made)),
@@ -86,7 +86,7 @@ def sample_height(count: int) -> float:
     return 0.6 + 4.2 * math.ceil(count / COLUMNS)
 
 
-def samples_of(entry: Entry) -> Samples:
+def load_samples(entry: Entry) -> Samples:
     """Samples of the averaged generator of an entry's first GAN.
 
     Every run is given the same latents, if its latents have the same size.

@@ -22,7 +22,7 @@ LOSSES = ("d_loss", "g_loss")
 NOTHING = "-"
 
 
-def described_rows(entries: Sequence[Entry]) -> tuple[list[Row], list[str]]:
+def make_rows(entries: Sequence[Entry]) -> tuple[list[Row], list[str]]:
     """A row of values for each entry, and lines on what is not comparable.
 
     A number of several GANs is a dictionary of its median, least and most, over those
@@ -51,8 +51,8 @@ def described_rows(entries: Sequence[Entry]) -> tuple[list[Row], list[str]]:
     return rows, told + other_data(entries)
 
 
-def as_json(row: Row) -> Row:
-    """A row of `described_rows`; the numbers of a single GAN are numbers."""
+def row_to_json(row: Row) -> Row:
+    """A row of `make_rows`; the numbers of a single GAN are numbers."""
     if row["gans"] > 1:
         return row
     groups = {
@@ -172,7 +172,7 @@ def other_data(entries: Sequence[Entry]) -> list[str]:
     return [f"{what}: their diversity and their metrics are not comparable"]
 
 
-def common_fields(entries: Sequence[Entry]) -> str:
+def describe_common_fields(entries: Sequence[Entry]) -> str:
     """What all share: `3 runs, all of method r1, data ring, batch size 64, seed 0`."""
     first, differs = fields_of(entries[0]), differing(entries)
     names = {"dataset.name": "data", "batch_size": "batch size", "seed": "seed"}
@@ -186,7 +186,7 @@ def common_fields(entries: Sequence[Entry]) -> str:
     return f"{len(entries)} compared; the same in all: {', '.join(common) or NOTHING}"
 
 
-def as_text(rows: Sequence[Row]) -> list[list[str]]:
+def format_rows(rows: Sequence[Row]) -> list[list[str]]:
     """The rows as text below a head, without columns in which all runs are alike."""
     several = any(row["gans"] > 1 for row in rows)
     methods = len({row["method"] for row in rows}) > 1

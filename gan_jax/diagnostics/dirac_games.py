@@ -22,7 +22,7 @@ OPTIONS: dict[str, dict[str, Any]] = {"consensus": {"gamma": 1.0}}
 """Of rules of play, where their published values are not made for this game."""
 
 
-def games(steps: int, learning_rate: float) -> dict[str, Config]:
+def make_games(steps: int, learning_rate: float) -> dict[str, Config]:
     """Title -> the Dirac-GAN under a method: losses and penalties in simultaneous
     steps; then every other rule of play, and negative momentum in turns, on minimax.
     """

@@ -12,7 +12,7 @@ import optax
 
 from gan_jax.diagnostics.field import field, flat
 from gan_jax.gan import Gan, Players, named_arrays, params_of
-from gan_jax.layers.basic import Style
+from gan_jax.layers import Style
 from gan_jax.objectives import as_function, draw, example_keys, forward, prepare_inputs
 from gan_jax.penalties import input_gradient_sq, interpolate
 from gan_jax.types import Array, Batch, NetState, TrainState

@@ -26,12 +26,12 @@ REPELS = 1e-6
 """A contraction factor so much above 1 is not one of rounding."""
 
 
-def point(state: TrainState) -> Array:
+def parameter_vector(state: TrainState) -> Array:
     """w of a state, `[P]`."""
     return flat(params_of(state))
 
 
-def field(gan: Gan, state: TrainState, batch: Batch, w: Array) -> Array:
+def descent_direction(gan: Gan, state: TrainState, batch: Batch, w: Array) -> Array:
     """`v(w)` `[P]` of `gan_jax.diagnostics.field`: where both would like to go.
 
     On the examples of the first D step, with noise from the state's key.
@@ -41,25 +41,25 @@ def field(gan: Gan, state: TrainState, batch: Batch, w: Array) -> Array:
     return flat_field(gan, state, first, keys, jnp.ones_like(w), w)
 
 
-def jacobian(gan: Gan, state: TrainState, batch: Batch) -> Array:
+def jacobian_at_solution(gan: Gan, state: TrainState, batch: Batch) -> Array:
     """`dv/dw` at the solution, `[P, P]`."""
-    return jax.jacfwd(lambda w: field(gan, state, batch, w))(
-        jnp.zeros_like(point(state))
+    return jax.jacfwd(lambda w: descent_direction(gan, state, batch, w))(
+        jnp.zeros_like(parameter_vector(state))
     )
 
 
-def path(gan: Gan, state: TrainState, batch: Batch, steps: int) -> Array:
+def trajectory(gan: Gan, state: TrainState, batch: Batch, steps: int) -> Array:
     """w before and after each of `steps` train_steps on one batch, `[steps + 1, P]`."""
 
     def move(state: TrainState, _: None) -> tuple[TrainState, Array]:
         state = train_step(gan, state, batch)[0]
-        return state, point(state)
+        return state, parameter_vector(state)
 
     _, points = jax.lax.scan(move, state, length=steps)
-    return jnp.concatenate([point(state)[None], points])
+    return jnp.concatenate([parameter_vector(state)[None], points])
 
 
-def remembered(state: TrainState) -> tuple[Any, ...]:
+def carried_state(state: TrainState) -> tuple[Any, ...]:
     """What a step hands on to the next, the average of G apart."""
     return state.generator, state.discriminator, state.aux
 
@@ -74,7 +74,7 @@ def step_matrix(
     where the step is linear, else to O(size^2); and unlike `jax.jacfwd` blind to what
     a rule hides from differentiation. Noise is that of one and the same draw.
     """
-    leaves, tree = jax.tree.flatten(remembered(state))
+    leaves, tree = jax.tree.flatten(carried_state(state))
     floats = [i for i, x in enumerate(leaves) if jnp.issubdtype(x.dtype, jnp.floating)]
     memory, unravel = ravel_pytree([leaves[i] for i in floats])
 
@@ -90,7 +90,7 @@ def step_matrix(
         now = jax.lax.fori_loop(
             0, period, lambda _, state: train_step(gan, state, batch)[0], now
         )
-        after = jax.tree.leaves(remembered(now))
+        after = jax.tree.leaves(carried_state(now))
         return ravel_pytree([after[i] for i in floats])[0]
 
     basis = size * jnp.eye(len(memory), dtype=memory.dtype)

@@ -24,8 +24,8 @@ class Portrait(NamedTuple):
     """One panel.
 
     points `[steps + 1, 2]`: the path. arrows `[ARROWS, ARROWS, 2]`: the field on
-    `grid()`. eigenvalues `[2]`: of the plain game's Jacobian at 0. factor: by which a
-    step contracts near 0. verdict: what became of the path.
+    `arrow_positions()`. eigenvalues `[2]`: of the plain game's Jacobian at 0. factor:
+    by which a step contracts near 0. verdict: what became of the path.
     """
 
     title: str
@@ -36,44 +36,44 @@ class Portrait(NamedTuple):
     verdict: str
 
 
-def grid() -> np.ndarray:
+def arrow_positions() -> np.ndarray:
     """The feet of the arrows, `[ARROWS, ARROWS, 2]`."""
     side = EXTENT * (1 - 1 / ARROWS) * np.linspace(-1, 1, ARROWS)
     return np.stack(np.meshgrid(side, side), axis=-1)
 
 
-def distance(portrait: Portrait) -> float:
+def final_distance(portrait: Portrait) -> float:
     """Of the path's end to the solution."""
     return float(np.linalg.norm(portrait.points[-1]))
 
 
-def number(x: float) -> str:
+def format_number(x: float) -> str:
     """Two decimals, zero without a sign."""
     return f"{round(x, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def smooth(portrait: Portrait) -> bool:
+def has_derivative(portrait: Portrait) -> bool:
     return bool(np.all(np.abs(portrait.eigenvalues) < LARGEST))
 
 
-def spectrum(portrait: Portrait) -> str:
+def format_eigenvalues(portrait: Portrait) -> str:
     """`-0.15 +- 0.48i`, or two real ones; none where the field has a kink."""
-    if not smooth(portrait):
+    if not has_derivative(portrait):
         return "none (kink)"
     low, high = sorted(portrait.eigenvalues, key=lambda value: value.imag)
     if round(high.imag, 2) == 0:
-        return ", ".join(number(x) for x in sorted((low.real, high.real)))
-    imaginary = f"\N{PLUS-MINUS SIGN}{number(high.imag)}i"
+        return ", ".join(format_number(x) for x in sorted((low.real, high.real)))
+    imaginary = f"\N{PLUS-MINUS SIGN}{format_number(high.imag)}i"
     if round(high.real, 2) == 0:
         return imaginary
-    return f"{number(high.real)} {imaginary}"
+    return f"{format_number(high.real)} {imaginary}"
 
 
-def factor(portrait: Portrait) -> str:
-    return f"{portrait.factor:.4f}" if smooth(portrait) else "none"
+def format_factor(portrait: Portrait) -> str:
+    return f"{portrait.factor:.4f}" if has_derivative(portrait) else "none"
 
 
-def save(path: Path, portraits: list[Portrait], heading: str) -> None:
+def write_portraits(path: Path, portraits: list[Portrait], heading: str) -> None:
     """All portraits in one figure, 1,280 pixels wide."""
     from matplotlib.figure import Figure
 
@@ -86,7 +86,7 @@ def save(path: Path, portraits: list[Portrait], heading: str) -> None:
         row, column = divmod(index, COLUMNS)
         x, y = LEFT + column * (SIDE + GAP), height - TOP - (row + 1) * pitch
         axis = figure.add_axes((x / width, y / height, SIDE / width, SIDE / height))
-        line = draw(axis, portrait)
+        line = draw_portrait(axis, portrait)
         lowest = index + COLUMNS >= len(portraits)
         axis.tick_params(labelbottom=lowest, labelleft=column == 0)
         axis.set_xlabel(r"$\theta$ (generator)" if lowest else "", fontsize=9)
@@ -98,7 +98,7 @@ def save(path: Path, portraits: list[Portrait], heading: str) -> None:
     write_atomically(path, figure.savefig)
 
 
-def draw(axis: Any, portrait: Portrait) -> Any:
+def draw_portrait(axis: Any, portrait: Portrait) -> Any:
     """One panel: arrows, the path coloured by time, what it is and what it came to."""
     line = draw_paths(axis, portrait)
     axis.set(xlim=(-EXTENT, EXTENT), ylim=(-EXTENT, EXTENT))
@@ -107,12 +107,14 @@ def draw(axis: Any, portrait: Portrait) -> Any:
     for spine in axis.spines.values():
         spine.set_color(FRAME)
     axis.set_title(portrait.title, fontsize=10, fontweight="bold", pad=18)
-    known = rf"$\lambda$ = {spectrum(portrait)}"
-    known += rf"    $\rho$ = {factor(portrait)}" if smooth(portrait) else ""
+    known = rf"$\lambda$ = {format_eigenvalues(portrait)}"
+    known += (
+        rf"    $\rho$ = {format_factor(portrait)}" if has_derivative(portrait) else ""
+    )
     place = {"fontsize": 8.5, "transform": axis.transAxes, "va": "bottom"}
     axis.text(0.5, 1.02, known, ha="center", **place)
     box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.5}
-    told = f"{portrait.verdict}: {distance(portrait):.3g}"
+    told = f"{portrait.verdict}: {final_distance(portrait):.3g}"
     ink = INK[portrait.verdict]
     axis.text(0.03, 0.03, told, color=ink, bbox=box, zorder=5, **place)
     return line
@@ -124,7 +126,10 @@ def draw_paths(axis: Any, portrait: Portrait) -> Any:
     length = np.linalg.norm(portrait.arrows, axis=-1, keepdims=True)
     # At their true lengths the outer arrows would leave nothing of the inner ones.
     shown = portrait.arrows / np.maximum(length, 1e-12) * np.tanh(length) ** 0.5
-    feet_and_arrows = (*np.moveaxis(grid(), -1, 0), *np.moveaxis(shown, -1, 0))
+    feet_and_arrows = (
+        *np.moveaxis(arrow_positions(), -1, 0),
+        *np.moveaxis(shown, -1, 0),
+    )
     reach = ARROWS * 1.25
     axis.quiver(*feet_and_arrows, color=PALE, scale=reach, width=0.006, pivot="mid")
     points = np.clip(np.nan_to_num(portrait.points), -1e6, 1e6)

@@ -16,11 +16,11 @@ from gan_jax.methods.entry import Method
 from gan_jax.methods.founding import FOUNDING
 from gan_jax.methods.ideas import IDEAS
 from gan_jax.methods.objectives import OBJECTIVES
-from gan_jax.methods.rules import RULES
+from gan_jax.methods.rules_of_play import RULES_OF_PLAY
 from gan_jax.methods.sources import UNREAD, Source
 from gan_jax.methods.stabilizers import STABILIZERS
 
-CATALOGUE: dict[str, Method] = OBJECTIVES | RULES | STABILIZERS | FOUNDING
+CATALOGUE: dict[str, Method] = OBJECTIVES | RULES_OF_PLAY | STABILIZERS | FOUNDING
 
 METHODS: dict[str, Config] = {name: entry.config for name, entry in CATALOGUE.items()}
 

@@ -13,7 +13,7 @@ PLAYERS = ("g_optimizer", "d_optimizer")
 ADAM = ("adam", "optimistic_adam")
 
 
-def changed(config: Config, changes: Changes) -> Config:
+def change_fields(config: Config, changes: Changes) -> Config:
     """The Config with fields of these dotted names replaced."""
     for name, value in changes.items():
         group, _, option = name.rpartition(".")
@@ -23,7 +23,7 @@ def changed(config: Config, changes: Changes) -> Config:
     return config
 
 
-def with_rates(config: Config, adam_rate: float | None, decay: bool) -> Config:
+def change_rates(config: Config, adam_rate: float | None, decay: bool) -> Config:
     """The Config with other learning rates.
 
     adam_rate: the rate of the faster player where Adam is used; the ratio of the two

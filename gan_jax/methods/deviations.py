@@ -15,8 +15,8 @@ from gan_jax.methods.sources import (
     UNREAD,
     UNSAID,
     Source,
-    both,
-    sizes,
+    both_differ,
+    sizes_differ,
 )
 
 GAN_STABILITY = (
@@ -24,30 +24,30 @@ GAN_STABILITY = (
 )
 STABILITY_VALUES = {
     "penalty.weight": (20.0, "its code has no 1/2 in the penalty: 10 is 20 here"),
-    **both("Adam in place of RMSprop", name="rmsprop", learning_rate=1e-4),
-    **sizes(z_dim=256),
+    **both_differ("Adam in place of RMSprop", name="rmsprop", learning_rate=1e-4),
+    **sizes_differ(z_dim=256),
 }
 GOODFELLOW = "goodfeli/adversarial, mnist.yaml and __init__.py (D has dropout)"
 GOODFELLOW_VALUES = {
-    **both("DCGAN's Adam", name="momentum", learning_rate=0.1),
-    **sizes(batch=100, z_dim=100),
+    **both_differ("DCGAN's Adam", name="momentum", learning_rate=0.1),
+    **sizes_differ(batch=100, z_dim=100),
 }
 R3GAN = "arXiv 2501.05441, table 9 (Stacked MNIST), read when the project began"
 R3GAN_VALUES = {
-    **both("there is no schedule of b2", b2="0.9 to 0.99 by cosine"),
-    **sizes(batch=512),
+    **both_differ("there is no schedule of b2", b2="0.9 to 0.99 by cosine"),
+    **sizes_differ(batch=512),
 }
 RELATIVISTIC = "AlexiaJM/RelativisticGAN, code/stable.sh (CIFAR-10), GAN_losses_iter.py"
 STUDIO = "POSTECH-CVLab/PyTorch-StudioGAN, src/configs/CIFAR10/"
 STUDIO_VALUES = {
     "d_steps": (5, D_STEPS),
     "model.g_spectral": (True, D_ALONE),
-    **both(SN_GAN, b1=0.5, b2=0.999),
-    **sizes(z_dim=80),
+    **both_differ(SN_GAN, b1=0.5, b2=0.999),
+    **sizes_differ(z_dim=80),
 }
 
 WRITE_UP = "the founding write-up"
-INITIALIZERS = {"model.g_init": (UNSAID, OURS), "model.d_init": (UNSAID, OURS)}
+UNSTATED_INITIALIZERS = {"model.g_init": (UNSAID, OURS), "model.d_init": (UNSAID, OURS)}
 
 DEVIATIONS: dict[str, Source] = {
     # Objectives
@@ -61,7 +61,10 @@ DEVIATIONS: dict[str, Source] = {
     ),
     "lsgan": Source(
         "xudonmao/LSGAN, train_lsun.py",
-        {**both(DCGAN, learning_rate=1e-3), **sizes(z_dim=1024)},
+        {
+            **both_differ(DCGAN, learning_rate=1e-3),
+            **sizes_differ(z_dim=1024),
+        },
     ),
     "wgan": Source(
         "martinarjovsky/WassersteinGAN, main.py",
@@ -70,13 +73,13 @@ DEVIATIONS: dict[str, Source] = {
                 "5, but 100 in the first 25 steps and in every 500th",
                 "as in the paper's algorithm 1",
             ),
-            **sizes(z_dim=100),
+            **sizes_differ(z_dim=100),
         },
     ),
     "wgan_gp": Source(
         "arXiv 1704.00028, algorithm 1, read when the project began; "
         "igul222/improved_wgan_training, gan_mnist.py and gan_cifar_resnet.py",
-        sizes(z_dim=128),
+        sizes_differ(z_dim=128),
     ),
     "wgan_lp": Source(
         "mikigom/WGAN-LP-tensorflow, trainer.py, a reproduction by others (Swiss roll; "
@@ -84,11 +87,13 @@ DEVIATIONS: dict[str, Source] = {
         {
             "penalty.weight": (5.0, "that of wgan_gp"),
             "d_steps": ("10, but 100 in the first 25 steps", "that of wgan_gp"),
-            **both("those of wgan_gp", name="rmsprop", learning_rate=5e-5),
-            **sizes(batch=256, z_dim=2),
+            **both_differ("those of wgan_gp", name="rmsprop", learning_rate=5e-5),
+            **sizes_differ(batch=256, z_dim=2),
         },
     ),
-    "dragan": Source("kodalinaveen3/DRAGAN, DRAGAN.ipynb", sizes(batch=128, z_dim=100)),
+    "dragan": Source(
+        "kodalinaveen3/DRAGAN, DRAGAN.ipynb", sizes_differ(batch=128, z_dim=100)
+    ),
     "r1": Source(GAN_STABILITY, STABILITY_VALUES),
     "r1_r2": Source(GAN_STABILITY, STABILITY_VALUES),
     "ar1_ar2": Source(
@@ -96,16 +101,16 @@ DEVIATIONS: dict[str, Source] = {
         "approximated R2 of arXiv 2506.05301 and 2506.09350, second-hand",
         {
             "loss.name": ("non_saturating", "that of the successors"),
-            **both("those of r3gan", name="rmsprop", learning_rate=5e-6),
-            **sizes(batch=9062),
+            **both_differ("those of r3gan", name="rmsprop", learning_rate=5e-6),
+            **sizes_differ(batch=9062),
         },
     ),
     "rpgan": Source(
         RELATIVISTIC,
         {
             "model.d_spectral": (True, ALONE),
-            **both("those of r3gan", b1=0.5, b2=0.999),
-            **sizes(batch=32, z_dim=128),
+            **both_differ("those of r3gan", b1=0.5, b2=0.999),
+            **sizes_differ(batch=32, z_dim=128),
         },
     ),
     "rpgan_r1": Source(R3GAN, R3GAN_VALUES),
@@ -114,24 +119,24 @@ DEVIATIONS: dict[str, Source] = {
         "pfnet-research/sngan_projection, configs/sn_cifar10_unconditional.yml",
         {
             "batch_size": ("64 for D, 128 for G", "both players meet one batch"),
-            **sizes(z_dim=128),
+            **sizes_differ(z_dim=128),
         },
     ),
     "hinge": Source(
         "lim0606/pytorch-geometric-gan, scripts/exp2.mnist.sh and main.py",
         {
             "d_steps": ("1, with 10 steps of G", "one of each, for a fair comparison"),
-            **both(DCGAN, name="rmsprop"),
-            **sizes(z_dim=100),
+            **both_differ(DCGAN, name="rmsprop"),
+            **sizes_differ(z_dim=100),
         },
     ),
     "ragan": Source(
         RELATIVISTIC,
-        {"model.d_spectral": (True, ALONE), **sizes(batch=32, z_dim=128)},
+        {"model.d_spectral": (True, ALONE), **sizes_differ(batch=32, z_dim=128)},
     ),
     "alpha": Source(
         "SankarLab/AlphaGan-Papers-Results, experiment1.py and experiments/2D.py",
-        sizes(batch=128, z_dim=2),
+        sizes_differ(batch=128, z_dim=2),
     ),
     "ttur": Source(
         "brain-research/self-attention-gan, model.py",
@@ -143,54 +148,59 @@ DEVIATIONS: dict[str, Source] = {
                 "4e-4, divided by up to 4 after 100,000 steps",
                 "1e-4 from the start, as in the paper",
             ),
-            **both("0.9, as in the paper", b2=0.999),
-            **sizes(z_dim=128),
+            **both_differ("0.9, as in the paper", b2=0.999),
+            **sizes_differ(z_dim=128),
         },
     ),
     # Rules of play
     "extra_adam": Source(
         "GauthierGidel/Variational-Inequality-GAN, train_extraadam.py, in a copy",
-        sizes(z_dim=128),
+        sizes_differ(z_dim=128),
     ),
     "optimistic_adam": Source(
         "vsyrgkanis/optimistic_GAN_training, script/cifar10.py",
         {
             "d_steps": (5, "1, which the paper tries beside its script's 5"),
-            **sizes(z_dim=100),
+            **sizes_differ(z_dim=100),
         },
     ),
     "consensus": Source(
         "LMescheder/TheNumericsOfGANs, experiments/celebA/conopt.py and "
         "consensus_gan/optimizer.py (RMSprop's v starts at 1, eps is inside the root)",
         {
-            **both("that of its CIFAR-10 scripts, gamma 0.1", learning_rate=5e-5),
-            **sizes(batch=128, z_dim=256),
+            **both_differ(
+                "that of its CIFAR-10 scripts, gamma 0.1", learning_rate=5e-5
+            ),
+            **sizes_differ(batch=128, z_dim=256),
         },
     ),
     "sga": Source(
         "the authors' notebook, read when the project began (TensorFlow's RMSprop: v "
         "starts at 1, eps is inside the root)",
-        sizes(batch=256),
+        sizes_differ(batch=256),
     ),
     "competitive": Source(
         "f-t-s/CGD, two_modes_gan.jl and optimizers_abstract.jl (two modes in the "
         "plane; the inner system is solved for one player, in turn)",
         {
-            **both(OURS, name="scaled as by RMSprop, decay 0.9", learning_rate=0.025),
+            **both_differ(
+                OURS, name="scaled as by RMSprop, decay 0.9", learning_rate=0.025
+            ),
             "dynamics.k": ("to a residual of 1e-6", "a bound on the cost of a step"),
-            **sizes(batch=256, z_dim=512),
+            **sizes_differ(batch=256, z_dim=512),
         },
     ),
     "unrolled": Source(
-        "poolio/unrolled_gan, Unrolled GAN demo.ipynb", sizes(batch=512, z_dim=256)
+        "poolio/unrolled_gan, Unrolled GAN demo.ipynb",
+        sizes_differ(batch=512, z_dim=256),
     ),
     "lookahead": Source(
         "Chavdarova/LAGAN-Lookahead_Minimax, lagan/exe.sh (CIFAR-10)",
         {
             "loss.name": ("hinge", LOSS),
             "d_steps": (5, D_STEPS),
-            **both(DCGAN, b1=0.0),
-            **sizes(batch=128, z_dim=128),
+            **both_differ(DCGAN, b1=0.0),
+            **sizes_differ(batch=128, z_dim=128),
         },
     ),
     "negative_momentum": Source(
@@ -202,8 +212,8 @@ DEVIATIONS: dict[str, Source] = {
         "labels; G's target is 0.375)",
         {
             "loss.real_target": (0.75, "0.9, the usual value"),
-            **both(DCGAN, learning_rate=4e-4),
-            **sizes(z_dim=8192),
+            **both_differ(DCGAN, learning_rate=4e-4),
+            **sizes_differ(z_dim=8192),
         },
     ),
     "instance_noise": Source(UNREAD),
@@ -219,8 +229,8 @@ DEVIATIONS: dict[str, Source] = {
                 "all three, as in its StyleGAN2",
             ),
             "d_steps": (4, D_STEPS),
-            **both(DCGAN, b1=0.0),
-            **sizes(batch=50, z_dim=128),
+            **both_differ(DCGAN, b1=0.0),
+            **sizes_differ(batch=50, z_dim=128),
         },
     ),
     "ada": Source(
@@ -229,8 +239,8 @@ DEVIATIONS: dict[str, Source] = {
             "penalty.weight": (0.01, "10, as for other data and smaller networks"),
             "model.d_minibatch": ("stddev", ALONE),
             "penalty.every": (16, "every step: laziness is a risk of its own"),
-            **both("no equalized learning rate here", learning_rate=2.5e-3),
-            **sizes(z_dim=512),
+            **both_differ("no equalized learning rate here", learning_rate=2.5e-3),
+            **sizes_differ(z_dim=512),
         },
     ),
     "lecam": Source(
@@ -240,8 +250,8 @@ DEVIATIONS: dict[str, Source] = {
             "penalty.decay": (0.9, "0.99, as in StudioGAN"),
             "model.g_spectral": (True, D_ALONE),
             "d_steps": (4, D_STEPS),
-            **both(SN_GAN, b2=0.999),
-            **sizes(batch=50, z_dim=128),
+            **both_differ(SN_GAN, b2=0.999),
+            **sizes_differ(batch=50, z_dim=128),
         },
     ),
     "cr": Source(f"{STUDIO}CRGAN.json", STUDIO_VALUES),
@@ -252,29 +262,29 @@ DEVIATIONS: dict[str, Source] = {
         {
             "model.d_minibatch": ("stddev", ALONE),
             "penalty.every": (16, "every step: laziness is a risk of its own"),
-            **both("no equalized learning rate here", learning_rate=2e-3),
-            **sizes(batch=32, z_dim=512),
+            **both_differ("no equalized learning rate here", learning_rate=2e-3),
+            **sizes_differ(batch=32, z_dim=512),
         },
     ),
     "orthogonal": Source(
         "arXiv 1809.11096, read when the project began; google/compare_gan, "
         "example_configs/biggan_imagenet128.gin",
-        {"d_steps": (2, D_STEPS), **sizes(batch=2048, z_dim=120)},
+        {"d_steps": (2, D_STEPS), **sizes_differ(batch=2048, z_dim=120)},
     ),
     "top_k": Source(UNREAD),
     "pacgan2": Source(
         "fjxmlzn/PacGAN, stacked_MNIST_experiments/VEEGAN_experiment (64 packs; G is "
         "updated twice a step)",
-        sizes(z_dim=100),
+        sizes_differ(z_dim=100),
     ),
     "minibatch_stddev": Source(
         "tkarras/progressive_growing_of_gans, config.py (statistics of whole batches)",
         {
             "loss.name": ("wasserstein", ALONE),
             "penalty.name": ("wgan_gp", ALONE),
-            **both(DCGAN, learning_rate=1e-3),
-            **both(DCGAN, b1=0.0, b2=0.99),
-            **sizes(batch=16, z_dim=512),
+            **both_differ(DCGAN, learning_rate=1e-3),
+            **both_differ(DCGAN, b1=0.0, b2=0.99),
+            **sizes_differ(batch=16, z_dim=512),
         },
     ),
     "minibatch_discrimination": Source(
@@ -283,17 +293,17 @@ DEVIATIONS: dict[str, Source] = {
         "updated three times a step)",
         {
             "loss.name": ("minimax, of a classifier's logits", LOSS),
-            **both(DCGAN, learning_rate=3e-4),
-            **sizes(batch=100, z_dim=100),
+            **both_differ(DCGAN, learning_rate=3e-4),
+            **sizes_differ(batch=100, z_dim=100),
         },
     ),
     # Founding configurations
-    "dense_conv": Source(WRITE_UP, INITIALIZERS),
-    "conv_7x7": Source(WRITE_UP, INITIALIZERS),
+    "dense_conv": Source(WRITE_UP, UNSTATED_INITIALIZERS),
+    "conv_7x7": Source(WRITE_UP, UNSTATED_INITIALIZERS),
     "dcgan64_gp": Source(
         WRITE_UP,
         {"loss.name": ("any", "the loss that its penalty was made for")},
     ),
-    "mlp_sgd": Source(WRITE_UP, both(OURS, learning_rate=UNSAID)),
-    "mlp_leaky": Source(WRITE_UP, INITIALIZERS),
+    "mlp_sgd": Source(WRITE_UP, both_differ(OURS, learning_rate=UNSAID)),
+    "mlp_leaky": Source(WRITE_UP, UNSTATED_INITIALIZERS),
 }

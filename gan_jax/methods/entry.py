@@ -16,15 +16,15 @@ def adam(learning_rate: float, b1: float, b2: float | None = None) -> OptimizerC
     return OptimizerConfig("adam", learning_rate=learning_rate, b1=b1, b2=b2)
 
 
-class Players(TypedDict):
+class OptimizerFields(TypedDict):
     g_optimizer: OptimizerConfig
     d_optimizer: OptimizerConfig
 
 
-def both(optimizer: OptimizerConfig) -> Players:
+def both_optimizers(optimizer: OptimizerConfig) -> OptimizerFields:
     return {"g_optimizer": optimizer, "d_optimizer": optimizer}
 
 
-DCGAN_ADAM = both(adam(2e-4, 0.5, 0.999))
-WGAN_ADAM = both(adam(1e-4, 0.0, 0.9))
-RPGAN_ADAM = both(adam(2e-4, 0.0, 0.99))
+DCGAN_ADAM = both_optimizers(adam(2e-4, 0.5, 0.999))
+WGAN_ADAM = both_optimizers(adam(1e-4, 0.0, 0.9))
+RPGAN_ADAM = both_optimizers(adam(2e-4, 0.0, 0.99))

@@ -10,7 +10,7 @@ from gan_jax.config import (
     OptimizerConfig,
     PenaltyConfig,
 )
-from gan_jax.methods.entry import DCGAN_ADAM, Method, both
+from gan_jax.methods.entry import DCGAN_ADAM, Method, both_optimizers
 
 FOUNDING: dict[str, Method] = {
     "dense_conv": Method(
@@ -72,7 +72,7 @@ FOUNDING: dict[str, Method] = {
             loss=LossConfig("minimax"),
             g_first=True,
             ema=EmaConfig(decay=0.0),
-            **both(OptimizerConfig("sgd", learning_rate=0.01)),
+            **both_optimizers(OptimizerConfig("sgd", learning_rate=0.01)),
         ),
     ),
     "mlp_leaky": Method(

@@ -9,7 +9,14 @@ from gan_jax.config import (
     OptimizerConfig,
     PenaltyConfig,
 )
-from gan_jax.methods.entry import DCGAN_ADAM, RPGAN_ADAM, WGAN_ADAM, Method, adam, both
+from gan_jax.methods.entry import (
+    DCGAN_ADAM,
+    RPGAN_ADAM,
+    WGAN_ADAM,
+    Method,
+    adam,
+    both_optimizers,
+)
 
 OBJECTIVES: dict[str, Method] = {
     "ns_gan": Method(
@@ -66,7 +73,7 @@ OBJECTIVES: dict[str, Method] = {
         Config(
             loss=LossConfig("non_saturating"),
             penalty=PenaltyConfig("dragan", weight=10.0),
-            **both(adam(1e-4, 0.5, 0.9)),
+            **both_optimizers(adam(1e-4, 0.5, 0.9)),
         ),
     ),
     "r1": Method(
@@ -76,7 +83,7 @@ OBJECTIVES: dict[str, Method] = {
         Config(
             loss=LossConfig("non_saturating"),
             penalty=PenaltyConfig("r1", weight=10.0),
-            **both(adam(2e-4, 0.0, 0.99)),
+            **both_optimizers(adam(2e-4, 0.0, 0.99)),
         ),
     ),
     "r1_r2": Method(
@@ -85,7 +92,7 @@ OBJECTIVES: dict[str, Method] = {
         Config(
             loss=LossConfig("non_saturating"),
             penalty=PenaltyConfig("r1_r2", weight=10.0),
-            **both(adam(2e-4, 0.0, 0.99)),
+            **both_optimizers(adam(2e-4, 0.0, 0.99)),
         ),
     ),
     "ar1_ar2": Method(
@@ -133,7 +140,7 @@ OBJECTIVES: dict[str, Method] = {
             loss=LossConfig("hinge"),
             model=ModelConfig(d_spectral=True),
             d_steps=5,
-            **both(replace(adam(2e-4, 0.0, 0.9), schedule="linear")),
+            **both_optimizers(replace(adam(2e-4, 0.0, 0.9), schedule="linear")),
         ),
     ),
     "hinge": Method(
@@ -150,7 +157,7 @@ OBJECTIVES: dict[str, Method] = {
         "experiment. Welfert et al. 2023, 2310.18291. Adam 1e-4 (0.9, 0.999).",
         Config(
             loss=LossConfig("alpha", alpha_d=0.3, alpha_g=1.0),
-            **both(adam(1e-4, 0.9, 0.999)),
+            **both_optimizers(adam(1e-4, 0.9, 0.999)),
         ),
     ),
     "ttur": Method(

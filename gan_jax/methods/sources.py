@@ -25,13 +25,13 @@ UNSAID = "the source does not say"
 OURS = "chosen here"
 
 
-def sizes(batch: int | None = None, z_dim: int | None = None) -> Differences:
+def sizes_differ(batch: int | None = None, z_dim: int | None = None) -> Differences:
     """The batch and the latent of a source that has others."""
     found = {"batch_size": batch, "model.z_dim": z_dim}
     return {name: (value, SIZE) for name, value in found.items() if value is not None}
 
 
-def both(why: str, **there: Any) -> Differences:
+def both_differ(why: str, **there: Any) -> Differences:
     """Fields of both optimizers."""
     groups = "g_optimizer", "d_optimizer"
     return {f"{g}.{name}": (v, why) for name, v in there.items() for g in groups}

@@ -8,10 +8,10 @@ from gan_jax.config import (
     ModelConfig,
     PenaltyConfig,
 )
-from gan_jax.methods.entry import DCGAN_ADAM, Method, adam, both
+from gan_jax.methods.entry import DCGAN_ADAM, Method, adam, both_optimizers
 
-R1_ADAM = both(adam(2e-4, 0.0, 0.99))
-SN_ADAM = both(adam(2e-4, 0.0, 0.9))
+R1_ADAM = both_optimizers(adam(2e-4, 0.0, 0.99))
+SN_ADAM = both_optimizers(adam(2e-4, 0.0, 0.9))
 NON_SATURATING = LossConfig("non_saturating")
 R1 = PenaltyConfig("r1", weight=10.0)
 

@@ -26,8 +26,7 @@ from gan_jax.dynamics import DYNAMICS
 from gan_jax.evaluate.gan_metrics import PROBES
 from gan_jax.evaluate.metric_registry import LEAST, METRICS
 from gan_jax.features import EXTRACTORS
-from gan_jax.layers.basic import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS
-from gan_jax.layers.minibatch import MINIBATCH
+from gan_jax.layers import ACTIVATIONS, INITIALIZERS, MINIBATCH, NORMS, OUTPUTS
 from gan_jax.logs.files import write_atomically
 from gan_jax.losses import LOSSES
 from gan_jax.methods import METHODS

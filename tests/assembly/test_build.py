@@ -23,8 +23,7 @@ from gan_jax.config.serialization import flat, from_json, to_json
 from gan_jax.data import DATASETS, TOYS
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.gan import Gan
-from gan_jax.layers.basic import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS
-from gan_jax.layers.minibatch import MINIBATCH
+from gan_jax.layers import ACTIVATIONS, INITIALIZERS, MINIBATCH, NORMS, OUTPUTS
 from gan_jax.losses import LOSSES
 from gan_jax.methods import METHODS
 from gan_jax.models import MODELS

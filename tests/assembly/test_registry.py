@@ -24,7 +24,7 @@ from gan_jax.config import (
 )
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.gan import init_state
-from gan_jax.layers.basic import ACTIVATIONS
+from gan_jax.layers import ACTIVATIONS
 from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS

@@ -11,7 +11,7 @@ from undrawn import without_pictures
 from gan_jax import Config, comparison, load_generator, train
 from gan_jax.commands import evaluate as evaluation
 from gan_jax.commands.runs import main as compare
-from gan_jax.comparison.picture import samples_of
+from gan_jax.comparison.picture import load_samples
 from gan_jax.config import (
     DatasetConfig,
     LogConfig,
@@ -125,8 +125,8 @@ def test_samples_of_compared_runs_have_the_same_latents(runs):
     for entry in entries:
         sample, _ = load_generator(entry.run.folder)
         expected = sample(jax.random.key(PICTURE_SEED), 1000)
-        np.testing.assert_allclose(samples_of(entry).fake, expected, atol=1e-6)
-        assert samples_of(entry).real.shape == (1000, 2)
+        np.testing.assert_allclose(load_samples(entry).fake, expected, atol=1e-6)
+        assert load_samples(entry).real.shape == (1000, 2)
 
 
 def test_runs_of_points_and_images_are_drawn_in_one_picture(runs, tmp_path, capsys):

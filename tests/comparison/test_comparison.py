@@ -13,8 +13,8 @@ from gan_jax import comparison
 from gan_jax.commands.runs import main
 from gan_jax.comparison import picture
 from gan_jax.comparison.entries import differing, nearest_method
-from gan_jax.comparison.picture import samples_of
-from gan_jax.comparison.read import short_names
+from gan_jax.comparison.picture import load_samples
+from gan_jax.comparison.read_runs import short_names
 from gan_jax.config import (
     DatasetConfig,
     LogConfig,
@@ -328,7 +328,9 @@ def test_picture_is_drawn_of_runs_without_checkpoints(tmp_path, capsys, monkeypa
     (put_run(tmp_path / "b", verdict=None) / "metrics.jsonl").unlink()
     made = []
     monkeypatch.setattr(
-        picture, "samples_of", lambda entry: made.append(samples_of(entry)) or made[-1]
+        picture,
+        "load_samples",
+        lambda entry: made.append(load_samples(entry)) or made[-1],
     )
     out = tmp_path / "comparison.png"
     assert main([str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(out)]) == 0

@@ -8,7 +8,7 @@ from planted_numbers import HEALTHY, ILL, changed
 from gan_jax.diagnostics.report import ADVICE, advise
 from gan_jax.diagnostics.report.limits import LIMITS
 from gan_jax.diagnostics.report.page import judged
-from gan_jax.diagnostics.report.tables import summary
+from gan_jax.diagnostics.report.tables import summary_rows
 
 
 def test_every_rule_has_a_case():
@@ -68,7 +68,7 @@ def within(path, factor):
 
 def crossed(found):
     """The rows of the page's table whose number is beyond what is said to be usual."""
-    for what, value, usual in summary(found):
+    for what, value, usual in summary_rows(found):
         if match := COMPARED.match(usual):
             word, limit = match[1], float(match[2])
             if float(value) > limit if word == "under" else float(value) < limit:
@@ -85,7 +85,7 @@ def test_a_number_beyond_its_limit_breaks_its_rule(path):
 @pytest.mark.parametrize("name", ILL)
 def test_a_run_beyond_a_limit_of_the_table_is_never_called_fine(name):
     limited = [path for path in LIMITS if LIMITS[path].usual(ILL[name])]
-    shown = [usual for _, _, usual in summary(ILL[name]) if COMPARED.match(usual)]
+    shown = [usual for _, _, usual in summary_rows(ILL[name]) if COMPARED.match(usual)]
     assert len(shown) == len(limited), "every limit that is shown has a rule"
     assert not list(crossed(ILL[name])) or advise(ILL[name])
     text = judged(ILL[name])

@@ -24,10 +24,15 @@ from gan_jax.config import (
     OptimizerConfig,
     PenaltyConfig,
 )
-from gan_jax.diagnostics.report import advise, diagnose, page, plain
+from gan_jax.diagnostics.report import advise, diagnose, html_page, to_json_value
 from gan_jax.diagnostics.report.cards import CARDS, OUTCOME
-from gan_jax.diagnostics.report.case import by_depth, one_batch, opened, walked
-from gan_jax.diagnostics.report.game import reach
+from gan_jax.diagnostics.report.diagnosed_run import (
+    iterate_paths,
+    load_diagnosed_run,
+    next_batch,
+    paths_by_depth,
+)
+from gan_jax.diagnostics.report.measure_game import optimizer_reach
 from gan_jax.logs.row_files import read_rows
 from gan_jax.logs.sample_plots import PICTURE_SEED
 from gan_jax.sampling import sample
@@ -93,7 +98,7 @@ ALL = OUTCOME + CARDS
 def test_every_section_of_a_zero_sum_toy_run_is_measured(numbers):
     names = [card.section for card in ALL]
     assert {name for name in names if "skipped" in numbers[name]} == set()
-    json.dumps(plain(numbers), allow_nan=False)
+    json.dumps(to_json_value(numbers), allow_nan=False)
 
 
 def test_numbers_agree_with_the_log_and_with_each_other(run, numbers):
@@ -117,13 +122,13 @@ def test_numbers_agree_with_the_log_and_with_each_other(run, numbers):
 
 
 def test_samples_are_those_of_the_runs_picture_and_no_part_of_the_json(run, numbers):
-    case, shown = opened(run, 0), numbers["samples"]
+    case, shown = load_diagnosed_run(run, 0), numbers["samples"]
     key = jax.random.key(PICTURE_SEED)
     fakes = sample(case.gan, case.state, key, 64)
     np.testing.assert_allclose(shown["fake"], fakes, rtol=1e-5, atol=1e-6)
     distance = np.linalg.norm(shown["real"], axis=1)
     assert len(distance) == 64 and np.abs(distance - 1).max() < 0.2
-    assert plain(shown) == {"count": 64}
+    assert to_json_value(shown) == {"count": 64}
 
 
 @pytest.mark.slow
@@ -138,10 +143,12 @@ def test_the_game_of_a_run_is_that_of_its_own_learning_rate(run):
 
 
 def test_layers_are_in_the_order_of_a_pass():
-    g, d = by_depth(build(replace(RUN, dataset=DatasetConfig("digits"), model=DCGAN)))
+    g, d = paths_by_depth(
+        build(replace(RUN, dataset=DatasetConfig("digits"), model=DCGAN))
+    )
     assert g[0].startswith("Dense_0") and g[-1].startswith("ConvTranspose")
     assert d[0].startswith("Conv_0") and d[-1].startswith("Dense_0")
-    assert list(walked({"b": {"x": 0, "a": 1}, "a": 2})) == ["b/x", "b/a", "a"]
+    assert list(iterate_paths({"b": {"x": 0, "a": 1}, "a": 2})) == ["b/x", "b/a", "a"]
 
 
 DCGAN = ModelConfig("dcgan", width=2, z_dim=2)
@@ -175,7 +182,7 @@ def outline(text):
 
 
 def test_page_is_well_formed_and_needs_nothing_else(numbers):
-    text = page(numbers)
+    text = html_page(numbers)
     found = outline(text)
     assert len(set(found.ids)) == len(found.ids)
     assert {"verdict", "quality", *(card.draw.__name__ for card in ALL)} == set(
@@ -188,7 +195,7 @@ def test_page_is_well_formed_and_needs_nothing_else(numbers):
 
 
 def test_page_escapes_what_a_run_is_called(numbers):
-    text = page(numbers | GONE | {"run": "<b>&", "label": {"seed": "<i>"}})
+    text = html_page(numbers | GONE | {"run": "<b>&", "label": {"seed": "<i>"}})
     outline(text)
     assert "<b>&" not in text and "&lt;b&gt;&amp;" in text and "<i>" not in text
 
@@ -197,7 +204,7 @@ GONE = {card.section: {"skipped": "the state is not finite"} for card in ALL}
 
 
 def test_page_of_a_state_that_is_not_finite_says_so(numbers):
-    text = page(numbers | GONE | {"finite": False})
+    text = html_page(numbers | GONE | {"finite": False})
     assert "not finite" in text and not outline(text).links
 
 
@@ -234,7 +241,7 @@ def test_reach_is_where_iterates_of_a_parabola_begin_to_grow(optimizer, limit):
             peak = max(peak, abs(w)) if step > 3900 else peak
         return peak
 
-    assert reach(optimizer, "alternating") == pytest.approx(limit)
+    assert optimizer_reach(optimizer, "alternating") == pytest.approx(limit)
     assert last(0.99 * limit) < 1e-3 and last(1.01 * limit) > 1e3
 
 
@@ -248,7 +255,7 @@ def test_reach_of_a_rule_is_where_its_iterates_begin_to_grow(name, limit):
             w, before = w - c * ahead, w
         return abs(w)
 
-    assert reach(OptimizerConfig("sgd"), name) == pytest.approx(limit)
+    assert optimizer_reach(OptimizerConfig("sgd"), name) == pytest.approx(limit)
     assert last(0.99 * limit) < 1e-3 and last(1.01 * limit) > 1e3
 
 
@@ -351,7 +358,7 @@ def test_one_of_several_convolutional_gans_is_diagnosed(index, tmp_path):
     assert found["label"] == {"seed": index}
     left_out = {k for k, v in found.items() if isinstance(v, dict) and "skipped" in v}
     assert left_out == {"overfitting", "duality"}
-    outline(page(found))
+    outline(html_page(found))
 
 
 @pytest.mark.slow
@@ -372,7 +379,7 @@ def test_players_that_see_several_examples_at_once_are_diagnosed(model, tmp_path
     assert left_out == {"game"}
     judged = {k: len(v) for k, v in found["overfitting"]["logits"].items()}
     assert judged == {"training": 64 // model.pack, "held_out": 1000 // model.pack}
-    batch, _ = one_batch(opened(tmp_path / "run", 0))
+    batch, _ = next_batch(load_diagnosed_run(tmp_path / "run", 0))
     seen = np.asarray(batch.image, float).reshape(8 // model.pack, -1)
     deviation = np.sqrt(seen.var(axis=0).sum())
     assert found["critic"]["deviation"] == pytest.approx(deviation)
@@ -390,4 +397,4 @@ def test_a_run_that_diverged_is_told_of_and_its_last_finite_state_shown(tmp_path
     found = diagnose(tmp_path / "run")
     assert found["verdict"] == "diverged"
     assert advise(found)[0]["name"] == "diverged"
-    outline(page(found))
+    outline(html_page(found))

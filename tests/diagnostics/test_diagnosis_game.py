@@ -22,8 +22,13 @@ from gan_jax.config import (
     PenaltyConfig,
 )
 from gan_jax.diagnostics import vector_game
-from gan_jax.diagnostics.report.case import Case, has_decayed
-from gan_jax.diagnostics.report.game import in_turn, measured_game, measured_path, told
+from gan_jax.diagnostics.report.diagnosed_run import DiagnosedRun, has_decayed
+from gan_jax.diagnostics.report.measure_game import (
+    measure_alternating,
+    measure_game,
+    measure_path,
+    summarize_eigenvalues,
+)
 from gan_jax.evaluate.gan_metrics import rotation, scene
 from gan_jax.gan import init_state
 from gan_jax.step import train_step
@@ -58,7 +63,7 @@ def case():
     step = jax.jit(train_step, static_argnums=0)
     for _ in range(STEPS):
         state, _ = step(gan, state, Batch(jnp.zeros((1, 2, 1))))
-    return Case(gan, RUN, state, start, {}, [], [], data)
+    return DiagnosedRun(gan, RUN, state, start, {}, [], [], data)
 
 
 def place(state):
@@ -74,8 +79,8 @@ def velocity(w):
 def jacobian(w):
     theta, psi = w
     s = 1 / (1 + np.exp(-theta * psi))
-    bent, across = s * (1 - s), s + s * (1 - s) * theta * psi
-    return np.array([[bent * psi**2, across], [-across, -bent * theta**2 - GAMMA]])
+    bend, across = s * (1 - s), s + s * (1 - s) * theta * psi
+    return np.array([[bend * psi**2, across], [-across, -bend * theta**2 - GAMMA]])
 
 
 def adam(state):
@@ -99,7 +104,7 @@ def turning(matrix, seed):
 
 def test_game_of_a_run_of_unequal_players_is_its_dense_matrix(case):
     scales, moves = RATES * adam(case.state), jacobian(place(case.state))
-    game = measured_game(case, count=2)
+    game = measure_game(case, count=2)
     values = np.linalg.eigvals(np.diag(scales) @ moves)
     found = [complex(*v) for v in game["eigenvalues"]["leading"]]
     np.testing.assert_allclose(
@@ -130,7 +135,7 @@ def test_nobody_is_chased_by_a_player_whose_rate_is_0(case):
 
 def test_path_is_through_the_field_of_the_final_state(case):
     """Whose R1 weighs 0.2; at the start it weighs 1."""
-    found = measured_path(case)
+    found = measure_path(case)
     start, end = place(case.start), place(case.state)
     seen = [velocity(start + a * (end - start)) for a in found["positions"]]
     np.testing.assert_allclose(found["norm"], np.linalg.norm(seen, axis=1), rtol=1e-4)
@@ -150,16 +155,20 @@ def test_a_sweep_of_small_rates_has_not_decayed(case):
 
 def test_steps_in_turn_are_judged_of_one_d_step_alone(case):
     game = vector_game(lambda w: -w, jnp.ones(2), 1)
-    assert in_turn(case, game, 0.1)["alternating_radius"] == pytest.approx(0.9)
+    assert measure_alternating(case, game, 0.1)["alternating_radius"] == pytest.approx(
+        0.9
+    )
     twice = replace(case.config, d_steps=2)
-    assert in_turn(case._replace(config=twice), game, 0.1) == {}
+    assert measure_alternating(case._replace(config=twice), game, 0.1) == {}
 
 
 def test_what_is_told_of_eigenvalues_is_of_the_two_that_lead():
-    found = told({"leading": np.array([-3, -2 + 1j, -2 - 1j, 1 + 1j])}, 0.1)
+    found = summarize_eigenvalues(
+        {"leading": np.array([-3, -2 + 1j, -2 - 1j, 1 + 1j])}, 0.1
+    )
     assert found["leading_imaginary_ratio"] == 0.5
     assert found["leading_magnitude"] == pytest.approx(0.3)
     assert found["overshoot"] == pytest.approx(0.3)
     for value in (1.0, 1j):
-        still = told({"leading": np.array([value])}, 0.1)["overshoot"]
+        still = summarize_eigenvalues({"leading": np.array([value])}, 0.1)["overshoot"]
         assert still == 0 and not np.signbit(still)

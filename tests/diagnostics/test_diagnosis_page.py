@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from gan_jax.diagnostics.report import charts, game_chart, outcome_charts, page
+from gan_jax.diagnostics.report import charts, game_chart, html_page, outcome_charts
 from gan_jax.diagnostics.report.card_tables import decay_note, game_note
 from gan_jax.diagnostics.report.cards import CARDS, OUTCOME
 from gan_jax.logs import curves, point_plots
@@ -151,9 +151,9 @@ def ids(text):
 def test_samples_and_losses_come_first_then_the_verdict_then_the_instruments(unseen):
     instruments = [card.draw.__name__ for card in CARDS]
     order = ["samples", "losses", "verdict", *instruments]
-    assert ids(page(FOUND)) == order
+    assert ids(html_page(FOUND)) == order
     numbers = {"sample_modes": 3, "mode_count": 8, "sample_precision": 0.25}
-    text = page(FOUND | {"quality": numbers})
+    text = html_page(FOUND | {"quality": numbers})
     assert ids(text) == [*order[:2], "quality", *order[2:]]
     for name, value, usual in (
         ("modes hit by 256 samples", "3", "over 7.2"),
@@ -163,7 +163,7 @@ def test_samples_and_losses_come_first_then_the_verdict_then_the_instruments(uns
 
 
 def test_caption_is_below_its_chart(unseen):
-    for part in page(FOUND).split("<figure>")[1:]:
+    for part in html_page(FOUND).split("<figure>")[1:]:
         figure = part.partition("</figure>")[0]
         assert 0 <= figure.index("<img") < figure.index("<figcaption>")
 

@@ -45,9 +45,10 @@ from gan_jax.diagnostics import (
 from gan_jax.diagnostics.spectrum import dense
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Term, init_state
-from gan_jax.layers.basic import Style, no_norm
+from gan_jax.layers import Style
+from gan_jax.layers.norms import no_norm
 from gan_jax.losses import LOSSES
-from gan_jax.models.networks import DenseGenerator, MlpDiscriminator
+from gan_jax.models.dense import DenseGenerator, MlpDiscriminator
 from gan_jax.objectives import example_keys
 from gan_jax.penalties import PENALTIES
 from gan_jax.step import train_step

@@ -31,11 +31,11 @@ from gan_jax.config import (
 )
 from gan_jax.data import DATASETS
 from gan_jax.diagnostics.phase import (
-    field,
-    jacobian,
-    path,
+    descent_direction,
+    jacobian_at_solution,
     spectral_radius,
     step_matrix,
+    trajectory,
     verdict,
 )
 from gan_jax.dynamics import DYNAMICS
@@ -73,7 +73,7 @@ def opening(config):
 def distances(config, steps):
     """To the solution, before and after each step."""
     gan, state, batch = opening(config)
-    walk = jax.jit(partial(path, gan, steps=steps))
+    walk = jax.jit(partial(trajectory, gan, steps=steps))
     return np.linalg.norm(walk(state, batch), axis=1)
 
 
@@ -87,7 +87,7 @@ def contraction(config, period=1):
 def eigenvalues(config):
     """Of the field's Jacobian at the solution, by real and imaginary part."""
     gan, state, batch = opening(config)
-    matrix = np.asarray(jax.jit(partial(jacobian, gan))(state, batch))
+    matrix = np.asarray(jax.jit(partial(jacobian_at_solution, gan))(state, batch))
     # Those of a real 2 x 2 matrix; eigvals would halve the digits of a double one.
     half = np.trace(matrix) / 2
     root = np.emath.sqrt(half**2 - np.linalg.det(matrix))
@@ -409,7 +409,7 @@ def test_bilinear_game_in_a_plane_contracts_as_on_a_line(name):
 def test_bilinear_field_is_psi_and_minus_theta():
     gan, state, batch = opening(replace(WGAN, dataset=DatasetConfig("bilinear")))
     w = jnp.array([2.0, 3.0, 5.0, 7.0])
-    np.testing.assert_allclose(field(gan, state, batch, w), [5, 7, -2, -3])
+    np.testing.assert_allclose(descent_direction(gan, state, batch, w), [5, 7, -2, -3])
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ import pytest
 from gan_jax.assembly.assemble import build
 from gan_jax.config import Config, DatasetConfig, ModelConfig
 from gan_jax.gan import init_state, net_variables
-from gan_jax.layers.basic import INITIALIZERS, NORMS, Style, leaky_relu
-from gan_jax.layers.minibatch import DIMENSIONS, KERNELS, MINIBATCH
+from gan_jax.layers import INITIALIZERS, MINIBATCH, NORMS, Style
+from gan_jax.layers.activations import leaky_relu
+from gan_jax.layers.minibatch import DIMENSIONS, KERNELS
 from gan_jax.logs.sample_plots import make_critic
 from gan_jax.models import MODELS
 

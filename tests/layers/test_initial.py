@@ -16,8 +16,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from gan_jax.gan import pack_examples
-from gan_jax.layers.basic import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS, Style
-from gan_jax.layers.minibatch import MINIBATCH
+from gan_jax.layers import ACTIVATIONS, INITIALIZERS, MINIBATCH, NORMS, OUTPUTS, Style
 from gan_jax.models import MODELS
 
 B, Z, SEEDS = 24, 64, 12

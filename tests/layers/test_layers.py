@@ -6,22 +6,23 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax.layers.basic import (
+from gan_jax.layers import (
     ACTIVATIONS,
     BATCH_COUPLED,
     INITIALIZERS,
     NORMS,
     OUTPUTS,
+    Style,
+)
+from gan_jax.layers.basic import (
     Conv,
     ConvTranspose,
     Dense,
     Maxout,
-    Style,
     downsample,
-    normalize,
-    power_iteration,
     upsample,
 )
+from gan_jax.layers.spectral_norm import normalize, power_iteration
 
 KEY = jax.random.key(0)
 

@@ -21,7 +21,7 @@ from gan_jax.commands import sample as sample_command
 from gan_jax.commands.train import main as train_main
 from gan_jax.config import CheckpointConfig, Config, DatasetConfig, ModelConfig
 from gan_jax.data import DATASETS, with_absolute_path
-from gan_jax.diagnostics.report.case import opened
+from gan_jax.diagnostics.report.diagnosed_run import load_diagnosed_run
 from gan_jax.evaluate.evaluator import yardstick
 from gan_jax.features import EXTRACTORS, Extractor
 from gan_jax.run_files.data_facts import (
@@ -191,7 +191,7 @@ def test_a_run_goes_on_only_with_the_data_it_had(change, run, pictures, capsys):
     assert line.startswith("error: dataset.name") and "--allow-changes" in line
     assert {p: p.read_bytes() for p in files} == files
     with pytest.raises(ValueError, match="holds other data than the run"):
-        opened(run, 0)
+        load_diagnosed_run(run, 0)
     assert evaluate_command.main([str(run), "--metrics", "swd", "--n", "4"]) == 2
     assert "--reference NAME" in capsys.readouterr().err
 
@@ -222,8 +222,8 @@ def test_a_run_whose_pictures_moved_goes_on_and_is_measured(run, pictures, capsy
     assert "no such folder" in told and "give --reference NAME" in told
     assert evaluate_command.main([*flags, "--reference", f"folder:{again}"]) == 0
     with pytest.raises(ValueError, match="no such folder.*holds them now"):
-        opened(run, 0)
-    assert len(opened(run, 0, f"folder:{again}").data) == 12
+        load_diagnosed_run(run, 0)
+    assert len(load_diagnosed_run(run, 0, f"folder:{again}").data) == 12
 
 
 def test_other_data_of_another_shape_are_no_reference(run, capsys):

@@ -12,7 +12,7 @@ from needs import require
 
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Term, init_state, named_arrays
-from gan_jax.layers.basic import INITIALIZERS, NORMS, OUTPUTS, Style
+from gan_jax.layers import INITIALIZERS, NORMS, OUTPUTS, Style
 from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
 from gan_jax.objectives import draw, example_keys

@@ -13,7 +13,7 @@ from benchmarks.speed.flops import flops, forms
 from gan_jax.augment import AUGMENTS
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Term, init_state
-from gan_jax.layers.basic import INITIALIZERS, NORMS, OUTPUTS, Style
+from gan_jax.layers import INITIALIZERS, NORMS, OUTPUTS, Style
 from gan_jax.layers.convolution import convolution, transposed_convolution
 from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS

@@ -9,7 +9,7 @@ from typing import Any
 from gan_jax.benchmark.outcome import Goal
 from gan_jax.config import Config, DatasetConfig, MetricsConfig, SweepConfig
 from gan_jax.methods import METHODS
-from gan_jax.methods.changes import Changes, changed, with_rates
+from gan_jax.methods.changes import Changes, change_fields, change_rates
 
 EVALUATIONS = 20
 """Of each run: five of them are in its last quarter."""
@@ -94,7 +94,7 @@ VARIANTS: dict[str, Variant] = {
 
 KNOWN: Mapping[str, Config] = ChainMap(
     {
-        name: changed(METHODS[variant.base], variant.changes)
+        name: change_fields(METHODS[variant.base], variant.changes)
         for name, variant in VARIANTS.items()
     },
     METHODS,
@@ -107,7 +107,7 @@ def with_network(config: Config, network: Changes) -> Config:
     own = config.model.name
     if own not in (None, network["model.name"]):
         return config
-    return changed(config, network)
+    return change_fields(config, network)
 
 
 def config_of(
@@ -118,8 +118,8 @@ def config_of(
     A method that has D judge packs sees as many packs as others see examples.
     """
     config = with_network(suite.catalogue[method], suite.network)
-    config = with_rates(config, suite.adam_rate, suite.decay)
-    config = changed(config, {**suite.changes, **task.changes, **point})
+    config = change_rates(config, suite.adam_rate, suite.decay)
+    config = change_fields(config, {**suite.changes, **task.changes, **point})
     every, log_every = intervals(steps)
     return replace(
         config,
@@ -145,7 +145,7 @@ def intervals(steps: int) -> tuple[int, int]:
 
 def dataset_at(task: Task, point: Changes) -> DatasetConfig:
     """The task's data, with what a point of the axes changes of them."""
-    return changed(Config(dataset=task.dataset), only(point, "dataset")).dataset
+    return change_fields(Config(dataset=task.dataset), only(point, "dataset")).dataset
 
 
 def only(changes: Changes, group: str) -> Changes:

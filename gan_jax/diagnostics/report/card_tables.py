@@ -76,9 +76,11 @@ def game_table(found: Numbers) -> list[list[str]]:
         "field_norm": "size of both players' gradients",
     }
     rows = [[text, short(own[name])] for name, text in names.items() if name in own]
-    for player, bent in own["curvature"].items():
-        told = bent.get("skipped") or (
-            f"{bent['verdict']} ({short(bent['smallest'])} to {short(bent['largest'])})"
+    for player, measure_curvature in own["curvature"].items():
+        told = measure_curvature.get("skipped") or (
+            f"{measure_curvature['verdict']} "
+            f"({short(measure_curvature['smallest'])} to "
+            f"{short(measure_curvature['largest'])})"
         )
         rows.append([f"the {player}'s own loss is at a (curvatures)", told])
     return [["", "number"], *rows]
@@ -153,10 +155,10 @@ def game_note(found: Numbers) -> str:
         if played in ("alternating", "simultaneous")
         else f"These are eigenvalues of plain play; {played} changes them. "
     )
-    return f"{rates} {scaled}{momentum}{other}{how_many(own)}"
+    return f"{rates} {scaled}{momentum}{other}{describe_eigenvalue_count(own)}"
 
 
-def how_many(game: Numbers) -> str:
+def describe_eigenvalue_count(game: Numbers) -> str:
     """How many of the eigenvalues there are were found."""
     count = "All" if game["exact"] else "The fastest"
     size = f"{count} eigenvalues of a game of {game['parameters']:,} parameters."

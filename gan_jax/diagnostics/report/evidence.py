@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gan_jax.diagnostics.report.case import kernels
+from gan_jax.diagnostics.report.diagnosed_run import kernels
 from gan_jax.diagnostics.report.limits import (
     DIVERSE,
     GROWTH,

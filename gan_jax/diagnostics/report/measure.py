@@ -1,6 +1,7 @@
 """Every instrument on one GAN of a run, as one dictionary of numbers."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -23,20 +24,20 @@ from gan_jax.diagnostics import (
     snapshots,
     update_cosines,
 )
-from gan_jax.diagnostics.report.case import (
-    Case,
+from gan_jax.diagnostics.report.diagnosed_run import (
+    DiagnosedRun,
     batches,
-    by_depth,
+    column,
     finite,
     has_decayed,
-    in_a_row,
     kernels,
-    numbers_of,
-    one_batch,
-    opened,
+    load_diagnosed_run,
+    next_batch,
+    paths_by_depth,
+    successive_batches,
 )
-from gan_jax.diagnostics.report.game import MINUTES, measured_game, measured_path
-from gan_jax.diagnostics.report.outcome import measured_losses, measured_samples
+from gan_jax.diagnostics.report.measure_game import MINUTES, measure_game, measure_path
+from gan_jax.diagnostics.report.measure_outcome import measure_losses, measure_samples
 from gan_jax.evaluate.gan_metrics import RESPONSES, TESTS, gap, logits, rates
 from gan_jax.evaluate.reference import chosen, in_batches, unseen
 from gan_jax.evaluate.sample_quality import mode_count
@@ -78,7 +79,7 @@ def diagnose(
         raise ValueError(f"minutes {minutes}: must be over 0")
     if count is not None and not 1 <= count <= 100:
         raise ValueError(f"count {count}: must be 1 to 100 eigenvalues")
-    case = opened(run, index, data_name)
+    case = load_diagnosed_run(run, index, data_name)
     found = about(case) | {"run": str(run), "index": index}
     sound = found["finite"]
     for name, section in SECTIONS.items():
@@ -99,7 +100,23 @@ def attempted(section: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         return {"skipped": str(error)}
 
 
-def about(case: Case) -> dict[str, Any]:
+def to_json_value(value: Any) -> Any:
+    """As JSON has it: what is not finite becomes null, keys become text.
+
+    Arrays (the samples that the page shows) are left out.
+    """
+    if isinstance(value, dict):
+        kept = {k: v for k, v in value.items() if not isinstance(v, np.ndarray)}
+        return {str(k): to_json_value(v) for k, v in kept.items()}
+    if isinstance(value, list | tuple):
+        return [to_json_value(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    bad = isinstance(value, float) and not math.isfinite(value)
+    return None if bad else value
+
+
+def about(case: DiagnosedRun) -> dict[str, Any]:
     """Which run, how far it got, how it ended, and what its log said of it."""
     config, step = case.config, int(case.state.step)
     record = make_record(case.label, case.rows, {}, case.events)
@@ -142,11 +159,11 @@ def described(config: Config) -> str:
     )
 
 
-def measured_layers(case: Case) -> dict[str, Any]:
+def measure_layers(case: DiagnosedRun) -> dict[str, Any]:
     """Gradient, weight, update and their ratio of each array, in order of depth."""
     order, flow = (
-        by_depth(case.gan),
-        gradient_flow(case.gan, case.state, *one_batch(case)),
+        paths_by_depth(case.gan),
+        gradient_flow(case.gan, case.state, *next_batch(case)),
     )
     return {
         player: {path: flows[path]._asdict() for path in paths}
@@ -154,9 +171,9 @@ def measured_layers(case: Case) -> dict[str, Any]:
     }
 
 
-def measured_course(case: Case) -> dict[str, Any]:
+def measure_course(case: DiagnosedRun) -> dict[str, Any]:
     """The kernels' gradient norms over time, if logged."""
-    order = by_depth(case.gan)
+    order = paths_by_depth(case.gan)
     logged = [r for r in case.rows if any(k.startswith("g_grad_norm/") for k in r)]
     if not logged:
         raise ValueError("the run did not log its layers; train with --log.layers")
@@ -165,22 +182,24 @@ def measured_course(case: Case) -> dict[str, Any]:
     found: dict[str, Any] = {"steps": [row["step"] for row in rows]}
     for player, paths in zip(PLAYERS, order, strict=True):
         columns = {p: f"{player[0]}_grad_norm/{p}" for p in kernels(paths)}
-        series = {p: numbers_of(rows, c).tolist() for p, c in columns.items()}
+        series = {p: column(rows, c).tolist() for p, c in columns.items()}
         found[f"{player}_grad_norm"] = series
     return found
 
 
-def measured_units(case: Case) -> dict[str, Any]:
+def measure_units(case: DiagnosedRun) -> dict[str, Any]:
     """The share of dead units of each activation."""
-    shares = dead_units(case.gan, case.state, *one_batch(case))
+    shares = dead_units(case.gan, case.state, *next_batch(case))
     return {k: v.tolist() for k, v in zip(PLAYERS, shares, strict=True)}
 
 
-def measured_kernels(case: Case) -> dict[str, Any]:
+def measure_kernels(case: DiagnosedRun) -> dict[str, Any]:
     """Singular values of every kernel, in order of depth."""
     states = case.state.generator, case.state.discriminator
     found = {}
-    for player, paths, net in zip(PLAYERS, by_depth(case.gan), states, strict=True):
+    for player, paths, net in zip(
+        PLAYERS, paths_by_depth(case.gan), states, strict=True
+    ):
         values = singular_values(net.params)
         found[player] = {p: values[p].tolist() for p in paths if p in values}
     if not any(found.values()):
@@ -188,9 +207,9 @@ def measured_kernels(case: Case) -> dict[str, Any]:
     return found
 
 
-def measured_critic(case: Case) -> dict[str, Any]:
+def measure_critic(case: DiagnosedRun) -> dict[str, Any]:
     """D's input gradients; `deviation`: root mean square of its |input - mean|."""
-    batch, keys = one_batch(case)
+    batch, keys = next_batch(case)
     norms = critic_gradient_norms(case.gan, case.state, batch, keys)
     seen = pack_examples(case.gan.pack, batch.image)
     x = np.asarray(seen, np.float64).reshape(len(seen), -1)
@@ -201,7 +220,7 @@ def measured_critic(case: Case) -> dict[str, Any]:
     }
 
 
-def measured_overfitting(case: Case) -> dict[str, Any]:
+def measure_overfitting(case: DiagnosedRun) -> dict[str, Any]:
     """D's logits of training reals against reals that it has not met."""
     other = unseen(case.config.dataset)
     if other is None:
@@ -217,7 +236,7 @@ def measured_overfitting(case: Case) -> dict[str, Any]:
     return {"gap": found._asdict(), "logits": shown}
 
 
-def measured_motion(case: Case) -> dict[str, Any]:
+def measure_motion(case: DiagnosedRun) -> dict[str, Any]:
     """How updates follow each other, how metrics wander, raw against averaged G."""
     state, places = case.state, [case.state]
     step = jax.jit(lambda state, batch: train_step(case.gan, state, batch)[0])
@@ -231,7 +250,7 @@ def measured_motion(case: Case) -> dict[str, Any]:
     return {"cosines": cosines, "spread": spreads(case), "ema": averaging(case)}
 
 
-def spreads(case: Case) -> dict[str, dict[str, float]]:
+def spreads(case: DiagnosedRun) -> dict[str, dict[str, float]]:
     """Mean and deviation of the last quarter of each loss and metric of the log."""
     names = {k for row in case.rows for k in row if "@" in k or k == "diversity"}
     found = {}
@@ -244,7 +263,7 @@ def spreads(case: Case) -> dict[str, dict[str, float]]:
     return found
 
 
-def averaging(case: Case) -> dict[str, float]:
+def averaging(case: DiagnosedRun) -> dict[str, float]:
     """Sliced Wasserstein distance of raw and averaged samples to the data."""
     indices = chosen(case.data, min(EXAMPLES, case.data.spec.size), 0)
     real = shrink_images(np.asarray(case.data.get(indices).image))
@@ -261,13 +280,13 @@ def averaging(case: Case) -> dict[str, float]:
     return {"raw": raw, "averaged": averaged, "gap": ema_gap(raw, averaged)}
 
 
-def measured_duality(case: Case) -> dict[str, Any]:
+def measure_duality(case: DiagnosedRun) -> dict[str, Any]:
     """The duality gap of zero-sum losses, by few steps of best response."""
-    ahead = in_a_row(case, RESPONSES + TESTS)
+    ahead = successive_batches(case, RESPONSES + TESTS)
     return gap(case.gan, case.state, ahead)._asdict()
 
 
-def measured_quality(case: Case) -> dict[str, Any]:
+def measure_quality(case: DiagnosedRun) -> dict[str, Any]:
     """The diversity and the quality of samples, as a run logs them."""
     plain = dataclasses.replace(case.config.metrics, names=())
     config = dataclasses.replace(case.config, metrics=plain)
@@ -276,19 +295,19 @@ def measured_quality(case: Case) -> dict[str, Any]:
 
 
 SECTIONS: dict[str, Callable[..., dict[str, Any]]] = {
-    "samples": measured_samples,
-    "quality": measured_quality,
-    "losses": measured_losses,
-    "layers": measured_layers,
-    "course": measured_course,
-    "units": measured_units,
-    "kernels": measured_kernels,
-    "critic": measured_critic,
-    "overfitting": measured_overfitting,
-    "game": measured_game,
-    "path": measured_path,
-    "motion": measured_motion,
-    "duality": measured_duality,
+    "samples": measure_samples,
+    "quality": measure_quality,
+    "losses": measure_losses,
+    "layers": measure_layers,
+    "course": measure_course,
+    "units": measure_units,
+    "kernels": measure_kernels,
+    "critic": measure_critic,
+    "overfitting": measure_overfitting,
+    "game": measure_game,
+    "path": measure_path,
+    "motion": measure_motion,
+    "duality": measure_duality,
 }
 OF_ROWS = ("losses", "course")
 """Sections that need no state."""

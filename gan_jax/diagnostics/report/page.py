@@ -6,7 +6,7 @@ from html import escape
 from gan_jax.diagnostics.report.advice import ADVICE, advise
 from gan_jax.diagnostics.report.cards import CARDS, OUTCOME, Card, Numbers
 from gan_jax.diagnostics.report.limits import quality_rows
-from gan_jax.diagnostics.report.tables import summary
+from gan_jax.diagnostics.report.tables import summary_rows
 
 STYLE = """
 :root { color-scheme: light; }
@@ -41,7 +41,7 @@ summary { cursor: pointer; color: #2a6f97; font-size: .9rem; padding: 6px 0; }
 """
 
 
-def page(found: Numbers) -> str:
+def html_page(found: Numbers) -> str:
     """The whole page of `gan_jax.diagnostics.report.diagnose`'s numbers.
 
     Samples and losses come first, then the verdict, then the instruments.
@@ -98,7 +98,7 @@ def judged(found: Numbers) -> str:
     )
     words = f"<ul>\n{items}</ul>" if items else f"<p>{calm(found)}</p>"
     kind = "card alone verdict trouble" if pieces else "card alone verdict"
-    rows = [["", "here", "usual"], *map(list, summary(found))]
+    rows = [["", "here", "usual"], *map(list, summary_rows(found))]
     return (
         f'<section class="{kind}" id="verdict">\n<h2>What is the matter</h2>\n{words}\n'
         f"{folded('The numbers that matter most', rows)}</section>\n"

@@ -1,27 +1,8 @@
 """Numbers as JSON, and as text for people."""
 
-import math
 from typing import Any
 
-import numpy as np
-
 from gan_jax.diagnostics.report import limits
-
-
-def plain(value: Any) -> Any:
-    """As JSON has it: what is not finite becomes null, keys become text.
-
-    Arrays (the samples that the page shows) are left out.
-    """
-    if isinstance(value, dict):
-        kept = {k: v for k, v in value.items() if not isinstance(v, np.ndarray)}
-        return {str(k): plain(v) for k, v in kept.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    bad = isinstance(value, float) and not math.isfinite(value)
-    return None if bad else value
 
 
 def short(value: Any) -> str:
@@ -31,7 +12,7 @@ def short(value: Any) -> str:
     return str(value)
 
 
-def summary(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+def summary_rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     """The numbers that matter most: what, value, what is usual.
 
     What is usual of a number that has a limit comes from `limits.LIMITS`.

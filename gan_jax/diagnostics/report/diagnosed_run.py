@@ -31,7 +31,7 @@ from gan_jax.run_files.stored_rows import (
 from gan_jax.types import Array, Batch, Row, TrainState
 
 
-class Case(NamedTuple):
+class DiagnosedRun(NamedTuple):
     """One GAN of a run.
 
     state: of its newest checkpoint. start: of its oldest, if it kept two, else its
@@ -50,7 +50,9 @@ class Case(NamedTuple):
     damage: Sequence[str] = ()
 
 
-def opened(run: str | Path, index: int, data_name: str | None = None) -> Case:
+def load_diagnosed_run(
+    run: str | Path, index: int, data_name: str | None = None
+) -> DiagnosedRun:
     """Raises ValueError as `gan_jax.run_files.load.load_run` does.
 
     data_name: the data set that holds the run's data by now; None: that of its Config.
@@ -83,14 +85,14 @@ def opened(run: str | Path, index: int, data_name: str | None = None) -> Case:
     )
     data = load_data_of_run(folder, config, "name the data set that holds them now")
     about = found.label, rows, events, data, describe_row_damage(folder, step)
-    return Case(found.gan, config, found.read(last), start, *about)
+    return DiagnosedRun(found.gan, config, found.read(last), start, *about)
 
 
 def finite(state: TrainState) -> bool:
     return is_finite(jax.device_get(state.replace(key=())))  # pyright: ignore
 
 
-def batches(case: Case, ahead: int = 0) -> Batch:
+def batches(case: DiagnosedRun, ahead: int = 0) -> Batch:
     """The data of the step so many steps ahead of the state, `[d_steps, B, ...]`."""
     config, step = case.config, int(case.state.step) + ahead
     seed = case.label.get("seed", config.seed)
@@ -99,26 +101,26 @@ def batches(case: Case, ahead: int = 0) -> Batch:
     return jax.tree.map(jnp.asarray, case.data.get(chosen))
 
 
-def one_batch(case: Case) -> tuple[Batch, Array]:
+def next_batch(case: DiagnosedRun) -> tuple[Batch, Array]:
     """The next D step's examples `[B, ...]`, and a key for each."""
     batch = jax.tree.map(lambda x: x[0], batches(case))
     return batch, example_keys(case.gan, jax.random.key(0), len(batch.image))
 
 
-def in_a_row(case: Case, count: int) -> Batch:
+def successive_batches(case: DiagnosedRun, count: int) -> Batch:
     """`[count, B, ...]`: the first D batch of each of the steps to come."""
     each = [jax.tree.map(lambda x: x[0], batches(case, i)) for i in range(count)]
     return jax.tree.map(lambda *parts: jnp.stack(parts), *each)
 
 
-def has_decayed(case: Case) -> bool:
+def has_decayed(case: DiagnosedRun) -> bool:
     """Whether a learning rate is under a hundredth of the highest of its schedule."""
     peaks = highest_rates(case.config, case.state)
     now = rates(case.config, case.state)
     return any(r < p / 100 for r, p in zip(now, peaks, strict=True))
 
 
-def by_depth(gan: Gan) -> Players:
+def paths_by_depth(gan: Gan) -> Players:
     """The paths of both players' parameters, in the order in which a pass meets them.
 
     A tree forgets it: its keys are sorted.
@@ -131,16 +133,16 @@ def by_depth(gan: Gan) -> Players:
     def meet(key: Array) -> None:
         for module, x in inputs:
             variables = module.init(key, x, label, train=True)
-            met.append(list(walked(dict(variables["params"]))))
+            met.append(list(iterate_paths(dict(variables["params"]))))
 
     jax.eval_shape(meet, jax.random.key(0))
     return Players(*met)
 
 
-def walked(tree: dict[str, Any], above: str = "") -> Iterator[str]:
+def iterate_paths(tree: dict[str, Any], above: str = "") -> Iterator[str]:
     for name, value in tree.items():
         if isinstance(value, dict):
-            yield from walked(value, f"{above}{name}/")
+            yield from iterate_paths(value, f"{above}{name}/")
         else:
             yield above + name
 
@@ -150,9 +152,9 @@ def kernels(paths: list[str]) -> list[str]:
     return [path for path in paths if path.endswith("kernel")] or paths
 
 
-def size_of(case: Case) -> int:
+def count_parameters(case: DiagnosedRun) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(params_of(case.state)))
 
 
-def numbers_of(rows: list[Row], name: str) -> np.ndarray:
+def column(rows: list[Row], name: str) -> np.ndarray:
     return np.array([row.get(name, np.nan) for row in rows], float)

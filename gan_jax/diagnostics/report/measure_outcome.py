@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from gan_jax.data import label_shares
-from gan_jax.diagnostics.report.case import Case, numbers_of
+from gan_jax.diagnostics.report.diagnosed_run import DiagnosedRun, column
 from gan_jax.evaluate.reference import chosen
 from gan_jax.logs.sample_plots import make_sampler
 
@@ -17,7 +17,7 @@ MOST_ROWS = 500
 COURSES = ("d_loss", "g_loss", "real_logits", "fake_logits")
 
 
-def measured_samples(case: Case) -> dict[str, Any]:
+def measure_samples(case: DiagnosedRun) -> dict[str, Any]:
     """Real examples and fakes of the final state, `[N, ...]` each.
 
     The fakes are those of the run's own pictures: of the averaged generator, with the
@@ -31,11 +31,11 @@ def measured_samples(case: Case) -> dict[str, Any]:
     return {"count": count, "real": np.asarray(jax.device_get(real)), "fake": fakes}
 
 
-def measured_losses(case: Case) -> dict[str, Any]:
+def measure_losses(case: DiagnosedRun) -> dict[str, Any]:
     """Both players' losses and D's mean logits, by step."""
     if not case.rows:
         raise ValueError("the run has logged nothing")
     some = np.unique(np.linspace(0, len(case.rows) - 1, MOST_ROWS).round().astype(int))
     rows = [case.rows[i] for i in some]
-    series = {name: numbers_of(rows, name).tolist() for name in COURSES}
+    series = {name: column(rows, name).tolist() for name in COURSES}
     return {"steps": [row["step"] for row in rows], **series}

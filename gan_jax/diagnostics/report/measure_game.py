@@ -29,7 +29,11 @@ from gan_jax.diagnostics import (
     spectrum,
     step_radius,
 )
-from gan_jax.diagnostics.report.case import Case, one_batch, size_of
+from gan_jax.diagnostics.report.diagnosed_run import (
+    DiagnosedRun,
+    count_parameters,
+    next_batch,
+)
 from gan_jax.diagnostics.spectrum import EXACT
 from gan_jax.dynamics import DYNAMICS, as_rule
 from gan_jax.evaluate.gan_metrics import DECAYS, highest_rates, own_scales, rates
@@ -44,8 +48,8 @@ AFFORDABLE = 50_000
 """Parameters up to which the alternating step's own eigenvalues are taken."""
 
 
-def measured_game(
-    case: Case, *, count: int | None, minutes: float = MINUTES
+def measure_game(
+    case: DiagnosedRun, *, count: int | None, minutes: float = MINUTES
 ) -> dict[str, Any]:
     """Eigenvalues times the learning rate, and what they say; see docs.
 
@@ -58,31 +62,33 @@ def measured_game(
         raise ValueError("left out with --no-spectrum")
     if not min(rate) > 0:
         raise ValueError("a learning rate is 0, so nobody moves")
-    batch, keys = one_batch(case)
+    batch, keys = next_batch(case)
     plain = gan_game(case.gan, case.state, batch, keys)
     game = balanced(plain, own_scales(case.config, case.state, rate))
     passed = past(time.monotonic() + 60 * minutes)
-    timed, timed_plain = limited(game, passed), limited(plain, passed)
+    timed, timed_plain = limit_time(game, passed), limit_time(plain, passed)
     found, products, exact = eigenvalues(timed, count)
     measured = {
-        "parameters": size_of(case),
+        "parameters": count_parameters(case),
         "rate": rate.generator,
         "d_rate": rate.discriminator,
         "last_rate": last.generator,
         "last_d_rate": last.discriminator,
         "adaptive": any(o.name in DECAYS for o in optimizers(case)),
         "dynamics": case.config.dynamics.name,
-        "reach": min(reach(o, case.config.dynamics.name) for o in optimizers(case)),
+        "reach": min(
+            optimizer_reach(o, case.config.dynamics.name) for o in optimizers(case)
+        ),
         "products": products,
         "exact": exact,
         "eigenvalues": {k: parts(v * rate.generator) for k, v in found.items()},
-        **told(found, rate.generator),
-        **in_turn(case, timed, rate.generator),
+        **summarize_eigenvalues(found, rate.generator),
+        **measure_alternating(case, timed, rate.generator),
         "rotation_index": rotation_index(game, jax.random.key(0)),
         "plain_rotation_index": rotation_index(plain, jax.random.key(0)),
         "field_norm": float(np.linalg.norm(plain.field(plain.point))),
         "curvature": {
-            player: bent(timed_plain, player)
+            player: measure_curvature(timed_plain, player)
             for player in ("generator", "discriminator")
         },
     }
@@ -94,7 +100,7 @@ def past(end: float) -> Callable[[], bool]:
     return lambda: time.monotonic() > end
 
 
-def limited(game: Game, passed: Callable[[], bool]) -> Game:
+def limit_time(game: Game, passed: Callable[[], bool]) -> Game:
     """The game, of which the products raise ValueError when the time has passed."""
 
     def timed(product: Callable[..., Array]) -> Callable[..., Array]:
@@ -108,11 +114,11 @@ def limited(game: Game, passed: Callable[[], bool]) -> Game:
     return game._replace(jvp=timed(game.jvp), vjp=timed(game.vjp))
 
 
-def optimizers(case: Case) -> tuple[OptimizerConfig, OptimizerConfig]:
+def optimizers(case: DiagnosedRun) -> tuple[OptimizerConfig, OptimizerConfig]:
     return case.config.g_optimizer, case.config.d_optimizer
 
 
-def reach(group: OptimizerConfig, dynamics: str) -> float:
+def optimizer_reach(group: OptimizerConfig, dynamics: str) -> float:
     """-h l of a real eigenvalue l up to which the optimizer contracts under the rule.
 
     2 for SGD, RMSprop; 2 (1 + m) with momentum m; 2 (1 + b1) / (1 - b1) for Adam
@@ -150,7 +156,7 @@ def parts(values: np.ndarray) -> list[list[float]]:
     return [[float(v.real), float(v.imag)] for v in values]
 
 
-def told(found: dict[str, np.ndarray], rate: float) -> dict[str, Any]:
+def summarize_eigenvalues(found: dict[str, np.ndarray], rate: float) -> dict[str, Any]:
     """What eigenvalues say of simultaneous steps.
 
     "decaying" are those with a negative real part: the rate up to which they contract
@@ -171,7 +177,7 @@ def told(found: dict[str, np.ndarray], rate: float) -> dict[str, Any]:
     }
 
 
-def in_turn(case: Case, game: Game, rate: float) -> dict[str, Any]:
+def measure_alternating(case: DiagnosedRun, game: Game, rate: float) -> dict[str, Any]:
     """The same for alternating steps, where the run plays so and it is affordable."""
     size = game.point.size
     plays = case.config.dynamics.name, case.config.d_steps
@@ -188,7 +194,7 @@ def in_turn(case: Case, game: Game, rate: float) -> dict[str, Any]:
     return found
 
 
-def bent(game: Game, player: str) -> dict[str, Any]:
+def measure_curvature(game: Game, player: str) -> dict[str, Any]:
     """The player's curvature, or why it is not known."""
     try:
         return curvature(game, player, restarts=BENT_RESTARTS)._asdict()
@@ -196,12 +202,12 @@ def bent(game: Game, player: str) -> dict[str, Any]:
         return {"skipped": str(error)}
 
 
-def measured_path(case: Case) -> dict[str, Any]:
+def measure_path(case: DiagnosedRun) -> dict[str, Any]:
     """The field on the line from the start to the final state."""
     first, last = int(case.start.step), int(case.state.step)
     if first == last:
         raise ValueError("the run has only its first state")
-    batch, keys = one_batch(case)
+    batch, keys = next_batch(case)
     begin = with_params(case.state, params_of(case.start))
     end = flat(params_of(case.state))
     found = path_angle(gan_game(case.gan, begin, batch, keys), end)

@@ -8,13 +8,13 @@ from gan_jax.config import (
     OptimizerConfig,
     PenaltyConfig,
 )
-from gan_jax.methods.entry import DCGAN_ADAM, Method, adam, both
+from gan_jax.methods.entry import DCGAN_ADAM, Method, adam, both_optimizers
 
 TENSORFLOW_RMSPROP = OptimizerConfig("rmsprop", learning_rate=1e-4, b2=0.9, eps=1e-10)
 """Decay and eps that `tf.train.RMSPropOptimizer(1e-4)` has. There v starts at 1, and
 eps is inside the root: early updates are smaller than here."""
 
-RULES: dict[str, Method] = {
+RULES_OF_PLAY: dict[str, Method] = {
     "extra_adam": Method(
         "Extragradient with Adam, moments advanced at both half-steps, on WGAN-GP. "
         "Gidel et al. 2018, 1802.10551: G 5e-5, D 5e-4, (0.5, 0.9), lambda 10, EMA "
@@ -35,7 +35,7 @@ RULES: dict[str, Method] = {
             loss=LossConfig("wasserstein"),
             penalty=PenaltyConfig("wgan_gp", weight=10.0),
             dynamics=DynamicsConfig("optimistic"),
-            **both(adam(1e-4, 0.5, 0.9)),
+            **both_optimizers(adam(1e-4, 0.5, 0.9)),
         ),
     ),
     "consensus": Method(
@@ -44,7 +44,7 @@ RULES: dict[str, Method] = {
         Config(
             loss=LossConfig("non_saturating"),
             dynamics=DynamicsConfig("consensus", gamma=10.0),
-            **both(TENSORFLOW_RMSPROP),
+            **both_optimizers(TENSORFLOW_RMSPROP),
         ),
     ),
     "sga": Method(
@@ -54,7 +54,7 @@ RULES: dict[str, Method] = {
         Config(
             loss=LossConfig("non_saturating"),
             dynamics=DynamicsConfig("sga"),
-            **both(TENSORFLOW_RMSPROP),
+            **both_optimizers(TENSORFLOW_RMSPROP),
         ),
     ),
     "competitive": Method(
@@ -64,7 +64,7 @@ RULES: dict[str, Method] = {
         Config(
             loss=LossConfig("minimax"),
             dynamics=DynamicsConfig("competitive"),
-            **both(OptimizerConfig("sgd", learning_rate=0.01)),
+            **both_optimizers(OptimizerConfig("sgd", learning_rate=0.01)),
         ),
     ),
     "unrolled": Method(
@@ -92,7 +92,9 @@ RULES: dict[str, Method] = {
         "0.01 is ours; loss non-saturating.",
         Config(
             loss=LossConfig("non_saturating"),
-            **both(OptimizerConfig("momentum", learning_rate=0.01, momentum=-0.5)),
+            **both_optimizers(
+                OptimizerConfig("momentum", learning_rate=0.01, momentum=-0.5)
+            ),
         ),
     ),
 }

@@ -3,14 +3,14 @@
 METHODS has every method as its source has it, and most sources are of images of 28
 pixels and more. The same numbers do not fit points or tiny images: with the values of
 its source R1's generator stays in the middle of a ring of eight points. KINDS has what
-is changed for each kind of data, and why; `suited` applies it.
+is changed for each kind of data, and why; `suit_to_data` applies it.
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from gan_jax.config import Config
-from gan_jax.methods.changes import PLAYERS, Changes, changed, with_rates
+from gan_jax.methods.changes import PLAYERS, Changes, change_fields, change_rates
 
 SMALL, GREY = 16, 32
 """The longest sides in pixels of small images and of grey images."""
@@ -33,7 +33,7 @@ class Kind(NamedTuple):
     exceptions: dict[str, Changes] = {}
 
 
-def both(**values: object) -> Changes:
+def set_both_optimizers(**values: object) -> Changes:
     """These values for both optimizers."""
     return {f"{player}.{k}": v for player in PLAYERS for k, v in values.items()}
 
@@ -53,7 +53,7 @@ SLOPE_WEIGHT = 0.1
 """Their weight on points."""
 AS_PUBLISHED = dict.fromkeys(
     ("wgan", "consensus", "sga", "competitive", "negative_momentum"),
-    both(schedule="constant"),
+    set_both_optimizers(schedule="constant"),
 )
 """Methods without Adam keep their rates where no others were measured to be better."""
 SHORT_AVERAGE = {"extra_adam": {"ema.decay": 0.999}}
@@ -73,12 +73,12 @@ KINDS: dict[str, Kind] = {
         changes={"batch_size": 256, "model.z_dim": 2, "penalty.weight_end": None},
         exceptions={
             **AS_PUBLISHED,
-            "wgan": both(learning_rate=1e-3),
+            "wgan": set_both_optimizers(learning_rate=1e-3),
             "wgan_gp": {"d_steps": 1},
             "wgan_lp": {"d_steps": 1},
             "sn_gan": {"d_steps": 1},
             "pacgan2": {"batch_size": 512},
-            "mlp_sgd": {"model.output": None, **both(learning_rate=0.1)},
+            "mlp_sgd": {"model.output": None, **set_both_optimizers(learning_rate=0.1)},
             "mlp_leaky": {"model.output": None},
             **SHORT_AVERAGE,
         },
@@ -108,7 +108,7 @@ KINDS: dict[str, Kind] = {
 }
 
 
-def kind_of(shape: tuple[int, ...]) -> str:
+def name_kind(shape: tuple[int, ...]) -> str:
     """The name in KINDS of examples `(D,)`, points, or `(H, W, C)`, images."""
     if len(shape) == 1:
         return "points"
@@ -118,17 +118,17 @@ def kind_of(shape: tuple[int, ...]) -> str:
     return "grey images" if max(sides) <= GREY and channels == 1 else "images"
 
 
-def suited(name: str, config: Config, shape: tuple[int, ...]) -> Config:
+def suit_to_data(name: str, config: Config, shape: tuple[int, ...]) -> Config:
     """The Config of a method with the values that suit data of this shape.
 
     The penalty's weight is that of `config.penalty.name`, which may be another penalty
     than the method's own. A method with networks of its own keeps all its values on
     images.
     """
-    kind = KINDS[kind_of(shape)]
+    kind = KINDS[name_kind(shape)]
     if config.model.name is not None and len(shape) == 3:
         return config
-    config = with_rates(config, kind.adam_rate, decay=kind.adam_rate is not None)
+    config = change_rates(config, kind.adam_rate, decay=kind.adam_rate is not None)
     weight = kind.weights.get(config.penalty.name, config.penalty.weight)
     changes = {"penalty.weight": weight, **kind.changes}
-    return changed(config, {**changes, **kind.exceptions.get(name, {})})
+    return change_fields(config, {**changes, **kind.exceptions.get(name, {})})
