@@ -9,13 +9,7 @@ from gan_jax.augment import AUGMENTS, Augmentation, as_augmentation, no_augmenta
 from gan_jax.config import Config, DynamicsConfig
 from gan_jax.data import Spec
 from gan_jax.dynamics import DYNAMICS, Rule, as_rule
-from gan_jax.layers.basic import (
-    ACTIVATIONS,
-    INITIALIZERS,
-    NORMS,
-    OUTPUTS,
-    independent,
-)
+from gan_jax.layers.basic import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS, independent
 from gan_jax.layers.minibatch import MINIBATCH
 from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
