@@ -6,7 +6,7 @@ import pytest
 from config_changes import config_with, with_field
 
 from gan_jax.assembly.assemble import build
-from gan_jax.augment import AUGMENTS
+from gan_jax.augment import AUGMENTS, Augmentation
 from gan_jax.config import Config, DatasetConfig, ModelConfig, PenaltyConfig
 from gan_jax.layers.minibatch import MINIBATCH
 from gan_jax.penalties import PENALTIES
@@ -162,3 +162,24 @@ def test_what_cannot_combine_is_refused_in_one_line(base, field, value, words):
 )
 def test_what_can_combine_builds(base, field, value):
     build(with_field(base, field, value))
+
+
+@pytest.mark.parametrize("needs_images", [False, True])
+def test_an_augmentation_of_ones_own_says_what_it_needs(monkeypatch, needs_images):
+    def double(images, keys, *, strength=2.0):
+        return strength * images
+
+    own = Augmentation(
+        double, images_only=needs_images, strength_is_probability=needs_images
+    )
+    monkeypatch.setitem(AUGMENTS, "own", own if needs_images else double)
+    points = config_with(dataset__name="ring", augment__name="own")
+    strong = config_with(augment__name="own", augment__strength=3.0)
+    if not needs_images:
+        build(points)
+        assert build(strong).augment(1.0, None) == 3.0
+        return
+    with pytest.raises(ValueError, match="augment.name 'own' needs images"):
+        build(points)
+    with pytest.raises(ValueError, match="augment.strength 3.0: is own's probability"):
+        build(strong)
