@@ -26,8 +26,8 @@ def cross_entropy_d(
 ) -> Array:
     """`t s(-a) + (1 - t) s(a) + w s(b)`: D's binary cross-entropy.
 
-    t = real_target (1; 0.9 is the one-sided label smoothing of Salimans et al. 2016,
-    arXiv 1606.03498), w = fake_weight. Goodfellow et al. 2014, arXiv 1406.2661.
+    Goodfellow et al. 2014, arXiv 1406.2661. t is real_target, and w is fake_weight. A t
+    of 0.9 is the one-sided label smoothing of Salimans et al. 2016, arXiv 1606.03498.
     """
     on_real = real_target * softplus(-real) + (1 - real_target) * softplus(real)
     return on_real + fake_weight * softplus(fake)
@@ -158,7 +158,7 @@ def alpha_d(
 ) -> Array:
     """`l(a) + w l(-b)`, `l(x) = A (1 - sigmoid(x)^(1/A))`, A = alpha_d / (alpha_d - 1).
 
-    Kurri et al. 2022; Welfert et al. 2023, arXiv 2302.14320 and 2310.18291.
+    Welfert et al. 2023, arXiv 2302.14320 and 2310.18291; Kurri et al. 2022.
     l is `alpha_loss`.
     """
     return alpha_loss(real, alpha_d) + fake_weight * alpha_loss(-fake, alpha_d)
@@ -167,7 +167,7 @@ def alpha_d(
 def alpha_g(real: Array, fake: Array, *, alpha_g: float = 1.0) -> Array:
     """`-l(-b)` with alpha_g: the saturating form, which is `minimax_g` at alpha_g 1.
 
-    Kurri et al. 2022; Welfert et al. 2023, arXiv 2302.14320 and 2310.18291.
+    Welfert et al. 2023, arXiv 2302.14320 and 2310.18291; Kurri et al. 2022.
     l is that of `alpha_d`.
     """
     return -alpha_loss(-fake, alpha_g)
@@ -176,7 +176,7 @@ def alpha_g(real: Array, fake: Array, *, alpha_g: float = 1.0) -> Array:
 def alpha_non_saturating_g(real: Array, fake: Array, *, alpha_g: float = 1.0) -> Array:
     """`l(b)` with alpha_g: the form that does not saturate.
 
-    Kurri et al. 2022; Welfert et al. 2023, arXiv 2302.14320 and 2310.18291.
+    Welfert et al. 2023, arXiv 2302.14320 and 2310.18291; Kurri et al. 2022.
     l is that of `alpha_d`.
     """
     return alpha_loss(fake, alpha_g)

@@ -69,10 +69,12 @@ def init_nothing(params: optax.Params) -> optax.EmptyState:
 
 
 def scale_by_traced() -> optax.GradientTransformationExtraArgs:
-    """Return a transformation that multiplies updates by `scale`.
+    """Return a transformation that multiplies updates by a traced number.
 
-    `scale` is an extra argument of its `update`. The step passes the multiplier of the
-    learning rate in `state.scales`, which may be traced.
+    Returns:
+        A transformation whose `update` has the extra argument `scale` (1.0). A training
+        step passes the multiplier of the learning rate, `g_lr` or `d_lr` in
+        `state.scales`.
     """
 
     def update(updates, state, params=None, *, scale: Array | float = 1.0, **_):
@@ -125,7 +127,7 @@ def learning_rate(
 ) -> Schedule:
     """Return the learning rate at an update count: warm-up times the schedule.
 
-    The schedule falls to 0 over `steps`.
+    The schedule goes from the peak to 0 over `steps`, unless it is constant.
     """
     decay = SCHEDULES[config.schedule](config.learning_rate, 0.0, steps)
 

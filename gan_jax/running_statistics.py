@@ -6,7 +6,7 @@ with several D steps they are those of the last. Its keyword-only arguments are 
 of the config group of what reads it, or `batch_size`: the reals that a step shows to D.
 
 A penalty reads a statistic by having a keyword-only argument of its name. Both stand in
-one file, which ends with its own `RUNNING`.
+one file, which ends with its own `STATISTICS`.
 """
 
 from collections.abc import Callable
@@ -14,4 +14,4 @@ from collections.abc import Callable
 from gan_jax import augment, penalties
 from gan_jax.types import Array
 
-RUNNING: dict[str, Callable[..., Array]] = penalties.RUNNING | augment.RUNNING
+RUNNING: dict[str, Callable[..., Array]] = penalties.STATISTICS | augment.STATISTICS

@@ -1,4 +1,4 @@
-"""Methods with the values that suit the data they are to learn."""
+"""Methods, with the values that suit the data that they learn."""
 
 from dataclasses import replace
 
@@ -15,15 +15,23 @@ from gan_jax.methods.data_kinds import name_kind, suit_to_data
 def method_for(
     name: str, data: str | DatasetConfig, penalty: str | None = None
 ) -> Config:
-    """METHODS[name] for these data, with the values that suit their kind.
+    """Return METHODS[name] for a data set, with the values that suit its kind.
 
-    data: the name of a data set, or all its options. penalty: the name of a critic
-    penalty in place of the method's own, with a weight that suits. The kinds, their
-    values and the reasons are in `gan_jax.methods.data_kinds`; METHODS[name] has the
-    source's own values.
-    A method that is not of CATALOGUE, but of a plugin or of the caller's own program,
-    keeps all its values. Reads no pixels. Raises ValueError for an unknown name, or
-    data that are not there.
+    The kinds of data, their values and the reasons are in `gan_jax.methods.data_kinds`;
+    METHODS[name] has the values of the method's source. A method of a plugin, or of the
+    caller's own program, keeps all its values. No examples are read.
+
+    Args:
+        name: The name of a method.
+        data: The name of a data set, or all its options.
+        penalty: The name of a critic penalty that takes the place of the method's own,
+            with a weight that suits.
+
+    Returns:
+        The Config.
+
+    Raises:
+        ValueError: The method or the data set is unknown, or the data are not there.
     """
     own = find_method(name)
     if isinstance(data, str):
@@ -37,32 +45,36 @@ def method_for(
 
 
 def describe_changed_values(name: str, config: Config) -> str:
-    """One line that says which values of a run suit its data rather than the source.
+    """Return one line that names the values of a run that suit its data.
 
-    Of the fields that the run reads, those that have the value of `method_for` and
-    another in METHODS[name], in brackets the latter. Empty if there are none.
+    These are the fields that the run reads whose value is that of `method_for`, and
+    differs from METHODS[name], which stands in brackets. The line is empty if there are
+    none.
     """
     own = replace(find_method(name), dataset=config.dataset)
     suits = method_for(name, config.dataset, config.penalty.name)
-    there, here, meant = flat(own), flat(config), flat(suits)
+    of_source, here, suiting = flat(own), flat(config), flat(suits)
     read = used_fields(config)
-    fields = [f for f in here if f in read and here[f] == meant[f] != there[f]]
-    if not fields:
+    texts = {
+        field: f"{value} ({of_source[field]})"
+        for field, value in here.items()
+        if field in read and value == suiting[field] != of_source[field]
+    }
+    if not texts:
         return ""
-    told = {field: f"{here[field]} ({there[field]})" for field in fields}
-    words = ", ".join(f"{field} {value}" for field, value in merged(told).items())
+    words = ", ".join(f"{field} {text}" for field, text in merge_players(texts).items())
     kind = name_kind(find_dataset(config).spec.shape)
     return f"values that suit {kind}, the paper's in brackets: {words}"
 
 
-def merged(told: dict[str, str]) -> dict[str, str]:
-    """The values by field, those that both optimizers share said once."""
+def merge_players(texts: dict[str, str]) -> dict[str, str]:
+    """Return the texts by field, with one for what both optimizers share."""
     g, d = PLAYERS
     shared = {}
-    for field, value in told.items():
+    for field, text in texts.items():
         group, _, option = field.rpartition(".")
-        if group == g and told.get(f"{d}.{option}") == value:
-            shared[f"both optimizers' {option}"] = value
-        elif group != d or told.get(f"{g}.{option}") != value:
-            shared[field] = value
+        if group == g and texts.get(f"{d}.{option}") == text:
+            shared[f"both optimizers' {option}"] = text
+        elif group != d or texts.get(f"{g}.{option}") != text:
+            shared[field] = text
     return shared

@@ -10,7 +10,13 @@ from gan_jax.augment.entry import Augmentation, as_augmentation
 from gan_jax.augment.noise import no_augmentation
 from gan_jax.types import Augment
 
-__all__ = ["AUGMENTS", "RUNNING", "Augmentation", "as_augmentation", "no_augmentation"]
+__all__ = [
+    "AUGMENTS",
+    "STATISTICS",
+    "Augmentation",
+    "as_augmentation",
+    "no_augmentation",
+]
 
 AUGMENTS: dict[str, Augment | Augmentation] = {
     **noise.AUGMENTS,
@@ -18,4 +24,4 @@ AUGMENTS: dict[str, Augment | Augmentation] = {
     **diffaugment.AUGMENTS,
     **ada_pipeline.AUGMENTS,
 }
-RUNNING = adaptive.RUNNING
+STATISTICS = adaptive.STATISTICS

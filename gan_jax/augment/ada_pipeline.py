@@ -46,7 +46,9 @@ class Colour(NamedTuple):
     saturation: Array
 
 
-def value_or(key: Array, p: ArrayLike, value: Array, otherwise: float) -> Array:
+def apply_with_probability(
+    key: Array, p: ArrayLike, value: Array, otherwise: float
+) -> Array:
     """Return `value` with probability p, else `otherwise`."""
     return jnp.where(random.uniform(key) < p, value, otherwise)
 
@@ -65,14 +67,16 @@ def draw_geometry(key: Array, p: ArrayLike, height: int, width: int) -> Geometry
     angles = [uniform(values[i], minval=-jnp.pi, maxval=jnp.pi) for i in (4, 6)]
     shift = jnp.round(uniform(values[2], (2,), minval=-0.125, maxval=0.125) * sides)
     return Geometry(
-        mirror=value_or(gates[0], p, integer(values[0], (), 0, 2), 0),
-        quarters=value_or(gates[1], p, integer(values[1], (), 0, 4), 0),
-        shift=value_or(gates[2], p, shift, 0),
-        scale=value_or(gates[3], p, 2 ** (0.2 * normal(values[3])), 1),
-        before=value_or(gates[4], turn, angles[0], 0),
-        stretch=value_or(gates[5], p, 2 ** (0.2 * normal(values[5])), 1),
-        after=value_or(gates[6], turn, angles[1], 0),
-        drift=value_or(gates[7], p, 0.125 * normal(values[7], (2,)) * sides, 0),
+        mirror=apply_with_probability(gates[0], p, integer(values[0], (), 0, 2), 0),
+        quarters=apply_with_probability(gates[1], p, integer(values[1], (), 0, 4), 0),
+        shift=apply_with_probability(gates[2], p, shift, 0),
+        scale=apply_with_probability(gates[3], p, 2 ** (0.2 * normal(values[3])), 1),
+        before=apply_with_probability(gates[4], turn, angles[0], 0),
+        stretch=apply_with_probability(gates[5], p, 2 ** (0.2 * normal(values[5])), 1),
+        after=apply_with_probability(gates[6], turn, angles[1], 0),
+        drift=apply_with_probability(
+            gates[7], p, 0.125 * normal(values[7], (2,)) * sides, 0
+        ),
     )
 
 
@@ -87,29 +91,29 @@ def draw_colour(key: Array, p: ArrayLike) -> Colour:
     luma_flip = random.randint(values[2], (), 0, 2)
     hue = random.uniform(values[3], minval=-jnp.pi, maxval=jnp.pi)
     return Colour(
-        brightness=value_or(gates[0], p, 0.2 * normal[0], 0),
-        contrast=value_or(gates[1], p, 2 ** (0.5 * normal[1]), 1),
-        luma_flip=value_or(gates[2], p, luma_flip, 0),
-        hue=value_or(gates[3], p, hue, 0),
-        saturation=value_or(gates[4], p, 2 ** normal[2], 1),
+        brightness=apply_with_probability(gates[0], p, 0.2 * normal[0], 0),
+        contrast=apply_with_probability(gates[1], p, 2 ** (0.5 * normal[1]), 1),
+        luma_flip=apply_with_probability(gates[2], p, luma_flip, 0),
+        hue=apply_with_probability(gates[3], p, hue, 0),
+        saturation=apply_with_probability(gates[4], p, 2 ** normal[2], 1),
     )
 
 
-def matrix(*rows: Any) -> Array:
+def affine_matrix(*rows: Any) -> Array:
     """Return a map of (column, row, 1), `[3, 3]`, from its first two rows."""
     return jnp.asarray([*rows, [0.0, 0.0, 1.0]], jnp.float32)
 
 
 def scaling(horizontal: Any, vertical: Any) -> Array:
-    return matrix([horizontal, 0.0, 0.0], [0.0, vertical, 0.0])
+    return affine_matrix([horizontal, 0.0, 0.0], [0.0, vertical, 0.0])
 
 
 def rotation(cosine: Array, sine: Array) -> Array:
-    return matrix([cosine, -sine, 0.0], [sine, cosine, 0.0])
+    return affine_matrix([cosine, -sine, 0.0], [sine, cosine, 0.0])
 
 
 def translation(shift: Array) -> Array:
-    return matrix([1.0, 0.0, shift[0]], [0.0, 1.0, shift[1]])
+    return affine_matrix([1.0, 0.0, shift[0]], [0.0, 1.0, shift[1]])
 
 
 def source_map(geometry: Geometry) -> Array:

@@ -23,4 +23,4 @@ def adaptive_strength(
     return jnp.clip(value + sign * batch_size / (1000 * adapt_kimg), 0.0, 1.0)
 
 
-RUNNING = {"adaptive_strength": adaptive_strength}
+STATISTICS = {"adaptive_strength": adaptive_strength}

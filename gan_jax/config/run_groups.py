@@ -5,13 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from gan_jax.config.ranges import (
-    Count,
-    CountOrZero,
-    Duration,
-    NonNegative,
-    Positive,
-)
+from gan_jax.config.ranges import Count, CountOrZero, Duration, NonNegative, Positive
 
 
 @dataclass(frozen=True)

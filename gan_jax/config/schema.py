@@ -21,10 +21,7 @@ from gan_jax.config.game_groups import (
     OptimizerConfig,
     PenaltyConfig,
 )
-from gan_jax.config.ranges import (
-    Count,
-    FolderName,
-)
+from gan_jax.config.ranges import Count, FolderName
 from gan_jax.config.run_groups import (
     CheckpointConfig,
     DatasetConfig,

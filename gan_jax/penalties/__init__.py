@@ -7,7 +7,7 @@ over all axes but the batch's: n(x) = |grad_x D(x)|_2, not a mean over pixels. G
 penalties map `(generator, z, keys)` to `[B]`. `keys [B]` are one per example.
 
 The keyword-only arguments of a penalty are the fields of its config group that it
-reads, or what a run gives: a running statistic by its name (an entry of a `RUNNING`,
+reads, or what a run gives: a running statistic by its name (an entry of a `STATISTICS`,
 which stands in the file of its penalty), `generator` and `g_params` as they are now,
 `pullbacks` through the augmentation, the augmentation `transform`, the size `z_dim` of
 latents, and `mean`, the mean over the batch on all devices.
@@ -30,7 +30,7 @@ __all__ = [
     "GENERATOR_PENALTIES",
     "NO_PULLBACKS",
     "PENALTIES",
-    "RUNNING",
+    "STATISTICS",
     "input_gradient_norm",
     "input_gradient_sq",
     "interpolate",
@@ -45,4 +45,4 @@ __all__ = [
 
 PENALTIES: dict[str, Penalty] = gradients.PENALTIES | consistency.PENALTIES
 GENERATOR_PENALTIES: dict[str, GeneratorPenalty] = generator.GENERATOR_PENALTIES
-RUNNING = consistency.RUNNING | generator.RUNNING
+STATISTICS = consistency.STATISTICS | generator.STATISTICS

@@ -9,12 +9,12 @@ from gan_jax.types import Array, Critic, Metrics
 
 
 def real_logit_average(value: Array, metrics: Metrics, *, decay: float = 0.99) -> Array:
-    """`decay r + (1 - decay) mean D(x)`."""
+    """`decay r + (1 - decay) mean D(x)`. Tseng et al. 2021, arXiv 2104.03310."""
     return decay * value + (1 - decay) * metrics["real_logits"]
 
 
 def fake_logit_average(value: Array, metrics: Metrics, *, decay: float = 0.99) -> Array:
-    """`decay r + (1 - decay) mean D(G(z))`."""
+    """`decay r + (1 - decay) mean D(G(z))`. Tseng et al. 2021, arXiv 2104.03310."""
     return decay * value + (1 - decay) * metrics["fake_logits"]
 
 
@@ -39,7 +39,7 @@ def lecam(
     return on_real + jax.nn.relu(real_logit_average - critic(fake)) ** 2
 
 
-def identity(x: Array, keys: Array) -> Array:
+def keep_examples(x: Array, keys: Array) -> Array:
     return x
 
 
@@ -49,7 +49,7 @@ def cr(
     fake: Array,
     keys: Array,
     *,
-    transform: Callable[[Array, Array], Array] = identity,
+    transform: Callable[[Array, Array], Array] = keep_examples,
 ) -> Array:
     """`(D(x) - D(T x))^2` at the reals: consistency regularization, T a random change.
 
@@ -64,7 +64,7 @@ def bcr(
     fake: Array,
     keys: Array,
     *,
-    transform: Callable[[Array, Array], Array] = identity,
+    transform: Callable[[Array, Array], Array] = keep_examples,
 ) -> Array:
     """`(D(x) - D(T x))^2 + (D(G(z)) - D(T G(z)))^2`: balanced consistency.
 
@@ -109,7 +109,7 @@ def zcr(
 
 
 PENALTIES = {"lecam": lecam, "cr": cr, "bcr": bcr, "zcr": zcr}
-RUNNING = {
+STATISTICS = {
     "real_logit_average": real_logit_average,
     "fake_logit_average": fake_logit_average,
 }

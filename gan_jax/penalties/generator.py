@@ -50,7 +50,10 @@ def zcr_reward(
 def path_length_average(
     value: Array, metrics: Metrics, *, decay: float = 0.99
 ) -> Array:
-    """`decay a + (1 - decay) path_length`, at the steps at which that is measured."""
+    """`decay a + (1 - decay) path_length`, at the steps at which that is measured.
+
+    Karras et al. 2019, arXiv 1912.04958, eq. 4.
+    """
     length = metrics["path_length"]
     return jnp.where(length > 0, decay * value + (1 - decay) * length, value)
 
@@ -98,4 +101,4 @@ GENERATOR_PENALTIES = {
     "path_length": path_length,
     "orthogonal": orthogonal,
 }
-RUNNING = {"path_length_average": path_length_average}
+STATISTICS = {"path_length_average": path_length_average}

@@ -2,23 +2,17 @@
 
 import json
 import math
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import pytest
+from config_changes import with_field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gan_jax.assembly.assemble import build, find_method
 from gan_jax.assembly.unused_fields import refuse_unused_fields
 from gan_jax.augment import AUGMENTS
-from gan_jax.config import (
-    Config,
-    DatasetConfig,
-    LossConfig,
-    ModelConfig,
-    OptimizerConfig,
-    PenaltyConfig,
-)
+from gan_jax.config import Config, LossConfig
 from gan_jax.config.serialization import flat, from_json, to_json
 from gan_jax.data import DATASETS, TOYS
 from gan_jax.dynamics import DYNAMICS
@@ -34,6 +28,7 @@ PROMISED = """ns_gan minimax lsgan wgan wgan_gp wgan_lp dragan r1 r1_r2 ar1_ar2 
 rpgan_r1 r3gan sn_gan hinge ragan alpha ttur dense_conv conv_7x7 dcgan64_gp mlp_sgd
 mlp_leaky""".split()
 
+
 GROUPS = {
     "dataset": DATASETS,
     "model": MODELS,
@@ -45,14 +40,6 @@ GROUPS = {
     "augment": AUGMENTS,
     "dynamics": DYNAMICS,
 }
-
-
-def with_field(config, field, value):
-    """The config with the field of this dotted name set."""
-    group, _, name = field.rpartition(".")
-    if not group:
-        return replace(config, **{name: value})
-    return replace(config, **{group: replace(getattr(config, group), **{name: value})})
 
 
 @pytest.mark.parametrize("name", PROMISED)
@@ -107,81 +94,6 @@ def test_unknown_schedule_is_refused_with_the_allowed_ones(field):
         build(with_field(Config(), field, "cosin"))
     for name in ("cosin", "constant", "linear", "cosine"):
         assert repr(name) in str(error.value)
-
-
-@pytest.mark.parametrize("name", [name for name in PENALTIES if name != "none"])
-def test_critic_penalty_with_batch_norm_in_d_is_refused(name):
-    config = Config(
-        model=ModelConfig(d_norm="batch"), penalty=PenaltyConfig(name, weight=1.0)
-    )
-    with pytest.raises(ValueError, match=r"model\.d_norm 'batch'.*layer"):
-        build(config)
-
-
-@pytest.mark.parametrize("norm", ["none", "layer", "group", "instance"])
-def test_critic_penalty_with_any_other_norm_builds(norm):
-    build(Config(model=ModelConfig(d_norm=norm), penalty=PenaltyConfig("r1")))
-
-
-@pytest.mark.parametrize("field", ["model.g_norm", "model.d_norm"])
-def test_instance_norm_of_dense_layers_is_refused(field):
-    config = with_field(Config(model=ModelConfig("mlp")), field, "instance")
-    with pytest.raises(ValueError, match=field):
-        build(config)
-
-
-COUPLING = [name for name in MINIBATCH if name != "none"]
-
-
-@pytest.mark.parametrize("layer", COUPLING)
-@pytest.mark.parametrize("name", [name for name in PENALTIES if name != "none"])
-def test_critic_penalty_of_a_coupled_d_needs_consent(name, layer):
-    config = Config(
-        model=ModelConfig(d_minibatch=layer), penalty=PenaltyConfig(name, weight=1.0)
-    )
-    with pytest.raises(ValueError, match=r"model\.d_minibatch .*penalty\.coupled"):
-        build(config)
-    build(with_field(config, "penalty.coupled", True))
-
-
-@pytest.mark.parametrize("layer", COUPLING)
-def test_minibatch_layer_without_a_penalty_builds_but_not_in_microbatches(layer):
-    config = Config(model=ModelConfig(d_minibatch=layer))
-    build(config)
-    with pytest.raises(ValueError, match=r"microbatches 2.*model\.d_minibatch"):
-        build(replace(config, microbatches=2))
-
-
-def test_consent_to_coupling_is_unread_without_it():
-    penalized = Config(penalty=PenaltyConfig("r1"))
-    consenting = with_field(penalized, "penalty.coupled", True)
-    with pytest.raises(ValueError, match=r"penalty\.coupled .*model\.d_minibatch"):
-        refuse_unused_fields(penalized, consenting)
-    coupled = with_field(penalized, "model.d_minibatch", "stddev")
-    refuse_unused_fields(coupled, with_field(coupled, "penalty.coupled", True))
-
-
-@pytest.mark.parametrize("name", AUGMENTS)
-def test_augmentations_of_images_are_refused_for_points(name):
-    points = Config(dataset=DatasetConfig("ring"))
-    config = with_field(points, "augment.name", name)
-    if name in ("none", "instance_noise"):
-        build(config)
-    else:
-        with pytest.raises(ValueError, match=f"augment.name '{name}' needs images"):
-            build(config)
-
-
-@pytest.mark.parametrize("name", ["flip", "bgc"])
-def test_probability_above_one_is_refused(name):
-    config = with_field(Config(), "augment.name", name)
-    build(with_field(config, "augment.strength", 1.0))
-    with pytest.raises(ValueError, match=f"augment.strength 1.5: is {name}'s"):
-        build(with_field(config, "augment.strength", 1.5))
-
-
-def test_batch_norm_in_d_without_a_penalty_builds():
-    build(Config(model=ModelConfig(d_norm="batch")))
 
 
 MALFORMED = [
@@ -266,6 +178,8 @@ JSON = st.recursive(
     ),
     max_leaves=3,
 )
+
+
 FIELDS = [*flat(Config()), *GROUPS, "ema", "log"]
 
 
@@ -337,212 +251,3 @@ def test_replacing_one_name_alone_builds_and_leaves_nothing_to_refuse(base, grou
             config = with_field(METHODS[base], f"{group}.name", name)
             refuse_unused_fields(METHODS[base], config)
             assert isinstance(build(config), Gan)
-
-
-BASE = Config()
-RELU = with_field(BASE, "model.activation", "relu")
-R1 = with_field(BASE, "penalty.name", "r1")
-SGD = with_field(BASE, "d_optimizer.name", "sgd")
-RING = with_field(BASE, "dataset.name", "ring")
-
-
-@pytest.mark.parametrize(
-    "base, field, value",
-    [
-        (R1, "penalty.sigma", 0.1),
-        (R1, "penalty.schedule", "linear"),
-        (BASE, "penalty.weight", 3.0),
-        (BASE, "generator_penalty.weight", 3.0),
-        (RELU, "model.slope", 0.1),
-        (BASE, "model.slope", 0.1),
-        (BASE, "loss.alpha_d", 0.5),
-        (SGD, "d_optimizer.b1", 0.1),
-        (BASE, "d_optimizer.momentum", 0.1),
-        (BASE, "augment.strength", 0.1),
-        (BASE, "dataset.sigma", 0.1),
-    ],
-)
-def test_setting_a_field_that_nothing_reads_is_refused(base, field, value):
-    with pytest.raises(ValueError) as error:
-        refuse_unused_fields(base, with_field(base, field, value))
-    assert field in str(error.value)
-    assert repr(value) in str(error.value)
-
-
-def changed(**fields):
-    """The default Config with fields given as `group__field`."""
-    config = BASE
-    for field, value in fields.items():
-        config = with_field(config, field.replace("__", "."), value)
-    return config
-
-
-LOOKAHEAD = changed(dynamics__name="lookahead")
-NOISE = changed(augment__name="instance_noise")
-ADAPTIVE = changed(augment__name="bgc", augment__schedule="adaptive")
-
-
-@pytest.mark.parametrize(
-    "base, field, value, cause",
-    [
-        (BASE, "dynamics.gamma", 1.0, "dynamics.name 'alternating'"),
-        (BASE, "dynamics.k", 3, "dynamics.name 'alternating'"),
-        (LOOKAHEAD, "dynamics.gamma", 1.0, "dynamics.name 'lookahead'"),
-        (changed(dynamics__name="sga"), "g_first", True, "dynamics.name 'sga'"),
-        (BASE, "loss.schedule", "cosine", "loss.real_target_end None"),
-        (
-            changed(loss__schedule="constant"),
-            "loss.real_target_end",
-            1.0,
-            "loss.schedule 'constant'",
-        ),
-        (
-            changed(loss__name="hinge"),
-            "loss.real_target_end",
-            1.0,
-            "loss.name 'hinge'",
-        ),
-        (BASE, "augment.strength_end", 0.1, "augment.name 'none'"),
-        (BASE, "augment.schedule", "cosine", "augment.name 'none'"),
-        (BASE, "augment.target", 0.5, "augment.name 'none'"),
-        (NOISE, "augment.schedule", "cosine", "augment.strength_end None"),
-        (NOISE, "augment.target", 0.5, "augment.schedule 'linear'"),
-        (NOISE, "augment.adapt_kimg", 5.0, "augment.schedule 'linear'"),
-        (ADAPTIVE, "augment.strength_end", 0.1, "augment.schedule 'adaptive'"),
-        (
-            changed(augment__name="diff_augment"),
-            "augment.schedule",
-            "adaptive",
-            "augment.name 'diff_augment'",
-        ),
-        (R1, "penalty.decay", 0.5, "penalty.name 'r1'"),
-        (R1, "penalty.transform", "flip", "penalty.name 'r1'"),
-        (BASE, "penalty.schedule", "linear", "penalty.name 'none'"),
-        (BASE, "generator_penalty.decay", 0.5, "generator_penalty.name 'none'"),
-        (changed(model__name="dcgan"), "model.d_width", 32, "model.name 'dcgan'"),
-        (changed(model__name="dirac"), "model.width", 32, "model.name 'dirac'"),
-    ],
-)
-def test_unread_field_is_refused_with_its_cause(base, field, value, cause):
-    with pytest.raises(ValueError) as error:
-        refuse_unused_fields(base, with_field(base, field, value))
-    assert str(error.value).startswith(f"{field} {value!r} has no effect with {cause};")
-    assert "\n" not in str(error.value)
-
-
-CGD = changed(
-    dynamics__name="competitive", g_optimizer__name="sgd", d_optimizer__name="sgd"
-)
-UNROLLED = changed(dynamics__name="unrolled")
-OPTIMISTIC = changed(dynamics__name="optimistic")
-PACKED = changed(model__pack=2)
-CR = changed(dataset__name="ring", penalty__name="cr")
-STDDEV = changed(model__d_minibatch="stddev")
-DIRAC = changed(dataset__name="dirac", model__name="dirac", model__z_dim=1)
-
-
-@pytest.mark.parametrize(
-    "base, field, value, words",
-    [
-        (PACKED, "batch_size", 63, "model.pack 2: .*batch_size 63; change"),
-        (PACKED, "dataset.labels", True, "model.pack 2 with dataset.labels: .*leave"),
-        (PACKED, "penalty.name", "zcr", "model.pack 2 with penalty.name 'zcr'.*use"),
-        (PACKED, "microbatches", 2, "microbatches 2 with model.pack 2: .*leave"),
-        (changed(loss__top_k=0.5), "microbatches", 2, "with loss.top_k 0.5: .*leave"),
-        (UNROLLED, "microbatches", 2, "'unrolled': .*nothing would be saved; leave"),
-        (UNROLLED, "d_optimizer.name", "rmsprop", "'unrolled' with .*'rmsprop'.*use"),
-        (UNROLLED, "d_optimizer.clip_norm", 1.0, "d_optimizer.clip_norm: .*use"),
-        (OPTIMISTIC, "d_optimizer.clip_params", 0.1, "'optimistic' with .*clip_params"),
-        (OPTIMISTIC, "g_optimizer.clip_params", 0.1, "'optimistic' with .*clip_params"),
-        (CGD, "g_optimizer.name", "adam", "'competitive': .*sgd.*set g_optimizer"),
-        (CGD, "d_optimizer.learning_rate", 1.0, "'competitive': .*one constant"),
-        (CGD, "d_optimizer.schedule", "linear", "'competitive': .*one constant"),
-        (CGD, "g_optimizer.warmup_steps", 3, "'competitive': .*one constant"),
-        (CGD, "g_optimizer.clip_norm", 3.0, "'competitive': .*plain sgd"),
-        (CGD, "sweep.g_lr", (0.5, 1.0), "'competitive': .*no sweep"),
-        (CGD, "sweep.d_lr", (0.5, 1.0), "'competitive': .*no sweep"),
-        (STDDEV, "batch_size", 6, "batch_size 6 .*'stddev': D sees 6 .*4.*change"),
-        (CR, "penalty.transform", "flip", "penalty.transform 'flip' needs images"),
-        (DIRAC, "model.d_minibatch", "stddev", "model.d_minibatch: .*'dirac'"),
-        (ADAPTIVE, "loss.name", "lsgan", "'adaptive' with loss.name 'lsgan': .*use"),
-        (ADAPTIVE, "loss.name", "wasserstein", "'adaptive' with .*'wasserstein'"),
-        (ADAPTIVE, "loss.name", "relativistic", "'adaptive' with .*'relativistic'"),
-        (
-            changed(dataset__labels=True),
-            "penalty.name",
-            "zcr",
-            "penalty.name 'zcr' with dataset.labels: .*leave",
-        ),
-    ],
-)
-def test_what_cannot_combine_is_refused_in_one_line(base, field, value, words):
-    build(base)
-    with pytest.raises(ValueError, match=words) as error:
-        build(with_field(base, field, value))
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    "base, field, value",
-    [
-        (CGD, "sweep.penalty", (0.5, 1.0)),
-        (CGD, "microbatches", 2),
-        (UNROLLED, "g_optimizer.name", "rmsprop"),
-        (UNROLLED, "d_optimizer.clip_value", 1.0),
-        (PACKED, "penalty.name", "wgan_gp"),
-        (ADAPTIVE, "loss.name", "hinge"),
-    ],
-)
-def test_what_can_combine_builds(base, field, value):
-    build(with_field(base, field, value))
-
-
-@pytest.mark.parametrize(
-    "base, field, value",
-    [
-        (with_field(BASE, "penalty.name", "dragan"), "penalty.sigma", 0.1),
-        (R1, "penalty.weight", 3.0),
-        (R1, "penalty.every", 4),
-        (with_field(R1, "penalty.weight_end", 0.1), "penalty.schedule", "linear"),
-        (with_field(BASE, "model.activation", "prelu"), "model.slope", 0.1),
-        (BASE, "loss.real_target", 0.9),
-        (SGD, "d_optimizer.clip_norm", 1.0),
-        (SGD, "d_optimizer.warmup_steps", 10),
-        (RING, "dataset.sigma", 0.1),
-        (BASE, "d_steps", 3),
-        (with_field(BASE, "dynamics.name", "sga"), "dynamics.gamma", 2.0),
-        (with_field(BASE, "dynamics.name", "lookahead"), "g_first", True),
-        (with_field(BASE, "loss.top_k", 0.5), "loss.schedule", "cosine"),
-        (BASE, "loss.real_target_end", 1.0),
-        (with_field(BASE, "augment.name", "flip"), "augment.strength_end", 0.1),
-        (with_field(BASE, "augment.name", "flip"), "augment.schedule", "adaptive"),
-        (with_field(BASE, "penalty.name", "lecam"), "penalty.decay", 0.5),
-        (with_field(BASE, "penalty.name", "cr"), "penalty.transform", "flip"),
-        (
-            with_field(BASE, "generator_penalty.name", "path_length"),
-            "generator_penalty.decay",
-            0.5,
-        ),
-    ],
-)
-def test_setting_a_field_that_is_read_is_accepted(base, field, value):
-    refuse_unused_fields(base, with_field(base, field, value))
-
-
-def test_leftovers_of_the_base_are_accepted():
-    base = Config(
-        dataset=DatasetConfig("ring", sigma=0.3),
-        loss=LossConfig("alpha", alpha_d=0.3),
-        penalty=PenaltyConfig("ar1", sigma=0.5, weight=100.0),
-        d_optimizer=OptimizerConfig("adam", b1=0.1),
-    )
-    chosen = {
-        "dataset": "digits",
-        "loss": "hinge",
-        "penalty": "none",
-        "d_optimizer": "sgd",
-    }
-    config = base
-    for group, name in chosen.items():
-        config = with_field(config, f"{group}.name", name)
-    refuse_unused_fields(base, config)

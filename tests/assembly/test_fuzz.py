@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from config_changes import with_field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jax.errors import JaxRuntimeError
@@ -55,13 +56,6 @@ def many(quick, exhaustive, slow=None):
     if slow:
         counts.append(pytest.param(slow, marks=pytest.mark.slow))
     return pytest.mark.parametrize("count", counts)
-
-
-def with_field(config, field, value):
-    group, _, name = field.rpartition(".")
-    if not group:
-        return replace(config, **{name: value})
-    return replace(config, **{group: replace(getattr(config, group), **{name: value})})
 
 
 def assert_one_line(error, *names):
