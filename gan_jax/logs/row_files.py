@@ -65,9 +65,7 @@ def read_row_file(path: Path, with_checksums: bool = False) -> RowFile:
     """
     content = path.read_bytes() if path.exists() else b""
     lines = content.removesuffix(b"\n").split(b"\n") if content else []
-    with_checksums = with_checksums or any(
-        CHECKSUMMED.fullmatch(line) for line in lines
-    )
+    with_checksums |= any(CHECKSUMMED.fullmatch(line) for line in lines)
     is_row = ROW_CHECKS.get(path.name, lambda row: True)
     found = RowFile({}, [])
     for number, line in enumerate(lines, 1):

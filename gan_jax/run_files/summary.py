@@ -96,9 +96,7 @@ def summarize_run(
     """
     steps = int(state.step)
     verdicts = [decide_verdict(config, record, steps) for record in records]
-    best = next(
-        decide_verdict for decide_verdict in VERDICTS if decide_verdict in verdicts
-    )
+    best = next(verdict for verdict in VERDICTS if verdict in verdicts)
     if work.members:
         detail = summarize_members(config, work.members, records, verdicts)
     else:

@@ -46,8 +46,8 @@ def real_values(config: Config, member: Member) -> dict[str, float]:
 def describe_member(config: Config, member: Member) -> str:
     """Return words such as `seed 0, penalty weight 10, D's learning rate 0.0001`."""
     values = real_values(config, member).items()
-    name_group = [f"{FIELD_WORDS[field]} {value:g}" for field, value in values]
-    return ", ".join([f"seed {member['seed']}", *name_group])
+    named = [f"{FIELD_WORDS[field]} {value:g}" for field, value in values]
+    return ", ".join([f"seed {member['seed']}", *named])
 
 
 def measured_names(rows: Iterable[Row]) -> list[str]:

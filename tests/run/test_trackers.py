@@ -154,9 +154,8 @@ def test_frames_bear_their_steps(tmp_path):
     with Image.open(tmp_path / "film.gif") as film:
         seen = [np.array(f.convert("RGB"), int) for f in ImageSequence.Iterator(film)]
     assert len(seen) == 3
-    heads, pictures = zip(
-        *((f[:FRAME_CAPTION], f[FRAME_CAPTION:]) for f in seen), strict=True
-    )
+    heads = [frame[:FRAME_CAPTION] for frame in seen]
+    pictures = [frame[FRAME_CAPTION:] for frame in seen]
     assert all(np.abs(picture - 90).max() <= 4 for picture in pictures)
     widths = [np.flatnonzero((head < 128).any((0, 2))).max() for head in heads]
     assert widths[0] < widths[1] and abs(widths[1] - widths[2]) <= 3  # "0", "1,000"

@@ -370,14 +370,14 @@ def test_run_told_to_continue_goes_on_and_is_called_diverged(tmp_path):
     _, summary = train(config, tmp_path / "run")
     assert (summary["verdict"], summary["steps"]) == ("diverged", 100)
     steps = [row["step"] for row in rows(tmp_path / "run")]
-    find_fault = summary["fault"]["step"]
-    assert steps == sorted({1, 100, find_fault, *range(10, 100, 10)})
+    fault = summary["fault"]["step"]
+    assert steps == sorted({1, 100, fault, *range(10, 100, 10)})
     last = {row["step"]: row for row in rows(tmp_path / "run")}
     assert (
-        last[find_fault][summary["fault"]["term"]] is None and not last[100]["finite"]
+        last[fault][summary["fault"]["term"]] is None and not last[100]["finite"]
     )
     _, note = newest_intact(tmp_path / "run" / CHECKPOINT_FOLDER)
-    assert note["step"] < find_fault
+    assert note["step"] < fault
 
 
 @pytest.mark.slow
