@@ -93,7 +93,7 @@ def draw_histogram(
     height: Height,
     meaning: str,
 ) -> None:
-    """Draw histograms of real and generated numbers `[N, 1]`, and `height` over them."""
+    """Draw histograms of real and generated numbers `[N, 1]`, and `height` on top."""
     reach = 1.3 * np.abs(np.concatenate([real, np.nan_to_num(fake)])).max(initial=1)
     bins = np.linspace(-reach, reach, 61).tolist()
     if len(real):
