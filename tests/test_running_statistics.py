@@ -401,9 +401,9 @@ def test_penalty_of_packs_is_that_of_d_s_own_input(name):
     penalty = PENALTIES[name]
     seen = []
 
-    def noting(make_critic, real, fake, keys):
+    def noting(critic, real, fake, keys):
         seen.append((real, fake, keys))
-        return penalty(make_critic, real, fake, keys)
+        return penalty(critic, real, fake, keys)
 
     gan = packing(Linear(), 2, penalties=(Term(noting, lambda step: 3.0),))
     state, batch = init_state(gan, jax.random.key(0)), points()

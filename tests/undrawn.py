@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from gan_jax.logs import sample_plots
-from gan_jax.run import train_run as run
+from gan_jax.run import results
 
 
 def pixel(path: Path, *_: Any, **__: Any) -> None:
@@ -24,7 +24,7 @@ def pixel(path: Path, *_: Any, **__: Any) -> None:
 def without_pictures() -> Iterator[None]:
     """Curves and panels of points are files of one pixel."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "draw_curves", pixel)
+        patch.setattr(results, "draw_curves", pixel)
         patch.setattr(sample_plots, "draw_point_panels", pixel)
-        patch.setattr(run, "draw_members", pixel)
+        patch.setattr(results, "draw_members", pixel)
         yield

@@ -8,15 +8,13 @@ from gan_jax.logs.files import write_atomically
 
 
 def draw_curves(path: Path, runs: list[list[dict[str, Any]]]) -> None:
-    """Losses, gradient norms and logits against steps, a line for each run."""
+    """Draw losses, gradient norms and logits against steps, a line for each run."""
     figure, axes = new_figure(len(CURVES))
     for axis, (title, (names, styles)) in zip(axes.flat, CURVES.items(), strict=True):
         for name, (meaning, color) in zip(names, styles, strict=True):
             for index, rows in enumerate(runs):
-                steps, values = (
-                    [row["step"] for row in rows],
-                    [row[name] for row in rows],
-                )
+                steps = [row["step"] for row in rows]
+                values = [row[name] for row in rows]
                 label = None if index else meaning
                 alpha = max(0.15, len(runs) ** -0.5)
                 axis.plot(steps, values, color, lw=0.9, alpha=alpha, label=label)

@@ -1,11 +1,11 @@
-"""What all figures share: colors, and legends that cover no data."""
+"""The style of all figures: their colors, and legends that cover no data."""
 
 from typing import Any
 
 GENERATOR, DISCRIMINATOR, GREY = "#2a6f97", "#c8553d", "#8a8f98"
 REAL, FAKE = "#4a4e57", "crimson"
 BELOW = 3.8
-"""Font sizes between the axes and the legend: room for tick labels and axis label."""
+"""The room for labels between the axes and the legend, in font sizes."""
 
 PLAYERS = ("discriminator (D)", DISCRIMINATOR), ("generator (G)", GENERATOR)
 KINDS = ("real examples", REAL), ("generated examples", FAKE)
@@ -14,11 +14,11 @@ CURVES = {
     "gradient norms": (("d_grad_norm", "g_grad_norm"), PLAYERS),
     "D's mean logit (higher: more real)": (("real_logits", "fake_logits"), KINDS),
 }
-"""Of each panel: its title, the columns of the log, their labels and colors."""
+"""The panels by title: the columns of the log, and their labels and colors."""
 
 
 def new_figure(columns: int, rows: int = 1) -> tuple[Any, Any]:
-    """A figure, and its axes `[rows, columns]`."""
+    """Return a new figure and its axes `[rows, columns]`."""
     from matplotlib.figure import Figure
 
     size = 5 * columns, 4 * rows

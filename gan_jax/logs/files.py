@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written completely or not at all, and errors that say why not."""
 
 import errno
 import json
@@ -15,22 +15,22 @@ from typing import Any
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     """Let `write` fill a temporary file beside `path`, then rename it.
 
-    An OSError names `path`. What is left by a kill `remove_parts` removes.
+    An OSError names `path`. `remove_temporary_files` removes what a kill leaves.
     """
     temporary = path.with_name(f".{path.name[:40]}.{os.getpid()}.part{path.suffix}")
     try:
         write(temporary)
         os.replace(temporary, path)
-    except OSError as error:  # Pillow's have no number
+    except OSError as error:  # Pillow's errors have no number.
         number, reason = error.errno or errno.EIO, error.strerror or str(error)
         raise OSError(number, reason, str(path)) from error
     finally:
-        with suppress(OSError):  # what went wrong before matters more
+        with suppress(OSError):  # The error before it matters more.
             temporary.unlink(missing_ok=True)
 
 
 TEMPORARY_NAME = re.compile(r"\..+\.[0-9]+\.part(\..*)?", re.DOTALL)
-"""Names of the temporary files of `write_atomically`."""
+"""The names of the temporary files of `write_atomically`."""
 
 
 def remove_temporary_files(folder: Path) -> None:
@@ -41,9 +41,9 @@ def remove_temporary_files(folder: Path) -> None:
 
 
 def require_writable(folder: Path, advice: str) -> None:
-    """OSError, in a line that ends with the advice, for a folder that takes no file.
+    """Raise OSError, in a line that ends with the advice, if a folder takes no file.
 
-    Asked before the work of which the result is to be written.
+    Call it before the work whose result is to be written.
     """
     try:
         with tempfile.TemporaryFile(dir=folder):
@@ -54,24 +54,27 @@ def require_writable(folder: Path, advice: str) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    content = text.encode(errors="backslashreplace")  # paths may hold any byte
+    """Write a text as UTF-8; bytes of a path that are no text become escapes."""
+    content = text.encode(errors="backslashreplace")
     write_atomically(path, lambda part: part.write_bytes(content))
 
 
 def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON."""
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
 RESUME_ADVICE = "mend that, then go on with --resume"
+"""What to do when a run cannot write a file."""
 
 
 @contextmanager
 def explain_write_errors(path: Path, advice: str = RESUME_ADVICE) -> Iterator[None]:
-    """Tell in one line what could not be written, and what to do."""
+    """Raise OSErrors as one line that says what cannot be written, and what to do."""
     try:
         yield
     except OSError as error:
-        if error.strerror is None:  # it was told already
+        if error.strerror is None:  # It is such a line already.
             raise
         place = error.filename or path
         raise OSError(
@@ -80,4 +83,5 @@ def explain_write_errors(path: Path, advice: str = RESUME_ADVICE) -> Iterator[No
 
 
 def copy_file(source: Path, path: Path) -> None:
+    """Copy a file to `path`."""
     write_atomically(path, lambda part: shutil.copyfile(source, part))

@@ -1,4 +1,4 @@
-"""Grids of images as one picture."""
+"""Grids of images as one picture, with names below the images or beside the rows."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,8 +11,8 @@ from gan_jax.data.listing import printable
 from gan_jax.logs.files import write_atomically
 from gan_jax.logs.images import to_uint8
 
-CAPTION = 14
-"""Pixels of height that a caption takes."""
+GRID_CAPTION = 14
+"""The height of a caption in pixels."""
 FONT_SIZE = 10
 
 
@@ -23,10 +23,11 @@ def image_grid(
     columns: int | None = None,
     captions: Sequence[str] | None = None,
 ) -> None:
-    """A grid of images `[N, H, W, C]` in [-1, 1]; columns None: near-square.
+    """Write a grid of images `[N, H, W, C]` in [-1, 1].
 
-    Small images are enlarged to about `side` pixels, bicubic. captions: a short text
-    below each image, such as the name of its class.
+    side: the size in pixels to which small images are enlarged, about, bicubic.
+    columns: None for a grid that is nearly square. captions: a short text below each
+    image, such as the name of its class.
     """
     from PIL import Image, ImageDraw
 
@@ -34,7 +35,7 @@ def image_grid(
     zoom = max(1, round(side / height))
     columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
-    below = (0, CAPTION if captions else 0)
+    below = (0, GRID_CAPTION if captions else 0)
     cell = np.array([width, height]) * zoom + max(1, zoom // 4) + below
     size = int(cell[0] * columns), int(cell[1] * rows)
     sheet = Image.new("L" if channels == 1 else "RGB", size, "dimgray")
@@ -54,7 +55,7 @@ def image_grid(
 
 
 def load_caption_font() -> Any:
-    """DejaVu Sans, which Matplotlib brings: Pillow's own font has ASCII alone."""
+    """Return DejaVu Sans of Matplotlib, as Pillow's own font has ASCII alone."""
     from matplotlib import get_data_path
     from PIL import ImageFont
 
@@ -63,8 +64,10 @@ def load_caption_font() -> Any:
 
 
 def shorten_caption(text: str, width: float, length: Callable[[str], float]) -> str:
-    """The text on one line; where its length exceeds the width, its beginning and
-    "..", as much as fits."""
+    """Return the text on one line, and no longer than the width.
+
+    Of a longer text as much of the beginning as fits is left, with "..".
+    """
     text = printable(text)
     if length(text) <= width:
         return text
@@ -73,16 +76,17 @@ def shorten_caption(text: str, width: float, length: Callable[[str], float]) -> 
 
 
 def name_classes(labels: np.ndarray, names: Sequence[str] | None) -> list[str]:
-    """The name of each label's class `[N]`; its number if classes have no names."""
+    """Return the class of each label `[N]` by name, or by number if it has none."""
     if names is None:
         return [str(label) for label in labels]
     return [names[int(label)] for label in labels]
 
 
 def label_rows(path: Path, names: Sequence[str]) -> None:
-    """Add a white margin to the left of a picture of as many equal rows as names.
+    """Add a white margin with a name for each row to the left of a picture.
 
-    Each part of a name that ends in a comma has a line of its own.
+    The picture consists of as many equal rows as there are names. Each part of a name
+    that ends in a comma has a line of its own.
     """
     from PIL import Image, ImageDraw, ImageFont
 

@@ -1,4 +1,4 @@
-"""Paths for libraries that read more into a path than the name of a file."""
+"""Paths for libraries to which some characters of a path mean something else."""
 
 import re
 import tempfile
@@ -7,19 +7,20 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 PLAIN_PATH = re.compile(r"(?!/(gs|s3|az|hf)/)[\w/ .,~%+=@-]*")
-"""Paths that Orbax takes as they are: `[`, `*` and `?` are patterns to it, a backslash
-is a slash, `gs:` and `/gs/` are a bucket, and bytes that are not UTF-8 are an error."""
+"""The paths that Orbax takes as they are. To it `[`, `*` and `?` are patterns, a
+backslash is a slash, `gs:` and `/gs/` are buckets, and bytes that are not UTF-8 are
+errors."""
 
 
 @contextmanager
 def plain_path(folder: Path) -> Iterator[Path]:
-    """A path of the folder that Orbax takes as it is: its own, or that of a link.
+    """Yield a path of the folder that Orbax takes as it is: its own, or a link's.
 
     Raises OSError where a link is needed and cannot be made.
     """
-    whole = folder.absolute()
-    if is_plain(whole):
-        yield whole
+    absolute = folder.absolute()
+    if is_plain(absolute):
+        yield absolute
         return
     with ExitStack() as stack:
         try:
@@ -27,7 +28,7 @@ def plain_path(folder: Path) -> Iterator[Path]:
             if not is_plain(place):
                 raise OSError(f"the path of {place} is not plain either")
             link = place / "link"
-            link.symlink_to(whole, target_is_directory=True)
+            link.symlink_to(absolute, target_is_directory=True)
         except OSError as error:
             raise OSError(
                 f"out {folder}: checkpoints need a link where a path has other "
@@ -39,4 +40,5 @@ def plain_path(folder: Path) -> Iterator[Path]:
 
 
 def is_plain(path: Path) -> bool:
+    """Whether Orbax takes a path as it is."""
     return PLAIN_PATH.fullmatch(path.as_posix().removeprefix(path.drive)) is not None

@@ -11,6 +11,7 @@ from gan_jax.logs.figure_style import legend_below, new_figure
 from gan_jax.logs.files import write_atomically
 
 Height = Callable[[np.ndarray], np.ndarray]
+"""A function of points `[N, F]` to numbers `[N]`, such as D's logit or a density."""
 LOGIT = "D's logit (higher: more real)"
 
 
@@ -23,7 +24,12 @@ def draw_point_panels(
     meaning: str = LOGIT,
     names: Sequence[str] = (),
 ) -> None:
-    """A `panel` (`scatter` or `line`) for each of several sets of fakes, named so."""
+    """Write a picture with a panel for each of several sets of fakes.
+
+    panel: `draw_scatter` or `draw_histogram`. real: the same real points in each.
+    heights: a function for each set. meaning: the label of its values. names: the
+    titles of the panels.
+    """
     columns = math.ceil(math.sqrt(len(fakes)))
     rows = math.ceil(len(fakes) / columns)
     figure, axes = new_figure(columns, rows)
@@ -47,13 +53,13 @@ def draw_scatter(
     height: Height,
     meaning: str,
 ) -> None:
-    """Real and generated points `[N, 2]` over the level sets of `height`.
+    """Draw real and generated points `[N, 2]` over the level sets of `height`.
 
-    Of points of more coordinates the first two are shown, without level sets.
+    Of points with more coordinates the first two are shown, without level sets.
     """
     reach = 1.3 * np.abs(real if len(real) else fake).max()
-    draw_histogram = np.linspace(-reach, reach, 121, dtype=np.float32)
-    x, y = np.meshgrid(draw_histogram, draw_histogram)
+    ticks = np.linspace(-reach, reach, 121, dtype=np.float32)
+    x, y = np.meshgrid(ticks, ticks)
     level = (
         height if real.shape[1] == 2 else lambda points: np.full(len(points), np.nan)
     )
@@ -87,7 +93,7 @@ def draw_histogram(
     height: Height,
     meaning: str,
 ) -> None:
-    """Histograms of real and generated numbers `[N, 1]`, and `height` over them."""
+    """Draw histograms of real and generated numbers `[N, 1]`, and `height` on top."""
     reach = 1.3 * np.abs(np.concatenate([real, np.nan_to_num(fake)])).max(initial=1)
     bins = np.linspace(-reach, reach, 61).tolist()
     if len(real):

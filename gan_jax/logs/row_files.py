@@ -1,9 +1,9 @@
-"""The rows of a run on disk: a line of JSON each, which ends with its checksum.
+"""The rows of a run on disk: each is a line of JSON that ends with its checksum.
 
     {"step": 20, "wall_seconds": 1.5, "d_loss": 1.38, ..., "crc32": 3735928559}
 
 `crc32` is the CRC-32 of the line without it: of `{"step": 20, ..., "d_loss": 1.38}`.
-Files of earlier versions have no checksums; their rows are judged by their form alone.
+Files of earlier versions have no checksums. Their rows are checked by their form alone.
 """
 
 import json
@@ -15,7 +15,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_jax.logs import row_files
 from gan_jax.logs.files import RESUME_ADVICE, explain_write_errors, write_text
 from gan_jax.types import Row
 
@@ -30,16 +29,16 @@ NUMBERS = (
     "real_logits",
     "fake_logits",
 )
-"""What every row of metrics.jsonl has; null where it was not finite."""
+"""The numbers of every row of metrics.jsonl; null where they were not finite."""
 LARGEST = 2**63
-"""Integers in a row are smaller: a larger one is no number that a run writes."""
+"""The bound of the integers that a run writes to a row."""
 
 
 class RowFile(NamedTuple):
-    """What a file of rows holds.
+    """The content of a file of rows.
 
-    rows: the intact ones, by their lines. damage: of each other line its number, from
-    1, and what is wrong with it.
+    rows: the intact rows by their lines. damage: the number of each other line, counted
+    from 1, and what is wrong with it.
     """
 
     rows: dict[bytes, Row]
@@ -47,38 +46,40 @@ class RowFile(NamedTuple):
 
 
 def encode_row(row: Row) -> str:
-    """The line of a row, without its end; numbers that are not finite become null."""
+    """Return the line of a row without its end; what is not finite becomes null."""
     text = json.dumps({name: finite_or_none(value) for name, value in row.items()})
     return f'{text[:-1]}, "crc32": {zlib.crc32(text.encode())}}}'
 
 
 def finite_or_none(value: Any) -> Any:
+    """Return a value, or None for a number that is not finite."""
     bad = isinstance(value, float) and not math.isfinite(value)
     return None if bad else value
 
 
-def read_row_file(path: Path, sealed: bool = False) -> RowFile:
-    """The rows of a file; none if there is no file. What is null is NaN in a row.
+def read_row_file(path: Path, with_checksums: bool = False) -> RowFile:
+    """Read the rows of a file, of which a null is NaN; without a file there are none.
 
-    sealed: refuse rows without a checksum, as if another row of the file had one.
+    with_checksums: whether rows without a checksum are damaged. They are in any case if
+    another row of the file has one.
     """
     content = path.read_bytes() if path.exists() else b""
     lines = content.removesuffix(b"\n").split(b"\n") if content else []
-    sealed = sealed or any(CHECKSUMMED.fullmatch(line) for line in lines)
-    fits = ROW_CHECKS.get(path.name, lambda row: True)
+    with_checksums |= any(CHECKSUMMED.fullmatch(line) for line in lines)
+    is_row = ROW_CHECKS.get(path.name, lambda row: True)
     found = RowFile({}, [])
     for number, line in enumerate(lines, 1):
         try:
-            found.rows[line] = decode_row(line, sealed, fits)
+            found.rows[line] = decode_row(line, with_checksums, is_row)
         except ValueError as error:
             found.damage.append((number, str(error)))
     return found
 
 
-def decode_row(line: bytes, sealed: bool, fits: Callable[[Row], bool]) -> Row:
-    """The row of a line. Raises ValueError, which says what is wrong with it."""
+def decode_row(line: bytes, with_checksums: bool, is_row: Callable[[Row], bool]) -> Row:
+    """Return the row of a line; raise ValueError that says what is wrong with it."""
     parts = CHECKSUMMED.fullmatch(line)
-    if sealed and parts is None:
+    if with_checksums and parts is None:
         raise ValueError("it does not end with a checksum")
     body = line if parts is None else parts[1] + b"}"
     if parts is not None and zlib.crc32(body) != int(parts[2]):
@@ -87,13 +88,13 @@ def decode_row(line: bytes, sealed: bool, fits: Callable[[Row], bool]) -> Row:
         row = json.loads(body)
     except (ValueError, RecursionError):
         raise ValueError("it is not JSON") from None
-    if not isinstance(row, dict) or not fits(row):
+    if not isinstance(row, dict) or not is_row(row):
         raise ValueError("it is not a row of this file")
     return {name: math.nan if value is None else value for name, value in row.items()}
 
 
 def is_metrics_row(row: Row) -> bool:
-    """Whether a row has what the steps of a run have, all of it numbers."""
+    """Whether a row has the numbers of a run's steps, and only numbers."""
     return (
         row.keys() >= {*NUMBERS, "finite"}
         and isinstance(row["finite"], bool)
@@ -105,7 +106,7 @@ def is_metrics_row(row: Row) -> bool:
 
 
 def is_event_row(row: Row) -> bool:
-    """Whether a row tells of a sign of trouble, or of a restored checkpoint."""
+    """Whether a row reports a sign of trouble, or a restored checkpoint."""
     fault = row.get("fault")
     restored = (
         is_count(row.get("restored"))
@@ -128,18 +129,18 @@ ROW_CHECKS: dict[str, Callable[[Row], bool]] = {
     "metrics.jsonl": is_metrics_row,
     "events.jsonl": is_event_row,
 }
-"""What the rows of a file have to be, by its name; of other files, any object."""
+"""The check of a row by the name of its file; in other files any object is a row."""
 
 
 def encode_rows(rows: list[dict[str, Any]]) -> str:
-    """A JSON line for each row, with its checksum; see `row_files`."""
+    """Return a JSON line with a checksum for each row."""
     return "".join(f"{encode_row(row)}\n" for row in rows)
 
 
 def append_rows(
     path: Path, rows: list[dict[str, Any]], advice: str = RESUME_ADVICE
 ) -> None:
-    """Add rows to a file; a last line that was cut off stays a line of its own."""
+    """Add rows to a file; a last line that is cut off stays a line of its own."""
     with explain_write_errors(path, advice), path.open("ab+") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - 1, 0))
@@ -148,9 +149,10 @@ def append_rows(
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write a file of rows."""
     write_text(path, encode_rows(rows))
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The intact rows of a file; what is null, as it was not finite, is NaN here."""
-    return list(row_files.read_row_file(path).rows.values())
+    """Return the intact rows of a file; a null, which was not finite, is NaN."""
+    return list(read_row_file(path).rows.values())

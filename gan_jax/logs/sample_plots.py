@@ -1,4 +1,4 @@
-"""The pictures of a run: what its generators make, the curves of its metrics."""
+"""Pictures of what the generators of a run make."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,21 +17,25 @@ from gan_jax.sampling import sample
 from gan_jax.types import Array, TrainState
 
 PICTURE_SEED = 4_000_000_009
-"""The pictures' latents are the same at every step of every run."""
+"""The seed of the pictures' latents, which are the same at every step of every run."""
 IMAGES_PER_MEMBER = 10
 SHOWN_MEMBERS = 64
-"""Of a run of many GANs: images of each, and GANs shown."""
+"""In the picture of a run of many GANs: the images of each, and the most GANs."""
 
 
 def make_sample_painter(
     gan: Gan, data: Dataset, names: list[str] | None
 ) -> Callable[[TrainState, Path], None]:
-    """A function that draws a state (of many GANs, their states) into a file.
+    """Return a function that draws the samples of a state into a file.
 
-    Images: a grid of 100 fakes, or a named row of 10 for each of many GANs; the classes
-    of a conditional GAN are shown in turn, with their names. Points: 1,000 real and
-    fake ones over D's logit, a panel with a name for each of many GANs, of which at
-    most 64 are shown; classes have the data's shares.
+    names: the names of the GANs whose states are stacked, or None for a single GAN. At
+    most 64 of many GANs are shown.
+
+    Images: the picture is a grid of 100 fakes, or a named row of 10 for each of many
+    GANs. The classes of a conditional GAN come in turn, with their names.
+
+    Points: the picture shows 1,000 real and 1,000 generated ones over D's logit, in a
+    named panel for each of many GANs. Classes have the data's shares.
     """
     points, shown = len(gan.data_shape) == 1, (names or [])[:SHOWN_MEMBERS]
     count = 1000 if points else 100 if names is None else IMAGES_PER_MEMBER
@@ -57,20 +61,20 @@ def make_sample_painter(
 
 
 def choose_point_panel(gan: Gan) -> Callable[..., None]:
-    """How points of its dimension are drawn."""
+    """Return the function that draws points of the GAN's dimension."""
     return draw_histogram if gan.data_shape == (1,) else draw_scatter
 
 
 def draw_generated_points(
     path: Path, gan: Gan, state: TrainState, points: np.ndarray
 ) -> None:
-    """Writes a picture of points that a GAN made, over its D's logit."""
+    """Write a picture of points that a GAN made, over its D's logit."""
     height = make_critic(gan, state)
     draw_point_panels(path, choose_point_panel(gan), points[:0], [points], [height])
 
 
 def class_captions(gan: Gan, data: Dataset, count: int) -> list[str]:
-    """The names of the classes in turn, as `sampler` draws them; empty without."""
+    """Return the names of the classes in turn, or nothing for a GAN without classes."""
     if gan.label_count is None:
         return []
     return name_classes(np.arange(count) % gan.label_count, data.spec.class_names)
@@ -79,9 +83,10 @@ def class_captions(gan: Gan, data: Dataset, count: int) -> list[str]:
 def make_sampler(
     gan: Gan, count: int, shares: np.ndarray | None = None
 ) -> Callable[..., Array]:
-    """A function of a state, and the number of the first, to so many fakes.
+    """Return a function that draws so many fakes of a state.
 
-    shares: of the labels of a conditional GAN; None: its classes in turn.
+    Its arguments are the state and `first`, the number of the first fake. shares: the
+    shares of the labels of a conditional GAN, or None for its classes in turn.
     """
     key = jax.random.key(PICTURE_SEED)
     draw = partial(sample, gan, key=key, n=count, shares=shares)
@@ -89,8 +94,11 @@ def make_sampler(
 
 
 def make_critic(gan: Gan, state: TrainState) -> Callable[[np.ndarray], np.ndarray]:
-    """D's logit of each example by itself; of a conditional D, averaged over the
-    classes; of a D that judges packs, of a pack of copies."""
+    """Return D of a state as a function of examples `[N, ...]` to logits `[N]`.
+
+    Each example is judged by itself. The logit of a conditional D is a mean over the
+    classes, and that of a D that judges packs is of a pack of copies.
+    """
     judge = partial(
         gan.discriminator.apply, net_variables(state.discriminator), train=False
     )

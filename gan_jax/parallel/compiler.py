@@ -1,4 +1,4 @@
-"""What XLA and the C library are told beside the program."""
+"""XLA compiler options, the compilation cache, and malloc settings."""
 
 import ctypes
 import platform
@@ -13,17 +13,21 @@ from jax.core import Tracer
 from gan_jax.data.storage import cache_folder, keep_to_limit
 
 LIBRARY = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
-"""On CPU, of what the library YNNPACK takes from XLA by default only matrix products:
-its float32 convolutions, of jaxlib 0.10 on, took 1.2 to 2 times as long."""
+"""The option that leaves only matrix products to the library YNNPACK on CPU. By default
+it takes float32 convolutions from XLA too, from jaxlib 0.10 on, and they took 1.2 to 2
+times as long."""
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-"""Of glibc's `mallopt`."""
+"""Parameters of glibc's `mallopt`."""
 
 
 @cache
 def compiler_options() -> dict[str, str]:
-    """What `jax.jit(step, compiler_options=...)` takes for a step with convolutions on
-    this backend; nothing where XLA does not know the option."""
+    """Return the compiler options for a step with convolutions on this backend.
+
+    They are for `jax.jit(step, compiler_options=...)`. There are none where XLA does
+    not know the option.
+    """
     if jax.default_backend() != "cpu":
         return {}
     try:
@@ -34,8 +38,11 @@ def compiler_options() -> dict[str, str]:
 
 
 def compile_step(body: Callable, **layout: Any) -> Callable:
-    """`jax.jit` with `compiler_options()`, but where it is traced: a
-    program has one set of options."""
+    """Compile a function by `jax.jit` with `compiler_options()`.
+
+    layout: further arguments of `jax.jit`. Where the function is called inside another
+    jitted one it has no options of its own, as a program has one set of options.
+    """
     plain = jax.jit(body, **layout)
     own = jax.jit(body, compiler_options=compiler_options(), **layout)
 
@@ -48,13 +55,14 @@ def compile_step(body: Callable, **layout: Any) -> Callable:
 
 
 def keep_memory() -> None:
-    """The process keeps memory that it frees, for the next step on CPU. To be called
-    before JAX starts; nothing with another C library than glibc.
+    """Let the process keep memory that it frees, for the next step on CPU.
 
-    XLA takes a step's temporaries from the C library in one piece, and frees it: one of
-    over 32 MB goes back to the system, and the next step pays its page faults again.
-    Only the main thread can keep pieces of over 64 MB, so steps on one device run in
-    the thread that calls them. All memory of the process stays at its peak.
+    Call it before JAX starts. It does nothing with another C library than glibc.
+
+    XLA takes a step's temporaries from the C library in one piece, and frees it. A
+    piece of over 32 MB goes back to the system, and the next step pays its page faults
+    again. Only the main thread can keep pieces of over 64 MB, so steps on one device
+    run in the thread that calls them. The memory of the process stays at its peak.
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
@@ -64,9 +72,9 @@ def keep_memory() -> None:
 
 
 def cache_compilations() -> None:
-    """Keep compiled programs under the cache folder, unless told where.
+    """Keep compiled programs under the cache folder, unless JAX has a folder for them.
 
-    Raises ValueError for a size limit of the cache that is no number.
+    Raises ValueError for a size limit of the cache that is not a number.
     """
     if jax.config.jax_compilation_cache_dir is None:  # pyright: ignore
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))

@@ -1,4 +1,4 @@
-"""Many GANs as one state: stacked, and apart again."""
+"""Many GANs: their states stacked into one, taken apart, and trained together."""
 
 from functools import partial
 from typing import Any
@@ -21,47 +21,67 @@ from gan_jax.types import Array, Metrics, TrainState
 
 
 def init_states(gan: Gan, keys: Array) -> TrainState:
-    """The first states of S GANs, stacked, from keys `[S]`; with one step count."""
+    """Return the first states of many GANs, stacked.
+
+    Args:
+        gan: The networks and the rules of the game, from `build`.
+        keys: Typed keys `[S]`, such as `jax.random.split(jax.random.key(0), S)`. Each
+            gives the state that `init_state` makes of it.
+
+    Returns:
+        One TrainState whose arrays have a leading axis of S, but for the step count,
+        which is one for all GANs. `seeds_step` trains it.
+    """
     states = jax.vmap(partial(init_state, gan))(keys)
     return states.replace(step=states.step[0])  # pyright: ignore
 
 
 def per_member(common: Any, each: Any) -> TrainState:
-    """What vmap and shard_map need to know of stacked states: the step is common."""
+    """Return a TrainState of specifications of stacked states, for vmap and shard_map.
+
+    The step count is common to all GANs, and each has everything else of its own.
+    """
     return TrainState(common, each, each, each, each, each, each)
 
 
 def member_state(states: TrainState, index: int | Array) -> TrainState:
-    """One GAN's state out of many."""
+    """Return the state of one GAN out of stacked states."""
     own = jax.tree.map(lambda x: x[index], states.replace(step=()))  # pyright: ignore
     return own.replace(step=states.step)
 
 
 def split_members(states: TrainState, count: int) -> list[TrainState]:
-    """The states of the first `count` GANs, each by itself, in this host's memory.
+    """Return the states of the first `count` GANs, each by itself, on this host.
 
-    Fetched as a whole: to index arrays that are spread over devices is a collective,
-    and on CPU XLA ends the process when one device keeps the others waiting for 40 s.
+    The states are fetched together: to index arrays that are spread over devices is a
+    collective, and on CPU XLA ends the process when one device keeps the others waiting
+    for 40 s.
     """
     fetched = jax.device_get(states)
     return [member_state(fetched, index) for index in range(count)]
 
 
 def better_in_turn(gan: Gan) -> bool:
-    """Whether many GANs train faster in turn than under vmap: on CPU, XLA runs
-    convolutions with many kernels (grouped ones) 4 to 5 times slower.
+    """Whether many GANs train faster in turn than under vmap.
+
+    On CPU, XLA runs convolutions with many kernels (grouped ones) 4 to 5 times slower.
     """
     return jax.default_backend() == "cpu" and has_convolutions(gan)
 
 
 def has_convolutions(gan: Gan) -> bool:
+    """Whether a network of the GAN has a kernel of four dimensions."""
     state = jax.eval_shape(partial(init_state, gan), jax.random.key(0))
     params = (state.generator.params, state.discriminator.params)
     return any(leaf.ndim == 4 for leaf in jax.tree.leaves(params))
 
 
 def place_members(body: Body, mesh: Mesh | None, split: bool) -> Body:
-    """vmap over stacked states, and over a leading axis of `split` if that is set."""
+    """Compile a body for stacked states, under vmap, shared out over a mesh.
+
+    mesh: None for a single device. split: whether each GAN has its own batch, along a
+    leading axis of the body's `split`; otherwise all have the same one.
+    """
     axes = per_member(None, 0), None, 0 if split else None
     many = jax.vmap(body, in_axes=axes, out_axes=(per_member(None, 0), 0))
     if mesh is None:
@@ -81,8 +101,11 @@ def place_members(body: Body, mesh: Mesh | None, split: bool) -> Body:
 
 
 def place_in_turn(body: Body, mesh: Mesh | None, split: bool) -> Body:
-    """One compiled body, called for each of the stacked states, which are not donated;
-    there is no mesh."""
+    """Compile a body for one GAN, and call it for each of the stacked states.
+
+    The states are not donated. mesh: None, as there is a single device. split: as in
+    `place_members`.
+    """
 
     @compile_step
     def one(states: TrainState, index: int, shared: Any, part: Any) -> Any:
@@ -90,12 +113,12 @@ def place_in_turn(body: Body, mesh: Mesh | None, split: bool) -> Body:
         return body(member_state(states, index), shared, own)
 
     @jax.jit
-    def together(outcomes: list[tuple[TrainState, Metrics]]) -> Any:
+    def stack(outcomes: list[tuple[TrainState, Metrics]]) -> Any:
         states, metrics = jax.tree.map(lambda *x: jnp.stack(x), *outcomes)
         return states.replace(step=states.step[0]), metrics  # pyright: ignore
 
     def step(states: TrainState, shared: Any, part: Any) -> Any:
         part, count = jax.device_put(part), len(states.key)
-        return together([one(states, i, shared, part) for i in range(count)])
+        return stack([one(states, i, shared, part) for i in range(count)])
 
     return step

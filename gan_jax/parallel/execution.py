@@ -1,4 +1,4 @@
-"""From a Config to a program: which GANs, on which devices, how many steps a dispatch.
+"""The program of a run: which GANs, on which devices, how many steps in a dispatch.
 
 A run trains one GAN or, with `seeds` or a sweep, several at once: its members. Seed i
 of a run of many is the run of `seed + i` alone.
@@ -44,23 +44,23 @@ from gan_jax.step import train_step
 from gan_jax.types import Batch, Metrics, TrainState
 
 Member = dict[str, Any]
-"""What tells one GAN of a run from the others: its seed and its sweep factors."""
+"""What distinguishes one GAN of a run: its seed and its factors of the sweep."""
 BATCH_AXIS = 2
-"""Of what `advance` takes: `[K, d_steps, B, ...]`."""
+"""The place of the batch axis in what `advance` takes: `[K, d_steps, B, ...]`."""
 LONGEST_CALL = 100
-"""Steps in one dispatch, at most, where the choice is ours."""
+"""The most steps in one dispatch whose number is `auto`."""
 MOST_MEMBERS = 2**16
-"""GANs of one run."""
+"""The most GANs that one run trains."""
 
 
 class Program(NamedTuple):
     """What a run executes.
 
-    members: one per GAN; None: a single GAN, whose state and metrics have no such axis.
-    init: the state before the first step.
-    advance: `(state, split) -> (state, metrics)`, K steps; metrics `[K]` or `[S, K]`.
-    splits: what `advance` takes, for the steps between each two of some bounds.
-    steps_per_call: K, at most. about: the choices made, in words.
+    members: one per GAN, or None for a single GAN, whose state and metrics have no axis
+    of members. init: returns the state before the first step. advance: `(state, split)
+    -> (state, metrics)` makes K steps; its metrics are `[K]` or `[S, K]`. splits:
+    yields what `advance` takes for the steps between each two of some bounds.
+    steps_per_call: the most steps K of a dispatch. about: the choices made, in words.
     """
 
     gan: Gan
@@ -73,18 +73,18 @@ class Program(NamedTuple):
 
 
 Parts = tuple[Callable[[], TrainState], Body, str]
-"""The first state, the placed body, and how that was placed in words."""
+"""A function of the first state, the placed body, and its placement in words."""
 
 
 def make_program(config: Config, data: Dataset) -> Program:
-    """What a run of this Config executes on this machine; reads the data.
+    """Return what a run of this Config executes on this machine; read the data.
 
-    Raises ValueError, naming the field, for devices and placements there are not.
+    Raises ValueError, naming the field, for devices and placements that are not there.
     """
     members = members_of(config)
     axis_name = PLACEMENTS[config.placement].axis_name
     gan = build(config, axis_name=axis_name, spec=data.spec)
-    mesh = choose_devices(config, members, gan)
+    mesh = choose_mesh(config, members, gan)
     require_memory(config, gan, data, mesh, len(members or [None]))
     examples = source(data, config.dataset.device_limit)
     body = partial(run_several_steps, gan, examples.gather)
@@ -119,7 +119,7 @@ def make_program(config: Config, data: Dataset) -> Program:
 
 
 def describe_data(name: str, data: Dataset, streams: bool) -> list[str]:
-    """How much there is, before flips, and where; how much is ignored and why."""
+    """Say how many examples there are before flips, where, and what is ignored."""
     classes, size = data.spec.label_count, data.spec.size
     count = "endless examples" if size == ENDLESS else f"{size:,} examples"
     place = "streamed from disk" if streams else "on the device"
@@ -135,7 +135,7 @@ def describe_data(name: str, data: Dataset, streams: bool) -> list[str]:
 
 
 def place_one_gan(config: Config, gan: Gan, body: Body, mesh: Mesh) -> Parts:
-    """One GAN, its batch over the mesh."""
+    """Place the step of one GAN, with its batch shared out over the mesh."""
 
     def init() -> TrainState:
         first = partial(init_state, gan, jax.random.key(config.seed))
@@ -146,7 +146,7 @@ def place_one_gan(config: Config, gan: Gan, body: Body, mesh: Mesh) -> Parts:
 
 
 def place_many_gans(members: list[Member], gan: Gan, body: Body, mesh: Mesh) -> Parts:
-    """Several GANs in one program, shared out over the mesh."""
+    """Place the step of several GANs, which are shared out over the mesh."""
 
     def init() -> TrainState:
         keys = jnp.stack([jax.random.key(member["seed"]) for member in members])
@@ -156,7 +156,8 @@ def place_many_gans(members: list[Member], gan: Gan, body: Body, mesh: Mesh) -> 
             for name in states.scales
         }
         states = states.replace(scales=factors)
-        # Laid out as dispatches leave it, or the second one would be compiled anew.
+        # The layout is that of later states, or the second dispatch would be compiled
+        # anew.
         return replicate(states, mesh) if mesh.size == 1 else states
 
     if mesh.size == 1 and better_in_turn(gan):
@@ -167,9 +168,9 @@ def place_many_gans(members: list[Member], gan: Gan, body: Body, mesh: Mesh) -> 
 
 
 def members_of(config: Config) -> list[Member] | None:
-    """Every seed with every combination of the sweep's factors; None: a single GAN.
+    """Return every seed with every combination of the sweep's factors.
 
-    Raises ValueError for more than MOST_MEMBERS.
+    None: the run trains a single GAN. Raises ValueError for more than MOST_MEMBERS.
     """
     factors = {name: values for name, values in vars(config.sweep).items() if values}
     if config.seeds == 1 and not factors:
@@ -188,11 +189,10 @@ def members_of(config: Config) -> list[Member] | None:
     ]
 
 
-def choose_devices(config: Config, members: list[Member] | None, gan: Gan) -> Mesh:
-    """The devices that take part, in the order of their hosts.
+def choose_mesh(config: Config, members: list[Member] | None, gan: Gan) -> Mesh:
+    """Return the mesh of the devices that take part, in the order of their hosts.
 
-    Where `devices` is None: one for placement jit, else all; for several GANs as many
-    as share them out evenly, or one if they train in turn.
+    Raises ValueError, naming the field, for devices and placements that are not there.
     """
     devices = sorted(
         jax.devices(), key=lambda device: (device.process_index, device.id)
@@ -206,32 +206,51 @@ def choose_devices(config: Config, members: list[Member] | None, gan: Gan) -> Me
         )
     if members is not None:
         refuse_placement_of_many(config.placement, hosts, len(members))
-        if count is None:
-            even = (n for n in range(available, 0, -1) if len(members) % n == 0)
-            count = 1 if better_in_turn(gan) else next(even)
+        count = count or count_devices_of_many(len(members), available, gan)
         require_multiple("seeds (times the sweep)", len(members), count)
         return make_mesh(devices[:count], SEED_AXIS)
+    refuse_placement_of_one(config, hosts)
+    count = count or (1 if config.placement == "jit" else available)
+    require_even_batches(config, count)
+    return make_mesh(devices[:count], DATA_AXIS)
+
+
+def count_devices_of_many(members: int, available: int, gan: Gan) -> int:
+    """Return the most devices that share out so many GANs evenly.
+
+    It is one device if the GANs train in turn.
+    """
+    if better_in_turn(gan):
+        return 1
+    return next(n for n in range(available, 0, -1) if members % n == 0)
+
+
+def refuse_placement_of_one(config: Config, hosts: int) -> None:
+    """Raise ValueError if the placement of a single GAN serves fewer devices."""
     if hosts > 1 and not PLACEMENTS[config.placement].hosts:
         raise ValueError(
             f"placement {config.placement!r}: serves one process, and there are "
             f"{hosts}; choose shard_map or gspmd"
         )
-    if config.placement == "jit" and count not in (None, 1):
+    if config.placement == "jit" and config.devices not in (None, 1):
         raise ValueError(
-            f"devices {count}: placement 'jit' trains one GAN on one device; choose "
-            "placement pmap, shard_map or gspmd, or several --seeds"
+            f"devices {config.devices}: placement 'jit' trains one GAN on one device; "
+            "choose placement pmap, shard_map or gspmd, or several --seeds"
         )
-    count = count or (1 if config.placement == "jit" else available)
+
+
+def require_even_batches(config: Config, count: int) -> None:
+    """Raise ValueError if devices and microbatches do not divide the batch evenly."""
     require_multiple("batch_size", config.batch_size, count)
     if config.batch_size // count % config.microbatches:
         raise ValueError(
             f"microbatches {config.microbatches}: does not divide the "
             f"{config.batch_size // count} examples of a device"
         )
-    return make_mesh(devices[:count], DATA_AXIS)
 
 
 def refuse_placement_of_many(placement: str, hosts: int, members: int) -> None:
+    """Raise ValueError for a placement or for hosts that many GANs cannot have."""
     if placement != "jit":
         raise ValueError(
             f"placement {placement!r}: splits the batch of one GAN, and there are "
@@ -245,7 +264,7 @@ def refuse_placement_of_many(placement: str, hosts: int, members: int) -> None:
 
 
 def choose_steps_per_call(config: Config, gan: Gan, streams: bool) -> tuple[int, str]:
-    """Steps in one dispatch, and why so many."""
+    """Return the number of steps in one dispatch, and the reason for it."""
     if config.steps_per_call != "auto":
         return config.steps_per_call, "as asked"
     if streams:
@@ -262,7 +281,10 @@ def run_several_steps(
     shared: Any,
     split: Any,
 ) -> tuple[TrainState, Metrics]:
-    """Gather and step for each entry of `split`'s leading axis; metrics `[K]`."""
+    """Gather a batch and make a step for each entry of the leading axis of `split`.
+
+    Returns the last state, and metrics `[K]`.
+    """
 
     def step(state: TrainState, part: Any) -> tuple[TrainState, Metrics]:
         return train_step(gan, state, gather(shared, part))

@@ -1,6 +1,6 @@
-"""What a run needs at least, so that one that cannot fit is refused at its start.
+"""A lower bound of the memory that a run needs, to refuse one that cannot fit.
 
-A lower bound: gradients and activations come on top, and what other programs hold.
+Gradients, activations and the memory of other programs come on top of it.
 """
 
 import math
@@ -20,15 +20,15 @@ from gan_jax.gan import Gan, init_state
 def require_memory(
     config: Config, gan: Gan, data: Dataset, mesh: Mesh, members: int
 ) -> None:
-    """A ValueError, naming the fields, if a part of the run is larger than the memory.
+    """Raise ValueError, naming the fields, if a part of the run exceeds the memory.
 
-    members: how many GANs. Where the memory is unknown, nothing is refused.
+    members: the number of GANs. Where the memory is unknown, nothing is refused.
     """
     shared_out = mesh.size if members > 1 and not on_host(mesh) else 1
     state = state_bytes(gan) * math.ceil(members / shared_out)
     model, per_step = config.model, config.batch_size * config.d_steps
-    asked = config.steps_per_call
-    steps = 1 if asked == "auto" else min(int(asked), config.steps)
+    per_call = config.steps_per_call
+    steps = 1 if per_call == "auto" else min(int(per_call), config.steps)
     split = mesh.size if members == 1 else 1
     batches = per_step * (4 * math.prod(data.spec.shape) + 4 * steps * config.seeds)
     batches //= split
@@ -55,39 +55,44 @@ def require_memory(
 
 
 def format_field(field: str, value: Any) -> str:
-    """A field with its value, if it was given one."""
+    """Return a field's name, with its value if it has one."""
     return field if value is None else f"{field} {value}"
 
 
 def state_bytes(gan: Gan) -> int:
-    """Bytes of parameters, averages and the optimizers' memory; computes nothing."""
+    """Return the bytes of a TrainState from its shapes alone."""
     state = jax.eval_shape(partial(init_state, gan), jax.random.key(0))
     return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
 
 
 def data_bytes(data: Dataset) -> int:
-    """Bytes of an epoch's order, and of images held as floats (twice while made)."""
+    """Return the bytes of an epoch's order, and of images that are held as floats.
+
+    These take their place twice while they are made.
+    """
     if data.spec.size == ENDLESS:
         return 0
-    whole = data.gather is gather and not data.streams
-    example = 2 * 4 * math.prod(data.spec.shape) if whole else 0
+    in_full = data.gather is gather and not data.streams
+    example = 2 * 4 * math.prod(data.spec.shape) if in_full else 0
     return 8 * len(data) + example * data.spec.size
 
 
 def on_host(mesh: Mesh) -> bool:
+    """Whether the devices are CPUs, which share the memory of the host."""
     return mesh.devices.flat[0].platform == "cpu"
 
 
 def memory_limit(mesh: Mesh) -> int | None:
-    """Bytes of a device of this process, where it tells; else of this machine.
+    """Return the bytes of a device of this process, or else those of this machine.
 
-    None where the system does not tell (Windows has no `os.sysconf`).
+    None: neither is known, as on Windows, which has no `os.sysconf`.
     """
     stats = mesh.local_devices[0].memory_stats() or {}
     return stats.get("bytes_limit") or machine_memory()
 
 
 def machine_memory() -> int | None:
+    """Return the bytes of this machine's memory, or None where they are unknown."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

@@ -14,11 +14,13 @@ from gan_jax.types import Batch, Metrics, TrainState
 
 Step = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 Body = Callable[[TrainState, Any, Any], tuple[TrainState, Metrics]]
+"""`(state, shared, split) -> (state, metrics)`; see `placements`."""
 DATA_AXIS, SEED_AXIS = "data", "seed"
-"""Names of the device axes: over the batch, over many GANs."""
+"""The names of the device axes: over the batch, and over many GANs."""
 
 
 def require_multiple(field: str, size: int, count: int) -> None:
+    """Raise ValueError, naming the field, if its size does not split evenly."""
     if size % count:
         raise ValueError(
             f"{field} {size}: cannot be split evenly over {count} devices; choose a "
@@ -27,17 +29,17 @@ def require_multiple(field: str, size: int, count: int) -> None:
 
 
 def make_mesh(devices: Sequence[Any], axis_name: str) -> Mesh:
-    """A mesh of one axis."""
+    """Return a mesh of these devices with a single axis."""
     return Mesh(np.array(devices), (axis_name,))
 
 
 def replicate(tree: Any, mesh: Mesh) -> Any:
-    """Arrays of the host, a copy on each device."""
+    """Copy a tree of arrays to each device of a mesh."""
     return put_on_mesh(tree, NamedSharding(mesh, P()))
 
 
 def with_auto_axes(mesh: Mesh) -> Mesh:
-    """The same mesh with Auto axes: those of `jax.make_mesh` may be Explicit."""
+    """Return the mesh with Auto axes, as those of `jax.make_mesh` may be Explicit."""
     return Mesh(mesh.devices, mesh.axis_names)
 
 
@@ -48,15 +50,18 @@ def place_on_mesh(
     split_spec: P,
     require: Callable[[TrainState, Any], None],
 ) -> Body:
-    """The step, its arguments laid out on the mesh first (later states lie there)."""
+    """Return the step with its arguments laid out on the mesh first.
+
+    require: raises an error for a state or a split that the mesh cannot take.
+    """
     layout = jax.tree.map(
         partial(NamedSharding, mesh),
         (state_spec, P(), split_spec),
         is_leaf=lambda x: isinstance(x, P),
     )
 
-    def laid_out(state: TrainState, shared: Any, split: Any) -> Any:
+    def placed(state: TrainState, shared: Any, split: Any) -> Any:
         require(state, split)
         return step(*put_on_mesh((state, shared, split), layout))
 
-    return laid_out
+    return placed

@@ -1,4 +1,4 @@
-"""Several processes, one run: joining them, and agreeing between them."""
+"""One run on several processes: how they join, fail together, and share data."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from gan_jax.types import Array
 
 T = TypeVar("T")
 HEARTBEAT_SECONDS = 20
-"""A process that has been silent for so long is taken for dead, and ends the others."""
+"""A process that is silent for so long counts as dead, and the others end."""
 
 
 def join_processes(
@@ -26,12 +26,36 @@ def join_processes(
     num_processes: int | None = None,
     process_id: int | None = None,
 ) -> None:
-    """Join the run's other processes; nothing where there are none.
+    """Join the other processes of the run, if there are any.
 
-    coordinator: `host:port` of process 0. With none given, Slurm, Open MPI, TPU pods
-    and (with the package `kubernetes`) indexed Kubernetes jobs are recognized. Call it
-    before any other use of JAX. Raises ValueError if the others cannot be joined.
+    coordinator: `host:port` of process 0. Without any of the arguments, Slurm, Open
+    MPI, TPU pods and (with the package `kubernetes`) indexed Kubernetes jobs are
+    recognized. Call it before any other use of JAX. Raises ValueError if the others
+    cannot be joined.
     """
+    require_complete_address(coordinator, num_processes, process_id)
+    announced = coordinator is not None or announces_processes(os.environ)
+    if not announced and find_spec("libtpu") is None:
+        return
+    try:
+        jax.distributed.initialize(
+            coordinator,
+            num_processes,
+            process_id,
+            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+        )
+    except (ValueError, RuntimeError) as error:
+        if announced:
+            raise ValueError(
+                f"coordinator {coordinator}: the other processes cannot be joined "
+                f"({error}); give coordinator, num_processes and process_id"
+            ) from None
+
+
+def require_complete_address(
+    coordinator: str | None, num_processes: int | None, process_id: int | None
+) -> None:
+    """Raise ValueError unless all three are given and fit, or none is given."""
     given = {
         "coordinator": coordinator,
         "num_processes": num_processes,
@@ -49,35 +73,22 @@ def join_processes(
                 f"process_id {process_id}: must be 0 to {num_processes - 1}, one less "
                 "than num_processes"
             )
-    told = coordinator is not None or announces_processes(os.environ)
-    if not told and find_spec("libtpu") is None:
-        return
-    try:
-        jax.distributed.initialize(
-            coordinator,
-            num_processes,
-            process_id,
-            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
-        )
-    except (ValueError, RuntimeError) as error:
-        if told:
-            raise ValueError(
-                f"coordinator {coordinator}: the other processes cannot be joined "
-                f"({error}); give coordinator, num_processes and process_id"
-            ) from None
 
 
 def announces_processes(environment: Mapping[str, str]) -> bool:
-    """Whether the environment tells of more than one process, as JAX can read it."""
+    """Whether the environment names more than one process, in a way that JAX reads."""
 
-    def several(name: str) -> bool:
+    def is_several(name: str) -> bool:
         count = environment.get(name, "")
         return count.isdigit() and int(count) > 1
 
     indexed_job = {"KUBERNETES_SERVICE_HOST", "JOB_COMPLETION_INDEX"}
     return (
-        several("SLURM_STEP_NUM_TASKS")
-        or (several("OMPI_COMM_WORLD_SIZE") and "OMPI_MCA_orte_hnp_uri" in environment)
+        is_several("SLURM_STEP_NUM_TASKS")
+        or (
+            is_several("OMPI_COMM_WORLD_SIZE")
+            and "OMPI_MCA_orte_hnp_uri" in environment
+        )
         or "JAX_COORDINATOR_ADDRESS" in environment
         or "," in environment.get("TPU_WORKER_HOSTNAMES", "")
         or (indexed_job <= environment.keys() and find_spec("kubernetes") is not None)
@@ -85,10 +96,13 @@ def announces_processes(environment: Mapping[str, str]) -> bool:
 
 
 def use_cores_as_devices() -> None:
-    """Make each core of a CPU a JAX device, so that GANs or parts of a batch run side
-    by side. Nothing where JAX was told how many, or once a device was used."""
-    told = jax.config.jax_num_cpu_devices >= 0  # pyright: ignore
-    if told or "host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
+    """Make each core of a CPU a JAX device.
+
+    GANs, or parts of a batch, then run side by side. Nothing changes where JAX has its
+    number of devices from elsewhere, or once a device was used.
+    """
+    known = jax.config.jax_num_cpu_devices >= 0  # pyright: ignore
+    if known or "host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return
     affinity = getattr(os, "sched_getaffinity", None)  # Linux only
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
@@ -97,7 +111,7 @@ def use_cores_as_devices() -> None:
 
 
 def fail_together(action: Callable[[], T]) -> T:
-    """The action's result; if it fails in one process, all of them stop."""
+    """Return the action's result; if it fails in one process, all of them stop."""
     if jax.process_count() == 1:
         return action()
     problem, result = None, None
@@ -116,7 +130,7 @@ def fail_together(action: Callable[[], T]) -> T:
 
 
 def require_same_everywhere(**values: int) -> None:
-    """A ValueError in all processes if a value is not the same in all."""
+    """Raise ValueError in all processes if a value is not the same in all."""
     if jax.process_count() == 1:
         return
     for name, value in values.items():
@@ -129,12 +143,15 @@ def require_same_everywhere(**values: int) -> None:
 
 
 def to_local_arrays(tree: Any) -> Any:
-    """A replicated tree as arrays of this process alone (one process: unchanged)."""
+    """Return a replicated tree as arrays of this process alone.
+
+    The tree of a single process stays as it is.
+    """
     return tree if jax.process_count() == 1 else jax.device_get(tree)
 
 
 def is_true_anywhere(flag: bool) -> bool:
-    """Whether the flag is set in any process."""
+    """Whether the flag is set in any of the processes."""
     if jax.process_count() == 1:
         return flag
     return bool(multihost_utils.process_allgather(np.array(flag)).any())
@@ -143,7 +160,12 @@ def is_true_anywhere(flag: bool) -> bool:
 def read_own_share(
     mesh: Mesh, batch_axis: int, read: Callable[[np.ndarray], Any]
 ) -> Callable[[np.ndarray], Any]:
-    """`read` of the whole batch's indices; each process reads its own slice alone."""
+    """Return a function that reads a batch that the processes share out.
+
+    It takes the indices of the whole batch. Each process reads its own slice alone, by
+    `read`, and the arrays it returns are those of the whole batch, laid out on the
+    mesh.
+    """
     sharding = NamedSharding(mesh, P(*[None] * batch_axis, mesh.axis_names))
 
     def read_part(indices: np.ndarray) -> Any:
@@ -151,17 +173,21 @@ def read_own_share(
         slices = [place[batch_axis] for place in places if place is not None]
         own = range(min(s.start for s in slices), max(s.stop for s in slices))
 
-        def together(part: np.ndarray) -> Array:
+        def join_parts(part: np.ndarray) -> Array:
             shape = indices.shape + part.shape[indices.ndim :]
             return jax.make_array_from_process_local_data(sharding, part, shape)
 
-        return jax.tree.map(together, read(indices.take(own, axis=batch_axis)))
+        return jax.tree.map(join_parts, read(indices.take(own, axis=batch_axis)))
 
     return read_part
 
 
 def put_on_mesh(tree: Any, layout: Any) -> Any:
-    """The tree laid out so; leaves that are already stay where they are."""
+    """Return the tree laid out on its mesh.
+
+    layout: the sharding of each part of the tree. A leaf that already has it stays
+    where it is.
+    """
     if jax.process_count() == 1:
         return jax.device_put(tree, layout)
 

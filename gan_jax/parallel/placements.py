@@ -1,8 +1,8 @@
-"""The same pure step, placed: one device, several devices or hosts, several seeds.
+"""Placements of the same pure step: one device, several devices or hosts, many GANs.
 
-A body is `(state, shared, split) -> (state, metrics)`: `shared` is data that every
-device needs whole, `split` has the batch axis that devices share out. A placement
-compiles a body for a row of devices; the state is donated (but by `placed_in_turn`).
+A body is `(state, shared, split) -> (state, metrics)`. `shared` is data that every
+device needs whole, and `split` has the batch axis that devices share out. A placement
+compiles a body for a mesh of one axis. It donates the state, but for `place_in_turn`.
 State and metrics go in and come out as one logical copy, so all placements look alike.
 """
 
@@ -33,25 +33,62 @@ from gan_jax.types import Array, Batch, Metrics, TrainState
 
 
 def jit_step(gan: Gan) -> Step:
-    """`train_step` compiled for one device; the state given to it is donated."""
+    """Compile `train_step` for one device.
+
+    Args:
+        gan: The networks and the rules of the game, from `build(config)`.
+
+    Returns:
+        A function `(state, batch) -> (state, metrics)`, as `train_step` is. The state
+        that is given to it is donated: its arrays cannot be used afterwards.
+
+    Raises:
+        ValueError: The GAN was built with an `axis_name`.
+    """
     require_no_axis(gan)
     return as_step(place_jit(as_body(gan)))
 
 
 def pmap_step(gan: Gan, devices: Sequence[Any] | None = None) -> Step:
-    """`train_step` under `pmap` over local devices (None: all), means over
-    `gan.axis_name`.
+    """Compile `train_step` under `pmap` over local devices.
 
-    Takes a global batch `[d_steps, B, ...]` and splits it here; ValueError if the
-    devices do not divide B. The state is replicated on the way in and donated.
+    Means over the batch are means over `gan.axis_name`.
+
+    Args:
+        gan: The networks and the rules of the game, from `build(config,
+            axis_name="data")`; any name will do.
+        devices: The devices that share out the batch; None: all local ones.
+
+    Returns:
+        A function `(state, batch) -> (state, metrics)`. It takes a global batch
+        `[d_steps, B, ...]` and splits it. The state is replicated on the way in, and
+        donated. The function raises ValueError if the devices do not divide B.
+
+    Raises:
+        ValueError: The GAN was built without an `axis_name`.
     """
     mesh = make_mesh(devices or jax.local_devices(), require_axis(gan))
     return as_step(place_pmap(as_body(gan), mesh, 1))
 
 
 def shard_map_step(gan: Gan, mesh: Mesh) -> Step:
-    """`train_step` under `shard_map` over the axis `gan.axis_name` of a mesh, which may
-    span hosts. Batch and state as for `pmap_step`.
+    """Compile `train_step` under `shard_map` over one axis of a mesh.
+
+    Means over the batch are means over `gan.axis_name`.
+
+    Args:
+        gan: The networks and the rules of the game, from `build(config,
+            axis_name="data")`; any name will do that the mesh has.
+        mesh: The devices; they may span hosts. Its axis `gan.axis_name` shares out the
+            batch.
+
+    Returns:
+        A function `(state, batch) -> (state, metrics)`, of batch and state as that of
+        `pmap_step`.
+
+    Raises:
+        ValueError: The GAN was built without an `axis_name`, or with one that the mesh
+            has no axis for.
     """
     if require_axis(gan) not in mesh.axis_names:
         raise ValueError(
@@ -62,20 +99,45 @@ def shard_map_step(gan: Gan, mesh: Mesh) -> Step:
 
 
 def gspmd_step(gan: Gan, mesh: Mesh) -> Step:
-    """`train_step` under `jit` with the batch sharded over the whole mesh, which may
-    span hosts: the compiler finds the means. Batch and state as for `pmap_step`.
+    """Compile `train_step` under `jit`, with the batch sharded over a whole mesh.
+
+    The compiler finds the means over the batch.
+
+    Args:
+        gan: The networks and the rules of the game, from `build(config)`.
+        mesh: The devices; they may span hosts. All its axes share out the batch.
+
+    Returns:
+        A function `(state, batch) -> (state, metrics)`, of batch and state as that of
+        `pmap_step`.
+
+    Raises:
+        ValueError: The GAN was built with an `axis_name`.
     """
     require_no_axis(gan)
     return as_step(place_gspmd(as_body(gan), mesh, 1))
 
 
 def seeds_step(gan: Gan, mesh: Mesh | None = None) -> Step:
-    """`train_step` of S GANs in one program; their states as from `init_states`.
+    """Compile `train_step` for many GANs in one program.
 
-    The batch is `[S, d_steps, B, ...]`, or `[d_steps, B, ...]` for all; metrics are
-    `[S]`. mesh: its axis "seed" shares out the GANs; ValueError if it does not divide
-    S. The step count is one for all, so a lazy penalty remains a branch. Where `vmap`
-    is slow and there is no mesh, the GANs train in turn (`better_in_turn`).
+    The step count is one for all, so a lazy penalty remains a branch. Where `vmap` is
+    slow and there is no mesh, the GANs train in turn (`better_in_turn`).
+
+    Args:
+        gan: The networks and the rules of the game, from `build(config)`.
+        mesh: The devices; its axis "seed" shares out the GANs. None: one device.
+
+    Returns:
+        A function `(states, batch) -> (states, metrics)`. The states are those of S
+        GANs, from `init_states`. The batch is `[S, d_steps, B, ...]`, or
+        `[d_steps, B, ...]` for all GANs. Metrics are `[S]`. The function raises
+        ValueError for states that are not stacked, for a batch of another number of
+        GANs, and if the mesh does not divide S.
+
+    Raises:
+        ValueError: The GAN was built with an `axis_name`, or the mesh has no axis
+            "seed".
     """
     require_no_axis(gan)
     if mesh is not None and SEED_AXIS not in mesh.axis_names:
@@ -96,6 +158,10 @@ def seeds_step(gan: Gan, mesh: Mesh | None = None) -> Step:
 
 
 def require_stacked(states: TrainState, batch: Batch | None) -> None:
+    """Raise ValueError unless the states are stacked, and the batch has as many parts.
+
+    batch: None if all GANs have the same one.
+    """
     if states.key.ndim != 1:
         raise ValueError("state: must be stacked over GANs, as from init_states")
     if batch is not None and len(batch.image) != len(states.key):
@@ -105,24 +171,27 @@ def require_stacked(states: TrainState, batch: Batch | None) -> None:
 
 
 def as_body(gan: Gan) -> Body:
-    """`train_step` as a body without shared data."""
+    """Return `train_step` as a body without shared data."""
     return lambda state, shared, batch: train_step(gan, state, batch)
 
 
 def as_step(placed: Body) -> Step:
+    """Return a placed body without shared data as a step."""
     return lambda state, batch: placed(state, (), batch)
 
 
 def require_axis(gan: Gan) -> str:
+    """Return the name of the GAN's device axis; raise ValueError if it has none."""
     if gan.axis_name is None:
         raise ValueError(
-            "axis_name None: this placement needs build(config, "
-            f"axis_name={DATA_AXIS!r})"
+            "axis_name None: this placement needs "
+            f"build(config, axis_name={DATA_AXIS!r})"
         )
     return gan.axis_name
 
 
 def require_no_axis(gan: Gan) -> None:
+    """Raise ValueError if the GAN was built with a device axis."""
     if gan.axis_name is not None:
         raise ValueError(
             f"axis_name {gan.axis_name!r}: this placement needs build(config) without"
@@ -130,10 +199,12 @@ def require_no_axis(gan: Gan) -> None:
 
 
 def place_jit(body: Body, mesh: Mesh | None = None, batch_axis: int = 0) -> Body:
+    """Compile a body for one device."""
     return compile_step(body, donate_argnums=0)
 
 
 def place_pmap(body: Body, mesh: Mesh, batch_axis: int) -> Body:
+    """Compile a body under `pmap`; its Gan has the axis of the mesh."""
     mapped = jax.pmap(
         body,
         mesh.axis_names[0],
@@ -158,8 +229,9 @@ def place_pmap(body: Body, mesh: Mesh, batch_axis: int) -> Body:
 def place_shard_map(
     body: Body, mesh: Mesh, batch_axis: int, axis_name: str = DATA_AXIS
 ) -> Body:
-    # check_vma=False: replicated parameters then have local gradients, as under pmap.
-    # With it they come summed over devices, and the step's mean would be N times off.
+    """Compile a body under `shard_map`; its Gan has the axis `axis_name`."""
+    # Without check_vma, replicated parameters have local gradients, as under pmap. With
+    # it the gradients are summed over devices, and the step's mean is N times off.
     mesh, spec = with_auto_axes(mesh), P(*[None] * batch_axis, axis_name)
     mapped = jax.shard_map(
         body, mesh=mesh, in_specs=(P(), P(), spec), out_specs=P(), check_vma=False
@@ -171,6 +243,7 @@ def place_shard_map(
 
 
 def place_gspmd(body: Body, mesh: Mesh, batch_axis: int) -> Body:
+    """Compile a body under `jit`, with the batch sharded over the whole mesh."""
     mesh, spec = with_auto_axes(mesh), P(*[None] * batch_axis, mesh.axis_names)
     step = compile_step(body, donate_argnums=0, out_shardings=NamedSharding(mesh, P()))
     require = partial(require_split, batch_axis, mesh.size)
@@ -178,13 +251,17 @@ def place_gspmd(body: Body, mesh: Mesh, batch_axis: int) -> Body:
 
 
 def require_split(batch_axis: int, count: int, state: TrainState, split: Any) -> None:
+    """Raise ValueError if so many devices do not divide the batch."""
     size = jax.tree.leaves(split)[0].shape[batch_axis]
     require_multiple("batch_size", size, count)
 
 
 class Placement(NamedTuple):
-    """place: `(body, mesh of one axis, batch axis) -> placed body`. axis_name: what the
-    Gan has to be built with. hosts: whether the mesh may span processes.
+    """One way to place the step of a single GAN on devices.
+
+    place: a function `(body, mesh of one axis, batch axis) -> placed body`. axis_name:
+    the name that the Gan has to be built with. hosts: whether the mesh may span
+    processes.
     """
 
     place: Callable[[Body, Mesh, int], Body]

@@ -27,9 +27,10 @@ class Callbacks(NamedTuple):
 
     write_rows, write_events: take new rows and new events. print_line: prints a line.
     begin: takes the description of the part of the work that begins. reach: takes the
-    number of steps made. save, draw: take the state after so many steps. measure:
-    returns the measured samples of each GAN of a state. stop_signals: the names of the
-    signals that ask the loop to stop; a signal handler fills the list.
+    number of steps made. save: takes the state after so many steps. draw: takes it too,
+    with None for the steps at the end of the run. measure: returns the measurements of
+    each GAN of a state. stop_signals: the names of the signals that ask the loop to
+    stop; a signal handler fills the list.
     """
 
     write_rows: Callable[[list[Row]], None]
@@ -38,7 +39,7 @@ class Callbacks(NamedTuple):
     begin: Callable[[str], None]
     reach: Callable[[int], None]
     save: Callable[[TrainState, int], None]
-    draw: Callable[[TrainState, int], None]
+    draw: Callable[[TrainState, int | None], None]
     measure: Callable[[TrainState], list[Row]]
     stop_signals: list[str]
 

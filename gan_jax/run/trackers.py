@@ -90,22 +90,20 @@ def open_tensorboard(
             writer.flush()
 
     def log_rows(rows: list[Row]) -> None:
-        numbers = ((row, flatten_row(row, labels).items()) for row in rows)
         write(
             [
                 Event(step=row["step"], summary=scalar(name, value))
-                for row, pairs in numbers
-                for name, value in pairs
+                for row in rows
+                for name, value in flatten_row(row, labels).items()
             ]
         )
 
     def log_picture(picture: Path, step: int) -> None:
-        summary = image("samples", read_pixels(picture), dataformats="HWC")
-        write([Event(step=step, summary=summary)])
+        pixels = image("samples", read_pixels(picture), dataformats="HWC")
+        write([Event(step=step, summary=pixels)])
 
     def void_after(step: int) -> None:
-        void = SessionLog(status=SessionLog.START)
-        write([Event(step=step + 1, session_log=void)])
+        write([Event(step=step + 1, session_log=SessionLog(status=SessionLog.START))])
 
     try:
         yield Tracker(log_rows, log_picture, void_after)

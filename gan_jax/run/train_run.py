@@ -14,9 +14,6 @@ from gan_jax.config import Config
 from gan_jax.config.serialization import validate
 from gan_jax.data import Dataset, with_absolute_path
 from gan_jax.evaluate.evaluator import Yardstick
-from gan_jax.logs.curves import draw_curves
-from gan_jax.logs.files import explain_write_errors, write_json
-from gan_jax.logs.row_files import write_rows
 from gan_jax.parallel.execution import Program, make_program, members_of
 from gan_jax.parallel.multihost import fail_together, require_same_everywhere
 from gan_jax.plugins.load import with_plugins
@@ -31,6 +28,7 @@ from gan_jax.run.loop import Callbacks
 from gan_jax.run.monitor import make_sample_monitor, requested_evaluator
 from gan_jax.run.profiling import profile_steps
 from gan_jax.run.restores import run_with_restores
+from gan_jax.run.results import write_results
 from gan_jax.run.resume import (
     RunStart,
     require_same_data,
@@ -46,9 +44,7 @@ from gan_jax.run_files.folder import (
     refuse_used_folder,
 )
 from gan_jax.run_files.history import Record
-from gan_jax.run_files.summary import describe_ending, summarize_run
-from gan_jax.run_files.sweep_charts import draw_members
-from gan_jax.run_files.sweeps import real_values
+from gan_jax.run_files.summary import summarize_run
 from gan_jax.terminal.progress import ProgressDisplay, show_progress
 from gan_jax.types import Row, TrainState
 
@@ -77,34 +73,34 @@ def train(
     Of several processes the first alone writes.
 
     Args:
-      config: The description of the run. With `seeds` or a sweep it trains several
-        GANs, which have stacked states and a verdict each, in members.jsonl.
-      out: The folder to write to.
-      callback: A function that is called with each logged row: the step, wall_seconds
-        and the step's metrics, and of several GANs also the seed and the sweep's
-        factors. None: no function is called.
-      overwrite: Whether to replace the files of an earlier run in `out`.
-      resume: Whether to go on, exactly, from the newest intact checkpoint in `out`. A
-        run without one begins. A Config that makes it another run is refused.
-      allow_changes: Whether to resume with such a Config all the same.
-      progress: Whether to show progress on standard output: a bar in a terminal,
-        elsewhere a line every so often.
+        config: The description of the run. With `seeds` or a sweep it trains several
+            GANs, which have stacked states and a verdict each, in members.jsonl.
+        out: The folder to write to.
+        callback: A function that is called with each logged row: the step, wall_seconds
+            and the step's metrics, and of several GANs also the seed and the sweep's
+            factors. None: no function is called.
+        overwrite: Whether to replace the files of an earlier run in `out`.
+        resume: Whether to go on, exactly, from the newest intact checkpoint in `out`. A
+            run without one begins. A Config that makes it another run is refused.
+        allow_changes: Whether to resume with such a Config all the same.
+        progress: Whether to show progress on standard output: a bar in a terminal,
+            elsewhere a line every so often.
 
     Returns:
-      The state after the last step, and the summary as summary.json holds it. The
-      summary of a failure says why (`why`) and what usually helps (`try`); `samples`
-      are the last measurements of the samples.
+        The state after the last step, and the summary as summary.json holds it. The
+        summary of a failure says why (`why`) and what usually helps (`try`); `samples`
+        are the last measurements of the samples.
 
     Raises:
-      ValueError: The Config cannot be built, placed or resumed.
-      FileExistsError: The folder is in use, or holds something that this call must not
-        replace.
-      OSError: A file of the run cannot be written.
+        ValueError: The Config cannot be built, placed or resumed.
+        FileExistsError: The folder is in use, or holds what this call must not replace.
+        OSError: A file of the run cannot be written.
     """
     folder, first = Path(out), jax.process_index() == 0
     with show_progress(
         "preparing the data", enabled=progress and first, stderr=False
     ) as display:
+        print_line = display.print_line
         config = fail_together(lambda: complete_config(config))
         fresh = not (resume and (folder / "config.json").exists())
         refuse = choose_refusal(config, folder, fresh, overwrite, allow_changes)
@@ -112,24 +108,22 @@ def train(
         facts = compare_data(run, None if fresh or allow_changes else folder)
         with stop_request() as stop_signals, ExitStack() as stack:
             display.begin("making the networks")
-            begin = partial(
-                start_or_resume, config, folder, run.program, display.print_line
-            )
+            begin = partial(start_or_resume, config, folder, run.program, print_line)
             start = open_run_folder(run, facts, begin, fresh, refuse, stack)
             trackers = start_trackers(run, start, stack)
-            draw = choose_picture_writer(run, trackers)
-            callbacks = make_callbacks(run, start.records, trackers, callback)
-            callbacks = callbacks._replace(draw=draw, stop_signals=stop_signals)
-            with profile_steps(config, folder, run.program, display.print_line) as work:
+            callbacks = make_callbacks(
+                run, start.records, trackers, callback, stop_signals
+            )
+            with profile_steps(config, folder, run.program, print_line) as work:
                 state, restores = run_with_restores(
                     config, folder, work, start, callbacks, begin
                 )
             summary = summarize_run(config, run.program, state, start.records)
-            summary["restores"] = restores
-            summary["stopped_by"] = next(iter(stop_signals), None)
+            stopped_by = next(iter(stop_signals), None)
+            summary |= {"restores": restores, "stopped_by": stopped_by}
             if first:
                 display.begin("drawing the samples and the curves")
-                draw(state, None)
+                callbacks.draw(state, None)
                 write_results(folder, config, start.records, summary)
     return state, summary
 
@@ -248,58 +242,30 @@ def start_trackers(run: Run, start: RunStart, stack: ExitStack) -> list[Tracker]
     return trackers
 
 
-def choose_picture_writer(
-    run: Run, trackers: list[Tracker]
-) -> Callable[[TrainState, int | None], None]:
-    """Return what draws the samples of a state; it draws in the first process alone."""
-    if run.path is None:
-        return do_nothing
-    return make_picture_writer(run.config, run.path, run.program, run.data, trackers)
-
-
 def make_callbacks(
     run: Run,
     records: list[Record],
     trackers: list[Tracker],
     callback: Callable[[Row], None] | None,
+    stop_signals: list[str],
 ) -> Callbacks:
-    """Return what the loop calls; it saves and draws nothing, and nothing stops it."""
-    config, work, print_line = run.config, run.program, run.display.print_line
-    counter = make_step_counter(config, run.data, run.display)
+    """Return what the loop calls; `save` does nothing yet.
+
+    The first process alone writes files and pictures.
+    """
+    config, path, data, work, evaluator, display = run
+    draw, print_line = do_nothing, display.print_line
+    if path is not None:
+        draw = make_picture_writer(config, path, work, data, trackers)
+    counter = make_step_counter(config, data, display)
     return Callbacks(
-        write_rows=make_row_writer(
-            counter.update, records, run.path, trackers, callback
-        ),
-        write_events=make_event_writer(config, run.path, print_line, trackers),
+        write_rows=make_row_writer(counter.update, records, path, trackers, callback),
+        write_events=make_event_writer(config, path, print_line, trackers),
         print_line=print_line,
         begin=counter.begin,
         reach=counter.reach,
         save=do_nothing,
-        draw=do_nothing,
-        measure=make_sample_monitor(
-            config, work.gan, run.data, work.members, run.evaluator
-        ),
-        stop_signals=[],
+        draw=draw,
+        measure=make_sample_monitor(config, work.gan, data, work.members, evaluator),
+        stop_signals=stop_signals,
     )
-
-
-def write_results(
-    folder: Path, config: Config, records: list[Record], summary: Row
-) -> None:
-    """Write the curves, the summary, and for several GANs a line each."""
-    runs = [record.rows for record in records]
-    with explain_write_errors(folder):
-        if members := members_of(config):
-            draw_members(folder / "curves.png", config, members, runs)
-            write_rows(
-                folder / "members.jsonl",
-                [
-                    describe_ending(config, record, summary["steps"])
-                    | real_values(config, record.label)
-                    | record.rows[-1]
-                    for record in records
-                ],
-            )
-        else:
-            draw_curves(folder / "curves.png", runs)
-        write_json(folder / "summary.json", summary)

@@ -5,16 +5,15 @@
     checkpoints/000002000/metrics.jsonl  the rows so far, as events.jsonl the events
     checkpoints/000002000/manifest.json  SHA-256 of every other file
 
-A checkpoint is written beside its place and renamed when it is complete, so what has
-the name of a step is whole unless it was damaged later; the checksums tell.
+A checkpoint is written beside its place and renamed when it is complete. A folder with
+the name of a step is therefore complete, unless it was damaged later, which the
+checksums show.
 """
 
 import hashlib
 import json
-import logging
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -24,7 +23,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gan_jax.logs.plain_paths import plain_path
+from gan_jax.run_files.orbax_arrays import restore_arrays, save_arrays
 from gan_jax.types import TrainState
 
 CHECKPOINT_FOLDER = "checkpoints"
@@ -32,7 +31,7 @@ Note = dict[str, Any]
 
 
 def key_as_integers(state: TrainState) -> TrainState:
-    """The state with its typed key as integers."""
+    """Return the state with its typed key as integers."""
     return state.replace(key=jax.random.key_data(state.key))  # pyright: ignore
 
 
@@ -44,13 +43,13 @@ def background_saver(
     only_finite: bool,
     copied: Sequence[Path] = (),
 ) -> Iterator[Callable[[TrainState, Note], None]]:
-    """A function that saves a state in the background, one at a time.
+    """Yield a function that saves a state in the background, one at a time.
 
-    The state has its key as integers: `with_plain_key` is a computation of all
-    processes, where saving is one's. only_finite: leave out a state that is not. The
-    newest `keep` stay, and those of steps that `keep_every` divides. copied: files of
-    which each checkpoint holds a copy. An OSError of the background is raised at the
-    next call or at the end.
+    The state must have its key as integers: `key_as_integers` is a computation of all
+    processes, while one of them saves. keep: how many of the newest checkpoints stay.
+    keep_every: those of steps that it divides stay too. only_finite: whether to leave
+    out a state that is not finite. copied: files of which each checkpoint holds a copy.
+    An OSError of the background is raised at the next call or at the end.
     """
     pending: list[Future] = []
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -59,28 +58,28 @@ def background_saver(
             while pending:
                 pending.pop().result()
 
+        def write_and_tidy(arrays: Any, note: Note) -> None:
+            write_checkpoint(folder, arrays, note, keep, keep_every, copied)
+
         def save(state: TrainState, note: Note) -> None:
             finish()
-            # A copy: on CPU device_get is a view of what the next step overwrites.
+            # The copy is needed: on CPU, device_get returns a view of memory that the
+            # next step overwrites.
             arrays = jax.tree.map(np.array, jax.device_get(state))
-            if only_finite and not is_finite(arrays):
-                return
-            pending.append(
-                pool.submit(
-                    write_checkpoint, folder, arrays, note, keep, keep_every, copied
-                )
-            )
+            if not only_finite or is_finite(arrays):
+                pending.append(pool.submit(write_and_tidy, arrays, note))
 
         try:
             yield save
         except BaseException:
-            with suppress(OSError):  # what ended the run matters more
+            with suppress(OSError):  # The error that ended the run matters more.
                 finish()
             raise
         finish()
 
 
 def is_finite(arrays: Any) -> bool:
+    """Whether every number of a tree of arrays is finite."""
     return all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(arrays))
 
 
@@ -92,37 +91,18 @@ def write_checkpoint(
     keep_every: int | None,
     copied: Sequence[Path] = (),
 ) -> None:
-    """Write one checkpoint and remove those that need not be kept."""
-    import orbax.checkpoint as ocp
-
+    """Write one checkpoint, and remove those that need not be kept."""
     name = f"{note['step']:09d}"
     part, final = folder / f".{name}.part", folder / name
     remove_unfinished(folder)
     try:
-        folder.mkdir(exist_ok=True)  # but not what it lies in, if that has vanished
+        folder.mkdir(exist_ok=True)  # The run's folder may have vanished: no parents.
         part.mkdir()
-        present = [path for path in copied if path.exists()]
-        require_disk_space(part, arrays, present)
-        alone = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
-        with (
-            silence_orbax(),
-            plain_path(part) as place,
-            ocp.StandardCheckpointer(multiprocessing_options=alone) as checkpointer,
-        ):
-            checkpointer.save(place / "state", arrays)
-        for path in present:
-            shutil.copyfile(path, part / path.name)
-        note = note | {"arrays": describe_arrays(arrays)}
-        (part / "note.json").write_text(json.dumps(note), "utf-8")
-        sums = {path: checksum(part / path) for path in list_files(part)}
-        with (part / "manifest.json").open("w", encoding="utf-8") as manifest:
-            json.dump(sums, manifest, indent=1)
-            manifest.flush()
-            os.fsync(manifest.fileno())
+        fill_checkpoint(part, arrays, note, [path for path in copied if path.exists()])
         old = set_aside(final)
         os.replace(part, final)
         shutil.rmtree(old, ignore_errors=True)
-    except Exception as error:  # Orbax and TensorStore have many for a full disk
+    except Exception as error:  # Orbax and TensorStore have many for a full disk.
         raise OSError(
             f"checkpoint {final}: not written ({explain_error(error)})"
         ) from error
@@ -133,15 +113,35 @@ def write_checkpoint(
             remove_checkpoint(path)
 
 
+def fill_checkpoint(
+    folder: Path, arrays: Any, note: Note, copied: Sequence[Path]
+) -> None:
+    """Write the arrays, the copies, the note, and last the manifest to a new folder."""
+    require_disk_space(folder, arrays, copied)
+    save_arrays(folder, arrays)
+    for path in copied:
+        shutil.copyfile(path, folder / path.name)
+    note = note | {"arrays": describe_arrays(arrays)}
+    (folder / "note.json").write_text(json.dumps(note), "utf-8")
+    sums = {path: checksum(folder / path) for path in list_files(folder)}
+    with (folder / "manifest.json").open("w", encoding="utf-8") as manifest:
+        json.dump(sums, manifest, indent=1)
+        manifest.flush()
+        os.fsync(manifest.fileno())
+
+
 def remove_unfinished(folder: Path) -> None:
-    """Remove what runs that were killed left half written."""
-    for left in folder.glob(".*.part"):
-        shutil.rmtree(left, ignore_errors=True)
+    """Remove the checkpoints that killed runs left half written."""
+    for path in folder.glob(".*.part"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def set_aside(path: Path) -> Path:
-    """Take a checkpoint, if it is there, its name: removed as it is, and killed on the
-    way, it would look damaged. What is left by a kill the next `write` removes."""
+    """Rename a checkpoint, if it is there, and return its new name.
+
+    A checkpoint that is removed under its own name looks damaged if the run is killed
+    on the way. What a kill leaves under the new name, `remove_unfinished` removes.
+    """
     aside = path.with_name(f".{path.name}.old.part")
     shutil.rmtree(aside, ignore_errors=True)
     with suppress(FileNotFoundError):
@@ -156,14 +156,17 @@ def remove_checkpoint(path: Path) -> None:
 
 
 def describe_arrays(tree: Any) -> dict[str, str]:
-    """`{".ema['params']...": "float32[64, 128]"}` for each array of a tree."""
+    """Return `{".ema['params']...": "float32[64, 128]"}` for each array of a tree."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     name = jax.tree_util.keystr
     return {name(path): f"{x.dtype}{list(x.shape)}" for path, x in leaves}
 
 
 def require_disk_space(folder: Path, arrays: Any, copied: Sequence[Path]) -> None:
-    """An OSError if it will not fit: Orbax writes the arrays, then merges them."""
+    """Raise OSError if a checkpoint will not fit.
+
+    The arrays count twice, as Orbax writes them and then merges them.
+    """
     needed = 100_000 + 2 * sum(leaf.nbytes for leaf in jax.tree.leaves(arrays))
     needed += sum(path.stat().st_size for path in copied)
     if shutil.disk_usage(folder).free < needed:
@@ -171,51 +174,28 @@ def require_disk_space(folder: Path, arrays: Any, copied: Sequence[Path]) -> Non
 
 
 def explain_error(error: Exception) -> str:
-    """Why nothing could be written, in a line."""
+    """Return in one line why nothing could be written."""
     text = str(error)
     if "RESOURCE_EXHAUSTED" in text or "No space left" in text:
         return "no space left on the disk; free some, then go on with --resume"
     return text.partition("\n")[0]
 
 
-@contextmanager
-def silence_orbax() -> Iterator[None]:
-    """Keep Orbax from printing what it raises as well.
-
-    It logs tracebacks, and what it still had under way when it failed has no event
-    loop any more to report to. That may come later, so it stays quiet after an error.
-    """
-    before = sys.unraisablehook
-
-    def hook(ignored: Any) -> None:
-        if str(ignored.exc_value) != "Event loop is closed":
-            before(ignored)
-
-    loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    sys.unraisablehook = hook
-    yield
-    sys.unraisablehook = before
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
-
-
 def list_files(folder: Path) -> list[str]:
-    """Every file but the manifest, relative to the folder."""
+    """Return every file but the manifest, relative to the folder."""
     found = (path for path in folder.rglob("*") if path.is_file())
     names = (str(path.relative_to(folder)) for path in found)
     return sorted(name for name in names if name != "manifest.json")
 
 
 def checksum(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints in a folder, the newest first."""
+    """Return the checkpoints in a folder, the newest first."""
     found = folder.iterdir() if folder.is_dir() else ()
     return sorted((path for path in found if is_step_name(path.name)), reverse=True)
 
@@ -233,7 +213,7 @@ def discard_checkpoint(folder: Path, step: int) -> None:
 
 
 def find_fault(path: Path) -> str | None:
-    """What is wrong with a checkpoint; None if it is intact."""
+    """Return what is wrong with a checkpoint, or None if it is intact."""
     try:
         sums = dict(json.loads((path / "manifest.json").read_text("utf-8")))
     except (OSError, ValueError, TypeError, RecursionError):
@@ -253,40 +233,37 @@ def find_fault(path: Path) -> str | None:
 
 
 def newest_intact(
-    folder: Path, tell: Callable[[str], None] = print
+    folder: Path, print_line: Callable[[str], None] = print
 ) -> tuple[Path, Note] | None:
-    """The newest intact checkpoint and its note; None if there is none at all.
+    """Return the newest intact checkpoint and its note, or None if there is none.
 
-    Damaged ones are told of and passed over. Raises ValueError if all are damaged.
+    A line is printed about each damaged one. Raises ValueError if all are damaged.
     """
     faults = []
     for path in list_checkpoints(folder):
-        wrong = find_fault(path)
-        if wrong is None:
+        fault = find_fault(path)
+        if fault is None:
             return path, json.loads((path / "note.json").read_text("utf-8"))
-        faults.append(f"checkpoint {path}: {wrong}")
-        tell(f"{faults[-1]}; taking the one before")
+        faults.append(f"checkpoint {path}: {fault}")
+        print_line(f"{faults[-1]}; taking the one before")
     if faults:
         raise ValueError(f"{faults[0]}; none of {len(faults)} is intact")
     return None
 
 
 def restore_state(path: Path, like: Any) -> TrainState:
-    """The state of a checkpoint, of the shapes of `like` (from `jax.eval_shape`).
+    """Return the state of a checkpoint.
 
-    Raises ValueError where they are not its shapes.
+    like: the state's shapes, from `jax.eval_shape`. Raises ValueError where the
+    checkpoint has others.
     """
-    import orbax.checkpoint as ocp
-
     sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     target = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
         jax.eval_shape(key_as_integers, like),
     )
-    stored, wanted = (
-        json.loads((path / "note.json").read_text("utf-8"))["arrays"],
-        describe_arrays(target),
-    )
+    stored = json.loads((path / "note.json").read_text("utf-8"))["arrays"]
+    wanted = describe_arrays(target)
     for name in sorted(stored.keys() | wanted.keys()):
         here, there = wanted.get(name), stored.get(name)
         if here != there:
@@ -294,11 +271,5 @@ def restore_state(path: Path, like: Any) -> TrainState:
                 f"checkpoint {path}: holds {there or 'nothing'} for state{name}, where "
                 f"this config needs {here or 'nothing'}; resume with the config it had"
             )
-    own = jax.process_index()
-    alone = ocp.options.MultiprocessingOptions(primary_host=own, active_processes={own})
-    with (
-        plain_path(path) as place,
-        ocp.StandardCheckpointer(multiprocessing_options=alone) as checkpointer,
-    ):
-        state = checkpointer.restore(place / "state", target)
+    state = restore_arrays(path, target)
     return state.replace(key=jax.random.wrap_key_data(state.key))

@@ -1,7 +1,7 @@
-"""What a run records of its data, in data.json.
+"""The facts of its data that a run records in data.json.
 
-A trained generator is loaded by these facts alone, so its training data need not be
-there; and a run goes on, or is measured, only with the data it was trained on.
+They are all that a trained generator needs, so its training data need not be there. A
+run goes on, or is measured, only with the data that have the same facts.
 """
 
 import dataclasses
@@ -44,7 +44,7 @@ class DataFacts:
 
 
 def collect_facts(data: Dataset) -> DataFacts:
-    """The facts of a data set; reads it."""
+    """Read a data set, and return its facts."""
     spec, shares = data.spec, label_shares(data)
     return DataFacts(
         spec.shape,
@@ -58,30 +58,31 @@ def collect_facts(data: Dataset) -> DataFacts:
 
 
 def replace_undecodable(name: str) -> str:
-    """The name of a folder with what is no text in it replaced."""
+    """Return the name of a folder, with bytes replaced that are no text."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def write_facts(folder: Path, facts: DataFacts) -> None:
+    """Write the facts to data.json in a run's folder."""
     known = dataclasses.asdict(facts)
     write_json(folder / FILE, known | {"crc32": facts_checksum(known)})
 
 
 def facts_checksum(known: dict[str, Any]) -> int:
-    """CRC-32 of the facts as JSON on one line."""
+    """Return the CRC-32 of the facts as JSON on one line."""
     return zlib.crc32(json.dumps(known).encode())
 
 
 def read_facts(folder: Path) -> DataFacts | None:
-    """The facts in a run's folder; None if it has none, as runs of before 0.2 do.
+    """Return the facts in a run's folder; None if it is from before 0.2.
 
     Raises ValueError for a damaged file.
     """
     path = folder / FILE
     try:
         known = json.loads(path.read_bytes())
-        told = known.pop("crc32") if isinstance(known, dict) else None
-        if told != facts_checksum(known):
+        expected = known.pop("crc32") if isinstance(known, dict) else None
+        if expected != facts_checksum(known):
             raise ValueError("its checksum differs")
         return TypeAdapter(DataFacts).validate_python(known)
     except FileNotFoundError:
@@ -94,36 +95,39 @@ def read_facts(folder: Path) -> DataFacts | None:
 
 
 def describe_differences(recorded: DataFacts, found: DataFacts) -> list[str]:
-    """In words, in what the data found are not those recorded; empty if they are."""
-    told = [
+    """Say in what the data found differ from those recorded; nothing if they agree."""
+    differences = [
         f"{name} {getattr(found, name)} (was {getattr(recorded, name)})"
         for name in ("shape", "size", "label_count")
         if getattr(found, name) != getattr(recorded, name)
     ]
-    if not told and found.fingerprint != recorded.fingerprint:
-        told = ["as many examples, but others, or in another order, or other labels"]
-    return told
+    if not differences and found.fingerprint != recorded.fingerprint:
+        differences = [
+            "as many examples, but others, or in another order, or other labels"
+        ]
+    return differences
 
 
 def refuse_other_data(
     folder: Path | None, config: Config, data: Dataset, remedy: str
 ) -> DataFacts:
-    """The facts of the data; a ValueError if the run in the folder records others.
+    """Return the facts of the data; raise ValueError if a run records others.
 
-    folder: None if there is no run to compare with. remedy: what to do, beside
-    restoring the data. Reads the data.
+    folder: the run's folder, or None if there is no run to compare with. remedy: what
+    to do other than to restore the data. The data are read.
     """
     recorded, found = folder and read_facts(folder), collect_facts(data)
-    if recorded and (told := describe_differences(recorded, found)):
+    if recorded and (differences := describe_differences(recorded, found)):
         raise ValueError(
             f"dataset.name {config.dataset.name!r}: holds other data than the run in "
-            f"{folder} was trained on: {', '.join(told)}; restore them, or {remedy}"
+            f"{folder} was trained on: {', '.join(differences)}; restore them, or "
+            f"{remedy}"
         )
     return found
 
 
 def recorded_shares(run: str | Path) -> np.ndarray | None:
-    """The shares of the labels `[label_count]` that data.json of the run's folder has.
+    """Return the shares of the labels `[label_count]` in a run's data.json.
 
     None: it has none, or there is no such file, as in the folders of older runs.
     """
@@ -134,7 +138,7 @@ def recorded_shares(run: str | Path) -> np.ndarray | None:
 
 
 def label_shares_of_run(run: str | Path, config: Config) -> np.ndarray | None:
-    """The shares of the labels in the data of a conditional run; else None.
+    """Return the shares of the labels in the data of a conditional run; else None.
 
     Reads the data set if the run's folder does not have them.
     """
@@ -145,10 +149,10 @@ def label_shares_of_run(run: str | Path, config: Config) -> np.ndarray | None:
 
 
 def load_data_of_run(run: str | Path, config: Config, remedy: str) -> Dataset:
-    """The data that a run was trained on.
+    """Return the data that a run was trained on.
 
-    config: names the data set. Raises ValueError, which ends with the remedy, if it is
-    not there, or holds other data than data.json records.
+    config: it names the data set. Raises ValueError, which ends with the remedy, if the
+    data set is not there, or holds other data than data.json records.
     """
     try:
         data = find_dataset(config)

@@ -1,4 +1,4 @@
-"""The folder of a run: what lies in it, and who may write to it."""
+"""The folder of a run: its files, its lock, and the changes that it refuses."""
 
 import shutil
 from collections.abc import Iterator
@@ -33,9 +33,9 @@ RUN_FILES = (
     "diagnosis.html",
     "diagnosis.json",
 )
-"""Files of a run: events.jsonl for a run that had some, members.jsonl for several GANs,
-training.gif with `log.samples_every`, evaluations.jsonl by experiments.evaluate,
-the diagnosis by experiments.diagnose."""
+"""The files of a run. Some runs lack some: events.jsonl is there if there were events,
+members.jsonl for several GANs, training.gif with `log.samples_every`. The evaluations
+are written by experiments.evaluate, the diagnosis by experiments.diagnose."""
 FRAMES, TENSORBOARD, PROFILE = "samples", "tensorboard", "profile"
 RUN_FOLDERS = (
     checkpoint.CHECKPOINT_FOLDER,
@@ -54,17 +54,17 @@ HARMLESS_FIELDS = {
     "metrics",
     "checkpoint",
 }
-"""Fields and groups in which a resumed run may differ from what it was."""
+"""The fields and groups in which a resumed run may differ from what it was."""
 IDENTITY_FIELDS = {"seed", "seeds", "sweep"}
-"""Those in which it may not."""
+"""The fields and groups in which it may never differ."""
 
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Hold the folder against other runs; FileExistsError if another holds it.
+    """Lock the folder against other runs; raise FileExistsError if another holds it.
 
-    The lock is the operating system's: a dead process holds nothing. OSError for a
-    folder that cannot be written, or in which checkpoints cannot be.
+    The lock is the operating system's, so a dead process holds nothing. Raises OSError
+    for a folder that cannot be written, or in which checkpoints cannot be.
     """
     with plain_path(folder):
         pass
@@ -86,7 +86,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 
 def is_in_use(folder: Path) -> bool:
-    """Whether a run is writing to the folder just now."""
+    """Whether a run is writing to the folder now."""
     if not (folder / ".lock").exists():
         return False
     try:
@@ -94,17 +94,18 @@ def is_in_use(folder: Path) -> bool:
             return False
     except Timeout:
         return True
-    except OSError:  # Not ours to open, so nobody can tell.
+    except OSError:  # The lock belongs to another user, so nobody knows.
         return False
 
 
 def unwritable_error(folder: Path, error: OSError) -> OSError:
+    """Return an OSError that says what to do about a folder that cannot be written."""
     reason = error.strerror or error
     return OSError(f"out {folder}: cannot be written ({reason}); choose another --out")
 
 
 def refuse_used_folder(folder: Path, overwrite: bool) -> None:
-    """FileExistsError for a folder that this run must not write to."""
+    """Raise FileExistsError for a folder that this run must not write to."""
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"out {folder}: is a file; choose another --out")
     used = folder.is_dir() and any(p.name[0] != "." for p in folder.iterdir())
@@ -123,7 +124,7 @@ def refuse_used_folder(folder: Path, overwrite: bool) -> None:
 
 
 def reset_folder(folder: Path, config: Config) -> None:
-    """Remove an earlier run's files (which was agreed to), and write config.json."""
+    """Remove the files of an earlier run, and write config.json."""
     try:
         for name in RUN_FOLDERS:
             if (folder / name).exists():
@@ -138,7 +139,10 @@ def reset_folder(folder: Path, config: Config) -> None:
 
 
 def prepare_to_resume(folder: Path, config: Config, step: int) -> None:
-    """Set a run back to one of its checkpoints: newer ones are damaged, and go."""
+    """Set a run's folder back to the step of one of its checkpoints.
+
+    Newer checkpoints are removed: they are damaged.
+    """
     try:
         for name in ("", FRAMES, plugins.FOLDER):
             remove_temporary_files(folder / name)
@@ -161,7 +165,7 @@ def prepare_to_resume(folder: Path, config: Config, step: int) -> None:
 
 
 def config_changes(folder: Path, config: Config) -> dict[str, tuple[Any, Any]]:
-    """The fields in which a Config differs from that of the run in the folder."""
+    """Return the fields in which a Config differs from that of the folder's run."""
     before = flat(with_absolute_path(from_file(folder / "config.json")))
     now = flat(with_absolute_path(config))
     return {
@@ -172,17 +176,17 @@ def config_changes(folder: Path, config: Config) -> dict[str, tuple[Any, Any]]:
 
 
 def refuse_config_changes(folder: Path, config: Config, allowed: bool) -> None:
-    """A ValueError for differences that make it another run, unless they are allowed.
+    """Raise ValueError for changes that make it another run, unless they are allowed.
 
-    Other seeds and sweeps never are: they are in the state. Other `steps` are harmless
-    where no schedule runs over them.
+    Other seeds and sweeps are never allowed, as they are in the state. Other `steps`
+    are harmless where no schedule runs over them.
     """
     optimizers = (config.g_optimizer, config.d_optimizer)
     scheduled = config.penalty.weight_end is not None or any(
         group.schedule != "constant" for group in optimizers
     )
     harmless = HARMLESS_FIELDS - {"steps"} if scheduled else HARMLESS_FIELDS
-    if (folder / "data.json").exists():  # what the name holds is compared, by content
+    if (folder / "data.json").exists():  # The content of the data is compared instead.
         harmless = harmless | {"dataset.name"}
     harmful = [
         f"{name} {new!r} (was {old!r})"

@@ -1,6 +1,6 @@
-"""What the rows of a log say about a run: signs of trouble, and how it ended.
+"""Signs of trouble in the rows of a run's log.
 
-Every rule is a function of rows alone, so a resumed run comes to the same findings.
+Each sign is a function of rows alone, so a resumed run finds the same ones.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from gan_jax.types import Row
 
 Series = dict[str, np.ndarray]
-"""Metrics by name, a number for each row."""
+"""Metrics by name, with a number for each row."""
 
 CAUSAL = (
     "real_logits",
@@ -25,13 +25,13 @@ CAUSAL = (
     "g_penalty",
     "g_grad_norm",
 )
-"""The order in which a step computes its terms."""
+"""The terms of a step in the order in which it computes them."""
 EARLIER = 500
-"""Rows, evenly spread, that stand for all before the recent ones."""
+"""The number of evenly spread rows that stand for all before the recent ones."""
 
 
 def first_non_finite_term(row: Row) -> str | None:
-    """The first term of a row, as the step computes them, that is not finite."""
+    """Return the first term of a row, in the order of CAUSAL, that is not finite."""
     order = {name: i for i, name in enumerate(CAUSAL)}
     names = sorted(row, key=lambda name: order.get(name, len(order)))
     numbers = (name for name in names if isinstance(row[name], float))
@@ -39,15 +39,16 @@ def first_non_finite_term(row: Row) -> str | None:
 
 
 UNEVEN = 1e4
-"""Between the gradient norms of a player's kernels: what is further apart is a fault of
-depth."""
+"""The ratio of the gradient norms of a player's kernels from which on their depth is
+at fault."""
 
 
 class TroubleSign(NamedTuple):
     """A sign of trouble.
 
-    window: how many recent rows it needs. holds: of those and of the rows before them.
-    says: what it means. tries: what usually helps, names of `suggestions.SUGGESTIONS`.
+    window: the number of recent rows that it needs. holds: a function of these rows and
+    of the rows before them that says whether there is trouble. meaning: what the sign
+    means. suggestions: what usually helps, as names of `suggestions.SUGGESTIONS`.
     """
 
     window: int
@@ -57,34 +58,35 @@ class TroubleSign(NamedTuple):
 
 
 def discriminator_wins(recent: Series) -> bool:
-    """Whether D tells nine of ten examples of each batch."""
-    told = (recent["real_accuracy"] + recent["fake_accuracy"]) / 2
-    return bool((told > 0.9).all())
+    """Whether D is right about nine of ten examples in every row."""
+    accuracy = (recent["real_accuracy"] + recent["fake_accuracy"]) / 2
+    return bool((accuracy > 0.9).all())
 
 
 def usual_norm(name: str, earlier: Series) -> float:
-    """The larger of a norm's running median and its first value.
+    """Return the larger of a norm's median so far and its first value.
 
-    The first value is of the networks as they were initialized, so a gradient that is
-    tiny for a while is not taken for the usual one when it comes back.
+    The first value is that of the networks as they were initialized. With it, a
+    gradient that is tiny for a while does not become the usual one, and its return is
+    no explosion.
     """
     return max(float(np.median(earlier[name])), float(earlier[name][0]))
 
 
 def has_vanished(name: str, recent: Series, earlier: Series) -> bool:
-    """Under 1/1000 of its usual size or under 1e-8, while D wins."""
+    """Whether a norm is under 1/1000 of its usual size or under 1e-8, while D wins."""
     floor = max(usual_norm(name, earlier) / 1000, 1e-8)
     return bool((recent[name] < floor).all()) and discriminator_wins(recent)
 
 
 def has_exploded(name: str, recent: Series, earlier: Series) -> bool:
-    """Over 100 times its usual size and over 1."""
+    """Whether a norm is over 100 times its usual size and over 1."""
     roof = max(100 * usual_norm(name, earlier), 1.0)
     return bool((recent[name] > roof).all())
 
 
 def has_uneven_layers(player: str, recent: Series, earlier: Series) -> bool:
-    """Of a player's kernels the weakest gradient is under 1/10,000 of the strongest."""
+    """Whether a player's weakest kernel gradient is under 1/10,000 of the strongest."""
     prefix = f"{player}_grad_norm/"
     found = [v for k, v in recent.items() if k.startswith(prefix)]
     if len(found) < 2:
@@ -96,15 +98,16 @@ def has_uneven_layers(player: str, recent: Series, earlier: Series) -> bool:
 
 
 def is_saturated(recent: Series, earlier: Series) -> bool:
-    """D tells 99 of 100 reals, and as many fakes, in every row."""
-    told = np.minimum(recent["real_accuracy"], recent["fake_accuracy"])
-    return bool((told > 0.99).all())
+    """Whether D is right about 99 of 100 reals and fakes in every row."""
+    accuracy = np.minimum(recent["real_accuracy"], recent["fake_accuracy"])
+    return bool((accuracy > 0.99).all())
 
 
 def logit_size(real: ArrayLike, fake: ArrayLike, d_loss: ArrayLike) -> np.ndarray:
-    """How large mean logits are, but for a drift of both that D's loss does not see.
+    """Return the size of mean logits without a drift of both that D's loss ignores.
 
-    The larger of their difference, and of their size as far as D's loss is as large.
+    `max(|real - fake|, min(max(|real|, |fake|), |d_loss|))`: the larger of their
+    difference, and of their own size as far as D's loss is as large.
     A loss that ignores a constant (Wasserstein's, the relativistic ones) stays small
     when both drift together, and nothing is wrong then. The loss alone says little: a
     least-squares loss is 1,000 where logits are 45.
@@ -115,17 +118,17 @@ def logit_size(real: ArrayLike, fake: ArrayLike, d_loss: ArrayLike) -> np.ndarra
 
 
 def has_blown_up(recent: Series, earlier: Series) -> bool:
-    """Mean logits over 1,000 in every row (`logit_size`)."""
+    """Whether the size of the mean logits is over 1,000 in every row (`logit_size`)."""
     names = "real_logits", "fake_logits", "d_loss"
     size = logit_size(*(recent[name] for name in names))
     return bool((size > 1000).all())
 
 
 def is_oscillating(recent: Series, earlier: Series) -> bool:
-    """The logits of fakes come back with the opposite sign, again and again.
+    """Whether the logits of fakes swing from one side to the other, again and again.
 
-    Their autocorrelation (about their mean, biased) falls under -0.6 at some lag up to
-    a quarter of the window, and their deviation is over 0.1.
+    They do if their autocorrelation (about their mean, biased) falls under -0.6 at some
+    lag up to a quarter of the window, and their deviation is over 0.1.
     """
     x = recent["fake_logits"] - recent["fake_logits"].mean()
     if x.std() <= 0.1:
@@ -198,18 +201,18 @@ TROUBLE_SIGNS = {
 
 
 def find_trouble(rows: list[Row], known: set[str]) -> Iterator[str]:
-    """The names of the RULES not yet known that hold for the newest whole window."""
+    """Yield the names of the new signs of trouble whose windows the rows fill."""
     count = len(rows)
-    for name, rule in TROUBLE_SIGNS.items():
-        before = count - rule.window
-        if name not in known and before > 0 and count % rule.window == 0:
+    for name, sign in TROUBLE_SIGNS.items():
+        before = count - sign.window
+        if name not in known and before > 0 and count % sign.window == 0:
             few = rows[: before : max(1, before // EARLIER)]
-            if rule.holds(to_series(rows[before:]), to_series(few)):
+            if sign.holds(to_series(rows[before:]), to_series(few)):
                 yield name
 
 
 def to_series(rows: list[Row]) -> Series:
-    """Of the step's terms and, where they were logged, of the kernels' gradients."""
+    """Return the series of the step's terms and of the kernels' logged gradients."""
     layers = [name for name in rows[0] if name.endswith("/kernel")]
     names = (*CAUSAL, "real_accuracy", "fake_accuracy", *layers)
     return {

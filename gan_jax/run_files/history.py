@@ -1,4 +1,4 @@
-"""The rows of a run: which steps are logged, how each GAN ended, the summary."""
+"""The history of each GAN of a run: its rows, its faults, its signs of trouble."""
 
 import time
 from typing import NamedTuple
@@ -15,7 +15,10 @@ from gan_jax.types import Metrics, Row
 
 
 def fetch_metrics(unseen: list[Metrics]) -> dict[str, np.ndarray]:
-    """The metrics of several dispatches on the host: `[S, n]`, S = 1 for one GAN."""
+    """Fetch the metrics of several dispatches to the host, and join them.
+
+    They are `[S, n]` for S GANs and n steps; S is 1 for a single GAN.
+    """
     parts = [
         {k: np.atleast_2d(v) for k, v in m.items()} for m in jax.device_get(unseen)
     ]
@@ -23,12 +26,12 @@ def fetch_metrics(unseen: list[Metrics]) -> dict[str, np.ndarray]:
 
 
 class Record(NamedTuple):
-    """One GAN's part of a run.
+    """The history of one GAN of a run.
 
-    label: its seed and sweep factors; empty for a single GAN. rows: what was logged.
-    due: each lazy penalty's metrics at the last step at which it was due. faults: the
-    first step that was not finite and its first such term, if there was one. known: the
-    signs of trouble already told of.
+    label: its seed and sweep factors, or nothing for a single GAN. rows: what was
+    logged. due: each lazy penalty's metrics at the last step at which it was due.
+    faults: the first step that was not finite and its first such term, if there was
+    one. known: the signs of trouble that events have already reported.
     """
 
     label: Member
@@ -39,22 +42,24 @@ class Record(NamedTuple):
 
 
 def make_record(label: Member, rows: list[Row], due: Row, events: list[Row]) -> Record:
-    """A GAN's record from what was written of it."""
+    """Return the record of a GAN from what was written of it."""
     faults = [describe_fault(row) for row in rows if not row["finite"]]
     known = {event["sign"] for event in events if "sign" in event}
     return Record(label, rows, dict(due), faults[:1], known)
 
 
 def rows_of_member(label: Row, rows: list[Row]) -> list[Row]:
-    """The rows of one GAN."""
+    """Return the rows of one GAN."""
     return [row for row in rows if label.items() <= row.items()]
 
 
 def describe_fault(row: Row) -> Row:
+    """Return the step and the first term of a row that is not finite."""
     return {"step": row["step"], "term": first_non_finite_term(row)}
 
 
 def is_alive(record: Record) -> bool:
+    """Whether every step of the GAN was finite so far."""
     return not record.faults
 
 
@@ -66,11 +71,13 @@ def add_rows(
     started: float,
     last: bool,
 ) -> tuple[list[Row], list[Row]]:
-    """Add the rows of the steps after `seen` to each GAN; the new ones and new events.
+    """Add the rows of the steps after `seen` to the record of each GAN.
 
-    Logged are the first step of all, each that `log.every` or `metrics.every` divides,
-    the end of the run and the first step that is not finite, which is a GAN's last
-    unless it is to continue.
+    The steps with a row are the first one of the run, each that `log.every` or
+    `metrics.every` divides, the end of the run, and the first step that is not finite.
+    The latter is a GAN's last unless it is to continue. started: when the run began, by
+    `time.perf_counter`. last: whether the run ends here. Returns the new rows and the
+    new events.
     """
     wall_seconds = time.perf_counter() - started
     added, events = [], []
@@ -87,7 +94,7 @@ def add_rows(
                 head = {"step": step, "wall_seconds": wall_seconds}
                 record.rows.append(head | record.label | now | record.due)
                 added.append(record.rows[-1])
-                if fails or has_row(config, step):  # the others go when it is resumed
+                if fails or has_row(config, step):  # A resumed run drops the others.
                     events += new_trouble_events(record)
             if fails:
                 record.faults.append(describe_fault(record.rows[-1]))
@@ -95,20 +102,20 @@ def add_rows(
 
 
 def has_row(config: Config, step: int) -> bool:
-    """Whether a step has a row wherever the run ends."""
+    """Whether a step has a row even if the run does not end there."""
     every = (config.log.every, config.metrics.every)
     return step in (1, config.steps) or any(n and step % n == 0 for n in every)
 
 
 def add_measurements(records: list[Record], step: int, values: list[Row]) -> None:
-    """Complete the rows of a step; a GAN that has ended has none."""
+    """Add measurements to the rows of a step; a GAN that has ended has no such row."""
     for record, found in zip(records, values, strict=True):
         if record.rows[-1]["step"] == step:
             record.rows[-1].update(found)
 
 
 def new_trouble_events(record: Record) -> list[Row]:
-    """New signs of trouble in a GAN's newest rows, as events."""
+    """Return the new signs of trouble in a GAN's newest rows as events."""
     found = list(find_trouble(record.rows, record.known))
     record.known.update(found)
     step = record.rows[-1]["step"]
@@ -116,7 +123,7 @@ def new_trouble_events(record: Record) -> list[Row]:
 
 
 def lazy_penalty_metrics(config: Config, now: Row, taken: int) -> Row:
-    """The penalties' metrics, if they were due after `taken` steps."""
+    """Return the metrics of the penalties that were due after `taken` steps."""
     every = {
         "d_penalty": config.penalty.every,
         "critic_grad_norm": config.penalty.every,
@@ -130,12 +137,12 @@ def lazy_penalty_metrics(config: Config, now: Row, taken: int) -> Row:
 
 
 def label_of(row: Row) -> Member:
-    """Which GAN it tells of."""
+    """Return the seed and the sweep factors of the GAN that a row belongs to."""
     return {k: v for k, v in row.items() if k == "seed" or k.startswith("sweep.")}
 
 
 def describe_event(config: Config, event: Row) -> str:
-    """An event as a line for people."""
+    """Return an event as a line for people."""
     label = label_of(event)
     who = f", {describe_member(config, label)}" if label else ""
     prefix = f"step {event['step']}{who}: "
@@ -145,16 +152,16 @@ def describe_event(config: Config, event: Row) -> str:
             f"{prefix}restored, with half the learning rates ({event['restored']} of "
             f"at most 3); {fault['term']} was not finite at step {fault['step']}"
         )
-    rule = TROUBLE_SIGNS[event["sign"]]
-    tries = ", or ".join(suggest_flags(rule.suggestions, config))
-    return f"{prefix}{event['sign']}: {rule.meaning}. What to try: {tries}"
+    sign = TROUBLE_SIGNS[event["sign"]]
+    tries = ", or ".join(suggest_flags(sign.suggestions, config))
+    return f"{prefix}{event['sign']}: {sign.meaning}. What to try: {tries}"
 
 
 def last_wall_seconds(records: list[Record]) -> float:
-    """Of the newest row; 0 before the first."""
+    """Return the time of the newest row, or 0 before the first one."""
     return max((r.rows[-1]["wall_seconds"] for r in records if r.rows), default=0.0)
 
 
 def longest_rows(records: list[Record]) -> list[Row]:
-    """The rows of a GAN that got furthest."""
+    """Return the rows of the GAN that made most steps."""
     return max((record.rows for record in records), key=lambda rows: rows[-1]["step"])

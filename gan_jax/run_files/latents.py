@@ -1,4 +1,4 @@
-"""Latents for pictures: truncated ones, and ways from one to another."""
+"""Latents for pictures: truncated ones, and ways from one latent to another."""
 
 import jax
 import jax.numpy as jnp
@@ -8,9 +8,10 @@ from gan_jax.types import Array
 
 
 def draw_truncated_latents(gan: Gan, keys: Array, bound: float) -> Array:
-    """z ~ N(0, I) given that each value lies within the bound, `[n] -> [n, Z]`.
+    """Draw z ~ N(0, I), given that each value lies within the bound.
 
-    The truncation trick: fewer and better samples (Brock et al. 2019, 1809.11096).
+    keys: `[n]`; the latents are `[n, Z]`. This is the truncation trick, which gives
+    less diverse and better samples (Brock et al. 2019, 1809.11096).
     """
 
     def draw(key: Array) -> Array:
@@ -20,10 +21,11 @@ def draw_truncated_latents(gan: Gan, keys: Array, bound: float) -> Array:
 
 
 def interpolate_latents(begin: Array, end: Array, steps: int) -> Array:
-    """`[n, Z]` twice to `[n * steps, Z]`: from one to the other in equal angles.
+    """Return the ways from latents `[n, Z]` to others in equal angles.
 
-    `(sin((1 - t) w) a + sin(t w) b) / sin w`, w the angle between a and b: latents on
-    the way have the norm of a normal one (White 2016, 1609.04468).
+    `(sin((1 - t) w) a + sin(t w) b) / sin w`, where w is the angle between a and b and
+    t goes from 0 to 1 in so many steps. The result is `[n * steps, Z]`. Latents on the
+    way have the norm of normal ones (White 2016, 1609.04468).
     """
     size = jnp.linalg.norm(begin, axis=1) * jnp.linalg.norm(end, axis=1)
     cosine = jnp.clip((begin * end).sum(axis=1) / size, -1 + 1e-6, 1 - 1e-6)

@@ -1,4 +1,4 @@
-"""The generator of a run's folder."""
+"""The GANs and the generator that a run's folder holds."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -22,10 +22,11 @@ from gan_jax.types import Array, TrainState
 
 
 class TrainedRun(NamedTuple):
-    """A run in its folder.
+    """A run that is read from its folder.
 
-    gan, config: what it trains. label: which of its GANs, empty for a single one. read:
-    that GAN's state from the path of a checkpoint. read_all: those of all its GANs.
+    label: the seed and the sweep factors of one of its GANs, or nothing if it has a
+    single one. read: returns the state of that GAN from the path of a checkpoint.
+    read_all: returns the states of all GANs.
     """
 
     gan: Gan
@@ -36,7 +37,7 @@ class TrainedRun(NamedTuple):
 
 
 def open_run(run: str | Path, *, index: int = 0) -> TrainedRun:
-    """A run's folder opened; raises ValueError as `load_run` does."""
+    """Open the folder of a run; raise ValueError as `load_run` does."""
     folder = Path(run)
     path = folder / "config.json"
     if not path.is_file():
@@ -69,26 +70,27 @@ def open_run(run: str | Path, *, index: int = 0) -> TrainedRun:
 
 
 def load_run(run: str | Path, *, index: int = 0) -> tuple[Gan, TrainState, Config]:
-    """What a run trained, from its newest intact checkpoint.
+    """Return what a run trained, from its newest intact checkpoint.
 
-    index: which GAN of a run of several, as in members.jsonl. Reads config.json,
-    data.json and arrays, and executes the copies of the run's plugins, if it has any:
-    a run of a stranger's that has plugins is a program. The data it was trained on need
-    not be there (but for runs of before 0.2, which have no data.json). Raises
-    ValueError for a folder without a run, without a checkpoint, or without that GAN.
+    index: the place of the GAN in members.jsonl, for a run of several. The function
+    reads config.json, data.json and arrays. It also executes the copies of the run's
+    plugins, if there are any, so a stranger's run with plugins is a program. The
+    training data need not be there, but for runs from before 0.2, which have no
+    data.json. Raises ValueError for a folder without a run, without a checkpoint, or
+    without that GAN.
     """
     found = open_run(run, index=index)
     return found.gan, found.read(newest_checkpoint(run)), found.config
 
 
 def load_members(run: str | Path) -> tuple[Gan, list[TrainState], Config]:
-    """As `load_run`, with the states of all GANs of the run, in their order."""
+    """Return what `load_run` does, with the states of all GANs in their order."""
     found = open_run(run)
     return found.gan, found.read_all(newest_checkpoint(run)), found.config
 
 
 def newest_checkpoint(run: str | Path) -> Path:
-    """A run's newest intact checkpoint; ValueError if it has none."""
+    """Return a run's newest intact checkpoint; raise ValueError if it has none."""
     found = newest_intact(Path(run) / CHECKPOINT_FOLDER)
     if found is None:
         raise ValueError(f"run {Path(run)}: has no checkpoint yet")
@@ -98,11 +100,25 @@ def newest_checkpoint(run: str | Path) -> Path:
 def load_generator(
     run: str | Path, *, index: int = 0
 ) -> tuple[Callable[..., Array], Config]:
-    """`(sample, config)` of a run; `sample(key, n, ema=True, label=None, first=0)`.
+    """Load the generator of a run from its newest intact checkpoint.
 
-    key: typed (`jax.random.key(0)`). Returns images `[n, H, W, C]` in [-1, 1], or
-    points `[n, 2]`; label and first as in `gan_jax.sample`, whose shares are the run's
-    own (`recorded_shares`). Otherwise as `load_run`.
+    The training data need not be there, but for runs from before 0.2, which have no
+    data.json. The copies of the run's plugins are executed, if it has any, so a
+    stranger's run with plugins is a program.
+
+    Args:
+        run: The folder of the run.
+        index: The place of the GAN in members.jsonl, for a run of several.
+
+    Returns:
+        A function `sample(key, n, *, ema=True, label=None, first=0)` and the Config of
+        the run. The function returns images `[n, H, W, C]` in [-1, 1], or points
+        `[n, 2]`. Its key is typed (`jax.random.key(0)`), and the other arguments are
+        those of `gan_jax.sample`. Labels have the shares of the run's own data
+        (`recorded_shares`).
+
+    Raises:
+        ValueError: The folder holds no run, no intact checkpoint, or not that GAN.
     """
     gan, state, config = load_run(run, index=index)
     shares = recorded_shares(run)

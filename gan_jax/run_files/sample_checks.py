@@ -1,15 +1,18 @@
-"""Checks of the measured samples: collapse, and samples unlike the data."""
+"""Checks of the measured samples in a run's rows: collapse, and unlike the data.
+
+Each check is a function of rows alone, so a resumed run comes to the same findings.
+"""
 
 import numpy as np
 
 from gan_jax.types import Row
 
 COLLAPSED = 0.2
-"""A run whose diversity stays under this share of the data's has collapsed."""
+"""The share of the data's diversity under which a run has collapsed."""
 LATE = 0.25
-"""Of the steps made: the part at the end that decides whether it has."""
+"""The share of the steps, at the end of a run, whose measurements count."""
 LEAST = 3
-"""Measurements in that part, without which nothing is said."""
+"""The fewest measurements at the end that show a collapse."""
 
 
 def has_collapsed(rows: list[Row]) -> bool:
@@ -25,18 +28,18 @@ def has_collapsed(rows: list[Row]) -> bool:
 
 
 NOISE_LIKE = 0.9
-"""`sample_distance` from which on samples are no nearer to the data than noise is."""
+"""The `sample_distance` from which on samples are no nearer to the data than noise."""
 BY_CHANCE = 0.01
-"""`sample_precision` under which samples are on the modes by chance: noise has 0.3 % on
-the ring."""
+"""The `sample_precision` under which samples are on the modes by chance; that of noise
+is 0.3 % on the ring."""
 QUALITY = ("sample_distance", "sample_modes", "sample_precision")
-"""What is logged of how near the samples are to the data."""
+"""The metrics that say how near the samples are to the data."""
 
 
 def last_samples(rows: list[Row]) -> Row:
-    """The last measured diversity and QUALITY, and their step; empty if there is none.
+    """Return the last measured diversity and QUALITY with their step, or nothing.
 
-    What is not finite (the diversity of a single point) is left out.
+    A number that is not finite (the diversity of a single point) is left out.
     """
     for row in reversed(rows):
         numbers = {name: row.get(name, np.nan) for name in ("diversity", *QUALITY)}
@@ -46,10 +49,10 @@ def last_samples(rows: list[Row]) -> Row:
 
 
 def why_unlike_data(samples: Row) -> str | None:
-    """Why samples of such numbers are not like the data, in words; None: they may be.
+    """Return why samples with these measurements are not like the data, in words.
 
-    No mode is hit, fewer than 1 % are on a mode, or the nearest example is on average
-    as far as it is from noise.
+    None: they may be like the data. They are not if no mode is hit, if fewer than 1 %
+    are on a mode, or if the nearest example is on average as far as it is from noise.
     """
     if samples.get("sample_modes", 1) == 0:
         return "no sample lies on a mode of the data"
@@ -65,7 +68,7 @@ def why_unlike_data(samples: Row) -> str | None:
 
 
 def describe_samples(samples: Row) -> str:
-    """Of `last_samples`; of a run that measured none, that it did not."""
+    """Return what `last_samples` found in words, or that nothing was measured."""
     texts = {
         "sample_modes": "modes hit: {:.0f}",
         "sample_precision": "{:.1%} on a mode",
@@ -79,9 +82,10 @@ def describe_samples(samples: Row) -> str:
 
 
 def why_not_learned(rows: list[Row]) -> str | None:
-    """Why a run that made all its steps did not learn the data; None: it may have.
+    """Return why a run that made all its steps did not learn the data, in words.
 
-    `unlike_data` of the last measurement, if it is of the last quarter of the steps.
+    None: it may have learned them. The reason is that of `why_unlike_data` for the last
+    measurement, if that is of the last quarter of the steps.
     """
     samples = last_samples(rows)
     late = samples and samples["step"] > (1 - LATE) * rows[-1]["step"]

@@ -11,14 +11,14 @@ from gan_jax.run_files.history import has_row, label_of
 from gan_jax.types import Row
 
 ROW_FILES = ("metrics.jsonl", "events.jsonl")
-"""Files that a resumed run reads: each checkpoint holds a copy of them."""
+"""The files that a resumed run reads; each checkpoint holds a copy of them."""
 
 
 def read_rows_until(folder: Path, config: Config, step: int) -> list[Row]:
-    """The rows of metrics.jsonl up to a step, of which there is a checkpoint.
+    """Return the rows of metrics.jsonl up to the step of a checkpoint.
 
-    Without that step's own rows if the run was only interrupted at it, but with a row
-    in which a GAN failed.
+    The step's own rows are left out if the run was only interrupted at it. A row in
+    which a GAN failed stays.
     """
     before = dataclasses.replace(from_file(folder / "config.json"), steps=config.steps)
     kept, failed = [], []
@@ -33,42 +33,44 @@ def read_rows_until(folder: Path, config: Config, step: int) -> list[Row]:
 
 
 def read_events_until(folder: Path, step: int) -> list[Row]:
-    """The events up to a step; going back to it is one of them."""
+    """Return the events up to a step, such as the return to its checkpoint."""
     events = read_intact_rows(folder, "events.jsonl", step)
     return [event for event in events if event["step"] <= step]
 
 
 def read_intact_rows(folder: Path, name: str, step: int) -> list[Row]:
-    """The intact rows of a file and of its copy in the checkpoint of a step."""
+    """Return the intact rows of a file and of its copy in the checkpoint of a step."""
     copy = row_files.read_row_file(path_of_copy(folder, name, step))
-    own = row_files.read_row_file(folder / name, sealed=bool(copy.rows))
+    own = row_files.read_row_file(folder / name, with_checksums=bool(copy.rows))
     return list((copy.rows | own.rows).values())
 
 
 def path_of_copy(folder: Path, name: str, step: int) -> Path:
+    """Return the place of the copy of a file in the checkpoint of a step."""
     return folder / checkpoint.CHECKPOINT_FOLDER / f"{step:09d}" / name
 
 
 def describe_row_damage(folder: Path, step: int, count: int | None = None) -> list[str]:
-    """What is wrong with the files of rows, and what of it the checkpoint mends.
+    """Return lines on damaged rows, and on those that a checkpoint restores.
 
-    step: of the checkpoint. count: of the rows that there were then; None: not known.
+    step: the step of the checkpoint. count: the number of rows that there were then, or
+    None if it is not known.
     """
-    told = []
+    lines = []
     for name in ROW_FILES:
         copy = row_files.read_row_file(path_of_copy(folder, name, step))
-        own = row_files.read_row_file(folder / name, sealed=bool(copy.rows))
-        said = []
+        own = row_files.read_row_file(folder / name, with_checksums=bool(copy.rows))
+        faults = []
         if own.damage:
             line, why = own.damage[0]
-            said = [f"{len(own.damage)} damaged left out (line {line} first: {why})"]
+            faults = [f"{len(own.damage)} damaged left out (line {line} first: {why})"]
         restored = len(copy.rows.keys() - own.rows.keys())
         if restored:
-            said.append(f"{restored} restored from the checkpoint")
+            faults.append(f"{restored} restored from the checkpoint")
         rows = (copy.rows | own.rows).values()
         lost = (count or 0) - sum(row["step"] <= step for row in rows)
         if lost > 0 and name == "metrics.jsonl":
-            said.append(f"{lost} of {count} are lost")
-        if said:
-            told.append(f"rows of {folder / name}: {', '.join(said)}")
-    return told
+            faults.append(f"{lost} of {count} are lost")
+        if faults:
+            lines.append(f"rows of {folder / name}: {', '.join(faults)}")
+    return lines

@@ -1,4 +1,4 @@
-"""The summary of a run: how each GAN ended, and why."""
+"""The summary of a run: the verdict on each GAN, and the reasons of a failure."""
 
 from typing import Any
 
@@ -26,11 +26,11 @@ from gan_jax.run_files.sweeps import last_measurements, summarize_by_value
 from gan_jax.types import Row, TrainState
 
 VERDICTS = ("completed", "interrupted", "not_learned", "collapsed", "diverged")
-"""From the best to the worst."""
+"""The verdicts on a run, from the best to the worst."""
 
 
 def decide_verdict(config: Config, record: Record, steps: int) -> str:
-    """How one GAN ended, in a run that made so many steps."""
+    """Return the verdict on one GAN of a run that made so many steps."""
     if not is_alive(record):
         return "diverged"
     if steps < config.steps:
@@ -41,9 +41,9 @@ def decide_verdict(config: Config, record: Record, steps: int) -> str:
 
 
 def describe_ending(config: Config, record: Record, steps: int) -> Row:
-    """The verdict; of a failure also why, and what to try, in words.
+    """Return the verdict on one GAN; for a failure also the reason and what to try.
 
-    Of a GAN that diverged the step and the term as well.
+    For a GAN that diverged, `fault` holds the step and the term.
     """
     word, rows = decide_verdict(config, record, steps), record.rows
     end: Row = {"verdict": word}
@@ -56,11 +56,13 @@ def describe_ending(config: Config, record: Record, steps: int) -> Row:
 
 
 def why_diverged(rows: list[Row]) -> str:
+    """Return the first step and term of a GAN that was not finite, in words."""
     fault = next(describe_fault(row) for row in rows if not row["finite"])
     return f"{fault['term']} was not finite at step {fault['step']}"
 
 
 def why_collapsed(rows: list[Row]) -> str:
+    """Return the diversity of a GAN that collapsed, in words."""
     found = last_samples(rows)["diversity"]
     return (
         f"the samples are far less diverse than the data: diversity {found:.2g}, and "
@@ -73,10 +75,11 @@ REASONS = {
     "collapsed": why_collapsed,
     "not_learned": why_not_learned,
 }
-"""Why a run failed, in words, from its rows."""
+"""For each verdict on a failure, a function of the rows that says the reason."""
 
 
 def framework_versions() -> dict[str, str]:
+    """Return the versions of gan_jax, JAX, Flax and Optax."""
     return version.versions("jax", "flax", "optax")
 
 
@@ -86,16 +89,14 @@ def summarize_run(
     state: TrainState,
     records: list[Record],
 ) -> Row:
-    """The run in one small dictionary.
+    """Return the content of summary.json.
 
-    Several GANs: the best of their verdicts, how many have each, and what
-    `sweeps.summed_up` says of each value of a sweep.
+    Of several GANs it holds the best of their verdicts, the number of GANs with each,
+    and what `sweeps.summarize_by_value` says of each value of a sweep.
     """
     steps = int(state.step)
     verdicts = [decide_verdict(config, record, steps) for record in records]
-    best = next(
-        decide_verdict for decide_verdict in VERDICTS if decide_verdict in verdicts
-    )
+    best = next(verdict for verdict in VERDICTS if verdict in verdicts)
     if work.members:
         detail = summarize_members(config, work.members, records, verdicts)
     else:
@@ -127,7 +128,7 @@ def summarize_run(
 def summarize_members(
     config: Config, members: list[Member], records: list[Record], verdicts: list[str]
 ) -> Row:
-    """How many GANs have each verdict, and what each value of a sweep came to."""
+    """Return the number of GANs with each verdict, and the results by sweep value."""
     last = last_measurements([record.rows for record in records])
     return {
         "members": {v: verdicts.count(v) for v in sorted(set(verdicts))},
@@ -136,11 +137,12 @@ def summarize_members(
 
 
 def steps_per_second(rows: list[Row]) -> float:
-    """The rate after the first dispatch, which holds the compilation."""
+    """Return the rate after the first dispatch, which holds the compilation."""
     first = [row for row in rows if row["wall_seconds"] == rows[0]["wall_seconds"]][-1]
     steps = rows[-1]["step"] - first["step"]
     return steps / max(rows[-1]["wall_seconds"] - first["wall_seconds"], 1e-9)
 
 
 def count_parameters(params: Any) -> int:
+    """Return the number of parameters in a tree of arrays."""
     return sum(leaf.size for leaf in jax.tree.leaves(params))

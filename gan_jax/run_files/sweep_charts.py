@@ -1,4 +1,4 @@
-"""Curves of several GANs over each other: one colour a group, legends off the data."""
+"""Charts of the curves of several GANs, with one colour for each group of them."""
 
 import math
 from collections.abc import Sequence
@@ -31,14 +31,14 @@ TITLES = {
     "sample_modes": "modes hit",
     "sample_precision": "share of samples on a mode",
 }
-"""Panels that every picture has, where their numbers were logged."""
+"""The titles of the panels that every picture has, where their numbers were logged."""
 MOST_PANELS = 16
-"""Panels of a picture, at most."""
+"""The most panels of a picture."""
 COLUMNS = 4
 SMOOTHED_FROM = 60
-"""Rows from which on a curve is a running mean, over about a twentieth of them."""
+"""The number of rows from which on a curve is a running mean, over about 1/20."""
 MOST_COLORED = 10
-"""GANs of a run without a sweep that have a colour each."""
+"""The most GANs of a run without a sweep that have a colour each."""
 
 
 class CurveGroup(NamedTuple):
@@ -49,7 +49,7 @@ class CurveGroup(NamedTuple):
 
 
 def distinct_colors(count: int) -> list[Any]:
-    """So many colours that tell each other apart."""
+    """Return so many colours that are easy to distinguish."""
     from matplotlib import colormaps
 
     if count <= 10:
@@ -58,7 +58,7 @@ def distinct_colors(count: int) -> list[Any]:
 
 
 def panel_names(groups: Sequence[CurveGroup]) -> list[str]:
-    """What is drawn: what every run logs, then what was measured of the samples."""
+    """Return the names of the panels: what every run logs, then the measurements."""
     runs = [rows for group in groups for rows in group.rows if rows]
     logged = {name for rows in runs for name in (*rows[0], *rows[-1])}
     measured = [name for rows in runs for name in measured_names(rows)]
@@ -69,7 +69,7 @@ def panel_names(groups: Sequence[CurveGroup]) -> list[str]:
 def draw_panels(
     figure: Any, groups: Sequence[CurveGroup], shades: Sequence[Any]
 ) -> None:
-    """A panel for each number into a figure or subfigure, one legend below them all."""
+    """Draw a panel for each number into a figure or subfigure, and a legend below."""
     from matplotlib.lines import Line2D
 
     names = panel_names(groups)
@@ -95,11 +95,12 @@ def draw_panels(
 
 
 def count_panel_rows(groups: Sequence[CurveGroup]) -> int:
+    """Return the number of rows that the panels fill."""
     return math.ceil(len(panel_names(groups)) / COLUMNS)
 
 
 def draw_group(axis: Any, group: CurveGroup, name: str, shade: Any) -> np.ndarray:
-    """The curve of a group: of several GANs the median, and pale the range of all.
+    """Draw the curve of a group: for several GANs the median, and pale the range.
 
     Returns the values that are drawn.
     """
@@ -119,7 +120,7 @@ def draw_group(axis: Any, group: CurveGroup, name: str, shade: Any) -> np.ndarra
 
 
 def values_by_step(group: CurveGroup, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """The steps at which any GAN has a finite number `[n]`, and theirs `[n, GANs]`."""
+    """Return the steps `[n]` with a finite number of any GAN, and these `[n, GANs]`."""
     found: dict[int, np.ndarray] = {}
     for index, rows in enumerate(group.rows):
         for row in rows:
@@ -133,7 +134,7 @@ def values_by_step(group: CurveGroup, name: str) -> tuple[np.ndarray, np.ndarray
 
 
 def running_mean(values: np.ndarray) -> np.ndarray:
-    """The mean of each value and its neighbours, fewer of them at the ends."""
+    """Return the mean of each value and its neighbours, of fewer at the ends."""
     if len(values) < SMOOTHED_FROM:
         return values
     window = np.ones(2 * (len(values) // 40) + 1)
@@ -142,7 +143,7 @@ def running_mean(values: np.ndarray) -> np.ndarray:
 
 
 def finish_panel(axis: Any, name: str, values: np.ndarray) -> None:
-    """Title and limits: a few wild values do not press all others flat."""
+    """Set title and limits, so that a few wild values do not press all others flat."""
     axis.set_title(TITLES.get(name, name), fontsize=10)
     axis.set_xlabel("step (generator updates)", fontsize=8)
     axis.tick_params(labelsize=8)
@@ -160,9 +161,9 @@ def finish_panel(axis: Any, name: str, values: np.ndarray) -> None:
 def member_groups(
     config: Config, members: list[Member], runs: Sequence[list[Row]]
 ) -> dict[str, list[CurveGroup]]:
-    """The groups of a run of several GANs: by each factor's values, or a GAN each.
+    """Return the groups of a run of several GANs by each factor's values.
 
-    Without a sweep, and with more than ten GANs, all are one group.
+    Without a sweep each GAN is a group; more than ten GANs are one group together.
     """
     if factors := members_by_value(config, members):
         return {
@@ -184,7 +185,7 @@ def member_groups(
 def draw_members(
     path: Path, config: Config, members: list[Member], runs: Sequence[list[Row]]
 ) -> None:
-    """curves.png of a run of several GANs: a block of panels for each factor."""
+    """Draw curves.png of a run of several GANs: a block of panels for each factor."""
     from matplotlib.figure import Figure
 
     blocks = member_groups(config, members, runs)

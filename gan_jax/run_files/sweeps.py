@@ -1,7 +1,7 @@
-"""The factors of a sweep in real values, and a run of several GANs by their values.
+"""The values of a sweep, and the results of a run of several GANs by these values.
 
-A sweep multiplies numbers of the Config by traced factors. People read the product:
-the penalty's weight 10, not `penalty x 1.0`.
+A sweep multiplies numbers of the Config by traced factors. People read the product: a
+penalty weight of 10, not `penalty x 1.0`.
 """
 
 from collections import Counter
@@ -27,13 +27,13 @@ FIELD_WORDS = {
     "g_optimizer.learning_rate": "G's learning rate",
     "d_optimizer.learning_rate": "D's learning rate",
 }
-"""What these fields are called where people read them."""
+"""The names of these fields where people read them."""
 
 
 def real_values(config: Config, member: Member) -> dict[str, float]:
-    """The swept fields of one GAN: `{"penalty.weight": 10.0}`.
+    """Return the swept fields of one GAN, such as `{"penalty.weight": 10.0}`.
 
-    Where a schedule changes a field, this is its value before the schedule.
+    The value of a field that has a schedule is that before the schedule.
     """
     fields = flat(config)
     return {
@@ -44,23 +44,23 @@ def real_values(config: Config, member: Member) -> dict[str, float]:
 
 
 def describe_member(config: Config, member: Member) -> str:
-    """`seed 0, penalty weight 10, D's learning rate 0.0001`."""
+    """Return words such as `seed 0, penalty weight 10, D's learning rate 0.0001`."""
     values = real_values(config, member).items()
-    name_group = [f"{FIELD_WORDS[field]} {value:g}" for field, value in values]
-    return ", ".join([f"seed {member['seed']}", *name_group])
+    named = [f"{FIELD_WORDS[field]} {value:g}" for field, value in values]
+    return ", ".join([f"seed {member['seed']}", *named])
 
 
 def measured_names(rows: Iterable[Row]) -> list[str]:
-    """The names of what `metrics.every` measures, in their order in the rows.
+    """Return the names of what `metrics.every` measures, in their order in the rows.
 
-    A row that was measured ends with them; the diversity is the first.
+    A row with measurements ends with them, and the diversity is the first.
     """
     ends = (dropwhile(lambda name: name != "diversity", row) for row in rows)
     return list(dict.fromkeys(chain.from_iterable(ends)))
 
 
 def last_values(rows: list[Row], names: Iterable[str]) -> dict[str, float]:
-    """The newest value of each name that the rows hold."""
+    """Return the newest value of each of the names that the rows hold."""
     found = {}
     for name in names:
         values = (row[name] for row in reversed(rows) if name in row)
@@ -70,7 +70,7 @@ def last_values(rows: list[Row], names: Iterable[str]) -> dict[str, float]:
 
 
 def median_and_range(values: Iterable[float]) -> dict[str, float] | None:
-    """Median, least and most of the finite values; None if there are none."""
+    """Return the median and range of the finite values, or None if there are none."""
     finite = [float(value) for value in values if np.isfinite(value)]
     if not finite:
         return None
@@ -84,9 +84,9 @@ def median_and_range(values: Iterable[float]) -> dict[str, float] | None:
 def members_by_value(
     config: Config, members: list[Member]
 ) -> dict[str, dict[Any, list[int]]]:
-    """Which GANs have each value: `{"penalty.weight": {1.0: [0, 1], 10.0: [2, 3]}}`.
+    """Group GANs by value, as in `{"penalty.weight": {1.0: [0, 1], 10.0: [2, 3]}}`.
 
-    A factor with a single value is left out, as it tells nothing apart.
+    A factor with a single value is left out, as it distinguishes nothing.
     """
     found: dict[str, dict[Any, list[int]]] = {}
     for index, member in enumerate(members):
@@ -96,7 +96,7 @@ def members_by_value(
 
 
 def last_measurements(runs: list[list[Row]]) -> list[dict[str, float]]:
-    """What was measured last of each GAN; nothing of one that diverged."""
+    """Return the last measurements of each GAN; one that diverged has none."""
     names = measured_names(row for rows in runs for row in rows)
     return [
         last_values(rows, names) if rows and rows[-1]["finite"] else {} for rows in runs
@@ -109,14 +109,14 @@ def summarize_by_value(
     metrics: list[dict[str, float]],
     verdicts: list[str] | None = None,
 ) -> list[Row]:
-    """A row for all GANs of a run, then one for each value of each factor.
+    """Return a row for all GANs of a run, then one for each value of each factor.
 
-    metrics: of each GAN. Each row says how many GANs it is of, their verdicts, and the
-    median, least and most of their metrics.
+    metrics: those of each GAN. A row holds the number of its GANs, their verdicts, and
+    the median, least and most of their metrics.
     """
     names = dict.fromkeys(name for own in metrics for name in own)
 
-    def of(field: str | None, value: Any, chosen: list[int]) -> Row:
+    def summarize_group(field: str | None, value: Any, chosen: list[int]) -> Row:
         found = {
             name: median_and_range(
                 [metrics[i][name] for i in chosen if name in metrics[i]]
@@ -133,9 +133,9 @@ def summarize_by_value(
         }
 
     return [
-        of(None, None, list(range(len(members)))),
+        summarize_group(None, None, list(range(len(members)))),
         *(
-            of(field, value, chosen)
+            summarize_group(field, value, chosen)
             for field, values in members_by_value(config, members).items()
             for value, chosen in values.items()
         ),
@@ -143,11 +143,12 @@ def summarize_by_value(
 
 
 def format_number(value: float) -> str:
+    """Return a number with three digits."""
     return f"{value:.3g}"
 
 
 def format_range(found: dict[str, float] | None) -> str:
-    """`0.9 (0.85 to 0.97)`, or the number alone where all are equal."""
+    """Return `0.9 (0.85 to 0.97)`, or the number alone where all are equal."""
     if found is None:
         return ""
     least, most = format_number(found["least"]), format_number(found["most"])
@@ -156,13 +157,13 @@ def format_range(found: dict[str, float] | None) -> str:
 
 
 def format_verdicts(verdicts: dict[str, int]) -> str:
-    """`3 completed, 1 diverged`, the most frequent first."""
+    """Return words such as `3 completed, 1 diverged`, the most frequent first."""
     most_first = sorted(verdicts.items(), key=lambda item: -item[1])
     return ", ".join(f"{count} {verdict}" for verdict, count in most_first)
 
 
 def summary_table(found: list[Row]) -> list[list[str]]:
-    """The rows of `summed_up` as text, below a head."""
+    """Return the rows of `summarize_by_value` as text, below a head."""
     names = list(dict.fromkeys(name for row in found for name in row["metrics"]))
     ended = any(row["verdicts"] for row in found)
     head = ["which GANs", "count", *(["verdicts"] if ended else []), *names]
@@ -181,7 +182,7 @@ def summary_table(found: list[Row]) -> list[list[str]]:
 
 
 def name_group(row: Row) -> str:
-    """`penalty weight 10`, of a row of `summed_up`."""
+    """Return the name of a row of `summarize_by_value`, such as `penalty weight 10`."""
     if row["field"] is None:
         return "all of them"
     return f"{FIELD_WORDS[row['field']]} {format_number(row['value'])}"

@@ -1,4 +1,8 @@
-"""Consoles that print text as it is."""
+"""Consoles that print text as it is, on any terminal and in any encoding.
+
+Rich reads `[b]` and `:smile:` in a text as markup. A path or a name may hold them, so
+every console of the project is made here, where they are text.
+"""
 
 import io
 import os
@@ -8,7 +12,7 @@ from rich.console import Console
 
 
 def accept_all_text() -> None:
-    """Let standard output and errors take every text.
+    """Let standard output and standard error take every text.
 
     A letter that their encoding lacks, or a byte of a file name that is no text, is
     written as an escape such as `\\xe9`.
@@ -19,16 +23,16 @@ def accept_all_text() -> None:
 
 
 def drop_output() -> None:
-    """Print nothing more on standard output: what read it has ended (`| head -1`)."""
+    """Print nothing more on standard output, as its reader has ended (`| head -1`)."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
 
 
 class LastingConsole(Console):
-    """A console that goes on in silence when what reads it has ended.
+    """A console that goes on in silence when its reader has ended.
 
-    Rich would end the process, and with it the training that only tells of itself.
+    Rich would end the process, and with it the training whose progress is printed.
     """
 
     def on_broken_pipe(self) -> None:
@@ -37,15 +41,17 @@ class LastingConsole(Console):
 
 
 def plain_console(*, stderr: bool = False) -> Console:
-    """A console on standard output (or error) that prints text as it is."""
+    """Return a console on standard output (or error) that prints text as it is."""
     return LastingConsole(
         markup=False, emoji=False, highlight=False, force_jupyter=False, stderr=stderr
     )
 
 
 def print_line(console: Console, line: str) -> None:
-    """Print a line as it is and however long; letters that the encoding lacks become
-    escapes."""
+    """Print a line as it is, however long it is.
+
+    Letters that the encoding lacks become escapes.
+    """
     encoding = console.encoding
     text = line.encode(encoding, "backslashreplace").decode(encoding)
     console.print(text, soft_wrap=True)

@@ -8,13 +8,15 @@ from typing import NamedTuple, TypeVar
 from gan_jax.terminal.progress_text import Part, record_progress
 from gan_jax.terminal.screens import open_screen
 
+T = TypeVar("T")
+
 
 class ProgressDisplay(NamedTuple):
-    """What shows a piece of work.
+    """The display of a piece of work.
 
-    begin: another part of it begins, `(description, total, first, unit)` as in Part.
-    advance: so much more is done. update: so much is done, and a note. tell: a line of
-    its own.
+    begin: shows that another part begins, with the arguments `(description, total,
+    first, unit)` of `Part`. advance: shows that so much more is done. update: shows how
+    much is done, with a note. print_line: prints a line of its own.
     """
 
     begin: Callable[..., None]
@@ -31,14 +33,16 @@ def show_progress(
     enabled: bool = True,
     stderr: bool = True,
 ) -> Iterator[ProgressDisplay]:
-    """Show a piece of work while it goes on; its results belong on standard output.
+    """Show a piece of work while it goes on.
 
-    description: in words such as "reading the data". enabled: False for silence, also
-    of the work within it.
+    description: what is done, such as "reading the data". total: how much of it there
+    is, or None if that is not known. enabled: whether to show it; the work within it is
+    not shown either if it is False. stderr: whether to show it on standard error, which
+    leaves standard output to the results.
     """
-    with open_screen(enabled, stderr) as shown:
+    with open_screen(enabled, stderr) as screen:
         current = [Part(description, total)]
-        shown.add(current[0])
+        screen.add(current[0])
 
         def begin(
             description: str,
@@ -46,31 +50,28 @@ def show_progress(
             first: float = 0.0,
             unit: str = "",
         ) -> None:
-            shown.drop(current[0])
+            screen.drop(current[0])
             current[0] = Part(description, total, first, unit)
-            shown.add(current[0])
+            screen.add(current[0])
 
         def update(done: float, note: str = "") -> None:
             record_progress(current[0], done, time.monotonic())
             current[0].note = note
-            shown.change(current[0])
+            screen.change(current[0])
 
         def advance(count: float) -> None:
             update(current[0].done + count, current[0].note)
 
         try:
-            yield ProgressDisplay(begin, advance, update, shown.print_line)
+            yield ProgressDisplay(begin, advance, update, screen.print_line)
         finally:
-            shown.drop(current[0])
-
-
-T = TypeVar("T")
+            screen.drop(current[0])
 
 
 def track(
     items: Iterable[T], description: str, total: float | None = None
 ) -> Iterator[T]:
-    """The items, while they are counted for people."""
+    """Yield the items, and show how many of them are done."""
     if total is None:
         total = len(items) if isinstance(items, Sized) else None
     with show_progress(description, total) as work:

@@ -1,17 +1,17 @@
-"""A part of the work that goes on, and its progress in words."""
+"""A part of a piece of work, and its progress in words."""
 
 import math
 import time
 from dataclasses import dataclass, field
 
 PAUSES = ((300, 10), (1800, 30), (7200, 60), (math.inf, 300))
-"""Until work has gone on for so many seconds, the seconds between two of its lines."""
+"""Pairs: until work has lasted so many seconds, its lines are so many seconds apart."""
 SMALL_SHARE = 1 / 50
-"""Of a part: what is done first and is less says nothing of the time that is left."""
+"""The share of a part from which on its pace says how much time is left."""
 
 
 def format_duration(seconds: float) -> str:
-    """`40 s`, `12 min`, `3 h 20 min`."""
+    """Return a duration such as `40 s`, `12 min` or `3 h 20 min`."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -22,12 +22,12 @@ def format_duration(seconds: float) -> str:
 
 @dataclass(eq=False)
 class Part:
-    """A part of the work that is shown.
+    """A part of a piece of work.
 
-    total: how much of it there is; None: not known. first, done: how much of it was
-    done when it began, and is done. note: what else is known of it. unit: what is
-    counted, for a rate; "": no rate is shown. since: what was done, and when, at its
-    first change.
+    total: how much of it there is, or None if that is not known. first: how much was
+    done when the part began. done: how much is done. note: what else is known of it.
+    unit: what is counted, for a rate; none is shown if it is "". since: how much was
+    done, and when, at the change from which the rate is measured.
     """
 
     description: str
@@ -44,10 +44,10 @@ class Part:
 
 
 def record_progress(part: Part, done: float, now: float) -> None:
-    """Note that so much of the part is done.
+    """Record in the part that so much of it is done.
 
-    The first of many may hold a compilation: the rate counts from its end on. A part
-    that counts a `unit` begins when that is over.
+    The first of many items may hold a compilation, so the rate is measured from their
+    end on. A part with a `unit` begins when that is over.
     """
     few = SMALL_SHARE * (part.total or 0.0)
     if part.since is None and not part.unit and done - part.first < few:
@@ -56,23 +56,23 @@ def record_progress(part: Part, done: float, now: float) -> None:
 
 
 def current_rate(part: Part, now: float) -> float | None:
-    """How much of the part is done in a second; None: not known yet."""
+    """Return how much of the part is done in a second, or None if it is not known."""
     first, since = part.since or (part.first, part.began)
     made, seconds = part.done - first, now - since
     return made / seconds if made > 0 and seconds > 0 else None
 
 
 def progress_head(part: Part) -> str:
-    """What is done: `reading mnist`, `step 400 of 12,000`."""
+    """Return what is done, such as `reading mnist` or `step 400 of 12,000`."""
     if part.total is None:
         return part.description
     return f"{part.description} {part.done:,.0f} of {part.total:,.0f}"
 
 
 def progress_details(part: Part, now: float) -> str:
-    """What else is known: the time left or so far, the rate, and the note.
+    """Return what else is known: the time left or so far, the rate, and the note.
 
-    The time comes first: a narrow terminal cuts off the end.
+    The time comes first, as a narrow terminal cuts off the end.
     """
     speed, spent = current_rate(part, now), format_duration(now - part.began)
     if part.total is None:
@@ -84,12 +84,12 @@ def progress_details(part: Part, now: float) -> str:
 
 
 def format_rate(speed: float, unit: str) -> str:
-    """`41.2 steps/s`, `1,234 steps/s`."""
+    """Return a rate such as `41.2 steps/s` or `1,234 steps/s`."""
     return f"{speed:,.0f} {unit}/s" if speed >= 100 else f"{speed:.3g} {unit}/s"
 
 
 def progress_line(part: Part, now: float) -> str:
-    """The part in a line of a log."""
+    """Return the progress of the part as a line of a log."""
     if part.total is None:
         return f"still {part.description}  {progress_details(part, now)}"
     share = part.done / part.total if part.total else 1.0
@@ -97,5 +97,5 @@ def progress_line(part: Part, now: float) -> str:
 
 
 def pause_between_lines(seconds: float) -> float:
-    """Seconds until the next line of work that has gone on for so long."""
+    """Return the seconds until the next line of work that has lasted so long."""
     return next(pause for until, pause in PAUSES if seconds < until)

@@ -1,18 +1,18 @@
-"""What a command shows: text as it is, on any terminal and in any encoding.
+"""Screens that show the parts of a piece of work: bars, lines of a log, or nothing.
 
-Rich reads `[b]` and `:smile:` in a text as markup. A path or a name may hold them, so
-every console and every progress bar of the project is made here, where they are text.
-
-Work in progress is a bar in a terminal. Elsewhere (a log file, Slurm, `| tee`, a
-notebook) it is plain lines: one when a part begins, then one every so often.
+In a terminal each part is a bar. Elsewhere (a log file, Slurm, `| tee`, a notebook) the
+work is plain lines: one when a part begins, then one every so often.
 """
 
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, TypeVar
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
 
+from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
@@ -34,15 +34,18 @@ from gan_jax.terminal.progress_text import (
     progress_line,
 )
 
-T = TypeVar("T")
 TICK, PATIENCE = 0.2, 1.0
-"""Seconds between two looks of a log at the work, and that a part of it lasts before
-the log tells of it: five times as many on standard error, where only long work of short
-commands is worth a line."""
+"""The seconds between two looks of a log at the work, and the seconds that a part has
+to last before the log has a line about it. On standard error the patience is five times
+as long, as only long work of short commands is worth a line there."""
 
 
 class Screen(NamedTuple):
-    """Where parts are shown; change: called when one has changed."""
+    """Where parts are shown.
+
+    add: shows a part that begins. change: shows that a part has changed. drop: takes
+    away a part that ends. print_line: prints a line of its own.
+    """
 
     add: Callable[[Part], None]
     change: Callable[[Part], None]
@@ -51,7 +54,7 @@ class Screen(NamedTuple):
 
 
 class DetailsColumn(ProgressColumn):
-    """The tail of a part, which goes on counting seconds while nothing changes."""
+    """The details of a part, whose seconds go on while nothing else changes."""
 
     def render(self, task: Task) -> Text:
         return Text(progress_details(task.fields["part"], time.monotonic()))
@@ -59,7 +62,10 @@ class DetailsColumn(ProgressColumn):
 
 @contextmanager
 def bar_screen(stderr: bool) -> Iterator[Screen]:
-    """A bar for each part, and lines above them; on standard output the last stays."""
+    """Yield a screen with a bar for each part, and lines above the bars.
+
+    On standard output the last bar stays.
+    """
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
@@ -67,80 +73,112 @@ def bar_screen(stderr: bool) -> Iterator[Screen]:
         DetailsColumn(Column(no_wrap=True, overflow="ellipsis")),
     )
     console, tasks = plain_console(stderr=stderr), dict[Part, TaskID]()
-    with Progress(*columns, console=console, transient=stderr) as bar:
+    with Progress(*columns, console=console, transient=stderr) as bars:
 
         def add(part: Part) -> None:
-            tasks[part] = bar.add_task(progress_head(part), total=part.total, part=part)
+            tasks[part] = bars.add_task(
+                progress_head(part), total=part.total, part=part
+            )
             change(part)
 
         def change(part: Part) -> None:
-            bar.update(
+            bars.update(
                 tasks[part], description=progress_head(part), completed=part.done
             )
 
         def drop(part: Part) -> None:
             task = tasks.pop(part)
-            if part.total is None or tasks:  # a finished count stays to be seen
-                bar.remove_task(task)
+            if part.total is None or tasks:  # A finished count stays to be seen.
+                bars.remove_task(task)
 
         yield Screen(add, change, drop, lambda line: print_line(console, line))
 
 
+@dataclass
+class LineLog:
+    """Lines about parts of the work: one when a part begins, then one after each pause.
+
+    Of several parts the innermost has the lines. A part has its first line when it has
+    lasted for `patience` seconds. unannounced: the parts without a line so far.
+    reported: how much of a part its last line said is done.
+    """
+
+    console: Console
+    patience: float
+    began: float = field(default_factory=time.monotonic)
+    last_line_at: float = field(default_factory=time.monotonic)
+    parts: list[Part] = field(default_factory=list)
+    unannounced: set[Part] = field(default_factory=set)
+    reported: dict[Part, float] = field(default_factory=dict)
+
+
+def write_line(log: LineLog, line: str) -> None:
+    log.last_line_at = time.monotonic()
+    print_line(log.console, line)
+
+
+def announce_part(log: LineLog, part: Part) -> None:
+    log.unannounced.discard(part)
+    write_line(log, part.description)
+
+
+def report_part(log: LineLog, part: Part) -> None:
+    log.reported[part] = part.done
+    write_line(log, progress_line(part, time.monotonic()))
+
+
+def add_part(log: LineLog, part: Part) -> None:
+    log.parts.append(part)
+    if not part.unit:  # A part with a unit begins with its first numbers.
+        log.unannounced.add(part)
+
+
+def drop_part(log: LineLog, part: Part) -> None:
+    log.parts.remove(part)
+    log.unannounced.discard(part)
+    if part.unit and part.done > log.reported.get(part, part.first):
+        report_part(log, part)
+
+
+def write_due_lines(log: LineLog) -> None:
+    """Write the lines that the time calls for."""
+    now = time.monotonic()
+    for part in list(log.parts):
+        if part in log.unannounced and now - part.began > log.patience:
+            announce_part(log, part)
+    pause = pause_between_lines(now - log.began)
+    for part in log.parts[-1:] if now - log.last_line_at > pause else ():
+        write = announce_part if part in log.unannounced else report_part
+        write(log, part)
+
+
 @contextmanager
 def line_screen(stderr: bool) -> Iterator[Screen]:
-    """A line when a part begins, then one after each pause, of the innermost part.
-
-    A part is only told of when it has lasted PATIENCE.
-    """
+    """Yield a screen that writes a `LineLog`, from a thread of its own."""
     patience = 5 * PATIENCE if stderr else PATIENCE
-    console, parts, unsaid = plain_console(stderr=stderr), [], set[Part]()
-    began, said = time.monotonic(), dict[Part, float]()
-    last, over = [began], threading.Event()
+    log, over = LineLog(plain_console(stderr=stderr), patience), threading.Event()
 
-    def report(part: Part) -> None:
-        said[part] = part.done
-        tell(progress_line(part, time.monotonic()))
-
-    def tell(line: str) -> None:
-        last[0] = time.monotonic()
-        print_line(console, line)
-
-    def add(part: Part) -> None:
-        parts.append(part)
-        if not part.unit:  # its first numbers tell of it
-            unsaid.add(part)
-
-    def drop(part: Part) -> None:
-        parts.remove(part)
-        unsaid.discard(part)
-        if part.unit and part.done > said.get(part, part.first):
-            report(part)
-
-    def speak() -> None:
+    def watch() -> None:
         while not over.wait(TICK):
-            now = time.monotonic()
-            for part in list(parts):
-                if part in unsaid and now - part.began > patience:
-                    unsaid.discard(part)
-                    tell(part.description)
-            for part in (
-                parts[-1:] if now - last[0] > pause_between_lines(now - began) else ()
-            ):
-                tell(part.description) if part in unsaid else report(part)
-                unsaid.discard(part)
+            write_due_lines(log)
 
-    speaker = threading.Thread(target=speak, daemon=True)
-    speaker.start()
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
     try:
-        yield Screen(add, lambda part: None, drop, tell)
+        yield Screen(
+            add=partial(add_part, log),
+            change=lambda part: None,
+            drop=partial(drop_part, log),
+            print_line=partial(write_line, log),
+        )
     finally:
         over.set()
-        speaker.join()
+        watcher.join()
 
 
 @contextmanager
 def silent_screen(stderr: bool) -> Iterator[Screen]:
-    """Nothing is shown."""
+    """Yield a screen that shows nothing."""
     ignore = lambda part: None  # noqa: E731
     yield Screen(ignore, ignore, ignore, ignore)
 
@@ -151,20 +189,15 @@ OPEN_SCREENS: list[Screen] = []
 
 @contextmanager
 def open_screen(enabled: bool, stderr: bool) -> Iterator[Screen]:
-    """The screen of the work around this one, or a new one."""
+    """Yield the screen of the work around this one, or a new one."""
     if OPEN_SCREENS and enabled:
         yield OPEN_SCREENS[-1]
         return
-    kind = (
-        silent_screen
-        if not enabled
-        else bar_screen
-        if supports_bars(stderr)
-        else line_screen
-    )
-    with kind(stderr) as made:
-        OPEN_SCREENS.append(made)
+    bars_or_lines = bar_screen if supports_bars(stderr) else line_screen
+    kind = bars_or_lines if enabled else silent_screen
+    with kind(stderr) as screen:
+        OPEN_SCREENS.append(screen)
         try:
-            yield made
+            yield screen
         finally:
-            OPEN_SCREENS.remove(made)
+            OPEN_SCREENS.remove(screen)

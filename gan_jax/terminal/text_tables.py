@@ -1,4 +1,4 @@
-"""Tables on the terminal that keep their numbers whole."""
+"""Tables on the terminal that break no number over two lines."""
 
 from rich.measure import Measurement
 from rich.table import Column, Table
@@ -6,14 +6,16 @@ from rich.table import Column, Table
 from gan_jax.terminal.console import plain_console
 
 READABLE = 120
-"""Characters of a line in a file or a pipe that people still read."""
+"""The width of a line in a file or a pipe that people still read, in characters."""
 
 
 def print_table(rows: list[list[str]]) -> None:
-    """Print a head and its rows; too wide, with rows and columns exchanged if narrower.
+    """Print a head and its rows as a table.
 
-    What is wider than the terminal either way becomes several tables below each other.
-    A file or a pipe has no width: there it stays one, and nothing is folded.
+    A table that is too wide is printed with rows and columns exchanged, if it is then
+    narrower. On a terminal that is still too narrow it becomes several tables below
+    each other. A file or a pipe has no width, so there it stays one table, and nothing
+    is folded.
     """
     console = plain_console()
     limit = console.width if console.is_terminal else READABLE
@@ -30,7 +32,7 @@ def print_table(rows: list[list[str]]) -> None:
 
 
 def split_columns(rows: list[list[str]], limit: int) -> list[list[list[str]]]:
-    """The rows cut into parts of so many characters, each with the first column."""
+    """Return the rows cut into parts of so many characters, each with column one."""
     first, *others = zip(*rows, strict=True)
     parts, columns = [], [first]
     for column in others:
@@ -43,7 +45,7 @@ def split_columns(rows: list[list[str]], limit: int) -> list[list[list[str]]]:
 
 
 def make_table(rows: list[list[str]]) -> Table:
-    """The first row is the head; the first column is of names, the others of values."""
+    """Return the table of a head and rows; the first column is left-aligned."""
     head, *others = rows
     first, *values = head
     table = Table(Column(first), *(Column(name, justify="right") for name in values))
@@ -53,7 +55,7 @@ def make_table(rows: list[list[str]]) -> Table:
 
 
 def table_width(rows: list[list[str]]) -> int:
-    """Characters of a line of the table."""
+    """Return the width of the table in characters."""
     console = plain_console()
     options = console.options.update(max_width=100_000)
     return Measurement.get(console, options, make_table(rows)).maximum

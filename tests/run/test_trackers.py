@@ -22,7 +22,7 @@ from gan_jax.config import (
     ModelConfig,
     OptimizerConfig,
 )
-from gan_jax.logs.animation import CAPTION, write_animation
+from gan_jax.logs.animation import FRAME_CAPTION, write_animation
 from gan_jax.logs.row_files import read_rows
 
 SHORT = Config(
@@ -140,7 +140,7 @@ def test_frames_and_their_animation(run):
     assert (run / "samples.png").read_bytes() == frames[2].read_bytes()
     with Image.open(run / "training.gif") as gif:
         # Of frames of 660 pixels, below a line with the step.
-        assert (gif.n_frames, gif.size) == (3, (400, 400 + CAPTION))
+        assert (gif.n_frames, gif.size) == (3, (400, 400 + FRAME_CAPTION))
         times = [frame.info["duration"] for frame in ImageSequence.Iterator(gif)]
     assert times[0] == times[1] <= times[2] - 2000
 
@@ -154,7 +154,8 @@ def test_frames_bear_their_steps(tmp_path):
     with Image.open(tmp_path / "film.gif") as film:
         seen = [np.array(f.convert("RGB"), int) for f in ImageSequence.Iterator(film)]
     assert len(seen) == 3
-    heads, pictures = zip(*((f[:CAPTION], f[CAPTION:]) for f in seen), strict=True)
+    heads = [frame[:FRAME_CAPTION] for frame in seen]
+    pictures = [frame[FRAME_CAPTION:] for frame in seen]
     assert all(np.abs(picture - 90).max() <= 4 for picture in pictures)
     widths = [np.flatnonzero((head < 128).any((0, 2))).max() for head in heads]
     assert widths[0] < widths[1] and abs(widths[1] - widths[2]) <= 3  # "0", "1,000"

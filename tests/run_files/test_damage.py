@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,13 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from old_runs import sum_again, without_checksums, without_copies
 from PIL import Image
+from resumed_runs import SMALL, Died
 from test_row_files import WRONG
 
 from benchmarks.kills import rows, same_bits
-from gan_jax import METHODS, Config, build, load_generator, train
+from gan_jax import build, load_generator, train
 from gan_jax.commands import data, diagnose, evaluate, sample
 from gan_jax.commands.train import main
-from gan_jax.config import CheckpointConfig, DatasetConfig, LogConfig, ModelConfig
 from gan_jax.config.serialization import to_json
 from gan_jax.gan import init_state
 from gan_jax.logs.files import write_atomically
@@ -39,21 +38,7 @@ from gan_jax.run_files.checkpoint import (
 from gan_jax.run_files.folder import reset_folder
 from gan_jax.run_files.stored_rows import ROW_FILES
 
-SMALL = Config(
-    steps=40,
-    batch_size=8,
-    dataset=DatasetConfig("ring"),
-    model=ModelConfig("mlp", width=8, z_dim=4, g_norm="batch"),
-    penalty=replace(METHODS["r1"].penalty, every=4),
-    log=LogConfig(every=7, samples_every=18),
-    checkpoint=CheckpointConfig(every=10),
-    steps_per_call=1,
-)
 EVENTS = [{"step": step, "sign": "logit_blow_up"} for step in (7, 14)]
-
-
-class Died(Exception):
-    pass
 
 
 @pytest.fixture(scope="module")
