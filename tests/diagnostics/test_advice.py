@@ -7,7 +7,7 @@ from planted_numbers import HEALTHY, ILL, changed
 
 from gan_jax.diagnostics.report import ADVICE, advise
 from gan_jax.diagnostics.report.limits import LIMITS
-from gan_jax.diagnostics.report.page import judged
+from gan_jax.diagnostics.report.page import verdict_section
 from gan_jax.diagnostics.report.tables import summary_rows
 
 
@@ -88,8 +88,10 @@ def test_a_run_beyond_a_limit_of_the_table_is_never_called_fine(name):
     shown = [usual for _, _, usual in summary_rows(ILL[name]) if COMPARED.match(usual)]
     assert len(shown) == len(limited), "every limit that is shown has a rule"
     assert not list(crossed(ILL[name])) or advise(ILL[name])
-    text = judged(ILL[name])
-    assert "Nothing alarming" not in text and "Nothing alarming" in judged(HEALTHY)
+    text = verdict_section(ILL[name])
+    assert "Nothing alarming" not in text and "Nothing alarming" in verdict_section(
+        HEALTHY
+    )
 
 
 def test_no_limit_is_shown_for_numbers_that_it_does_not_judge():

@@ -42,7 +42,7 @@ from gan_jax.diagnostics import (
     to_float64,
     vector_game,
 )
-from gan_jax.diagnostics.spectrum import dense
+from gan_jax.diagnostics.spectrum import to_dense
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Term, init_state
 from gan_jax.layers import Style
@@ -266,7 +266,7 @@ def test_alternating_product_equals_two_half_steps_in_turn():
         by_hand = alternating_jacobian(matrix, 2, h, g_first=g_first)
         np.testing.assert_allclose(by_hand, expected, atol=1e-12)
         product = alternating_product(game, h, g_first=g_first)
-        found = dense(product, 6, jnp.float32)
+        found = to_dense(product, 6, jnp.float32)
         np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
