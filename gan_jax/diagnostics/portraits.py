@@ -85,6 +85,7 @@ def write_portraits(path: Path, portraits: list[Portrait], heading: str) -> None
     width, height = 12.8, TOP + rows * pitch + BOTTOM
     figure = Figure(figsize=(width, height), dpi=100)
     figure.text(LEFT / width, 1 - 0.14 / height, heading, fontsize=12, va="top")
+    line: Any = None
     for index, portrait in enumerate(portraits):
         row, column = divmod(index, COLUMNS)
         x, y = LEFT + column * (SIDE + GAP), height - TOP - (row + 1) * pitch

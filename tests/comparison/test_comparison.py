@@ -12,7 +12,7 @@ from PIL import Image
 from gan_jax import comparison
 from gan_jax.commands.runs import main
 from gan_jax.comparison import picture
-from gan_jax.comparison.entries import differing, nearest_method
+from gan_jax.comparison.entries import differing_fields, nearest_method
 from gan_jax.comparison.picture import load_samples
 from gan_jax.comparison.read_runs import short_names
 from gan_jax.config import (
@@ -24,6 +24,8 @@ from gan_jax.config import (
 )
 from gan_jax.config.serialization import to_json
 from gan_jax.logs import metric_log as logs
+from gan_jax.logs.grids import tile_pixels
+from gan_jax.logs.metric_log import pixels_of
 from gan_jax.methods import METHODS
 from gan_jax.parallel.execution import members_of
 from gan_jax.run_files.data_facts import DataFacts, write_facts
@@ -100,7 +102,7 @@ def test_fields_that_a_run_does_not_read_tell_nothing_apart(tmp_path):
     _, rows, _ = opened(tmp_path / "a", tmp_path / "b", more)
     assert [row["differs"]["penalty.weight"] for row in rows] == [[10.0], [], [1.0]]
     assert [line[3] for line in comparison.as_text(rows)[1:]] == ["10", "-", "1"]
-    assert "penalty.every" not in differing(entries)
+    assert "penalty.every" not in differing_fields(entries)
 
 
 def test_several_gans_are_one_line_with_median_and_range(tmp_path):
@@ -345,10 +347,10 @@ def test_picture_is_drawn_of_runs_without_checkpoints(tmp_path, capsys, monkeypa
 def test_images_are_tiled_row_by_row():
     values = np.linspace(-1, 1, 4, dtype=np.float32).reshape(4, 1, 1, 1)
     images = np.broadcast_to(values, (4, 2, 3, 1))
-    tiles = picture.tiled(images)
+    tiles = tile_pixels(pixels_of(images))
     assert tiles.shape == (2 * 2 + 1, 2 * 3 + 1)
     assert tiles[0].tolist() == [0, 0, 0, 255, 85, 85, 85]
     assert tiles[2].tolist() == [255] * 7
     assert tiles[4].tolist() == [170] * 3 + [255] * 4
     color = np.broadcast_to(images, (4, 2, 3, 3))
-    assert picture.tiled(color).shape == (5, 7, 3)
+    assert tile_pixels(pixels_of(color)).shape == (5, 7, 3)
