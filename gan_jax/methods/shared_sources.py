@@ -3,7 +3,6 @@
 from gan_jax.methods.sources import (
     D_ALONE,
     D_STEPS,
-    DCGAN,
     OURS,
     SN_GAN,
     UNSAID,

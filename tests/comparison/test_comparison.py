@@ -71,8 +71,8 @@ def put_run(folder, config=R1, verdict="completed", values=(1.5,), **last):
 
 def opened(*folders, members=False):
     runs, told = comparison.open_runs(comparison.find_runs(folders))
-    entries = comparison.entries_of(runs, members)
-    rows, notes = comparison.described_rows(entries)
+    entries = comparison.make_entries(runs, members)
+    rows, notes = comparison.make_rows(entries)
     return entries, rows, told + notes
 
 
@@ -88,7 +88,7 @@ def test_only_fields_that_differ_are_shown(tmp_path):
         {"penalty.weight": [0.1]},
     ]
     assert not told
-    head, first, second = comparison.as_text(rows)
+    head, first, second = comparison.format_rows(rows)
     assert head[:4] == ["run", "penalty.weight", "steps", "verdict"]
     assert first[:4] == ["a", "10", "40", "completed"]
     assert second[:4] == ["b", "0.1", "40 of 50", "completed"]
@@ -101,7 +101,7 @@ def test_fields_that_a_run_does_not_read_tell_nothing_apart(tmp_path):
     more = put_run(tmp_path / "c", replace(R1, penalty=PenaltyConfig("r1", weight=1.0)))
     _, rows, _ = opened(tmp_path / "a", tmp_path / "b", more)
     assert [row["differs"]["penalty.weight"] for row in rows] == [[10.0], [], [1.0]]
-    assert [line[3] for line in comparison.as_text(rows)[1:]] == ["10", "-", "1"]
+    assert [line[3] for line in comparison.format_rows(rows)[1:]] == ["10", "-", "1"]
     assert "penalty.every" not in differing_fields(entries)
 
 
@@ -115,7 +115,7 @@ def test_several_gans_are_one_line_with_median_and_range(tmp_path):
     diversity = rows[0]["measured"]["diversity"]
     assert diversity == {"median": 2.0, "least": 0.5, "most": 3.5}
     assert rows[0]["differs"] == {"seed": [0, 1], "penalty.weight": [1.0, 10.0]}
-    cells = dict(zip(*comparison.as_text(rows)[:2], strict=True))
+    cells = dict(zip(*comparison.format_rows(rows)[:2], strict=True))
     assert cells["d_loss"] == "2.5 (1 to 9)" and cells["GANs"] == "4"
     assert (cells["penalty.weight"], cells["seed"]) == ("1, 10", "0, 1")
     assert folder.name == cells["run"]
@@ -126,7 +126,7 @@ def test_members_are_a_line_each_with_real_values(tmp_path):
     _, rows, _ = opened(folder, members=True)
     assert [row["run"] for row in rows] == [f"a[{i}]" for i in range(4)]
     assert rows[2]["differs"] == {"seed": [0], "penalty.weight": [10.0]}
-    assert [comparison.as_json(row)["losses"]["d_loss"] for row in rows] == [1, 2, 3, 9]
+    assert [comparison.row_to_json(row)["losses"]["d_loss"] for row in rows] == [1, 2, 3, 9]
 
 
 def test_runs_that_did_not_end_are_told_apart(tmp_path):
@@ -179,7 +179,7 @@ def test_faulty_runs_have_a_line_each_and_the_others_are_compared(tmp_path):
     assert lines.keys() == expected.keys()
     for name, words in expected.items():
         assert re.search(words, lines[name]), lines[name]
-    assert comparison.as_text(found)[1][-1] == "-"
+    assert comparison.format_rows(found)[1][-1] == "-"
 
 
 def test_runs_of_earlier_versions_are_read(tmp_path):
@@ -233,7 +233,7 @@ def test_evaluations_of_one_fingerprint_alone_are_compared(tmp_path):
     for name, own in rows.items():
         logs.append_lines(tmp_path / name / "evaluations.jsonl", own)
     _, found, told = opened(tmp_path)
-    values = [comparison.as_json(row)["evaluated"] for row in found]
+    values = [comparison.row_to_json(row)["evaluated"] for row in found]
     assert values == [{"fid": 3.0}, {"fid": 4.0}, {}, {"fid": 5.0}]
     (line,) = told
     assert line.startswith("c: evaluated otherwise: n_fake: 500 and 100")
@@ -245,7 +245,7 @@ def test_evaluation_of_an_earlier_step_is_told_of(tmp_path):
     logs.append_lines(folder / "evaluations.jsonl", [early])
     _, (row,), told = opened(folder)
     assert told == ["a: evaluated at step 20, and it has made 40"]
-    assert comparison.as_json(row)["evaluated"] == {"fid": 3.0}
+    assert comparison.row_to_json(row)["evaluated"] == {"fid": 3.0}
 
 
 def test_evaluations_of_several_gans_have_median_and_range(tmp_path):
@@ -260,7 +260,7 @@ def test_evaluations_of_several_gans_have_median_and_range(tmp_path):
 
 def test_methods_are_named_by_their_choices():
     def of(config):
-        return nearest_method(comparison.read.Run(None, "", config, [], [], [], [], ""))
+        return nearest_method(comparison.read_runs.Run(None, "", config, [], [], [], [], ""))
 
     assert of(R1) == "r1"
     assert of(replace(R1, batch_size=7, model=ModelConfig("mlp"))) == "r1"
