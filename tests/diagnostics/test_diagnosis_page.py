@@ -153,6 +153,7 @@ def test_samples_and_losses_come_first_then_the_verdict_then_the_instruments(uns
     assert ids(html_page(FOUND)) == order
     numbers = {"sample_modes": 3, "mode_count": 8, "sample_precision": 0.25}
     text = html_page(FOUND | {"quality": numbers})
+    assert "<summary>Numbers</summary>" in text
     assert ids(text) == [*order[:2], "quality", *order[2:]]
     for name, value, usual in (
         ("modes hit by 256 samples", "3", "over 7.2"),

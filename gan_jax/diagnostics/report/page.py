@@ -147,7 +147,7 @@ def card_section(card: Card, diagnosis: Diagnosis) -> str:
         f'\n<figure>\n<img alt="{escape(card.title)}" '
         f'src="data:image/png;base64,{picture}">\n'
         f"<figcaption>{escape(card.caption)}</figcaption>\n</figure>\n"
-        f"{below}{folded_table('Diagnosis', rows) if rows else ''}</section>\n"
+        f"{below}{folded_table('Numbers', rows) if rows else ''}</section>\n"
     )
 
 
