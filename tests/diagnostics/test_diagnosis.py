@@ -63,7 +63,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def numbers(run):
-    """All but the spectrum, which takes long to compile: a made-up one in its place."""
+    """A diagnosis with a made-up spectrum: the real one takes long to compile."""
     found = diagnose(run, count=None)
     assert found["game"] == {"skipped": "left out with --no-spectrum"}
     return found | {"game": GAME}

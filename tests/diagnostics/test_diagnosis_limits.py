@@ -1,4 +1,4 @@
-"""A diagnosis says what it is at, ends when told, and looks no longer than allowed."""
+"""A diagnosis reports its progress, stops on Ctrl-C, and ends in the time allowed."""
 
 import itertools
 import time

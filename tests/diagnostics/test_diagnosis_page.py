@@ -119,21 +119,21 @@ MODULES = charts, game_chart, outcome_charts
 
 @pytest.fixture
 def unseen(monkeypatch):
-    """Charts are not drawn."""
+    """Charts are replaced by a few bytes, without drawing."""
     for module in MODULES:
         monkeypatch.setattr(module, "to_png", lambda figure: b"picture")
 
 
 @pytest.fixture
 def figures(monkeypatch):
-    """A chart gives its figure in place of its bytes."""
+    """A chart function returns its figure in place of its bytes."""
     for module in MODULES:
         monkeypatch.setattr(module, "to_png", lambda figure: figure)
 
 
 @pytest.fixture
 def drawn(figures):
-    """A function that gives a chart's figure, laid out."""
+    """A function that returns a chart's figure, laid out."""
 
     def draw(chart, found):
         figure = chart(found)

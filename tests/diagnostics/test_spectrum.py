@@ -53,7 +53,7 @@ def smooth_gan():
 
 @cache
 def smooth_game():
-    """Its game in float64; read it under `enable_x64`."""
+    """The game of `smooth_gan` in float64; read it under `enable_x64`."""
     gan = smooth_gan()
     with jax.enable_x64(True):
         state = to_float64(init_state(gan, jax.random.key(3)))

@@ -104,7 +104,7 @@ def test_three_derivatives_are_those_of_xlas_convolution(pair, case):
     "make", [p[0] for p in PAIRS], ids=["convolution", "transposed"]
 )
 def test_vmap_is_a_stack_of_single_calls(make, over):
-    """Of all three forms, as the gradients of the two first are the others."""
+    """All three forms are met, since the gradients of the first two are the others."""
     xs, ws = numbers(3, 2, 4, 4, 2), numbers(3, 3, 3, 2, 3)
     single = [a if axis == 0 else a[0] for a, axis in zip((xs, ws), over, strict=True)]
     run = jax.value_and_grad(partial(loss, lambda x, w: make(x, w, 2)), (0, 1))
