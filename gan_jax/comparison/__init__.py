@@ -1,7 +1,7 @@
 """Runs beside each other: one table, and one picture of curves and samples.
 
-`open_runs` reads their folders, `table` makes the rows, `draw` the picture; see
-docs/evaluation.md.
+`open_runs` reads their folders, `make_entries` makes a line of each, `make_rows` the
+values of the table, and `write_picture` the picture; see docs/evaluation.md.
 """
 
 from gan_jax.comparison.entries import make_entries

@@ -1,4 +1,8 @@
-"""The lines of a comparison: a run each, or each GAN of a run of several."""
+"""The lines of a comparison, each a run or one GAN of a run of several.
+
+An `Entry` says which GANs a line stands for. The functions here find the fields in
+which entries differ, and the method that an entry is nearest to.
+"""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -11,18 +15,16 @@ from gan_jax.run_files.folder import HARMLESS_FIELDS
 from gan_jax.run_files.sweeps import real_values
 from gan_jax.types import Row
 
-ELSEWHERE = {"out", "seeds", "sweep", "steps"} | HARMLESS_FIELDS
+NOT_COMPARED = {"out", "seeds", "sweep", "steps"} | HARMLESS_FIELDS
 """Fields and groups that say how a run was made, or that have a column of their own."""
-OWN = {"seed", "batch_size", "dataset", "model"} | ELSEWHERE
-"""Fields and groups that do not make a method."""
-
-
-SWITCHED = ("penalty", "generator_penalty", "augment")
-"""Groups of which no field is read where their name is none."""
+NOT_OF_METHOD = {"seed", "batch_size", "dataset", "model"} | NOT_COMPARED
+"""Fields and groups that are no choice of a method."""
+OPTIONAL_GROUPS = ("penalty", "generator_penalty", "augment")
+"""Groups whose other fields are not read where their name is none."""
 
 
 class Entry(NamedTuple):
-    """A line of a comparison: one run, and those of its GANs that it is of."""
+    """A line of a comparison: a run, and the indices of the GANs it stands for."""
 
     name: str
     run: Run
@@ -30,76 +32,87 @@ class Entry(NamedTuple):
 
     @property
     def members(self) -> list[Member]:
+        """The labels of the GANs."""
         return [self.run.members[i] for i in self.indices]
 
     @property
     def rows(self) -> list[list[Row]]:
+        """The logged rows of each GAN."""
         return [self.run.rows[i] for i in self.indices]
 
     @property
     def verdicts(self) -> list[str]:
+        """How each GAN ended."""
         return [self.run.verdicts[i] for i in self.indices]
 
 
 def make_entries(runs: Sequence[Run], members: bool = False) -> list[Entry]:
-    """An entry for each run; members: for each GAN of a run of several."""
-    found = []
+    """Return an entry for each run, or with `members` for each GAN of every run."""
+    entries = []
     for run in runs:
         count = len(run.members)
         if members and count > 1:
-            found += [Entry(f"{run.name}[{i}]", run, [i]) for i in range(count)]
+            entries += [Entry(f"{run.name}[{i}]", run, [i]) for i in range(count)]
         else:
-            found.append(Entry(run.name, run, list(range(count))))
-    return found
+            entries.append(Entry(run.name, run, list(range(count))))
+    return entries
 
 
-def of_group(name: str, groups: set[str]) -> bool:
+def belongs_to(name: str, groups: set[str]) -> bool:
+    """Return whether a dotted field, or its group, is among fields and groups."""
     return bool({name, name.partition(".")[0]} & groups)
 
 
-def fields_of(entry: Entry) -> dict[str, list[Any]]:
-    """The values of each field among an entry's GANs, with a sweep's real values."""
+def field_values(entry: Entry) -> dict[str, list[Any]]:
+    """Return each field's values among an entry's GANs, with a sweep's real values.
+
+    A field that the run does not read, as of a penalty of none, has no values.
+    """
     config = entry.run.config
-    found = {name: [value] for name, value in flat(config).items()}
-    for group in SWITCHED:
-        if found[f"{group}.name"] == ["none"]:
-            found |= {n: [] for n in found if n.startswith(group) and n[-5:] != ".name"}
+    fields = {name: [value] for name, value in flat(config).items()}
+    for group in OPTIONAL_GROUPS:
+        if fields[f"{group}.name"] == ["none"]:
+            fields |= {
+                n: [] for n in fields if n.startswith(group) and n[-5:] != ".name"
+            }
     if entry.run.members != [{}]:
         own = [
             {"seed": member["seed"], **real_values(config, member)}
             for member in entry.members
         ]
-        found |= {name: list(dict.fromkeys(m[name] for m in own)) for name in own[0]}
-    return found
+        fields |= {name: list(dict.fromkeys(m[name] for m in own)) for name in own[0]}
+    return fields
 
 
-def differing(entries: Sequence[Entry]) -> dict[str, list[list[Any]]]:
-    """The fields that tell the entries apart, and the values of each entry.
+def differing_fields(entries: Sequence[Entry]) -> dict[str, list[list[Any]]]:
+    """Return the fields that tell entries apart, with the values of each entry.
 
-    Left out are those that change no result (`out`, `log.every`) or have a column of
-    their own (`steps`). A field that a run does not read has no values there.
+    Fields that change no result (`out`, `log.every`) or have a column of their own
+    (`steps`) are left out. A field that a run does not read has no values there.
     """
-    found = [fields_of(entry) for entry in entries]
-    columns = {name: [own[name] for own in found] for name in found[0]}
+    fields = [field_values(entry) for entry in entries]
+    columns = {name: [own[name] for own in fields] for name in fields[0]}
     return {
         name: values
         for name, values in columns.items()
-        if not of_group(name, ELSEWHERE) and not alike(values)
+        if not belongs_to(name, NOT_COMPARED) and not are_alike(values)
     }
 
 
-def alike(values: list[list[Any]]) -> bool:
+def are_alike(values: list[list[Any]]) -> bool:
+    """Return whether a field has the same values in all entries that read it."""
     read = [own for own in values if own]
     return all(own == read[0] for own in read)
 
 
 def nearest_method(run: Run) -> str:
-    """The name in METHODS that makes the same choices, the nearest by other fields.
+    """Return the name in METHODS that makes the same choices as a run.
 
-    Where none does, the loss and the penalty.
+    Of several the one with the fewest other fields that differ is taken. Where none
+    makes the same choices, the result is the loss and the penalty.
     """
     own = flat(run.config)
-    fields = [name for name in own if not of_group(name, OWN)]
+    fields = [name for name in own if not belongs_to(name, NOT_OF_METHOD)]
     choices = [
         name
         for name in fields
@@ -108,9 +121,9 @@ def nearest_method(run: Run) -> str:
 
     def distance(method: str) -> int:
         other = flat(METHODS[method])
-        far = any(own[name] != other[name] for name in choices)
+        differs = any(own[name] != other[name] for name in choices)
         model = sum(own[n] != other[n] for n in own if n.startswith("model."))
-        return far * 10**6 + 10 * sum(own[n] != other[n] for n in fields) + model
+        return differs * 10**6 + 10 * sum(own[n] != other[n] for n in fields) + model
 
     best = min(METHODS, key=distance)
     if distance(best) < 10**6:

@@ -11,6 +11,7 @@ import numpy as np
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.comparison.entries import Entry
 from gan_jax.logs.files import write_atomically
+from gan_jax.logs.grids import tile_pixels
 from gan_jax.logs.images import to_uint8
 from gan_jax.logs.sample_plots import make_sampler
 from gan_jax.run_files.load_run import load_run
@@ -25,16 +26,17 @@ from gan_jax.run_files.sweeps import describe_member
 
 POINTS = 1000
 IMAGES = 25
+"""The numbers of samples that are drawn of each run."""
 MOST_SAMPLES = 24
-"""Runs whose samples are drawn, at most."""
+"""The largest number of runs whose samples are drawn."""
 REAL = "#9a9a9a"
 
 
 class Samples(NamedTuple):
-    """What a generator makes; or why it cannot be shown.
+    """What a generator makes, or why it cannot be shown.
 
-    real: examples of points `[N, 2]`, to draw beneath; None of images. title: of which
-    GAN at which step.
+    title: which GAN it is, and at which step. fake: the samples. real: examples of
+    points `[N, 2]` to draw beneath; None for images. fault: why there are no samples.
     """
 
     title: str
@@ -48,26 +50,29 @@ def write_picture(
     entries: Sequence[Entry],
     tell: Callable[[str], None] = lambda name: None,
 ) -> None:
-    """Write the picture; tell: called with the name of each run that is opened."""
+    """Write the picture to a file.
+
+    tell: called with the name of each run whose samples are about to be made.
+    """
     from matplotlib.figure import Figure
 
     groups = [CurveGroup(entry.name, entry.rows) for entry in entries]
     logged = [group for group in groups if any(group.rows)]
     shades = distinct_colors(len(entries))
-    made = []
+    samples = []
     for entry in entries[:MOST_SAMPLES]:
         tell(entry.name)
-        made.append(load_samples(entry))
+        samples.append(load_samples(entry))
     heights = (
         2.9 * (count_panel_rows(logged) if logged else 0),
-        sample_height(len(made)),
+        sample_height(len(samples)),
     )
     legend = 0.25 * len(groups)
     figure = Figure(
         figsize=(4 * COLUMNS, sum(heights) + 1 + legend), layout="constrained", dpi=100
     )
     if not logged:
-        draw_samples(figure, made, shades, len(entries))
+        draw_sample_panels(figure, samples, shades, len(entries))
     else:
         ratios = heights[0] + legend, heights[1]
         parts = figure.subfigures(2, 1, squeeze=False, height_ratios=ratios)
@@ -78,16 +83,17 @@ def write_picture(
             fontsize=11,
         )
         draw_panels(above, groups, shades)
-        draw_samples(below, made, shades, len(entries))
+        draw_sample_panels(below, samples, shades, len(entries))
     write_atomically(path, figure.savefig)
 
 
 def sample_height(count: int) -> float:
+    """Return the height in inches of the panels of samples."""
     return 0.6 + 4.2 * math.ceil(count / COLUMNS)
 
 
 def load_samples(entry: Entry) -> Samples:
-    """Samples of the averaged generator of an entry's first GAN.
+    """Return samples of the averaged generator of an entry's first GAN.
 
     Every run is given the same latents, if its latents have the same size.
     """
@@ -108,7 +114,7 @@ def load_samples(entry: Entry) -> Samples:
 
 
 def real_points(config: Any) -> np.ndarray | None:
-    """Examples of the data, if they are there."""
+    """Return examples of the data `[N, D]`, or None if the data are not there."""
     try:
         data = find_dataset(config)
     except ValueError:
@@ -117,12 +123,15 @@ def real_points(config: Any) -> np.ndarray | None:
     return np.asarray(data.get(np.arange(count)).image)
 
 
-def draw_samples(
-    figure: Any, made: Sequence[Samples], shades: Sequence[Any], count: int
+def draw_sample_panels(
+    figure: Any, samples: Sequence[Samples], shades: Sequence[Any], count: int
 ) -> None:
-    rows = math.ceil(len(made) / COLUMNS)
+    """Draw a panel of samples for each run; count: the number of all runs."""
+    rows = math.ceil(len(samples) / COLUMNS)
     axes = figure.subplots(rows, COLUMNS, squeeze=False)
-    left_out = f", {count - len(made)} runs are left out" if count > len(made) else ""
+    left_out = (
+        f", {count - len(samples)} runs are left out" if count > len(samples) else ""
+    )
     figure.suptitle(
         "Samples of the averaged generators, from the same latents where these have "
         f"one size{left_out}",
@@ -130,28 +139,29 @@ def draw_samples(
     )
     for axis in axes.flat:
         axis.axis("off")
-    for axis, one, shade in zip(axes.flat, made, shades, strict=False):
-        axis.set_title("\n".join(textwrap.wrap(one.title, 50)), color=shade, fontsize=9)
-        if one.fake is None:
-            text = "\n".join(textwrap.wrap(f"no samples: {one.fault}", 40))
+    for axis, own, shade in zip(axes.flat, samples, shades, strict=False):
+        axis.set_title("\n".join(textwrap.wrap(own.title, 50)), color=shade, fontsize=9)
+        if own.fake is None:
+            text = "\n".join(textwrap.wrap(f"no samples: {own.fault}", 40))
             axis.text(
                 0.5, 0.5, text, ha="center", va="center", fontsize=9, color="dimgray"
             )
         else:
-            show(axis, one.fake, one.real, shade)
+            draw_samples(axis, own.fake, own.real, shade)
 
 
-def show(axis: Any, fake: np.ndarray, real: np.ndarray | None, shade: Any) -> None:
-    """Images as a grid; points over the data's, numbers as histograms."""
+def draw_samples(
+    axis: Any, fake: np.ndarray, real: np.ndarray | None, shade: Any
+) -> None:
+    """Draw images as a grid, points over the data's points, numbers as histograms."""
     if fake.ndim == 4:
-        axis.imshow(tiled(fake), cmap="gray", vmin=0, vmax=255)
+        axis.imshow(tile_pixels(to_uint8(fake)), cmap="gray", vmin=0, vmax=255)
         return
     axis.axis("on")
     axis.tick_params(labelsize=8)
-    sides = [(real, REAL, "real"), (fake, shade, "fake")]
-    known = real if real is not None else fake
-    reach = 1.3 * max(np.abs(np.nan_to_num(known)).max(), 1e-6)
-    for points, color, _ in sides:
+    reference = real if real is not None else fake
+    reach = 1.3 * max(np.abs(np.nan_to_num(reference)).max(), 1e-6)
+    for points, color in ((real, REAL), (fake, shade)):
         if points is None:
             continue
         if points.shape[1] == 1:
@@ -166,17 +176,3 @@ def show(axis: Any, fake: np.ndarray, real: np.ndarray | None, shade: Any) -> No
         axis.set_xlabel(
             f"grey: data; {outside} of {len(fake)} fakes outside", fontsize=8
         )
-
-
-def tiled(images: np.ndarray) -> np.ndarray:
-    """Images `[25, H, W, C]` in [-1, 1] as one picture, with white lines between."""
-    pixels = np.pad(
-        to_uint8(images),
-        ((0, 0), (0, 1), (0, 1), (0, 0)),
-        constant_values=255,
-    )
-    side = math.isqrt(len(images))
-    count, height, width, channels = pixels.shape
-    grid = pixels.reshape(side, count // side, height, width, channels)
-    grid = grid.swapaxes(1, 2).reshape(side * height, -1, channels)[:-1, :-1]
-    return grid[..., 0] if channels == 1 else grid

@@ -1,4 +1,4 @@
-"""The folders of runs, opened for comparison; nothing in them is changed."""
+"""Reading the folders of runs for a comparison, without any change to them."""
 
 import glob
 import json
@@ -17,16 +17,17 @@ from gan_jax.run_files.history import rows_of_member
 from gan_jax.types import Row
 
 DEEPEST = 4
-"""Folders between a folder of runs and a run in it, at most."""
+"""The largest number of folders between a folder of runs and a run in it."""
 
 
 class Run(NamedTuple):
-    """One run's folder.
+    """A run as its folder holds it.
 
-    name: what tells it from the others. members: the labels of its GANs, `[{}]` of a
+    name: what tells it from the others. members: the labels of its GANs, `[{}]` for a
     single one. rows: what was logged of each. verdicts: how each ended, or "in
-    progress", or "stopped" where the run was killed. evaluations: the rows of
-    experiments.evaluate. content: the fingerprint of its data, None if not recorded.
+    progress", or "stopped" where the run was killed. evaluations: the rows that the
+    command `evaluate` wrote. content: the fingerprint of the data, None if it is not
+    recorded.
     """
 
     folder: Path
@@ -40,84 +41,92 @@ class Run(NamedTuple):
 
 
 def find_runs(paths: Sequence[str | Path]) -> list[Path]:
-    """The folders of runs that are named: runs, folders of runs, and patterns of them.
+    """Return the folders of the runs that paths name, each once.
 
-    Raises ValueError for a path that names no run.
+    A path is a run, a folder of runs, or a pattern of such. Raises ValueError for a
+    path that names no run.
     """
     if not paths:
         raise ValueError(
             "runs: give the folders of some runs, or folders that hold some"
         )
-    found: dict[Path, Path] = {}
+    folders: dict[Path, Path] = {}
     for path in paths:
         matches = sorted(glob.glob(str(path))) or [str(path)]
-        runs = [run for match in matches for run in runs_in(Path(match))]
+        runs = [run for match in matches for run in iterate_runs(Path(match))]
         if not runs:
             there = "holds no run" if Path(path).exists() else "does not exist"
             raise ValueError(
                 f"run {path}: {there}; give folders of runs (with config.json), or "
                 "folders that hold some"
             )
-        found |= {run.resolve(): run for run in runs if run.resolve() not in found}
-    return list(found.values())
+        for run in runs:
+            folders.setdefault(run.resolve(), run)
+    return list(folders.values())
 
 
-def runs_in(folder: Path, deepest: int = DEEPEST) -> Iterator[Path]:
-    """The folder, if it is a run's; else the runs in it, in order of their names."""
+def iterate_runs(folder: Path, deepest: int = DEEPEST) -> Iterator[Path]:
+    """Yield the folder if it is a run's, else the runs in it, ordered by name."""
     if (folder / "config.json").is_file():
         yield folder
     elif folder.is_dir() and deepest:
         for inner in sorted(folder.iterdir()):
             if not inner.name.startswith("."):
-                yield from runs_in(inner, deepest - 1)
+                yield from iterate_runs(inner, deepest - 1)
 
 
 def open_runs(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
-    """The runs that can be read, and a line for each fault of these and the others."""
-    runs, told = [], []
+    """Return the runs that can be read, and a line for each fault.
+
+    Runs that cannot be read have a line too.
+    """
+    runs, warnings = [], []
     for folder, name in zip(folders, short_names(folders), strict=True):
         try:
             run, faults = open_run(folder, name)
         except (ValueError, OSError) as error:
-            told.append(f"{name} is left out: {error}")
+            warnings.append(f"{name} is left out: {error}")
             continue
         runs.append(run)
-        told += [f"{name}: {fault}" for fault in faults]
-    return runs, told
+        warnings += [f"{name}: {fault}" for fault in faults]
+    return runs, warnings
 
 
 def short_names(folders: Sequence[Path]) -> list[str]:
-    """The paths without the folders that all of them share."""
+    """Return the paths without the folders that all of them share."""
     whole = [str(folder.resolve()) for folder in folders]
     above = os.path.commonpath([os.path.dirname(path) for path in whole])
     return [os.path.relpath(path, above) for path in whole]
 
 
 def open_run(folder: Path, name: str) -> tuple[Run, list[str]]:
-    """A run, and what is wrong with its files. Raises ValueError if nothing helps."""
+    """Return a run, and a line for each thing that is wrong with its files.
+
+    Raises ValueError for a run that cannot be read at all.
+    """
     config = from_file(folder / "config.json")
-    told = []
+    faults = []
     logged = row_files.read_row_file(folder / "metrics.jsonl")
     evaluated = row_files.read_row_file(folder / "evaluations.jsonl")
-    for file, found in (("metrics.jsonl", logged), ("evaluations.jsonl", evaluated)):
-        if found.damage:
-            line, why = found.damage[0]
-            told.append(
-                f"damaged rows of {file} are left out: {len(found.damage)}, first line "
+    for file, read in (("metrics.jsonl", logged), ("evaluations.jsonl", evaluated)):
+        if read.damage:
+            line, why = read.damage[0]
+            faults.append(
+                f"damaged rows of {file} are left out: {len(read.damage)}, first line "
                 f"{line}: {why}"
             )
     members = members_of(config) or [{}]
     everything = list(logged.rows.values())
     rows = [rows_of_member(member, everything) for member in members]
     if not everything:
-        told.append("no step is logged yet")
+        faults.append("no step is logged yet")
     try:
         facts = read_facts(folder)
     except ValueError as error:
         facts = None
-        told.append(str(error))
-    verdicts, fault = endings(folder, members, everything)
-    told += [fault] if fault else []
+        faults.append(str(error))
+    verdicts, fault = judge_members(folder, members, everything)
+    faults += [fault] if fault else []
     run = Run(
         folder,
         name,
@@ -128,34 +137,38 @@ def open_run(folder: Path, name: str) -> tuple[Run, list[str]]:
         [row for row in evaluated.rows.values() if is_evaluation(row)],
         facts and facts.fingerprint,
     )
-    return run, told
+    return run, faults
 
 
 def is_evaluation(row: Row) -> bool:
+    """Return whether a row has metrics and a fingerprint, as an evaluation has."""
     parts = row.get("metrics"), row.get("fingerprint")
     return all(isinstance(part, dict) for part in parts)
 
 
-def endings(
+def judge_members(
     folder: Path, members: list[Member], rows: list[Row]
 ) -> tuple[list[str], str | None]:
-    """How each GAN ended, and what is wrong with the files that say so."""
+    """Return how each GAN ended, and what is wrong with the files that say so."""
     if is_in_use(folder):
         return ["in progress"] * len(members), None
-    made = max((row["step"] for row in rows), default=0)
+    newest = max((row["step"] for row in rows), default=0)
     if not (folder / "summary.json").exists():
         return ["stopped"] * len(members), None
     try:
         summary = json.loads((folder / "summary.json").read_bytes())
         verdicts = [str(end) for end in read_verdicts(folder, members, summary)]
-        stale = summary["verdict"] == "interrupted" and summary["steps"] < made
+        stale = summary["verdict"] == "interrupted" and summary["steps"] < newest
     except (ValueError, KeyError, TypeError, RecursionError):
         return ["unknown"] * len(members), "its verdict cannot be read from its files"
     return (["stopped"] * len(members), None) if stale else (verdicts, None)
 
 
 def read_verdicts(folder: Path, members: list[Member], summary: Any) -> list[Any]:
-    """A verdict for each GAN. Raises ValueError, KeyError where one is missing."""
+    """Return the verdict of each GAN.
+
+    Raises ValueError or KeyError where one is missing.
+    """
     if members == [{}]:
         return [summary["verdict"]]
     ends = list(row_files.read_row_file(folder / "members.jsonl").rows.values())

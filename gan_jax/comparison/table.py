@@ -1,11 +1,19 @@
-"""The table of a comparison: what differs between runs, and how each ended."""
+"""The table of a comparison: what differs between runs, and how each ended.
+
+`make_rows` returns the values, `format_rows` their text.
+"""
 
 import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from gan_jax.comparison.entries import Entry, differing, fields_of, nearest_method
+from gan_jax.comparison.entries import (
+    Entry,
+    differing_fields,
+    field_values,
+    nearest_method,
+)
 from gan_jax.evaluate.evaluator import require_one_fingerprint
 from gan_jax.run_files.history import last_wall_seconds, longest_rows, make_record
 from gan_jax.run_files.summary import steps_per_second
@@ -23,13 +31,13 @@ NOTHING = "-"
 
 
 def make_rows(entries: Sequence[Entry]) -> tuple[list[Row], list[str]]:
-    """A row of values for each entry, and lines on what is not comparable.
+    """Return a row of values for each entry, and lines on what is not comparable.
 
     A number of several GANs is a dictionary of its median, least and most, over those
     that did not diverge.
     """
-    fields = differing(entries)
-    shown, told = evaluations(entries)
+    fields = differing_fields(entries)
+    evaluated, warnings = choose_evaluations(entries)
     rows = []
     for index, entry in enumerate(entries):
         own = {name: values[index] for name, values in fields.items()}
@@ -40,19 +48,19 @@ def make_rows(entries: Sequence[Entry]) -> tuple[list[Row], list[str]]:
                 "method": nearest_method(entry.run),
                 "gans": len(entry.indices),
                 "differs": own,
-                "steps": steps_of(entry),
+                "steps": count_steps(entry),
                 "steps_of": entry.run.config.steps,
                 "verdicts": dict(Counter(entry.verdicts)),
-                **logged(entry),
-                "evaluated": shown[index],
-                **times(entry),
+                **newest_numbers(entry),
+                "evaluated": evaluated[index],
+                **measure_times(entry),
             }
         )
-    return rows, told + other_data(entries)
+    return rows, warnings + warn_of_different_data(entries)
 
 
 def row_to_json(row: Row) -> Row:
-    """A row of `make_rows`; the numbers of a single GAN are numbers."""
+    """Return a row of `make_rows` for JSON; a single GAN's numbers are numbers."""
     if row["gans"] > 1:
         return row
     groups = {
@@ -62,27 +70,28 @@ def row_to_json(row: Row) -> Row:
     return row | groups
 
 
-def steps_of(entry: Entry) -> int:
+def count_steps(entry: Entry) -> int:
+    """Return the newest step that an entry logged, 0 if none."""
     return max((row["step"] for rows in entry.rows for row in rows), default=0)
 
 
-def logged(entry: Entry) -> Row:
-    """The newest losses, and the newest of what was measured of the samples."""
+def newest_numbers(entry: Entry) -> Row:
+    """Return the newest losses, and the newest of what was measured of the samples."""
     names = measured_names(row for rows in entry.rows for row in rows)
     alive = [rows for rows in entry.rows if rows and rows[-1]["finite"]]
     last = [last_values(rows, (*LOSSES, *names)) for rows in alive]
 
-    def found(wanted: Sequence[str]) -> Row:
+    def spreads(wanted: Sequence[str]) -> Row:
         own = {
-            n: median_and_range([one[n] for one in last if n in one]) for n in wanted
+            n: median_and_range([row[n] for row in last if n in row]) for n in wanted
         }
         return {name: value for name, value in own.items() if value is not None}
 
-    return {"losses": found(LOSSES), "measured": found(names)}
+    return {"losses": spreads(LOSSES), "measured": spreads(names)}
 
 
-def times(entry: Entry) -> Row:
-    """Of the whole run: its GANs are trained together."""
+def measure_times(entry: Entry) -> Row:
+    """Return time and speed of the whole run, whose GANs are trained together."""
     rows = [own for own in entry.run.rows if own]
     records = [make_record({}, own, {}, []) for own in rows]
     if not records:
@@ -95,11 +104,11 @@ def times(entry: Entry) -> Row:
     }
 
 
-def evaluations(entries: Sequence[Entry]) -> tuple[list[Row], list[str]]:
-    """The newest numbers of experiments.evaluate for each entry, and what is left out.
+def choose_evaluations(entries: Sequence[Entry]) -> tuple[list[Row], list[str]]:
+    """Return the newest evaluation of each entry, and lines on what is left out.
 
-    Only numbers of one fingerprint are comparable: shown are those of the fingerprint
-    that most runs have, the newest of them where several have as many.
+    Only numbers of one fingerprint are comparable. Those of the fingerprint that most
+    runs have are returned, of the newest where several have as many.
     """
     newest = [newest_by_fingerprint(entry) for entry in entries]
     marks = [mark for own in newest for mark in own]
@@ -107,7 +116,7 @@ def evaluations(entries: Sequence[Entry]) -> tuple[list[Row], list[str]]:
         return [{} for _ in entries], []
     counts = Counter(marks)
     chosen = max(reversed(list(counts)), key=lambda mark: counts[mark])
-    rows, told = [], []
+    rows, warnings = [], []
     for entry, own in zip(entries, newest, strict=True):
         names = dict.fromkeys(n for row in own.get(chosen, []) for n in row["metrics"])
         values = {
@@ -117,39 +126,41 @@ def evaluations(entries: Sequence[Entry]) -> tuple[list[Row], list[str]]:
             for n in names
         }
         rows.append({name: value for name, value in values.items() if value})
-        told += stale(entry, own.get(chosen, []))
+        warnings += warn_of_stale(entry, own.get(chosen, []))
         if own and chosen not in own:
-            told.append(
-                f"{entry.name}: evaluated otherwise: {why(newest, own, chosen)}"
+            warnings.append(
+                f"{entry.name}: evaluated otherwise: "
+                f"{explain_difference(newest, own, chosen)}"
             )
-    return rows, told
+    return rows, warnings
 
 
-def stale(entry: Entry, rows: list[Row]) -> list[str]:
-    """A line if an entry was evaluated before it made its newest steps."""
+def warn_of_stale(entry: Entry, rows: list[Row]) -> list[str]:
+    """Return a line if an entry was evaluated before it made its newest steps."""
     step = min((row.get("step", math.inf) for row in rows), default=math.inf)
-    if step >= steps_of(entry):
+    if step >= count_steps(entry):
         return []
     return [
-        f"{entry.name}: evaluated at step {step:,}, and it has made {steps_of(entry):,}"
+        f"{entry.name}: evaluated at step {step:,}, and it has made "
+        f"{count_steps(entry):,}"
     ]
 
 
 def newest_by_fingerprint(entry: Entry) -> dict[str, list[Row]]:
-    """For each fingerprint the newest evaluation of each of the entry's GANs."""
-    found: dict[str, dict[int, Row]] = {}
+    """Return the newest evaluation of each of the entry's GANs, by fingerprint."""
+    newest: dict[str, dict[int, Row]] = {}
     for row in entry.run.evaluations:
         index = row.get("index", 0)
         if index in entry.indices:
             mark = repr(sorted(row["fingerprint"].items(), key=lambda item: item[0]))
-            found.setdefault(mark, {})[index] = row
-    return {mark: list(own.values()) for mark, own in found.items()}
+            newest.setdefault(mark, {})[index] = row
+    return {mark: list(own.values()) for mark, own in newest.items()}
 
 
-def why(
+def explain_difference(
     newest: list[dict[str, list[Row]]], own: dict[str, list[Row]], mark: str
 ) -> str:
-    """In what an entry's evaluation differs from the one that is shown."""
+    """Return in what an entry's evaluation differs from the one that is shown."""
     shown = next(rows[mark][0] for rows in newest if mark in rows)
     other = next(iter(own.values()))[0]
     try:
@@ -159,8 +170,8 @@ def why(
     return "evaluate all of them alike"
 
 
-def other_data(entries: Sequence[Entry]) -> list[str]:
-    """A line if the runs were trained on different data."""
+def warn_of_different_data(entries: Sequence[Entry]) -> list[str]:
+    """Return a line if the runs were trained on different data."""
     names = {entry.run.config.dataset for entry in entries}
     contents = {entry.run.content for entry in entries} - {None}
     if len({group.name for group in names}) > 1:
@@ -173,13 +184,13 @@ def other_data(entries: Sequence[Entry]) -> list[str]:
 
 
 def describe_common_fields(entries: Sequence[Entry]) -> str:
-    """What all share: `3 runs, all of method r1, data ring, batch size 64, seed 0`."""
-    first, differs = fields_of(entries[0]), differing(entries)
+    """Return a line such as `3 compared; the same in all: method r1, data ring`."""
+    first, differs = field_values(entries[0]), differing_fields(entries)
     names = {"dataset.name": "data", "batch_size": "batch size", "seed": "seed"}
     methods = {nearest_method(entry.run) for entry in entries}
     common = [f"method {own}" for own in methods if len(methods) == 1]
     common += [
-        f"{word} {values(first[name])}"
+        f"{word} {format_values(first[name])}"
         for name, word in names.items()
         if name not in differs
     ]
@@ -187,20 +198,20 @@ def describe_common_fields(entries: Sequence[Entry]) -> str:
 
 
 def format_rows(rows: Sequence[Row]) -> list[list[str]]:
-    """The rows as text below a head, without columns in which all runs are alike."""
+    """Return rows as text below a head, without columns in which all runs are alike."""
     several = any(row["gans"] > 1 for row in rows)
     methods = len({row["method"] for row in rows}) > 1
     columns: dict[str, list[str]] = {"run": [row["run"] for row in rows]}
     if methods:
         columns["method"] = [row["method"] for row in rows]
     columns |= {
-        name: [values(row["differs"][name]) for row in rows]
+        name: [format_values(row["differs"][name]) for row in rows]
         for name in rows[0]["differs"]
     }
     if several:
         columns["GANs"] = [str(row["gans"]) for row in rows]
-    columns["steps"] = [steps(row) for row in rows]
-    columns["verdict"] = [ends(row) for row in rows]
+    columns["steps"] = [format_steps(row) for row in rows]
+    columns["verdict"] = [describe_verdicts(row) for row in rows]
     for group, suffix in (
         ("losses", ""),
         ("measured", ""),
@@ -211,17 +222,19 @@ def format_rows(rows: Sequence[Row]) -> list[list[str]]:
             columns[title] = [
                 format_range(row[group].get(name)) or NOTHING for row in rows
             ]
-    columns["time"] = [duration(row["wall_seconds"]) for row in rows]
-    columns["steps/s"] = [optional(row["steps_per_second"]) for row in rows]
+    columns["time"] = [format_duration(row["wall_seconds"]) for row in rows]
+    columns["steps/s"] = [format_speed(row["steps_per_second"]) for row in rows]
     return [list(columns), *map(list, zip(*columns.values(), strict=True))]
 
 
-def steps(row: Row) -> str:
+def format_steps(row: Row) -> str:
+    """Return `500`, or `500 of 1,000`."""
     made, wanted = row["steps"], row["steps_of"]
     return f"{made:,}" if made == wanted else f"{made:,} of {wanted:,}"
 
 
-def ends(row: Row) -> str:
+def describe_verdicts(row: Row) -> str:
+    """Return the verdict, or the number of GANs of each verdict."""
     return (
         next(iter(row["verdicts"]))
         if row["gans"] == 1
@@ -229,12 +242,13 @@ def ends(row: Row) -> str:
     )
 
 
-def optional(number: float | None) -> str:
+def format_speed(number: float | None) -> str:
+    """Return a number in three digits, or `-`."""
     return NOTHING if number is None else f"{number:.3g}"
 
 
-def duration(seconds: float | None) -> str:
-    """`95 s`, `12 min`, `3.4 h`."""
+def format_duration(seconds: float | None) -> str:
+    """Return `95 s`, `12 min`, `3.4 h`, or `-`."""
     if seconds is None:
         return NOTHING
     if seconds < 120:
@@ -242,14 +256,15 @@ def duration(seconds: float | None) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def values(own: list[Any]) -> str:
-    """The values of a field among the GANs of an entry."""
-    if len(own) > 4 and all(isinstance(one, int | float) for one in own):
-        return f"{one(min(own))} to {one(max(own))}"
-    return ", ".join(map(one, own)) or NOTHING
+def format_values(values: list[Any]) -> str:
+    """Return the values of a field among the GANs of an entry as text."""
+    if len(values) > 4 and all(isinstance(value, int | float) for value in values):
+        return f"{format_value(min(values))} to {format_value(max(values))}"
+    return ", ".join(map(format_value, values)) or NOTHING
 
 
-def one(value: Any) -> str:
+def format_value(value: Any) -> str:
+    """Return the value of a field as text."""
     if value is None:
         return "default"
     if isinstance(value, bool):

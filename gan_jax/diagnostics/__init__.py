@@ -1,6 +1,6 @@
 """Instruments that show why the training of a GAN fails; see docs/diagnostics.md.
 
-All take any `Gan` and a `TrainState`, and change neither.
+All of them take any `Gan` and a `TrainState`, and change neither.
 """
 
 from gan_jax.diagnostics.duality import DualityGap, duality_gap

@@ -4,16 +4,16 @@
 the full objectives and nothing detached; J = dv/dw is never formed. Simultaneous
 gradient descent is `w + h v(w)`, h the learning rate.
 
-What is fixed: batch, latents, augmentations and the random numbers of penalties (one
-key per example, shared by both objectives, so that a zero-sum loss stays zero-sum);
-the step, at which weights are read; model states. As in a training step, batch
+Fixed are the batch, latents, augmentations and the random numbers of penalties (one key
+per example, shared by both objectives, so that a zero-sum loss stays zero-sum); the
+step, at which weights are read; and the model states. As in a training step, batch
 normalization takes the statistics of the batch, and D's own pass renews its spectral
 vectors by one power iteration from the state's; they are constants to differentiation.
 A lazy penalty counts once at its weight, its mean over steps.
 
-Precision: all has the dtype of the parameters. float32 is enough for leading
+Precision: all numbers have the dtype of the parameters. float32 is enough for leading
 eigenvalues to about 1e-4 of the largest; for more, inside `with jax.enable_x64(True):`,
-hand `to_float64` of state and batch to any function here, and read results there.
+give `to_float64` of state and batch to any function here, and read the results there.
 """
 
 from collections.abc import Callable
@@ -34,9 +34,9 @@ from gan_jax.types import Array, Batch, NetState, TrainState
 class Game(NamedTuple):
     """The field at a point, as functions of flat vectors `[n]`, compiled once.
 
-    point: w, G's parameters first. generator_size: how many are G's. field: `w -> v`.
-    jvp: `(w, u) -> J(w) u`. vjp: `(w, u) -> J(w)^T u`. scaled: whether v and J are
-    those with scales p, `p v` and `diag(p) J`.
+    point: w, G's parameters first. generator_size: the number of G's parameters. field:
+    `w -> v`. jvp: `(w, u) -> J(w) u`. vjp: `(w, u) -> J(w)^T u`. scaled: whether v and
+    J are those with scales p, `p v` and `diag(p) J`.
     """
 
     point: Array
@@ -48,17 +48,18 @@ class Game(NamedTuple):
 
 
 def flat(players: Players) -> Array:
-    """Both trees as one vector `[n]`, G first: a point of the game."""
+    """Return both players' trees as one vector `[n]`, G first: a point of the game."""
     return ravel_pytree(players)[0]
 
 
 def field(
     gan: Gan, state: TrainState, batch: Batch, keys: Array, players: Players
 ) -> Players:
-    """`(-grad_theta L_G, -grad_psi L_D)` at `players`, differentiable in them.
+    """Return `(-grad_theta L_G, -grad_psi L_D)` at `players`, differentiable in them.
 
-    batch: `[B, ...]`, of one D step. keys: `[B]`, from `example_keys`. Everything but
-    the parameters is the state's, as the module says.
+    batch: the examples `[B, ...]` of one D step. keys: a key for each, `[B]`, from
+    `example_keys`. Everything but the parameters is the state's, as this module's
+    docstring says.
     """
     g_params, d_params = players
     gan, draws = without_laziness(gan), draw(gan, keys)
@@ -70,37 +71,41 @@ def field(
 
 
 def without_laziness(gan: Gan) -> Gan:
-    """Every penalty at every step, so that no diagnosis depends on the step's number.
+    """Return the Gan with every penalty at every step, at its mean weight.
 
-    A lazy term, `every * weight` at one step in `every`, is its mean, `weight`.
+    A lazy term, `every * weight` at one step in `every`, becomes `weight`. So no
+    diagnosis depends on the step's number.
     """
 
-    def eager(terms: tuple) -> tuple:
+    def at_every_step(terms: tuple) -> tuple:
         return tuple(term._replace(every=1) for term in terms)
 
-    penalties, others = eager(gan.penalties), eager(gan.generator_penalties)
-    return replace(gan, penalties=penalties, generator_penalties=others)
+    return replace(
+        gan,
+        penalties=at_every_step(gan.penalties),
+        generator_penalties=at_every_step(gan.generator_penalties),
+    )
 
 
 @partial(jax.jit, static_argnums=0)
 def flat_field(
     gan: Gan, state: TrainState, batch: Batch, keys: Array, scales: Array, w: Array
 ) -> Array:
-    """`scales * v(w)`, of flat vectors."""
+    """Return `scales * v(w)`, of flat vectors."""
     _, unravel = ravel_pytree(params_of(state))
     return scales * flat(field(gan, state, batch, keys, unravel(w)))
 
 
 @partial(jax.jit, static_argnums=0)
 def flat_jvp(gan: Gan, *arguments: Any) -> Array:
-    """`diag(scales) J(w) u`; arguments: those of `flat_field`, then u."""
+    """Return `diag(scales) J(w) u`; arguments: those of `flat_field`, then u."""
     *fixed, w, u = arguments
     return jax.jvp(partial(flat_field, gan, *fixed), (w,), (u,))[1]
 
 
 @partial(jax.jit, static_argnums=0)
 def flat_vjp(gan: Gan, *arguments: Any) -> Array:
-    """`J(w)^T diag(scales) u`; arguments: those of `flat_field`, then u."""
+    """Return `J(w)^T diag(scales) u`; arguments: those of `flat_field`, then u."""
     *fixed, w, u = arguments
     return jax.vjp(partial(flat_field, gan, *fixed), w)[1](u)[0]
 
@@ -113,11 +118,12 @@ def gan_game(
     *,
     scales: Players | None = None,
 ) -> Game:
-    """The game of a GAN at a state, on one batch `[B, ...]` with `keys [B]`.
+    """Return the game of a GAN at a state, on one batch `[B, ...]` with `keys [B]`.
 
     scales: a step size for each parameter beside the common learning rate, such as
-    `adam_scales` (times a player's learning rate over the other's); None: 1. Compiled
-    once for a Gan, whatever the state. Raises ValueError for a Gan of a device axis.
+    `adam_scales` (times a player's learning rate over the other's); None: 1. The game
+    is compiled once for a Gan, whatever the state. Raises ValueError for a Gan of a
+    device axis.
     """
     if gan.axis_name is not None:
         raise ValueError(
@@ -143,11 +149,12 @@ def gan_game(
 
 
 def balanced(game: Game, scales: Players) -> Game:
-    """The game in the coordinates `y = w / sqrt(p)`, p the scales: `P^1/2 J P^1/2`.
+    """Return the game in the coordinates `y = w / sqrt(p)`: `P^1/2 J P^1/2`.
 
-    It has the eigenvalues of `diag(p) J`, but keeps what turns (the antisymmetric part
-    of J) apart from what pulls, which `diag(p)` mixes: an adaptive optimizer's game for
-    the rotation index. Raises ValueError for a game that has scales already.
+    p are the scales, P is diag(p). The game has the eigenvalues of `diag(p) J`, but
+    keeps what turns (the antisymmetric part of J) apart from what pulls, which
+    `diag(p)` mixes. So it is an adaptive optimizer's game for the rotation index.
+    Raises ValueError for a game that has scales already.
     """
     if game.scaled:
         raise ValueError("game: has scales; balance one without")
@@ -165,7 +172,7 @@ def balanced(game: Game, scales: Players) -> Game:
 def vector_game(
     field: Callable[[Array], Array], point: Array, generator_size: int
 ) -> Game:
-    """The game of any differentiable vector field `[n] -> [n]`."""
+    """Return the game of any differentiable vector field `[n] -> [n]`."""
 
     def jvp(w: Array, u: Array) -> Array:
         return jax.jvp(field, (w,), (u,))[1]
@@ -176,22 +183,27 @@ def vector_game(
     return Game(point, generator_size, jax.jit(field), jax.jit(jvp), jax.jit(vjp))
 
 
-def rows(game: Game, player: str) -> slice:
-    """The player's entries of a flat vector: "generator" or "discriminator"."""
-    sides = {
+def player_slice(game: Game, player: str) -> slice:
+    """Return the place of a player's parameters in a flat vector.
+
+    Raises ValueError for a player that is neither "generator" nor "discriminator".
+    """
+    slices = {
         "generator": slice(0, game.generator_size),
         "discriminator": slice(game.generator_size, game.point.size),
     }
-    if player not in sides:
-        raise ValueError(f"player {player!r}: must be one of {', '.join(sides)}")
-    return sides[player]
+    if player not in slices:
+        raise ValueError(f"player {player!r}: must be one of {', '.join(slices)}")
+    return slices[player]
 
 
 def block_product(game: Game, player: str) -> Callable[[Array], Array]:
-    """`u [m] -> J_pp u`, J_pp minus the Hessian of the player's objective in its own m
-    parameters; compiled, and only the player's half of J u is computed.
+    """Return `u [m] -> J_pp u`, compiled, for a player of m parameters.
+
+    J_pp is minus the Hessian of the player's objective in its own parameters. Only the
+    player's half of J u is computed.
     """
-    own = rows(game, player)
+    own = player_slice(game, player)
 
     def product(u: Array) -> Array:
         whole = jnp.zeros_like(game.point).at[own].set(u)
@@ -201,7 +213,7 @@ def block_product(game: Game, player: str) -> Callable[[Array], Array]:
 
 
 def adam_scales(net: NetState, *, b2: float = 0.999, eps: float = 1e-8) -> Any:
-    """`1 / (sqrt(v^) + eps)` for each parameter, from the optimizer's memory v.
+    """Return `1 / (sqrt(v^) + eps)` for each parameter, from the optimizer's memory v.
 
     With them J becomes `diag(1 / (sqrt(v^) + eps)) J`: the derivative of the step that
     Adam or RMSprop takes for a learning rate of 1, its second moments held fixed and
@@ -211,10 +223,11 @@ def adam_scales(net: NetState, *, b2: float = 0.999, eps: float = 1e-8) -> Any:
     """
     kinds = optax.ScaleByAdamState, optax.ScaleByRmsState
 
-    def found(x: Any) -> bool:
+    def is_memory(x: Any) -> bool:
         return isinstance(x, kinds)
 
-    memories = [x for x in jax.tree.leaves(net.opt_state, is_leaf=found) if found(x)]
+    leaves = jax.tree.leaves(net.opt_state, is_leaf=is_memory)
+    memories = [leaf for leaf in leaves if is_memory(leaf)]
     if not memories:
         return jax.tree.map(jnp.ones_like, net.params)
     correction = 1.0
@@ -225,9 +238,9 @@ def adam_scales(net: NetState, *, b2: float = 0.999, eps: float = 1e-8) -> Any:
 
 
 def to_float64(tree: Any) -> Any:
-    """The tree with its floats in float64; only inside `jax.enable_x64(True)`.
+    """Return the tree with its floats in float64, inside `jax.enable_x64(True)`.
 
-    Raises ValueError outside it, where float64 would silently be float32.
+    Raises ValueError outside of it, where float64 would silently be float32.
     """
     if not jax.config.jax_enable_x64:  # pyright: ignore
         raise ValueError("to_float64: float64 is off; use `with jax.enable_x64(True):`")

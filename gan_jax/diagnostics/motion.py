@@ -1,4 +1,7 @@
-"""Rest, oscillation or travel: from series of metrics and of parameters, in NumPy."""
+"""Instruments that tell rest from oscillation and travel, from series in NumPy.
+
+The series are those of metrics or of parameters over steps.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,13 +10,13 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 LATE = 0.25
-"""The part of a series, at its end, in which a run should have come to rest."""
+"""The share of a series, at its end, in which a run should have come to rest."""
 
 
 def late_spread(values: Sequence[float] | np.ndarray, *, share: float = LATE) -> float:
-    """The standard deviation (ddof 1) of the last `share` of a metric's series.
+    """Return the standard deviation (ddof 1) of the last `share` of a series.
 
-    At least two values, of as many as there are; ValueError for fewer.
+    At least two values are taken. Raises ValueError for a series of fewer.
     """
     series = np.asarray(values, np.float64)
     late = series[-max(2, round(share * len(series))) :]
@@ -23,12 +26,15 @@ def late_spread(values: Sequence[float] | np.ndarray, *, share: float = LATE) ->
 
 
 def snapshots(trees: Sequence[Any]) -> np.ndarray:
-    """Parameter trees of successive times as rows `[T, P]`, float64."""
+    """Return parameter trees of successive times as rows `[T, P]`, float64."""
     return np.stack([np.asarray(ravel_pytree(tree)[0], np.float64) for tree in trees])
 
 
-def moves(points: np.ndarray, least: int) -> np.ndarray:
-    """The differences `[T - 1, P]` of rows `[T, P]`, of at least `least` rows."""
+def row_differences(points: np.ndarray, least: int) -> np.ndarray:
+    """Return the differences `[T - 1, P]` of rows `[T, P]`.
+
+    Raises ValueError for fewer than `least` rows.
+    """
     if points.ndim != 2 or len(points) < least:
         raise ValueError(
             f"points: shape {points.shape}; give [T, P] with T at least {least}"
@@ -37,12 +43,13 @@ def moves(points: np.ndarray, least: int) -> np.ndarray:
 
 
 def update_cosines(points: np.ndarray) -> np.ndarray:
-    """`cos(w_(t+1) - w_t, w_(t+2) - w_(t+1))`, `[T, P] -> [T - 2]`.
+    """Return `cos(w_(t+1) - w_t, w_(t+2) - w_(t+1))`, `[T, P] -> [T - 2]`.
 
-    1: travel in a straight line. Below 0: each update undoes the one before (too large
-    a rate). The cosine of a constant angle: rotation. 0 where there was no update.
+    A cosine of 1 is travel in a straight line. Below 0 each update undoes the one
+    before (too large a rate). A constant value between is rotation. It is 0 where there
+    was no update.
     """
-    updates = moves(points, 3)
+    updates = row_differences(points, 3)
     sizes = np.linalg.norm(updates, axis=1)
     products = (updates[1:] * updates[:-1]).sum(axis=1)
     scale = sizes[1:] * sizes[:-1]
@@ -50,11 +57,12 @@ def update_cosines(points: np.ndarray) -> np.ndarray:
 
 
 def detour(points: np.ndarray) -> float:
-    """`sum_t |w_(t+1) - w_t| / |w_T - w_0|`: path length over net displacement.
+    """Return `sum_t |w_(t+1) - w_t| / |w_T - w_0|`, path length over displacement.
 
-    1 for a straight path; infinite for a closed one; 1 for none at all.
+    The detour is 1 for a straight path and where nothing moves, infinite for a closed
+    path.
     """
-    length = np.linalg.norm(moves(points, 2), axis=1).sum()
+    length = np.linalg.norm(row_differences(points, 2), axis=1).sum()
     displacement = np.linalg.norm(points[-1] - points[0])
     if displacement == 0:
         return float(np.inf if length else 1.0)
@@ -62,9 +70,9 @@ def detour(points: np.ndarray) -> float:
 
 
 def ema_gap(raw: float, averaged: float) -> float:
-    """`metric(raw G) - metric(averaged G)`.
+    """Return `metric(raw G) - metric(averaged G)`.
 
-    For a metric that is lower for better samples: large and positive where G orbits a
-    good point that its average finds. Yazici et al. 2018, arXiv 1806.04498.
+    Of a metric that is lower for better samples the gap is large and positive where G
+    orbits a good point that its average finds. Yazici et al. 2018, arXiv 1806.04498.
     """
     return raw - averaged

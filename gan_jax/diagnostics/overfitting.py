@@ -1,4 +1,4 @@
-"""Whether D has learned the training examples by heart."""
+"""Instruments that show whether D knows the training examples by heart."""
 
 from functools import partial
 from typing import NamedTuple
@@ -30,8 +30,10 @@ class LogitGap(NamedTuple):
 def real_logits(
     gan: Gan, state: TrainState, images: Array, label: Array | None = None
 ) -> Array:
-    """D(x) `[B]` of examples `[B, ...]` (of packs: one for each), unaugmented, with
-    frozen statistics."""
+    """Return D's logits `[B]` of examples `[B, ...]`, one for each pack of examples.
+
+    The examples are not augmented, and D has frozen statistics.
+    """
     d = state.discriminator
     critic = as_function(gan.discriminator, d.params, d.model_state, label)
     return critic(pack_examples(gan.pack, images))
@@ -40,13 +42,13 @@ def real_logits(
 def logit_gap(
     training: Array | np.ndarray, held_out: Array | np.ndarray, *, boundary: float = 0.0
 ) -> LogitGap:
-    """The gap between logits `[N]` of training and `[M]` of held-out reals.
+    """Return the gap between logits `[N]` of training and `[M]` of held-out reals.
 
-    About 0 while D judges new data as it judges its own; a gap that grows while quality
-    falls is overfitting: then less D, more data or augmentation. r_t near 1 is what
-    adaptive augmentation acts on (target 0.6; Karras et al. 2020, arXiv 2006.06676).
-    boundary: `gan.loss.boundary`. Pooled variance with ddof 1, and 0 / 0 is 0. Raises
-    ValueError for fewer than two of either.
+    The gap is about 0 while D judges new data as it judges its own. A gap that grows
+    while quality falls is overfitting: less D, more data or augmentation help. r_t near
+    1 is what adaptive augmentation acts on (target 0.6; Karras et al. 2020, arXiv
+    2006.06676). boundary: `gan.loss.boundary`. The pooled variance has ddof 1, and 0 /
+    0 is 0. Raises ValueError for fewer than two logits of either.
     """
     a, b = (np.asarray(x, np.float64).ravel() for x in (training, held_out))
     if min(len(a), len(b)) < 2:

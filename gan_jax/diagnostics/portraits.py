@@ -1,4 +1,4 @@
-"""Phase portraits of two-parameter games, side by side."""
+"""Phase portraits of two-parameter games, side by side in one figure."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,21 +11,22 @@ COLUMNS = 5
 EXTENT = 2.2
 """Every panel shows theta and psi from -EXTENT to EXTENT."""
 ARROWS = 13
-"""On a side of the grid of arrows."""
+"""The number of arrows on a side of their grid."""
 INK = {"converges": "#1a7f37", "cycles": "#9a6700", "diverges": "#cf222e"}
 PALE, FRAME = "#b6bec8", "#d0d7de"
 LARGEST = 1e3
-"""Eigenvalues beyond it are those of a kink, where the field has no derivative."""
-# In inches, 100 pixels each: 1,280 wide.
+"""The size of an eigenvalue from which the field has a kink, and no derivative."""
+# Lengths in inches of 100 pixels; a figure is 1,280 pixels wide.
 SIDE, GAP, TITLE, LEFT, TOP, BOTTOM = 2.16, 0.26, 0.52, 0.72, 0.52, 1.15
 
 
 class Portrait(NamedTuple):
-    """One panel.
+    """What one panel shows of a game.
 
-    points `[steps + 1, 2]`: the path. arrows `[ARROWS, ARROWS, 2]`: the field on
-    `arrow_positions()`. eigenvalues `[2]`: of the plain game's Jacobian at 0. factor:
-    by which a step contracts near 0. verdict: what became of the path.
+    points: the path, `[steps + 1, 2]`. arrows: the field at `arrow_positions()`,
+    `[ARROWS, ARROWS, 2]`. eigenvalues: those of the plain game's Jacobian at 0, `[2]`.
+    factor: the factor by which a step contracts near 0. verdict: what became of the
+    path, as `phase.verdict` says it.
     """
 
     title: str
@@ -37,27 +38,28 @@ class Portrait(NamedTuple):
 
 
 def arrow_positions() -> np.ndarray:
-    """The feet of the arrows, `[ARROWS, ARROWS, 2]`."""
+    """Return the points at which the arrows stand, `[ARROWS, ARROWS, 2]`."""
     side = EXTENT * (1 - 1 / ARROWS) * np.linspace(-1, 1, ARROWS)
     return np.stack(np.meshgrid(side, side), axis=-1)
 
 
 def final_distance(portrait: Portrait) -> float:
-    """Of the path's end to the solution."""
+    """Return the distance of the path's end to the solution."""
     return float(np.linalg.norm(portrait.points[-1]))
 
 
 def format_number(x: float) -> str:
-    """Two decimals, zero without a sign."""
+    """Return a number with two decimals, zero without a sign."""
     return f"{round(x, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def has_derivative(portrait: Portrait) -> bool:
+    """Return whether the field has a derivative at 0, rather than a kink."""
     return bool(np.all(np.abs(portrait.eigenvalues) < LARGEST))
 
 
 def format_eigenvalues(portrait: Portrait) -> str:
-    """`-0.15 +- 0.48i`, or two real ones; none where the field has a kink."""
+    """Return `-0.15 +- 0.48i`, or two real numbers, or that the field has a kink."""
     if not has_derivative(portrait):
         return "none (kink)"
     low, high = sorted(portrait.eigenvalues, key=lambda value: value.imag)
@@ -70,11 +72,12 @@ def format_eigenvalues(portrait: Portrait) -> str:
 
 
 def format_factor(portrait: Portrait) -> str:
+    """Return the contraction factor in four decimals, or that there is none."""
     return f"{portrait.factor:.4f}" if has_derivative(portrait) else "none"
 
 
 def write_portraits(path: Path, portraits: list[Portrait], heading: str) -> None:
-    """All portraits in one figure, 1,280 pixels wide."""
+    """Write all portraits as one figure, 1,280 pixels wide, to a file."""
     from matplotlib.figure import Figure
 
     rows = -(-len(portraits) // COLUMNS)
@@ -82,6 +85,7 @@ def write_portraits(path: Path, portraits: list[Portrait], heading: str) -> None
     width, height = 12.8, TOP + rows * pitch + BOTTOM
     figure = Figure(figsize=(width, height), dpi=100)
     figure.text(LEFT / width, 1 - 0.14 / height, heading, fontsize=12, va="top")
+    line: Any = None
     for index, portrait in enumerate(portraits):
         row, column = divmod(index, COLUMNS)
         x, y = LEFT + column * (SIDE + GAP), height - TOP - (row + 1) * pitch
@@ -99,8 +103,11 @@ def write_portraits(path: Path, portraits: list[Portrait], heading: str) -> None
 
 
 def draw_portrait(axis: Any, portrait: Portrait) -> Any:
-    """One panel: arrows, the path coloured by time, what it is and what it came to."""
-    line = draw_paths(axis, portrait)
+    """Draw a panel: arrows, the path coloured by time, its numbers and its verdict.
+
+    Returns the path as drawn, for a colour bar.
+    """
+    line = draw_path_over_arrows(axis, portrait)
     axis.set(xlim=(-EXTENT, EXTENT), ylim=(-EXTENT, EXTENT))
     axis.set(xticks=(-2, 0, 2), yticks=(-2, 0, 2))
     axis.tick_params(labelsize=8, color=FRAME, length=2)
@@ -114,13 +121,17 @@ def draw_portrait(axis: Any, portrait: Portrait) -> Any:
     place = {"fontsize": 8.5, "transform": axis.transAxes, "va": "bottom"}
     axis.text(0.5, 1.02, known, ha="center", **place)
     box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.5}
-    told = f"{portrait.verdict}: {final_distance(portrait):.3g}"
+    outcome = f"{portrait.verdict}: {final_distance(portrait):.3g}"
     ink = INK[portrait.verdict]
-    axis.text(0.03, 0.03, told, color=ink, bbox=box, zorder=5, **place)
+    axis.text(0.03, 0.03, outcome, color=ink, bbox=box, zorder=5, **place)
     return line
 
 
-def draw_paths(axis: Any, portrait: Portrait) -> Any:
+def draw_path_over_arrows(axis: Any, portrait: Portrait) -> Any:
+    """Draw the arrows of the field and the path with its start and its end.
+
+    Returns the path as drawn.
+    """
     from matplotlib.collections import LineCollection
 
     length = np.linalg.norm(portrait.arrows, axis=-1, keepdims=True)

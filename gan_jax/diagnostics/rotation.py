@@ -1,4 +1,4 @@
-"""How much the players chase each other instead of coming closer."""
+"""Instruments that show how much the players chase each other in circles."""
 
 from typing import NamedTuple
 
@@ -10,12 +10,14 @@ from gan_jax.diagnostics.field import Game
 from gan_jax.types import Array
 
 TINY = 1e-30
+"""A denominator that keeps 0 / 0 finite."""
 
 
 class PathAngle(NamedTuple):
     """The field on the line through a start (a = 0) and an end (a = 1), `[n]` each.
 
-    cosine: of the angle between v and the way from start to end. norm: |v|.
+    positions: the values of a. cosine: that of the angle between v and the way from
+    start to end. norm: |v|.
     """
 
     positions: np.ndarray
@@ -24,11 +26,12 @@ class PathAngle(NamedTuple):
 
 
 def rotation_index(game: Game, key: Array, *, probes: int = 4) -> float:
-    """`mean over u of |A u| / |S u|`, u ~ N(0, I), at the game's point.
+    """Return the mean over u of `|A u| / |S u|`, u ~ N(0, I), at the game's point.
 
-    S = (J + J^T) / 2 pulls and pushes, A = (J - J^T) / 2 turns: 0 for a potential game
-    (two players that minimize one function), infinite for a pure rotation (a bilinear
-    game). One jvp and one vjp a probe, compiled once for a Gan whatever its state.
+    S = (J + J^T) / 2 pulls and pushes, A = (J - J^T) / 2 turns. The index is 0 for a
+    potential game (two players that minimize one function) and infinite for a pure
+    rotation (a bilinear game). Each of the `probes` random u costs one jvp and one vjp,
+    which are compiled once for a Gan whatever its state.
     """
     point, ratios = game.point, []
     for probe_key in jax.random.split(key, probes):
@@ -39,7 +42,7 @@ def rotation_index(game: Game, key: Array, *, probes: int = 4) -> float:
 
 @jax.jit
 def turn_ratio(forward: Array, backward: Array) -> Array:
-    """`|A u| / |S u|` from `J u` and `J^T u`."""
+    """Return `|A u| / |S u|` from `J u` and `J^T u`."""
     turning = jnp.linalg.norm(forward - backward)
     return turning / jnp.linalg.norm(forward + backward)
 
@@ -47,13 +50,14 @@ def turn_ratio(forward: Array, backward: Array) -> Array:
 def path_angle(
     game: Game, end: Array, *, first: float = 0.6, last: float = 1.4, count: int = 41
 ) -> PathAngle:
-    """`cos(v(w_a), w* - w)` and `|v(w_a)|`, `w_a = w + a (w* - w)`, a in [first, last].
+    """Return `cos(v(w_a), w* - w)` and `|v(w_a)|` on the line `w_a = w + a (w* - w)`.
 
-    w is the game's point, `end` is w*, `flat(params_of(state))` of a later state. v
-    descends: where w* attracts, the cosine falls from 1 to -1 as a passes 1; where the
-    game turns about w*, it bumps there; both can be. 0 where v is 0. Berard et al.
-    2019, arXiv 1906.04848, with the opposite sign (their v ascends). Raises ValueError
-    if the two points are one.
+    w is the game's point and `end` is w*, `flat(params_of(state))` of a later state; a
+    takes `count` values from `first` to `last`. v descends: where w* attracts, the
+    cosine falls from 1 to -1 as a passes 1; where the game turns about w*, it bumps
+    there; both can be. The cosine is 0 where v is 0. Berard et al. 2019, arXiv
+    1906.04848, with the opposite sign (their v ascends). Raises ValueError if the two
+    points are one.
     """
     way = end - game.point
     distance = float(jnp.linalg.norm(way))

@@ -13,30 +13,32 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs, eigsh
 
-from gan_jax.diagnostics.field import Game, block_product, rows
+from gan_jax.diagnostics.field import Game, block_product, player_slice
 from gan_jax.types import Array
 
 Product = Callable[[Array], Array]
 """`u [n] -> M u`, M a matrix that is never formed."""
 
 EXACT = 1000
-"""Up to so many parameters all eigenvalues are taken, of the dense matrix."""
+"""The number of parameters up to which all eigenvalues are taken, of a dense J."""
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
-"""Of Arnoldi, relative to each eigenvalue: the products have few more digits."""
+"""The tolerance of Arnoldi, relative to each eigenvalue, by dtype.
+
+The products have few more digits."""
 ORDERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "LM": np.abs,
     "LR": np.real,
     "SR": lambda values: -np.real(values),
     "LI": lambda values: np.abs(np.imag(values)),
 }
-"""Which eigenvalues lead: magnitude, largest or smallest real part, imaginary part."""
+"""Sort keys: magnitude, largest or smallest real part, size of the imaginary part."""
 
 
 class Spectrum(NamedTuple):
-    """Eigenvalues.
+    """Eigenvalues of a matrix.
 
-    values: complex `[k]`, the leading one first. products: how many it took. exact:
-    whether these are all there are.
+    values: complex `[k]`, the leading one first. products: the number of products that
+    it took. exact: whether these are all eigenvalues.
     """
 
     values: np.ndarray
@@ -47,7 +49,7 @@ class Spectrum(NamedTuple):
 class Curvature(NamedTuple):
     """The extreme eigenvalues of a player's Hessian.
 
-    verdict: what the point is for that player: "minimum", "maximum", "saddle", "flat".
+    verdict: what the point is for the player, "minimum", "maximum", "saddle" or "flat".
     """
 
     smallest: float
@@ -63,15 +65,16 @@ def spectrum(
     exact: int = EXACT,
     restarts: int = 100,
 ) -> Spectrum:
-    """The eigenvalues of J that lead by `which` (see ORDERS); a pair may add one.
+    """Return the `count` eigenvalues of J that lead by `which`, one of ORDERS.
 
-    All of them, of the dense matrix, for games of at most `exact` parameters. Larger
-    ones by Arnoldi, with one jvp a product; what has not converged after `restarts` is
-    left out ("LR" is slow where many eigenvalues are near 0). Raises ValueError if
-    nothing has, or for a count or order that cannot be.
+    A complex pair may add one. Games of at most `exact` parameters have all their
+    eigenvalues taken, of the dense matrix. Larger ones are searched by Arnoldi, with
+    one jvp a product; what has not converged after `restarts` is left out ("LR" is slow
+    where many eigenvalues are near 0). Raises ValueError if nothing has converged, and
+    for a count or an order that is impossible.
     """
     size, dtype = game.point.size, game.point.dtype
-    return leading(
+    return leading_eigenvalues(
         jacobian_product(game),
         size,
         dtype,
@@ -82,7 +85,7 @@ def spectrum(
     )
 
 
-def leading(
+def leading_eigenvalues(
     product: Product,
     size: int,
     dtype: Any,
@@ -92,29 +95,45 @@ def leading(
     exact: int = EXACT,
     restarts: int = 100,
 ) -> Spectrum:
-    """`spectrum` of any real matrix given by its products."""
+    """Return the `spectrum` of any real matrix that is given by its products."""
     if which not in ORDERS:
         raise ValueError(f"which {which!r}: must be one of {', '.join(ORDERS)}")
     if size <= exact:
-        values = np.linalg.eigvals(dense(product, size, dtype))
-        return Spectrum(ordered(values, which), size, True)
+        values = np.linalg.eigvals(to_dense(product, size, dtype))
+        return Spectrum(order_eigenvalues(values, which), size, True)
     if not 1 <= count < size - 1:
         raise ValueError(
             f"count {count}: Arnoldi gives 1 to {size - 2} eigenvalues of {size}"
         )
     operator, tally = linear_operator(product, size, dtype)
-    begin = np.random.default_rng(0).standard_normal(size)
-    if vanishes(operator, begin):
+    start = np.random.default_rng(0).standard_normal(size)
+    if vanishes(operator, start):
         return Spectrum(np.zeros(count, complex), 1, False)
+    values = arnoldi(operator, start, count, which, restarts, TOLERANCE[str(dtype)])
+    return Spectrum(order_eigenvalues(values, which), len(tally), False)
+
+
+def arnoldi(
+    operator: LinearOperator,
+    start: np.ndarray,
+    count: int,
+    which: str,
+    restarts: int,
+    tolerance: float,
+) -> np.ndarray:
+    """Return the leading eigenvalues that converge within `restarts`, in any order.
+
+    Raises ValueError if none does.
+    """
     try:
         values = eigs(
             operator,
             count,
             which=which,
-            v0=begin,
-            ncv=min(size, 3 * count + 10),
+            v0=start,
+            ncv=min(len(start), 3 * count + 10),
             maxiter=restarts,
-            tol=TOLERANCE[str(dtype)],  # pyright: ignore
+            tol=tolerance,  # pyright: ignore
             return_eigenvectors=False,
         )
     except ArpackNoConvergence as stopped:
@@ -124,19 +143,22 @@ def leading(
                 f"restarts {restarts}: no eigenvalue {which} has converged; raise it, "
                 "or use float64 (`to_float64`)"
             ) from stopped
-    return Spectrum(ordered(np.asarray(values), which), len(tally), False)
+    return np.asarray(values)
 
 
 def vanishes(operator: LinearOperator, vector: np.ndarray) -> bool:
-    """Whether the matrix is 0 (ARPACK stops at it); ValueError if it is not finite."""
+    """Return whether the matrix is 0, at which ARPACK stops.
+
+    Raises ValueError for a matrix that is not finite.
+    """
     product = operator.matvec(vector)
     if not np.isfinite(product).all():
         raise ValueError("game: its products are not finite, so it has no spectrum")
     return not product.any()
 
 
-def ordered(values: np.ndarray, which: str) -> np.ndarray:
-    """The leading one first; of a pair, the one with positive imaginary part."""
+def order_eigenvalues(values: np.ndarray, which: str) -> np.ndarray:
+    """Return eigenvalues, the leading one first; a pair begins with Im l > 0."""
     # A pair's two keys may differ in the last digit, which would tear it apart.
     keys = ORDERS[which](values)
     scale = np.abs(values).max()
@@ -147,7 +169,7 @@ def ordered(values: np.ndarray, which: str) -> np.ndarray:
 def linear_operator(
     product: Product, size: int, dtype: Any
 ) -> tuple[LinearOperator, list[None]]:
-    """For scipy, and a list that grows by one with each product.
+    """Return an operator for scipy, and a list that grows by one with each product.
 
     Arnoldi's own vectors are float64, products have the game's dtype.
     """
@@ -161,19 +183,19 @@ def linear_operator(
 
 
 def jacobian_product(game: Game) -> Product:
-    """`u -> J u` at the game's point."""
+    """Return `u -> J u` at the game's point."""
     return lambda u: game.jvp(game.point, u)
 
 
-def dense(product: Product, size: int, dtype: Any) -> np.ndarray:
-    """The matrix `[n, n]`, column by column, in float64."""
+def to_dense(product: Product, size: int, dtype: Any) -> np.ndarray:
+    """Return the matrix `[n, n]` of a product, column by column, in float64."""
     columns = [product(unit) for unit in jnp.eye(size, dtype=dtype)]
     return np.stack([np.asarray(c, np.float64) for c in columns], axis=1)
 
 
 def dense_jacobian(game: Game) -> np.ndarray:
-    """J `[n, n]`, for small games: n products."""
-    return dense(jacobian_product(game), game.point.size, game.point.dtype)
+    """Return J `[n, n]` of a small game, by n products."""
+    return to_dense(jacobian_product(game), game.point.size, game.point.dtype)
 
 
 def curvature(
@@ -184,43 +206,48 @@ def curvature(
     restarts: int = 100,
     negligible: float = 1e-4,
 ) -> Curvature:
-    """Whether the point is a minimum of a player's own objective, the other fixed.
+    """Return whether the point is a minimum of a player's own objective.
 
-    The extreme eigenvalues of the Hessian `-J_pp` in the player's own parameters
-    (Lanczos; dense up to `exact`). One within `negligible` of the largest magnitude of
-    0 has no sign: "minimum" allows flat directions. At a local Nash equilibrium both
-    players are at one. player: "generator" or "discriminator". Raises ValueError for a
+    The other player is fixed. The verdict follows from the extreme eigenvalues of the
+    Hessian `-J_pp` in the player's own parameters (Lanczos; dense up to `exact`). One
+    that is at most `negligible` times the larger magnitude counts as 0, so that
+    "minimum" allows flat directions. At a local Nash equilibrium both players are at a
+    minimum. player: "generator" or "discriminator". Raises ValueError for a
     game with scales, whose blocks are not those of the objective, and if nothing has
     converged after `restarts`.
     """
     if game.scaled:
         raise ValueError("game: has scales; take the curvature of one without")
-    block, own = block_product(game, player), rows(game, player)
+    block, own = block_product(game, player), player_slice(game, player)
     size, dtype = own.stop - own.start, game.point.dtype
 
     def hessian(u: Array) -> Array:
         return -block(u)
 
     if size <= exact:
-        matrix = dense(hessian, size, dtype)
+        matrix = to_dense(hessian, size, dtype)
         values = np.linalg.eigvalsh((matrix + matrix.T) / 2)
     else:
-        values = extremes(linear_operator(hessian, size, dtype)[0], dtype, restarts)
+        values = extreme_eigenvalues(
+            linear_operator(hessian, size, dtype)[0], dtype, restarts
+        )
     smallest, largest = float(np.min(values)), float(np.max(values))
-    return Curvature(smallest, largest, verdict(smallest, largest, negligible))
+    return Curvature(smallest, largest, classify_point(smallest, largest, negligible))
 
 
-def extremes(operator: LinearOperator, dtype: Any, restarts: int) -> np.ndarray:
-    """The smallest and the largest eigenvalue of a symmetric matrix."""
-    begin = np.random.default_rng(0).standard_normal(operator.shape[0])
-    if vanishes(operator, begin):
+def extreme_eigenvalues(
+    operator: LinearOperator, dtype: Any, restarts: int
+) -> np.ndarray:
+    """Return the smallest and the largest eigenvalue of a symmetric matrix."""
+    start = np.random.default_rng(0).standard_normal(operator.shape[0])
+    if vanishes(operator, start):
         return np.zeros(2)
     try:
         return eigsh(
             operator,
             2,
             which="BE",
-            v0=begin,
+            v0=start,
             maxiter=restarts,
             tol=TOLERANCE[str(dtype)],  # pyright: ignore
             return_eigenvectors=False,
@@ -231,8 +258,8 @@ def extremes(operator: LinearOperator, dtype: Any, restarts: int) -> np.ndarray:
         ) from stopped
 
 
-def verdict(smallest: float, largest: float, negligible: float) -> str:
-    """What the extreme eigenvalues of a Hessian say of the point."""
+def classify_point(smallest: float, largest: float, negligible: float) -> str:
+    """Return what the extreme eigenvalues of a Hessian say of the point, in a word."""
     least = negligible * max(abs(smallest), abs(largest))
     signs = smallest < -least, largest > least
     names = {

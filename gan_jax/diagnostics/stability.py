@@ -1,70 +1,78 @@
-"""What eigenvalues say about learning rates.
+"""Limits of learning rates that follow from eigenvalues.
 
 One simultaneous step of rate h is `I + h J`: it contracts iff `|1 + h l| < 1` for every
 eigenvalue l. One alternating step (D first) is the product `(I + h R_G J)(I + h R_D J)`
 (R_p keeps the rows of player p and zeroes the rest) `= I + h K(h)` with
-`K(h) = J + h R_G J R_D J`: alternating play with J is simultaneous play with K(h), so
+`K(h) = J + h R_G J R_D J`. Alternating play with J is simultaneous play with K(h), so
 one set of formulas serves both. J is taken at one point for both half-steps, which is
 exact at stationary points.
 
 An eigenvalue whose magnitude is at most `negligible` times the largest is left out: it
 belongs to parameters that do not matter on this batch (a dead unit, fewer examples
-than parameters) and neither grows nor shrinks. Rules for part of a spectrum hold for
-that part: then a largest stable rate is an upper bound. Where the players' rates
-differ, give the game scales, and h is the factor common to both.
+than parameters) and neither grows nor shrinks. Of part of a spectrum, a largest stable
+rate is an upper bound. Where the players' rates
+differ, give the game scales; h is then the factor common to both.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 
-from gan_jax.diagnostics.field import Game, rows
-from gan_jax.diagnostics.spectrum import EXACT, Product, dense_jacobian, leading
+from gan_jax.diagnostics.field import Game, player_slice
+from gan_jax.diagnostics.spectrum import (
+    EXACT,
+    Product,
+    dense_jacobian,
+    leading_eigenvalues,
+)
 from gan_jax.types import Array
 
 NEGLIGIBLE = 1e-6
+"""The share of the largest magnitude up to which an eigenvalue is left out."""
 DOUBLINGS = 40
+"""The number of doublings after which `alternating_limit` is infinite."""
 
 
 def essential(values: np.ndarray, negligible: float = NEGLIGIBLE) -> np.ndarray:
-    """The eigenvalues whose magnitude exceeds `negligible` times the largest."""
+    """Return the eigenvalues whose magnitude exceeds `negligible` times the largest."""
     magnitude = np.abs(values)
     return values[magnitude > negligible * magnitude.max(initial=0.0)]
 
 
 def largest_real_part(values: np.ndarray) -> float:
-    """`max Re l`: positive means that the point repels, at any learning rate."""
+    """Return `max Re l`: if positive, the point repels at any learning rate."""
     return float(np.max(np.real(values)))
 
 
 def imaginary_ratio(values: np.ndarray, negligible: float = NEGLIGIBLE) -> float:
-    """`max |Im l / Re l|`: infinite for a pure rotation, 0 for a potential game.
+    """Return `max |Im l / Re l|`, infinite for a pure rotation, 0 for a potential game.
 
     The stable rate falls with its square. Mescheder et al. 2017, arXiv 1705.10461.
     """
-    found = essential(values, negligible)
+    kept = essential(values, negligible)
     with np.errstate(divide="ignore"):
-        return float(np.max(np.abs(np.imag(found) / np.real(found)), initial=0.0))
+        return float(np.max(np.abs(np.imag(kept) / np.real(kept)), initial=0.0))
 
 
 def simultaneous_limit(values: np.ndarray, negligible: float = NEGLIGIBLE) -> float:
-    """The learning rate below which simultaneous steps contract.
+    """Return the learning rate below which simultaneous steps contract.
 
-    `min over l of (1 / |Re l|) 2 / (1 + (Im l / Re l)^2) = min -2 Re l / |l|^2`; 0 if
-    some l has Re l >= 0, infinite if there is no l but 0. Mescheder et al. 2017, arXiv
-    1705.10461.
+    It is `min over l of (1 / |Re l|) 2 / (1 + (Im l / Re l)^2) = min -2 Re l / |l|^2`;
+    0 if some l has Re l >= 0, infinite if there is no l but 0. Mescheder et al. 2017,
+    arXiv 1705.10461.
     """
-    found = essential(values, negligible)
-    rates = -2 * np.real(found) / np.abs(found) ** 2
+    kept = essential(values, negligible)
+    rates = -2 * np.real(kept) / np.abs(kept) ** 2
     return max(0.0, float(np.min(rates, initial=np.inf)))
 
 
 def step_radius(
     values: np.ndarray, rate: float, negligible: float = NEGLIGIBLE
 ) -> float:
-    """`max |1 + h l|`: by how much the slowest mode contracts in one step of rate h.
+    """Return `max |1 + h l|`, the slowest mode's factor in one step of rate h.
 
-    Simultaneous steps for J's eigenvalues, alternating ones for those of K(h).
+    The step is a simultaneous one for J's eigenvalues, an alternating one for those of
+    K(h).
     """
     return float(np.max(np.abs(1 + rate * essential(values, negligible)), initial=0.0))
 
@@ -72,7 +80,7 @@ def step_radius(
 def alternating_jacobian(
     jacobian: np.ndarray, generator_size: int, rate: float, *, g_first: bool = False
 ) -> np.ndarray:
-    """`K(h) = J + h R_2 J R_1 J` `[n, n]`, player 1 moving first (D, or G)."""
+    """Return `K(h) = J + h R_2 J R_1 J` `[n, n]`; player 1 moves first (D, or G)."""
     first, second = jacobian.copy(), jacobian.copy()
     g, d = slice(None, generator_size), slice(generator_size, None)
     first[d if g_first else g] = 0
@@ -81,14 +89,16 @@ def alternating_jacobian(
 
 
 def alternating_product(game: Game, rate: float, *, g_first: bool = False) -> Product:
-    """`u -> K(h) u`, two products with J."""
+    """Return `u -> K(h) u`, which takes two products with J."""
     order = ["discriminator", "generator"]
-    first, second = (rows(game, p) for p in (reversed(order) if g_first else order))
+    first, second = (
+        player_slice(game, p) for p in (reversed(order) if g_first else order)
+    )
 
     def product(u: Array) -> Array:
-        turning = game.jvp(game.point, u)
-        moved = u.at[first].add(rate * turning[first])
-        return turning.at[second].set(game.jvp(game.point, moved)[second])
+        direction = game.jvp(game.point, u)
+        halfway = u.at[first].add(rate * direction[first])
+        return direction.at[second].set(game.jvp(game.point, halfway)[second])
 
     return product
 
@@ -102,8 +112,10 @@ def alternating_values(
     exact: int = EXACT,
     restarts: int = 100,
 ) -> np.ndarray:
-    """Eigenvalues of K(h): all up to `exact` parameters, else those that lead by
-    magnitude and by real part, `count` of each; for `step_radius`.
+    """Return eigenvalues of K(h), for `step_radius`.
+
+    Up to `exact` parameters these are all of them, else those that lead by magnitude
+    and by real part, `count` of each.
     """
     if game.point.size <= exact:
         matrix = dense_jacobian(game)
@@ -111,13 +123,13 @@ def alternating_values(
             alternating_jacobian(matrix, game.generator_size, rate, g_first=g_first)
         )
     product = alternating_product(game, rate, g_first=g_first)
-    found = [
-        leading(
+    parts = [
+        leading_eigenvalues(
             product, game.point.size, game.point.dtype, count, which, restarts=restarts
         ).values
         for which in ("LM", "LR")
     ]
-    return np.concatenate(found)
+    return np.concatenate(parts)
 
 
 def alternating_limit(
@@ -129,13 +141,13 @@ def alternating_limit(
     count: int = 10,
     exact: int = EXACT,
 ) -> float:
-    """The learning rate below which alternating steps contract, by bisection.
+    """Return the learning rate below which alternating steps contract, by bisection.
 
-    Doubles a small rate until K(h) is unstable (see `contracts`), then halves the
-    interval to the relative `tolerance`. 0 if small rates do not contract (alternating
-    play of a bilinear game keeps its distance), infinite if 40 doublings still do. Up
-    to `exact` parameters J is formed once; larger games take leading eigenvalues at
-    each rate, some twenty times.
+    A small rate is doubled until K(h) is unstable (see `contracts`), then the interval
+    is halved to the relative `tolerance`. The limit is 0 if small rates do not contract
+    (alternating play of a bilinear game keeps its distance), infinite if 40 doublings
+    still do. Up to `exact` parameters J is formed once; larger games take leading
+    eigenvalues at each rate, some twenty times.
     """
     if game.point.size <= exact:
         matrix, size = dense_jacobian(game), game.generator_size
@@ -157,7 +169,10 @@ def alternating_limit(
 def first_unstable(
     values: Callable[[float], np.ndarray], negligible: float, tolerance: float
 ) -> float:
-    """The rate at which `values(rate)` cease to contract; see `alternating_limit`."""
+    """Return the rate from which `values(rate)` do not contract.
+
+    See `alternating_limit`.
+    """
     start = values(0.0)
     scale = np.abs(start).max(initial=0.0)
     if scale == 0:
@@ -185,11 +200,11 @@ def first_unstable(
 
 
 def contracts(values: np.ndarray, rate: float, negligible: float = NEGLIGIBLE) -> bool:
-    """Whether `|1 + h l| < 1`, that is `Re l + h |l|^2 / 2 < 0`, for every eigenvalue.
+    """Return whether `|1 + h l| < 1` for every eigenvalue l, h the rate.
 
-    By more than `negligible` times the largest magnitude, because rounding gives a
-    rotation some sign.
+    That is `Re l + h |l|^2 / 2 < 0`, by more than `negligible` times the largest
+    magnitude, because rounding gives a rotation some sign.
     """
-    found = essential(values, negligible)
-    margin = np.real(found) + rate * np.abs(found) ** 2 / 2
-    return bool(np.all(margin < -negligible * np.abs(found).max(initial=0.0)))
+    kept = essential(values, negligible)
+    margin = np.real(kept) + rate * np.abs(kept) ** 2 / 2
+    return bool(np.all(margin < -negligible * np.abs(kept).max(initial=0.0)))

@@ -1,11 +1,13 @@
-"""The three bilinear forms of a convolution, lowered in the ways that devices are fast.
+"""Implementations of the three bilinear forms of a convolution, each fast somewhere.
 
     convolve  (x, w) -> y    y[p] = sum_q  w[q]^T x[s p + q - low]
     spread    (y, w) -> x    its transpose in x
     correlate (x, y) -> w    its transpose in w
 
-Images x `[B, H, W, in]`, their convolutions y `[B, h, w, out]`, kernels w
-`[k, l, in, out]`.
+Images x are `[B, H, W, in]`, their convolutions y `[B, h, w, out]`, kernels w
+`[k, l, in, out]`. The functions `plain_*` leave the work to XLA, `matmul_*` make one
+matrix product for each place of the kernel. `gan_jax.layers.cpu_lowering` chooses among
+them on CPU, and `gan_jax.layers.convolution` makes differentiable primitives of them.
 """
 
 import math
@@ -21,9 +23,10 @@ Array = jax.Array
 
 
 class Geometry(NamedTuple):
-    """What the shapes of a form's operands leave open, per axis of the image.
+    """The sizes of a form, for each of the two axes of the image.
 
-    low: rows and columns of zeros before the image.
+    low: the numbers of rows and columns of zeros before the image. image, kernel, out:
+    the sizes of x, w and y.
     """
 
     stride: int
@@ -33,10 +36,11 @@ class Geometry(NamedTuple):
     out: tuple[int, ...]
 
 
-# As XLA has them. Padding is (before, after) and may be negative.
+# The forms as XLA has them. Padding is (before, after) and may be negative.
 
 
 def plain_convolve(x: Array, w: Array, g: Geometry) -> Array:
+    """Return `convolve` as one convolution of XLA."""
     pads = [
         (low, (m - 1) * g.stride + k - n - low)
         for n, k, m, low in zip(g.image, g.kernel, g.out, g.low, strict=True)
@@ -48,6 +52,7 @@ def plain_convolve(x: Array, w: Array, g: Geometry) -> Array:
 
 
 def plain_spread(y: Array, w: Array, g: Geometry) -> Array:
+    """Return `spread` as one convolution of XLA, of y dilated by the stride."""
     pads = [
         (k - 1 - low, n - 1 - (m - 1) * g.stride + low)
         for n, k, m, low in zip(g.image, g.kernel, g.out, g.low, strict=True)
@@ -63,6 +68,7 @@ def plain_spread(y: Array, w: Array, g: Geometry) -> Array:
 
 
 def plain_correlate(x: Array, y: Array, g: Geometry) -> Array:
+    """Return `correlate` as one convolution of XLA, with y as a dilated kernel."""
     pads = [
         (low, k + (m - 1) * g.stride - n - low)
         for n, k, m, low in zip(g.image, g.kernel, g.out, g.low, strict=True)
@@ -77,40 +83,45 @@ def plain_correlate(x: Array, y: Array, g: Geometry) -> Array:
     )
 
 
-# Without a dilated operand: XLA's CPU backend is up to 3 times slower with one.
+# `spread` without a dilated operand, with which XLA's CPU backend is up to 3 times
+# slower.
 
 
 class Phase(NamedTuple):
     """The pixels s t + r of an axis of the image, for t = 0 .. ceil(H/s) - 1.
 
-    first: the least place of the kernel that reaches them; it and every s-th after it
-    do. pads: those of y before and after, for the convolution with the flipped places.
+    first: the least place of the kernel that reaches them; every s-th place after it
+    does too. pads: the padding of y before and after, for the convolution with the
+    flipped places.
     """
 
     first: int
     pads: tuple[int, int]
 
 
-def phases(g: Geometry, axis: int) -> list[Phase]:
-    """One for each r < s. Pixel s t + r has `sum_q w[q] y[t + (r + low - q) / s]`."""
+def split_phases(g: Geometry, axis: int) -> list[Phase]:
+    """Return the phase of each r < s along an axis.
+
+    Pixel s t + r is `sum_q w[q] y[t + (r + low - q) / s]`.
+    """
     s, k, m, low = g.stride, g.kernel[axis], g.out[axis], g.low[axis]
-    count, found = -(-g.image[axis] // s), []
+    count, phases = -(-g.image[axis] // s), []
     for r in range(s):
         first = (r + low) % s
         most = (r + low - first) // s
         least = most - (len(range(first, k, s)) - 1)
-        found.append(Phase(first, (-least, count - 1 + most - (m - 1))))
-    return found
+        phases.append(Phase(first, (-least, count - 1 + most - (m - 1))))
+    return phases
 
 
 def phased_spread(y: Array, w: Array, g: Geometry) -> Array:
-    """A convolution of y, with the places of the kernel that matter, for each phase."""
+    """Return `spread` as a convolution of y with the needed places, for each phase."""
     s = g.stride
-    if s == 1 or min(g.kernel) < s:  # one phase, or phases that nothing reaches
+    if s == 1 or min(g.kernel) < s:  # One phase, or phases that nothing reaches.
         return plain_spread(y, w, g)
-    rows, columns = phases(g, 0), phases(g, 1)
+    rows, columns = split_phases(g, 0), split_phases(g, 1)
 
-    def part(row: Phase, column: Phase) -> Array:
+    def convolve_phase(row: Phase, column: Phase) -> Array:
         kernel = w[row.first :: s, column.first :: s][::-1, ::-1]
         forms = ("NHWC", "HWOI", "NHWC")
         pads = [row.pads, column.pads]
@@ -119,27 +130,35 @@ def phased_spread(y: Array, w: Array, g: Geometry) -> Array:
         )
 
     x = jnp.stack(
-        [jnp.stack([part(row, column) for column in columns], 3) for row in rows], 2
+        [
+            jnp.stack([convolve_phase(row, column) for column in columns], 3)
+            for row in rows
+        ],
+        2,
     )
     b, high, _, wide, _, channels = x.shape
     x = x.reshape(b, s * high, s * wide, channels)
     return x[:, : g.image[0], : g.image[1]]
 
 
-# As matrix products, one for each place q of the kernel. Where convolutions are slow on
-# CPU: for a result of few channels, and of many kernels at once. Sums are at least
-# float32.
+# The forms as matrix products, one for each place q of the kernel. They serve where
+# convolutions are slow on CPU: for a result of few channels, and for many kernels at
+# once. Sums are at least float32.
 
-FEW = 12
-"""Channels that are few: at most a folded colour image's, 3 x 2 x 2."""
+FEW_CHANNELS = 12
+"""The number of channels that counts as few: a folded colour image has 3 x 2 x 2."""
 
 
-def places(g: Geometry) -> list[tuple[int, int]]:
+def kernel_places(g: Geometry) -> list[tuple[int, int]]:
+    """Return all places q of the kernel, row by row."""
     return [(i, j) for i in range(g.kernel[0]) for j in range(g.kernel[1])]
 
 
-def seen(x: Array, q: tuple[int, int], g: Geometry) -> Array:
-    """What place q of the kernel sees: `x[s p + q - low]` at p, `[B, h, w, in]`."""
+def gather_place(x: Array, q: tuple[int, int], g: Geometry) -> Array:
+    """Return `x[s p + q - low]` at p, which place q of the kernel sees.
+
+    The result is `[B, h, w, in]`.
+    """
     pads = [
         (low, (m - 1) * g.stride + k - n - low, 0)
         for n, k, m, low in zip(g.image, g.kernel, g.out, g.low, strict=True)
@@ -152,8 +171,8 @@ def seen(x: Array, q: tuple[int, int], g: Geometry) -> Array:
     return padded[:, high, wide]
 
 
-def placed(y: Array, q: tuple[int, int], g: Geometry) -> Array:
-    """The transpose of `seen`: y[p] at s p + q - low of an image, zeros elsewhere."""
+def scatter_place(y: Array, q: tuple[int, int], g: Geometry) -> Array:
+    """Return an image with y[p] at s p + q - low: the transpose of `gather_place`."""
     pads = [
         (i - low, n - 1 - (m - 1) * g.stride - i + low, g.stride - 1)
         for i, n, m, low in zip(q, g.image, g.out, g.low, strict=True)
@@ -161,133 +180,75 @@ def placed(y: Array, q: tuple[int, int], g: Geometry) -> Array:
     return lax.pad(y, jnp.zeros((), y.dtype), [(0, 0, 0), *pads, (0, 0, 0)])
 
 
-def rows(x: Array) -> Array:
-    """Pixels by channels."""
+def flatten_pixels(x: Array) -> Array:
+    """Return an array `[..., C]` as the matrix of pixels by channels."""
     return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
-def product(a: Array, b: Array) -> Array:
+def multiply(a: Array, b: Array) -> Array:
+    """Return the matrix product, summed in float32 at least."""
     wide = jnp.promote_types(a.dtype, jnp.float32)
     return jnp.matmul(a, b, preferred_element_type=wide)
 
 
-def by_place(x: Array, kernels: Array) -> Array:
-    """`[B, H, W, in], [kl, in, out] -> [kl, B, H, W, out]`: x times each of them."""
+def multiply_by_places(x: Array, kernels: Array) -> Array:
+    """Return x `[B, H, W, in]` times each of `[kl, in, out]`, `[kl, B, H, W, out]`."""
     count, channels, features = kernels.shape
     wide = kernels.transpose(1, 0, 2).reshape(channels, count * features)
-    parts = product(rows(x), wide).reshape(*x.shape[:-1], count, features)
+    parts = multiply(flatten_pixels(x), wide).reshape(*x.shape[:-1], count, features)
     return jnp.moveaxis(parts, -2, 0)
 
 
 def matmul_convolve(x: Array, w: Array, g: Geometry) -> Array:
-    kernels = w.reshape(len(places(g)), *w.shape[2:])
-    if w.shape[3] <= FEW < w.shape[2] and g.stride == 1:
-        parts = zip(by_place(x, kernels), places(g), strict=True)
-        return total(seen(part, q, g) for part, q in parts)
-    patches = jnp.concatenate([seen(x, q, g) for q in places(g)], axis=-1)
-    return product(rows(patches), rows(w)).reshape(len(x), *g.out, w.shape[3])
+    """Return `convolve` by matrix products."""
+    kernels = w.reshape(len(kernel_places(g)), *w.shape[2:])
+    if w.shape[3] <= FEW_CHANNELS < w.shape[2] and g.stride == 1:
+        parts = zip(multiply_by_places(x, kernels), kernel_places(g), strict=True)
+        return sum_arrays(gather_place(part, q, g) for part, q in parts)
+    patches = jnp.concatenate(
+        [gather_place(x, q, g) for q in kernel_places(g)], axis=-1
+    )
+    return multiply(flatten_pixels(patches), flatten_pixels(w)).reshape(
+        len(x), *g.out, w.shape[3]
+    )
 
 
 def matmul_spread(y: Array, w: Array, g: Geometry) -> Array:
-    kernels = w.reshape(len(places(g)), *w.shape[2:]).swapaxes(1, 2)
-    if w.shape[3] <= FEW < w.shape[2] and g.stride == 1:
-        patches = jnp.concatenate([placed(y, q, g) for q in places(g)], axis=-1)
-        x = product(rows(patches), rows(kernels))
+    """Return `spread` by matrix products."""
+    kernels = w.reshape(len(kernel_places(g)), *w.shape[2:]).swapaxes(1, 2)
+    if w.shape[3] <= FEW_CHANNELS < w.shape[2] and g.stride == 1:
+        patches = jnp.concatenate(
+            [scatter_place(y, q, g) for q in kernel_places(g)], axis=-1
+        )
+        x = multiply(flatten_pixels(patches), flatten_pixels(kernels))
         return x.reshape(len(y), *g.image, w.shape[2])
-    parts = zip(by_place(y, kernels), places(g), strict=True)
-    return total(placed(part, q, g) for part, q in parts)
+    parts = zip(multiply_by_places(y, kernels), kernel_places(g), strict=True)
+    return sum_arrays(scatter_place(part, q, g) for part, q in parts)
 
 
 def matmul_correlate(x: Array, y: Array, g: Geometry) -> Array:
-    if x.shape[-1] <= FEW:
-        patches = jnp.concatenate([seen(x, q, g) for q in places(g)], axis=-1)
-        w = product(rows(patches).T, rows(y))
-    elif y.shape[-1] <= FEW and g.stride == 1:
-        patches = jnp.concatenate([placed(y, q, g) for q in places(g)], axis=-1)
-        w = product(rows(x).T, rows(patches))
-        w = w.reshape(x.shape[-1], len(places(g)), y.shape[-1]).swapaxes(0, 1)
+    """Return `correlate` by matrix products."""
+    if x.shape[-1] <= FEW_CHANNELS:
+        patches = jnp.concatenate(
+            [gather_place(x, q, g) for q in kernel_places(g)], axis=-1
+        )
+        w = multiply(flatten_pixels(patches).T, flatten_pixels(y))
+    elif y.shape[-1] <= FEW_CHANNELS and g.stride == 1:
+        patches = jnp.concatenate(
+            [scatter_place(y, q, g) for q in kernel_places(g)], axis=-1
+        )
+        w = multiply(flatten_pixels(x).T, flatten_pixels(patches))
+        w = w.reshape(x.shape[-1], len(kernel_places(g)), y.shape[-1]).swapaxes(0, 1)
     else:
-        w = jnp.stack([product(rows(seen(x, q, g)).T, rows(y)) for q in places(g)])
+        w = jnp.stack(
+            [
+                multiply(flatten_pixels(gather_place(x, q, g)).T, flatten_pixels(y))
+                for q in kernel_places(g)
+            ]
+        )
     return w.reshape(*g.kernel, x.shape[-1], y.shape[-1])
 
 
-def total(parts: Iterable[Array]) -> Array:
+def sum_arrays(parts: Iterable[Array]) -> Array:
+    """Return the sum of arrays, added one after the other."""
     return reduce(jnp.add, parts)
-
-
-# Folded: each square of s x s pixels, and of the kernel's places, as one with s^2 times
-# the channels. The stride becomes 1.
-
-
-def folded(g: Geometry) -> Geometry:
-    kernel = tuple(-(-k // g.stride) for k in g.kernel)
-    image = tuple(m + k - 1 for m, k in zip(g.out, kernel, strict=True))
-    return Geometry(1, (0, 0), image, kernel, g.out)
-
-
-def fold(x: Array, s: int) -> Array:
-    """`[..., s H, s W, i, o] -> [..., H, W, s s i, o]`."""
-    *n, high, wide, i, o = x.shape
-    squares = x.reshape(*n, high // s, s, wide // s, s, i, o)
-    return squares.swapaxes(-5, -4).reshape(*n, high // s, wide // s, s * s * i, o)
-
-
-def unfold(x: Array, s: int) -> Array:
-    """The inverse of `fold`."""
-    *n, high, wide, many, o = x.shape
-    squares = x.reshape(*n, high, wide, s, s, many // (s * s), o).swapaxes(-5, -4)
-    return squares.reshape(*n, s * high, s * wide, many // (s * s), o)
-
-
-def fold_image(x: Array, g: Geometry) -> Array:
-    """The part of an image that the kernel sees, folded."""
-    pads = [
-        (low, g.stride * m - n - low, 0)
-        for low, n, m in zip(g.low, g.image, folded(g).image, strict=True)
-    ]
-    x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *pads, (0, 0, 0)])
-    return fold(x[..., None], g.stride)[..., 0]
-
-
-def unfold_image(x: Array, g: Geometry) -> Array:
-    """The transpose of `fold_image`: zeros where the kernel sees nothing."""
-    x = unfold(x[..., None], g.stride)[..., 0]
-    pads = [
-        (-low, n + low - m, 0)
-        for low, n, m in zip(g.low, g.image, x.shape[1:3], strict=True)
-    ]
-    return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *pads, (0, 0, 0)])
-
-
-def fold_kernel(w: Array, g: Geometry) -> Array:
-    ends = [(0, -k % g.stride) for k in g.kernel]
-    return fold(jnp.pad(w, (*ends, (0, 0), (0, 0))), g.stride)
-
-
-def unfold_kernel(w: Array, g: Geometry) -> Array:
-    return unfold(w, g.stride)[: g.kernel[0], : g.kernel[1]]
-
-
-# On CPU: strided forms with few channels are folded first; then matrix products where
-# the last axis of the result is few, else XLA's convolutions.
-
-
-def cpu_convolve(x: Array, w: Array, g: Geometry) -> Array:
-    if g.stride > 1 and min(w.shape[2:]) <= FEW:
-        return cpu_convolve(fold_image(x, g), fold_kernel(w, g), folded(g))
-    form = matmul_convolve if w.shape[3] <= FEW else plain_convolve
-    return form(x, w, g)
-
-
-def cpu_spread(y: Array, w: Array, g: Geometry) -> Array:
-    if g.stride > 1 and min(w.shape[2:]) <= FEW:
-        return unfold_image(cpu_spread(y, fold_kernel(w, g), folded(g)), g)
-    form = matmul_spread if w.shape[2] <= FEW else phased_spread
-    return form(y, w, g)
-
-
-def cpu_correlate(x: Array, y: Array, g: Geometry) -> Array:
-    if g.stride > 1 and y.shape[-1] <= FEW:  # few channels of x alone gain nothing
-        return unfold_kernel(cpu_correlate(fold_image(x, g), y, folded(g)), g)
-    form = matmul_correlate if y.shape[-1] <= FEW else plain_correlate
-    return form(x, y, g)

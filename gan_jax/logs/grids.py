@@ -54,6 +54,23 @@ def image_grid(
     write_atomically(path, sheet.save)
 
 
+def tile_pixels(tiles: np.ndarray) -> np.ndarray:
+    """Return pixels `[N, H, W, C]` as one near-square array, a white line between two.
+
+    The result is `[R, S]` for one channel and `[R, S, C]` for more, uint8.
+    """
+    count, height, width, channels = tiles.shape
+    columns = math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    sheet = np.full((rows, height + 1, columns, width + 1, channels), 255, np.uint8)
+    for index, tile in enumerate(tiles):
+        row, column = divmod(index, columns)
+        sheet[row, :height, column, :width] = tile
+    whole = sheet.reshape(rows * (height + 1), columns * (width + 1), channels)
+    whole = whole[:-1, :-1]
+    return whole[..., 0] if channels == 1 else whole
+
+
 def load_caption_font() -> Any:
     """Return DejaVu Sans of Matplotlib, as Pillow's own font has ASCII alone."""
     from matplotlib import get_data_path

@@ -1,13 +1,13 @@
 """METHODS: name -> a complete Config, each with its source and deviations.
 
-All run on the embedded digits unless their networks need another resolution; any data
-set that their networks can make can be set (`--dataset.name ring`), and
-`gan_jax.method_for` gives them the values that suit it. Deviations that
-many share: networks are the `resize` pair for images and `mlp` for points, with He
-initialization, and G is averaged with decay 0.999 (the founding configurations: not,
-and on digits their dense layers end in 64 pixels, not 784). DEVIATIONS lists every
-field whose value is another than in the method's source, and docs/method_values.md
-shows it.
+All methods run on the embedded digits unless their networks need another resolution.
+Any other data set that their networks can make can be chosen (`--dataset.name ring`),
+and `gan_jax.method_for` returns the values that suit it. Many methods share these
+deviations: networks are the `resize` pair for images and `mlp` for points, with He
+initialization, and G is averaged with decay 0.999. The founding configurations have
+networks of their own and no average; on digits their dense layers end in 64 pixels, not
+784. DEVIATIONS lists every field whose value is another than in the method's source,
+and docs/method_values.md shows it.
 """
 
 from gan_jax.config import Config

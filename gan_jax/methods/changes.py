@@ -1,4 +1,4 @@
-"""Changes of a Config by the dotted names of its fields."""
+"""Changes of a Config by the dotted names of its fields, for methods and suites."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,11 +10,13 @@ Changes = Mapping[str, Any]
 """Dotted names of a Config's fields, with their values."""
 
 PLAYERS = ("g_optimizer", "d_optimizer")
+"""The groups of a Config that hold the players' optimizers."""
 ADAM = ("adam", "optimistic_adam")
+"""The optimizers whose learning rate `change_rates` changes."""
 
 
 def change_fields(config: Config, changes: Changes) -> Config:
-    """The Config with fields of these dotted names replaced."""
+    """Return the Config with the fields of these dotted names replaced."""
     for name, value in changes.items():
         group, _, option = name.rpartition(".")
         if group:
@@ -24,7 +26,7 @@ def change_fields(config: Config, changes: Changes) -> Config:
 
 
 def change_rates(config: Config, adam_rate: float | None, decay: bool) -> Config:
-    """The Config with other learning rates.
+    """Return the Config with other learning rates.
 
     adam_rate: the rate of the faster player where Adam is used; the ratio of the two
     players' rates stays. None: the rates stay. decay: whether rates go linearly to 0.

@@ -1,9 +1,9 @@
-"""Values of a method that suit a kind of data.
+"""Kinds of data, and the values of a method that suit each of them.
 
 METHODS has every method as its source has it, and most sources are of images of 28
 pixels and more. The same numbers do not fit points or tiny images: with the values of
-its source R1's generator stays in the middle of a ring of eight points. KINDS has what
-is changed for each kind of data, and why; `suit_to_data` applies it.
+its source R1's generator stays in the middle of a ring of eight points. KINDS says what
+is changed for each kind of data, and why; `suit_to_data` changes it.
 """
 
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ SMALL, GREY = 16, 32
 
 
 class Kind(NamedTuple):
-    """What suits a kind of data.
+    """The values that suit a kind of data.
 
     about: the values, the reason for them and what they reach. adam_rate: the rate of
     the faster player where Adam is used; the ratio of the two stays, and all rates go
-    linearly to 0. None: the rates stay. weights: of these critic penalties, whatever
-    the method. changes: of every method. exceptions: further changes of these methods,
-    which come after.
+    linearly to 0. None: the rates stay. weights: the weight of each of these critic
+    penalties, whatever the method. changes: changes of every method. exceptions:
+    further changes of single methods, which are made last.
     """
 
     about: str
@@ -34,7 +34,7 @@ class Kind(NamedTuple):
 
 
 def set_both_optimizers(**values: object) -> Changes:
-    """These values for both optimizers."""
+    """Return changes of these fields of both optimizers."""
     return {f"{player}.{k}": v for player in PLAYERS for k, v in values.items()}
 
 
@@ -48,16 +48,16 @@ SLOPE_PENALTIES = (
     "roth",
     "dragan",
 )
-"""Critic penalties of the norm of D's gradient at examples."""
+"""The critic penalties of the norm of D's gradient at examples."""
 SLOPE_WEIGHT = 0.1
-"""Their weight on points."""
+"""The weight of these penalties on points."""
 AS_PUBLISHED = dict.fromkeys(
     ("wgan", "consensus", "sga", "competitive", "negative_momentum"),
     set_both_optimizers(schedule="constant"),
 )
-"""Methods without Adam keep their rates where no others were measured to be better."""
+"""Constant rates for methods without Adam: no others were measured to be better."""
 SHORT_AVERAGE = {"extra_adam": {"ema.decay": 0.999}}
-"""An average over 10,000 steps would still be of the start after 5,000."""
+"""A shorter average: one over 10,000 steps would still hold the start after 5,000."""
 
 KINDS: dict[str, Kind] = {
     "points": Kind(
@@ -109,7 +109,7 @@ KINDS: dict[str, Kind] = {
 
 
 def name_kind(shape: tuple[int, ...]) -> str:
-    """The name in KINDS of examples `(D,)`, points, or `(H, W, C)`, images."""
+    """Return the name in KINDS of points `(D,)` or images `(H, W, C)`."""
     if len(shape) == 1:
         return "points"
     *sides, channels = shape
@@ -119,11 +119,11 @@ def name_kind(shape: tuple[int, ...]) -> str:
 
 
 def suit_to_data(name: str, config: Config, shape: tuple[int, ...]) -> Config:
-    """The Config of a method with the values that suit data of this shape.
+    """Return the Config of a method with the values that suit data of a shape.
 
-    The penalty's weight is that of `config.penalty.name`, which may be another penalty
-    than the method's own. A method with networks of its own keeps all its values on
-    images.
+    name: the method's name. config: its Config. shape: that of one example. The
+    penalty's weight is that of `config.penalty.name`, which may be another penalty than
+    the method's own. A method with networks of its own keeps all its values on images.
     """
     kind = KINDS[name_kind(shape)]
     if config.model.name is not None and len(shape) == 3:

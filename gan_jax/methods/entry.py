@@ -1,4 +1,4 @@
-"""What a named method is, and optimizers that several share."""
+"""An entry of the catalogue of methods, and optimizers that several entries share."""
 
 from typing import NamedTuple, TypedDict
 
@@ -6,22 +6,30 @@ from gan_jax.config import Config, OptimizerConfig
 
 
 class Method(NamedTuple):
-    """about: the idea, its source, and each deviation with its value."""
+    """A named method.
+
+    about: the idea, its source, and each deviation from it with its value. config: the
+    complete Config, on the embedded digits unless its networks need other data.
+    """
 
     about: str
     config: Config
 
 
 def adam(learning_rate: float, b1: float, b2: float | None = None) -> OptimizerConfig:
+    """Return Adam of a learning rate with its decays b1 and b2."""
     return OptimizerConfig("adam", learning_rate=learning_rate, b1=b1, b2=b2)
 
 
 class OptimizerFields(TypedDict):
+    """The two optimizers as keyword arguments of a Config."""
+
     g_optimizer: OptimizerConfig
     d_optimizer: OptimizerConfig
 
 
 def both_optimizers(optimizer: OptimizerConfig) -> OptimizerFields:
+    """Return one optimizer for both players, as keyword arguments of a Config."""
     return {"g_optimizer": optimizer, "d_optimizer": optimizer}
 
 

@@ -1,4 +1,4 @@
-"""The configurations that the project grew from."""
+"""Methods of the catalogue: the configurations that the project grew from."""
 
 from gan_jax.config import (
     Config,

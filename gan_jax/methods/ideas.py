@@ -1,4 +1,4 @@
-"""The idea of each method in one or two plain sentences, for the help of its command.
+"""The idea of each method in one or two plain sentences, for the command's help.
 
 G is the generator, D the discriminator; a score is D's output, higher for "real".
 """

@@ -1,4 +1,4 @@
-"""Losses and penalties of the literature."""
+"""Methods of the catalogue: losses and penalties of the literature."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Rules of play: how the two players move."""
+"""Methods of the catalogue: rules of play, by which the two players move."""
 
 from gan_jax.config import (
     Config,
@@ -11,8 +11,9 @@ from gan_jax.config import (
 from gan_jax.methods.entry import DCGAN_ADAM, Method, adam, both_optimizers
 
 TENSORFLOW_RMSPROP = OptimizerConfig("rmsprop", learning_rate=1e-4, b2=0.9, eps=1e-10)
-"""Decay and eps that `tf.train.RMSPropOptimizer(1e-4)` has. There v starts at 1, and
-eps is inside the root: early updates are smaller than here."""
+"""The decay and eps of `tf.train.RMSPropOptimizer(1e-4)`.
+
+There v starts at 1, and eps is inside the root: early updates are smaller than here."""
 
 RULES_OF_PLAY: dict[str, Method] = {
     "extra_adam": Method(

@@ -1,13 +1,18 @@
-"""What an entry of METHODS is compared with, and the reasons for other values."""
+"""The form of DEVIATIONS: sources of methods, and reasons for other values."""
 
 from typing import Any, NamedTuple
 
 Differences = dict[str, tuple[Any, str]]
+"""Fields of a Config with their value in a source and the reason for another."""
 
 
 class Source(NamedTuple):
-    """read: the file or paper that the values were compared with, or UNREAD. differs:
-    dotted field of the Config -> (its value in the source, why it is another here)."""
+    """The source that a method is compared with.
+
+    read: the file or paper that the values were compared with, or UNREAD. differs: for
+    each dotted field of the Config with another value, (its value in the source, why it
+    is another here).
+    """
 
     read: str
     differs: Differences = {}
@@ -26,12 +31,12 @@ OURS = "chosen here"
 
 
 def sizes_differ(batch: int | None = None, z_dim: int | None = None) -> Differences:
-    """The batch and the latent of a source that has others."""
-    found = {"batch_size": batch, "model.z_dim": z_dim}
-    return {name: (value, SIZE) for name, value in found.items() if value is not None}
+    """Return the batch size and the latent size of a source that has others."""
+    values = {"batch_size": batch, "model.z_dim": z_dim}
+    return {name: (value, SIZE) for name, value in values.items() if value is not None}
 
 
 def both_differ(why: str, **there: Any) -> Differences:
-    """Fields of both optimizers."""
+    """Return fields of both optimizers whose value in the source is another."""
     groups = "g_optimizer", "d_optimizer"
     return {f"{g}.{name}": (v, why) for name, v in there.items() for g in groups}

@@ -1,4 +1,4 @@
-"""Stabilizers of the data, of D's view of them, and of the objectives."""
+"""Methods of the catalogue: stabilizers of the data, of D, G and the objectives."""
 
 from gan_jax.config import (
     AugmentConfig,

@@ -116,8 +116,8 @@ def test_run_of_several_ends_with_its_sums_and_real_values(runs):
 
 def opened(*folders):
     found, _ = comparison.open_runs(comparison.find_runs(folders))
-    entries = comparison.entries_of(found)
-    return entries, comparison.described_rows(entries)[0]
+    entries = comparison.make_entries(found)
+    return entries, comparison.make_rows(entries)[0]
 
 
 def test_samples_of_compared_runs_have_the_same_latents(runs):

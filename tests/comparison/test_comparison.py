@@ -12,7 +12,7 @@ from PIL import Image
 from gan_jax import comparison
 from gan_jax.commands.runs import main
 from gan_jax.comparison import picture
-from gan_jax.comparison.entries import differing, nearest_method
+from gan_jax.comparison.entries import differing_fields, nearest_method
 from gan_jax.comparison.picture import load_samples
 from gan_jax.comparison.read_runs import short_names
 from gan_jax.config import (
@@ -24,6 +24,8 @@ from gan_jax.config import (
 )
 from gan_jax.config.serialization import to_json
 from gan_jax.logs.files import write_json
+from gan_jax.logs.grids import tile_pixels
+from gan_jax.logs.images import to_uint8
 from gan_jax.logs.row_files import append_rows, write_rows
 from gan_jax.methods import METHODS
 from gan_jax.parallel.execution import members_of
@@ -70,8 +72,8 @@ def put_run(folder, config=R1, verdict="completed", values=(1.5,), **last):
 
 def opened(*folders, members=False):
     runs, told = comparison.open_runs(comparison.find_runs(folders))
-    entries = comparison.entries_of(runs, members)
-    rows, notes = comparison.described_rows(entries)
+    entries = comparison.make_entries(runs, members)
+    rows, notes = comparison.make_rows(entries)
     return entries, rows, told + notes
 
 
@@ -87,7 +89,7 @@ def test_only_fields_that_differ_are_shown(tmp_path):
         {"penalty.weight": [0.1]},
     ]
     assert not told
-    head, first, second = comparison.as_text(rows)
+    head, first, second = comparison.format_rows(rows)
     assert head[:4] == ["run", "penalty.weight", "steps", "verdict"]
     assert first[:4] == ["a", "10", "40", "completed"]
     assert second[:4] == ["b", "0.1", "40 of 50", "completed"]
@@ -100,8 +102,8 @@ def test_fields_that_a_run_does_not_read_tell_nothing_apart(tmp_path):
     more = put_run(tmp_path / "c", replace(R1, penalty=PenaltyConfig("r1", weight=1.0)))
     _, rows, _ = opened(tmp_path / "a", tmp_path / "b", more)
     assert [row["differs"]["penalty.weight"] for row in rows] == [[10.0], [], [1.0]]
-    assert [line[3] for line in comparison.as_text(rows)[1:]] == ["10", "-", "1"]
-    assert "penalty.every" not in differing(entries)
+    assert [line[3] for line in comparison.format_rows(rows)[1:]] == ["10", "-", "1"]
+    assert "penalty.every" not in differing_fields(entries)
 
 
 def test_several_gans_are_one_line_with_median_and_range(tmp_path):
@@ -114,7 +116,7 @@ def test_several_gans_are_one_line_with_median_and_range(tmp_path):
     diversity = rows[0]["measured"]["diversity"]
     assert diversity == {"median": 2.0, "least": 0.5, "most": 3.5}
     assert rows[0]["differs"] == {"seed": [0, 1], "penalty.weight": [1.0, 10.0]}
-    cells = dict(zip(*comparison.as_text(rows)[:2], strict=True))
+    cells = dict(zip(*comparison.format_rows(rows)[:2], strict=True))
     assert cells["d_loss"] == "2.5 (1 to 9)" and cells["GANs"] == "4"
     assert (cells["penalty.weight"], cells["seed"]) == ("1, 10", "0, 1")
     assert folder.name == cells["run"]
@@ -125,7 +127,12 @@ def test_members_are_a_line_each_with_real_values(tmp_path):
     _, rows, _ = opened(folder, members=True)
     assert [row["run"] for row in rows] == [f"a[{i}]" for i in range(4)]
     assert rows[2]["differs"] == {"seed": [0], "penalty.weight": [10.0]}
-    assert [comparison.as_json(row)["losses"]["d_loss"] for row in rows] == [1, 2, 3, 9]
+    assert [comparison.row_to_json(row)["losses"]["d_loss"] for row in rows] == [
+        1,
+        2,
+        3,
+        9,
+    ]
 
 
 def test_runs_that_did_not_end_are_told_apart(tmp_path):
@@ -178,7 +185,7 @@ def test_faulty_runs_have_a_line_each_and_the_others_are_compared(tmp_path):
     assert lines.keys() == expected.keys()
     for name, words in expected.items():
         assert re.search(words, lines[name]), lines[name]
-    assert comparison.as_text(found)[1][-1] == "-"
+    assert comparison.format_rows(found)[1][-1] == "-"
 
 
 def test_runs_of_earlier_versions_are_read(tmp_path):
@@ -230,7 +237,7 @@ def test_evaluations_of_one_fingerprint_alone_are_compared(tmp_path):
     for name, own in rows.items():
         append_rows(tmp_path / name / "evaluations.jsonl", own)
     _, found, told = opened(tmp_path)
-    values = [comparison.as_json(row)["evaluated"] for row in found]
+    values = [comparison.row_to_json(row)["evaluated"] for row in found]
     assert values == [{"fid": 3.0}, {"fid": 4.0}, {}, {"fid": 5.0}]
     (line,) = told
     assert line.startswith("c: evaluated otherwise: n_fake: 500 and 100")
@@ -242,7 +249,7 @@ def test_evaluation_of_an_earlier_step_is_told_of(tmp_path):
     append_rows(folder / "evaluations.jsonl", [early])
     _, (row,), told = opened(folder)
     assert told == ["a: evaluated at step 20, and it has made 40"]
-    assert comparison.as_json(row)["evaluated"] == {"fid": 3.0}
+    assert comparison.row_to_json(row)["evaluated"] == {"fid": 3.0}
 
 
 def test_evaluations_of_several_gans_have_median_and_range(tmp_path):
@@ -257,7 +264,9 @@ def test_evaluations_of_several_gans_have_median_and_range(tmp_path):
 
 def test_methods_are_named_by_their_choices():
     def of(config):
-        return nearest_method(comparison.read.Run(None, "", config, [], [], [], [], ""))
+        return nearest_method(
+            comparison.read_runs.Run(None, "", config, [], [], [], [], "")
+        )
 
     assert of(R1) == "r1"
     assert of(replace(R1, batch_size=7, model=ModelConfig("mlp"))) == "r1"
@@ -344,10 +353,10 @@ def test_picture_is_drawn_of_runs_without_checkpoints(tmp_path, capsys, monkeypa
 def test_images_are_tiled_row_by_row():
     values = np.linspace(-1, 1, 4, dtype=np.float32).reshape(4, 1, 1, 1)
     images = np.broadcast_to(values, (4, 2, 3, 1))
-    tiles = picture.tiled(images)
+    tiles = tile_pixels(to_uint8(images))
     assert tiles.shape == (2 * 2 + 1, 2 * 3 + 1)
     assert tiles[0].tolist() == [0, 0, 0, 255, 85, 85, 85]
     assert tiles[2].tolist() == [255] * 7
     assert tiles[4].tolist() == [170] * 3 + [255] * 4
     color = np.broadcast_to(images, (4, 2, 3, 3))
-    assert picture.tiled(color).shape == (5, 7, 3)
+    assert tile_pixels(to_uint8(color)).shape == (5, 7, 3)

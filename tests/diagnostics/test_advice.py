@@ -5,10 +5,11 @@ import re
 import pytest
 from planted_numbers import HEALTHY, ILL, changed
 
-from gan_jax.diagnostics.report import ADVICE, advise
+from gan_jax.diagnostics.report import ADVICE, advise, evidence, limits
 from gan_jax.diagnostics.report.limits import LIMITS
-from gan_jax.diagnostics.report.page import judged
+from gan_jax.diagnostics.report.page import verdict_section
 from gan_jax.diagnostics.report.tables import summary_rows
+from gan_jax.run_files.health import UNEVEN
 
 
 def test_every_rule_has_a_case():
@@ -88,8 +89,10 @@ def test_a_run_beyond_a_limit_of_the_table_is_never_called_fine(name):
     shown = [usual for _, _, usual in summary_rows(ILL[name]) if COMPARED.match(usual)]
     assert len(shown) == len(limited), "every limit that is shown has a rule"
     assert not list(crossed(ILL[name])) or advise(ILL[name])
-    text = judged(ILL[name])
-    assert "Nothing alarming" not in text and "Nothing alarming" in judged(HEALTHY)
+    text = verdict_section(ILL[name])
+    assert "Nothing alarming" not in text and "Nothing alarming" in verdict_section(
+        HEALTHY
+    )
 
 
 def test_no_limit_is_shown_for_numbers_that_it_does_not_judge():
@@ -112,3 +115,23 @@ def test_a_run_without_modes_is_not_fine_whatever_its_verdict():
 
 def test_small_updates_of_a_decayed_rate_are_no_fault():
     assert advise(ILL["standing_still"] | {"decayed": True}) == []
+
+
+@pytest.mark.parametrize(
+    "name, threshold",
+    [
+        ("low_precision", f"under {limits.PRECISE:.0%}"),
+        ("missing_modes", f"under {limits.COVERED:.0%}"),
+        ("far_from_data", f"> {limits.NEAR:g} "),
+        ("low_diversity", f"< {limits.DIVERSE:g}"),
+        ("unstable", f"> {limits.GROWTH:g}:"),
+        ("rotation", f"> {limits.MOVING:g})"),
+        ("overfitting", f"over {limits.OVERFITTED:g} pooled"),
+        ("steep_critic", f"> {evidence.STEEP:g} logits"),
+        ("flat_critic", f"< {evidence.FLAT:g} logits"),
+        ("vanishing_over_depth", f"under 1/{UNEVEN:g} of"),
+        ("exploding_over_depth", f"over {UNEVEN:g} times"),
+    ],
+)
+def test_rules_state_the_thresholds_that_they_apply(name, threshold):
+    assert threshold in ADVICE[name].rule

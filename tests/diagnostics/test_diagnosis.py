@@ -25,7 +25,7 @@ from gan_jax.config import (
     PenaltyConfig,
 )
 from gan_jax.diagnostics.report import advise, diagnose, html_page, to_json_value
-from gan_jax.diagnostics.report.cards import CARDS, OUTCOME
+from gan_jax.diagnostics.report.cards import INSTRUMENT_CARDS, OUTCOME_CARDS
 from gan_jax.diagnostics.report.diagnosed_run import (
     iterate_paths,
     load_diagnosed_run,
@@ -63,7 +63,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def numbers(run):
-    """All but the spectrum, which takes long to compile: a made-up one in its place."""
+    """A diagnosis with a made-up spectrum: the real one takes long to compile."""
     found = diagnose(run, count=None)
     assert found["game"] == {"skipped": "left out with --no-spectrum"}
     return found | {"game": GAME}
@@ -92,7 +92,7 @@ GAME = {
 }
 
 
-ALL = OUTCOME + CARDS
+ALL = OUTCOME_CARDS + INSTRUMENT_CARDS
 
 
 def test_every_section_of_a_zero_sum_toy_run_is_measured(numbers):
@@ -185,9 +185,7 @@ def test_page_is_well_formed_and_needs_nothing_else(numbers):
     text = html_page(numbers)
     found = outline(text)
     assert len(set(found.ids)) == len(found.ids)
-    assert {"verdict", "quality", *(card.draw.__name__ for card in ALL)} == set(
-        found.ids
-    )
+    assert {"verdict", "quality", *(card.anchor for card in ALL)} == set(found.ids)
     assert len(found.links) == len(ALL)
     assert all(link.startswith("data:image/png;base64,") for link in found.links)
     bare = re.sub(r'"data:[^"]*"', "", text)

@@ -38,9 +38,9 @@ STEPS, EPS, GAMMA, SLOWER = 8, 1e-3, 0.2, 0.5
 G = OptimizerConfig("adam", 0.02, b1=0.5, b2=0.9, eps=EPS, schedule="linear")
 D = OptimizerConfig("adam", 0.05, b1=0.0, b2=0.8, eps=EPS)
 RATES = np.array([0.02, 0.05 * SLOWER])
-"""The highest of the schedules."""
+"""The highest rates of the schedules."""
 LAST = np.array([0.02 * (1 - (STEPS - 1) / STEPS), 0.05 * SLOWER])
-"""Of the last step made."""
+"""The rates of the last step made."""
 RUN = Config(
     steps=STEPS,
     batch_size=2,
@@ -134,7 +134,7 @@ def test_nobody_is_chased_by_a_player_whose_rate_is_0(case):
 
 
 def test_path_is_through_the_field_of_the_final_state(case):
-    """Whose R1 weighs 0.2; at the start it weighs 1."""
+    """A state at which R1 weighs 0.2; at the start it weighs 1."""
     found = measure_path(case)
     start, end = place(case.start), place(case.state)
     seen = [velocity(start + a * (end - start)) for a in found["positions"]]

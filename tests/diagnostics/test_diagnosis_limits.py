@@ -1,4 +1,4 @@
-"""A diagnosis says what it is at, ends when told, and looks no longer than allowed."""
+"""A diagnosis reports its progress, stops on Ctrl-C, and ends in the time allowed."""
 
 import itertools
 import time
@@ -9,8 +9,8 @@ import pytest
 
 from gan_jax.commands import diagnose as script
 from gan_jax.diagnostics import spectrum, vector_game
-from gan_jax.diagnostics.report.card_tables import describe_eigenvalue_count
-from gan_jax.diagnostics.report.measure_game import eigenvalues, limit_time
+from gan_jax.diagnostics.report.measure_game import find_eigenvalues, limit_time
+from gan_jax.diagnostics.report.tables import note_on_count
 from gan_jax.terminal import screens as terminal
 
 SIZE, ENDS = 1200, [-100.0, -80.0, -60.0, 50.0, 40.0, 30.0, 20.0]
@@ -30,24 +30,24 @@ def after(products):
 
 
 def test_eigenvalues_that_were_found_in_time_stay(game):
-    whole = eigenvalues(game, 3)[0]
+    whole = find_eigenvalues(game, 3)[0]
     assert {"leading", "growing"} <= set(whole)
     first = spectrum(game, count=3, which="LM")
-    some, products, exact = eigenvalues(limit_time(game, after(first.products)), 3)
+    some, products, exact = find_eigenvalues(limit_time(game, after(first.products)), 3)
     assert (set(some), products, exact) == ({"leading"}, first.products, False)
     np.testing.assert_allclose(some["leading"], [-100, -80, -60], rtol=1e-3)
 
 
 def test_a_spectrum_without_any_in_time_says_so(game):
     with pytest.raises(ValueError, match="in the minutes allowed"):
-        eigenvalues(limit_time(game, lambda: True), 3)
+        find_eigenvalues(limit_time(game, lambda: True), 3)
 
 
 def test_the_page_says_that_some_are_missing():
     own = {"exact": False, "parameters": 5, "minutes": 0.5}
     words = "ended after 0.5 minutes; some may be missing"
-    assert words in describe_eigenvalue_count(own | {"stopped": True})
-    assert words not in describe_eigenvalue_count(own | {"stopped": False})
+    assert words in note_on_count(own | {"stopped": True})
+    assert words not in note_on_count(own | {"stopped": False})
 
 
 def test_minutes_that_cannot_be_are_one_line(tmp_path, capsys):

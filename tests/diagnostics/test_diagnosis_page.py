@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from gan_jax.diagnostics.report import charts, game_chart, html_page, outcome_charts
-from gan_jax.diagnostics.report.card_tables import decay_note, game_note
-from gan_jax.diagnostics.report.cards import CARDS, OUTCOME
-from gan_jax.logs import curves, point_plots
+from gan_jax.diagnostics.report.cards import INSTRUMENT_CARDS, OUTCOME_CARDS
+from gan_jax.diagnostics.report.tables import note_on_decay, note_on_game
+from gan_jax.logs import files as logs
 from gan_jax.logs.curves import draw_curves
 from gan_jax.logs.figure_style import CURVES
+from gan_jax.logs.grids import tile_pixels
 from gan_jax.logs.point_plots import draw_histogram, draw_point_panels, draw_scatter
 
-ALL = OUTCOME + CARDS
+ALL = OUTCOME_CARDS + INSTRUMENT_CARDS
 LAYERS = {f"Dense_{i}/kernel": 0.1 * (i + 1) for i in range(12)}
 RANDOM = np.random.default_rng(0)
 COURSE = [10.0, 1.0, 0.5]
@@ -120,21 +121,21 @@ MODULES = charts, game_chart, outcome_charts
 
 @pytest.fixture
 def unseen(monkeypatch):
-    """Charts are not drawn."""
+    """Charts are replaced by a few bytes, without drawing."""
     for module in MODULES:
-        monkeypatch.setattr(module, "png", lambda figure: b"picture")
+        monkeypatch.setattr(module, "to_png", lambda figure: b"picture")
 
 
 @pytest.fixture
 def figures(monkeypatch):
-    """A chart gives its figure in place of its bytes."""
+    """A chart function returns its figure in place of its bytes."""
     for module in MODULES:
-        monkeypatch.setattr(module, "png", lambda figure: figure)
+        monkeypatch.setattr(module, "to_png", lambda figure: figure)
 
 
 @pytest.fixture
 def drawn(figures):
-    """A function that gives a chart's figure, laid out."""
+    """A function that returns a chart's figure, laid out."""
 
     def draw(chart, found):
         figure = chart(found)
@@ -149,11 +150,12 @@ def ids(text):
 
 
 def test_samples_and_losses_come_first_then_the_verdict_then_the_instruments(unseen):
-    instruments = [card.draw.__name__ for card in CARDS]
+    instruments = [card.anchor for card in INSTRUMENT_CARDS]
     order = ["samples", "losses", "verdict", *instruments]
     assert ids(html_page(FOUND)) == order
     numbers = {"sample_modes": 3, "mode_count": 8, "sample_precision": 0.25}
     text = html_page(FOUND | {"quality": numbers})
+    assert "<summary>Numbers</summary>" in text
     assert ids(text) == [*order[:2], "quality", *order[2:]]
     for name, value, usual in (
         ("modes hit by 256 samples", "3", "over 7.2"),
@@ -176,7 +178,7 @@ TINY = GAME | {"eigenvalues": {"leading": [[-1e-3, 0.0]]}}
 
 @pytest.mark.parametrize("game", [GAME, FAR, TINY], ids=["near", "far", "tiny"])
 def test_disc_is_round_and_everything_is_in_sight(game, drawn):
-    figure = drawn(game_chart.game, {"game": game})
+    figure = drawn(game_chart.draw_game, {"game": game})
     seen, sizes = set(), []
     for axis in figure.axes:
         disc = axis.patches[0]
@@ -196,7 +198,7 @@ def test_disc_is_round_and_everything_is_in_sight(game, drawn):
 
 def test_marks_of_one_eigenvalue_show_under_each_other(drawn):
     kinds = {kind: [[0.1, 0.5], [0.1, -0.5]] for kind in game_chart.KINDS}
-    axis = drawn(game_chart.game, {"game": {"eigenvalues": kinds}}).axes[0]
+    axis = drawn(game_chart.draw_game, {"game": {"eigenvalues": kinds}}).axes[0]
     sizes = [dots.get_sizes()[0] for dots in axis.collections]
     assert sizes == sorted(set(sizes))
     assert all(len(dots.get_facecolors()) == 0 for dots in axis.collections)
@@ -229,7 +231,7 @@ def covered(figure):
     return found
 
 
-@pytest.mark.parametrize("card", ALL, ids=lambda card: card.draw.__name__)
+@pytest.mark.parametrize("card", ALL, ids=lambda card: card.anchor)
 def test_legend_of_a_chart_lies_over_nothing(card, drawn):
     assert covered(drawn(card.draw, FOUND)) == []
 
@@ -240,12 +242,12 @@ def example(shape):
 
 @pytest.mark.parametrize("shape", [(5, 1), (5, 3), (5, 8, 8, 1), (7, 8, 8, 3)])
 def test_samples_of_other_shapes_are_drawn(shape, drawn):
-    assert covered(drawn(outcome_charts.samples, example(shape))) == []
+    assert covered(drawn(outcome_charts.draw_samples, example(shape))) == []
 
 
 def test_tiles_are_in_rows():
     tiles = np.arange(1, 6, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1))
-    sheet = outcome_charts.tiled(tiles.astype(np.uint8))
+    sheet = tile_pixels(tiles.astype(np.uint8))
     np.testing.assert_array_equal(sheet[::3, ::3], [[1, 2, 3], [4, 5, 255]])
 
 
@@ -256,8 +258,7 @@ def test_legends_of_a_runs_own_figures_lie_over_nothing(tmp_path, monkeypatch):
         save.__self__.draw_without_rendering()
         figures.append(save.__self__)
 
-    for module in (curves, point_plots):
-        monkeypatch.setattr(module, "write_atomically", keep)
+    monkeypatch.setattr(logs, "write_atomically", keep)
     names = [name for columns, _ in CURVES.values() for name in columns]
     rows = [{"step": i, **dict.fromkeys(names, 1.0 + i)} for i in range(3)]
     draw_curves(tmp_path / "curves.png", [rows, rows])
@@ -284,30 +285,30 @@ def words(figure):
         yield from (text.get_text() for text in legend.get_texts())
 
 
-@pytest.mark.parametrize("card", ALL, ids=lambda card: card.draw.__name__)
+@pytest.mark.parametrize("card", ALL, ids=lambda card: card.anchor)
 def test_words_of_a_card_are_plain(card, figures):
     figure = card.draw(FOUND)
-    found = [*words(figure), card.title, card.shows, card.note(FOUND)]
-    rows = card.table(FOUND)
+    found = [*words(figure), card.title, card.caption, card.make_note(FOUND)]
+    rows = card.make_table(FOUND)
     found += rows[0] if rows else []
     found += [row[0] for row in rows[1:] if "/kernel" not in row[0]]
     assert [text for text in found if RIDDLE.search(text)] == []
-    assert "Good: " in card.shows and "Bad: " in card.shows
+    assert "Good: " in card.caption and "Bad: " in card.caption
     for axis in figure.axes:
         assert axis.get_xlabel() or axis.get_ylabel() or axis.get_title()
 
 
 def test_notes_name_the_rates_that_were_measured():
-    text = game_note({"game": GAME})
+    text = note_on_game({"game": GAME})
     assert "0.001 of G and 0.002 of D, the highest of the schedule" in text
     assert "the last step was made with 1e-06 and 2e-06" in text
     same = GAME | {"last_rate": 1e-3, "last_d_rate": 2e-3}
-    assert "those of the last step" in game_note({"game": same})
-    assert "1e-06 of G and 2e-06 of D" in decay_note(FOUND)
-    assert decay_note(FOUND | {"decayed": False}) == ""
+    assert "those of the last step" in note_on_game({"game": same})
+    assert "1e-06 of G and 2e-06 of D" in note_on_decay(FOUND)
+    assert note_on_decay(FOUND | {"decayed": False}) == ""
 
 
-@pytest.mark.parametrize("chart", [charts.flow, charts.updates])
+@pytest.mark.parametrize("chart", [charts.draw_flow, charts.draw_updates])
 @pytest.mark.parametrize(
     "count, ticks", [(1, [1]), (3, [1, 2, 3]), (12, range(1, 13, 2))]
 )
@@ -323,7 +324,7 @@ def test_kernels_are_counted_in_whole_numbers(chart, count, ticks, drawn):
 )
 def test_norms_within_a_factor_of_2_are_on_a_linear_axis(low, high, scale, drawn):
     norms = {place: [low, high] for place in charts.PLACES}
-    axis = drawn(charts.critic, {"critic": {"norms": norms}}).axes[0]
+    axis = drawn(charts.draw_critic, {"critic": {"norms": norms}}).axes[0]
     assert axis.get_xscale() == scale
     boxes = [
         label.get_window_extent()

@@ -14,11 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from PIL import Image
 
 from gan_jax.assembly.assemble import build
 from gan_jax.assembly.unused_fields import refuse_unused_fields
-from gan_jax.commands import dirac
 from gan_jax.config import (
     AugmentConfig,
     Config,
@@ -60,7 +58,7 @@ def float64():
         yield
 
 
-def opening(config):
+def start_game(config):
     """The Gan, its first state and a batch of its data, in float64."""
     gan = build(config)
     data = DATASETS[config.dataset.name](config.dataset)
@@ -71,22 +69,22 @@ def opening(config):
 
 @cache
 def distances(config, steps):
-    """To the solution, before and after each step."""
-    gan, state, batch = opening(config)
+    """The distances to the solution before and after each step."""
+    gan, state, batch = start_game(config)
     walk = jax.jit(partial(trajectory, gan, steps=steps))
     return np.linalg.norm(walk(state, batch), axis=1)
 
 
 def contraction(config, period=1):
     """The spectral radius of `period` steps' matrix."""
-    gan, state, batch = opening(config)
+    gan, state, batch = start_game(config)
     matrix = jax.jit(partial(step_matrix, gan, period=period))(state, batch)
     return spectral_radius(matrix)
 
 
 def eigenvalues(config):
-    """Of the field's Jacobian at the solution, by real and imaginary part."""
-    gan, state, batch = opening(config)
+    """The eigenvalues of the field's Jacobian at the solution."""
+    gan, state, batch = start_game(config)
     matrix = np.asarray(jax.jit(partial(jacobian_at_solution, gan))(state, batch))
     # Those of a real 2 x 2 matrix; eigvals would halve the digits of a double one.
     half = np.trace(matrix) / 2
@@ -215,11 +213,12 @@ def linear(w):
 
 
 def largest_root(*coefficients):
+    """The largest absolute root of a polynomial."""
     return np.abs(np.roots(coefficients)).max()
 
 
 def heavy_ball(c, beta, alternating):
-    """`x_(t+1) = (1 + beta) x_t - beta x_(t-1) + h v`.
+    """The factor of `x_(t+1) = (1 + beta) x_t - beta x_(t-1) + h v`.
 
     In z = theta + i psi a simultaneous step's v is -i w z. Alternating, eliminating psi
     gives `(m^2 - (1 + beta) m + beta)^2 + c^2 m^3 = 0`.
@@ -240,9 +239,10 @@ def rule(name, **fields):
     )
 
 
-def met(alternating):
-    """Lookahead, k = 5, alpha = 1/2: `|(1 + mu^5) / 2|`, mu a step's eigenvalue.
+def lookahead_factor(alternating):
+    """The factor of lookahead, k = 5, alpha = 1/2: `|(1 + mu^5) / 2|`.
 
+    mu is the eigenvalue of a step.
     Simultaneous: 1 + ic. Alternating: of modulus 1 and trace 2 - c^2.
     """
 
@@ -254,8 +254,8 @@ def met(alternating):
     return factor
 
 
-def pulled(c):
-    """gamma = 1 takes `h w^2 = c^2 / h` from the diagonal."""
+def consensus_factor(c):
+    """The factor of consensus: gamma = 1 takes `h w^2 = c^2 / h` from the diagonal."""
     return np.hypot(1 - c**2 / RATE, c)
 
 
@@ -306,8 +306,13 @@ RULES = {
         "0.978906",
         lambda c: np.sqrt((1 + np.sqrt(1 - 4 * c**2)) / 2),
     ),
-    "consensus": (JOINT("consensus", gamma=1.0), "0.955249", "0.824621", pulled),
-    "sga": (JOINT("sga"), "0.955249", "0.824621", pulled),
+    "consensus": (
+        JOINT("consensus", gamma=1.0),
+        "0.955249",
+        "0.824621",
+        consensus_factor,
+    ),
+    "sga": (JOINT("sga"), "0.955249", "0.824621", consensus_factor),
     "competitive": (
         JOINT("competitive"),
         "0.995037",
@@ -330,13 +335,13 @@ RULES = {
         JOINT("lookahead", base="simultaneous", period=5),
         "0.981327",
         "0.926371",
-        met(alternating=False),
+        lookahead_factor(alternating=False),
     ),
     "lookahead_alternating": (
         rule("lookahead", period=5, **G_FIRST),
         "0.968887",
         "0.877181",
-        met(alternating=True),
+        lookahead_factor(alternating=True),
     ),
 }
 
@@ -367,7 +372,7 @@ def test_dirac_gan_under_consensus_ends_where_its_jacobian_says():
 
 def test_dirac_spectrum_under_consensus_is_pulled_to_the_left():
     """`-gamma f'^2 +- i f'`, f' = 1/2: of the moves, (step - 1) / h."""
-    gan, state, batch = opening(CONSENSUS)
+    gan, state, batch = start_game(CONSENSUS)
     step = np.asarray(jax.jit(partial(step_matrix, gan))(state, batch))
     found = np.sort_complex(np.linalg.eigvals((step - np.eye(2)) / RATE))
     np.testing.assert_allclose(found, [-0.25 - 0.5j, -0.25 + 0.5j], atol=1e-5)
@@ -407,7 +412,7 @@ def test_bilinear_game_in_a_plane_contracts_as_on_a_line(name):
 
 
 def test_bilinear_field_is_psi_and_minus_theta():
-    gan, state, batch = opening(replace(WGAN, dataset=DatasetConfig("bilinear")))
+    gan, state, batch = start_game(replace(WGAN, dataset=DatasetConfig("bilinear")))
     w = jnp.array([2.0, 3.0, 5.0, 7.0])
     np.testing.assert_allclose(descent_direction(gan, state, batch, w), [5, 7, -2, -3])
 
@@ -422,7 +427,7 @@ def test_bilinear_field_is_psi_and_minus_theta():
     ],
 )
 def test_bilinear_game_ends_nearer_with_less_momentum_of_adam(b1, name, figure):
-    """20,000 simultaneous steps of 1e-2, b2 = 0.9, from (1, -1)."""
+    """The game has 20,000 simultaneous steps of 1e-2, b2 = 0.9, from (1, -1)."""
     adam = OptimizerConfig(name, learning_rate=1e-2, b1=b1, b2=0.9)
     config = replace(WGAN, dynamics=SIMULTANEOUS, g_first=False, **players(adam))
     assert_to_its_last_digit(distances(config, 20_000)[-1], figure)
@@ -431,7 +436,9 @@ def test_bilinear_game_ends_nearer_with_less_momentum_of_adam(b1, name, figure):
 @pytest.mark.parametrize("data, dimension", [("dirac", 1), ("bilinear", 2)])
 def test_dirac_pair_starts_at_its_scale_with_one_number_a_coordinate(data, dimension):
     model = replace(GAME.model, init_scale=3.0)
-    _, state, batch = opening(replace(GAME, dataset=DatasetConfig(data), model=model))
+    _, state, batch = start_game(
+        replace(GAME, dataset=DatasetConfig(data), model=model)
+    )
     np.testing.assert_array_equal(batch.image, np.zeros((1, 1, dimension)))
     np.testing.assert_array_equal(state.generator.params["theta"], [3.0] * dimension)
     np.testing.assert_array_equal(state.discriminator.params["psi"], [-3.0] * dimension)
@@ -486,24 +493,3 @@ def test_dirac_gan_of_the_non_saturating_loss_ends_on_a_cycle():
     """Simultaneous steps: 0.640 after 500, 0.624 after 5,000 (the published ends)."""
     config = replace(NS, dynamics=SIMULTANEOUS, g_first=False)
     assert verdict(distances(config, 500), contraction(config)) == "cycles"
-
-
-def test_dirac_figure_that_cannot_be_written_is_told_before_the_work(capsys):
-    assert dirac.main(["--out", "nowhere/dirac.png"]) == 2
-    assert capsys.readouterr().err.startswith("error: out nowhere/dirac.png")
-
-
-@pytest.mark.slow
-def test_dirac_figure_shows_every_rule_and_the_published_distances(tmp_path, capsys):
-    assert dirac.main(["--out", str(tmp_path / "dirac.png")]) == 0
-    rows = {
-        name: cells
-        for line in capsys.readouterr().out.splitlines()
-        for name, *cells in [[cell.strip() for cell in line.strip("│").split("│")]]
-    }
-    assert {*DYNAMICS} - {"simultaneous"} <= rows.keys()
-    assert rows["minimax"][2:] == ["3.09695", "diverges"]
-    assert rows["R1, gamma 0.3"][2:] == ["2.64266e-06", "converges"]
-    assert rows["WGAN-GP, lambda 0.35"][2:] == ["1.80179", "cycles"]
-    with Image.open(tmp_path / "dirac.png") as figure:
-        assert figure.width == 1280

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import Point, Slope
+from small_games import place
 
 from gan_jax.config import OptimizerConfig
 from gan_jax.diagnostics import (
@@ -43,24 +45,6 @@ from gan_jax.types import Batch
 B, RATE = 4, 0.1
 
 
-class Point(nn.Module):
-    """G(z) = theta for every z."""
-
-    @nn.compact
-    def __call__(self, z, label=None, *, train):
-        theta = self.param("theta", nn.initializers.zeros, (1,))
-        return jnp.broadcast_to(theta[None], (len(z), 1))
-
-
-class Slope(nn.Module):
-    """D(x) = psi x."""
-
-    @nn.compact
-    def __call__(self, x, label=None, *, train):
-        psi = self.param("psi", nn.initializers.zeros, (1,))
-        return x[:, 0] * psi[0]
-
-
 SCALED = chain(OptimizerConfig("sgd"), OPTIMIZERS["sgd"](RATE))
 """SGD by the learning rate times that of `state.scales`, as in every built Gan."""
 
@@ -81,13 +65,6 @@ def linear_gan(loss="wasserstein", gamma=0.0):
     )
 
 
-def at(gan, theta, psi):
-    state = init_state(gan, jax.random.key(0))
-    g = state.generator.replace(params={"theta": jnp.array([theta])})
-    d = state.discriminator.replace(params={"psi": jnp.array([psi])})
-    return state.replace(generator=g, discriminator=d)
-
-
 def keys_of(gan, count=B):
     return example_keys(gan, jax.random.key(1), count)
 
@@ -103,7 +80,12 @@ def test_bilinear_duality_gap_is_its_closed_form(own):
     batches, test = Batch(jnp.zeros((k, B, 1))), Batch(jnp.zeros((2, B, 1)))
     chains = None if own else Players(optax.sgd(rate), optax.sgd(rate))
     found = duality_gap(
-        gan, at(gan, THETA, PSI), batches, test, jax.random.key(0), optimizers=chains
+        gan,
+        place(gan, THETA, PSI),
+        batches,
+        test,
+        jax.random.key(0),
+        optimizers=chains,
     )
     np.testing.assert_allclose(found.value, -PSI * THETA, rtol=1e-5)
     np.testing.assert_allclose(found.gap, k * rate * (THETA**2 + PSI**2), rtol=1e-5)
@@ -114,7 +96,7 @@ def test_bilinear_duality_gap_is_its_closed_form(own):
 def test_each_response_of_a_duality_gap_is_at_its_player_s_scaled_rate():
     """`worst = M + k h_D theta^2`, `best = M - k h_G psi^2`."""
     gan, k = replace(linear_gan(), g_optimizer=SCALED, d_optimizer=SCALED), 3
-    state = at(gan, THETA, PSI)
+    state = place(gan, THETA, PSI)
     scales = {"g_lr": jnp.float32(0.5), "d_lr": jnp.float32(2.0)}
     state = state.replace(scales=state.scales | scales)
     batches, test = Batch(jnp.zeros((k, B, 1))), Batch(jnp.zeros((1, B, 1)))
@@ -130,7 +112,7 @@ def test_duality_gap_of_a_regularized_critic_is_its_closed_form():
     gamma, k = 2.0, 5
     gan = linear_gan(gamma=gamma)
     batches, test = Batch(jnp.zeros((k, B, 1))), Batch(jnp.zeros((1, B, 1)))
-    state = at(gan, THETA, PSI)
+    state = place(gan, THETA, PSI)
     found = duality_gap(gan, state, batches, test, jax.random.key(0))
     goal = -THETA / gamma
     psi = goal + (1 - RATE * gamma) ** k * (PSI - goal)
@@ -142,11 +124,11 @@ def test_duality_gap_is_0_at_the_solution_and_taken_on_the_test_data():
     gan, key = linear_gan(), jax.random.key(0)
     batches = Batch(jnp.zeros((2, B, 1)))
     solution = duality_gap(
-        gan, at(gan, 0.0, 0.0), batches, Batch(jnp.zeros((1, B, 1))), key
+        gan, place(gan, 0.0, 0.0), batches, Batch(jnp.zeros((1, B, 1))), key
     )
     assert solution == (0, 0, 0, 0)
     elsewhere = Batch(jnp.stack([jnp.full((B, 1), 2.0), jnp.full((B, 1), 4.0)]))
-    found = duality_gap(gan, at(gan, THETA, PSI), batches, elsewhere, key)
+    found = duality_gap(gan, place(gan, THETA, PSI), batches, elsewhere, key)
     np.testing.assert_allclose(found.value, PSI * 3 - PSI * THETA, rtol=1e-5)
 
 
@@ -155,14 +137,14 @@ def test_duality_gap_refuses_games_that_are_not_zero_sum(loss):
     gan = linear_gan(loss)
     batch = Batch(jnp.zeros((1, B, 1)))
     with pytest.raises(ValueError, match="zero-sum"):
-        duality_gap(gan, at(gan, 0.0, 0.0), batch, batch, jax.random.key(0))
+        duality_gap(gan, place(gan, 0.0, 0.0), batch, batch, jax.random.key(0))
 
 
 @pytest.mark.parametrize("loss", ["minimax", "alpha"])
 def test_duality_gap_takes_zero_sum_losses(loss):
     gan = linear_gan(loss)
     batches = Batch(jnp.zeros((1, B, 1)))
-    found = duality_gap(gan, at(gan, 0.0, PSI), batches, batches, jax.random.key(0))
+    found = duality_gap(gan, place(gan, 0.0, PSI), batches, batches, jax.random.key(0))
     np.testing.assert_allclose(found.value, -2 * np.log(2), rtol=1e-5)
     # theta' = h psi / 2, at which b = h psi^2 / 2.
     b = RATE * PSI**2 / 2
@@ -173,7 +155,7 @@ def test_duality_gap_takes_zero_sum_losses(loss):
 def test_gradient_flow_has_the_norms_of_gradient_weight_and_update():
     """WGAN: `dL_G/dtheta = -psi`, `dL_D/dpsi = theta - x`; SGD, scaled by d_lr."""
     gan = replace(linear_gan(), d_optimizer=SCALED)
-    state = at(gan, THETA, PSI)
+    state = place(gan, THETA, PSI)
     state = state.replace(scales=state.scales | {"d_lr": jnp.float32(3.0)})
     g, d = gradient_flow(gan, state, Batch(jnp.ones((B, 1))), keys_of(gan))
     expected = abs(PSI), THETA, RATE * abs(PSI), RATE * abs(PSI) / THETA
@@ -181,7 +163,9 @@ def test_gradient_flow_has_the_norms_of_gradient_weight_and_update():
     slope = THETA - 1
     expected = slope, abs(PSI), 3 * RATE * slope, 3 * RATE * slope / abs(PSI)
     np.testing.assert_allclose(d["psi"], expected, rtol=1e-5)
-    idle = gradient_flow(gan, at(gan, 0.0, PSI), Batch(jnp.zeros((B, 1))), keys_of(gan))
+    idle = gradient_flow(
+        gan, place(gan, 0.0, PSI), Batch(jnp.zeros((B, 1))), keys_of(gan)
+    )
     assert idle.generator["theta"].ratio == np.inf
     assert idle.discriminator["psi"][:1] == (0.0,)
 
@@ -222,7 +206,7 @@ def test_dead_units_are_those_whose_bias_keeps_them_negative(activation):
 def test_dead_units_need_networks_with_a_style():
     gan = linear_gan()
     with pytest.raises(ValueError, match="Point.*Style"):
-        dead_units(gan, at(gan, 0.0, 0.0), Batch(jnp.zeros((B, 1))), keys_of(gan))
+        dead_units(gan, place(gan, 0.0, 0.0), Batch(jnp.zeros((B, 1))), keys_of(gan))
 
 
 def test_singular_values_are_those_of_reshaped_kernels():
@@ -244,7 +228,7 @@ def test_singular_values_are_those_of_reshaped_kernels():
 def test_critic_gradient_norms_of_a_linear_critic_are_its_slope():
     gan = linear_gan()
     norms = critic_gradient_norms(
-        gan, at(gan, THETA, PSI), Batch(jnp.zeros((B, 1))), keys_of(gan)
+        gan, place(gan, THETA, PSI), Batch(jnp.zeros((B, 1))), keys_of(gan)
     )
     assert set(norms) == {"real", "fake", "between"}
     for values in norms.values():
@@ -259,7 +243,7 @@ def test_gradient_snr_is_mean_square_over_variance_across_batches():
     gan = linear_gan()
     means = np.array([1.0, 2.0, 4.0, 7.0])
     batches = Batch(jnp.asarray(np.tile(means[:, None, None], (1, B, 1)), jnp.float32))
-    state = at(gan, THETA, PSI)
+    state = place(gan, THETA, PSI)
     found = gradient_snr(gan, state, batches, jax.random.key(0))
     slopes = THETA - means
     expected = slopes.mean() ** 2 / slopes.var(ddof=1)
@@ -284,7 +268,7 @@ def test_logit_gap_is_in_units_of_the_pooled_deviation():
 def test_real_logits_are_those_of_d():
     gan = linear_gan()
     x = jnp.arange(3.0)[:, None]
-    np.testing.assert_allclose(real_logits(gan, at(gan, 0.0, PSI), x), PSI * x[:, 0])
+    np.testing.assert_allclose(real_logits(gan, place(gan, 0.0, PSI), x), PSI * x[:, 0])
 
 
 def test_late_spread_is_the_deviation_of_the_last_quarter():

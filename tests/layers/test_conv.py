@@ -9,7 +9,8 @@ import pytest
 from jax import lax
 
 from gan_jax.layers import convolution as conv
-from gan_jax.layers import lowering as forms
+from gan_jax.layers import cpu_lowering as cpu
+from gan_jax.layers import lowering
 
 RNG = np.random.default_rng(0)
 FORMS = ("NHWC", "HWIO", "NHWC")
@@ -103,7 +104,7 @@ def test_three_derivatives_are_those_of_xlas_convolution(pair, case):
     "make", [p[0] for p in PAIRS], ids=["convolution", "transposed"]
 )
 def test_vmap_is_a_stack_of_single_calls(make, over):
-    """Of all three forms, as the gradients of the two first are the others."""
+    """All three forms are met, since the gradients of the first two are the others."""
     xs, ws = numbers(3, 2, 4, 4, 2), numbers(3, 3, 3, 2, 3)
     single = [a if axis == 0 else a[0] for a, axis in zip((xs, ws), over, strict=True)]
     run = jax.value_and_grad(partial(loss, lambda x, w: make(x, w, 2)), (0, 1))
@@ -124,20 +125,23 @@ def test_all_lowerings_of_a_form_are_equal(case, channels):
     """What CPU runs in its own ways is what any other device runs."""
     image, size, stride = case
     out = tuple(-(-n // stride) for n in image)
-    g = forms.Geometry(stride, (1, 0), image, size, out)
+    g = lowering.Geometry(stride, (1, 0), image, size, out)
     x, w, y = (
         numbers(2, *image, channels[0]),
         numbers(*size, *channels),
         numbers(2, *out, channels[1]),
     )
     close = partial(np.testing.assert_allclose, rtol=1e-5, atol=5e-5)
-    y_plain, w_plain = forms.plain_convolve(x, w, g), forms.plain_correlate(x, y, g)
-    x_plain = forms.plain_spread(y, w, g)
-    for convolve in (forms.matmul_convolve, forms.cpu_convolve):
+    y_plain, w_plain = (
+        lowering.plain_convolve(x, w, g),
+        lowering.plain_correlate(x, y, g),
+    )
+    x_plain = lowering.plain_spread(y, w, g)
+    for convolve in (lowering.matmul_convolve, cpu.cpu_convolve):
         close(convolve(x, w, g), y_plain)
-    for spread in (forms.matmul_spread, forms.phased_spread, forms.cpu_spread):
+    for spread in (lowering.matmul_spread, lowering.phased_spread, cpu.cpu_spread):
         close(spread(y, w, g), x_plain)
-    for correlate in (forms.matmul_correlate, forms.cpu_correlate):
+    for correlate in (lowering.matmul_correlate, cpu.cpu_correlate):
         close(correlate(x, y, g), w_plain)
 
 
@@ -198,14 +202,16 @@ def test_operands_that_do_not_fit_are_named(x, w, words):
 
 def test_the_three_forms_are_one_trilinear_number():
     """`<y, convolve(x, w)> = <x, spread(y, w)> = <w, correlate(x, y)>`."""
-    g = forms.Geometry(2, (1, 0), (5, 6), (3, 2), (3, 3))
+    g = lowering.Geometry(2, (1, 0), (5, 6), (3, 2), (3, 3))
     x, w, y = numbers(2, 5, 6, 3), numbers(3, 2, 3, 4), numbers(2, 3, 3, 4)
     pairs = [
         (y, conv.CONVOLVE, x, w),
         (x, conv.SPREAD, y, w),
         (w, conv.CORRELATE, x, y),
     ]
-    found = [float(jnp.vdot(c, conv.apply(form, a, b, g))) for c, form, a, b in pairs]
+    found = [
+        float(jnp.vdot(c, conv.bind_one(form, a, b, g))) for c, form, a, b in pairs
+    ]
     assert found == pytest.approx([found[0]] * 3, rel=1e-5)
 
 
@@ -217,7 +223,7 @@ def test_forms_run_without_jit():
 
 
 def test_second_order_of_a_transposed_layer_holds_no_slow_convolution():
-    """Every convolution of the traced program is one of the three plain forms.
+    """Every convolution of the traced program is one of the three plain lowering.
 
     XLA's own kernel gradient of a transposed convolution has the dilated operand on the
     left and the batch as features, which CPU runs tens of times slower.

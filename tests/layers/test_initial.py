@@ -26,7 +26,7 @@ SHAPES = {"conv_7x7": (28, 28, 1), "dcgan64": (64, 64, 1)} | dict.fromkeys(
 WIDTHS = {"conv_7x7": 8, "dcgan64": 8, "resnet": 64} | dict.fromkeys(
     ["dcgan", "resize", "dense_conv"], 16
 )
-"""Narrower than the pair's own, where that saves time."""
+"""Widths below the pair's own, where that saves time."""
 PAIRS = [name for name in MODELS if name != "dirac"]
 
 
@@ -107,7 +107,7 @@ def reals(shape, count):
 
 
 def networks(name, choice):
-    """The pair, whose initializer is a part of it."""
+    """The pair of a choice, with its initializer."""
     shape = SHAPES.get(name, (8, 8, 1))
     activation = choice.activation and ACTIVATIONS[choice.activation]
     init = INITIALIZERS[choice.init](1.0)
@@ -164,7 +164,7 @@ def measurer(name, choice):
 
 @cache
 def scales(name, choice):
-    """Means over seeds."""
+    """The scales as means over seeds."""
     generator, discriminator = networks(name, choice)
     real, label, g_label = batch(name, choice)
     z = jnp.zeros((B * choice.pack, Z))
@@ -185,7 +185,7 @@ def ratios(name, choice, base):
 
 
 def outside(pair, name, found):
-    """What is not within a factor of 3, but for what is told apart."""
+    """The scales that are not within a factor of 3, known exceptions aside."""
     return {
         field
         for field, ratio in found.items()
@@ -194,7 +194,7 @@ def outside(pair, name, found):
 
 
 def cases(names, quick, slow=()):
-    """All choices of all pairs; mlp's are quick or slow, resize's slow."""
+    """All choices of all pairs; those of resize are slow, of mlp some."""
 
     def mark(pair, name):
         if pair == "mlp" and name in quick:

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import assert_close
 
 from gan_jax.layers import (
     ACTIVATIONS,
@@ -33,12 +34,6 @@ def style(spectral=False, init="he"):
 
 def normal(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
-
-
-def assert_close(actual, expected):
-    """Relative to the largest entry."""
-    scale = np.abs(expected).max()
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5 * scale)
 
 
 def to_torch(torch, kernel):

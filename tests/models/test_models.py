@@ -61,7 +61,7 @@ def variables_of(module, shape):
 
 
 def slow_but(*quick, among):
-    """Names, all but some marked slow."""
+    """The names as parameters, all but some marked slow."""
     return [
         pytest.param(name, marks=() if name in quick else pytest.mark.slow)
         for name in among

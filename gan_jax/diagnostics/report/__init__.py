@@ -1,6 +1,7 @@
-"""What is the matter with a run: every instrument on its final state, in words.
+"""What is the matter with a run: all instruments on its final state, and their page.
 
-`diagnose` measures, `advice` judges, `html_page` shows; see docs/diagnostics.md.
+`diagnose` measures everything, `advise` judges the numbers, `html_page` shows both; see
+docs/diagnostics.md.
 """
 
 from gan_jax.diagnostics.report.advice import ADVICE, advise

@@ -1,10 +1,11 @@
-"""The game's eigenvalues over the disc of stable steps, as PNG bytes."""
+"""The chart of the game's eigenvalues over the disc of stable steps, as PNG bytes."""
 
 from typing import Any
 
 import numpy as np
 
-from gan_jax.diagnostics.report.charts import GREEN, canvas, png
+from gan_jax.diagnostics.report.charts import GREEN, make_canvas, to_png
+from gan_jax.diagnostics.report.diagnosed_run import Diagnosis
 from gan_jax.logs.figure_style import DISCRIMINATOR, GREY
 
 KINDS = {
@@ -12,51 +13,56 @@ KINDS = {
     "growing": ("^", 60, DISCRIMINATOR, "fastest growth"),
     "turning": ("s", 110, "#e0a458", "fastest rotation"),
 }
-"""Hollow, each larger than the one before: many an eigenvalue is of several kinds."""
+"""Marker, size, color and name of each kind of eigenvalue.
+
+The markers are hollow and each is larger than the one before, since an eigenvalue may
+be of several kinds."""
 DISC = np.array([[-2.3, -1.4], [0.5, 1.4]])
-"""The lower left and the upper right corner of a picture of the disc alone."""
+"""The lower left and the upper right corner of a view of the disc alone."""
 NEAR = np.array([[-3.5, -2.25], [1.0, 2.25]])
-"""Of the largest picture of the disc, where there is one of everything beside it."""
+"""The corners of the largest view of the disc beside a view of all eigenvalues."""
 WIDEST = 8.0
-"""Side of a picture in which the disc of diameter 2 is still easy to see."""
+"""The side of a view in which the disc of diameter 2 is still easy to see."""
 
 
-def game(found: dict[str, Any]) -> bytes:
-    """Eigenvalues times the learning rate; the disc |1 + h l| < 1 is always round.
+def draw_game(diagnosis: Diagnosis) -> bytes:
+    """Draw eigenvalues times the learning rate over the disc |1 + h l| < 1.
 
-    Where the eigenvalues lie too far out to be seen with the disc, there are two
-    pictures: of the disc, and of all eigenvalues.
+    The disc is always round. Where the eigenvalues lie too far out to be seen with it,
+    there are two views: of the disc, and of all eigenvalues.
     """
-    values = {k: np.array(own) for k, own in found["game"]["eigenvalues"].items()}
+    values = {k: np.array(own) for k, own in diagnosis["game"]["eigenvalues"].items()}
     whole = np.concatenate(list(values.values()))
-    around = square(np.concatenate([DISC, whole]))
+    around = square_around(np.concatenate([DISC, whole]))
     if np.ptp(around[:, 0]) <= WIDEST:
-        figure, (axis,) = canvas(height=4.4)
+        figure, (axis,) = make_canvas(height=4.4)
         views = {axis: around}
     else:
-        figure, (left, right) = canvas(2, height=3.5)
+        figure, (left, right) = make_canvas(2, height=3.5)
         near = whole[((whole >= NEAR[0]) & (whole <= NEAR[1])).all(axis=1)]
-        views = {left: square(np.concatenate([DISC, near])), right: around}
+        views = {left: square_around(np.concatenate([DISC, near])), right: around}
         left.set_title(f"near the disc: {len(near)} of {len(whole)}", fontsize=10)
         right.set_title(f"all {len(whole)}", fontsize=10)
     for axis, corners in views.items():
-        draw(axis, values, corners)
+        draw_eigenvalues(axis, values, corners)
     handles, labels = next(iter(views)).get_legend_handles_labels()
     figure.legend(
         handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9
     )
-    return png(figure)
+    return to_png(figure)
 
 
-def square(points: np.ndarray) -> np.ndarray:
-    """The corners of the square around points `[N, 2]`, with a margin."""
+def square_around(points: np.ndarray) -> np.ndarray:
+    """Return the corners of the square around points `[N, 2]`, with a margin."""
     low, high = points.min(axis=0), points.max(axis=0)
     middle, half = (low + high) / 2, 0.54 * (high - low).max()
     return np.stack([middle - half, middle + half])
 
 
-def draw(axis: Any, values: dict[str, np.ndarray], corners: np.ndarray) -> None:
-    """The disc, and the eigenvalues of each kind that lie between the corners."""
+def draw_eigenvalues(
+    axis: Any, values: dict[str, np.ndarray], corners: np.ndarray
+) -> None:
+    """Draw the disc and the eigenvalues of each kind that lie between the corners."""
     from matplotlib.patches import Circle
     from matplotlib.ticker import MaxNLocator
 

@@ -1,143 +1,165 @@
-"""The limits of the numbers that matter most, for the rules and for the page's table.
+"""The limits of the numbers that matter most.
 
-A number that is beyond the limit shown beside it breaks a rule of `advice.ADVICE`.
+`evidence` compares the numbers with them, and the page shows them beside the numbers. A
+number that is beyond the limit beside it breaks a rule of `advice.ADVICE`.
 """
 
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from gan_jax.diagnostics.report.diagnosed_run import Diagnosis
 from gan_jax.dynamics import DYNAMICS, as_rule
 
-Numbers = dict[str, Any]
 GROWTH = 0.1
-"""Growth of a mode per step."""
+"""The largest growth of a mode per step."""
 TURNING = 1.0
-"""Imaginary over real part; of the game's antisymmetric part over the symmetric one."""
+"""The largest imaginary over real part of an eigenvalue, and the largest ratio of the
+game's antisymmetric part to its symmetric one."""
 MOVING = 0.01
-"""Eigenvalues times the learning rate under which turning is too slow to matter."""
+"""An eigenvalue times the learning rate below which turning is too slow to matter."""
 OVERFITTED = 1.0
 """Pooled deviations between the logits of seen and of unseen reals."""
 NEAR = 0.5
-"""`sample_distance` above which samples are far from the data; noise has 1."""
+"""The `sample_distance` above which samples are far from the data; noise has 1."""
 PRECISE = 0.5
-"""`sample_precision` below which most samples lie between the modes."""
+"""The `sample_precision` below which most samples lie between the modes."""
 COVERED = 0.9
-"""Share of the modes that 256 samples have to hit: data hit nearly all."""
+"""The share of the modes that 256 samples have to hit: data hit nearly all."""
 DIVERSE = 0.5
-"""Diversity below which samples are far less diverse than the data."""
+"""The diversity below which samples are far less diverse than the data."""
 
 
 class Limit(NamedTuple):
-    """usual: what a number is beside, in words, or "" where none applies.
+    """The limit of a number.
 
-    rule: of ADVICE, which holds beyond it.
+    rule: the name in ADVICE of the rule that holds beyond it. usual: returns the limit
+    in words, "" where none applies to this diagnosis.
     """
 
     rule: str
-    usual: Callable[[Numbers], str]
+    usual: Callable[[Diagnosis], str]
 
 
-def value_at(found: Numbers, *path: str) -> Any:
-    """The number at a path of sections; None if it was not measured."""
-    value: Any = found
+def value_at(diagnosis: Diagnosis, *path: str) -> Any:
+    """Return the number at a path of sections, or None if it was not measured."""
+    value: Any = diagnosis
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return value
 
 
-def at_constant_rates(found: Numbers) -> bool:
-    """Whether the eigenvalues, which are at the highest rates, say where play goes.
+def has_constant_rates(diagnosis: Diagnosis) -> bool:
+    """Return whether the eigenvalues at the highest rates say where play goes.
 
-    Where rates have decayed a hundredfold, the players have settled at smaller ones.
+    They do not where rates have decayed a hundredfold: the players have settled at
+    smaller ones.
     """
-    return not found.get("decayed", False)
+    return not diagnosis.get("decayed", False)
 
 
-def plain_play(found: Numbers) -> bool:
-    """Whether the limits of eigenvalues apply: to plain play at constant rates."""
-    rule = DYNAMICS.get(value_at(found, "game", "dynamics"))
-    return rule is not None and as_rule(rule).is_plain and at_constant_rates(found)
+def is_plain_play(diagnosis: Diagnosis) -> bool:
+    """Return whether the limits of eigenvalues apply: plain play at constant rates."""
+    rule = DYNAMICS.get(value_at(diagnosis, "game", "dynamics"))
+    is_plain = rule is not None and as_rule(rule).is_plain
+    return is_plain and has_constant_rates(diagnosis)
 
 
-def turns_fast(found: Numbers) -> bool:
-    """Whether the leading eigenvalues are those of plain play, and large enough."""
-    size = value_at(found, "game", "leading_magnitude")
-    return plain_play(found) and size is not None and size > MOVING
+def turns_fast(diagnosis: Diagnosis) -> bool:
+    """Return whether the leading eigenvalues are of plain play and large enough."""
+    size = value_at(diagnosis, "game", "leading_magnitude")
+    return is_plain_play(diagnosis) and size is not None and size > MOVING
 
 
-def farthest_reach(found: Numbers) -> float | None:
-    """The decay per step at which steps overshoot: training hovers at half of it."""
-    reach = value_at(found, "game", "reach")
-    return 2 * reach if reach is not None and at_constant_rates(found) else None
+def overshoot_limit(diagnosis: Diagnosis) -> float | None:
+    """Return the decay per step at which steps overshoot, or None if it is unknown.
+
+    It is twice the optimizer's reach, since training often hovers at the reach itself.
+    """
+    reach = value_at(diagnosis, "game", "reach")
+    return 2 * reach if reach is not None and has_constant_rates(diagnosis) else None
 
 
-def least_modes(found: Numbers) -> float | None:
-    count = value_at(found, "quality", "mode_count")
+def least_modes(diagnosis: Diagnosis) -> float | None:
+    """Return the number of modes that samples have to hit; None for data without."""
+    count = value_at(diagnosis, "quality", "mode_count")
     return None if count is None else COVERED * count
 
 
-def averaged_distance(found: Numbers) -> float | None:
-    """By how much the last generator may be further from the data than the average."""
-    return value_at(found, "motion", "ema", "averaged")
+def averaged_distance(diagnosis: Diagnosis) -> float | None:
+    """Return the averaged generator's distance to the data, or None.
+
+    The last generator may be further from the data by as much.
+    """
+    return value_at(diagnosis, "motion", "ema", "averaged")
 
 
 def under(limit: float | None) -> str:
+    """Say that a number is usually under a limit; say nothing without a limit."""
     return "" if limit is None else f"under {limit:.3g}"
 
 
 def over(limit: float | None) -> str:
+    """Say that a number is usually over a limit; say nothing without a limit."""
     return "" if limit is None else f"over {limit:.3g}"
 
 
 LIMITS: dict[tuple[str, ...], Limit] = {
     ("quality", "sample_modes"): Limit(
-        "missing_modes", lambda found: over(least_modes(found))
+        "missing_modes", lambda diagnosis: over(least_modes(diagnosis))
     ),
-    ("quality", "sample_precision"): Limit(
-        "low_precision", lambda found: over(PRECISE)
-    ),
-    ("quality", "sample_distance"): Limit("far_from_data", lambda found: under(NEAR)),
-    ("quality", "diversity"): Limit("low_diversity", lambda found: over(DIVERSE)),
+    ("quality", "sample_precision"): Limit("low_precision", lambda _: over(PRECISE)),
+    ("quality", "sample_distance"): Limit("far_from_data", lambda _: under(NEAR)),
+    ("quality", "diversity"): Limit("low_diversity", lambda _: over(DIVERSE)),
     ("game", "largest_real_part"): Limit(
-        "unstable", lambda found: under(GROWTH) if plain_play(found) else ""
+        "unstable",
+        lambda diagnosis: under(GROWTH) if is_plain_play(diagnosis) else "",
     ),
     ("game", "overshoot"): Limit(
-        "overshoot", lambda found: under(farthest_reach(found))
+        "overshoot", lambda diagnosis: under(overshoot_limit(diagnosis))
     ),
     ("game", "leading_imaginary_ratio"): Limit(
-        "rotation", lambda found: under(TURNING) if turns_fast(found) else ""
+        "rotation", lambda diagnosis: under(TURNING) if turns_fast(diagnosis) else ""
     ),
     ("game", "rotation_index"): Limit(
-        "rotation", lambda found: under(TURNING) if plain_play(found) else ""
+        "rotation",
+        lambda diagnosis: under(TURNING) if is_plain_play(diagnosis) else "",
     ),
     ("motion", "ema", "gap"): Limit(
-        "circling", lambda found: under(averaged_distance(found))
+        "circling", lambda diagnosis: under(averaged_distance(diagnosis))
     ),
     ("overfitting", "gap", "deviations"): Limit(
-        "overfitting", lambda found: under(OVERFITTED)
+        "overfitting", lambda _: under(OVERFITTED)
     ),
 }
-"""By the path of the number in what `diagnose` finds."""
+"""The limits by the path of the number in a diagnosis."""
 QUALITY_NAMES = {
     "sample_modes": "modes hit by 256 samples",
     "sample_precision": "share of the samples on a mode",
     "sample_distance": "sample distance (the data have 0, noise has 1)",
     "diversity": "diversity of the samples (the data have 1)",
 }
+"""The names of the samples' numbers on the page."""
 
 
-def usual(found: Numbers, path: tuple[str, ...], otherwise: str) -> str:
-    """What is shown beside a number as usual: its limit, or what has none."""
+def usual_range(diagnosis: Diagnosis, path: tuple[str, ...], default: str) -> str:
+    """Return what is usual of the number at a path, in words.
+
+    default: what is returned for a number that has no limit.
+    """
     limit = LIMITS.get(path)
-    return otherwise if limit is None else limit.usual(found)
+    return default if limit is None else limit.usual(diagnosis)
 
 
-def quality_rows(found: Numbers) -> list[tuple[str, str, str]]:
-    """What, value and limit of each number of the samples' quality."""
-    own = found.get("quality", {})
+def quality_rows(diagnosis: Diagnosis) -> list[tuple[str, str, str]]:
+    """Return name, value and limit of each number of the samples' quality."""
+    numbers = diagnosis.get("quality", {})
     return [
-        (text, f"{own[name]:.3g}", usual(found, ("quality", name), ""))
+        (
+            text,
+            f"{numbers[name]:.3g}",
+            usual_range(diagnosis, ("quality", name), ""),
+        )
         for name, text in QUALITY_NAMES.items()
-        if math.isfinite(own.get(name, math.nan))
+        if math.isfinite(numbers.get(name, math.nan))
     ]

@@ -1,4 +1,8 @@
-"""Every instrument on one GAN of a run, as one dictionary of numbers."""
+"""All measurements of one GAN of a run, as one dictionary of numbers by section.
+
+`diagnose` calls the function of each section. Those of this module look at the steps
+after the final state.
+"""
 
 import dataclasses
 import math
@@ -10,52 +14,33 @@ from typing import Any
 import jax
 import numpy as np
 
-from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config
-from gan_jax.diagnostics import (
-    critic_gradient_norms,
-    dead_units,
-    ema_gap,
-    gradient_flow,
-    gradient_quantiles,
-    late_spread,
-    logit_gap,
-    singular_values,
-    snapshots,
-    update_cosines,
-)
+from gan_jax.diagnostics import ema_gap, late_spread, snapshots, update_cosines
+from gan_jax.diagnostics.report import measure_networks as networks
+from gan_jax.diagnostics.report import measure_outcome as outcome
 from gan_jax.diagnostics.report.diagnosed_run import (
     DiagnosedRun,
-    batches,
-    column,
-    finite,
+    Diagnosis,
+    batches_of_step,
     has_decayed,
-    kernels,
+    is_state_finite,
     load_diagnosed_run,
-    next_batch,
-    paths_by_depth,
     successive_batches,
 )
 from gan_jax.diagnostics.report.measure_game import MINUTES, measure_game, measure_path
-from gan_jax.diagnostics.report.measure_outcome import measure_losses, measure_samples
-from gan_jax.evaluate.gan_metrics import RESPONSES, TESTS, gap, logits, rates
-from gan_jax.evaluate.reference import chosen, in_batches, unseen
-from gan_jax.evaluate.sample_quality import mode_count
-from gan_jax.gan import pack_examples
+from gan_jax.evaluate.gan_metrics import RESPONSES, TESTS, gap, rates
+from gan_jax.evaluate.reference import chosen
 from gan_jax.metrics import sliced_wasserstein
-from gan_jax.run.monitor import make_sample_monitor, shrink_images
+from gan_jax.run.monitor import shrink_images
 from gan_jax.run_files.health import TROUBLE_SIGNS
 from gan_jax.run_files.history import make_record
 from gan_jax.run_files.summary import decide_verdict
 from gan_jax.sampling import sample
 from gan_jax.step import train_step
 
-PLAYERS = ("generator", "discriminator")
-POINTS = 200
-"""Steps of a log that a plot shows, at most."""
 EXAMPLES = 1000
-"""Reals of each kind on which D is judged; samples of which a distance is taken."""
-FRESH = 12
+"""The number of samples of which a distance to the data is taken."""
+FRESH_STEPS = 12
 """Steps made from the final state, to see how updates follow each other."""
 
 
@@ -67,43 +52,45 @@ def diagnose(
     count: int | None = 10,
     minutes: float = MINUTES,
     tell: Callable[[str], None] = lambda section: None,
-) -> dict[str, Any]:
-    """All numbers of a run's final state, by section; see docs/diagnostics.md.
+) -> Diagnosis:
+    """Return all numbers of a run's final state, by section; see docs/diagnostics.md.
 
-    data_name: the data set that holds the run's data by now; None: that of its Config.
-    count: eigenvalues of the game; None: none. minutes: for how long they are looked
-    for. tell: called with each section's name. A section that cannot be has
-    `{"skipped": why}`. Raises ValueError for what is no run.
+    run: the run's folder. index: which GAN of a run of several. data_name: the data set
+    that holds the run's data by now; None: that of its Config. count: the number of
+    eigenvalues of the game to look for; None: none. minutes: for how long they are
+    looked for. tell: called with each section's name before it is measured. A section
+    that cannot be measured is `{"skipped": why}`. Raises ValueError for a folder that
+    holds no run.
     """
     if not minutes > 0:
         raise ValueError(f"minutes {minutes}: must be over 0")
     if count is not None and not 1 <= count <= 100:
         raise ValueError(f"count {count}: must be 1 to 100 eigenvalues")
-    case = load_diagnosed_run(run, index, data_name)
-    found = about(case) | {"run": str(run), "index": index}
-    sound = found["finite"]
-    for name, section in SECTIONS.items():
+    diagnosed = load_diagnosed_run(run, index, data_name)
+    diagnosis = describe_run(diagnosed) | {"run": str(run), "index": index}
+    for name, measure in SECTIONS.items():
         tell(name)
         if name == "game":
-            section = partial(section, count=count, minutes=minutes)
-        if name in OF_ROWS or sound:
-            found[name] = attempted(partial(section, case))
+            measure = partial(measure, count=count, minutes=minutes)
+        if name in SECTIONS_OF_ROWS or diagnosis["finite"]:
+            diagnosis[name] = measure_or_skip(partial(measure, diagnosed))
         else:
-            found[name] = {"skipped": "the state is not finite"}
-    return found
+            diagnosis[name] = {"skipped": "the state is not finite"}
+    return diagnosis
 
 
-def attempted(section: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def measure_or_skip(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return a section's numbers, or `{"skipped": why}` if it raises ValueError."""
     try:
-        return section()
+        return measure()
     except ValueError as error:
         return {"skipped": str(error)}
 
 
 def to_json_value(value: Any) -> Any:
-    """As JSON has it: what is not finite becomes null, keys become text.
+    """Return a value as JSON has it: null for what is not finite, keys as text.
 
-    Arrays (the samples that the page shows) are left out.
+    Arrays in dictionaries (the samples that the page shows) are left out.
     """
     if isinstance(value, dict):
         kept = {k: v for k, v in value.items() if not isinstance(v, np.ndarray)}
@@ -112,167 +99,99 @@ def to_json_value(value: Any) -> Any:
         return [to_json_value(v) for v in value]
     if isinstance(value, np.generic):
         value = value.item()
-    bad = isinstance(value, float) and not math.isfinite(value)
-    return None if bad else value
+    is_number = not isinstance(value, float) or math.isfinite(value)
+    return value if is_number else None
 
 
-def about(case: DiagnosedRun) -> dict[str, Any]:
-    """Which run, how far it got, how it ended, and what its log said of it."""
-    config, step = case.config, int(case.state.step)
-    record = make_record(case.label, case.rows, {}, case.events)
+def describe_run(run: DiagnosedRun) -> dict[str, Any]:
+    """Return which run it is, how far it got, how it ended and what its log reports."""
+    config, step = run.config, int(run.state.step)
+    record = make_record(run.label, run.rows, {}, run.events)
     signs = [
-        {"step": e["step"], "sign": e["sign"]}
-        for e in case.events
-        if e.get("sign") in TROUBLE_SIGNS
+        {"step": event["step"], "sign": event["sign"]}
+        for event in run.events
+        if event.get("sign") in TROUBLE_SIGNS
     ]
-    rate = rates(config, case.state)
+    rate = rates(config, run.state)
     return {
-        "label": case.label,
+        "label": run.label,
         "step": step,
         "steps": config.steps,
-        "verdict": decide_verdict(config, record, step) if case.rows else "interrupted",
+        "verdict": decide_verdict(config, record, step) if run.rows else "interrupted",
         "fault": record.faults[0] if record.faults else None,
-        "finite": finite(case.state),
+        "finite": is_state_finite(run.state),
         "signs": signs,
-        "damage": list(case.damage),
-        "method": described(config),
+        "damage": list(run.damage),
+        "method": describe_method(config),
         "g_rate": rate.generator,
         "d_rate": rate.discriminator,
-        "decayed": has_decayed(case),
+        "decayed": has_decayed(run),
         "config": dataclasses.asdict(config),
     }
 
 
-def described(config: Config) -> str:
-    """`ring, non_saturating + r1, mlp, alternating, adam 0.0002`."""
+def describe_method(config: Config) -> str:
+    """Return a line such as `ring, minimax + r1, mlp, alternating, adam 0.0002`."""
     penalty = "" if config.penalty.name == "none" else f" + {config.penalty.name}"
-    g, d = config.g_optimizer, config.d_optimizer
-    rates = sorted({f"{o.name} {o.learning_rate:g}" for o in (g, d)})
+    groups = config.g_optimizer, config.d_optimizer
+    optimizers = {f"{group.name} {group.learning_rate:g}" for group in groups}
     return ", ".join(
         [
             config.dataset.name,
             f"{config.loss.name}{penalty}",
             config.model.name or "natural pair",
             config.dynamics.name,
-            " and ".join(rates),
+            " and ".join(sorted(optimizers)),
         ]
     )
 
 
-def measure_layers(case: DiagnosedRun) -> dict[str, Any]:
-    """Gradient, weight, update and their ratio of each array, in order of depth."""
-    order, flow = (
-        paths_by_depth(case.gan),
-        gradient_flow(case.gan, case.state, *next_batch(case)),
-    )
-    return {
-        player: {path: flows[path]._asdict() for path in paths}
-        for player, paths, flows in zip(PLAYERS, order, flow, strict=True)
-    }
-
-
-def measure_course(case: DiagnosedRun) -> dict[str, Any]:
-    """The kernels' gradient norms over time, if logged."""
-    order = paths_by_depth(case.gan)
-    logged = [r for r in case.rows if any(k.startswith("g_grad_norm/") for k in r)]
-    if not logged:
-        raise ValueError("the run did not log its layers; train with --log.layers")
-    some = np.unique(np.linspace(0, len(logged) - 1, POINTS).round().astype(int))
-    rows = [logged[i] for i in some]
-    found: dict[str, Any] = {"steps": [row["step"] for row in rows]}
-    for player, paths in zip(PLAYERS, order, strict=True):
-        columns = {p: f"{player[0]}_grad_norm/{p}" for p in kernels(paths)}
-        series = {p: column(rows, c).tolist() for p, c in columns.items()}
-        found[f"{player}_grad_norm"] = series
-    return found
-
-
-def measure_units(case: DiagnosedRun) -> dict[str, Any]:
-    """The share of dead units of each activation."""
-    shares = dead_units(case.gan, case.state, *next_batch(case))
-    return {k: v.tolist() for k, v in zip(PLAYERS, shares, strict=True)}
-
-
-def measure_kernels(case: DiagnosedRun) -> dict[str, Any]:
-    """Singular values of every kernel, in order of depth."""
-    states = case.state.generator, case.state.discriminator
-    found = {}
-    for player, paths, net in zip(
-        PLAYERS, paths_by_depth(case.gan), states, strict=True
-    ):
-        values = singular_values(net.params)
-        found[player] = {p: values[p].tolist() for p in paths if p in values}
-    if not any(found.values()):
-        raise ValueError("the networks have no kernels")
-    return found
-
-
-def measure_critic(case: DiagnosedRun) -> dict[str, Any]:
-    """D's input gradients; `deviation`: root mean square of its |input - mean|."""
-    batch, keys = next_batch(case)
-    norms = critic_gradient_norms(case.gan, case.state, batch, keys)
-    seen = pack_examples(case.gan.pack, batch.image)
-    x = np.asarray(seen, np.float64).reshape(len(seen), -1)
-    return {
-        "norms": {place: np.asarray(v).tolist() for place, v in norms.items()},
-        "quantiles": gradient_quantiles(norms),
-        "deviation": float(np.sqrt(((x - x.mean(0)) ** 2).sum(axis=1).mean())),
-    }
-
-
-def measure_overfitting(case: DiagnosedRun) -> dict[str, Any]:
-    """D's logits of training reals against reals that it has not met."""
-    other = unseen(case.config.dataset)
-    if other is None:
-        raise ValueError("the data have no held-out examples")
-    held_out = find_dataset(Config(dataset=other))
-    size = case.config.batch_size
-    training, others = (
-        logits(case.gan, case.state, in_batches(data, EXAMPLES, size, turn))
-        for turn, data in enumerate((case.data, held_out))
-    )
-    found = logit_gap(training, others, boundary=case.gan.loss.boundary)
-    shown = {"training": training.tolist(), "held_out": others.tolist()}
-    return {"gap": found._asdict(), "logits": shown}
-
-
-def measure_motion(case: DiagnosedRun) -> dict[str, Any]:
-    """How updates follow each other, how metrics wander, raw against averaged G."""
-    state, places = case.state, [case.state]
-    step = jax.jit(lambda state, batch: train_step(case.gan, state, batch)[0])
-    for ahead in range(FRESH):
-        state = step(state, batches(case, ahead))
-        places.append(state)
+def measure_motion(run: DiagnosedRun) -> dict[str, Any]:
+    """Return how updates follow each other, how metrics wander, and raw against EMA."""
+    state, states = run.state, [run.state]
+    step = jax.jit(lambda state, batch: train_step(run.gan, state, batch)[0])
+    for ahead in range(FRESH_STEPS):
+        state = step(state, batches_of_step(run, ahead))
+        states.append(state)
     cosines = {}
-    for player in PLAYERS:
-        points = snapshots([getattr(place, player).params for place in places])
+    for player in networks.PLAYERS:
+        points = snapshots([getattr(state, player).params for state in states])
         cosines[player] = update_cosines(points).tolist()
-    return {"cosines": cosines, "spread": spreads(case), "ema": averaging(case)}
+    return {
+        "cosines": cosines,
+        "spread": late_values(run),
+        "ema": distances_to_data(run),
+    }
 
 
-def spreads(case: DiagnosedRun) -> dict[str, dict[str, float]]:
-    """Mean and deviation of the last quarter of each loss and metric of the log."""
-    names = {k for row in case.rows for k in row if "@" in k or k == "diversity"}
-    found = {}
-    for name in ("d_loss", "g_loss", "real_logits", "fake_logits", *sorted(names)):
-        values = [row[name] for row in case.rows if np.isfinite(row.get(name, np.nan))]
+def late_values(run: DiagnosedRun) -> dict[str, dict[str, float]]:
+    """Return mean and deviation of each logged number in the last quarter of the run.
+
+    These are losses, logits and metrics of which at least 8 values are finite.
+    """
+    names = {k for row in run.rows for k in row if "@" in k or k == "diversity"}
+    late_numbers = {}
+    for name in (*outcome.LOGGED, *sorted(names)):
+        values = [row[name] for row in run.rows if np.isfinite(row.get(name, np.nan))]
         if len(values) >= 8:
             late = values[-max(2, round(len(values) / 4)) :]
-            spread, mean = late_spread(values), float(np.mean(late))
-            found[name] = {"spread": spread, "mean": mean}
-    return found
+            late_numbers[name] = {
+                "spread": late_spread(values),
+                "mean": float(np.mean(late)),
+            }
+    return late_numbers
 
 
-def averaging(case: DiagnosedRun) -> dict[str, float]:
-    """Sliced Wasserstein distance of raw and averaged samples to the data."""
-    indices = chosen(case.data, min(EXAMPLES, case.data.spec.size), 0)
-    real = shrink_images(np.asarray(case.data.get(indices).image))
-    key, size = jax.random.key(0), case.config.batch_size
-    draw = jax.jit(partial(sample, case.gan), static_argnames=("n", "ema"))
+def distances_to_data(run: DiagnosedRun) -> dict[str, float]:
+    """Return sliced Wasserstein distances to the data of raw and averaged samples."""
+    indices = chosen(run.data, min(EXAMPLES, run.data.spec.size), 0)
+    real = shrink_images(np.asarray(run.data.get(indices).image))
+    key, size = jax.random.key(0), run.config.batch_size
+    draw = jax.jit(partial(sample, run.gan), static_argnames=("n", "ema"))
 
     def distance(ema: bool) -> float:
         starts = range(0, len(real), size)
-        parts = [draw(case.state, key, n=size, ema=ema, first=i) for i in starts]
+        parts = [draw(run.state, key, n=size, ema=ema, first=i) for i in starts]
         fakes = shrink_images(np.concatenate(parts)[: len(real)])
         return float(sliced_wasserstein(real, fakes))
 
@@ -280,34 +199,27 @@ def averaging(case: DiagnosedRun) -> dict[str, float]:
     return {"raw": raw, "averaged": averaged, "gap": ema_gap(raw, averaged)}
 
 
-def measure_duality(case: DiagnosedRun) -> dict[str, Any]:
-    """The duality gap of zero-sum losses, by few steps of best response."""
-    ahead = successive_batches(case, RESPONSES + TESTS)
-    return gap(case.gan, case.state, ahead)._asdict()
-
-
-def measure_quality(case: DiagnosedRun) -> dict[str, Any]:
-    """The diversity and the quality of samples, as a run logs them."""
-    plain = dataclasses.replace(case.config.metrics, names=())
-    config = dataclasses.replace(case.config, metrics=plain)
-    (found,) = make_sample_monitor(config, case.gan, case.data, None, None)(case.state)
-    return found | {"mode_count": mode_count(config.dataset)}
+def measure_duality(run: DiagnosedRun) -> dict[str, Any]:
+    """Return the duality gap of zero-sum losses, by few steps of best response."""
+    batches = successive_batches(run, RESPONSES + TESTS)
+    return gap(run.gan, run.state, batches)._asdict()
 
 
 SECTIONS: dict[str, Callable[..., dict[str, Any]]] = {
-    "samples": measure_samples,
-    "quality": measure_quality,
-    "losses": measure_losses,
-    "layers": measure_layers,
-    "course": measure_course,
-    "units": measure_units,
-    "kernels": measure_kernels,
-    "critic": measure_critic,
-    "overfitting": measure_overfitting,
+    "samples": outcome.measure_samples,
+    "quality": outcome.measure_quality,
+    "losses": outcome.measure_losses,
+    "layers": networks.measure_layers,
+    "course": networks.measure_course,
+    "units": networks.measure_units,
+    "kernels": networks.measure_kernels,
+    "critic": networks.measure_critic,
+    "overfitting": networks.measure_overfitting,
     "game": measure_game,
     "path": measure_path,
     "motion": measure_motion,
     "duality": measure_duality,
 }
-OF_ROWS = ("losses", "course")
-"""Sections that need no state."""
+"""The function that measures each section, in the order of measurement."""
+SECTIONS_OF_ROWS = ("losses", "course")
+"""The sections that need the log alone, and so no finite state."""

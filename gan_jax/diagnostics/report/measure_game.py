@@ -1,4 +1,4 @@
-"""The game around a run's final state: eigenvalues, stable rates, rotation, curvature.
+"""Measurements of the game around a run's final state: does play settle there?
 
 The operator is that of the run: players with different learning rates, and Adam's or
 RMSprop's division by the root of the second moments, are scales of its rows.
@@ -14,6 +14,7 @@ import numpy as np
 from gan_jax.config import OptimizerConfig
 from gan_jax.diagnostics import (
     Game,
+    Players,
     alternating_limit,
     alternating_values,
     balanced,
@@ -40,50 +41,44 @@ from gan_jax.evaluate.gan_metrics import DECAYS, highest_rates, own_scales, rate
 from gan_jax.gan import with_params
 from gan_jax.types import Array
 
-FEW, RESTARTS, BENT_RESTARTS = 4, 6, 20
-"""Eigenvalues by real and imaginary part; restarts for them, and for curvatures."""
+FEW, RESTARTS = 4, 6
+"""The number of eigenvalues by real and by imaginary part, and restarts for them."""
+CURVATURE_RESTARTS = 20
 MINUTES = 10.0
-"""For how long eigenvalues are looked for, unless told."""
+"""For how long eigenvalues are looked for by default."""
 AFFORDABLE = 50_000
-"""Parameters up to which the alternating step's own eigenvalues are taken."""
+"""The number of parameters up to which the alternating step has its own eigenvalues."""
 
 
 def measure_game(
-    case: DiagnosedRun, *, count: int | None, minutes: float = MINUTES
+    run: DiagnosedRun, *, count: int | None, minutes: float = MINUTES
 ) -> dict[str, Any]:
-    """Eigenvalues times the learning rate, and what they say; see docs.
+    """Return eigenvalues times the learning rate, and what they say; see docs.
 
     The learning rates are the highest of the schedules: at the end of a decay any game
-    looks stable. Eigenvalues that are not found after `minutes` are left out.
+    looks stable. Eigenvalues that are not found after `minutes` are left out. Raises
+    ValueError for a count of None, and where a learning rate is 0.
     """
-    rate = highest_rates(case.config, case.state)
-    last = rates(case.config, case.state)
+    rate = highest_rates(run.config, run.state)
     if count is None:
         raise ValueError("left out with --no-spectrum")
     if not min(rate) > 0:
         raise ValueError("a learning rate is 0, so nobody moves")
-    batch, keys = next_batch(case)
-    plain = gan_game(case.gan, case.state, batch, keys)
-    game = balanced(plain, own_scales(case.config, case.state, rate))
-    passed = past(time.monotonic() + 60 * minutes)
-    timed, timed_plain = limit_time(game, passed), limit_time(plain, passed)
-    found, products, exact = eigenvalues(timed, count)
-    measured = {
-        "parameters": count_parameters(case),
-        "rate": rate.generator,
-        "d_rate": rate.discriminator,
-        "last_rate": last.generator,
-        "last_d_rate": last.discriminator,
-        "adaptive": any(o.name in DECAYS for o in optimizers(case)),
-        "dynamics": case.config.dynamics.name,
-        "reach": min(
-            optimizer_reach(o, case.config.dynamics.name) for o in optimizers(case)
-        ),
+    batch, keys = next_batch(run)
+    plain = gan_game(run.gan, run.state, batch, keys)
+    game = balanced(plain, own_scales(run.config, run.state, rate))
+    is_late = make_deadline(time.monotonic() + 60 * minutes)
+    timed, timed_plain = limit_time(game, is_late), limit_time(plain, is_late)
+    values, products, exact = find_eigenvalues(timed, count)
+    numbers = {
+        **describe_game(run, rate),
         "products": products,
         "exact": exact,
-        "eigenvalues": {k: parts(v * rate.generator) for k, v in found.items()},
-        **summarize_eigenvalues(found, rate.generator),
-        **measure_alternating(case, timed, rate.generator),
+        "eigenvalues": {
+            kind: to_pairs(own * rate.generator) for kind, own in values.items()
+        },
+        **summarize_eigenvalues(values, rate.generator),
+        **measure_alternating(run, timed, rate.generator),
         "rotation_index": rotation_index(game, jax.random.key(0)),
         "plain_rotation_index": rotation_index(plain, jax.random.key(0)),
         "field_norm": float(np.linalg.norm(plain.field(plain.point))),
@@ -92,38 +87,51 @@ def measure_game(
             for player in ("generator", "discriminator")
         },
     }
-    return measured | {"minutes": minutes, "stopped": passed()}
+    return numbers | {"minutes": minutes, "stopped": is_late()}
 
 
-def past(end: float) -> Callable[[], bool]:
-    """Whether a moment has passed, of `time.monotonic`."""
+def describe_game(run: DiagnosedRun, rate: Players) -> dict[str, Any]:
+    """Return the game's size, learning rates, rule of play and optimizers' reach."""
+    last = rates(run.config, run.state)
+    dynamics = run.config.dynamics.name
+    optimizers = run.config.g_optimizer, run.config.d_optimizer
+    return {
+        "parameters": count_parameters(run),
+        "rate": rate.generator,
+        "d_rate": rate.discriminator,
+        "last_rate": last.generator,
+        "last_d_rate": last.discriminator,
+        "adaptive": any(group.name in DECAYS for group in optimizers),
+        "dynamics": dynamics,
+        "reach": min(optimizer_reach(group, dynamics) for group in optimizers),
+    }
+
+
+def make_deadline(end: float) -> Callable[[], bool]:
+    """Return a function that says whether a moment of `time.monotonic` has passed."""
     return lambda: time.monotonic() > end
 
 
-def limit_time(game: Game, passed: Callable[[], bool]) -> Game:
-    """The game, of which the products raise ValueError when the time has passed."""
+def limit_time(game: Game, is_late: Callable[[], bool]) -> Game:
+    """Return the game with products that raise ValueError once it is late."""
 
-    def timed(product: Callable[..., Array]) -> Callable[..., Array]:
+    def limit(product: Callable[..., Array]) -> Callable[..., Array]:
         def product_in_time(*vectors: Array) -> Array:
-            if passed():
+            if is_late():
                 raise ValueError("not found in the minutes allowed; allow more minutes")
             return product(*vectors)
 
         return product_in_time
 
-    return game._replace(jvp=timed(game.jvp), vjp=timed(game.vjp))
-
-
-def optimizers(case: DiagnosedRun) -> tuple[OptimizerConfig, OptimizerConfig]:
-    return case.config.g_optimizer, case.config.d_optimizer
+    return game._replace(jvp=limit(game.jvp), vjp=limit(game.vjp))
 
 
 def optimizer_reach(group: OptimizerConfig, dynamics: str) -> float:
-    """-h l of a real eigenvalue l up to which the optimizer contracts under the rule.
+    """Return the -h l of a real eigenvalue l up to which the optimizer contracts.
 
-    2 for SGD, RMSprop; 2 (1 + m) with momentum m; 2 (1 + b1) / (1 - b1) for Adam
+    2 for SGD and RMSprop; 2 (1 + m) with momentum m; 2 (1 + b1) / (1 - b1) for Adam
     (Cohen et al. 2022, arXiv 2207.14484); a third of that for optimistic Adam, which is
-    exact for b1 = 0.
+    exact for b1 = 0. The rule of play multiplies it by the rule's own reach.
     """
     adam = 2 * (1 + group.b1) / (1 - group.b1)
     reaches = {
@@ -134,37 +142,44 @@ def optimizer_reach(group: OptimizerConfig, dynamics: str) -> float:
     return reaches.get(group.name, 2.0) * as_rule(DYNAMICS[dynamics]).reach
 
 
-def eigenvalues(game: Game, count: int) -> tuple[dict[str, np.ndarray], int, bool]:
-    """Those that lead by magnitude, by real and by imaginary part; products; all?"""
+def find_eigenvalues(game: Game, count: int) -> tuple[dict[str, np.ndarray], int, bool]:
+    """Return the eigenvalues by kind, the number of products, and whether they are all.
+
+    The kinds are "leading" by magnitude, "growing" by real and "turning" by imaginary
+    part. A kind that does not converge in time is left out.
+    """
     first = spectrum(game, count=count, which="LM", restarts=5 * RESTARTS)
     if first.exact:
         return {"leading": first.values}, first.products, True
-    found, products = {"leading": first.values}, first.products
-    for name, which in (("growing", "LR"), ("turning", "LI")):
+    values, products = {"leading": first.values}, first.products
+    for kind, which in (("growing", "LR"), ("turning", "LI")):
         try:
             more = spectrum(game, count=FEW, which=which, restarts=RESTARTS)
-        except ValueError:  # not converged, or no time is left: it is left out
+        except ValueError:  # Not converged, or no time is left.
             continue
         products += more.products
         keep = more.values if which == "LR" else more.values[np.imag(more.values) != 0]
         if len(keep):
-            found[name] = keep
-    return found, products, False
+            values[kind] = keep
+    return values, products, False
 
 
-def parts(values: np.ndarray) -> list[list[float]]:
+def to_pairs(values: np.ndarray) -> list[list[float]]:
+    """Return complex numbers as pairs of real and imaginary part."""
     return [[float(v.real), float(v.imag)] for v in values]
 
 
-def summarize_eigenvalues(found: dict[str, np.ndarray], rate: float) -> dict[str, Any]:
-    """What eigenvalues say of simultaneous steps.
+def summarize_eigenvalues(
+    values: dict[str, np.ndarray], rate: float
+) -> dict[str, float]:
+    """Return what eigenvalues say of simultaneous steps of a learning rate.
 
-    "decaying" are those with a negative real part: the rate up to which they contract
+    "decaying" eigenvalues have a negative real part: the rate up to which they contract
     says when steps overshoot, where the strict limit is 0 as soon as one mode grows.
     """
-    whole = np.concatenate(list(found.values()))
+    whole = np.concatenate(list(values.values()))
     decaying = whole[np.real(whole) < 0]
-    leading = found["leading"]
+    leading = values["leading"]
     return {
         "largest_real_part": rate * largest_real_part(whole),
         "imaginary_ratio": imaginary_ratio(whole, 1e-3),
@@ -177,39 +192,42 @@ def summarize_eigenvalues(found: dict[str, np.ndarray], rate: float) -> dict[str
     }
 
 
-def measure_alternating(case: DiagnosedRun, game: Game, rate: float) -> dict[str, Any]:
-    """The same for alternating steps, where the run plays so and it is affordable."""
+def measure_alternating(run: DiagnosedRun, game: Game, rate: float) -> dict[str, Any]:
+    """Return what eigenvalues say of alternating steps of a learning rate.
+
+    Empty where the run does not play so, with one D step, or where the game is large.
+    """
     size = game.point.size
-    plays = case.config.dynamics.name, case.config.d_steps
-    if plays != ("alternating", 1) or size > AFFORDABLE:
+    play = run.config.dynamics.name, run.config.d_steps
+    if play != ("alternating", 1) or size > AFFORDABLE:
         return {}
     try:
         # Who moves first is no matter: A B and B A have the same eigenvalues.
         values = alternating_values(game, rate, count=FEW, restarts=RESTARTS)
-    except ValueError:  # not converged
+    except ValueError:  # Not converged, or no time is left.
         return {}
-    found: dict[str, Any] = {"alternating_radius": step_radius(values, rate)}
+    numbers: dict[str, Any] = {"alternating_radius": step_radius(values, rate)}
     if size <= EXACT:
-        found["alternating_limit"] = alternating_limit(game)
-    return found
+        numbers["alternating_limit"] = alternating_limit(game)
+    return numbers
 
 
 def measure_curvature(game: Game, player: str) -> dict[str, Any]:
-    """The player's curvature, or why it is not known."""
+    """Return the player's curvature, or `{"skipped": why}`."""
     try:
-        return curvature(game, player, restarts=BENT_RESTARTS)._asdict()
+        return curvature(game, player, restarts=CURVATURE_RESTARTS)._asdict()
     except ValueError as error:
         return {"skipped": str(error)}
 
 
-def measure_path(case: DiagnosedRun) -> dict[str, Any]:
-    """The field on the line from the start to the final state."""
-    first, last = int(case.start.step), int(case.state.step)
+def measure_path(run: DiagnosedRun) -> dict[str, Any]:
+    """Return the field on the line from the start to the final state."""
+    first, last = int(run.start.step), int(run.state.step)
     if first == last:
         raise ValueError("the run has only its first state")
-    batch, keys = next_batch(case)
-    begin = with_params(case.state, params_of(case.start))
-    end = flat(params_of(case.state))
-    found = path_angle(gan_game(case.gan, begin, batch, keys), end)
-    columns = {name: values.tolist() for name, values in found._asdict().items()}
-    return {"from": first, "to": last, **columns}
+    batch, keys = next_batch(run)
+    start = with_params(run.state, params_of(run.start))
+    end = flat(params_of(run.state))
+    angle = path_angle(gan_game(run.gan, start, batch, keys), end)
+    series = {name: values.tolist() for name, values in angle._asdict().items()}
+    return {"from": first, "to": last, **series}

@@ -1,5 +1,6 @@
-"""What a run has come to: samples beside real data, and its losses."""
+"""Measurements of what a run has come to: its samples, their quality, its losses."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -8,34 +9,51 @@ import numpy as np
 from gan_jax.data import label_shares
 from gan_jax.diagnostics.report.diagnosed_run import DiagnosedRun, column
 from gan_jax.evaluate.reference import chosen
+from gan_jax.evaluate.sample_quality import mode_count
 from gan_jax.logs.sample_plots import make_sampler
+from gan_jax.run.monitor import make_sample_monitor
+from gan_jax.types import Row
 
 POINTS, IMAGES = 1000, 36
-"""Examples of each kind that are shown."""
+"""The number of examples of each kind that the page shows."""
 MOST_ROWS = 500
-"""Rows of a log that a chart shows, at most."""
-COURSES = ("d_loss", "g_loss", "real_logits", "fake_logits")
+"""The largest number of rows of a log that a chart of losses shows."""
+LOGGED = ("d_loss", "g_loss", "real_logits", "fake_logits")
+"""The columns of the log in the chart of losses."""
 
 
-def measure_samples(case: DiagnosedRun) -> dict[str, Any]:
-    """Real examples and fakes of the final state, `[N, ...]` each.
+def measure_samples(run: DiagnosedRun) -> dict[str, Any]:
+    """Return real examples and fakes of the final state, `[N, ...]` each.
 
-    The fakes are those of the run's own pictures: of the averaged generator, with the
-    same latents.
+    The fakes are those of the run's own pictures: they are made by the averaged
+    generator from the same latents.
     """
-    points = len(case.gan.data_shape) == 1
-    count = min(POINTS if points else IMAGES, len(case.data))
-    shares = label_shares(case.data) if points else None
-    fakes = np.asarray(make_sampler(case.gan, count, shares)(case.state))
-    real = case.data.get(chosen(case.data, count, 0)).image
+    is_points = len(run.gan.data_shape) == 1
+    count = min(POINTS if is_points else IMAGES, len(run.data))
+    shares = label_shares(run.data) if is_points else None
+    fakes = np.asarray(make_sampler(run.gan, count, shares)(run.state))
+    real = run.data.get(chosen(run.data, count, 0)).image
     return {"count": count, "real": np.asarray(jax.device_get(real)), "fake": fakes}
 
 
-def measure_losses(case: DiagnosedRun) -> dict[str, Any]:
-    """Both players' losses and D's mean logits, by step."""
-    if not case.rows:
+def measure_quality(run: DiagnosedRun) -> dict[str, Any]:
+    """Return the diversity and the quality of samples, as a run logs them."""
+    metrics = dataclasses.replace(run.config.metrics, names=())
+    config = dataclasses.replace(run.config, metrics=metrics)
+    (numbers,) = make_sample_monitor(config, run.gan, run.data, None, None)(run.state)
+    return numbers | {"mode_count": mode_count(config.dataset)}
+
+
+def measure_losses(run: DiagnosedRun) -> dict[str, Any]:
+    """Return both players' losses and D's mean logits, by step."""
+    if not run.rows:
         raise ValueError("the run has logged nothing")
-    some = np.unique(np.linspace(0, len(case.rows) - 1, MOST_ROWS).round().astype(int))
-    rows = [case.rows[i] for i in some]
-    series = {name: column(rows, name).tolist() for name in COURSES}
+    rows = spread_rows(run.rows, MOST_ROWS)
+    series = {name: column(rows, name).tolist() for name in LOGGED}
     return {"steps": [row["step"] for row in rows], **series}
+
+
+def spread_rows(rows: list[Row], most: int) -> list[Row]:
+    """Return at most `most` rows, spread evenly from the first to the last."""
+    places = np.linspace(0, len(rows) - 1, most).round().astype(int)
+    return [rows[place] for place in np.unique(places)]

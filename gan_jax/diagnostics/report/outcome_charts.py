@@ -1,11 +1,9 @@
-"""Charts of what a run has come to, as PNG bytes."""
-
-import math
-from typing import Any
+"""Charts of what a run has come to, as PNG bytes: its samples and its losses."""
 
 import numpy as np
 
-from gan_jax.diagnostics.report.charts import canvas, png
+from gan_jax.diagnostics.report.charts import make_canvas, to_png
+from gan_jax.diagnostics.report.diagnosed_run import Diagnosis
 from gan_jax.logs.figure_style import (
     DISCRIMINATOR,
     FAKE,
@@ -14,48 +12,39 @@ from gan_jax.logs.figure_style import (
     REAL,
     legend_below,
 )
+from gan_jax.logs.grids import tile_pixels
 from gan_jax.logs.images import to_uint8
 
 
-def samples(found: dict[str, Any]) -> bytes:
-    """Real data on the left, samples on the right."""
-    real, fake = found["samples"]["real"], found["samples"]["fake"]
+def draw_samples(diagnosis: Diagnosis) -> bytes:
+    """Draw real data on the left and generated samples on the right."""
+    real, fake = diagnosis["samples"]["real"], diagnosis["samples"]["fake"]
     if real.ndim == 4:
-        return images(real, fake)
-    return numbers(real, fake) if real.shape[1] == 1 else points(real, fake)
+        return draw_images(real, fake)
+    return (
+        draw_histograms(real, fake) if real.shape[1] == 1 else draw_points(real, fake)
+    )
 
 
-def images(real: np.ndarray, fake: np.ndarray) -> bytes:
-    figure, axes = canvas(2, height=3.0)
-    for axis, title, kind in zip(
+def draw_images(real: np.ndarray, fake: np.ndarray) -> bytes:
+    """Draw images `[N, H, W, C]` in [-1, 1] as two grids."""
+    figure, axes = make_canvas(2, height=3.0)
+    for axis, title, images in zip(
         axes, ("real", "generated"), (real, fake), strict=True
     ):
-        axis.imshow(tiled(to_uint8(kind)), cmap="gray", vmin=0, vmax=255)
+        axis.imshow(tile_pixels(to_uint8(images)), cmap="gray", vmin=0, vmax=255)
         axis.set_title(title, fontsize=10)
         axis.axis("off")
-    return png(figure)
+    return to_png(figure)
 
 
-def tiled(tiles: np.ndarray) -> np.ndarray:
-    """`[N, H, W, C]` as one near-square picture, a white line between two tiles."""
-    count, height, width, channels = tiles.shape
-    columns = math.ceil(math.sqrt(count))
-    rows = math.ceil(count / columns)
-    sheet = np.full((rows, height + 1, columns, width + 1, channels), 255, np.uint8)
-    for index, tile in enumerate(tiles):
-        row, column = divmod(index, columns)
-        sheet[row, :height, column, :width] = tile
-    whole = sheet.reshape(rows * (height + 1), columns * (width + 1), channels)
-    return whole[..., 0] if channels == 1 else whole
+def draw_points(real: np.ndarray, fake: np.ndarray) -> bytes:
+    """Draw points `[N, D]` on two equal axes, the real ones also under the generated.
 
-
-def points(real: np.ndarray, fake: np.ndarray) -> bytes:
-    """Both on the same axes; the real points are under the generated ones as well.
-
-    Of points of more coordinates the first two are shown.
+    Of points of more than two coordinates the first two are drawn.
     """
     real, fake = real[:, :2], fake[:, :2]
-    figure, axes = canvas(2, height=3.4)
+    figure, axes = make_canvas(2, height=3.4)
     reach = 1.3 * np.abs(real).max()
     left, right = axes
     left.scatter(*real.T, s=5, color=REAL, alpha=0.5, lw=0)
@@ -70,11 +59,12 @@ def points(real: np.ndarray, fake: np.ndarray) -> bytes:
     left.set(xlabel="first coordinate", ylabel="second coordinate")
     right.set_xlabel("first coordinate")
     legend_below(right, markerscale=3, fontsize=9)
-    return png(figure)
+    return to_png(figure)
 
 
-def numbers(real: np.ndarray, fake: np.ndarray) -> bytes:
-    figure, (axis,) = canvas()
+def draw_histograms(real: np.ndarray, fake: np.ndarray) -> bytes:
+    """Draw numbers `[N, 1]` as two histograms over each other."""
+    figure, (axis,) = make_canvas()
     finite = fake[np.isfinite(fake)]
     reach = 1.3 * np.abs(np.concatenate([real.ravel(), finite])).max(initial=1)
     bins = np.linspace(-reach, reach, 61).tolist()
@@ -82,14 +72,14 @@ def numbers(real: np.ndarray, fake: np.ndarray) -> bytes:
     axis.hist(finite, bins, color=FAKE, alpha=0.6, label="generated")
     axis.set(xlabel="value", ylabel="number of examples")
     legend_below(axis)
-    return png(figure)
+    return to_png(figure)
 
 
-def losses(found: dict[str, Any]) -> bytes:
-    """Losses on the left, D's mean logits on the right, over steps."""
-    figure, axes = canvas(2, height=3.1)
-    own = found["losses"]
-    drawn = (
+def draw_losses(diagnosis: Diagnosis) -> bytes:
+    """Draw losses on the left and D's mean logits on the right, over steps."""
+    figure, axes = make_canvas(2, height=3.1)
+    series = diagnosis["losses"]
+    panels = (
         ("loss", {"d_loss": "D", "g_loss": "G"}, (DISCRIMINATOR, GENERATOR)),
         (
             "D's mean logit",
@@ -97,12 +87,12 @@ def losses(found: dict[str, Any]) -> bytes:
             (REAL, FAKE),
         ),
     )
-    for axis, (title, names, colors) in zip(axes, drawn, strict=True):
+    for axis, (title, names, colors) in zip(axes, panels, strict=True):
         for (name, label), color in zip(names.items(), colors, strict=True):
-            values = np.array(own[name], float)
+            values = np.array(series[name], float)
             finite = np.where(np.isfinite(values), values, np.nan)
-            axis.plot(own["steps"], finite, color=color, lw=1, label=label)
+            axis.plot(series["steps"], finite, color=color, lw=1, label=label)
         axis.set(xlabel="step (generator updates)")
         axis.set_title(title, fontsize=10)
         legend_below(axis, fontsize=9)
-    return png(figure)
+    return to_png(figure)

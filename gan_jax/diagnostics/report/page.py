@@ -1,10 +1,11 @@
-"""A diagnosis as one HTML file that needs nothing else."""
+"""The page of a diagnosis: one HTML file that needs nothing else."""
 
 import base64
 from html import escape
 
 from gan_jax.diagnostics.report.advice import ADVICE, advise
-from gan_jax.diagnostics.report.cards import CARDS, OUTCOME, Card, Numbers
+from gan_jax.diagnostics.report.cards import INSTRUMENT_CARDS, OUTCOME_CARDS, Card
+from gan_jax.diagnostics.report.diagnosed_run import Diagnosis
 from gan_jax.diagnostics.report.limits import quality_rows
 from gan_jax.diagnostics.report.tables import summary_rows
 
@@ -41,100 +42,124 @@ summary { cursor: pointer; color: #2a6f97; font-size: .9rem; padding: 6px 0; }
 """
 
 
-def html_page(found: Numbers) -> str:
-    """The whole page of `gan_jax.diagnostics.report.diagnose`'s numbers.
+def html_page(diagnosis: Diagnosis) -> str:
+    """Return the page of what `diagnose` returns.
 
     Samples and losses come first, then the verdict, then the instruments.
     """
-    title = f"Diagnosis of {found['run']}"
-    left_out = [one for one in OUTCOME + CARDS if not shown(one, found)]
+    title = f"Diagnosis of {diagnosis['run']}"
+    left_out = [
+        card
+        for card in OUTCOME_CARDS + INSTRUMENT_CARDS
+        if not is_measured(card, diagnosis)
+    ]
+    body = "".join(
+        [
+            card_grid(OUTCOME_CARDS, diagnosis),
+            quality_section(diagnosis),
+            verdict_section(diagnosis),
+            card_grid(INSTRUMENT_CARDS, diagnosis),
+            left_out_section(left_out, diagnosis),
+            rules_section(),
+        ]
+    )
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
-        f"<body>\n<main>\n<h1>{escape(title)}</h1>\n{head(found)}"
-        f"{grid(OUTCOME, found)}{quality(found)}{judged(found)}"
-        f"{grid(CARDS, found)}{absent(left_out, found)}{rules()}"
-        "</main>\n</body>\n</html>\n"
+        f"<body>\n<main>\n<h1>{escape(title)}</h1>\n{page_head(diagnosis)}"
+        f"{body}</main>\n</body>\n</html>\n"
     )
 
 
-def head(found: Numbers) -> str:
-    who = ", ".join(f"{k} {v}" for k, v in found["label"].items())
-    parts = [found["method"], who, f"step {found['step']} of {found['steps']}"]
+def page_head(diagnosis: Diagnosis) -> str:
+    """Return the line on the run, and what G and D stand for."""
+    who = ", ".join(f"{k} {v}" for k, v in diagnosis["label"].items())
+    parts = [
+        diagnosis["method"],
+        who,
+        f"step {diagnosis['step']} of {diagnosis['steps']}",
+    ]
     text = " &middot; ".join(escape(part) for part in parts if part)
     return (
-        f'<p class="quiet">{text} &middot; {escape(found["verdict"])}</p>\n'
+        f'<p class="quiet">{text} &middot; {escape(diagnosis["verdict"])}</p>\n'
         '<p class="quiet">G is the generator. D is the discriminator: its logit is '
         "the score that it gives to an example, higher for what looks more real.</p>\n"
     )
 
 
-def grid(cards: tuple[Card, ...], found: Numbers) -> str:
-    """The cards that can be shown, side by side."""
-    inside = "".join(card(one, found) for one in cards if shown(one, found))
+def card_grid(cards: tuple[Card, ...], diagnosis: Diagnosis) -> str:
+    """Return the cards of sections that were measured, side by side."""
+    inside = "".join(
+        card_section(card, diagnosis) for card in cards if is_measured(card, diagnosis)
+    )
     return f'<div class="grid">\n{inside}</div>\n' if inside else ""
 
 
-def quality(found: Numbers) -> str:
-    """The numbers of the samples' quality, if they were taken."""
-    rows = quality_rows(found)
+def quality_section(diagnosis: Diagnosis) -> str:
+    """Return the numbers of the samples' quality, if they were measured."""
+    rows = quality_rows(diagnosis)
     if not rows:
         return ""
     return (
         '<section class="card alone" id="quality">\n<h2>Quality of the samples</h2>\n'
-        f"{table([['', 'here', 'usual'], *map(list, rows)])}</section>\n"
+        f"{html_table([['', 'here', 'usual'], *map(list, rows)])}</section>\n"
     )
 
 
-def judged(found: Numbers) -> str:
-    """The verdict in words, what to try, and the numbers that matter most."""
-    pieces = advise(found)
+def verdict_section(diagnosis: Diagnosis) -> str:
+    """Return the verdict in words, what to try, and the numbers that matter most."""
+    pieces = advise(diagnosis)
     items = "".join(
         f"<li>{escape(p['says'])}<br>"
         f'<span class="quiet">{escape(p["name"])}: {escape(p["evidence"])}</span><br>'
         f"What to try: <code>{escape(p['tries'])}</code></li>\n"
         for p in pieces
     )
-    words = f"<ul>\n{items}</ul>" if items else f"<p>{calm(found)}</p>"
+    words = f"<ul>\n{items}</ul>" if items else f"<p>{all_clear(diagnosis)}</p>"
     kind = "card alone verdict trouble" if pieces else "card alone verdict"
-    rows = [["", "here", "usual"], *map(list, summary_rows(found))]
+    rows = [["", "here", "usual"], *map(list, summary_rows(diagnosis))]
     return (
         f'<section class="{kind}" id="verdict">\n<h2>What is the matter</h2>\n{words}\n'
-        f"{folded('The numbers that matter most', rows)}</section>\n"
+        f"{folded_table('The numbers that matter most', rows)}</section>\n"
     )
 
 
-def calm(found: Numbers) -> str:
-    if not found["finite"]:
+def all_clear(diagnosis: Diagnosis) -> str:
+    """Return what is said where no rule holds."""
+    if not diagnosis["finite"]:
         return "The state is not finite: nothing can be measured of it."
     return "Nothing alarming: no rule below holds."
 
 
-def shown(one: Card, found: Numbers) -> bool:
-    return "skipped" not in found.get(one.section, {"skipped": ""})
+def is_measured(card: Card, diagnosis: Diagnosis) -> bool:
+    """Return whether the section that a card needs was measured."""
+    return "skipped" not in diagnosis.get(card.section, {"skipped": ""})
 
 
-def card(one: Card, found: Numbers) -> str:
-    picture = base64.b64encode(one.draw(found)).decode()
-    note, rows = one.note(found), one.table(found)
+def card_section(card: Card, diagnosis: Diagnosis) -> str:
+    """Return a card: title, chart, caption, note and table."""
+    picture = base64.b64encode(card.draw(diagnosis)).decode()
+    note, rows = card.make_note(diagnosis), card.make_table(diagnosis)
     below = f'<p class="quiet">{escape(note)}</p>\n' if note else ""
     return (
-        f'<section class="card" id="{one.draw.__name__}">\n<h2>{escape(one.title)}</h2>'
-        f'\n<figure>\n<img alt="{escape(one.title)}" '
+        f'<section class="card" id="{card.anchor}">\n<h2>{escape(card.title)}</h2>'
+        f'\n<figure>\n<img alt="{escape(card.title)}" '
         f'src="data:image/png;base64,{picture}">\n'
-        f"<figcaption>{escape(one.shows)}</figcaption>\n</figure>\n"
-        f"{below}{folded('Numbers', rows) if rows else ''}</section>\n"
+        f"<figcaption>{escape(card.caption)}</figcaption>\n</figure>\n"
+        f"{below}{folded_table('Numbers', rows) if rows else ''}</section>\n"
     )
 
 
-def folded(title: str, rows: list[list[str]]) -> str:
-    """A table that opens at a click."""
-    return f"<details>\n<summary>{escape(title)}</summary>\n{table(rows)}</details>\n"
+def folded_table(title: str, rows: list[list[str]]) -> str:
+    """Return a table that opens at a click."""
+    return (
+        f"<details>\n<summary>{escape(title)}</summary>\n{html_table(rows)}</details>\n"
+    )
 
 
-def table(rows: list[list[str]]) -> str:
-    """A table, of which the first row holds the heads."""
+def html_table(rows: list[list[str]]) -> str:
+    """Return a table, of which the first row holds the heads."""
     first, *others = rows
     top = "".join(f"<th>{escape(cell)}</th>" for cell in first)
     body = "".join(
@@ -144,12 +169,15 @@ def table(rows: list[list[str]]) -> str:
     return f'<div class="scroll"><table>\n<tr>{top}</tr>\n{body}</table></div>\n'
 
 
-def absent(cards: list[Card], found: Numbers) -> str:
-    """What could not be measured, and why."""
+def left_out_section(cards: list[Card], diagnosis: Diagnosis) -> str:
+    """Return a list of the cards that could not be measured, and why."""
+    reasons = {
+        card.title: diagnosis.get(card.section, {}).get("skipped", "not measured")
+        for card in cards
+    }
     items = "".join(
-        f"<li>{escape(one.title)} &ndash; "
-        f"{escape(found.get(one.section, {}).get('skipped', 'not measured'))}</li>\n"
-        for one in cards
+        f"<li>{escape(title)} &ndash; {escape(reason)}</li>\n"
+        for title, reason in reasons.items()
     )
     if not items:
         return ""
@@ -159,7 +187,8 @@ def absent(cards: list[Card], found: Numbers) -> str:
     )
 
 
-def rules() -> str:
+def rules_section() -> str:
+    """Return the list of all rules with their thresholds."""
     rows = [["rule", "holds when"], *([k, v.rule] for k, v in ADVICE.items())]
     return (
         '<section class="card alone">\n<h2>The rules</h2>\n'
@@ -167,5 +196,5 @@ def rules() -> str:
         "run wrote into its log. In the rules h is the learning rate, and l an "
         "eigenvalue of the game: the real part of h l (Re) is growth per step, the "
         "imaginary part (Im) is rotation per step.</p>\n"
-        f"{folded('Rules and thresholds', rows)}</section>\n"
+        f"{folded_table('Rules and thresholds', rows)}</section>\n"
     )
