@@ -126,7 +126,12 @@ def test_members_are_a_line_each_with_real_values(tmp_path):
     _, rows, _ = opened(folder, members=True)
     assert [row["run"] for row in rows] == [f"a[{i}]" for i in range(4)]
     assert rows[2]["differs"] == {"seed": [0], "penalty.weight": [10.0]}
-    assert [comparison.row_to_json(row)["losses"]["d_loss"] for row in rows] == [1, 2, 3, 9]
+    assert [comparison.row_to_json(row)["losses"]["d_loss"] for row in rows] == [
+        1,
+        2,
+        3,
+        9,
+    ]
 
 
 def test_runs_that_did_not_end_are_told_apart(tmp_path):
@@ -260,7 +265,9 @@ def test_evaluations_of_several_gans_have_median_and_range(tmp_path):
 
 def test_methods_are_named_by_their_choices():
     def of(config):
-        return nearest_method(comparison.read_runs.Run(None, "", config, [], [], [], [], ""))
+        return nearest_method(
+            comparison.read_runs.Run(None, "", config, [], [], [], [], "")
+        )
 
     assert of(R1) == "r1"
     assert of(replace(R1, batch_size=7, model=ModelConfig("mlp"))) == "r1"
