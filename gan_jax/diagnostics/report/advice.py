@@ -1,6 +1,6 @@
 """What the numbers of a diagnosis mean, by rules, each with its threshold.
 
-The signs of `health.RULES`, which a run reports as it goes, come first.
+The signs of `health.TROUBLE_SIGNS`, which a run reports as it goes, come first.
 """
 
 import json

@@ -51,7 +51,7 @@ class Case(NamedTuple):
 
 
 def opened(run: str | Path, index: int, data_name: str | None = None) -> Case:
-    """Raises ValueError as `gan_jax.run_files.load.load_run` does.
+    """Raises ValueError as `gan_jax.run_files.load_run.load_run` does.
 
     data_name: the data set that holds the run's data by now; None: that of its Config.
     """
