@@ -42,7 +42,7 @@ def open_trackers(
 ) -> Iterator[list[Tracker]]:
     """Open the trackers that the Config requests, and close them at the end.
 
-    labels: what tells the GANs of the run apart.
+    labels: the seed and the sweep factors of each GAN of the run.
     """
     known = [(config.log.tensorboard, open_tensorboard), (config.log.wandb, open_wandb)]
     with ExitStack() as stack:

@@ -47,7 +47,7 @@ def said(monkeypatch):
     lines = []
     remember = lambda line: lines.append((time.monotonic(), line))  # noqa: E731
     monkeypatch.setattr(signals, "print_to_stderr", remember)
-    monkeypatch.setattr(interruption, "say", remember)
+    monkeypatch.setattr(interruption, "print_to_stderr", remember)
     return lines
 
 

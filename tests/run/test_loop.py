@@ -29,7 +29,7 @@ class Promised:
         return np.ones(1)
 
 
-def reads_of(config):
+def count_reads(config):
     """After how many steps the loop has read metrics, and how many numbers."""
     made, reads = [], []
 
@@ -69,4 +69,4 @@ def reads_of(config):
 )
 def test_loop_waits_for_the_devices_only_at_steps_it_writes_of(changes, expected):
     """There it reads the metrics of all dispatches since the last such, once."""
-    assert reads_of(replace(CONFIG, **changes)) == expected
+    assert count_reads(replace(CONFIG, **changes)) == expected

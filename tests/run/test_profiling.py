@@ -32,7 +32,7 @@ RING = Config(
 BOUNDS = np.arange(0, 16, 3)
 
 
-def asking(steps):
+def config_that_profiles(steps):
     return replace(RING, log=replace(RING.log, profile=steps))
 
 
@@ -55,7 +55,7 @@ def traces(folder):
     ]
 
 
-def dispatches(folder):
+def traced_dispatches(folder):
     """How many each trace has."""
     return [names[DISPATCH_NAME] for names in traces(folder)]
 
@@ -65,7 +65,7 @@ def compilations(names):
     return sum(count for name, count in names.items() if "compile_or_get" in name)
 
 
-def play(work, state, bounds=BOUNDS):
+def run_dispatches(work, state, bounds=BOUNDS):
     """The steps between some bounds; their last state."""
     for split in work.splits(bounds):
         state, _ = work.advance(state, split)
@@ -100,8 +100,8 @@ def test_trace_holds_the_steps_asked_for_and_no_compilation(tmp_path):
     said, work = [], make_program(RING, find_dataset(RING))
     with jax.profiler.trace(tmp_path / "new" / "profile"):
         jax.jit(lambda x: x - 3)(1.0)
-    with profile_steps(asking(5), tmp_path, work, said.append) as traced:
-        play(traced, traced.init())
+    with profile_steps(config_that_profiles(5), tmp_path, work, said.append) as traced:
+        run_dispatches(traced, traced.init())
         (names,) = traces(tmp_path)  # it was written by the time of the last step
     assert names[DISPATCH_NAME] == 2
     assert compilations(traces(tmp_path / "new")[0]) > 0 == compilations(names)
@@ -110,8 +110,8 @@ def test_trace_holds_the_steps_asked_for_and_no_compilation(tmp_path):
 
 
 def test_trace_is_readable_by_perfetto(work, tmp_path):
-    with profile_steps(asking(6), tmp_path, work, print) as traced:
-        play(traced, traced.init())
+    with profile_steps(config_that_profiles(6), tmp_path, work, print) as traced:
+        run_dispatches(traced, traced.init())
     (path,) = (tmp_path / "profile").rglob("perfetto_trace.json.gz")
     events = json.loads(gzip.decompress(path.read_bytes()))["traceEvents"]
     assert sum(event.get("name") == DISPATCH_NAME for event in events) == 2
@@ -120,43 +120,47 @@ def test_trace_is_readable_by_perfetto(work, tmp_path):
 def test_use_that_ends_early_writes_what_it_has(work, tmp_path):
     said = []
     with pytest.raises(KeyboardInterrupt):
-        with profile_steps(asking(9), tmp_path, work, said.append) as traced:
-            play(traced, traced.init(), BOUNDS[:4])
+        with profile_steps(
+            config_that_profiles(9), tmp_path, work, said.append
+        ) as traced:
+            run_dispatches(traced, traced.init(), BOUNDS[:4])
             raise KeyboardInterrupt
-    assert dispatches(tmp_path) == [2]
+    assert traced_dispatches(tmp_path) == [2]
     assert said[-1].startswith("profile: 6 steps in")
 
 
 def test_too_short_a_run_says_so(work, tmp_path):
     said = []
-    with profile_steps(asking(20), tmp_path, work, said.append) as traced:
-        play(traced, traced.init())
-    assert dispatches(tmp_path) == [4]
+    with profile_steps(config_that_profiles(20), tmp_path, work, said.append) as traced:
+        run_dispatches(traced, traced.init())
+    assert traced_dispatches(tmp_path) == [4]
     assert said[0].startswith("log.profile 20: only 12 steps in a row")
-    with profile_steps(asking(20), tmp_path / "one", work, said.append) as traced:
-        play(traced, traced.init(), BOUNDS[:2])
+    with profile_steps(
+        config_that_profiles(20), tmp_path / "one", work, said.append
+    ) as traced:
+        run_dispatches(traced, traced.init(), BOUNDS[:2])
     assert said[2:] == [said[0].replace("12", "0")]
     assert not (tmp_path / "one").exists()
 
 
 def test_going_back_to_a_checkpoint_traces_no_second_time(work, tmp_path):
-    with profile_steps(asking(12), tmp_path, work, print) as traced:
-        state = play(traced, traced.init(), BOUNDS[:4])
-        play(traced, state)
-    assert dispatches(tmp_path) == [2]
+    with profile_steps(config_that_profiles(12), tmp_path, work, print) as traced:
+        state = run_dispatches(traced, traced.init(), BOUNDS[:4])
+        run_dispatches(traced, state)
+    assert traced_dispatches(tmp_path) == [2]
 
 
 def test_second_trace_at_once_is_refused(work, tmp_path):
-    with profile_steps(asking(3), tmp_path, work, print) as traced:
+    with profile_steps(config_that_profiles(3), tmp_path, work, print) as traced:
         with jax.profiler.trace(tmp_path), refused("log.profile: another trace"):
-            play(traced, traced.init())
+            run_dispatches(traced, traced.init())
 
 
 @pytest.mark.slow
 def test_profiled_run_is_the_same_run_bit_for_bit(tmp_path):
     states = [
         gan_jax.train(config, tmp_path / name)[0]
-        for name, config in (("plain", RING), ("profiled", asking(6)))
+        for name, config in (("plain", RING), ("profiled", config_that_profiles(6)))
     ]
     chex.assert_trees_all_equal(*map(key_as_integers, states))
     written = [
@@ -168,12 +172,12 @@ def test_profiled_run_is_the_same_run_bit_for_bit(tmp_path):
     ]
     assert written[0] == written[1]
     assert not (tmp_path / "plain" / "profile").exists()
-    assert dispatches(tmp_path / "profiled") == [2]
+    assert traced_dispatches(tmp_path / "profiled") == [2]
 
 
 def test_profiling_makes_it_no_other_run_and_overwriting_removes_the_trace(tmp_path):
     reset_folder(tmp_path, RING)
-    refuse_config_changes(tmp_path, asking(6), False)
+    refuse_config_changes(tmp_path, config_that_profiles(6), False)
     (tmp_path / "profile" / "plugins").mkdir(parents=True)
     reset_folder(tmp_path, RING)
     assert not (tmp_path / "profile").exists()
@@ -182,5 +186,5 @@ def test_profiling_makes_it_no_other_run_and_overwriting_removes_the_trace(tmp_p
 def test_trace_that_cannot_be_written_is_told_in_one_line(work, tmp_path):
     (tmp_path / "profile").write_text("a file")
     with pytest.raises(OSError, match="profile: the trace cannot be written"):
-        with profile_steps(asking(3), tmp_path, work, print) as traced:
-            play(traced, traced.init())
+        with profile_steps(config_that_profiles(3), tmp_path, work, print) as traced:
+            run_dispatches(traced, traced.init())

@@ -90,7 +90,7 @@ def test_event_files_hold_every_row(run):
     assert pictures == [(step, "samples") for step in (0, 10, 20)]
 
 
-def tagged(found, tag):
+def select_tag(found, tag):
     """What one of several GANs logged, by the plain names."""
     return {
         (step, name.removesuffix(tag)): value
@@ -131,7 +131,7 @@ def test_each_of_several_gans_has_its_tags(tmp_path):
     for factor in (1.0, 1e30):
         own = [row for row in rows if row["sweep.d_lr"] == factor]
         tag = f"/seed-0_sweep.d_lr-{factor}".replace("+", "_")  # not in a tag
-        assert tagged(found, tag) == expected(own)
+        assert select_tag(found, tag) == expected(own)
 
 
 def test_frames_and_their_animation(run):
@@ -222,7 +222,7 @@ def test_weights_and_biases_gets_rows_pictures_and_the_same_run_again(
     rows = read_rows(tmp_path / "run" / "metrics.jsonl")
     for seed in (0, 1):
         own = [row for row in rows if row["seed"] == seed]
-        assert tagged(runs[0].logged, f"/seed-{seed}") == expected(own)
+        assert select_tag(runs[0].logged, f"/seed-{seed}") == expected(own)
     pictures = [step for step, name in runs[0].logged if name == "samples"]
     assert pictures == [0, 10, 20]
     assert runs[0].finished

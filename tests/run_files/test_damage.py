@@ -56,7 +56,7 @@ def run(whole, tmp_path):
     return tmp_path / "run"
 
 
-def resumed(run, capsys, config=SMALL):
+def resume_run(run, capsys, config=SMALL):
     """The state, and what a resumed run tells, in one line."""
     state, _ = train(config, run, resume=True, progress=True)
     return state, " ".join(capsys.readouterr().out.split())
@@ -137,7 +137,7 @@ def test_damaged_rows_are_restored_from_the_checkpoint_and_told(run, whole, caps
     lines = path.read_text().splitlines()
     lines[1] = lines[1].replace('"d_loss": ', '"d_loss": 1')
     path.write_text("\n".join([*lines[:3], *WRONG, *lines[4:]]) + "\n")
-    state, told = resumed(run, capsys)
+    state, told = resume_run(run, capsys)
     assert same_bits(state, whole[1])
     assert path.read_bytes() == (whole[0] / "metrics.jsonl").read_bytes()
     assert f"{1 + len(WRONG)} damaged left out (line 2 first: its checksum" in told
@@ -153,7 +153,7 @@ def test_files_of_rows_that_are_gone_are_restored(run, capsys):
     for name in ROW_FILES:
         before[name] = (run / name).read_bytes()
         (run / name).unlink()
-    _, told = resumed(run, capsys)
+    _, told = resume_run(run, capsys)
     for name in ROW_FILES:
         assert (run / name).read_bytes() == before[name]
         assert f"{name}: {len(before[name].splitlines())} restored" in told
@@ -165,7 +165,7 @@ def test_rows_damaged_before_a_checkpoint_was_made_are_told_as_lost(run, capsys)
     path.write_text(path.read_text().replace('"step": 7', '"step": 8'))
     shutil.copy(path, last)
     sum_again(last)
-    _, told = resumed(run, capsys)
+    _, told = resume_run(run, capsys)
     assert "1 damaged left out (line 2 first: its checksum differs)" in told
     assert "1 of 7 are lost" in told
     assert [row["step"] for row in rows(run)] == [1, 14, 21, 28, 35, 40]
@@ -178,7 +178,7 @@ def test_a_run_of_an_earlier_version_resumes_and_its_damage_is_told(run, whole, 
     without_checksums(path)
     with path.open("a") as file:
         file.write("\n".join(WRONG) + '\n{"step": 41, "d_lo')
-    _, told = resumed(run, capsys)
+    _, told = resume_run(run, capsys)
     assert f"{len(WRONG) + 1} damaged left out (line 8 first: it is not a row" in told
     assert rows(run) == rows(whole[0])
     assert all("crc32" in line for line in path.read_text().splitlines())
@@ -285,15 +285,17 @@ FULL = """
 import gc, sys
 from pathlib import Path
 import numpy as np
-from gan_jax import checkpoint
-checkpoint.require_space = lambda *arguments: None  # another process fills the disk
+from gan_jax.run_files import checkpoint
+# Another process fills the disk after the check.
+checkpoint.require_disk_space = lambda *arguments: None
 disk, free = Path(sys.argv[1]), [int(word) for word in sys.argv[2:]]
 arrays = {f"x{i}": np.random.rand(100, 300).astype(np.float32) for i in range(8)}
 for kilobytes in free:
     filler = disk / "filler"
     filler.write_bytes(bytes(1024 * (6 * 1024 - 8 - kilobytes)))
     try:
-        checkpoint.write(disk / "checkpoints", arrays, {"step": kilobytes}, 2, None)
+        note = {"step": kilobytes}
+        checkpoint.write_checkpoint(disk / "checkpoints", arrays, note, 2, None)
     except OSError as error:
         assert "no space left on the disk" in str(error), error
         print("told")
@@ -301,7 +303,7 @@ for kilobytes in free:
     left = [path.name for path in (disk / "checkpoints").iterdir()]
     assert all(name.startswith(".") for name in left), left  # by threads of Orbax
     filler.unlink()
-checkpoint.write(disk / "checkpoints", arrays, {"step": 9}, 2, None)
+checkpoint.write_checkpoint(disk / "checkpoints", arrays, {"step": 9}, 2, None)
 assert [path.name for path in (disk / "checkpoints").iterdir()] == ["000000009"]
 """
 

@@ -51,7 +51,7 @@ def paint(file: Path, value: int, side: int = SIDE) -> None:
     Image.fromarray(np.full((side, side, 3), value, np.uint8)).save(file)
 
 
-def trained(name: str, out: Path) -> Path:
+def train_on_pictures(name: str, out: Path) -> Path:
     with without_pictures():
         train(replace(SHORT, dataset=DatasetConfig(name, labels=True)), out)
     return out
@@ -66,7 +66,7 @@ def original(tmp_path_factory):
             paint(folder / "pictures" / name / f"{i}.png", 100 * c + 10 * i)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GAN_JAX_CACHE", str(folder / "cache"))
-        trained(f"folder:{folder / 'pictures'}", folder / "run")
+        train_on_pictures(f"folder:{folder / 'pictures'}", folder / "run")
     return folder
 
 
@@ -86,7 +86,7 @@ def run(original, pictures, tmp_path):
     return copy
 
 
-def drawn(run: Path) -> np.ndarray:
+def draw_samples(run: Path) -> np.ndarray:
     sample, _ = load_generator(run)
     return np.asarray(sample(jax.random.key(0), 5, label=np.arange(5) % 2))
 
@@ -106,25 +106,25 @@ def test_a_run_records_shape_classes_range_and_content_of_its_data(run):
     assert len(fingerprint) == 64
 
 
-def gone(pictures: Path, tmp_path: Path) -> None:
+def remove_pictures(pictures: Path, tmp_path: Path) -> None:
     pictures.rename(tmp_path / "elsewhere")
 
 
-def other_first_size(pictures: Path, tmp_path: Path) -> None:
+def resize_first_picture(pictures: Path, tmp_path: Path) -> None:
     paint(pictures / "cat" / "0.png", 3, side=32)
 
 
-def another_class(pictures: Path, tmp_path: Path) -> None:
+def add_class(pictures: Path, tmp_path: Path) -> None:
     paint(pictures / "aardvark" / "0.png", 3)
 
 
-@pytest.mark.parametrize("change", [gone, other_first_size, another_class])
+@pytest.mark.parametrize("change", [remove_pictures, resize_first_picture, add_class])
 def test_a_generator_is_loaded_and_drawn_from_without_its_pictures(
     change, run, pictures, tmp_path
 ):
-    before = drawn(run)
+    before = draw_samples(run)
     change(pictures, tmp_path)
-    np.testing.assert_array_equal(drawn(run), before)
+    np.testing.assert_array_equal(draw_samples(run), before)
     npz = tmp_path / "drawn.npz"
     assert sample_command.main([str(run), "--n", "3", "--npz", str(npz)]) == 0
     assert np.load(npz)["arr_0"].shape == (3, SIDE, SIDE, 3)
@@ -141,52 +141,53 @@ def test_a_relative_folder_is_the_same_one_from_everywhere(
 
 
 def test_a_generator_of_a_tfds_set_is_loaded_without_it(run, tmp_path, monkeypatch):
-    before, config = drawn(run), json.loads((run / "config.json").read_text())
+    before, config = draw_samples(run), json.loads((run / "config.json").read_text())
     config["dataset"]["name"] = "mnist"  # the same facts, of a set that is not there
     (run / "config.json").write_text(json.dumps(config))
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "nothing"))
-    np.testing.assert_array_equal(drawn(run), before)
+    np.testing.assert_array_equal(draw_samples(run), before)
 
 
 def test_a_run_without_a_record_of_its_data_asks_the_data(run, pictures, tmp_path):
-    before = drawn(run)
+    before = draw_samples(run)
     (run / "data.json").unlink()
-    np.testing.assert_array_equal(drawn(run), before)
+    np.testing.assert_array_equal(draw_samples(run), before)
     pictures.rename(tmp_path / "elsewhere")
     with pytest.raises(ValueError, match="no such folder"):
         load_generator(run)
 
 
-def fewer(pictures: Path) -> None:
+def remove_picture(pictures: Path) -> None:
     (pictures / "cat" / "3.png").unlink()
 
 
-def swapped(pictures: Path) -> None:
+def swap_pictures(pictures: Path) -> None:
     (pictures / "cat").rename(pictures / "other")
     (pictures / "dog").rename(pictures / "cat")
     (pictures / "other").rename(pictures / "dog")
 
 
-def one_pixel(pictures: Path) -> None:
+def change_pixel(pictures: Path) -> None:
     file = pictures / "dog" / "5.png"
     pixels = np.array(Image.open(file))
     pixels[-1, -1, -1] += 1
     Image.fromarray(pixels).save(file)
 
 
-def going_on(run: Path) -> list[str]:
+def resume_command(run: Path) -> list[str]:
     """The flags of two more steps."""
     config = str(run / "config.json")
     return ["--config", config, "--out", str(run), "--resume", "--steps", "6"]
 
 
 @pytest.mark.parametrize(
-    "change", [fewer, swapped, pytest.param(one_pixel, marks=pytest.mark.slow)]
+    "change",
+    [remove_picture, swap_pictures, pytest.param(change_pixel, marks=pytest.mark.slow)],
 )
 def test_a_run_goes_on_only_with_the_data_it_had(change, run, pictures, capsys):
     files = {p: p.read_bytes() for p in run.rglob("*.json*")}
     change(pictures)
-    assert train_main(going_on(run)) == 2
+    assert train_main(resume_command(run)) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: dataset.name") and "--allow-changes" in line
     assert {p: p.read_bytes() for p in files} == files
@@ -198,8 +199,8 @@ def test_a_run_goes_on_only_with_the_data_it_had(change, run, pictures, capsys):
 
 def test_a_run_goes_on_with_other_data_where_that_is_allowed(run, pictures):
     before = read_facts(run)
-    fewer(pictures)
-    assert train_main([*going_on(run), "--allow-changes"]) == 0
+    remove_picture(pictures)
+    assert train_main([*resume_command(run), "--allow-changes"]) == 0
     after = read_facts(run)
     assert before is not None and after is not None
     assert (before.size, after.size) == (12, 11)
@@ -208,12 +209,12 @@ def test_a_run_goes_on_with_other_data_where_that_is_allowed(run, pictures):
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_run_whose_pictures_moved_goes_on_and_is_measured(run, pictures, capsys):
-    whole = drawn(run)
+    whole = draw_samples(run)
     shutil.rmtree(run / "checkpoints" / "000000004")
     moved = pictures.rename(pictures.with_name("elsewhere"))
     config = replace(SHORT, dataset=DatasetConfig(f"folder:{moved}", labels=True))
     train(config, run, resume=True)
-    np.testing.assert_array_equal(drawn(run), whole)
+    np.testing.assert_array_equal(draw_samples(run), whole)
     flags = [str(run), "--metrics", "swd", "--n", "4"]
     assert evaluate_command.main(flags) == 0
     again = moved.rename(pictures.with_name("again"))

@@ -33,7 +33,7 @@ CALM = {
 }
 
 
-def told(rows):
+def find_signs(rows):
     """All signs found while a log grows row by row, in order."""
     known = []
     for count in range(1, len(rows) + 1):
@@ -129,29 +129,29 @@ def test_every_rule_has_a_case():
 
 @pytest.mark.parametrize("sign", TROUBLE)
 def test_trouble_is_told_once(sign):
-    assert told(log(600, **TROUBLE[sign])) == [sign]
+    assert find_signs(log(600, **TROUBLE[sign])) == [sign]
 
 
 @pytest.mark.parametrize("case", FINE)
 def test_what_looks_like_trouble_is_not_told(case):
-    assert told(log(600, **FINE[case])) == []
+    assert find_signs(log(600, **FINE[case])) == []
 
 
 def test_a_gradient_that_vanished_at_once_is_told_although_small_ones_prevail():
     """Half of the rows before any window are already as small."""
     early = WON | {"g_grad_norm": after(2, 1e-5, 0.2)}
-    assert told(log(600, **early)) == ["vanishing_g_gradient"]
+    assert find_signs(log(600, **early)) == ["vanishing_g_gradient"]
 
 
 def test_logits_that_drift_together_under_cross_entropy_are_told():
     """D's loss on fakes is their logit there."""
     drift = {name: lambda i: 10.0 * i for name in ("real_logits", "fake_logits")}
-    assert told(log(600, d_loss=lambda i: 10.0 * i, **drift)) == ["logit_blow_up"]
+    assert find_signs(log(600, d_loss=lambda i: 10.0 * i, **drift)) == ["logit_blow_up"]
 
 
 def test_noise_is_no_oscillation():
     noise = np.random.default_rng(0).normal(size=4000)
-    assert told(log(4000, fake_logits=lambda i: noise[i])) == []
+    assert find_signs(log(4000, fake_logits=lambda i: noise[i])) == []
 
 
 def test_first_fault_is_the_first_the_step_computes():
