@@ -21,7 +21,7 @@ join(
     values["--coordinator"], int(values["--num-processes"]), int(values["--process-id"])
 )
 read, wrote = [], []
-source, append_lines = program.source, logs.append_lines
+source, append_lines = program.make_batch_source, logs.append_lines
 
 
 def noted(*arguments):
@@ -35,7 +35,7 @@ def noting(*arguments):
     append_lines(*arguments)
 
 
-program.source, logs.append_lines = noted, noting
+program.make_batch_source, logs.append_lines = noted, noting
 train(from_json(Path(config_path).read_text()), out)
 rows = sum(indices.size for indices in read)
 first = read[0].reshape(-1, 1).tolist()

@@ -28,11 +28,11 @@ def fresh():
     """As in a process of its own: no plugin is loaded before, none stays."""
     before = plugins.snapshot()
     for name in list(plugins.PLUGINS):
-        plugins.forget(name)
+        plugins.unregister(name)
     try:
         yield
     finally:
-        plugins.put_back(before)
+        plugins.restore(before)
 
 
 def loss_file(path, name="steep", slope=2.0):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from gan_jax.assembly.compatibility import dataset, rule_of
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.data import TOYS
+from gan_jax.data import mixture_of
 from gan_jax.methods.suited import KINDS, SLOPE_PENALTIES, SLOPE_WEIGHT, kind_of
 
 SATURATING = {"minimax", "alpha"}
@@ -34,7 +34,7 @@ def are_points(data: DatasetConfig) -> bool:
     try:
         shape = dataset(Config(dataset=data)).spec.shape
     except (ValueError, OSError):  # a run's data need not be there any more
-        return data.name in TOYS
+        return mixture_of(data) is not None
     return kind_of(shape) == "points"
 
 

@@ -16,7 +16,7 @@ from gan_jax.assembly.registry import choose, options
 from gan_jax.augment import AUGMENTS
 from gan_jax.config import Config
 from gan_jax.config.serialization import flat
-from gan_jax.data import fields_of
+from gan_jax.data import dataset_fields
 from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS
@@ -71,7 +71,7 @@ def read_fields(config: Config) -> frozenset[str]:
         unread |= {"ema.start", "ema.warmup"}
     if moving_rule(config.dynamics).joint:
         unread.add("g_first")
-    read = fields_of(config.dataset.name)
+    read = dataset_fields(config.dataset.name)
     fields = set(flat(config.dataset)) - {"name", "labels"} - set(read)
     unread |= {f"dataset.{field}" for field in fields}
     return frozenset(flat(config)) - unread

@@ -23,11 +23,11 @@ import numpy as np
 from gan_jax.data.core import Stored
 from gan_jax.data.storage import (
     cache_folder,
-    cannot_write,
-    entries,
+    cache_write_error,
+    enforce_limit,
     hold,
-    keep_to_limit,
     limit_bytes,
+    list_entries,
     mark_used,
 )
 from gan_jax.terminal.output import track
@@ -37,24 +37,24 @@ FORMAT = 2
 LONGEST_NAME = 50
 """Letters of a set's name in that of its entry: file systems allow 255 bytes."""
 Key = dict[str, Any]
-Source = tuple[str, int, int]
+SourceFile = tuple[str, int, int]
 """A file a set was decoded from: its name within the set, its size, its mtime_ns."""
 
 
-class Entry(NamedTuple):
+class DecodedSet(NamedTuple):
     """A decoded set. sha256: of all its images and labels, and of their shape."""
 
     stored: Stored
     sha256: str
 
 
-def cached_entry(
+def cached_set(
     key: Key,
-    sources: list[Source],
+    sources: list[SourceFile],
     shape: tuple[int, ...],
     examples: Iterable[tuple[np.ndarray, int | None]],
     count: int,
-) -> Entry:
+) -> DecodedSet:
     """The entry of `key`, read if it is intact, else decoded from `examples`.
 
     key: plain JSON values that say what is decoded, and how; a key has one entry, and
@@ -72,12 +72,12 @@ def cached_entry(
         build_entry(place, facts, shape, examples, count)
         entry = intact(place, facts)
         assert entry is not None
-        keep_to_limit(place)
+        enforce_limit(place)
     mark_used(place)
     return entry
 
 
-def sources_of(root: Path, files: list[Path]) -> list[Source]:
+def list_source_files(root: Path, files: list[Path]) -> list[SourceFile]:
     """The files below `root` by name, size and time of their last change."""
     return [(f.relative_to(root).as_posix(), *signature(f)) for f in files]
 
@@ -91,7 +91,7 @@ def signature(file: Path) -> tuple[int, int]:
     return facts.st_size, facts.st_mtime_ns
 
 
-def digest_of(sources: list[Source]) -> str:
+def digest_of(sources: list[SourceFile]) -> str:
     return hashlib.sha256(to_text(sources).encode()).hexdigest()
 
 
@@ -109,7 +109,7 @@ def to_text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def intact(place: Path, wanted: dict[str, Any]) -> Entry | None:
+def intact(place: Path, wanted: dict[str, Any]) -> DecodedSet | None:
     """The entry, if it is there, whole, and made of what is wanted.
 
     It is locked against removal for as long as its images are mapped.
@@ -123,7 +123,11 @@ def intact(place: Path, wanted: dict[str, Any]) -> Entry | None:
             label = np.load(place / "labels.npy", allow_pickle=False)
         same = all(facts[name] == value for name, value in wanted.items())
         whole = facts["checksum"] == checksum(image, label)
-        return Entry(Stored(image, label), facts["sha256"]) if same and whole else None
+        return (
+            DecodedSet(Stored(image, label), facts["sha256"])
+            if same and whole
+            else None
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -147,7 +151,7 @@ def build_entry(
         place.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=".part-", dir=place.parent))
     except OSError as error:
-        raise cannot_write(error) from None
+        raise cache_write_error(error) from None
     try:
         name = facts["key"]["name"]
         label, sha256 = write_images(part / "images.npy", name, shape, examples, count)
@@ -165,7 +169,7 @@ def build_entry(
         os.replace(part, place)
     except OSError as error:
         if intact(place, facts) is None:  # another process may have been first
-            raise cannot_write(error) from None
+            raise cache_write_error(error) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -176,7 +180,7 @@ def share_images(part: Path, sha256: str) -> None:
     So a folder that was renamed, or copied, takes no more space.
     """
     images = part / "images.npy"
-    for entry in entries():
+    for entry in list_entries():
         with suppress(OSError, ValueError, KeyError, TypeError):
             facts = json.loads((entry.path / "key.json").read_text("utf-8"))
             other = entry.path / "images.npy"

@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image
 
 from gan_jax.config import DatasetConfig
-from gan_jax.data.cache import Entry, cached_entry, sources_of
+from gan_jax.data.cache import DecodedSet, cached_set, list_source_files
 from gan_jax.data.core import Dataset, Spec, Stored, hash_arrays, hash_texts
+from gan_jax.data.entry import DatasetEntry
 from gan_jax.data.images import (
     FORMATS,
     read_picture,
@@ -23,10 +24,10 @@ from gan_jax.data.listing import (
     EMPTY,
     Classes,
     Listing,
+    describe_ignored,
+    escape_text,
     find_classes,
-    lines_of,
     list_pictures,
-    printable,
     without_pictures,
 )
 
@@ -83,7 +84,7 @@ def pictures_in(root: Path) -> Listing:
         formats = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
         what = [
             f"holds no {formats} pictures",
-            *lines_of(relative(root, found.ignored)),
+            *describe_ignored(relative(root, found.ignored)),
         ]
         raise ValueError(f"dataset.name 'folder:{shown(root)}': {'; '.join(what)}")
     return found
@@ -91,7 +92,7 @@ def pictures_in(root: Path) -> Listing:
 
 def shown(path: Path) -> str:
     """A path for a message, whole if it is not very long."""
-    return printable(str(path), 300)
+    return escape_text(str(path), 300)
 
 
 def classes_of(root: Path, files: list[Path], labelled: bool) -> Classes:
@@ -127,7 +128,7 @@ def reasons(root: Path, files: list[Path], side: int) -> dict[str, list[str]]:
     """The names of broken pictures, each with the reason why it cannot be read."""
     with without_warnings_of_pillow():
         told = [
-            f"{file.relative_to(root)} ({printable(str(decoded(side, file)), 200)})"
+            f"{file.relative_to(root)} ({escape_text(str(decoded(side, file)), 200)})"
             for file in files
         ]
     return {BROKEN: told} if told else {}
@@ -146,11 +147,13 @@ def first_picture(root: Path, files: list[Path], skip_bad: bool) -> Image.Image:
                 reasons.append(str(error))
     raise ValueError(
         f"dataset.name 'folder:{shown(root)}': none of its {len(files)} pictures can "
-        f"be read; the first is {shown(files[0])} ({printable(reasons[0], 200)})"
+        f"be read; the first is {shown(files[0])} ({escape_text(reasons[0], 200)})"
     )
 
 
-def read_pictures(root: Path, files: list[Path], side: int, skip_bad: bool) -> Entry:
+def read_pictures(
+    root: Path, files: list[Path], side: int, skip_bad: bool
+) -> DecodedSet:
     """All pictures, uint8 `[N, side, side, 3]`, from the cache if they are in it.
 
     The label of each is its index in `files`, as some may be left out.
@@ -163,8 +166,8 @@ def read_pictures(root: Path, files: list[Path], side: int, skip_bad: bool) -> E
         "skip_bad": skip_bad,
     }
     examples = decode_all(files, side, skip_bad)
-    sources = sources_of(root, files)
-    return cached_entry(key, sources, (side, side, 3), examples, len(files))
+    sources = list_source_files(root, files)
+    return cached_set(key, sources, (side, side, 3), examples, len(files))
 
 
 def decode_all(
@@ -193,6 +196,13 @@ def decoded(side: int, file: Path) -> np.ndarray | ValueError:
 
 def unreadable(file: Path, error: Exception) -> ValueError:
     return ValueError(
-        f"picture {shown(file)}: cannot be read ({printable(str(error), 200)}); mend "
+        f"picture {shown(file)}: cannot be read ({escape_text(str(error), 200)}); mend "
         "or remove it, or set --dataset.skip-bad"
     )
+
+
+PREFIXES: dict[str, DatasetEntry] = {
+    "folder": DatasetEntry(
+        folder_set, reads=("resolution", "flip", "skip_bad", "device_limit")
+    ),
+}

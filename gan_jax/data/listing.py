@@ -137,10 +137,10 @@ def reason_against(base: Path, names: tuple[str, ...], outside: list[Path]) -> s
         return "the pictures do not lie in two or more folders"
     if all(name.lower() in SPLITS for name in names):
         one = max(names, key=lambda name: "train" in name.lower())
-        path = printable(str(base / one), 200)
+        path = escape_text(str(base / one), 200)
         return f"{' and '.join(names)} are splits; folder:{path} is one of them"
     if outside:
-        shown = some([file.name for file in outside])
+        shown = summarize_names([file.name for file in outside])
         return (
             f"pictures lie beside the folders: {shown}; with dataset.labels they are "
             "left out"
@@ -169,22 +169,24 @@ def without_pictures(folders: list[Path], files: list[Path]) -> list[Path]:
     ]
 
 
-def lines_of(ignored: dict[str, list[str]]) -> list[str]:
+def describe_ignored(ignored: dict[str, list[str]]) -> list[str]:
     """What is ignored, a line for each reason, and one for each broken picture."""
     whole = {reason: names for reason, names in ignored.items() if reason != BROKEN}
-    lines = [f"ignored {reason}: {some(names)}" for reason, names in whole.items()]
+    lines = [
+        f"ignored {reason}: {summarize_names(names)}" for reason, names in whole.items()
+    ]
     broken = ignored.get(BROKEN, [])
-    return lines + [f"left out {printable(name, 300)}" for name in broken]
+    return lines + [f"left out {escape_text(name, 300)}" for name in broken]
 
 
-def some(names: list[str]) -> str:
+def summarize_names(names: list[str]) -> str:
     """How many there are, and the first few: "5 (a.png, b.png, c.png, ...)"."""
-    first = [printable(name) for name in names[:EXAMPLES]]
+    first = [escape_text(name) for name in names[:EXAMPLES]]
     more = ["..."] if len(names) > EXAMPLES else []
     return f"{len(names):,} ({', '.join(first + more)})"
 
 
-def printable(text: str, most: int = LONGEST) -> str:
+def escape_text(text: str, most: int = LONGEST) -> str:
     """A text for a message of one line: odd letters escaped, the end of a long one."""
     text = "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()

@@ -36,7 +36,7 @@ PARTS = {"images.npy", "labels.npy", "key.json", "weights.npz", "facts.json"}
 """What a temporary folder may hold."""
 
 
-class Entry(NamedTuple):
+class CacheEntry(NamedTuple):
     """One thing in the cache. used: when it was last used, in seconds since 1970."""
 
     path: Path
@@ -66,7 +66,7 @@ def limit_bytes() -> float:
     return gigabytes * 1e9
 
 
-def cannot_write(error: OSError) -> OSError:
+def cache_write_error(error: OSError) -> OSError:
     return OSError(
         f"cache {cache_folder()}: cannot be written ({error.strerror}); free space "
         "(python -m experiments.cache shows and clears it), or set GAN_JAX_CACHE to "
@@ -90,7 +90,7 @@ def hold(path: Path, reader: Any) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
-def entries() -> list[Entry]:
+def list_entries() -> list[CacheEntry]:
     """Everything in the cache that this project wrote, the longest unused first."""
     found = []
     with suppress(OSError):
@@ -99,7 +99,7 @@ def entries() -> list[Entry]:
     return sorted(found, key=lambda entry: (entry.used, entry.path))
 
 
-def entries_at(path: Path) -> Iterator[Entry]:
+def entries_at(path: Path) -> Iterator[CacheEntry]:
     """The entry at a path of the cache folder, if there is one; each program's file."""
     with suppress(OSError):  # removed meanwhile
         if path.is_symlink():
@@ -108,12 +108,12 @@ def entries_at(path: Path) -> Iterator[Entry]:
             for file in path.glob("*-cache"):
                 about = file.stat()
                 used = max(about.st_atime, about.st_mtime)
-                yield Entry(file, COMPILED, about.st_size, used)
+                yield CacheEntry(file, COMPILED, about.st_size, used)
         elif (kind := kind_of(path)) is not None:
             files = [path, *path.iterdir()] if path.is_dir() else [path]
             size = sum(file.stat().st_size for file in files if file.is_file())
             newest = max(file.stat().st_mtime for file in files)
-            yield Entry(path, kind, size, newest)
+            yield CacheEntry(path, kind, size, newest)
 
 
 def kind_of(path: Path) -> str | None:
@@ -135,7 +135,7 @@ def kind_of(path: Path) -> str | None:
     )
 
 
-def files_of(entry: Entry) -> list[os.stat_result]:
+def files_of(entry: CacheEntry) -> list[os.stat_result]:
     """What is known of the entry's files; none if it was removed meanwhile."""
     with suppress(OSError):
         inner = entry.path.iterdir() if entry.path.is_dir() else [entry.path]
@@ -143,24 +143,24 @@ def files_of(entry: Entry) -> list[os.stat_result]:
     return []
 
 
-def total_bytes(found: list[Entry]) -> int:
+def total_bytes(found: list[CacheEntry]) -> int:
     """Their bytes on disk; a file under several names counts once."""
     files = (about for entry in found for about in files_of(entry))
     return sum({(x.st_dev, x.st_ino): x.st_size for x in files}.values())
 
 
-def keep_to_limit(new: Path | None = None) -> None:
+def enforce_limit(new: Path | None = None) -> None:
     """Remove the longest unused entries until the cache keeps to its limit.
 
     new: what was just written, if anything, which stays. Downloaded weights and data
     sets that a running process reads stay too. What a process that died left behind is
     removed.
     """
-    found = entries()
+    found = list_entries()
     temporary = [entry for entry in found if entry.kind == "temporary"]
     for entry in temporary:
         if time.time() - entry.used > ABANDONED_SECONDS:
-            remove(entry)
+            remove_entry(entry)
     limit, size = limit_bytes(), total_bytes(found)
     for entry in found:
         if size <= limit:
@@ -168,22 +168,22 @@ def keep_to_limit(new: Path | None = None) -> None:
         if entry.path == new or entry.kind in ("weights", "temporary"):
             continue
         freed = sum(x.st_size for x in files_of(entry) if x.st_nlink == 1)
-        if not remove(entry):
+        if not remove_entry(entry):
             continue
         size -= freed
         if entry.kind != COMPILED:
             print(
-                f"cache: removed {entry.path.name} ({in_words(entry.size)}), unused "
-                f"the longest, to keep to GAN_JAX_CACHE_GB {limit / 1e9:g}"
+                f"cache: removed {entry.path.name} ({format_bytes(entry.size)}), "
+                f"unused the longest, to keep to GAN_JAX_CACHE_GB {limit / 1e9:g}"
             )
 
 
-def in_words(size: int) -> str:
+def format_bytes(size: int) -> str:
     """A number of bytes as people read it."""
     return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.2f} MB"
 
 
-def remove(entry: Entry) -> bool:
+def remove_entry(entry: CacheEntry) -> bool:
     """Remove an entry; False if a running process uses it.
 
     A folder is renamed first, so that nobody meets half of it. Where locks do not work,

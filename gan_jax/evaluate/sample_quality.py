@@ -10,8 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gan_jax.config import DatasetConfig
-from gan_jax.data import TOYS, Mixture
-from gan_jax.data.toys import distinct
+from gan_jax.data import Mixture, distinct_centres, mixture_of
 from gan_jax.metrics import mode_report, nearest_distances, nearest_others
 from gan_jax.types import Row
 
@@ -60,7 +59,7 @@ def toy_quality(points: np.ndarray, mixture: Mixture) -> Row:
     A curve is one mode of many centres: only the share says something. Nothing of
     single points, which have no width.
     """
-    sigma, (centres, weights) = mixture.sigma, distinct(mixture)
+    sigma, (centres, weights) = mixture.sigma, distinct_centres(mixture)
     if not sigma > 0:
         return {}
     if has_modes(mixture):
@@ -73,10 +72,10 @@ def toy_quality(points: np.ndarray, mixture: Mixture) -> Row:
 
 def has_modes(mixture: Mixture) -> bool:
     """Whether every centre is a mode of its own: those of a curve are one mode."""
-    return len(set(mixture.mode_of.tolist())) == len(distinct(mixture)[0])
+    return len(set(mixture.mode_of.tolist())) == len(distinct_centres(mixture)[0])
 
 
-def judge(
+def make_quality_measure(
     config: DatasetConfig, real: np.ndarray, images: bool
 ) -> Callable[[np.ndarray], Row]:
     """A function of samples `[N, F]` to `sample_distance` and a toy's two numbers.
@@ -87,7 +86,7 @@ def judge(
     real = np.asarray(real, np.float64)
     noise = independent_noise(real)
     distance = nearness(real, noise.clip(-1, 1) if images else noise)
-    mixture = TOYS[config.name](config) if config.name in TOYS else None
+    mixture = mixture_of(config)
 
     def judged(fake: np.ndarray) -> Row:
         fake = np.asarray(fake, np.float64)
@@ -99,7 +98,7 @@ def judge(
 
 def mode_count(config: DatasetConfig) -> int | None:
     """How many modes `sample_modes` counts; None where it counts none."""
-    if config.name not in TOYS:
+    mixture = mixture_of(config)
+    if mixture is None or not mixture.sigma or not has_modes(mixture):
         return None
-    mixture = TOYS[config.name](config)
-    return len(distinct(mixture)[0]) if has_modes(mixture) and mixture.sigma else None
+    return len(distinct_centres(mixture)[0])

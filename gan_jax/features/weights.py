@@ -84,7 +84,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def is_whole(path: Path) -> bool:
+def is_published_file(path: Path) -> bool:
     """Whether the published file lies there."""
     return path.is_file() and sha256_of(path) == SHA256
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.data.listing import printable
+from gan_jax.data.listing import escape_text
 from gan_jax.logs.files import write_atomically
 from gan_jax.logs.metric_log import pixels_of
 
@@ -65,7 +65,7 @@ def caption_font() -> Any:
 def shorten(text: str, width: float, length: Callable[[str], float]) -> str:
     """The text on one line; where its length exceeds the width, its beginning and
     "..", as much as fits."""
-    text = printable(text)
+    text = escape_text(text)
     if length(text) <= width:
         return text
     fits = [cut for cut in range(len(text)) if length(text[:cut] + "..") <= width]

@@ -23,13 +23,13 @@ from gan_jax.metrics.kernels import (
     rbf_mmd,
     sliced_wasserstein,
 )
-from gan_jax.metrics.neighbours import (
+from gan_jax.metrics.mixtures import energy_to_mixture, mode_report
+from gan_jax.metrics.nearest_neighbours import (
     memorization_ratio,
     nearest_distances,
     nearest_others,
     precision_recall,
 )
-from gan_jax.metrics.toys import energy_to_mixture, mode_report
 
 __all__ = [
     "Moments",

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
-from gan_jax.data.storage import cache_folder, keep_to_limit
+from gan_jax.data.storage import cache_folder, enforce_limit
 
 LIBRARY = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
 """On CPU, of what the library YNNPACK takes from XLA by default only matrix products:
@@ -71,4 +71,4 @@ def cache_compilations() -> None:
     if jax.config.jax_compilation_cache_dir is None:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
-        keep_to_limit()
+        enforce_limit()

@@ -19,7 +19,7 @@ from jax.sharding import PartitionSpec as P
 
 from gan_jax.assembly.assemble import build
 from gan_jax.config import Config
-from gan_jax.data import Dataset, indices_of, source, supply
+from gan_jax.data import Dataset, make_batch_source, step_indices, stream_batches
 from gan_jax.data.core import ENDLESS
 from gan_jax.gan import Gan, init_state
 from gan_jax.parallel.ensemble import init_states
@@ -84,9 +84,9 @@ def program(config: Config, data: Dataset) -> Program:
     gan = build(config, axis_name=axis_name, spec=data.spec)
     mesh = device_row(config, members, gan)
     require_memory(config, gan, data, mesh, len(members or [None]))
-    examples = source(data, config.dataset.device_limit)
+    examples = make_batch_source(data, config.dataset.device_limit)
     body = partial(several_steps, gan, examples.gather)
-    order = partial(indices_of, data, config.batch_size, config.d_steps)
+    order = partial(step_indices, data, config.batch_size, config.d_steps)
     read, shared = examples.read, whole(examples.shared, mesh)
     if members is None:
         init, placed, how = single(config, gan, body, mesh)
@@ -106,7 +106,7 @@ def program(config: Config, data: Dataset) -> Program:
         members,
         init,
         lambda state, split: placed(state, shared, split),
-        partial(supply, examples._replace(read=read), indices),
+        partial(stream_batches, examples._replace(read=read), indices),
         steps_per_call,
         [
             f"placement: {how} on {mesh.size} x {mesh.devices.flat[0].device_kind}",

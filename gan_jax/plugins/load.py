@@ -24,7 +24,7 @@ from gan_jax.config.serialization import flat
 from gan_jax.data import DATASETS, PREFIXES, READS, TOYS
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.evaluate.gan_metrics import PROBES
-from gan_jax.evaluate.metric_registry import LEAST, METRICS
+from gan_jax.evaluate.metric_registry import METRICS
 from gan_jax.features import EXTRACTORS
 from gan_jax.layers.basic import ACTIVATIONS, INITIALIZERS, NORMS, OUTPUTS
 from gan_jax.layers.minibatch import MINIBATCH
@@ -34,7 +34,7 @@ from gan_jax.methods import METHODS
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS, SCHEDULES
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.plugins.neighbours import refuse_neighbours
+from gan_jax.plugins.local_imports import refuse_local_imports
 from gan_jax.running_statistics import RUNNING
 from gan_jax.types import Loss
 
@@ -67,7 +67,6 @@ VALUES: dict[str, tuple[dict[str, Any], type]] = {
     "method": (METHODS, Config),
     "loss": (LOSSES, Loss),
     "fields of a data set": (READS, tuple),
-    "least examples of a metric": (LEAST, int),
 }
 """Registries of other things, with the type of their entries."""
 REGISTRIES = CALLABLES | {kind: registry for kind, (registry, _) in VALUES.items()}
@@ -79,7 +78,7 @@ def snapshot() -> Snapshot:
     return {kind: dict(r) for kind, r in (REGISTRIES | {"plugin": PLUGINS}).items()}
 
 
-def put_back(before: Snapshot) -> None:
+def restore(before: Snapshot) -> None:
     """Restore what `snapshot` copied."""
     for kind, registry in (REGISTRIES | {"plugin": PLUGINS}).items():
         registry.clear()
@@ -122,7 +121,7 @@ def load_plugins(files: Sequence[str]) -> tuple[str, ...]:
     pins: dict[str, str] = {}
     for file in files:
         pin = file if PIN.fullmatch(file) else load_plugin(file)
-        name = name_of(pin)
+        name = pin_file_name(pin)
         if pins.setdefault(name, pin) != pin:
             raise ValueError(
                 f"plugin {file!r:.200}: another file named {name} is given; rename one"
@@ -140,7 +139,7 @@ def with_plugins(config: Config) -> Config:
     used = tuple(
         plugin.pin
         for file, plugin in PLUGINS.items()
-        if file not in map(name_of, pins)
+        if file not in map(pin_file_name, pins)
         and any(entry in named for _, entry in plugin.names)
     )
     return dataclasses.replace(config, plugin=pins + used)
@@ -155,7 +154,7 @@ def names_in(config: Config) -> set[str]:
     return found
 
 
-def name_of(pin: str) -> str:
+def pin_file_name(pin: str) -> str:
     """`NAME.py` of `NAME.py@SHA-256`."""
     return pin.rpartition("@")[0]
 
@@ -169,15 +168,15 @@ def load_copies(folder: Path, pins: Sequence[str]) -> tuple[str, ...]:
     for pin in pins:
         loaded = any(plugin.pin == pin for plugin in PLUGINS.values())
         if PIN.fullmatch(pin) and not loaded:
-            load_copy(folder / FOLDER / name_of(pin), pin)
+            load_copy(folder / FOLDER / pin_file_name(pin), pin)
     return load_plugins(pins)
 
 
 def load_copy(path: Path, pin: str) -> None:
     if not path.is_file():
         raise ValueError(
-            f"plugin {name_of(pin)}: the run's copy {path} is missing; put the file "
-            "back, or give it with --plugin"
+            f"plugin {pin_file_name(pin)}: the run's copy {path} is missing; put the "
+            "file back, or give it with --plugin"
         )
     if hashlib.sha256(path.read_bytes()).hexdigest() != pin.rpartition("@")[2]:
         raise ValueError(
@@ -190,7 +189,7 @@ def load_copy(path: Path, pin: str) -> None:
 def write_copies(folder: Path, pins: Sequence[str]) -> None:
     """Write the loaded plugins into a run's folder, and remove other copies there."""
     place = folder / FOLDER
-    texts = {name_of(pin): PLUGINS[name_of(pin)].text for pin in pins}
+    texts = {pin_file_name(pin): PLUGINS[pin_file_name(pin)].text for pin in pins}
     if texts:
         place.mkdir(exist_ok=True)
     for name, text in texts.items():
@@ -203,17 +202,17 @@ def write_copies(folder: Path, pins: Sequence[str]) -> None:
 def execute(path: Path, text: bytes, pin: str) -> None:
     """Run the file in a module of its own, and note what it registers."""
     before = snapshot()
-    forget(path.name)
+    unregister(path.name)
     rest = snapshot()
     module = ModuleType(f"gan_jax_plugin_{pin[-64:][:16]}_{path.stem}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
     try:
-        refuse_neighbours(path, text)
+        refuse_local_imports(path, text)
         exec(compile(text, str(path), "exec", dont_inherit=True), vars(module))
         names = registered(path, rest)
     except BaseException as error:
-        put_back(before)
+        restore(before)
         del sys.modules[module.__name__]
         if isinstance(error, KeyboardInterrupt) or str(error).startswith("plugin "):
             raise
@@ -221,7 +220,7 @@ def execute(path: Path, text: bytes, pin: str) -> None:
     PLUGINS[path.name] = Plugin(str(path), text, pin, names)
 
 
-def forget(name: str) -> None:
+def unregister(name: str) -> None:
     """Take back what an earlier version of a file has registered."""
     if name in PLUGINS:
         for kind, entry in PLUGINS.pop(name).names:
@@ -239,7 +238,7 @@ def registered(path: Path, before: Snapshot) -> tuple[tuple[str, str], ...]:
             if name not in registry or registry[name] is not old:
                 raise ValueError(
                     f"plugin {path}: changes the {kind} {name!r}, which "
-                    f"{owner(kind, name)} has registered; choose another name"
+                    f"{find_owner(kind, name)} has registered; choose another name"
                 )
         for name in registry.keys() - before[kind].keys():
             require_kind(path, kind, name, registry[name])
@@ -247,7 +246,7 @@ def registered(path: Path, before: Snapshot) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(added))
 
 
-def owner(kind: str, name: str) -> str:
+def find_owner(kind: str, name: str) -> str:
     """Who has registered an entry: the path of a plugin, else the package."""
     found = [p.path for p in PLUGINS.values() if (kind, name) in p.names]
     return found[0] if found else "gan_jax or this program"
@@ -284,7 +283,7 @@ def fault_told(path: Path, error: BaseException) -> str:
     return f"plugin {path}{place}: {type(error).__name__}: {what:.300}{hint}"
 
 
-def plugins_told() -> list[str]:
+def describe_plugins() -> list[str]:
     """A line for each loaded plugin: what it has registered."""
     return [
         f"{plugin.path}: " + (", ".join(map(" ".join, plugin.names)) or "no names")

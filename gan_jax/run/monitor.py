@@ -8,10 +8,20 @@ import numpy as np
 from gan_jax.assembly.registry import choose
 from gan_jax.config import Config
 from gan_jax.data import Dataset, batch_indices, label_shares
-from gan_jax.evaluate.evaluator import Yardstick, compare, fake_side, yardstick
-from gan_jax.evaluate.gan_metrics import PROBES, require, scene, typed
+from gan_jax.evaluate.evaluator import (
+    Evaluator,
+    make_evaluator,
+    sample_features,
+    score_features,
+)
+from gan_jax.evaluate.gan_metrics import (
+    PROBES,
+    gan_metric_inputs,
+    refuse_unmeasurable,
+    restore_key,
+)
 from gan_jax.evaluate.metric_registry import METRICS
-from gan_jax.evaluate.sample_quality import judge
+from gan_jax.evaluate.sample_quality import make_quality_measure
 from gan_jax.features import EXTRACTORS
 from gan_jax.gan import Gan
 from gan_jax.logs.sample_plots import sampler
@@ -24,7 +34,7 @@ MEASURED = 256
 """Fakes of which the diversity and the quality are measured."""
 
 
-def watched(config: Config) -> Yardstick | None:
+def watched(config: Config) -> Evaluator | None:
     """What those `metrics.names` that are of samples are measured with; None: none are.
 
     Raises ValueError for what cannot be measured.
@@ -35,13 +45,13 @@ def watched(config: Config) -> Yardstick | None:
     for name in wanted.names:
         choose(METRICS | PROBES, name, "metrics.names")
     if probed(config):
-        require(scene(config), probed(config))
+        refuse_unmeasurable(gan_metric_inputs(config), probed(config))
     if wanted.extractor is not None:
         choose(EXTRACTORS, wanted.extractor, "metrics.extractor")
     of_samples = tuple(name for name in wanted.names if name in METRICS)
     if not of_samples:
         return None
-    return yardstick(config, of_samples, wanted.n, wanted.extractor)
+    return make_evaluator(config, of_samples, wanted.n, wanted.extractor)
 
 
 def probed(config: Config) -> tuple[str, ...]:
@@ -54,7 +64,7 @@ def measurer(
     gan: Gan,
     data: Dataset,
     members: list | None,
-    measure: Yardstick | None,
+    measure: Evaluator | None,
 ) -> Callable[[TrainState], list[Row]]:
     """A function of a state to measurements of its averaged generator (of many: each).
 
@@ -68,7 +78,7 @@ def measurer(
     of them.
     """
     size, names = min(MEASURED, len(data)), probed(config)
-    stage = cache(partial(scene, config))
+    stage = cache(partial(gan_metric_inputs, config))
     batch = min(size, config.batch_size)
 
     @cache
@@ -82,7 +92,7 @@ def measurer(
 
     @cache
     def quality() -> Callable[[np.ndarray], Row]:
-        return judge(config.dataset, real(), len(gan.data_shape) == 3)
+        return make_quality_measure(config.dataset, real(), len(gan.data_shape) == 3)
 
     def fakes(state: TrainState, first: int, count: int) -> np.ndarray:
         starts = range(first, first + count, batch)
@@ -94,13 +104,13 @@ def measurer(
             return {}
         found: Row = {"diversity": diversity(real(), some)} | quality()(some)
         for name in names:
-            found |= PROBES[name](stage(), typed(state))
+            found |= PROBES[name](stage(), restore_key(state))
         if measure is None:
             return found
-        made = fake_side(measure, lambda first, count: fakes(state, first, count))
+        made = sample_features(measure, lambda first, count: fakes(state, first, count))
         if not np.isfinite(made.features).all():
             return found
-        more = compare(measure, made)
+        more = score_features(measure, made)
         return found | {f"{k}@{measure.n}": float(v) for k, v in more.items()}
 
     def of_each(state: TrainState) -> list[Row]:

@@ -14,7 +14,7 @@ from gan_jax.assembly.compatibility import dataset, require_enough
 from gan_jax.config import Config
 from gan_jax.config.serialization import validate
 from gan_jax.data import Dataset, with_absolute_path
-from gan_jax.evaluate.evaluator import Yardstick
+from gan_jax.evaluate.evaluator import Evaluator
 from gan_jax.logs import metric_log as logs
 from gan_jax.parallel.execution import Program, members_of, program
 from gan_jax.parallel.multihost import agreed, require_same
@@ -180,7 +180,7 @@ def do_nothing(*arguments: object) -> None:
 
 def prepared(
     config: Config, refuse: Callable[[], None]
-) -> tuple[Dataset, Program, Yardstick | None]:
+) -> tuple[Dataset, Program, Evaluator | None]:
     """The data, the program, what samples are measured with; refuses what cannot be."""
     data = dataset(config)
     build(config, spec=data.spec)

@@ -56,7 +56,7 @@ def runs(tmp_path_factory):
 
 def test_every_gan_is_measured_as_it_is_alone(runs, capsys, monkeypatch):
     path, counted = runs / "sweep" / "evaluations.jsonl", []
-    floor = evaluate.floor
+    floor = evaluate.measure_floor
     monkeypatch.setattr(
         evaluate, "floor", lambda measure: counted.append(1) or floor(measure)
     )

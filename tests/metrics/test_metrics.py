@@ -577,10 +577,10 @@ def test_expected_norm_is_the_integral_over_the_normal(v):
 
     kink = [-v / 2] if v < 10 else None
     expected, _ = integrate.quad(integrand, -9, 9, points=kink)
-    found = metrics.toys.expected_norm(np.array(v), 2.0, 1)
+    found = metrics.mixtures.expected_norm(np.array(v), 2.0, 1)
     assert found == pytest.approx(expected, rel=1e-7)
     # Rice's distribution is that of two dimensions.
-    found = metrics.toys.expected_norm(np.array(v), 2.0, 2)
+    found = metrics.mixtures.expected_norm(np.array(v), 2.0, 2)
     assert found == pytest.approx(stats.rice(v / 2, scale=2).mean(), rel=1e-7)
 
 

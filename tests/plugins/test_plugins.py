@@ -42,7 +42,7 @@ def test_a_plugin_registers_an_entry_of_each_kind(tmp_path):
     assert load_plugin(path) == pin_of(path)
     for kind, name in KINDS.items():
         assert name in plugins.REGISTRIES[kind]
-        assert plugins.owner(kind, name) == str(path)
+        assert plugins.find_owner(kind, name) == str(path)
 
 
 def looked_up(path):

@@ -11,7 +11,7 @@ import numpy as np
 
 from gan_jax.config import Config
 from gan_jax.data import Dataset, batch_indices
-from gan_jax.evaluate.gan_metrics import highest_rates, rates
+from gan_jax.evaluate.gan_metrics import last_learning_rates, peak_learning_rates
 from gan_jax.gan import Gan, Players, init_state, packed, params_of
 from gan_jax.objectives import example_keys
 from gan_jax.parallel.execution import Member
@@ -99,8 +99,8 @@ def in_a_row(case: Case, count: int) -> Batch:
 
 def has_decayed(case: Case) -> bool:
     """Whether a learning rate is under a hundredth of the highest of its schedule."""
-    peaks = highest_rates(case.config, case.state)
-    now = rates(case.config, case.state)
+    peaks = peak_learning_rates(case.config, case.state)
+    now = last_learning_rates(case.config, case.state)
     return any(r < p / 100 for r, p in zip(now, peaks, strict=True))
 
 

@@ -32,7 +32,12 @@ from gan_jax.diagnostics import (
 from gan_jax.diagnostics.report.case import Case, one_batch, size_of
 from gan_jax.diagnostics.spectrum import EXACT
 from gan_jax.dynamics import DYNAMICS, as_rule
-from gan_jax.evaluate.gan_metrics import DECAYS, highest_rates, own_scales, rates
+from gan_jax.evaluate.gan_metrics import (
+    DEFAULT_B2,
+    last_learning_rates,
+    parameter_scales,
+    peak_learning_rates,
+)
 from gan_jax.gan import with_params
 from gan_jax.types import Array
 
@@ -52,15 +57,15 @@ def measured_game(
     The learning rates are the highest of the schedules: at the end of a decay any game
     looks stable. Eigenvalues that are not found after `minutes` are left out.
     """
-    rate = highest_rates(case.config, case.state)
-    last = rates(case.config, case.state)
+    rate = peak_learning_rates(case.config, case.state)
+    last = last_learning_rates(case.config, case.state)
     if count is None:
         raise ValueError("left out with --no-spectrum")
     if not min(rate) > 0:
         raise ValueError("a learning rate is 0, so nobody moves")
     batch, keys = one_batch(case)
     plain = gan_game(case.gan, case.state, batch, keys)
-    game = balanced(plain, own_scales(case.config, case.state, rate))
+    game = balanced(plain, parameter_scales(case.config, case.state, rate))
     passed = past(time.monotonic() + 60 * minutes)
     timed, timed_plain = limited(game, passed), limited(plain, passed)
     found, products, exact = eigenvalues(timed, count)
@@ -70,7 +75,7 @@ def measured_game(
         "d_rate": rate.discriminator,
         "last_rate": last.generator,
         "last_d_rate": last.discriminator,
-        "adaptive": any(o.name in DECAYS for o in optimizers(case)),
+        "adaptive": any(o.name in DEFAULT_B2 for o in optimizers(case)),
         "dynamics": case.config.dynamics.name,
         "reach": min(reach(o, case.config.dynamics.name) for o in optimizers(case)),
         "products": products,

@@ -37,8 +37,18 @@ from gan_jax.diagnostics.report.case import (
 )
 from gan_jax.diagnostics.report.game import MINUTES, measured_game, measured_path
 from gan_jax.diagnostics.report.outcome import measured_losses, measured_samples
-from gan_jax.evaluate.gan_metrics import RESPONSES, TESTS, gap, logits, rates
-from gan_jax.evaluate.reference import chosen, in_batches, unseen
+from gan_jax.evaluate.gan_metrics import (
+    JUDGING_BATCHES,
+    RESPONSE_UPDATES,
+    collect_real_logits,
+    estimate_duality_gap,
+    last_learning_rates,
+)
+from gan_jax.evaluate.reference import (
+    comparison_batches,
+    comparison_indices,
+    unseen_dataset,
+)
 from gan_jax.evaluate.sample_quality import mode_count
 from gan_jax.gan import packed
 from gan_jax.metrics import sliced_wasserstein
@@ -107,7 +117,7 @@ def about(case: Case) -> dict[str, Any]:
         for e in case.events
         if e.get("sign") in RULES
     ]
-    rate = rates(config, case.state)
+    rate = last_learning_rates(config, case.state)
     return {
         "label": case.label,
         "step": step,
@@ -202,13 +212,15 @@ def measured_critic(case: Case) -> dict[str, Any]:
 
 def measured_overfitting(case: Case) -> dict[str, Any]:
     """D's logits of training reals against reals that it has not met."""
-    other = unseen(case.config.dataset)
+    other = unseen_dataset(case.config.dataset)
     if other is None:
         raise ValueError("the data have no held-out examples")
     held_out = dataset(Config(dataset=other))
     size = case.config.batch_size
     training, others = (
-        logits(case.gan, case.state, in_batches(data, EXAMPLES, size, turn))
+        collect_real_logits(
+            case.gan, case.state, comparison_batches(data, EXAMPLES, size, turn)
+        )
         for turn, data in enumerate((case.data, held_out))
     )
     found = logit_gap(training, others, boundary=case.gan.loss.boundary)
@@ -245,7 +257,7 @@ def spreads(case: Case) -> dict[str, dict[str, float]]:
 
 def averaging(case: Case) -> dict[str, float]:
     """Sliced Wasserstein distance of raw and averaged samples to the data."""
-    indices = chosen(case.data, min(EXAMPLES, case.data.spec.size), 0)
+    indices = comparison_indices(case.data, min(EXAMPLES, case.data.spec.size), 0)
     real = coarse(np.asarray(case.data.get(indices).image))
     key, size = jax.random.key(0), case.config.batch_size
     draw = jax.jit(partial(sample, case.gan), static_argnames=("n", "ema"))
@@ -262,8 +274,8 @@ def averaging(case: Case) -> dict[str, float]:
 
 def measured_duality(case: Case) -> dict[str, Any]:
     """The duality gap of zero-sum losses, by few steps of best response."""
-    ahead = in_a_row(case, RESPONSES + TESTS)
-    return gap(case.gan, case.state, ahead)._asdict()
+    ahead = in_a_row(case, RESPONSE_UPDATES + JUDGING_BATCHES)
+    return estimate_duality_gap(case.gan, case.state, ahead)._asdict()
 
 
 def measured_quality(case: Case) -> dict[str, Any]:

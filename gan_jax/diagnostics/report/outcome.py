@@ -7,7 +7,7 @@ import numpy as np
 
 from gan_jax.data import label_shares
 from gan_jax.diagnostics.report.case import Case, numbers_of
-from gan_jax.evaluate.reference import chosen
+from gan_jax.evaluate.reference import comparison_indices
 from gan_jax.logs.sample_plots import sampler
 
 POINTS, IMAGES = 1000, 36
@@ -27,7 +27,7 @@ def measured_samples(case: Case) -> dict[str, Any]:
     count = min(POINTS if points else IMAGES, len(case.data))
     shares = label_shares(case.data) if points else None
     fakes = np.asarray(sampler(case.gan, count, shares)(case.state))
-    real = case.data.get(chosen(case.data, count, 0)).image
+    real = case.data.get(comparison_indices(case.data, count, 0)).image
     return {"count": count, "real": np.asarray(jax.device_get(real)), "fake": fakes}
 
 

@@ -13,7 +13,7 @@ AHEAD = 8
 """Reads ahead of the consumer, by two threads."""
 
 
-class Source(NamedTuple):
+class BatchSource(NamedTuple):
     """How a data set reaches the step: `gather(shared, read(indices [...])) -> Batch`.
 
     shared: what lies on the device. read: host side, per dispatch. gather: inside jit.
@@ -26,17 +26,19 @@ class Source(NamedTuple):
     streams: bool
 
 
-def source(data: Dataset, device_limit: float) -> Source:
+def make_batch_source(data: Dataset, device_limit: float) -> BatchSource:
     """A set of at most `device_limit` gigabytes lies on the device as it was read
     (uint8 for images); a larger one stays on disk and only its rows travel. The batches
     are the same, bit for bit.
     """
     if data.streams and data.nbytes > device_limit * 1e9:
-        return Source((), partial(rows, data.on_host), from_rows, streams=True)
-    return Source(data.on_host, lambda indices: indices, data.gather, streams=False)
+        return BatchSource((), partial(rows, data.on_host), from_rows, streams=True)
+    return BatchSource(
+        data.on_host, lambda indices: indices, data.gather, streams=False
+    )
 
 
-def indices_of(
+def step_indices(
     data: Dataset, batch_size: int, d_steps: int, seeds: list[int], steps: range
 ) -> np.ndarray:
     """`[S, K, d_steps, B]`: the batches of some steps, in each seed's own order."""
@@ -49,8 +51,8 @@ def indices_of(
     return np.stack([own[seed] for seed in seeds])
 
 
-def supply(
-    source: Source, order: Callable[[range], np.ndarray], bounds: np.ndarray
+def stream_batches(
+    source: BatchSource, order: Callable[[range], np.ndarray], bounds: np.ndarray
 ) -> Iterator[Any]:
     """`source.read(order(steps))` for the steps between each two of `bounds`.
 

@@ -8,7 +8,7 @@ OURS = {"gan_jax", "experiments", "benchmarks"}
 """Packages that a plugin may import wherever it lies."""
 
 
-def refuse_neighbours(path: Path, text: bytes) -> None:
+def refuse_local_imports(path: Path, text: bytes) -> None:
     """A ValueError, naming the line, for an import of a file beside the plugin.
 
     Raises SyntaxError for a text that is no Python.
@@ -16,7 +16,7 @@ def refuse_neighbours(path: Path, text: bytes) -> None:
     for node in ast.walk(ast.parse(text, str(path))):
         if isinstance(node, ast.Import | ast.ImportFrom):
             for name in packages_of(node):
-                if name == "." or is_neighbour(path.parent, name):
+                if name == "." or is_local_module(path.parent, name):
                     what = "by a relative name" if name == "." else f"{name}, beside it"
                     raise ValueError(
                         f"plugin {path}, line {node.lineno}: imports {what}, and a run "
@@ -32,7 +32,7 @@ def packages_of(node: ast.Import | ast.ImportFrom) -> list[str]:
     return ["."] if node.level else [str(node.module).partition(".")[0]]
 
 
-def is_neighbour(folder: Path, name: str) -> bool:
+def is_local_module(folder: Path, name: str) -> bool:
     """Whether a package lies in this folder and is found there alone.
 
     The first entry of `sys.path` is the folder that Python was started in, or that of
