@@ -17,7 +17,7 @@ from gan_jax.methods import CATALOGUE, METHODS
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.plugins.load import find_owner
+from gan_jax.plugins.registries import find_owner
 
 PREFIXED = {"tfds:NAME": PREFIXES["tfds"], "folder:PATH": PREFIXES["folder"]}
 OTHERS = {

@@ -22,7 +22,7 @@ from gan_jax.evaluate.evaluator import (
     measure_floor,
     require_one_fingerprint,
 )
-from gan_jax.evaluate.metric import Comparison
+from gan_jax.evaluate.metric import Comparison, SampleMetric
 from gan_jax.evaluate.metric_registry import METRICS, better_side, known_numbers
 from gan_jax.evaluate.reference import (
     comparison_indices,
@@ -92,11 +92,8 @@ def test_examples_compared_with_themselves_are_perfect():
 def test_floor_without_held_out_examples_is_of_two_halves():
     measure = make_evaluator(DIGITS, ("prdc",), n=100, extractor="pixels")
     seen = []
-    METRICS["spy"] = lambda sides: seen.append(sides) or {}
-    try:
-        found = measure_floor(measure._replace(metrics={"spy": METRICS.pop("spy")}))
-    finally:
-        METRICS.pop("spy", None)
+    spy = SampleMetric(lambda sides: seen.append(sides) or {})
+    found = measure_floor(measure._replace(metrics={"spy": spy}))
     assert found == {"n": 50}
     np.testing.assert_array_equal(seen[0].real.features, measure.real.features[:50])
     np.testing.assert_array_equal(seen[0].fake.features, measure.real.features[50:])
