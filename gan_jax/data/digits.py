@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits, which come with the package."""
+"""The handwritten digits that come with scikit-learn."""
 
 import jax
 import numpy as np

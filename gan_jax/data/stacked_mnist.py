@@ -1,4 +1,4 @@
-"""Stacked MNIST: three digits as the channels of one image, 1,000 modes."""
+"""Stacked MNIST: three digits are the channels of one image, which has 1,000 modes."""
 
 import dataclasses
 from typing import NamedTuple
@@ -39,7 +39,7 @@ def stack(stored: Triples, indices: Array) -> Batch:
     return Batch(to_float(image), digit @ jnp.array([100, 10, 1]))
 
 
-def labels(stored: Triples) -> np.ndarray:
+def stacked_labels(stored: Triples) -> np.ndarray:
     """Return the label of each stacked image, `[N]`, as in `stack`."""
     return np.asarray(stored.digits.label)[stored.chosen] @ np.array([100, 10, 1])
 
@@ -77,7 +77,7 @@ def stacked_mnist(config: DatasetConfig) -> Dataset:
         return hash_texts(mnist.fingerprint, str(side), hash_arrays(triples.chosen))
 
     spec = Spec((side, side, 3), 1000, size)
-    return Dataset(spec, read, stack, labels, hash_content=hash_content)
+    return Dataset(spec, read, stack, stacked_labels, hash_content=hash_content)
 
 
 def has_border(config: DatasetConfig) -> bool:

@@ -1,4 +1,4 @@
-"""Sets of tensorflow-datasets, read without TensorFlow (array_record files)."""
+"""Data sets of tensorflow-datasets, read without TensorFlow (array_record files)."""
 
 import dataclasses
 import difflib
@@ -18,7 +18,7 @@ from gan_jax.config import DatasetConfig
 from gan_jax.data.cache import DecodedSet, cached_set, list_source_files
 from gan_jax.data.core import Dataset, Spec
 from gan_jax.data.entry import DatasetEntry, TrainTest
-from gan_jax.data.images import square
+from gan_jax.data.images import crop_to_square
 
 CHUNK = 512
 """How many examples are read from the disk at a time."""
@@ -29,13 +29,16 @@ READS = ("split", "resolution", "rgb", "flip", "device_limit")
 
 
 def data_folder() -> Path:
-    """TFDS_DATA_DIR, or tensorflow_datasets in the home folder."""
+    """Return TFDS_DATA_DIR, or tensorflow_datasets in the home folder."""
     home = Path.home() / "tensorflow_datasets"
     return Path(os.environ.get("TFDS_DATA_DIR") or home).expanduser()
 
 
 def find_builder(name: str) -> Any:
-    """The builder of NAME or NAME/config:version, or a ValueError."""
+    """Return the builder of NAME or NAME/config:version.
+
+    Raises ValueError for an unknown name.
+    """
     logging.getLogger("absl").setLevel(logging.ERROR)
     import tensorflow_datasets as tfds
 
@@ -142,7 +145,10 @@ def decode_examples(source: TfdsSource) -> Iterator[tuple[np.ndarray, int | None
 
 
 def split_size(builder: Any, name: str, split: str) -> int:
-    """Examples of the split; ValueErrors for an unprepared set and an unknown split."""
+    """Return how many examples a split has.
+
+    Raises ValueError for a set that is not prepared and for an unknown split.
+    """
     splits, word = builder.info.splits, shlex.quote(name)
     if not splits:
         raise ValueError(
@@ -166,7 +172,11 @@ def split_size(builder: Any, name: str, split: str) -> int:
 
 
 def feature_keys(builder: Any, name: str) -> tuple[str, str | None]:
-    """The names of the image and of the label (None: there is none)."""
+    """Return the names of the image feature and of the label feature.
+
+    The label's is None if there is no label, or if it is not clear which one is meant.
+    Raises ValueError if there is not exactly one image feature.
+    """
     import tensorflow_datasets as tfds
 
     features = builder.info.features
@@ -182,11 +192,13 @@ def feature_keys(builder: Any, name: str) -> tuple[str, str | None]:
 
 
 def to_square(image: np.ndarray, side: int, channels: int) -> np.ndarray:
-    """uint8 `[side, side, channels]`; as it is where it is that already."""
+    """Return the image as uint8 `[side, side, channels]`, resized if it is not that."""
     if image.shape == (side, side, channels) and image.dtype == np.uint8:
         return image
     grey = image.shape[-1] == 1
-    return square(Image.fromarray(image[..., 0] if grey else image), side, channels)
+    return crop_to_square(
+        Image.fromarray(image[..., 0] if grey else image), side, channels
+    )
 
 
 def held_out_split(

@@ -13,7 +13,7 @@ from gan_jax.data import dataset_entry
 from gan_jax.data.storage import cache_folder
 from gan_jax.features.classifier import Classifier, classify, trained_classifier
 from gan_jax.features.extractor import Extractor, ExtractorEntry
-from gan_jax.features.inception import extract
+from gan_jax.features.inception import extract_inception
 from gan_jax.features.weights import SHA256, inception_weights_path, load_inception
 from gan_jax.types import Array
 
@@ -68,7 +68,7 @@ def inception(config: DatasetConfig, path: str | None) -> Extractor:
         "TensorFlow 1 bilinear to 299",
         about,
         50,
-        jax.jit(partial(extract, variables)),
+        jax.jit(partial(extract_inception, variables)),
     )
 
 

@@ -238,11 +238,13 @@ def test_sources_are_named_within_their_folder(tmp_path):
 def test_features_and_classifiers_count_and_their_use_is_noted(folder, monkeypatch):
     from gan_jax.evaluate.reference import read_features, write_features
     from gan_jax.features import FeatureSet
-    from gan_jax.features.classifier import keep
+    from gan_jax.features.classifier import write_classifier
 
     features = folder / "features-0123abcd.npz"
     write_features(features, "key", FeatureSet(np.zeros((250, 1000), np.float32), None))
-    keep(folder / "classifier-digits-0123abcd", {"a": np.zeros(250_000)}, 10, 0.9)
+    write_classifier(
+        folder / "classifier-digits-0123abcd", {"a": np.zeros(250_000)}, 10, 0.9
+    )
     assert [entry.kind for entry in list_entries()] == ["features", "classifier"]
     for days, name in ((9, "features"), (5, "classifier")):
         age(folder, name, days)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from gan_jax.config import DatasetConfig
 from gan_jax.data import PREFIXES, folder
-from gan_jax.data.images import read_picture, without_warnings_of_pillow
+from gan_jax.data.images import ignore_pillow_warnings, read_picture
 from gan_jax.data.listing import describe_ignored
 
 ORIENTATION, X_RESOLUTION = 0x0112, 0x011A
@@ -205,7 +205,7 @@ def test_whole_pictures_with_damaged_exif_are_read(suffix, count, tmp_path):
     path.write_bytes(tagged(whole, suffix, b""))
     plain = np.asarray(read_picture(path))
     allowed = {turn(plain).tobytes() for turn in TURNS.values()}
-    with without_warnings_of_pillow():
+    with ignore_pillow_warnings():
         for _ in range(count):
             segment = damaged(rng, exif(6, WORDS))
             path.write_bytes(tagged(whole, suffix, segment))

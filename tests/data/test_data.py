@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from gan_jax.assembly.assemble import build
 from gan_jax.config import Config, DatasetConfig, ModelConfig
 from gan_jax.data import DATASETS, TOYS, Stored, batch_indices, gather
-from gan_jax.data.core import ENDLESS, from_rows, rows
+from gan_jax.data.core import ENDLESS, read_rows, rows_to_batch
 from gan_jax.data.digits import resized
 
 LOCAL = [*TOYS, "digits"]  # The sets that need no download.
@@ -124,7 +124,9 @@ def test_streamed_rows_equal_gathered_ones():
     )
     indices = np.array([[3, 19, 3], [0, 10, 9]])
     for ours, theirs in zip(
-        from_rows((), rows(stored, indices)), gather(stored, indices), strict=True
+        rows_to_batch((), read_rows(stored, indices)),
+        gather(stored, indices),
+        strict=True,
     ):
         np.testing.assert_array_equal(ours, theirs)
 

@@ -22,7 +22,7 @@ from gan_jax.data import (
     stream_batches,
 )
 from gan_jax.data.core import Stored
-from gan_jax.data.images import square
+from gan_jax.data.images import crop_to_square
 from gan_jax.data.tfds import feature_keys, find_builder, to_square
 
 SIZES = [(6 + i, 8) for i in range(12)]
@@ -240,10 +240,10 @@ def test_folder_without_subfolders_has_no_labels(pictures):
 def test_crop_is_centred_and_resize_antialiased():
     stripes = np.zeros((4, 10), np.uint8)
     stripes[:, 3:7] = 200
-    out = square(Image.fromarray(stripes), 4, 1)
+    out = crop_to_square(Image.fromarray(stripes), 4, 1)
     np.testing.assert_array_equal(out[..., 0], np.full((4, 4), 200))
     checkers = np.indices((64, 64)).sum(axis=0) % 2 * 200
-    shrunk = square(Image.fromarray(checkers.astype(np.uint8)), 8, 1)
+    shrunk = crop_to_square(Image.fromarray(checkers.astype(np.uint8)), 8, 1)
     assert np.abs(shrunk.astype(int) - 100).max() <= 3
 
 
