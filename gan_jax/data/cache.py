@@ -93,6 +93,7 @@ def file_signature(file: Path) -> tuple[int, int]:
 
 
 def hash_sources(sources: list[SourceFile]) -> str:
+    """Return the SHA-256 of a list of source files."""
     return hashlib.sha256(to_text(sources).encode()).hexdigest()
 
 
@@ -107,6 +108,7 @@ def finish_digest(
 
 
 def to_text(value: Any) -> str:
+    """Return a plain value as JSON with sorted keys."""
     return json.dumps(value, sort_keys=True)
 
 

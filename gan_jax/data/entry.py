@@ -36,6 +36,7 @@ class Parts(NamedTuple):
 
 
 def nothing_held_out(trained: DatasetConfig, compared: DatasetConfig) -> None:
+    """Return None: no example is held out."""
     return None
 
 

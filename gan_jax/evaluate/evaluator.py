@@ -12,13 +12,8 @@ from gan_jax.assembly.compatibility import dataset
 from gan_jax.assembly.registry import choose
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import Mixture, dataset_fields, mixture_of
-from gan_jax.evaluate.metric import (
-    Comparison,
-    Numbers,
-    SampleMetric,
-    as_sample_metric,
-)
-from gan_jax.evaluate.metric_registry import FALLBACK, METRICS, default_metrics
+from gan_jax.evaluate.metric import Comparison, Numbers, SampleMetric
+from gan_jax.evaluate.metric_choice import choose_metrics
 from gan_jax.evaluate.reference import (
     choose_count,
     held_out_dataset,
@@ -83,41 +78,46 @@ def make_evaluator(
 
     metrics: names of METRICS; None: those that suit the data and their number.
     n: the number of examples on each side; None: 2,500 of toys, else 10,000 or all.
-    extractor: a name of EXTRACTORS; None: cnn where the data have a classifier, else
-        pixels.
+    extractor: a name of EXTRACTORS; None: `default_extractor`.
     weights: the path of Inception's weight file.
     split: the part of the data compared with; None: what was trained on.
     tick: called with the number of examples whenever some were read.
-
-    Raises ValueError for unknown names, for impossible counts and files, and for
-    metrics that do not suit the data.
+    Raises ValueError for names, counts, files and metrics that do not suit the data.
     """
     own = compared_dataset(config.dataset, split)
-    data = dataset(Config(dataset=own))
-    n = choose_count(own, data, n)
+    size = dataset(Config(dataset=own)).spec.size
+    n = choose_count(own, size, n)
     name = extractor or default_extractor(own)
     other = held_out_dataset(config.dataset, own)
-    chosen, notes = choose_metrics(metrics, own, name, n, other, data.spec.size)
+    chosen, notes = choose_metrics(metrics, own, name, n, other, size)
     tool = choose(EXTRACTORS, name, "extractor")(own, weights)
     real, content = real_features(tool, own, n, 0, tick)
-    held_out = None
-    if other is not None:
-        plain = dataclasses.replace(other, flip=False)
-        held_out, _ = real_features(tool, plain, n, 1, tick)
     evaluator = Evaluator(
-        n,
-        min(tool.batch, config.batch_size),
-        tool,
-        chosen,
-        real,
-        held_out,
-        mixture_of(own),
-        n == data.spec.size,
-        make_fingerprint(tool, own, n, content),
-        notes,
+        n=n,
+        batch=min(tool.batch, config.batch_size),
+        extractor=tool,
+        metrics=chosen,
+        real=real,
+        held_out=held_out_features(tool, other, n, tick),
+        mixture=mixture_of(own),
+        real_is_complete=n == size,
+        fingerprint=make_fingerprint(tool, own, n, content),
+        notes=notes,
     )
-    try_metrics(evaluator)
-    return evaluator
+    return try_metrics(evaluator)
+
+
+def held_out_features(
+    extractor: Extractor,
+    other: DatasetConfig | None,
+    n: int,
+    tick: Callable[[int], None],
+) -> FeatureSet | None:
+    """Return the features of n held-out examples; None if there are none."""
+    if other is None:
+        return None
+    plain = dataclasses.replace(other, flip=False)
+    return real_features(extractor, plain, n, 1, tick)[0]
 
 
 def compared_dataset(config: DatasetConfig, split: str | None) -> DatasetConfig:
@@ -130,77 +130,11 @@ def compared_dataset(config: DatasetConfig, split: str | None) -> DatasetConfig:
     return dataclasses.replace(config, flip=False, split=split or config.split)
 
 
-def choose_metrics(
-    metrics: tuple[str, ...] | None,
-    config: DatasetConfig,
-    extractor: str,
-    n: int,
-    other: DatasetConfig | None,
-    size: int,
-) -> tuple[dict[str, SampleMetric], tuple[str, ...]]:
-    """Return the metrics by name, and notes on those that were left out.
+def try_metrics(evaluator: Evaluator) -> Evaluator:
+    """Return the evaluator if its metrics can be computed of its data.
 
-    metrics: the names asked for; None: those that suit the data and their number n.
-    other, size: see `examples_needed` and `refuse_few`. Raises ValueError for unknown
-    names, and for metrics asked for that need more than n examples.
-    """
-    names, notes = metrics, ()
-    if not names:
-        names, notes = keep_affordable(default_metrics(config, extractor), n, other)
-    chosen = {
-        name: as_sample_metric(choose(METRICS, name, "metrics")) for name in names
-    }
-    refuse_few(names, n, other, size)
-    return chosen, notes
-
-
-def examples_needed(metric: str, other: DatasetConfig | None) -> int:
-    """Return how many examples of the data a metric and its floor need.
-
-    other: the held-out examples that the floor is measured with; None: the floor
-    compares one half of the examples with the other half.
-    """
-    return as_sample_metric(METRICS[metric]).least * (2 if other is None else 1)
-
-
-def keep_affordable(
-    metrics: tuple[str, ...], n: int, other: DatasetConfig | None
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the metrics that n examples suffice for, and why the others are left out.
-
-    If n suffices for none of them, FALLBACK is returned, which needs least.
-    """
-    kept = tuple(metric for metric in metrics if examples_needed(metric, other) <= n)
-    notes = tuple(
-        f"left out {metric}: it needs {examples_needed(metric, other)} examples of the "
-        f"data, and there are {n}"
-        for metric in metrics
-        if metric not in kept
-    )
-    return kept or (FALLBACK,), notes
-
-
-def refuse_few(
-    metrics: tuple[str, ...], n: int, other: DatasetConfig | None, size: int
-) -> None:
-    """Raise ValueError for a metric that needs more than n examples.
-
-    size: how many examples there are.
-    """
-    kept, _ = keep_affordable(metrics, n, other)
-    for metric in metrics:
-        if (least := examples_needed(metric, other)) > n:
-            more = f"--n {least} or more" if least <= size else "more data"
-            raise ValueError(
-                f"metrics {metric}: needs {least} examples of the data, and there are "
-                f"{n}; give {more}, or choose others: --metrics {','.join(kept)}"
-            )
-
-
-def try_metrics(evaluator: Evaluator) -> None:
-    """Raise ValueError for metrics that cannot be computed of such data.
-
-    They are tried on the first 100 real examples in place of samples.
+    They are tried on the first 100 real examples in place of samples, and raise
+    ValueError for data that do not suit them.
     """
     some = take_examples(evaluator.real, min(evaluator.n, TRIED))
     held_out = evaluator.held_out and take_examples(evaluator.held_out, TRIED)
@@ -208,6 +142,7 @@ def try_metrics(evaluator: Evaluator) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         score_features(tried, some)
+    return evaluator
 
 
 def sample_features(evaluator: Evaluator, sample: Sampler) -> FeatureSet:

@@ -30,13 +30,13 @@ COMPARED_FROM = 2**30
 DEFAULT_N, DEFAULT_TOY_N = 10_000, 2_500
 
 
-def choose_count(config: DatasetConfig, data: Dataset, n: int | None) -> int:
+def choose_count(config: DatasetConfig, size: int, n: int | None) -> int:
     """Return how many examples of each side are compared.
 
-    n: the number asked for; None: 2,500 of a toy, else 10,000 or all that there are.
+    size: how many examples there are. n: the number asked for; None: 2,500 of a toy,
+    else 10,000 or all that there are.
     Raises ValueError for fewer than 2 and for more than there are.
     """
-    size = data.spec.size
     if size < 2:
         raise ValueError(
             f"dataset.name {config.name!r}: holds {size} example, and a comparison "

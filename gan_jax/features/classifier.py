@@ -158,6 +158,7 @@ def classify(net: Classifier, params: Any, image: Array) -> tuple[Array, Array]:
 
 
 def cross_entropy(net: Classifier, params: Any, image: Array, label: Array) -> Array:
+    """Return the mean cross-entropy of a batch."""
     _, logits = classify(net, params, image)
     return optax.softmax_cross_entropy_with_integer_labels(logits, label).mean()
 

@@ -59,10 +59,9 @@ def mode_report(
 ) -> dict[str, float]:
     """Measure how a generator covers the mixture `sum_k w_k N(c_k, sigma^2 I)`.
 
-    points: `[N, D]`. centers: `[K, D]`. weights: `[K]`, equal by default; they are
-    normalized. A point belongs to its nearest centre, and is of high quality if it is
-    nearer to it than `within` sigma. n_k counts all points of mode k, h_k those of high
-    quality.
+    points: `[N, D]`. centers: `[K, D]`. weights: `[K]`, by default equal. A point
+    belongs to its nearest centre, and is of high quality if it is nearer to it than
+    `within` sigma. n_k counts all points of mode k, h_k those of high quality.
     - modes: those with h_k >= 1, the literature's count;
     - robust_modes: those with h_k >= N w_k / 4, a quarter of their fair share;
     - high_quality: the share of such points; 1 - exp(-within^2 / 2) for a perfect
