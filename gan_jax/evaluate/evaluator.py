@@ -78,7 +78,7 @@ def make_evaluator(
 
     metrics: names of METRICS; None: those that suit the data and their number.
     n: the number of examples on each side; None: 2,500 of toys, else 10,000 or all.
-    extractor: a name of EXTRACTORS; None: `default_extractor`.
+    extractor: a name of EXTRACTORS, by default `default_extractor`.
     weights: the path of Inception's weight file.
     split: the part of the data compared with; None: what was trained on.
     tick: called with the number of examples whenever some were read.
@@ -86,8 +86,7 @@ def make_evaluator(
     """
     own = compared_dataset(config.dataset, split)
     size = dataset(Config(dataset=own)).spec.size
-    n = choose_count(own, size, n)
-    name = extractor or default_extractor(own)
+    n, name = choose_count(own, size, n), extractor or default_extractor(own)
     other = held_out_dataset(config.dataset, own)
     chosen, notes = choose_metrics(metrics, own, name, n, other, size)
     tool = choose(EXTRACTORS, name, "extractor")(own, weights)
