@@ -110,7 +110,7 @@ class Perfect(nn.Module):
 
 CONFIG = Config(
     batch_size=500,
-    dataset=DatasetConfig("imbalanced_ring", stacked_labels=True),
+    dataset=DatasetConfig("imbalanced_ring", labels=True),
     model=ModelConfig("mlp", width=4, z_dim=2),
     metrics=MetricsConfig(names=("modes",), n=1000),
 )

@@ -70,7 +70,7 @@ def measurer(
 
     members: the GANs whose states are stacked; None: a single one. The diversity is of
     256 fakes against as many examples, the same ones each time; images are averaged
-    down to at most 64 pixels a side. So are the numbers of `sample_quality.judge`,
+    down to at most 64 pixels a side. So are the numbers of `make_quality_measure`,
     which say how near the fakes are to the data. What `measure` finds bears its number
     of samples: `frechet_distance@1000`; what PROBES find is of the GAN itself. A
     conditional generator is asked for each class as often as the data have it. Batches
