@@ -20,7 +20,13 @@ from gan_jax.command_line.flags import parse
 from gan_jax.command_line.user_errors import exit_code
 from gan_jax.config import DatasetConfig, ModelConfig
 from gan_jax.config.serialization import validate
-from gan_jax.data import Dataset, batch_indices, indices_of, source, supply
+from gan_jax.data import (
+    Dataset,
+    batch_indices,
+    make_batch_source,
+    step_indices,
+    stream_batches,
+)
 
 CONFIG = dataclasses.replace(
     METHODS["ns_gan"],
@@ -53,7 +59,7 @@ def gather_and_step_seconds(config: Config, data: Dataset) -> tuple[float, float
     """Medians of a jitted gather, and of a jitted gather with a training step."""
     gan = build(config)
     state = init_state(gan, jax.random.key(0))
-    held = source(data, np.inf)
+    held = make_batch_source(data, np.inf)
     shared = jax.device_put(held.shared)
     indices = batch_indices(len(data), config.batch_size, 1, 0, 0)
     gather = jax.jit(held.gather)
@@ -67,8 +73,8 @@ def gather_and_step_seconds(config: Config, data: Dataset) -> tuple[float, float
 
 def waiting_share(data: Dataset, batch_size: int, batches: int = 200) -> float:
     """Share of the time a consumer of 2,000 images/s waits for streamed batches."""
-    order = partial(indices_of, data, batch_size, 1, [0])
-    stream = supply(source(data, 0), order, np.arange(batches + 2))
+    order = partial(step_indices, data, batch_size, 1, [0])
+    stream = stream_batches(make_batch_source(data, 0), order, np.arange(batches + 2))
     next(stream)
     waited, started = 0.0, time.perf_counter()
     for _ in range(batches):

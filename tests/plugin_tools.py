@@ -3,7 +3,8 @@
 from contextlib import contextmanager
 from pathlib import Path
 
-from gan_jax.plugins import load as plugins
+from gan_jax.assembly.registry import PLUGINS
+from gan_jax.plugins import registries
 
 EACH_KIND = (Path(__file__).parent / "each_kind.py").read_text()
 KINDS = {
@@ -26,13 +27,13 @@ LOSSES[{name!r}] = Loss(lambda real, fake: {slope} * (fake - real), lambda r, f:
 @contextmanager
 def fresh():
     """As in a process of its own: no plugin is loaded before, none stays."""
-    before = plugins.snapshot()
-    for name in list(plugins.PLUGINS):
-        plugins.forget(name)
+    before = registries.snapshot()
+    for name in list(PLUGINS):
+        registries.unregister(name)
     try:
         yield
     finally:
-        plugins.put_back(before)
+        registries.restore(before)
 
 
 def loss_file(path, name="steep", slope=2.0):

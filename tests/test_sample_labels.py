@@ -15,7 +15,7 @@ import gan_jax
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config, DatasetConfig, MetricsConfig, ModelConfig
 from gan_jax.data import Dataset, Spec, Stored, label_shares
-from gan_jax.data.stacked_mnist import Triples, labels, stack
+from gan_jax.data.stacked_mnist import Triples, stack, stacked_labels
 from gan_jax.gan import init_state
 from gan_jax.metrics import mode_report
 from gan_jax.run.monitor import make_sample_monitor, requested_evaluator
@@ -70,7 +70,7 @@ def test_shares_of_stacked_digits_are_those_of_the_triples():
     rng = np.random.default_rng(0)
     digits = Stored(np.zeros((20, 4, 4, 1), np.uint8), rng.integers(10, size=20))
     triples = Triples(digits, rng.integers(20, size=(300, 3)))
-    data = Dataset(Spec((4, 4, 3), 1000, 300), lambda: triples, stack, labels)
+    data = Dataset(Spec((4, 4, 3), 1000, 300), lambda: triples, stack, stacked_labels)
     found = np.bincount(data.get(np.arange(300)).label, minlength=1000) / 300
     np.testing.assert_array_equal(label_shares(data), found)
 

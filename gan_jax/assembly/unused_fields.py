@@ -8,7 +8,7 @@ from gan_jax.assembly.datasets import find_dataset
 from gan_jax.assembly.registry import options
 from gan_jax.config import Config
 from gan_jax.config.serialization import flat
-from gan_jax.data import fields_of
+from gan_jax.data import dataset_fields
 from gan_jax.models import WITHOUT_LAYERS
 from gan_jax.penalties import no_generator_penalty, no_penalty
 from gan_jax.running_statistics import RUNNING
@@ -84,7 +84,7 @@ def fields_read(choices: Choices) -> dict[str, Set[str]]:
         "g_optimizer": options(choices.g_optimizer) | OPTIMIZER_FIELDS,
         "d_optimizer": options(choices.d_optimizer) | OPTIMIZER_FIELDS,
         "model": pair - LAYER_FIELDS if choices.model in WITHOUT_LAYERS else pair,
-        "dataset": {"labels", *fields_of(config.dataset.name)},
+        "dataset": {"labels", *dataset_fields(config.dataset.name)},
     }
 
 

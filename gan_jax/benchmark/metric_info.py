@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from gan_jax.evaluate.metric_registry import BETTER, LOWER
+from gan_jax.evaluate.metric import LOWER, Number
+from gan_jax.evaluate.metric_registry import known_numbers
 
 
 class Metric(NamedTuple):
@@ -13,36 +14,42 @@ class Metric(NamedTuple):
     floor_text: str
 
 
-TEXTS = {
-    "frechet_distance": ("Frechet distance", "held-out reals"),
-    "kl": ("KL to uniform", "999 / 2n, of n perfect samples"),
-    "sliced_wasserstein": ("Sliced Wasserstein-1", "reals against reals"),
-    "kernel_distance": ("Kernel distance", "0 in mean"),
-    "rbf_mmd": ("Squared MMD, Gaussian", "0 in mean"),
-    "kernel_distance_subsets": ("Kernel distance, subsets", "0 in mean"),
-    "distance": ("Distance to the equilibrium", "0"),
-    "spectral_radius": ("Contraction factor", "under 1: converges"),
-    "energy_distance": ("Energy distance", "0 in mean"),
-    "reverse_kl": ("Reverse KL of modes", "(K - 1) / 2n"),
-    "forward_kl": ("Forward KL of modes", "(K - 1) / 2n"),
-    "class_reverse_kl": ("Reverse KL of classes", "(K - 1) / 2n"),
-    "robust_modes": ("Robust modes", "all modes"),
-    "modes": ("Modes with one hit", "all modes"),
-    "confident_modes": ("Confident modes", "all modes"),
-    "classes": ("Classes with one hit", "all classes"),
-    "high_quality": ("High-quality share", ".9889 in two dimensions"),
-    "precision": ("Precision", "held-out reals"),
-    "recall": ("Recall", "held-out reals"),
-    "density": ("Density", "1 in mean"),
-    "coverage": ("Coverage", ".969 at k = 5"),
-    "inception_score": ("Inception Score", "held-out reals"),
-    "memorization_ratio": ("Memorization ratio", "1 in mean"),
-    "diversity": ("Diversity", "1: as diverse as the data"),
+GAMES = {
+    "distance": Number(LOWER, "Distance to the equilibrium", "0"),
+    "spectral_radius": Number(LOWER, "Contraction factor", "under 1: converges"),
 }
-"""Titles and floors."""
-GAMES = {"distance", "spectral_radius"}
-"""Numbers of games, which are better the lower they are."""
+"""The numbers of games."""
+ORDER = (
+    "frechet_distance",
+    "kl",
+    "sliced_wasserstein",
+    "kernel_distance",
+    "rbf_mmd",
+    "kernel_distance_subsets",
+    "distance",
+    "spectral_radius",
+    "energy_distance",
+    "reverse_kl",
+    "forward_kl",
+    "class_reverse_kl",
+    "robust_modes",
+    "modes",
+    "confident_modes",
+    "classes",
+    "high_quality",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "inception_score",
+    "memorization_ratio",
+    "diversity",
+)
+"""The order of the numbers: a task's scores are of the first that it has. Further ones
+follow."""
+NUMBERS = known_numbers() | GAMES
 METRICS: dict[str, Metric] = {
-    name: Metric(title, name in GAMES or BETTER[name] == LOWER, floor_text)
-    for name, (title, floor_text) in TEXTS.items()
+    name: Metric(number.title, number.better == LOWER, number.floor_text)
+    for name in dict.fromkeys((*ORDER, *NUMBERS))
+    for number in [NUMBERS[name]]
 }

@@ -9,16 +9,16 @@ import numpy as np
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.benchmark.suites import Task
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.data import TOYS
+from gan_jax.data import mixture_of
 from gan_jax.evaluate.evaluator import (
+    Evaluator,
     Fingerprint,
-    Yardstick,
-    compare,
-    fake_side,
-    floor,
-    yardstick,
+    make_evaluator,
+    measure_floor,
+    sample_features,
+    score_features,
 )
-from gan_jax.evaluate.reference import chosen, real_side
+from gan_jax.evaluate.reference import comparison_indices, real_features
 from gan_jax.evaluate.sample_quality import independent_noise
 
 DRAWS = 20
@@ -26,9 +26,9 @@ DRAWS = 20
 
 
 @cache
-def ruler(dataset: DatasetConfig, metrics: tuple[str, ...], n: int) -> Yardstick:
+def ruler(dataset: DatasetConfig, metrics: tuple[str, ...], n: int) -> Evaluator:
     """What runs on these data are measured with; one for the whole process."""
-    return yardstick(Config(dataset=dataset), metrics, n)
+    return make_evaluator(Config(dataset=dataset), metrics, n)
 
 
 def fingerprint_of(config: Config) -> Fingerprint:
@@ -45,15 +45,15 @@ def floors_of(task: Task) -> dict[str, Any]:
     then be half of the data at most.
     """
     measure = ruler(task.dataset, task.metrics, task.n)
-    if measure.others is None:
-        return floor(ruler(task.dataset, task.metrics, 2 * task.n))
-    if task.dataset.name not in TOYS:
-        return floor(measure)
+    if measure.held_out is None:
+        return measure_floor(ruler(task.dataset, task.metrics, 2 * task.n))
+    if mixture_of(task.dataset) is None:
+        return measure_floor(measure)
     own = replace(task.dataset, flip=False)
     found = []
     for turn in range(1, DRAWS + 1):
-        fresh, _ = real_side(measure.tool, own, task.n, turn)
-        found.append(floor(measure._replace(others=fresh)))
+        fresh, _ = real_features(measure.extractor, own, task.n, turn)
+        found.append(measure_floor(measure._replace(held_out=fresh)))
     return {name: float(np.mean([one[name] for one in found])) for name in found[0]}
 
 
@@ -65,9 +65,11 @@ def noise_of(task: Task) -> dict[str, float]:
     """
     measure = ruler(task.dataset, task.metrics, task.n)
     data = find_dataset(Config(dataset=task.dataset))
-    real = np.asarray(data.get(chosen(data, task.n, 0)).image, np.float64)
+    real = np.asarray(data.get(comparison_indices(data, task.n, 0)).image, np.float64)
     noise = independent_noise(real).astype(np.float32)
-    if task.dataset.name not in TOYS:
+    if mixture_of(task.dataset) is None:
         noise = noise.clip(-1, 1)
-    found = compare(measure, fake_side(measure, lambda i, count: noise[i : i + count]))
+    found = score_features(
+        measure, sample_features(measure, lambda i, count: noise[i : i + count])
+    )
     return {name: float(found[name]) for name in found}

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from gan_jax.config import Config
-from gan_jax.evaluate.evaluator import Sampler, Yardstick, evaluate
-from gan_jax.evaluate.metric_registry import BETTER, bound_of
+from gan_jax.evaluate.evaluator import Evaluator, Sampler, evaluate
+from gan_jax.evaluate.metric_registry import better_side, bound_name
 from gan_jax.parallel.execution import members_of
 from gan_jax.run_files.sweeps import (
     describe_member,
@@ -20,7 +20,7 @@ from gan_jax.types import Row, TrainState
 
 def evaluate_all(
     config: Config,
-    measure: Yardstick,
+    measure: Evaluator,
     states: list[TrainState],
     *,
     sampler_of: Callable[[TrainState], Sampler],
@@ -70,7 +70,7 @@ def show_all(config: Config, rows: list[Row]) -> None:
     metrics = [row["metrics"] or {} for row in rows]
     _, *groups = summary_table(summarize_by_value(config, members, metrics))
     bounds = [
-        f"{bound_of(name)} {format_number(floor[name])}".strip()
+        f"{bound_name(name)} {format_number(floor[name])}".strip()
         if name in floor
         else ""
         for name in names
@@ -82,7 +82,7 @@ def show_all(config: Config, rows: list[Row]) -> None:
     print_table(
         [
             ["which GANs", "count", *names],
-            ["better", "", *(BETTER.get(name, "") for name in names)],
+            ["better", "", *(better_side(name) for name in names)],
             *lines,
             *groups,
             [f"real data (n = {floor['n']:.0f})", "", *bounds],

@@ -4,7 +4,12 @@ from pathlib import Path
 
 from gan_jax.assembly.registry import PLUGINS
 from gan_jax.config.serialization import from_file
-from gan_jax.plugins.load import load_copies, load_plugins, name_of, plugins_told
+from gan_jax.plugins.load import (
+    describe_plugins,
+    load_copies,
+    load_plugins,
+    pin_file_name,
+)
 
 FLAG = "--plugin"
 
@@ -52,7 +57,9 @@ def loaded(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
     if path is None or not path.is_file():
         return rest, given
     recorded = from_file(path).plugin
-    kept = [pin for pin in recorded if name_of(pin) not in map(name_of, given)]
+    kept = [
+        pin for pin in recorded if pin_file_name(pin) not in map(pin_file_name, given)
+    ]
     return rest, (*load_copies(path.parent, kept), *given)
 
 
@@ -80,7 +87,7 @@ def value_of(flag: str, arguments: list[str]) -> str | None:
 
 def typed(pins: tuple[str, ...]) -> list[str]:
     """The words of a command that load these plugins, by the paths of their files."""
-    paths = [PLUGINS[name_of(pin)].path for pin in pins]
+    paths = [PLUGINS[pin_file_name(pin)].path for pin in pins]
     return [FLAG, *paths] if paths else []
 
 
@@ -93,14 +100,14 @@ def load_for(run: str | None, files: tuple[str, ...]) -> None:
     path = None if run is None else Path(run) / "config.json"
     own = from_file(path).plugin if path is not None and path.is_file() else ()
     for pin in pins:
-        if pin not in own and name_of(pin) in map(name_of, own):
+        if pin not in own and pin_file_name(pin) in map(pin_file_name, own):
             raise ValueError(
-                f"plugin {name_of(pin)}: is not the file that {run} was trained with; "
-                "leave it out (the run has its own copy), or rename it"
+                f"plugin {pin_file_name(pin)}: is not the file that {run} was "
+                "trained with; leave it out (the run has its own copy), or rename it"
             )
 
 
 def about_plugins() -> str:
     """What the loaded plugins have registered, to stand below a help text."""
-    lines = plugins_told()
+    lines = describe_plugins()
     return "\n\nPlugins:\n" + "\n".join(lines) if lines else ""

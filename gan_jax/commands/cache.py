@@ -17,21 +17,21 @@ from rich.table import Column, Table
 from gan_jax.command_line.user_errors import exit_code
 from gan_jax.data.storage import (
     COMPILED,
-    Entry,
+    CacheEntry,
     cache_folder,
-    entries,
-    in_words,
+    format_bytes,
     limit_bytes,
-    remove,
+    list_entries,
+    remove_entry,
     total_bytes,
 )
 from gan_jax.terminal.console import plain_console
 
 
-def by_name() -> dict[str, list[Entry]]:
+def by_name() -> dict[str, list[CacheEntry]]:
     """The entries by the names they are shown with: compiled programs have one."""
-    found: dict[str, list[Entry]] = {}
-    for entry in entries():
+    found: dict[str, list[CacheEntry]] = {}
+    for entry in list_entries():
         name = COMPILED if entry.kind == COMPILED else entry.path.name
         found.setdefault(name, []).append(entry)
     return dict(sorted(found.items(), key=lambda item: max(e.used for e in item[1])))
@@ -45,12 +45,12 @@ def show() -> None:
     table = Table(name, "what", Column("size", justify="right"), "last used")
     for name, own in found.items():
         used = time.localtime(max(entry.used for entry in own))
-        size = in_words(sum(entry.size for entry in own))
+        size = format_bytes(sum(entry.size for entry in own))
         table.add_row(name, own[0].kind, size, time.strftime("%Y-%m-%d %H:%M", used))
     if found:
         plain_console().print(table)
     size = total_bytes([entry for own in found.values() for entry in own])
-    print(f"{cache_folder()}: {in_words(size)} of at most {limit / 1e9:g} GB")
+    print(f"{cache_folder()}: {format_bytes(size)} of at most {limit / 1e9:g} GB")
 
 
 def clear(names: list[str]) -> None:
@@ -64,7 +64,7 @@ def clear(names: list[str]) -> None:
             )
     kept = {name for name, own in found.items() if own[0].kind == "weights"}
     chosen = names or [name for name in found if name not in kept]
-    gone = {name: all(map(remove, found[name])) for name in chosen}
+    gone = {name: all(map(remove_entry, found[name])) for name in chosen}
     for name in gone:
         print(f"removed {name}" if gone[name] else f"kept {name}: it is in use")
     for name in kept - set(chosen):

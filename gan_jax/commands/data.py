@@ -29,9 +29,15 @@ from gan_jax.command_line.user_errors import (
 )
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import validate
-from gan_jax.data import TOYS, Dataset, batch_indices, fields_of, log_density
+from gan_jax.data import (
+    Dataset,
+    batch_indices,
+    dataset_fields,
+    log_density,
+    mixture_of,
+)
 from gan_jax.data.core import ENDLESS
-from gan_jax.data.listing import lines_of, printable
+from gan_jax.data.listing import describe_ignored, escape_text
 from gan_jax.logs.files import require_writable
 from gan_jax.logs.grids import image_grid, name_classes
 from gan_jax.logs.point_plots import draw_histogram, draw_point_panels, draw_scatter
@@ -81,14 +87,14 @@ def describe(data: Dataset) -> str:
     if len(labels):
         lines.append(f"labels     {counts(labels, data.spec.class_names)}")
     note = [data.note] if data.note else []
-    return "\n".join([*lines, *note, *lines_of(data.ignored)])
+    return "\n".join([*lines, *note, *describe_ignored(data.ignored)])
 
 
 def counts(labels: np.ndarray, names: tuple[str, ...] | None) -> str:
     """How many examples each class has, by name if the classes have names."""
     spread = f"(least {labels.min()}, most {labels.max()})"
     if names is not None:
-        named = zip(map(printable, names[:SHOWN]), labels, strict=False)
+        named = zip(map(escape_text, names[:SHOWN]), labels, strict=False)
         shown = ", ".join(f"{name}: {count}" for name, count in named)
         return f"{shown}{', ...' if len(names) > SHOWN else ''} {spread}"
     if len(labels) > SHOWN:
@@ -113,9 +119,9 @@ def picture(data: Dataset, config: DatasetConfig, path: Path) -> None:
 
 def density_of(config: DatasetConfig) -> Callable[[np.ndarray], np.ndarray]:
     """The log-density of a toy; of other points it is not known, and NaN."""
-    if config.name not in TOYS:
+    mixture = mixture_of(config)
+    if mixture is None:
         return lambda x: np.full(len(x), np.nan)
-    mixture = TOYS[config.name](config)
     blurred = mixture._replace(sigma=max(mixture.sigma, 0.05))
     return lambda x: np.maximum(np.asarray(log_density(blurred, x)), -20)
 
@@ -131,7 +137,7 @@ def look(name: str, rest: list[str]) -> None:
     flags = expand_home(flags, "out")
     load_plugins(flags.plugin)
     config = validate(replace(Config(), dataset=flags.dataset))
-    toy = config.dataset.name in TOYS
+    toy = mixture_of(config.dataset) is not None
     suffixes = FIGURE_SUFFIXES if toy else IMAGE_SUFFIXES
     if flags.out:
         require_picture("out", Path(flags.out), suffixes)
@@ -140,7 +146,11 @@ def look(name: str, rest: list[str]) -> None:
         data = find_dataset(config)
         if flags.out and len(data.spec.shape) == 1:
             require_picture("out", Path(flags.out), FIGURE_SUFFIXES)
-        unread = {*DATA_FIELDS} - {"name", "labels", *fields_of(config.dataset.name)}
+        unread = {*DATA_FIELDS} - {
+            "name",
+            "labels",
+            *dataset_fields(config.dataset.name),
+        }
         reasons = dict.fromkeys(unread, f"with the data set {config.dataset.name!r}")
         refuse_useless(given_fields(Flags, rest), reasons)
         work.begin("describing the data")

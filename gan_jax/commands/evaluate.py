@@ -31,9 +31,9 @@ from gan_jax.command_line.user_errors import (
 )
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import from_file, validate
-from gan_jax.data import fields_of
-from gan_jax.evaluate.evaluator import Sampler, Yardstick, evaluate, yardstick
-from gan_jax.evaluate.metric_registry import BETTER, bound_of
+from gan_jax.data import dataset_fields
+from gan_jax.evaluate.evaluator import Evaluator, Sampler, evaluate, make_evaluator
+from gan_jax.evaluate.metric_registry import better_side, bound_name
 from gan_jax.gan import Gan
 from gan_jax.logs.row_files import append_rows
 from gan_jax.run_files.data_facts import label_shares_of_run, load_data_of_run
@@ -151,10 +151,10 @@ def samples_of(
     return take
 
 
-def measure_of(flags: Flags, config: Config, work: ProgressDisplay) -> Yardstick:
+def measure_of(flags: Flags, config: Config, work: ProgressDisplay) -> Evaluator:
     """What samples are compared with, as the flags say."""
     work.begin("taking the features of the data")
-    return yardstick(
+    return make_evaluator(
         validate(config),
         tuple(flags.metrics.split(",")) if flags.metrics else None,
         flags.n,
@@ -193,7 +193,7 @@ def in_shape(name: str, shape: tuple[int, ...]) -> DatasetConfig:
     if len(shape) != 3:
         return plain
     asked = {"resolution": shape[0], "rgb": shape[2] == 3}
-    read = fields_of(name)
+    read = dataset_fields(name)
     return replace(plain, **{k: v for k, v in asked.items() if k in read})
 
 
@@ -205,8 +205,8 @@ def show(found: dict[str, Any]) -> None:
     for name in least if samples is None else samples:
         if name != "n":
             own = [] if samples is None else [f"{samples[name]:.5g}"]
-            bound = f"{bound_of(name)} {least[name]:.5g}" if name in least else ""
-            table.add_row(name, BETTER.get(name, ""), *own, bound.strip())
+            bound = f"{bound_name(name)} {least[name]:.5g}" if name in least else ""
+            table.add_row(name, better_side(name), *own, bound.strip())
     tool = f"{mark['extractor']} {mark['weights'][:8]}".strip()
     print(f"{mark['dataset']} ({mark['split']}), extractor {tool}: {mark['about']}")
     if samples is not None:

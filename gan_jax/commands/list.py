@@ -6,7 +6,7 @@ from gan_jax.assembly.unused_fields import used_fields
 from gan_jax.augment import AUGMENTS
 from gan_jax.config import Config
 from gan_jax.config.serialization import flat
-from gan_jax.data import DATASETS, PREFIXES, TFDS_SETS, TOYS
+from gan_jax.data import DATASETS, PREFIXES
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.evaluate.metric_registry import METRICS
 from gan_jax.features import EXTRACTORS
@@ -16,7 +16,7 @@ from gan_jax.methods import CATALOGUE, METHODS
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.plugins.load import owner
+from gan_jax.plugins.registries import find_owner
 
 PREFIXED = {"tfds:NAME": PREFIXES["tfds"], "folder:PATH": PREFIXES["folder"]}
 OTHERS = {
@@ -42,7 +42,7 @@ def first_sentence(text: str | None) -> str:
 
 def told(kind: str, name: str) -> str:
     """What is said of an entry that says nothing of itself."""
-    return f"Registered by {owner(kind, name)}"
+    return f"Registered by {find_owner(kind, name)}"
 
 
 def listing() -> str:
@@ -50,8 +50,7 @@ def listing() -> str:
     methods = {
         k: CATALOGUE[k].about if k in CATALOGUE else told("method", k) for k in METHODS
     }
-    sets = {k: (TOYS.get(k) or v).__doc__ for k, v in DATASETS.items()}
-    sets |= dict.fromkeys(TFDS_SETS, "Image set of tensorflow-datasets")
+    sets = {k: v.__doc__ for k, v in DATASETS.items()}
     sets |= {k: v.__doc__ for k, v in PREFIXED.items()}
     sets = {k: text or told("data set", k) for k, text in sets.items()}
     models = {k: v.__doc__ or told("model", k) for k, v in MODELS.items()}

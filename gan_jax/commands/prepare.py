@@ -14,8 +14,13 @@ from functools import partial
 
 from gan_jax.command_line.user_errors import exit_code
 from gan_jax.data.storage import cache_folder
-from gan_jax.data.tfds import builder, data_folder
-from gan_jax.features.weights import URL, download, inception_weights_path, is_whole
+from gan_jax.data.tfds import data_folder, find_builder
+from gan_jax.features.weights import (
+    URL,
+    download,
+    inception_weights_path,
+    is_published_file,
+)
 from gan_jax.terminal.console import supports_bars
 from gan_jax.terminal.progress import show_progress
 
@@ -25,7 +30,7 @@ NEEDED = ("tensorflow", "importlib_resources")
 def prepare(name: str) -> str:
     """Prepare the set; what happened, in words."""
     with show_progress("opening TFDS"):
-        made = builder(name)
+        made = find_builder(name)
     if made.info.splits:
         return f"{made.info.full_name} is already in {data_folder()}"
     missing = [package for package in NEEDED if not importlib.util.find_spec(package)]
@@ -54,7 +59,7 @@ def disable_bars() -> None:
 def prepare_inception() -> str:
     """Fetch the weights unless they are there, whole; what happened, in words."""
     path = inception_weights_path(cache_folder())
-    if is_whole(path):
+    if is_published_file(path):
         return f"{path} is already there"
     download(URL, path)
     return f"{path} is there, its SHA-256 the published one"

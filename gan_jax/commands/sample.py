@@ -27,7 +27,7 @@ from gan_jax.command_line.user_errors import (
     require_picture,
     with_own_flags,
 )
-from gan_jax.data.listing import some
+from gan_jax.data.listing import summarize_names
 from gan_jax.gan import Gan
 from gan_jax.logs.files import require_writable
 from gan_jax.logs.grids import image_grid, name_classes
@@ -127,7 +127,7 @@ def number_of(label: str, count: int, names: tuple[str, ...] | None) -> int:
     hint = f"; did you mean {near[0]}?" if near else ""
     named = names or ()
     numbered = all(name == str(i) for i, name in enumerate(named))
-    known = "" if numbered else f", or a class: {some(list(named))}"
+    known = "" if numbered else f", or a class: {summarize_names(list(named))}"
     raise ValueError(f"label {label}: must be 0 to {count - 1}{known}{hint}")
 
 

@@ -1,38 +1,78 @@
-"""Data sets by name: `DATASETS[name](config.dataset)`, `tfds:NAME`, `folder:PATH`."""
+"""Data sets by name: `DATASETS[name](config.dataset)`, `tfds:NAME`, `folder:PATH`.
+
+To add a data set, write `DatasetConfig -> Dataset` and a line in the SETS of its file,
+or `DATASETS["mine"] = DatasetEntry(mine, reads=("size",))` in a file of your own.
+"""
 
 import dataclasses
 import os
 from collections.abc import Callable
-from functools import partial
 
 from gan_jax.config import Config, DatasetConfig
+from gan_jax.data import digits, folder, stacked_mnist, tfds, toys
+from gan_jax.data.batch_source import (
+    BatchSource,
+    make_batch_source,
+    step_indices,
+    stream_batches,
+)
 from gan_jax.data.core import Dataset, Spec, Stored, batch_indices, gather
-from gan_jax.data.digits import digits
-from gan_jax.data.folder import folder_set
+from gan_jax.data.entry import DatasetEntry, TrainTest
+from gan_jax.data.mixture import Mixture, distinct_centres, log_density
 from gan_jax.data.shares import label_shares
-from gan_jax.data.stacked_mnist import stacked_mnist
-from gan_jax.data.supply import Source, indices_of, source, supply
-from gan_jax.data.tfds import tfds_set
-from gan_jax.data.toys import TOYS, Mixture, log_density, toy
+from gan_jax.data.toys import TOYS
 
-PREFIXES: dict[str, Callable[[str, DatasetConfig], Dataset]] = {
-    "tfds": tfds_set,
-    "folder": folder_set,
+DATASETS: dict[str, DatasetEntry | Callable[[DatasetConfig], Dataset]] = {
+    **toys.SETS,
+    **digits.SETS,
+    **tfds.SETS,
+    **stacked_mnist.SETS,
 }
-
-TFDS_SETS = ("mnist", "fashion_mnist", "cifar10", "cifar100", "svhn_cropped")
-
-DATASETS: dict[str, Callable[[DatasetConfig], Dataset]] = {
-    **{name: partial(toy, mixture) for name, mixture in TOYS.items()},
-    "digits": digits,
-    **{name: partial(tfds_set, name) for name in TFDS_SETS},
-    "stacked_mnist": stacked_mnist,
+PREFIXES: dict[str, DatasetEntry | Callable[[str, DatasetConfig], Dataset]] = {
+    **tfds.PREFIXES,
+    **folder.PREFIXES,
 }
+"""Families of data sets: the part of a name before its colon."""
+READS: dict[str, tuple[str, ...]] = {}
+"""The fields that a plain function in DATASETS or PREFIXES reads, by its name, beside
+`name` and `labels`; a DatasetEntry says this itself."""
+
+
+def dataset_entry(name: str) -> DatasetEntry:
+    """Return everything about a data set, by the whole name that a Config holds.
+
+    An unknown name has an entry that reads no fields and makes no data.
+    """
+    prefix, colon, _ = name.partition(":")
+    family = bool(colon) and prefix in PREFIXES
+    key = prefix if family else name
+    entry = (PREFIXES if family else DATASETS).get(key, make_nothing)
+    if isinstance(entry, DatasetEntry):
+        return entry
+    return DatasetEntry(entry, READS.get(key, ()), mixture=TOYS.get(key))
+
+
+def make_nothing(config: DatasetConfig) -> Dataset:
+    """Raise a KeyError: there is no data set of this name."""
+    raise KeyError(config.name)
+
+
+def dataset_fields(name: str) -> tuple[str, ...]:
+    """Return the fields that a data set reads, by the whole name in a Config."""
+    return dataset_entry(name).reads
+
+
+def mixture_of(config: DatasetConfig) -> Mixture | None:
+    """Return the exact density of a toy; None for other data."""
+    mixture = dataset_entry(config.name).mixture
+    return None if mixture is None else mixture(config)
 
 
 def with_absolute_path(config: Config) -> Config:
-    """The Config with the folder of pictures it may name as an absolute path, so that
-    it names the same folder from everywhere."""
+    """Return the Config with the path of a `folder:PATH` made absolute.
+
+    So it names the same folder whatever directory a program runs in.
+    """
     prefix, colon, path = config.dataset.name.partition(":")
     if not colon or prefix != "folder" or not path:
         return config
@@ -42,42 +82,28 @@ def with_absolute_path(config: Config) -> Config:
     )
 
 
-IMAGES = ("split", "resolution", "rgb", "flip", "device_limit")
-READS: dict[str, tuple[str, ...]] = {
-    **{name: ("sigma", "size") for name in TOYS},
-    "random_mixture": ("sigma", "size", "seed"),
-    "digits": ("resolution", "rgb", "flip"),
-    **dict.fromkeys((*TFDS_SETS, "tfds"), IMAGES),
-    "folder": ("resolution", "flip", "skip_bad", "device_limit"),
-    "stacked_mnist": ("split", "resolution", "size", "seed"),
-}
-"""The fields of the dataset group that each set reads, beside name and labels; a set
-without an entry reads no others."""
-
-
-def fields_of(name: str) -> tuple[str, ...]:
-    """READS of a data set, by the whole name that a Config holds."""
-    return READS.get(name.partition(":")[0], ())
-
-
 __all__ = [
     "DATASETS",
     "PREFIXES",
     "READS",
-    "TFDS_SETS",
     "TOYS",
     "Dataset",
+    "DatasetEntry",
     "Mixture",
-    "Source",
+    "BatchSource",
     "Spec",
     "Stored",
+    "TrainTest",
     "batch_indices",
-    "fields_of",
+    "dataset_entry",
+    "dataset_fields",
+    "distinct_centres",
     "gather",
-    "indices_of",
+    "step_indices",
     "label_shares",
     "log_density",
-    "source",
-    "supply",
+    "mixture_of",
+    "make_batch_source",
+    "stream_batches",
     "with_absolute_path",
 ]

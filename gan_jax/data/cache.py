@@ -1,9 +1,9 @@
-"""Decode once: a whole data set as one uint8 array on disk, memory-mapped when read.
+"""Decodes a data set once: as one uint8 array on disk, memory-mapped when it is read.
 
-An entry is a folder of images.npy, labels.npy (where there are labels) and key.json,
-written beside its place and renamed into it. It is trusted only if its key, its source
-files, its shapes, its sizes and the checksum of 1,024 spread rows agree; otherwise it
-is built again in the same place.
+A decoded set is a folder of images.npy, labels.npy (if there are labels) and key.json,
+which is written beside its place and renamed into place. It is trusted only if its key,
+its source files, its shapes, its sizes and the checksum of 1,024 evenly spread images
+agree. Otherwise it is decoded again in the same place.
 """
 
 import filecmp
@@ -23,67 +23,68 @@ import numpy as np
 from gan_jax.data.core import Stored
 from gan_jax.data.storage import (
     cache_folder,
-    cannot_write,
-    entries,
-    hold,
-    keep_to_limit,
+    cache_write_error,
+    enforce_limit,
     limit_bytes,
+    list_entries,
+    lock_for_reader,
     mark_used,
 )
 from gan_jax.terminal.progress import track
 
 FORMAT = 2
-"""Raised when decoding changes, so that older entries are built again."""
+"""The version of the decoding; raise it when decoding changes."""
 LONGEST_NAME = 50
-"""Letters of a set's name in that of its entry: file systems allow 255 bytes."""
+"""The most letters of a set's name in its folder's: file systems allow 255 bytes."""
 Key = dict[str, Any]
-Source = tuple[str, int, int]
-"""A file a set was decoded from: its name within the set, its size, its mtime_ns."""
+SourceFile = tuple[str, int, int]
+"""A file that a set is decoded from: its name in the set, its size, its mtime_ns."""
 
 
-class Entry(NamedTuple):
-    """A decoded set. sha256: of all its images and labels, and of their shape."""
+class DecodedSet(NamedTuple):
+    """A decoded set, and the SHA-256 of its images, its labels and their shape."""
 
     stored: Stored
     sha256: str
 
 
-def cached_entry(
+def cached_set(
     key: Key,
-    sources: list[Source],
+    sources: list[SourceFile],
     shape: tuple[int, ...],
     examples: Iterable[tuple[np.ndarray, int | None]],
     count: int,
-) -> Entry:
-    """The entry of `key`, read if it is intact, else decoded from `examples`.
+) -> DecodedSet:
+    """Return the decoded set of `key`; decode `examples` if it is not in the cache.
 
-    key: plain JSON values that say what is decoded, and how; a key has one entry, and
-    its "name" is in the entry's. sources: the files that are decoded; where they have
-    changed, the entry is built again. shape: of one image. examples: (image, label) in
-    order, consumed only when the entry has to be built; there may be fewer than
-    `count`, which the progress bar expects.
+    key: plain JSON values that say what is decoded, and how. Its "name" becomes a part
+        of the folder's name.
+    sources: the files that are decoded; if they have changed, the set is decoded again.
+    shape: the shape of one image.
+    examples: (image, label) in order, consumed only if the set has to be decoded.
+    count: how many examples the progress bar expects; there may be fewer.
     """
     limit_bytes()  # refused before anything is decoded
     name = key["name"].replace("/", "-")[:LONGEST_NAME]
     place = cache_folder() / f"{name}-{zlib.crc32(to_text(key).encode()):08x}"
-    facts = {"format": FORMAT, "key": key, "sources": digest_of(sources)}
-    entry = intact(place, facts)
+    facts = {"format": FORMAT, "key": key, "sources": hash_sources(sources)}
+    entry = read_set(place, facts)
     if entry is None:
         build_entry(place, facts, shape, examples, count)
-        entry = intact(place, facts)
+        entry = read_set(place, facts)
         assert entry is not None
-        keep_to_limit(place)
+        enforce_limit(place)
     mark_used(place)
     return entry
 
 
-def sources_of(root: Path, files: list[Path]) -> list[Source]:
-    """The files below `root` by name, size and time of their last change."""
-    return [(f.relative_to(root).as_posix(), *signature(f)) for f in files]
+def list_source_files(root: Path, files: list[Path]) -> list[SourceFile]:
+    """Return the files below `root` by name, size and time of their last change."""
+    return [(f.relative_to(root).as_posix(), *file_signature(f)) for f in files]
 
 
-def signature(file: Path) -> tuple[int, int]:
-    """What changes when the file is changed; 0 for a file that cannot be opened."""
+def file_signature(file: Path) -> tuple[int, int]:
+    """Return a file's size and time of change; zeros if it cannot be opened."""
     try:
         facts = file.stat()
     except OSError:
@@ -91,14 +92,15 @@ def signature(file: Path) -> tuple[int, int]:
     return facts.st_size, facts.st_mtime_ns
 
 
-def digest_of(sources: list[Source]) -> str:
+def hash_sources(sources: list[SourceFile]) -> str:
+    """Return the SHA-256 of a list of source files."""
     return hashlib.sha256(to_text(sources).encode()).hexdigest()
 
 
-def finished(
+def finish_digest(
     digest: Any, label: np.ndarray | None, shape: tuple[int, ...], dtype: str
 ) -> str:
-    """The hash of images whose bytes were taken, with their labels and their shape."""
+    """Add labels, shape and type to the digest of the images, and return the hash."""
     if label is not None:
         digest.update(np.ascontiguousarray(label, "<i4").tobytes())
     digest.update(to_text([label is not None, shape, dtype]).encode())
@@ -106,30 +108,33 @@ def finished(
 
 
 def to_text(value: Any) -> str:
+    """Return a plain value as JSON with sorted keys."""
     return json.dumps(value, sort_keys=True)
 
 
-def intact(place: Path, wanted: dict[str, Any]) -> Entry | None:
-    """The entry, if it is there, whole, and made of what is wanted.
+def read_set(place: Path, wanted: dict[str, Any]) -> DecodedSet | None:
+    """Return the decoded set, or None if it is missing, damaged or of another key.
 
     It is locked against removal for as long as its images are mapped.
     """
     try:
         facts = json.loads((place / "key.json").read_text("utf-8"))
         image = np.load(place / "images.npy", mmap_mode="r", allow_pickle=False)
-        hold(place / "key.json", image.base)
+        lock_for_reader(place / "key.json", image.base)
         label = None
         if facts["labels"]:
             label = np.load(place / "labels.npy", allow_pickle=False)
         same = all(facts[name] == value for name, value in wanted.items())
-        whole = facts["checksum"] == checksum(image, label)
-        return Entry(Stored(image, label), facts["sha256"]) if same and whole else None
+        undamaged = facts["checksum"] == checksum(image, label)
+        if same and undamaged:
+            return DecodedSet(Stored(image, label), facts["sha256"])
+        return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def checksum(image: np.ndarray, label: np.ndarray | None) -> int:
-    """CRC-32 of the labels and of up to 1,024 evenly spread images."""
+    """Return the CRC-32 of the labels and of up to 1,024 evenly spread images."""
     rows = np.unique(np.linspace(0, len(image) - 1, 1024).astype(int))
     start = 0 if label is None else zlib.crc32(label.tobytes())
     return zlib.crc32(image[rows].tobytes(), start)
@@ -142,12 +147,12 @@ def build_entry(
     examples: Iterable[tuple[np.ndarray, int | None]],
     count: int,
 ) -> None:
-    """Decode into a temporary folder and rename it; nothing is left if that fails."""
+    """Decode into a temporary folder and rename it; a failure leaves nothing behind."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=".part-", dir=place.parent))
     except OSError as error:
-        raise cannot_write(error) from None
+        raise cache_write_error(error) from None
     try:
         name = facts["key"]["name"]
         label, sha256 = write_images(part / "images.npy", name, shape, examples, count)
@@ -164,19 +169,19 @@ def build_entry(
         share_images(part, sha256)
         os.replace(part, place)
     except OSError as error:
-        if intact(place, facts) is None:  # another process may have been first
-            raise cannot_write(error) from None
+        if read_set(place, facts) is None:  # another process may have been first
+            raise cache_write_error(error) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
 def share_images(part: Path, sha256: str) -> None:
-    """Let equal images of another entry and these be one file on disk.
+    """Replace the images by a hard link to equal images of another entry, if any.
 
-    So a folder that was renamed, or copied, takes no more space.
+    So a folder of pictures that was renamed or copied takes no more space.
     """
     images = part / "images.npy"
-    for entry in entries():
+    for entry in list_entries():
         with suppress(OSError, ValueError, KeyError, TypeError):
             facts = json.loads((entry.path / "key.json").read_text("utf-8"))
             other = entry.path / "images.npy"
@@ -194,9 +199,9 @@ def write_images(
     examples: Iterable[tuple[np.ndarray, int | None]],
     count: int,
 ) -> tuple[np.ndarray | None, str]:
-    """Write the images one after the other (no more memory than one).
+    """Write the images one after the other; return their labels and the hash of both.
 
-    Returns their labels, and the hash of both.
+    No more than one image is in memory at a time.
     """
     labels: list[int | None] = []
     digest = hashlib.sha256()
@@ -215,4 +220,4 @@ def write_images(
         assert file.tell() == start, "the header's length does not depend on the count"
     known = [label for label in labels if label is not None]
     made = np.array(known, np.int32) if len(known) == len(labels) else None
-    return made, finished(digest, made, header["shape"], "uint8")
+    return made, finish_digest(digest, made, header["shape"], "uint8")

@@ -1,4 +1,4 @@
-"""One small interface for all data: count, shape, labels, `get(indices) -> Batch`."""
+"""The interface of all data sets: size, shape, labels and `get(indices) -> Batch`."""
 
 import hashlib
 from collections.abc import Callable
@@ -13,15 +13,16 @@ import numpy as np
 from gan_jax.types import Array, Batch
 
 ENDLESS = 2**31 - 1
-"""The size of a set whose every index is a fresh draw."""
+"""The size of a data set that draws an example afresh for every index."""
 
 
 class Spec(NamedTuple):
-    """What is known of a data set without reading its pixels.
+    """The facts of a data set that are known without reading its pixels.
 
-    shape: of one example, `(H, W, C)` or `(D,)`. label_count: None if it has no labels.
-    size: how many examples there are, before flips. class_names: the name of each
-    label, None where labels have no names.
+    shape: the shape of one example, `(H, W, C)` or `(D,)`.
+    label_count: the number of labels; None for a set without labels.
+    size: how many examples there are, before mirror images are added.
+    class_names: the name of each label; None for labels without names.
     """
 
     shape: tuple[int, ...]
@@ -31,14 +32,14 @@ class Spec(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """All examples: uint8 images or final float32 values; labels or None."""
+    """All stored examples: uint8 images or float32 values, and labels or None."""
 
     image: np.ndarray | Array
     label: np.ndarray | Array | None
 
 
 def gather(stored: Stored, indices: Array) -> Batch:
-    """The examples at `indices [...]`; n + i mirrors image i of n."""
+    """Return the examples at `indices [...]`; index n + i is image i of n, mirrored."""
     count = len(stored.image)
     image = to_float(jnp.asarray(stored.image)[indices % count])
     if stored.image.ndim == 4:
@@ -49,7 +50,7 @@ def gather(stored: Stored, indices: Array) -> Batch:
 
 
 def hash_arrays(tree: Any) -> str:
-    """SHA-256 (hexadecimal) of all arrays of a tree: their types, shapes and bytes."""
+    """Return the SHA-256 of the types, shapes and bytes of all arrays of a tree."""
     digest = hashlib.sha256()
     for leaf in map(np.asarray, jax.tree.leaves(tree)):
         digest.update(f"{leaf.dtype}{leaf.shape}".encode())
@@ -58,28 +59,30 @@ def hash_arrays(tree: Any) -> str:
 
 
 def hash_texts(*texts: str) -> str:
-    """SHA-256 (hexadecimal) of several texts, such as the hashes of parts."""
+    """Return the SHA-256 of several texts, such as the hashes of parts."""
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
 def stored_labels(stored: Any) -> np.ndarray | Array | None:
-    """The labels of all examples `[N]`, or None."""
+    """Return the labels of all stored examples `[N]`, or None."""
     return stored.label if isinstance(stored, Stored) else None
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set: what it is, how it is read, how a batch is made of what was read.
+    """A data set: its facts, how it is read, and how batches are made of it.
 
-    read: called once, when first needed; arrays in memory or memory-mapped.
-    gather: `(what was read, indices [...]) -> Batch`, pure, runs inside jit.
-    labels: `what was read -> [K]`, the labels of parts of equal probability (examples,
-    or a mixture's components); None if there are none.
-    flip: indices n to 2n - 1 are the mirror images of 0 to n - 1.
-    streams: batches may be gathered on the host when the whole does not fit the device.
-    hash_content: of what was read, a hash of all examples and labels.
-    note: what a user has to know of how the classes are chosen. ignored: the names of
-    files and folders that are not read, by the reason.
+    read: Returns the stored data: arrays in memory or memory-mapped ones. It is called
+        once, when the data are first needed.
+    gather: `(stored, indices [...]) -> Batch`, a pure function that runs inside jit.
+    labels: `stored -> [K]`, the labels of parts of equal probability (examples, or the
+        components of a mixture); None if there are no labels.
+    flip: Whether indices n to 2n - 1 are the mirror images of 0 to n - 1.
+    streams: Whether batches may be gathered on the host, if the data do not fit the
+        device.
+    hash_content: `stored -> text`, a hash of all examples and labels.
+    note: What a user has to know about how the classes are chosen.
+    ignored: The names of files and folders that are not read, by the reason.
     """
 
     spec: Spec
@@ -97,38 +100,41 @@ class Dataset:
 
     @cached_property
     def on_host(self) -> Any:
-        """What was read."""
+        """The stored data on the host."""
         return self.read()
 
     @cached_property
     def on_device(self) -> Any:
-        """What was read, on the default device."""
+        """The stored data on the default device."""
         return jax.tree.map(jnp.asarray, self.on_host)
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 that all examples and labels go into; it reads the set."""
+        """The SHA-256 of all examples and labels; it reads the data."""
         return self.hash_content(self.on_host)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of what was read."""
+        """The number of bytes of the stored data."""
         return sum(leaf.nbytes for leaf in jax.tree.leaves(self.on_host))
 
     def get(self, indices: Array | np.ndarray) -> Batch:
-        """Examples `[..., *shape]` float32, images in [-1, 1]."""
+        """Return examples `[..., *shape]` in float32; images lie in [-1, 1].
+
+        Raises ValueError for an index outside the data set.
+        """
         indices = np.asarray(indices)
         if indices.size and not 0 <= indices.min() <= indices.max() < len(self):
             raise ValueError(f"indices must be in [0, {len(self)}), got {indices}")
         if self.streams:
-            return from_rows((), rows(self.on_host, indices))
+            return rows_to_batch((), read_rows(self.on_host, indices))
         return self.gather(self.on_device, jnp.asarray(indices))
 
 
-def rows(stored: Stored, indices: np.ndarray) -> Stored:
-    """The examples at `indices [...]`, read on the host: `[..., H, W, C]` as stored.
+def read_rows(stored: Stored, indices: np.ndarray) -> Stored:
+    """Read the examples at `indices [...]` on the host: `[..., H, W, C]` as stored.
 
-    `from_rows((), rows(stored, i))` equals `gather(stored, i)` bit for bit.
+    `rows_to_batch((), read_rows(stored, i))` equals `gather(stored, i)` bit for bit.
     """
     count = len(stored.image)
     flat = indices.reshape(-1) % count
@@ -142,40 +148,44 @@ def rows(stored: Stored, indices: np.ndarray) -> Stored:
     return Stored(image, label)
 
 
-def from_rows(shared: tuple[()], read: Stored) -> Batch:
-    """A batch of rows that the host read."""
+def rows_to_batch(shared: tuple[()], read: Stored) -> Batch:
+    """Return the batch of examples that `read_rows` read on the host."""
     label = None if read.label is None else jnp.asarray(read.label)
     return Batch(to_float(jnp.asarray(read.image)), label)
 
 
 def to_float(image: Array) -> Array:
-    """uint8 0..255 to float32 -1..1; floats are left alone."""
+    """Map uint8 0..255 to float32 in [-1, 1], and leave floats as they are."""
     return image / 127.5 - 1 if image.dtype == jnp.uint8 else image
 
 
 def batch_indices(
     size: int, batch_size: int, d_steps: int, seed: int, step: int
 ) -> np.ndarray:
-    """Indices `[d_steps, batch_size]` of a step: a pure function of (seed, step).
+    """Return the indices `[d_steps, batch_size]` of a step, a function of (seed, step).
 
-    Epoch e is `default_rng((seed, e)).permutation(size)`; its steps take
-    d_steps * batch_size in turn, and its remainder is dropped. An endless set is taken
-    in order, from a start that depends on the seed.
+    Epoch e is `default_rng((seed, e)).permutation(size)`. Its steps take
+    `d_steps * batch_size` indices in turn, and its remainder is dropped. An endless set
+    is taken in order, from a start that depends on the seed.
     """
     per_step = d_steps * batch_size
     if size == ENDLESS:
         chosen = (endless_start(seed) + step * per_step + np.arange(per_step)) % ENDLESS
         return chosen.reshape(d_steps, batch_size).astype(np.int32)
     epoch, turn = divmod(step, size // per_step)
-    chosen = permutation(size, seed, epoch)[turn * per_step : (turn + 1) * per_step]
+    chosen = epoch_permutation(size, seed, epoch)[
+        turn * per_step : (turn + 1) * per_step
+    ]
     return chosen.reshape(d_steps, batch_size)
 
 
 @lru_cache(maxsize=64)
 def endless_start(seed: int) -> int:
+    """Return the index from which a run of this seed takes an endless set."""
     return int(np.random.default_rng((seed, 0)).integers(ENDLESS))
 
 
 @lru_cache(maxsize=64)
-def permutation(size: int, seed: int, epoch: int) -> np.ndarray:
+def epoch_permutation(size: int, seed: int, epoch: int) -> np.ndarray:
+    """Return the order of the examples in an epoch."""
     return np.random.default_rng((seed, epoch)).permutation(size).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Which files of a folder are its pictures, and which of its folders are classes."""
+"""Finds which files of a folder are pictures, and which of its folders are classes."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ from gan_jax.data.images import SUFFIXES
 SPLITS = frozenset(
     ("train", "training", "test", "testing", "val", "valid", "validation", "dev")
 )
-"""Names of folders, in lower case, that are parts of a data set and not classes."""
+"""The names, in lower case, of folders that are parts of a data set, not classes."""
 HIDDEN = "hidden files or folders"
 MACOS = "folders of the macOS archiver"
 RUN = "folders of gan_jax runs"
@@ -22,18 +22,19 @@ EMPTY = "folders without pictures"
 BESIDE = "pictures beside the classes' folders"
 BROKEN = "broken pictures"
 REASONS = (HIDDEN, MACOS, RUN, REPEATED, CLOSED, DANGLING, SPECIAL, OTHER)
-"""Why a file or folder is ignored whatever lies beside it."""
+"""The reasons to ignore a file or folder whatever lies beside it."""
 EXAMPLES = 3
-"""Names in a message."""
+"""How many names a message gives."""
 LONGEST = 60
-"""Characters of such a name."""
+"""The most characters of such a name."""
 
 
 class Listing(NamedTuple):
-    """What lies in a folder and its subfolders.
+    """The contents of a folder and its subfolders.
 
-    files: the pictures, sorted by path. folders: all that were looked into. ignored:
-    the other files and folders by the reason why they are not read.
+    files: the pictures, sorted by path.
+    folders: all folders that were searched.
+    ignored: the other files and folders, by the reason why they are not read.
     """
 
     files: list[Path]
@@ -44,9 +45,11 @@ class Listing(NamedTuple):
 class Classes(NamedTuple):
     """Pictures and their classes.
 
-    beside: pictures left out because they have no class. base: the folder whose folders
-    are the classes. names: the classes, sorted; none of them: `why` says the reason.
+    beside: pictures that are left out because they have no class.
+    base: the folder whose folders are the classes.
+    names: the names of the classes, sorted; empty if there are none.
     labels: the index in `names` of each file.
+    why: why there are no classes; "" if there are some.
     """
 
     files: list[Path]
@@ -58,10 +61,10 @@ class Classes(NamedTuple):
 
 
 def list_pictures(root: Path) -> Listing:
-    """The pictures of a folder and its subfolders, found by their suffixes.
+    """Find the pictures of a folder and its subfolders by their suffixes.
 
-    Links are followed. Each folder is read once, and rather where it lies than where a
-    link leads to it, so that links in a circle come to an end.
+    Links are followed after all real folders, and each folder is read once, so that
+    links in a circle come to an end.
     """
     files, folders, waiting, links = [], [], [root], []
     ignored: dict[str, list[Path]] = {reason: [] for reason in REASONS}
@@ -81,13 +84,13 @@ def list_pictures(root: Path) -> Listing:
         else:
             folders.append(folder)
             for entry in entries:
-                places[kind_of(entry)].append(Path(entry.path))
+                places[classify_entry(entry)].append(Path(entry.path))
         seen.add(place)
     return Listing(sorted(files), folders, ignored)
 
 
-def kind_of(entry: os.DirEntry[str]) -> str:
-    """ "file" (a picture), "folder", "link" (to a folder), or why it is ignored."""
+def classify_entry(entry: os.DirEntry[str]) -> str:
+    """Return "file" (a picture), "folder", "link" (to one), or why it is ignored."""
     if entry.name.startswith("."):
         return HIDDEN
     if entry.name == "__MACOSX":
@@ -101,18 +104,19 @@ def kind_of(entry: os.DirEntry[str]) -> str:
 
 
 def is_run(names: set[str]) -> bool:
-    """Whether a folder that holds these names is a run's."""
+    """Return whether a folder with files of these names is the folder of a run."""
     return "config.json" in names and not names.isdisjoint(
         ("metrics.jsonl", "checkpoints")
     )
 
 
 def find_classes(root: Path, files: list[Path], labelled: bool) -> Classes:
-    """The classes: the folders in `root` that hold pictures, at any depth.
+    """Find the classes: the folders in `root` that hold pictures, at any depth.
 
-    Where all pictures lie in folders of a single folder, these are the classes. There
-    are none if there are fewer than two, if their names are those of splits, or if
-    pictures lie beside them; `labelled` leaves such pictures out.
+    If all pictures lie in folders of a single folder, these folders are the classes.
+    There are no classes if there are fewer than two such folders, if they have the
+    names of splits, or if pictures lie beside them; `labelled` leaves such pictures
+    out.
     """
     beside = [file for file in files if file.parent == root]
     if not labelled or len(beside) == len(files):
@@ -120,27 +124,27 @@ def find_classes(root: Path, files: list[Path], labelled: bool) -> Classes:
     left_out = set(beside)
     files = [file for file in files if file not in left_out]
     parts = [file.relative_to(root).parts for file in files]
-    depth = depth_of_classes(parts)
+    depth = class_depth(parts)
     base = root.joinpath(*parts[0][:depth])
     names = tuple(sorted({part[depth] for part in parts if len(part) > depth + 1}))
     outside = [file for file in files if file.parent == base]
-    if why := reason_against(base, names, outside):
+    if why := why_no_classes(base, names, outside):
         return Classes(files, beside, base, (), [], why)
     number = {name: index for index, name in enumerate(names)}
     labels = [number[part[depth]] for part in parts]
     return Classes(files, beside, base, names, labels, "")
 
 
-def reason_against(base: Path, names: tuple[str, ...], outside: list[Path]) -> str:
-    """Why the folders of these names in `base` are no classes; "" if they are."""
+def why_no_classes(base: Path, names: tuple[str, ...], outside: list[Path]) -> str:
+    """Return why these folders in `base` are no classes; "" if they are."""
     if len(names) < 2:
         return "the pictures do not lie in two or more folders"
     if all(name.lower() in SPLITS for name in names):
         one = max(names, key=lambda name: "train" in name.lower())
-        path = printable(str(base / one), 200)
+        path = escape_text(str(base / one), 200)
         return f"{' and '.join(names)} are splits; folder:{path} is one of them"
     if outside:
-        shown = some([file.name for file in outside])
+        shown = summarize_names([file.name for file in outside])
         return (
             f"pictures lie beside the folders: {shown}; with dataset.labels they are "
             "left out"
@@ -148,8 +152,8 @@ def reason_against(base: Path, names: tuple[str, ...], outside: list[Path]) -> s
     return ""
 
 
-def depth_of_classes(parts: list[tuple[str, ...]]) -> int:
-    """How many folders, each alone in the one before, hold the classes' folders."""
+def class_depth(parts: list[tuple[str, ...]]) -> int:
+    """Return how many folders, each alone in the one before, hold the classes."""
     depth = 0
     while len({part[depth] for part in parts}) == 1 and all(
         len(part) > depth + 2 for part in parts
@@ -158,8 +162,8 @@ def depth_of_classes(parts: list[tuple[str, ...]]) -> int:
     return depth
 
 
-def without_pictures(folders: list[Path], files: list[Path]) -> list[Path]:
-    """The folders that hold no picture at any depth, of nested ones the outermost."""
+def find_empty_folders(folders: list[Path], files: list[Path]) -> list[Path]:
+    """Return the folders without any picture in them; of nested ones the outermost."""
     parents = {file.parent for file in files}
     holding = {folder for parent in parents for folder in (parent, *parent.parents)}
     return [
@@ -169,23 +173,25 @@ def without_pictures(folders: list[Path], files: list[Path]) -> list[Path]:
     ]
 
 
-def lines_of(ignored: dict[str, list[str]]) -> list[str]:
-    """What is ignored, a line for each reason, and one for each broken picture."""
+def describe_ignored(ignored: dict[str, list[str]]) -> list[str]:
+    """Return a line for each reason to ignore files and for each broken picture."""
     whole = {reason: names for reason, names in ignored.items() if reason != BROKEN}
-    lines = [f"ignored {reason}: {some(names)}" for reason, names in whole.items()]
+    lines = [
+        f"ignored {reason}: {summarize_names(names)}" for reason, names in whole.items()
+    ]
     broken = ignored.get(BROKEN, [])
-    return lines + [f"left out {printable(name, 300)}" for name in broken]
+    return lines + [f"left out {escape_text(name, 300)}" for name in broken]
 
 
-def some(names: list[str]) -> str:
-    """How many there are, and the first few: "5 (a.png, b.png, c.png, ...)"."""
-    first = [printable(name) for name in names[:EXAMPLES]]
+def summarize_names(names: list[str]) -> str:
+    """Return the number of names and the first: "5 (a.png, b.png, c.png, ...)"."""
+    first = [escape_text(name) for name in names[:EXAMPLES]]
     more = ["..."] if len(names) > EXAMPLES else []
     return f"{len(names):,} ({', '.join(first + more)})"
 
 
-def printable(text: str, most: int = LONGEST) -> str:
-    """A text for a message of one line: odd letters escaped, the end of a long one."""
+def escape_text(text: str, most: int = LONGEST) -> str:
+    """Return a text for one line: unprintable letters escaped, a long one shortened."""
     text = "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in text

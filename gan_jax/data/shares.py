@@ -1,4 +1,4 @@
-"""The shares of the labels in a data set."""
+"""How often each label occurs in a data set."""
 
 import numpy as np
 
@@ -6,11 +6,11 @@ from gan_jax.data.core import Dataset
 
 
 def label_shares(data: Dataset) -> np.ndarray | None:
-    """The share of each label, `[label_count]` float64 that sums to 1, or None.
+    """Return the share of each label, `[label_count]` float64 that sums to 1.
 
-    None: the set has no labels, or an example whose label is unknown. Of stored
-    examples the shares are counts; of toys they are the mixture's own, also when
-    `dataset.size` fixes how many points are drawn. Reads the data set.
+    It is None if the set has no labels, or an example whose label is unknown. Shares of
+    stored examples are counted. Those of a toy are the mixture's own, even if
+    `dataset.size` fixes how many points are drawn. The function reads the data set.
     """
     count = data.spec.label_count
     if count is None:

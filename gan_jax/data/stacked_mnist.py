@@ -1,4 +1,4 @@
-"""Stacked MNIST: three digits as the channels of one image, 1,000 modes."""
+"""Stacked MNIST: three digits are the channels of one image, which has 1,000 modes."""
 
 import dataclasses
 from typing import NamedTuple
@@ -8,22 +8,30 @@ import numpy as np
 
 from gan_jax.config import DatasetConfig
 from gan_jax.data.core import Dataset, Spec, Stored, hash_arrays, hash_texts, to_float
+from gan_jax.data.entry import DatasetEntry, Parts
 from gan_jax.data.tfds import tfds_set
 from gan_jax.types import Array, Batch
 
 SIZE = 128_000
 SIDE = 28
+BORDER = 2
+"""The black pixels around the digits of images of 32 pixels."""
+SPLIT = "train+test"
+"""The part of MNIST that the digits are taken from where `dataset.split` is None."""
 
 
 class Triples(NamedTuple):
-    """The digits, and for each stacked image which three it shows, `[N, 3]`."""
+    """The digits, and which three of them each stacked image shows, `chosen [N, 3]`."""
 
     digits: Stored
     chosen: np.ndarray | Array
 
 
 def stack(stored: Triples, indices: Array) -> Batch:
-    """`[..., H, W, 3]` and the label `100 a + 10 b + c` of the digits a, b, c."""
+    """Return images `[..., H, W, 3]` of the digits a, b, c and their labels.
+
+    The label is `100 a + 10 b + c`.
+    """
     chosen = jnp.asarray(stored.chosen)[indices]
     assert stored.digits.label is not None
     image = jnp.moveaxis(jnp.asarray(stored.digits.image)[chosen, ..., 0], -3, -1)
@@ -31,24 +39,25 @@ def stack(stored: Triples, indices: Array) -> Batch:
     return Batch(to_float(image), digit @ jnp.array([100, 10, 1]))
 
 
-def labels(stored: Triples) -> np.ndarray:
-    """The label of each stacked image, `[N]`, as in `stack`."""
+def stacked_labels(stored: Triples) -> np.ndarray:
+    """Return the label of each stacked image, `[N]`, as in `stack`."""
     return np.asarray(stored.digits.label)[stored.chosen] @ np.array([100, 10, 1])
 
 
 def stacked_mnist(config: DatasetConfig) -> Dataset:
-    """128,000 fixed triples of MNIST digits as RGB: 1,000 modes (PacGAN, VEEGAN).
+    """128,000 fixed triples of MNIST digits as RGB images: 1,000 modes.
 
     Image i shows the digits `default_rng(dataset.seed).integers(n, size=(size, 3))[i]`
-    of the n = 70,000 of train and test together. 32 pixels: 28 in a border of 2 black
-    ones, as in the published code; other sides are resized.
+    of the n = 70,000 of train and test together. Images of 32 pixels are digits of 28
+    in a border of 2 black pixels, as in the published code; other sides are resized.
+    Metz et al. 2017, arXiv 1611.02163; Lin et al. 2018, arXiv 1712.04086.
     """
     side = config.resolution or SIDE
-    padded = side == 32
+    padded = has_border(config)
     plain = dataclasses.replace(
         config,
         name="mnist",
-        split=config.split or "train+test",
+        split=config.split or SPLIT,
         resolution=None if padded else config.resolution,
         rgb=False,
     )
@@ -58,7 +67,8 @@ def stacked_mnist(config: DatasetConfig) -> Dataset:
     def read() -> Triples:
         image, label = mnist.on_host
         if padded:
-            image = np.pad(image, ((0, 0), (2, 2), (2, 2), (0, 0)))
+            margin = (BORDER, BORDER)
+            image = np.pad(image, ((0, 0), margin, margin, (0, 0)))
         rng = np.random.default_rng(config.seed)
         chosen = rng.integers(len(image), size=(size, 3), dtype=np.int32)
         return Triples(Stored(image, label), chosen)
@@ -67,4 +77,38 @@ def stacked_mnist(config: DatasetConfig) -> Dataset:
         return hash_texts(mnist.fingerprint, str(side), hash_arrays(triples.chosen))
 
     spec = Spec((side, side, 3), 1000, size)
-    return Dataset(spec, read, stack, labels, hash_content=hash_content)
+    return Dataset(spec, read, stack, stacked_labels, hash_content=hash_content)
+
+
+def has_border(config: DatasetConfig) -> bool:
+    """Return whether the digits stand in a border instead of being resized."""
+    return config.resolution == SIDE + 2 * BORDER
+
+
+def other_triples(trained: DatasetConfig, compared: DatasetConfig) -> DatasetConfig:
+    """Return other triples of the same digits."""
+    return dataclasses.replace(compared, seed=compared.seed + 1)
+
+
+def digit_config(config: DatasetConfig) -> DatasetConfig:
+    """Return the config of MNIST at the size of the digits in the stacked images."""
+    side = None if has_border(config) else config.resolution
+    return DatasetConfig("mnist", resolution=side)
+
+
+def separate_digits(config: DatasetConfig, image: Array) -> Array:
+    """Return the three digits of images `[B, H, W, 3] -> [B, 3, H', W', 1]`."""
+    if has_border(config):
+        image = image[:, BORDER:-BORDER, BORDER:-BORDER]
+    return jnp.moveaxis(image, -1, 1)[..., None]
+
+
+SETS: dict[str, DatasetEntry] = {
+    "stacked_mnist": DatasetEntry(
+        stacked_mnist,
+        reads=("split", "resolution", "size", "seed"),
+        split=SPLIT,
+        held_out=other_triples,
+        parts=Parts(digit_config, separate_digits),
+    ),
+}

@@ -1,7 +1,7 @@
-"""The cache folder: where it is, what lies in it, and how it keeps to its size limit.
+"""The cache folder: where it is, what lies in it, and how its size is limited.
 
-Everything in it can be made again, but for downloaded weights, which are never removed
-unasked. Only what this project writes counts as an entry: other files are left alone.
+Everything in it can be made again, except downloaded weights, which are removed only on
+request. Only what this project writes counts as an entry; other files are left alone.
 """
 
 import os
@@ -22,22 +22,23 @@ except ImportError:  # Windows, where an open file cannot be removed in any case
 
 DEFAULT_GIGABYTES = 50.0
 ABANDONED_SECONDS = 24 * 3600
-"""A temporary folder untouched for so long was left by a process that died."""
+"""The age at which a temporary folder is taken for that of a process that died."""
 COMPILED = "compiled"
 """The folder of compiled programs, which JAX fills."""
 FOLDERS = {"key.json": "data set", "facts.json": "classifier"}
-"""The file by which a folder is known for an entry, and what it then is."""
+"""The kinds of entries that are folders, by the file that identifies them."""
 FILES = {
     r"features-[0-9a-f]{8}\.npz": "features",
     r"pt_inception-.*\.pth": "weights",
     r"\.features-[0-9a-f]{8}\.npz\.\d+\.part\.npz": "temporary",
 }
-PARTS = {"images.npy", "labels.npy", "key.json", "weights.npz", "facts.json"}
-"""What a temporary folder may hold."""
+"""The kinds of entries that are files, by the pattern of their names."""
+PART_FILES = {"images.npy", "labels.npy", "key.json", "weights.npz", "facts.json"}
+"""The files that a temporary folder may hold."""
 
 
-class Entry(NamedTuple):
-    """One thing in the cache. used: when it was last used, in seconds since 1970."""
+class CacheEntry(NamedTuple):
+    """One thing in the cache, and when it was last used, in seconds since 1970."""
 
     path: Path
     kind: str
@@ -46,14 +47,17 @@ class Entry(NamedTuple):
 
 
 def cache_folder() -> Path:
-    """GAN_JAX_CACHE, or gan_jax in the user's cache folder."""
+    """Return GAN_JAX_CACHE, or gan_jax in the user's cache folder."""
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     place = os.environ.get("GAN_JAX_CACHE") or Path(home) / "gan_jax"
     return Path(place).expanduser()
 
 
 def limit_bytes() -> float:
-    """GAN_JAX_CACHE_GB (default 50) in bytes; ValueError if it is no such number."""
+    """Return GAN_JAX_CACHE_GB (default 50) in bytes.
+
+    Raises ValueError if it is not a number, or negative.
+    """
     text = os.environ.get("GAN_JAX_CACHE_GB") or str(DEFAULT_GIGABYTES)
     try:
         gigabytes = float(text)
@@ -66,7 +70,8 @@ def limit_bytes() -> float:
     return gigabytes * 1e9
 
 
-def cannot_write(error: OSError) -> OSError:
+def cache_write_error(error: OSError) -> OSError:
+    """Return an error that says why the cache cannot be written, and what to do."""
     return OSError(
         f"cache {cache_folder()}: cannot be written ({error.strerror}); free space "
         "(python -m experiments.cache shows and clears it), or set GAN_JAX_CACHE to "
@@ -80,7 +85,7 @@ def mark_used(path: Path) -> None:
         os.utime(path)
 
 
-def hold(path: Path, reader: Any) -> None:
+def lock_for_reader(path: Path, reader: Any) -> None:
     """Lock the entry of this file against removal for as long as `reader` lives."""
     if fcntl is None:
         return
@@ -90,17 +95,17 @@ def hold(path: Path, reader: Any) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
-def entries() -> list[Entry]:
-    """Everything in the cache that this project wrote, the longest unused first."""
+def list_entries() -> list[CacheEntry]:
+    """Return what this project wrote into the cache, the longest unused first."""
     found = []
     with suppress(OSError):
         for path in cache_folder().iterdir():
-            found += entries_at(path)
+            found += find_entries_at(path)
     return sorted(found, key=lambda entry: (entry.used, entry.path))
 
 
-def entries_at(path: Path) -> Iterator[Entry]:
-    """The entry at a path of the cache folder, if there is one; each program's file."""
+def find_entries_at(path: Path) -> Iterator[CacheEntry]:
+    """Yield the entry at a path of the cache, or one for each compiled program."""
     with suppress(OSError):  # removed meanwhile
         if path.is_symlink():
             return
@@ -108,16 +113,16 @@ def entries_at(path: Path) -> Iterator[Entry]:
             for file in path.glob("*-cache"):
                 about = file.stat()
                 used = max(about.st_atime, about.st_mtime)
-                yield Entry(file, COMPILED, about.st_size, used)
-        elif (kind := kind_of(path)) is not None:
+                yield CacheEntry(file, COMPILED, about.st_size, used)
+        elif (kind := entry_kind(path)) is not None:
             files = [path, *path.iterdir()] if path.is_dir() else [path]
             size = sum(file.stat().st_size for file in files if file.is_file())
             newest = max(file.stat().st_mtime for file in files)
-            yield Entry(path, kind, size, newest)
+            yield CacheEntry(path, kind, size, newest)
 
 
-def kind_of(path: Path) -> str | None:
-    """What an entry is; None for a file or folder of someone else."""
+def entry_kind(path: Path) -> str | None:
+    """Return the kind of an entry; None for a file or folder of someone else."""
     if not path.is_dir():
         kinds = (kind for name, kind in FILES.items() if re.fullmatch(name, path.name))
         return next(kinds, None)
@@ -125,7 +130,7 @@ def kind_of(path: Path) -> str | None:
         names = {file.name for file in path.iterdir()}
         return (
             "temporary"
-            if all(n in PARTS or n.endswith(".pth") for n in names)
+            if all(n in PART_FILES or n.endswith(".pth") for n in names)
             else None
         )
     if not re.fullmatch(r"(?s).+-[0-9a-f]{8}", path.name):
@@ -135,60 +140,60 @@ def kind_of(path: Path) -> str | None:
     )
 
 
-def files_of(entry: Entry) -> list[os.stat_result]:
-    """What is known of the entry's files; none if it was removed meanwhile."""
+def entry_files(entry: CacheEntry) -> list[os.stat_result]:
+    """Return the status of the entry's files; none if it was removed meanwhile."""
     with suppress(OSError):
         inner = entry.path.iterdir() if entry.path.is_dir() else [entry.path]
         return [file.stat() for file in inner]
     return []
 
 
-def total_bytes(found: list[Entry]) -> int:
-    """Their bytes on disk; a file under several names counts once."""
-    files = (about for entry in found for about in files_of(entry))
+def total_bytes(found: list[CacheEntry]) -> int:
+    """Return the entries' bytes on disk; a file under several names counts once."""
+    files = (about for entry in found for about in entry_files(entry))
     return sum({(x.st_dev, x.st_ino): x.st_size for x in files}.values())
 
 
-def keep_to_limit(new: Path | None = None) -> None:
-    """Remove the longest unused entries until the cache keeps to its limit.
+def enforce_limit(new: Path | None = None) -> None:
+    """Remove the longest unused entries until the cache is within its limit.
 
-    new: what was just written, if anything, which stays. Downloaded weights and data
-    sets that a running process reads stay too. What a process that died left behind is
-    removed.
+    new: the entry that was just written, if any; it stays. Downloaded weights stay too,
+    and so do data sets that a running process reads. Temporary folders that were left
+    by a process that died are removed.
     """
-    found = entries()
+    found = list_entries()
     temporary = [entry for entry in found if entry.kind == "temporary"]
     for entry in temporary:
         if time.time() - entry.used > ABANDONED_SECONDS:
-            remove(entry)
+            remove_entry(entry)
     limit, size = limit_bytes(), total_bytes(found)
     for entry in found:
         if size <= limit:
             return
         if entry.path == new or entry.kind in ("weights", "temporary"):
             continue
-        freed = sum(x.st_size for x in files_of(entry) if x.st_nlink == 1)
-        if not remove(entry):
+        freed = sum(x.st_size for x in entry_files(entry) if x.st_nlink == 1)
+        if not remove_entry(entry):
             continue
         size -= freed
         if entry.kind != COMPILED:
             print(
-                f"cache: removed {entry.path.name} ({in_words(entry.size)}), unused "
-                f"the longest, to keep to GAN_JAX_CACHE_GB {limit / 1e9:g}"
+                f"cache: removed {entry.path.name} ({format_bytes(entry.size)}), "
+                f"unused the longest, to keep to GAN_JAX_CACHE_GB {limit / 1e9:g}"
             )
 
 
-def in_words(size: int) -> str:
-    """A number of bytes as people read it."""
+def format_bytes(size: int) -> str:
+    """Return a number of bytes in MB or GB."""
     return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.2f} MB"
 
 
-def remove(entry: Entry) -> bool:
-    """Remove an entry; False if a running process uses it.
+def remove_entry(entry: CacheEntry) -> bool:
+    """Remove an entry; return False if a running process uses it.
 
-    A folder is renamed first, so that nobody meets half of it. Where locks do not work,
-    a process that maps its file goes on reading it on Linux and macOS, and Windows
-    refuses to rename it.
+    A folder is renamed first, so that no process sees half of it. If locks do not work,
+    a process that maps a file of the entry can go on reading it on Linux and macOS, and
+    Windows refuses to rename the folder.
     """
     key, descriptor = entry.path / "key.json", None
     try:

@@ -1,14 +1,15 @@
-"""Toy distributions, all of them mixtures of equal Gaussians, so densities are exact.
+"""Toy distributions: mixtures of equal Gaussians, whose densities are exact.
 
-Point i is `centre[k] + sigma e`, k uniform, e ~ N(0, I) from `fold_in(key(ROOT), i)`: a
-pure function of its index, drawn where it is needed. Points are independent, as a D of
-packs has to see them. Sets are endless by default;
-`dataset.size` fixes how many points there are.
+Point i is `centre[k] + sigma e`, with k uniform and `e ~ N(0, I)`, both drawn from
+`fold_in(key(ROOT), i)`. So a point is a pure function of its index, and is drawn where
+it is needed. Points are independent of each other, because a discriminator of packs
+relies on it. A toy is endless by default; `dataset.size` fixes how many points there
+are. To add a toy, write its mixture and add a line to SETS.
 """
 
+import dataclasses
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,51 +17,16 @@ import numpy as np
 
 from gan_jax.config import DatasetConfig
 from gan_jax.data.core import ENDLESS, Dataset, Spec, hash_arrays
+from gan_jax.data.entry import DatasetEntry
+from gan_jax.data.mixture import Mixture
 from gan_jax.types import Array, Batch
 
 ROOT = 4_000_000_007
-"""Seed of the noise, apart from any run's."""
+"""The seed of the points, which no run uses for anything else."""
 
 
-class Mixture(NamedTuple):
-    """`p(x) = 1/K sum_k N(x; centre_k, sigma^2 I)`; sigma 0 is a sum of points.
-
-    centres `[K, D]`. mode_of `[K]`: which mode a centre belongs to, since a curve's
-    centres are one mode. Modes are numbered from 0.
-    """
-
-    centres: np.ndarray
-    sigma: float
-    mode_of: np.ndarray
-
-
-def log_density(mixture: Mixture, points: Array) -> Array:
-    """`log p(x)`, points `[..., D] -> [...]`, in nats; sigma must be positive."""
-    centres = jnp.asarray(mixture.centres, points.dtype)
-    count, dimension = centres.shape
-    centres = centres.reshape((1,) * (points.ndim - 1) + (count, dimension))
-    squares = ((points[..., None, :] - centres) ** 2).sum(-1)
-    scale = 2 * jnp.log(mixture.sigma) + jnp.log(2 * jnp.pi)
-    logits = -squares / (2 * mixture.sigma**2) - dimension * scale / 2
-    return jax.nn.logsumexp(logits, axis=-1) - jnp.log(len(mixture.centres))
-
-
-def distinct(mixture: Mixture) -> tuple[np.ndarray, np.ndarray | None]:
-    """The centres without repetition, in order, and how often each is there.
-
-    None in place of the counts `[K]` if every centre is there once.
-    """
-    _, first, counts = np.unique(
-        mixture.centres, axis=0, return_index=True, return_counts=True
-    )
-    if counts.max() == 1:
-        return mixture.centres, None
-    order = np.argsort(first)
-    return mixture.centres[first[order]], counts[order]
-
-
-def draw(sigma: float, stored: tuple[Array, Array], indices: Array) -> Batch:
-    """The points at `indices [...]`, labelled with their mode."""
+def draw_points(sigma: float, stored: tuple[Array, Array], indices: Array) -> Batch:
+    """Return the points at `indices [...]`, labelled with their mode."""
     centres, mode_of = (jnp.asarray(array) for array in stored)
 
     def one(index: Array) -> tuple[Array, Array]:
@@ -74,52 +40,61 @@ def draw(sigma: float, stored: tuple[Array, Array], indices: Array) -> Batch:
     return Batch(points.reshape(*indices.shape, -1), modes.reshape(indices.shape))
 
 
-def separate(centres: np.ndarray, sigma: float) -> Mixture:
-    """Every centre a mode of its own."""
+def separate_modes(centres: np.ndarray, sigma: float) -> Mixture:
+    """Return the mixture in which every centre is a mode of its own."""
     return Mixture(centres, sigma, np.arange(len(centres)))
 
 
 def circle(count: int, radius: float = 1.0) -> np.ndarray:
-    """`count` distinct points at angles 2 pi i / count, `[count, 2]`."""
+    """Return `count` points at angles `2 pi i / count`, `[count, 2]`."""
     angle = 2 * np.pi * np.arange(count) / count
     return radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
 
 def dirac(config: DatasetConfig) -> Mixture:
-    """One point at 0 on a line: the data of the Dirac-GAN (Mescheder et al. 2018)."""
-    return separate(np.zeros((1, 1)), config.sigma or 0.0)
+    """One point at 0 on a line, the data of the Dirac-GAN.
+
+    Mescheder et al. 2018, arXiv 1801.04406.
+    """
+    return separate_modes(np.zeros((1, 1)), config.sigma or 0.0)
 
 
 def bilinear(config: DatasetConfig) -> Mixture:
     """One point at 0 in a plane: with loss.name wasserstein, the bilinear game."""
-    return separate(np.zeros((1, 2)), config.sigma or 0.0)
+    return separate_modes(np.zeros((1, 2)), config.sigma or 0.0)
 
 
 def ring(config: DatasetConfig) -> Mixture:
-    """8 Gaussians on a circle of radius 1, at 2 pi i / 8, sigma 0.01 (PacGAN)."""
-    return separate(circle(8), config.sigma or 0.01)
+    """8 Gaussians on a circle of radius 1, at angles `2 pi i / 8`, sigma 0.01.
+
+    Lin et al. 2018, arXiv 1712.04086.
+    """
+    return separate_modes(circle(8), config.sigma or 0.01)
 
 
 def imbalanced_ring(config: DatasetConfig) -> Mixture:
     """The ring with 1% of the points in mode 0, and the rest shared equally.
 
-    As 700 equal Gaussians: 7 in mode 0, 99 in each of the others.
+    It is made of 700 equal Gaussians: 7 in mode 0, 99 in each of the other modes.
     """
     mode_of = np.concatenate([np.zeros(7, int), 1 + np.arange(693) % 7])
     return Mixture(circle(8)[mode_of], config.sigma or 0.01, mode_of)
 
 
 def grid(config: DatasetConfig) -> Mixture:
-    """25 Gaussians on a 5 x 5 grid over [-4, 4]^2, sigma 0.05 (PacGAN)."""
-    side = np.linspace(-4, 4, 5)
-    centres = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-    return separate(centres, config.sigma or 0.05)
+    """25 Gaussians on a 5 x 5 grid over `[-4, 4]^2`, sigma 0.05.
+
+    Lin et al. 2018, arXiv 1712.04086.
+    """
+    places = np.linspace(-4, 4, 5)
+    centres = np.stack(np.meshgrid(places, places), axis=-1).reshape(-1, 2)
+    return separate_modes(centres, config.sigma or 0.05)
 
 
 def random_mixture(config: DatasetConfig) -> Mixture:
-    """20 Gaussians at uniform places in [-2, 2]^2 (from dataset.seed), sigma 0.05."""
+    """20 Gaussians at uniform places in `[-2, 2]^2`, from dataset.seed; sigma 0.05."""
     places = np.random.default_rng(config.seed).uniform(-2, 2, (20, 2))
-    return separate(places, config.sigma or 0.05)
+    return separate_modes(places, config.sigma or 0.05)
 
 
 def swiss_roll(config: DatasetConfig) -> Mixture:
@@ -134,31 +109,64 @@ def swiss_roll(config: DatasetConfig) -> Mixture:
 
 
 def rings(config: DatasetConfig) -> Mixture:
-    """8 rings of 8 Gaussians: radius 0.25 around a circle of radius 1, sigma 0.01."""
+    """8 rings of 8 Gaussians, radius 0.25, around a circle of radius 1; sigma 0.01."""
     centres = (circle(8)[:, None] + circle(8, 0.25)).reshape(-1, 2)
-    return separate(centres, config.sigma or 0.01)
+    return separate_modes(centres, config.sigma or 0.01)
 
 
 def toy(make: Callable[[DatasetConfig], Mixture], config: DatasetConfig) -> Dataset:
-    """The data set of a mixture."""
+    """Return the data set of a mixture."""
     mixture = make(config)
     modes = int(mixture.mode_of.max()) + 1
     return Dataset(
         Spec(mixture.centres.shape[1:], modes, config.size or ENDLESS),
         lambda: (np.float32(mixture.centres), np.int32(mixture.mode_of)),
-        partial(draw, mixture.sigma),
-        labels=lambda read: read[1],
-        hash_content=lambda read: hash_arrays((*read, np.float64(mixture.sigma))),
+        partial(draw_points, mixture.sigma),
+        labels=lambda stored: stored[1],
+        hash_content=lambda stored: hash_arrays((*stored, np.float64(mixture.sigma))),
     )
 
 
-TOYS: dict[str, Callable[[DatasetConfig], Mixture]] = {
-    "dirac": dirac,
-    "bilinear": bilinear,
-    "ring": ring,
-    "imbalanced_ring": imbalanced_ring,
-    "grid": grid,
-    "random_mixture": random_mixture,
-    "swiss_roll": swiss_roll,
-    "rings": rings,
+def fresh_points(
+    trained: DatasetConfig, compared: DatasetConfig
+) -> DatasetConfig | None:
+    """Return an endless toy, whose points are all fresh; None for a fixed set."""
+    return compared if compared.size is None else None
+
+
+def endless_points(config: DatasetConfig) -> DatasetConfig:
+    """Return the toy with fresh points in place of a fixed set of them."""
+    return dataclasses.replace(config, size=None)
+
+
+def toy_entry(
+    mixture: Callable[[DatasetConfig], Mixture],
+    reads: tuple[str, ...] = ("sigma", "size"),
+    metrics: tuple[str, ...] = ("modes", "swd", "prdc"),
+) -> DatasetEntry:
+    """Return the entry of a toy, which its mixture defines."""
+    return DatasetEntry(
+        partial(toy, mixture),
+        reads,
+        mixture=mixture,
+        held_out=fresh_points,
+        unseen=endless_points,
+        metrics=metrics,
+        doc=mixture.__doc__,
+    )
+
+
+SETS: dict[str, DatasetEntry] = {
+    "dirac": toy_entry(dirac, metrics=("swd",)),
+    "bilinear": toy_entry(bilinear, metrics=("swd",)),
+    "ring": toy_entry(ring),
+    "imbalanced_ring": toy_entry(imbalanced_ring),
+    "grid": toy_entry(grid),
+    "random_mixture": toy_entry(random_mixture, reads=("sigma", "size", "seed")),
+    "swiss_roll": toy_entry(swiss_roll),
+    "rings": toy_entry(rings),
 }
+TOYS: dict[str, Callable[[DatasetConfig], Mixture]] = {
+    name: entry.mixture for name, entry in SETS.items() if entry.mixture is not None
+}
+"""The mixture of each toy by its name."""

@@ -1,8 +1,8 @@
-"""From samples to numbers that can be compared: features, metrics, fingerprint."""
+"""Turns samples into numbers that can be compared: features, metrics, fingerprint."""
 
 import dataclasses
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import jax
@@ -11,42 +11,60 @@ import numpy as np
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.assembly.registry import choose
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.data import TOYS, Mixture, fields_of
-from gan_jax.evaluate.metric_registry import LEAST, METRICS, Comparison, Numbers, suited
-from gan_jax.evaluate.reference import count_of, held_out, real_side, split_of
-from gan_jax.features import EXTRACTORS, Extractor, Side, natural, side
+from gan_jax.data import Mixture, dataset_fields, mixture_of
+from gan_jax.evaluate.metric import Comparison, Numbers, SampleMetric
+from gan_jax.evaluate.metric_choice import choose_metrics
+from gan_jax.evaluate.reference import (
+    choose_count,
+    held_out_dataset,
+    real_features,
+    split_name,
+)
+from gan_jax.features import (
+    EXTRACTORS,
+    Extractor,
+    FeatureSet,
+    default_extractor,
+    extract_features,
+)
 from gan_jax.types import Array
 from gan_jax.version import versions
 
 Fingerprint = dict[str, Any]
 Sampler = Callable[[int, int], Array | np.ndarray]
-"""`(first, count)` to the samples from the first on."""
+"""`(first, count) -> samples [count, ...]`, from number `first` on."""
 
 TRIED = 100
-"""Examples on which metrics are tried before anything is measured."""
+"""How many examples the metrics are tried on before anything is measured."""
 
 
-class Yardstick(NamedTuple):
+class Evaluator(NamedTuple):
     """What samples are compared with, and how.
 
-    n: examples of each side. real, others: features of examples and of held-out ones
-    (None: there are none). whole: whether `real` is all there is. batch: samples made
-    at a time. notes: which metrics were left out, and why.
+    n: the number of examples on each side.
+    batch: how many samples are made at a time.
+    extractor: makes the features.
+    metrics: the metrics by name.
+    real, held_out: features of examples, and of held-out ones (None: there are none).
+    mixture: the density of a toy; None for other data.
+    real_is_complete: whether `real` is the whole data set.
+    fingerprint: what numbers must share to be comparable.
+    notes: which metrics were left out, and why.
     """
 
     n: int
     batch: int
-    tool: Extractor
-    metrics: dict[str, Callable[[Comparison], Numbers]]
-    real: Side
-    others: Side | None
+    extractor: Extractor
+    metrics: dict[str, SampleMetric]
+    real: FeatureSet
+    held_out: FeatureSet | None
     mixture: Mixture | None
-    whole: bool
+    real_is_complete: bool
     fingerprint: Fingerprint
     notes: tuple[str, ...] = ()
 
 
-def yardstick(
+def make_evaluator(
     config: Config,
     metrics: tuple[str, ...] | None = None,
     n: int | None = None,
@@ -55,185 +73,178 @@ def yardstick(
     *,
     split: str | None = None,
     tick: Callable[[int], None] = lambda count: None,
-) -> Yardstick:
+) -> Evaluator:
     """Choose, check and prepare what samples of a run are compared with.
 
-    metrics: names of METRICS; None: those that suit the data and their number. n:
-    examples of each side; None: 2,500 of toys, else 10,000 or all. extractor: of
-    EXTRACTORS; None: cnn where the data have a classifier, else pixels. weights:
-    Inception's file. split: the part compared with; None: what was trained on. tick:
-    told of examples seen. Raises ValueError for names, counts and files that cannot be,
-    and metrics that do not suit.
+    metrics: names of METRICS; None: those that suit the data and their number.
+    n: the number of examples on each side; None: 2,500 of toys, else 10,000 or all.
+    extractor: a name of EXTRACTORS, by default `default_extractor`.
+    weights: the path of Inception's weight file.
+    split: the part of the data compared with; None: what was trained on.
+    tick: called with the number of examples whenever some were read.
+    Raises ValueError for names, counts, files and metrics that do not suit the data.
     """
-    own = dataclasses.replace(config.dataset, flip=False)
-    if split is not None and split_of(own) == "all":
-        raise ValueError(f"split {split!r}: {own.name} has no splits; leave it out")
-    own = dataclasses.replace(own, split=split or own.split)
-    data = find_dataset(Config(dataset=own))
-    n = count_of(own, data, n)
-    name = extractor or natural(own)
-    other = held_out(config.dataset, own)
-    wanted, notes = (metrics, ()) if metrics else taken(suited(own, name), n, other)
-    computed = {metric: choose(METRICS, metric, "metrics") for metric in wanted}
-    refuse_few(wanted, n, other, data.spec.size)
+    own = compared_dataset(config.dataset, split)
+    size = find_dataset(Config(dataset=own)).spec.size
+    n, name = choose_count(own, size, n), extractor or default_extractor(own)
+    other = held_out_dataset(config.dataset, own)
+    chosen, notes = choose_metrics(metrics, own, name, n, other, size)
     tool = choose(EXTRACTORS, name, "extractor")(own, weights)
-    (real, content), others = real_side(tool, own, n, 0, tick), None
-    if other is not None:
-        others, _ = real_side(tool, dataclasses.replace(other, flip=False), n, 1, tick)
-    made = Yardstick(
-        n,
-        min(tool.batch, config.batch_size),
-        tool,
-        computed,
-        real,
-        others,
-        TOYS[own.name](own) if own.name in TOYS else None,
-        n == data.spec.size,
-        fingerprint(tool, own, n, content),
-        notes,
+    real, content = real_features(tool, own, n, 0, tick)
+    evaluator = Evaluator(
+        n=n,
+        batch=min(tool.batch, config.batch_size),
+        extractor=tool,
+        metrics=chosen,
+        real=real,
+        held_out=held_out_features(tool, other, n, tick),
+        mixture=mixture_of(own),
+        real_is_complete=n == size,
+        fingerprint=make_fingerprint(tool, own, n, content),
+        notes=notes,
     )
-    try_out(made)
-    return made
+    return try_metrics(evaluator)
 
 
-def least_n(metric: str, other: DatasetConfig | None) -> int:
-    """From how many examples on a metric and its floor can be taken.
+def held_out_features(
+    extractor: Extractor,
+    other: DatasetConfig | None,
+    n: int,
+    tick: Callable[[int], None],
+) -> FeatureSet | None:
+    """Return the features of n held-out examples; None if there are none."""
+    if other is None:
+        return None
+    plain = dataclasses.replace(other, flip=False)
+    return real_features(extractor, plain, n, 1, tick)[0]
 
-    other: the held-out examples that the floor is of; None: the floor compares one half
-    of the examples with the other half.
+
+def compared_dataset(config: DatasetConfig, split: str | None) -> DatasetConfig:
+    """Return the data that samples are compared with: never mirrored, of one split.
+
+    Raises ValueError for a split of data without splits.
     """
-    return LEAST.get(metric, 1) * (2 if other is None else 1)
+    if split is not None and split_name(config) == "all":
+        raise ValueError(f"split {split!r}: {config.name} has no splits; leave it out")
+    return dataclasses.replace(config, flip=False, split=split or config.split)
 
 
-def taken(
-    metrics: tuple[str, ...], n: int, other: DatasetConfig | None
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Those metrics that can be taken of n examples, and why the others cannot.
+def try_metrics(evaluator: Evaluator) -> Evaluator:
+    """Return the evaluator if its metrics can be computed of its data.
 
-    Where none can be, the sliced Wasserstein distance, which needs least.
+    They are tried on the first 100 real examples in place of samples, and raise
+    ValueError for data that do not suit them.
     """
-    kept = tuple(metric for metric in metrics if least_n(metric, other) <= n)
-    notes = tuple(
-        f"left out {metric}: it needs {least_n(metric, other)} examples of the data, "
-        f"and there are {n}"
-        for metric in metrics
-        if metric not in kept
-    )
-    return kept or ("swd",), notes
-
-
-def refuse_few(
-    metrics: tuple[str, ...], n: int, other: DatasetConfig | None, size: int
-) -> None:
-    """A ValueError for a metric that cannot be taken of so few examples."""
-    kept, _ = taken(metrics, n, other)
-    for metric in metrics:
-        if (least := least_n(metric, other)) > n:
-            more = f"--n {least} or more" if least <= size else "more data"
-            raise ValueError(
-                f"metrics {metric}: needs {least} examples of the data, and there are "
-                f"{n}; give {more}, or choose others: --metrics {','.join(kept)}"
-            )
-
-
-def try_out(measure: Yardstick) -> None:
-    """A ValueError for metrics that cannot be taken of such data."""
-    some = first(measure.real, min(measure.n, TRIED))
-    others = measure.others and first(measure.others, TRIED)
+    some = take_examples(evaluator.real, min(evaluator.n, TRIED))
+    held_out = evaluator.held_out and take_examples(evaluator.held_out, TRIED)
+    tried = evaluator._replace(real=some, held_out=held_out)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        sides = Comparison(some, some, others, measure.mixture, measure.whole)
-        numbers(measure.metrics, sides)
+        score_features(tried, some)
+    return evaluator
 
 
-def fake_side(measure: Yardstick, sample: Sampler) -> Side:
-    """The features of n samples."""
-    n, batch = measure.n, measure.batch
+def sample_features(evaluator: Evaluator, sample: Sampler) -> FeatureSet:
+    """Return the features of n samples."""
+    n, batch = evaluator.n, evaluator.batch
     parts = (sample(i, min(batch, n - i)) for i in range(0, n, batch))
-    return side(measure.tool, parts)
+    return extract_features(evaluator.extractor, parts)
 
 
-def compare(measure: Yardstick, fake: Side) -> Numbers:
-    """The metrics of n samples."""
-    return numbers(
-        measure.metrics,
-        Comparison(measure.real, fake, measure.others, measure.mixture, measure.whole),
+def score_features(evaluator: Evaluator, fake: FeatureSet) -> Numbers:
+    """Return the metrics of samples from their features."""
+    comparison = Comparison(
+        evaluator.real,
+        fake,
+        evaluator.held_out,
+        evaluator.mixture,
+        evaluator.real_is_complete,
     )
+    return compute_metrics(evaluator.metrics.values(), comparison)
 
 
-def floor(measure: Yardstick) -> Numbers:
-    """The metrics of held-out reals in place of samples, and their number n.
+def measure_floor(evaluator: Evaluator) -> Numbers:
+    """Return the metrics of held-out examples in place of samples, and their number n.
 
-    Where there are none, of one half of the reals against the other.
+    Where nothing is held out, one half of the examples is compared with the other half.
     """
-    real, others = measure.real, measure.others
-    if others is None:
-        half = measure.n // 2
-        others = first(real, half, half)
-    n = len(others.features)
-    sides = Comparison(first(real, n), others, None, measure.mixture)
-    metrics = {k: v for k, v in measure.metrics.items() if k != "memorization"}
-    return numbers(metrics, sides) | {"n": n}
+    real, held_out = evaluator.real, evaluator.held_out
+    if held_out is None:
+        half = evaluator.n // 2
+        held_out = take_examples(real, half, half)
+    n = len(held_out.features)
+    comparison = Comparison(take_examples(real, n), held_out, None, evaluator.mixture)
+    metrics = (m for m in evaluator.metrics.values() if not m.needs_held_out)
+    return compute_metrics(metrics, comparison) | {"n": n}
 
 
 def evaluate(
-    measure: Yardstick,
+    evaluator: Evaluator,
     sample: Sampler | None,
     about: dict[str, Any],
-    least: Numbers | None = None,
+    floor: Numbers | None = None,
 ) -> dict[str, Any]:
-    """Compare samples with the data they should be like.
+    """Compare samples with the data that they should be like.
 
-    sample: None to measure the floor alone. about: how the samples were made (EMA or
-    not, seed). least: the floor, where it is known already. Returns `metrics`, the
-    `floor` (what a perfect generator would reach, if its n is theirs), `warnings`, and
-    the `fingerprint`: only numbers with one fingerprint are comparable.
+    sample: the samples; None: only the floor is measured.
+    about: how the samples were made (EMA or not, seed).
+    floor: the floor, where it is known already.
+
+    Returns `metrics`, the `floor` (what a perfect generator would reach, if it is of as
+    many examples), `warnings`, and the `fingerprint`: only numbers with one fingerprint
+    are comparable.
     """
-    with warnings.catch_warnings(record=True) as told:
+    metrics = None
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        found = None if sample is None else compare(measure, fake_side(measure, sample))
-        least = floor(measure) if least is None else least
-    said = [*measure.notes, *sorted({str(one.message) for one in told})]
-    if least["n"] != measure.n:
-        said.append(
-            f"the floor is of {least['n']:.0f} examples, the samples are {measure.n}: "
-            "distances shrink as n grows, so it is no floor for them"
+        if sample is not None:
+            metrics = score_features(evaluator, sample_features(evaluator, sample))
+        floor = measure_floor(evaluator) if floor is None else floor
+    lines = [*evaluator.notes, *sorted({str(one.message) for one in caught})]
+    if floor["n"] != evaluator.n:
+        lines.append(
+            f"the floor is of {floor['n']:.0f} examples, the samples are "
+            f"{evaluator.n}: distances shrink as n grows, so it is no floor for them"
         )
-    mark = measure.fingerprint | about
-    return {"metrics": found, "floor": least, "warnings": said, "fingerprint": mark}
+    return {
+        "metrics": metrics,
+        "floor": floor,
+        "warnings": lines,
+        "fingerprint": evaluator.fingerprint | about,
+    }
 
 
-def numbers(
-    metrics: dict[str, Callable[[Comparison], Numbers]], sides: Comparison
-) -> Numbers:
-    found: Numbers = {}
-    for compute in metrics.values():
-        found |= compute(sides)
-    return found
+def compute_metrics(metrics: Iterable[SampleMetric], comparison: Comparison) -> Numbers:
+    """Return the numbers of all metrics."""
+    numbers: Numbers = {}
+    for metric in metrics:
+        numbers |= metric(comparison)
+    return numbers
 
 
-def first(one: Side, count: int, start: int = 0) -> Side:
-    part, p = slice(start, start + count), one.probabilities
-    return Side(one.features[part], None if p is None else p[part])
+def take_examples(features: FeatureSet, count: int, start: int = 0) -> FeatureSet:
+    """Return the features of `count` examples from `start` on."""
+    part, p = slice(start, start + count), features.probabilities
+    return FeatureSet(features.features[part], None if p is None else p[part])
 
 
-def fingerprint(
-    tool: Extractor, config: DatasetConfig, n: int, content: str
+def make_fingerprint(
+    extractor: Extractor, config: DatasetConfig, n: int, content: str
 ) -> Fingerprint:
-    """All that two numbers must share to be compared."""
-    fields = fields_of(config.name)
+    """Return everything that two numbers must share to be comparable."""
+    fields = dataset_fields(config.name)
     left_out = ("flip", "skip_bad", "device_limit", "split")
     return {
-        "extractor": tool.name,
-        "weights": tool.weights,
-        "about": tool.about,
-        "resize": tool.resize,
+        "extractor": extractor.name,
+        "weights": extractor.weights,
+        "about": extractor.about,
+        "resize": extractor.resize,
         "dtype": "float32",
         "backend": jax.default_backend(),
         "n_real": n,
         "n_fake": n,
         "dataset": config.name,
-        "split": split_of(config),
+        "split": split_name(config),
         "content": content[:16],
         **{f: getattr(config, f) for f in fields if f not in left_out},
         "versions": versions("jax", "numpy"),
@@ -241,9 +252,10 @@ def fingerprint(
 
 
 def require_one_fingerprint(rows: list[dict[str, Any]]) -> Fingerprint:
-    """The fingerprint that results of `evaluate` share, or a ValueError.
+    """Return the fingerprint that results of `evaluate` share.
 
-    What goes into one column of a table must be comparable.
+    Raises ValueError if they differ: the numbers in one column of a table must be
+    comparable.
     """
     one, *others = (row["fingerprint"] for row in rows)
     for other in others:

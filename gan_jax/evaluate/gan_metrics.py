@@ -1,11 +1,13 @@
-"""Metrics of a GAN itself rather than of its samples: instruments in training.
+"""Metrics of the GAN itself rather than of its samples, for use during training.
 
-Each is one of `metrics.names` and works on a state as `gan_jax.diagnostics` does. They
-see the same examples and noise each time, so that their course is the state's.
+Each is one of `metrics.names`, and measures a state with an instrument of
+`gan_jax.diagnostics`. It sees the same examples and noise each time, so that only the
+state changes its numbers. To add one, write `(inputs, state) -> Numbers` and a line in
+PROBES.
 """
 
-import dataclasses
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -16,7 +18,7 @@ import numpy as np
 from gan_jax.assembly.assemble import build
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config, OptimizerConfig
-from gan_jax.data import batch_indices
+from gan_jax.data import Dataset, batch_indices
 from gan_jax.diagnostics import (
     DualityGap,
     adam_scales,
@@ -28,25 +30,27 @@ from gan_jax.diagnostics import (
     rotation_index,
 )
 from gan_jax.diagnostics.duality import require_zero_sum
-from gan_jax.evaluate.reference import in_batches, unseen
+from gan_jax.evaluate.metric import Numbers
+from gan_jax.evaluate.reference import comparison_batches, unseen_dataset
 from gan_jax.gan import Gan, Players, init_state, resolve
 from gan_jax.objectives import example_keys
 from gan_jax.optimizers import learning_rate
 from gan_jax.types import Batch, NetState, TrainState
 
-Numbers = dict[str, float]
-RESPONSES = 10
-"""Updates of each player's best response; TESTS batches of other data judge them."""
-TESTS = 4
-DECAYS = {"adam": 0.999, "optimistic_adam": 0.999, "rmsprop": 0.99}
-"""Of second moments, where the config has None."""
+RESPONSE_UPDATES = 10
+"""Updates of each player's best response in the duality gap."""
+JUDGING_BATCHES = 4
+"""Batches of other data on which the best responses are judged."""
+DEFAULT_B2 = {"adam": 0.999, "optimistic_adam": 0.999, "rmsprop": 0.99}
+"""The decay of second moments of each optimizer, where the config has None."""
 
 
-class Scene(NamedTuple):
-    """What probes see of a run.
+class GanMetricInputs(NamedTuple):
+    """What a metric of the GAN is computed from, beside the state.
 
-    batches: `[k, B, ...]`, the data of k D steps. training, held_out: reals that D was
-    trained on, and others (None: there are none), in batches of its size.
+    batches: `k -> [k, B, ...]`, the data of k discriminator steps.
+    training, held_out: real examples that D was trained on, and others (None: there are
+        none), in batches of its size.
     """
 
     gan: Gan
@@ -56,41 +60,62 @@ class Scene(NamedTuple):
     held_out: Callable[[], list[Batch]] | None
 
 
-def scene(config: Config) -> Scene:
-    """The Gan (on one device) and the data that probes work with."""
-    data = find_dataset(config)
-    other = unseen(config.dataset)
+def refuse_nothing(inputs: GanMetricInputs) -> None:
+    """Return None: the metric suits every run."""
+    return None
 
-    def some(count: int) -> Batch:
+
+@dataclass(frozen=True)
+class GanMetric:
+    """Everything about a metric of the GAN itself; it is called as its `compute` is.
+
+    compute: `(inputs, state) -> Numbers`.
+    refuses: `inputs -> message`: why it cannot be computed of such a run; None if it
+        can.
+    """
+
+    compute: Callable[[GanMetricInputs, TrainState], Numbers]
+    refuses: Callable[[GanMetricInputs], str | None] = refuse_nothing
+
+    def __call__(self, inputs: GanMetricInputs, state: TrainState) -> Numbers:
+        return self.compute(inputs, state)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "__doc__", self.compute.__doc__)
+
+
+def gan_metric_inputs(config: Config) -> GanMetricInputs:
+    """Return the Gan (on one device) and the data that metrics of the GAN work with."""
+    data = find_dataset(config)
+    other = unseen_dataset(config.dataset)
+
+    def stack_batches(count: int) -> Batch:
         picks = [
             batch_indices(len(data), config.batch_size, 1, config.seed, step)[0]
             for step in range(count)
         ]
         return jax.tree.map(jnp.asarray, data.get(np.stack(picks)))
 
-    def reals(source: Config, turn: int) -> list[Batch]:
-        return in_batches(
-            find_dataset(source), config.metrics.n, config.batch_size, turn
-        )
+    def real_batches(source: Dataset, turn: int) -> list[Batch]:
+        return comparison_batches(source, config.metrics.n, config.batch_size, turn)
 
     held_out = None
     if other is not None:
-        away = dataclasses.replace(config, dataset=other)
-        held_out = cache(lambda: reals(away, 1))
-    return Scene(
+        held_out = cache(lambda: real_batches(find_dataset(Config(dataset=other)), 1))
+    return GanMetricInputs(
         build(config, spec=data.spec),
         config,
-        cache(some),
-        cache(lambda: reals(config, 0)),
+        cache(stack_batches),
+        cache(lambda: real_batches(data, 0)),
         held_out,
     )
 
 
 def optimizer_scales(config: Config, state: TrainState) -> Players:
-    """Each player's division by the root of its second moments; 1 without."""
+    """Return each player's factors `1 / (sqrt(v) + eps)`; 1 without second moments."""
 
     def own(net: NetState, group: OptimizerConfig) -> Any:
-        b2 = DECAYS.get(group.name, 0.0) if group.b2 is None else group.b2
+        b2 = DEFAULT_B2.get(group.name, 0.0) if group.b2 is None else group.b2
         return adam_scales(net, b2=b2, eps=group.eps)
 
     return Players(
@@ -99,8 +124,8 @@ def optimizer_scales(config: Config, state: TrainState) -> Players:
     )
 
 
-def rates(config: Config, state: TrainState) -> Players:
-    """The learning rates of the last step made."""
+def last_learning_rates(config: Config, state: TrainState) -> Players:
+    """Return both players' learning rates in the last step."""
     taken = max(int(state.step) - 1, 0)
 
     def rate(group: OptimizerConfig, scale: str) -> float:
@@ -110,18 +135,18 @@ def rates(config: Config, state: TrainState) -> Players:
     return Players(rate(config.g_optimizer, "g_lr"), rate(config.d_optimizer, "d_lr"))
 
 
-def highest_rates(config: Config, state: TrainState) -> Players:
-    """The highest learning rates of the schedules: after warm-up, before any decay."""
+def peak_learning_rates(config: Config, state: TrainState) -> Players:
+    """Return the schedules' highest learning rates: after warm-up, before any decay."""
     return Players(
         config.g_optimizer.learning_rate * float(state.scales["g_lr"]),
         config.d_optimizer.learning_rate * float(state.scales["d_lr"]),
     )
 
 
-def own_scales(config: Config, state: TrainState, rate: Players) -> Players:
-    """The factor of each parameter on the common learning rate, which is G's.
+def parameter_scales(config: Config, state: TrainState, rate: Players) -> Players:
+    """Return the factor of each parameter on the common learning rate, which is G's.
 
-    rate: both players' learning rates, of which none may be 0.
+    rate: both players' learning rates, neither of them 0.
     """
     scales = optimizer_scales(config, state)
     over = rate.discriminator / rate.generator
@@ -129,73 +154,100 @@ def own_scales(config: Config, state: TrainState, rate: Players) -> Players:
     return Players(scales.generator, faster)
 
 
-def rotation(scene: Scene, state: TrainState) -> Numbers:
-    """|A u| / |S u| of plain play under the run's own rates and scales, on one batch, 4
-    probes; 0 where a player's rate is 0: nobody is chased."""
-    rate = rates(scene.config, state)
+def rotation(inputs: GanMetricInputs, state: TrainState) -> Numbers:
+    """Rotation index: `mean_u |A u| / |S u|`, A and S the game's two parts.
+
+    `A = (J - J^T) / 2` and `S = (J + J^T) / 2` are parts of the Jacobian J of plain
+    play under the run's own rates and scales, on one batch; there are 4 random u. The
+    index is 0 where a player's rate is 0, because then the players do not turn.
+    """
+    rate = last_learning_rates(inputs.config, state)
     if not min(rate) > 0:
         return {"rotation_index": 0.0}
-    batch = jax.tree.map(lambda x: x[0], scene.batches(1))
-    keys = example_keys(scene.gan, jax.random.key(0), len(batch.image))
-    game = gan_game(scene.gan, state, batch, keys)
-    game = balanced(game, own_scales(scene.config, state, rate))
+    batch = jax.tree.map(lambda x: x[0], inputs.batches(1))
+    keys = example_keys(inputs.gan, jax.random.key(0), len(batch.image))
+    game = gan_game(inputs.gan, state, batch, keys)
+    game = balanced(game, parameter_scales(inputs.config, state, rate))
     return {"rotation_index": rotation_index(game, jax.random.key(1))}
 
 
-def logits(gan: Gan, state: TrainState, reals: list[Batch]) -> np.ndarray:
+def collect_real_logits(gan: Gan, state: TrainState, reals: list[Batch]) -> np.ndarray:
+    """Return D's logits `[N]` of real examples that come in batches."""
     each = [real_logits(gan, state, b.image, b.label) for b in reals]
     return np.concatenate(each)
 
 
-def overfitting(scene: Scene, state: TrainState) -> Numbers:
-    """D's logits of training reals less those of held-out ones, `metrics.n` of each."""
-    assert scene.held_out is not None, "refused by `require`"
-    sides = (
-        logits(scene.gan, state, reals()) for reals in (scene.training, scene.held_out)
+def overfitting(inputs: GanMetricInputs, state: TrainState) -> Numbers:
+    """Logit gap: `mean D(training) - mean D(held out)`, of `metrics.n` examples each.
+
+    It is returned in logits and in their pooled standard deviations.
+    """
+    assert inputs.held_out is not None, "require_held_out refuses such a run"
+    training, held_out = (
+        collect_real_logits(inputs.gan, state, batches())
+        for batches in (inputs.training, inputs.held_out)
     )
-    found = logit_gap(*sides, boundary=scene.gan.loss.boundary)
-    return {"logit_gap": found.gap, "logit_gap_deviations": found.deviations}
+    gap = logit_gap(training, held_out, boundary=inputs.gan.loss.boundary)
+    return {"logit_gap": gap.gap, "logit_gap_deviations": gap.deviations}
 
 
-def duality(scene: Scene, state: TrainState) -> Numbers:
-    """The duality gap, by 10 updates of best response, judged on 4 other batches."""
-    return {"duality_gap": gap(scene.gan, state, scene.batches(RESPONSES + TESTS)).gap}
+def require_held_out(inputs: GanMetricInputs) -> str | None:
+    """Return why there is no logit gap: the data have no held-out examples."""
+    if inputs.held_out is None:
+        return "the data have no held-out examples; leave it out"
+    return None
 
 
-def gap(gan: Gan, state: TrainState, batches: Batch) -> DualityGap:
-    """The duality gap: RESPONSES of the batches for responses, the rest to judge."""
-    found = jax.tree.map(lambda x: x[:RESPONSES], batches)
-    test = jax.tree.map(lambda x: x[RESPONSES:], batches)
-    return duality_gap(gan, state, found, test, jax.random.key(0))
+def duality(inputs: GanMetricInputs, state: TrainState) -> Numbers:
+    """Duality gap: `max_v' M(u, v') - min_u' M(u', v)`, u is G and v is D.
+
+    The best responses u' and v' are 10 updates away, and judged on 4 batches of other
+    data. Grnarova et al. 2018, arXiv 1811.05512.
+    """
+    batches = inputs.batches(RESPONSE_UPDATES + JUDGING_BATCHES)
+    return {"duality_gap": estimate_duality_gap(inputs.gan, state, batches).gap}
 
 
-PROBES: dict[str, Callable[[Scene, TrainState], Numbers]] = {
-    "rotation": rotation,
-    "overfitting": overfitting,
-    "duality": duality,
+def refuse_general_sum(inputs: GanMetricInputs) -> str | None:
+    """Return why there is no duality gap: the game is not zero-sum."""
+    gan = inputs.gan
+    state = init_state(gan, jax.random.key(0))
+    pair = gan.loss.generator, gan.loss.discriminator
+    losses = (resolve(loss, state) for loss in pair)
+    try:
+        require_zero_sum(*losses)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def estimate_duality_gap(gan: Gan, state: TrainState, batches: Batch) -> DualityGap:
+    """Return the duality gap on `batches [k, B, ...]`.
+
+    The first RESPONSE_UPDATES batches are for the best responses, the rest judge them.
+    """
+    responses = jax.tree.map(lambda x: x[:RESPONSE_UPDATES], batches)
+    judging = jax.tree.map(lambda x: x[RESPONSE_UPDATES:], batches)
+    return duality_gap(gan, state, responses, judging, jax.random.key(0))
+
+
+PROBES: dict[str, GanMetric | Callable[[GanMetricInputs, TrainState], Numbers]] = {
+    "rotation": GanMetric(rotation),
+    "overfitting": GanMetric(overfitting, refuses=require_held_out),
+    "duality": GanMetric(duality, refuses=refuse_general_sum),
 }
+"""The metrics of the GAN itself by name."""
 
 
-def require(scene: Scene, names: tuple[str, ...]) -> None:
-    """A ValueError for probes that cannot be taken of such a run."""
-    gan = scene.gan
-    if "overfitting" in names and scene.held_out is None:
-        raise ValueError(
-            "metrics.names overfitting: the data have no held-out examples; leave it "
-            "out"
-        )
-    if "duality" in names:
-        state = init_state(gan, jax.random.key(0))
-        losses = (
-            resolve(gan.loss.generator, state),
-            resolve(gan.loss.discriminator, state),
-        )
-        try:
-            require_zero_sum(*losses)
-        except ValueError as error:
-            raise ValueError(f"metrics.names duality: {error}") from None
+def refuse_unmeasurable(inputs: GanMetricInputs, names: tuple[str, ...]) -> None:
+    """Raise ValueError for metrics of PROBES that cannot be computed of such a run."""
+    for name in names:
+        entry = PROBES[name]
+        message = entry.refuses(inputs) if isinstance(entry, GanMetric) else None
+        if message is not None:
+            raise ValueError(f"metrics.names {name}: {message}")
 
 
-def typed(state: TrainState) -> TrainState:
-    """The state with a key again, which measurements come without."""
+def restore_key(state: TrainState) -> TrainState:
+    """Return the state with a random key, which a state that is measured lacks."""
     return state.replace(key=jax.random.key(0))  # pyright: ignore

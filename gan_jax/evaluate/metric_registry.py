@@ -1,14 +1,26 @@
-"""The metrics by name: what each is taken of, and the numbers it gives."""
+"""The metrics of samples by name: `METRICS[name](comparison) -> {number: value}`.
+
+To add one, write `Comparison -> Numbers` and a line in METRICS; the numbers' meaning
+stands in the same line.
+"""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
+from gan_jax.assembly.registry import choose
 from gan_jax.config import DatasetConfig
-from gan_jax.data import TOYS, Mixture
-from gan_jax.data.toys import distinct
-from gan_jax.features import Side
+from gan_jax.data import Mixture, dataset_entry, distinct_centres
+from gan_jax.evaluate.metric import (
+    HIGHER,
+    LOWER,
+    Comparison,
+    Number,
+    Numbers,
+    SampleMetric,
+    as_sample_metric,
+)
+from gan_jax.features import EXTRACTORS, as_extractor_entry
 from gan_jax.metrics import (
     energy_to_mixture,
     frechet_distance,
@@ -23,29 +35,15 @@ from gan_jax.metrics import (
     stacked_modes,
 )
 
-Numbers = dict[str, float]
-
-
-class Comparison(NamedTuple):
-    """What metrics are taken of.
-
-    real, fake: features and probabilities. held_out: other reals, None if there are
-    none. mixture: the density of toy data. whole: whether `real` is all there is.
-    """
-
-    real: Side
-    fake: Side
-    held_out: Side | None
-    mixture: Mixture | None
-    whole: bool = False
-
-
 WIDEST = 4096
-"""Features of a Frechet distance, which takes their number cubed."""
+"""The most features that a Frechet distance is computed of: its cost is their cube."""
 
 
 def fid(sides: Comparison) -> Numbers:
-    """Frechet distance of the features (the FID, if they are Inception's)."""
+    """Frechet distance: `|m - m'|^2 + tr(S + S' - 2 (S S')^1/2)` of features' moments.
+
+    It is the FID if the features are Inception's. Heusel et al. 2017, arXiv 1706.08500.
+    """
     width = sides.real.features.shape[1]
     if width > WIDEST:
         raise ValueError(
@@ -57,7 +55,11 @@ def fid(sides: Comparison) -> Numbers:
 
 
 def kid(sides: Comparison) -> Numbers:
-    """Unbiased kernel distance: of all; of 100 subsets of 1,000 (at most half)."""
+    """Unbiased kernel distance: MMD^2 with `k(x, y) = (x.y / F + 1)^3`.
+
+    It is computed of all samples, and as the mean over 100 subsets of 1,000 (at most
+    half of the samples). Binkowski et al. 2018, arXiv 1801.01401.
+    """
     real, fake = sides.real.features, sides.fake.features
     size = min(1000, len(real) // 2, len(fake) // 2)
     mean, error = kernel_distance_subsets(real, fake, size=size)
@@ -69,12 +71,20 @@ def kid(sides: Comparison) -> Numbers:
 
 
 def prdc(sides: Comparison) -> Numbers:
-    """Precision, recall, density and coverage, k = 5."""
+    """Shares within the k-th neighbour's distance: `|x_i - y_j| < r_i`, k = 5.
+
+    The numbers are precision, recall, density and coverage. Kynkaanniemi et al. 2019,
+    arXiv 1904.06991; Naeem et al. 2020, arXiv 2002.09797.
+    """
     return precision_recall(sides.real.features, sides.fake.features)
 
 
 def inception(sides: Comparison) -> Numbers:
-    """Inception Score of the extractor's classes, 10 splits, with its deviation."""
+    """Inception Score: `exp(mean_i KL(p(y | x_i) || p(y)))` of the extractor's classes.
+
+    It is the mean over 10 splits, with their deviation. Salimans et al. 2016, arXiv
+    1606.03498.
+    """
     if sides.fake.probabilities is None or sides.fake.probabilities.ndim != 2:
         raise ValueError("metrics is: needs an extractor with classes: cnn, inception")
     mean, deviation = inception_score(sides.fake.probabilities)
@@ -82,7 +92,11 @@ def inception(sides: Comparison) -> Numbers:
 
 
 def modes(sides: Comparison) -> Numbers:
-    """Modes covered: of a toy's mixture, of Stacked MNIST's 1,000, or classes."""
+    """Modes covered: `#{k: h_k >= 1}`, h_k the samples that hit mode k.
+
+    The modes are those of a toy's mixture, the 1,000 of Stacked MNIST, or the classes.
+    Srivastava et al. 2017, arXiv 1705.07761; Lin et al. 2018, arXiv 1712.04086.
+    """
     fake, p = sides.fake.features, sides.fake.probabilities
     if sides.mixture is not None:
         return toy_modes(fake, sides.mixture)
@@ -90,44 +104,65 @@ def modes(sides: Comparison) -> Numbers:
         raise ValueError("metrics modes: needs toy data, or the extractor cnn")
     if p.ndim == 3:
         return stacked_modes(p.argmax(axis=2), p.max(axis=2))
-    counts = np.bincount(p.argmax(axis=1), minlength=p.shape[1])
-    q = (counts + 1 / len(counts)) / (counts.sum() + 1)
-    real = sides.real.probabilities
-    assert real is not None
-    shares = np.bincount(real.argmax(axis=1), minlength=p.shape[1]) + 1 / len(counts)
+    assert sides.real.probabilities is not None
+    return class_modes(sides.real.probabilities, p)
+
+
+def class_modes(real: np.ndarray, fake: np.ndarray) -> Numbers:
+    """Return the classes found, and `KL(q || p)` of their shares, each smoothed by 1/K.
+
+    real, fake: class probabilities `[N, K]`; an example counts for its likeliest class.
+    """
+    count = fake.shape[1]
+    hits = np.bincount(fake.argmax(axis=1), minlength=count)
+    q = (hits + 1 / count) / (hits.sum() + 1)
+    weights = np.bincount(real.argmax(axis=1), minlength=count) + 1 / count
     return {
-        "classes": int((counts > 0).sum()),
-        "class_reverse_kl": float(np.sum(q * np.log(q / (shares / shares.sum())))),
+        "classes": int((hits > 0).sum()),
+        "class_reverse_kl": float(np.sum(q * np.log(q / (weights / weights.sum())))),
     }
 
 
 def toy_modes(points: np.ndarray, mixture: Mixture) -> Numbers:
-    """Of a curve, which is one mode of many centres, the quality alone."""
+    """Return the numbers of `mode_report`, and the energy distance to the density.
+
+    A curve is one mode of many centres, so only its share of good points is returned.
+    """
     sigma = mixture.sigma
     if not 0 < sigma:
         raise ValueError("metrics modes: the data are one point, with no width")
-    centres, weights = distinct(mixture)
-    found = mode_report(points, centres, sigma, weights=weights)
+    centres, weights = distinct_centres(mixture)
+    report = mode_report(points, centres, sigma, weights=weights)
     if len(set(mixture.mode_of.tolist())) < len(centres):
-        found = {"high_quality": found["high_quality"]}
+        report = {"high_quality": report["high_quality"]}
     energy = energy_to_mixture(points, centres, sigma, weights=weights)
-    return found | {"energy_distance": energy}
+    return report | {"energy_distance": energy}
 
 
 def swd(sides: Comparison) -> Numbers:
-    """Sliced Wasserstein-1 distance, 128 directions."""
+    """Sliced Wasserstein-1 distance: `mean_u W1(u.x, u.y)` over 128 directions u.
+
+    Rabin et al. 2011, doi 10.1007/978-3-642-24785-9_37.
+    """
     value = sliced_wasserstein(sides.real.features, sides.fake.features)
     return {"sliced_wasserstein": value}
 
 
 def mmd(sides: Comparison) -> Numbers:
-    """Unbiased squared MMD of Gaussian kernels, bandwidths about the reals' median."""
+    """Unbiased MMD^2 with `k(x, y) = mean_h exp(-|x - y|^2 / (2 h^2))`.
+
+    The bandwidths h lie about the median distance of reals. Gretton et al. 2012, JMLR
+    13.
+    """
     return {"rbf_mmd": rbf_mmd(sides.real.features, sides.fake.features)}
 
 
 def memorization(sides: Comparison) -> Numbers:
-    """Nearest training example: of fakes over that of held-out examples, in mean."""
-    if sides.held_out is None or not sides.whole:
+    """Memorization ratio: `mean_j d(y_j) / mean_l d(t_l)`, `d(y) = min_i |y - x_i|`.
+
+    x are the training examples, y the samples, t held-out examples.
+    """
+    if sides.held_out is None or not sides.real_is_complete:
         raise ValueError(
             "metrics memorization: needs held-out examples and all training examples; "
             "give n the size of a TFDS set's training split"
@@ -136,65 +171,102 @@ def memorization(sides: Comparison) -> Numbers:
     return {"memorization_ratio": memorization_ratio(*(s.features for s in three))}
 
 
-METRICS: dict[str, Callable[[Comparison], Numbers]] = {
-    "fid": fid,
-    "kid": kid,
-    "prdc": prdc,
-    "is": inception,
-    "modes": modes,
-    "swd": swd,
-    "mmd": mmd,
-    "memorization": memorization,
+METRICS: dict[str, SampleMetric | Callable[[Comparison], Numbers]] = {
+    "fid": SampleMetric(
+        fid,
+        {"frechet_distance": Number(LOWER, "Frechet distance", "held-out reals")},
+        least=2,
+    ),
+    "kid": SampleMetric(
+        kid,
+        {
+            "kernel_distance": Number(LOWER, "Kernel distance", "0 in mean"),
+            "kernel_distance_subsets": Number(
+                LOWER, "Kernel distance, subsets", "0 in mean"
+            ),
+        },
+        least=4,
+    ),
+    "prdc": SampleMetric(
+        prdc,
+        {
+            "precision": Number(HIGHER, "Precision", "held-out reals"),
+            "recall": Number(HIGHER, "Recall", "held-out reals"),
+            "density": Number(HIGHER, "Density", "1 in mean"),
+            "coverage": Number(HIGHER, "Coverage", ".969 at k = 5"),
+        },
+        least=6,
+    ),
+    "is": SampleMetric(
+        inception,
+        {"inception_score": Number(HIGHER, "Inception Score", "held-out reals")},
+        least=10,
+    ),
+    "modes": SampleMetric(
+        modes,
+        {
+            "modes": Number(HIGHER, "Modes with one hit", "all modes"),
+            "robust_modes": Number(HIGHER, "Robust modes", "all modes"),
+            "confident_modes": Number(HIGHER, "Confident modes", "all modes"),
+            "classes": Number(HIGHER, "Classes with one hit", "all classes"),
+            "high_quality": Number(
+                HIGHER, "High-quality share", ".9889 in two dimensions"
+            ),
+            "reverse_kl": Number(LOWER, "Reverse KL of modes", "(K - 1) / 2n"),
+            "forward_kl": Number(LOWER, "Forward KL of modes", "(K - 1) / 2n"),
+            "class_reverse_kl": Number(LOWER, "Reverse KL of classes", "(K - 1) / 2n"),
+            "kl": Number(LOWER, "KL to uniform", "999 / 2n, of n perfect samples"),
+            "energy_distance": Number(LOWER, "Energy distance", "0 in mean"),
+        },
+    ),
+    "swd": SampleMetric(
+        swd,
+        {
+            "sliced_wasserstein": Number(
+                LOWER, "Sliced Wasserstein-1", "reals against reals"
+            )
+        },
+    ),
+    "mmd": SampleMetric(
+        mmd, {"rbf_mmd": Number(LOWER, "Squared MMD, Gaussian", "0 in mean")}, least=2
+    ),
+    "memorization": SampleMetric(
+        memorization,
+        {"memorization_ratio": Number(HIGHER, "Memorization ratio", "1 in mean")},
+        needs_held_out=True,
+    ),
 }
-
-
-LOWER, HIGHER = "lower", "higher"
-BETTER = {
-    "frechet_distance": LOWER,
-    "kernel_distance": LOWER,
-    "kernel_distance_subsets": LOWER,
-    "precision": HIGHER,
-    "recall": HIGHER,
-    "density": HIGHER,
-    "coverage": HIGHER,
-    "inception_score": HIGHER,
-    "modes": HIGHER,
-    "robust_modes": HIGHER,
-    "confident_modes": HIGHER,
-    "classes": HIGHER,
-    "high_quality": HIGHER,
-    "reverse_kl": LOWER,
-    "forward_kl": LOWER,
-    "class_reverse_kl": LOWER,
-    "kl": LOWER,
-    "energy_distance": LOWER,
-    "sliced_wasserstein": LOWER,
-    "rbf_mmd": LOWER,
-    "memorization_ratio": HIGHER,
-    "diversity": HIGHER,
+FALLBACK = "swd"
+"""The metric that is taken of examples that are too few for all others."""
+ALWAYS_MEASURED = {
+    "diversity": Number(HIGHER, "Diversity", "1: as diverse as the data")
 }
-"""Which way each number is better. Real data bound it on that side: they are the floor
-of a number that is better lower, the ceiling of one that is better higher. A standard
-error or a deviation has no side."""
+"""The numbers that training measures without being asked."""
 
 
-def bound_of(name: str) -> str:
-    """What the number of real data is to that of samples: floor, ceiling or nothing."""
-    return {LOWER: "floor", HIGHER: "ceiling"}.get(BETTER.get(name, ""), "")
+def known_numbers() -> dict[str, Number]:
+    """Return the meaning of every number that has a better side, by its name."""
+    known = dict(ALWAYS_MEASURED)
+    for entry in METRICS.values():
+        known |= as_sample_metric(entry).numbers
+    return known
 
 
-LEAST = {"fid": 2, "kid": 4, "prdc": 6, "is": 10, "mmd": 2}
-"""How many examples of each side a metric needs; 1 where nothing is said."""
+def better_side(number: str) -> str:
+    """Return LOWER, HIGHER, or "" for a number without a better side."""
+    known = known_numbers().get(number)
+    return "" if known is None else known.better
 
 
-def suited(config: DatasetConfig, extractor: str) -> tuple[str, ...]:
-    """The metrics taken where none are asked for."""
-    if config.name in TOYS:
-        point = config.name in ("dirac", "bilinear")
-        return ("swd",) if point else ("modes", "swd", "prdc")
-    if extractor == "pixels":
-        return ("kid", "prdc")
-    if extractor == "inception":
-        return ("fid", "kid", "prdc", "is")
-    scored = () if config.name == "stacked_mnist" else ("is",)
-    return ("fid", "kid", "prdc", *scored, "modes")
+def bound_name(number: str) -> str:
+    """Return what real data give for a number: its "floor" or "ceiling", or ""."""
+    return {LOWER: "floor", HIGHER: "ceiling"}.get(better_side(number), "")
+
+
+def default_metrics(config: DatasetConfig, extractor: str) -> tuple[str, ...]:
+    """Return the names of the metrics that are taken where none are asked for."""
+    data = dataset_entry(config.name)
+    if data.metrics is not None:
+        return data.metrics
+    entry = choose(EXTRACTORS, extractor, "extractor")
+    return as_extractor_entry(entry).metrics(data)

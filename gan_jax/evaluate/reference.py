@@ -1,8 +1,7 @@
-"""The data's side of a comparison: which examples, and their features."""
+"""The examples that samples are compared with, and their features."""
 
 import dataclasses
 import json
-import re
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -14,47 +13,57 @@ import numpy as np
 
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.data import TFDS_SETS, TOYS, Dataset, fields_of
+from gan_jax.data import Dataset, dataset_entry, mixture_of
 from gan_jax.data.core import ENDLESS
-from gan_jax.data.storage import cache_folder, cannot_write, keep_to_limit, mark_used
-from gan_jax.features import Extractor, Side, side
+from gan_jax.data.storage import (
+    cache_folder,
+    cache_write_error,
+    enforce_limit,
+    mark_used,
+)
+from gan_jax.features import Extractor, FeatureSet, extract_features
 from gan_jax.logs.files import write_atomically
 from gan_jax.types import Batch
 
 COMPARED_FROM = 2**30
-"""First index of the endless points that are compared with."""
+"""The first index of the endless points that samples are compared with."""
 DEFAULT_N, DEFAULT_TOY_N = 10_000, 2_500
 
 
-def count_of(config: DatasetConfig, data: Dataset, n: int | None) -> int:
-    """How many examples of each side: n, or 2,500 of a toy, or 10,000 if there are."""
-    size = data.spec.size
+def choose_count(config: DatasetConfig, size: int, n: int | None) -> int:
+    """Return how many examples of each side are compared.
+
+    size: how many examples there are. n: the number asked for; None: 2,500 of a toy,
+    else 10,000 or all that there are.
+    Raises ValueError for fewer than 2 and for more than there are.
+    """
     if size < 2:
         raise ValueError(
             f"dataset.name {config.name!r}: holds {size} example, and a comparison "
             "needs 2 at least; give more"
         )
     if n is None:
-        return DEFAULT_TOY_N if config.name in TOYS else min(DEFAULT_N, size)
+        toy = mixture_of(config) is not None
+        return DEFAULT_TOY_N if toy else min(DEFAULT_N, size)
     if not 2 <= n <= size:
         raise ValueError(
             f"n {n}: must be 2 to {size}, the examples of {config.name!r} "
-            f"({split_of(config)}); lower it, or choose another split"
+            f"({split_name(config)}); lower it, or choose another split"
         )
     return n
 
 
-def split_of(config: DatasetConfig) -> str:
-    if "split" not in fields_of(config.name):
-        return "all"
-    default = "train+test" if config.name == "stacked_mnist" else "train"
-    return config.split or default
+def split_name(config: DatasetConfig) -> str:
+    """Return the part of the data that a config reads; "all" for data without parts."""
+    entry = dataset_entry(config.name)
+    return (config.split or entry.split) if "split" in entry.reads else "all"
 
 
-def chosen(data: Dataset, n: int, turn: int) -> np.ndarray:
-    """The indices `[n]` of the examples compared with: a fixed permutation's first.
+def comparison_indices(data: Dataset, n: int, turn: int) -> np.ndarray:
+    """Return the indices `[n]` of the examples that samples are compared with.
 
-    turn: of an endless set, 1 for others than 0 gives.
+    They are the first n of a fixed permutation. turn: the seed of the permutation; two
+    turns of an endless set give different examples.
     """
     rng = np.random.default_rng(turn)
     if data.spec.size == ENDLESS:
@@ -62,92 +71,92 @@ def chosen(data: Dataset, n: int, turn: int) -> np.ndarray:
     return rng.permutation(data.spec.size)[:n]
 
 
-def in_batches(data: Dataset, n: int, size: int, turn: int) -> list[Batch]:
-    """About n of the examples compared with: as many batches of this size as n holds.
+def comparison_batches(data: Dataset, n: int, size: int, turn: int) -> list[Batch]:
+    """Return about n of the examples compared with, in batches of `size`.
 
-    At least one; and a set that is smaller than a batch makes one. No batch is cut
-    short, as layers by which examples see each other judge by its size.
+    There are as many whole batches as n holds, and at least one. A set that is smaller
+    than a batch makes one batch. No batch is cut short, because the layers by which
+    examples see each other depend on its size.
     """
     size = min(size, data.spec.size)
     count = max(min(n, data.spec.size) // size, 1)
-    parts = chosen(data, count * size, turn).reshape(count, size)
+    parts = comparison_indices(data, count * size, turn).reshape(count, size)
     return [jax.tree.map(jnp.asarray, data.get(part)) for part in parts]
 
 
-def real_side(
+def real_features(
     extractor: Extractor,
     config: DatasetConfig,
     n: int | None,
     turn: int,
     tick: Callable[[int], None] = lambda count: None,
-) -> tuple[Side, str]:
-    """The features of n examples (None: of all) and the fingerprint of their set.
+) -> tuple[FeatureSet, str]:
+    """Return the features of n examples (None: of all) and their set's fingerprint.
 
-    They are kept in the cache where a network makes them.
+    Features that a network makes are kept in the cache.
     """
     data = find_dataset(Config(dataset=config))
     n = data.spec.size if n is None else min(n, data.spec.size)
-    indices = chosen(data, n, turn)
+    indices = comparison_indices(data, n, turn)
     content = data.fingerprint
     key = json.dumps(
         [extractor.name, extractor.weights, extractor.resize, n, turn, content]
         + sorted(dataclasses.asdict(config).items())
     )
     place = cache_folder() / f"features-{zlib.crc32(key.encode()):08x}.npz"
-    if extractor.weights and (found := cached_side(place, key)) is not None:
+    if extractor.weights and (found := read_features(place, key)) is not None:
         return found, content
     rows = np.array_split(indices, -(-n // extractor.batch))
-    made = side(extractor, (data.get(part).image for part in rows), tick)
+    made = extract_features(extractor, (data.get(part).image for part in rows), tick)
     if extractor.weights:
-        keep_side(place, key, made)
+        write_features(place, key, made)
     return made, content
 
 
-def cached_side(place: Path, key: str) -> Side | None:
+def read_features(place: Path, key: str) -> FeatureSet | None:
+    """Return the features of this key in the cache, or None if they are not there."""
     try:
         with place.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             if str(stored["key"]) != key:
                 return None
             mark_used(place)
             p = stored["probabilities"] if "probabilities" in stored else None
-            return Side(stored["features"], p)
+            return FeatureSet(stored["features"], p)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
         return None
 
 
-def keep_side(place: Path, key: str, made: Side) -> None:
+def write_features(place: Path, key: str, made: FeatureSet) -> None:
+    """Write features into the cache.
+
+    Raises OSError where the cache cannot be written.
+    """
     arrays = {k: v for k, v in made._asdict().items() if v is not None}
     arrays["key"] = np.array(key)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(place, lambda part: np.savez(part, **arrays))  # pyright: ignore
     except OSError as error:
-        raise cannot_write(error) from None
-    keep_to_limit(place)
+        raise cache_write_error(error) from None
+    enforce_limit(place)
 
 
-def held_out(trained: DatasetConfig, compared: DatasetConfig) -> DatasetConfig | None:
-    """Examples other than those compared with, which training saw no more than them.
+def held_out_dataset(
+    trained: DatasetConfig, compared: DatasetConfig
+) -> DatasetConfig | None:
+    """Return examples other than those compared with; None if there are none.
 
-    TFDS sets trained on train: the test split. Toys: fresh points. Stacked MNIST: other
-    triples, of the same digits. None if there are none.
+    Training on `trained` saw no more of them than of the compared ones. They are the
+    test split of a TFDS set that was trained on train, fresh points of a toy, and other
+    triples of the same digits of Stacked MNIST.
     """
-    if compared.name in TOYS:
-        return compared if compared.size is None else None
-    if compared.name == "stacked_mnist":
-        return dataclasses.replace(compared, seed=compared.seed + 1)
-    splits = (trained.split or "train", compared.split or "train")
-    plain = all(re.fullmatch(r"train(\[[^]]*\])?", split) for split in splits)
-    if compared.name in TFDS_SETS and plain:
-        return dataclasses.replace(compared, split="test")
-    return None
+    return dataset_entry(compared.name).held_out(trained, compared)
 
 
-def unseen(config: DatasetConfig) -> DatasetConfig | None:
-    """Reals that a D trained on such data has not met; None if there are none.
+def unseen_dataset(config: DatasetConfig) -> DatasetConfig | None:
+    """Return examples that training on these data has not seen; None if there are none.
 
-    Of toys endless points, else those of `held_out`.
+    They are endless points of a toy, else those of `held_out_dataset`.
     """
-    if config.name in TOYS:
-        return dataclasses.replace(config, size=None)
-    return held_out(config, config)
+    unseen = dataset_entry(config.name).unseen
+    return held_out_dataset(config, config) if unseen is None else unseen(config)

@@ -1,8 +1,8 @@
-"""How near samples are to the data: cheap numbers that a verdict is made of.
+"""Measures how near samples are to the data, by cheap numbers for a verdict.
 
-The nearest example tells samples from noise where distances between whole sets do not:
-the sliced Wasserstein and the energy distance of Gaussian noise on a ring, or on the
-pixels of digits, are as small as those of the data, with a few hundred samples.
+The nearest example distinguishes samples from noise where distances between whole sets
+do not. With a few hundred samples, the sliced Wasserstein and the energy distance of
+Gaussian noise on a ring, or on the pixels of digits, are as small as those of the data.
 """
 
 from collections.abc import Callable
@@ -10,19 +10,18 @@ from collections.abc import Callable
 import numpy as np
 
 from gan_jax.config import DatasetConfig
-from gan_jax.data import TOYS, Mixture
-from gan_jax.data.toys import distinct
+from gan_jax.data import Mixture, distinct_centres, mixture_of
 from gan_jax.metrics import mode_report, nearest_distances, nearest_others
 from gan_jax.types import Row
 
 CERTAIN = 4.0
-"""Standard errors by which noise must be further from the data than the data are."""
+"""By how many standard errors noise must be further from the data than the data."""
 WITHIN = 3.0
-"""Deviations of a centre within which a point is of high quality (`mode_report`)."""
+"""How many sigma of a centre a point of high quality may be away (`mode_report`)."""
 
 
 def independent_noise(real: np.ndarray) -> np.ndarray:
-    """Gaussian noise as the data would be if all coordinates were independent.
+    """Return Gaussian noise like the data, but with independent coordinates.
 
     Every coordinate has the mean and the deviation of `real [N, ...]`, in float64. The
     draws are the same for every set of one shape.
@@ -32,18 +31,20 @@ def independent_noise(real: np.ndarray) -> np.ndarray:
 
 
 def standard_error(values: np.ndarray) -> float:
+    """Return the standard error of the mean of values `[N]`."""
     return float(values.std() / np.sqrt(len(values)))
 
 
-def nearness(
+def make_distance_measure(
     real: np.ndarray, noise: np.ndarray
 ) -> Callable[[np.ndarray], float] | None:
-    """A function of samples `[N, F]` to their distance from the data.
+    """Return a function of samples `[N, F]` to their distance from the data.
 
-    The distance is the mean distance of a sample to its nearest example, on a scale
-    on which that of an example to its nearest other one is 0, and that of noise is 1.
-    It is under 0 for samples between the examples, and for copies of them. None where
-    noise is no further from the data than the data are: single points, Gaussians.
+    The distance is the mean distance of a sample to its nearest example. It is scaled
+    so that examples, measured to their nearest other ones, have 0 and noise has 1. It
+    is under 0 for samples between the examples, and for copies of them. The function is
+    None if noise is no further from the data than the data are: for single points and
+    for Gaussians.
     """
     if len(real) < 2:
         return None
@@ -55,12 +56,12 @@ def nearness(
 
 
 def toy_quality(points: np.ndarray, mixture: Mixture) -> Row:
-    """Modes hit, and the share of the points within 3 sigma of a centre.
+    """Return the modes hit, and the share of the points within 3 sigma of a centre.
 
-    A curve is one mode of many centres: only the share says something. Nothing of
-    single points, which have no width.
+    A curve is one mode of many centres, so only its share is returned. Nothing is
+    returned for single points, which have no width.
     """
-    sigma, (centres, weights) = mixture.sigma, distinct(mixture)
+    sigma, (centres, weights) = mixture.sigma, distinct_centres(mixture)
     if not sigma > 0:
         return {}
     if has_modes(mixture):
@@ -72,34 +73,35 @@ def toy_quality(points: np.ndarray, mixture: Mixture) -> Row:
 
 
 def has_modes(mixture: Mixture) -> bool:
-    """Whether every centre is a mode of its own: those of a curve are one mode."""
-    return len(set(mixture.mode_of.tolist())) == len(distinct(mixture)[0])
+    """Return whether every centre is a mode of its own; those of a curve are one."""
+    return len(set(mixture.mode_of.tolist())) == len(distinct_centres(mixture)[0])
 
 
-def judge(
+def make_quality_measure(
     config: DatasetConfig, real: np.ndarray, images: bool
 ) -> Callable[[np.ndarray], Row]:
-    """A function of samples `[N, F]` to `sample_distance` and a toy's two numbers.
+    """Return a function of samples `[N, F]` to their quality: up to three numbers.
 
-    real: examples `[N, F]`, the same at every measurement of a run. images: whether
-    noise is cut to [-1, 1].
+    They are `sample_distance`, and `sample_modes` and `sample_precision` of a toy.
+    real: examples `[N, F]`, the same at every measurement of a run. images: whether the
+    data are images, so that noise is clipped to [-1, 1].
     """
     real = np.asarray(real, np.float64)
     noise = independent_noise(real)
-    distance = nearness(real, noise.clip(-1, 1) if images else noise)
-    mixture = TOYS[config.name](config) if config.name in TOYS else None
+    distance = make_distance_measure(real, noise.clip(-1, 1) if images else noise)
+    mixture = mixture_of(config)
 
-    def judged(fake: np.ndarray) -> Row:
+    def measure_quality(fake: np.ndarray) -> Row:
         fake = np.asarray(fake, np.float64)
         found: Row = {} if distance is None else {"sample_distance": distance(fake)}
         return found if mixture is None else found | toy_quality(fake, mixture)
 
-    return judged
+    return measure_quality
 
 
 def mode_count(config: DatasetConfig) -> int | None:
-    """How many modes `sample_modes` counts; None where it counts none."""
-    if config.name not in TOYS:
+    """Return how many modes `sample_modes` counts; None if it counts none."""
+    mixture = mixture_of(config)
+    if mixture is None or not mixture.sigma or not has_modes(mixture):
         return None
-    mixture = TOYS[config.name](config)
-    return len(distinct(mixture)[0]) if has_modes(mixture) and mixture.sigma else None
+    return len(distinct_centres(mixture)[0])

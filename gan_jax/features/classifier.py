@@ -1,7 +1,7 @@
 """A small classifier of a labelled data set, trained once and kept in the cache.
 
-Its last hidden layer gives features for distances, its probabilities count classes. A
-number that rests on it is named by it: it is no FID.
+Its last hidden layer gives features for distances, and its probabilities count classes.
+A Frechet distance of these features is no FID, so every number records its extractor.
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,28 +25,32 @@ import optax
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from gan_jax.config import DatasetConfig
-from gan_jax.data import DATASETS, TFDS_SETS, Dataset
-from gan_jax.data.storage import cache_folder, cannot_write, keep_to_limit, mark_used
+from gan_jax.data import DATASETS, Dataset, TrainTest, dataset_entry
+from gan_jax.data.storage import (
+    cache_folder,
+    cache_write_error,
+    enforce_limit,
+    mark_used,
+)
 from gan_jax.terminal.progress import track
 from gan_jax.types import Array
 
-CLASSIFIED = ("digits", *TFDS_SETS)
-"""The data sets that have a classifier."""
 PRECISION = jax.lax.Precision.HIGHEST
-"""Without it accelerators round what they multiply."""
+"""At a lower precision accelerators round the factors of products."""
 SMALLEST = 8
-"""Pixels a side, which are halved three times."""
+"""The fewest pixels a side: the pools halve them three times."""
 VERSION = 1
-"""Of the recipe below; other numbers, another classifier."""
+"""The version of the training recipe below; raise it when the recipe changes."""
 BATCH, EPOCHS, LEARNING_RATE, SHIFT = 128, 6, 2e-3, 2
-DIGITS_EPOCHS, DIGITS_TRAINED = 60, 1437
-"""Digits have no test split: the last 360 of 1,797 scans are its test set."""
+SMALL_SET, SMALL_SET_EPOCHS = 1437, 60
+"""Up to so many examples, the training takes so many epochs instead of 6."""
 
 
 class Classifier(nn.Module):
-    """Convolutions 3x3 of 32, 64, 128 channels (ReLU, 2x2 maximum), dense 128, dense K.
+    """Three 3x3 convolutions of 32, 64 and 128 channels, and dense layers of 128 and K.
 
-    `[B, H, W, C]` in [-1, 1] to features `[B, 128]` (after ReLU) and logits `[B, K]`.
+    Each convolution is followed by ReLU and a 2x2 maximum pool. Images `[B, H, W, C]`
+    in [-1, 1] become features `[B, 128]` (after ReLU) and logits `[B, K]`.
     """
 
     classes: int
@@ -61,8 +66,11 @@ class Classifier(nn.Module):
 
 
 class Trained(NamedTuple):
-    """params: of `Classifier(classes)`. weights: their SHA-256. test_accuracy: share of
-    the test examples that it names."""
+    """A trained classifier.
+
+    params: the parameters of `Classifier(classes)`. weights: their SHA-256.
+    test_accuracy: the share of the test examples whose class it finds.
+    """
 
     params: Any
     classes: int
@@ -71,14 +79,17 @@ class Trained(NamedTuple):
 
 
 def trained_classifier(config: DatasetConfig) -> Trained:
-    """The classifier of a data set at its resolution; trained where it is not cached.
+    """Return the classifier of a data set at its resolution.
 
-    Raises ValueError for a data set without one.
+    It is trained if it is not in the cache. Raises ValueError for a data set without a
+    classifier, and for images of fewer than 8 pixels a side.
     """
-    if config.name not in CLASSIFIED:
+    train_test = dataset_entry(config.name).train_test
+    if train_test is None:
+        classified = (k for k in DATASETS if dataset_entry(k).train_test is not None)
         raise ValueError(
             f"dataset.name {config.name!r}: has no classifier; there are ones of "
-            f"{', '.join(CLASSIFIED)}; choose the extractor pixels or inception"
+            f"{', '.join(classified)}; choose the extractor pixels or inception"
         )
     plain = DatasetConfig(
         name=config.name, resolution=config.resolution, rgb=config.rgb
@@ -91,47 +102,28 @@ def trained_classifier(config: DatasetConfig) -> Trained:
     key = {"version": VERSION, **dataclasses.asdict(plain)}
     text = json.dumps(key, sort_keys=True)
     place = cache_folder() / f"classifier-{config.name}-{zlib.crc32(text.encode()):08x}"
-    return intact(place) or keep(place, *fit(*halves(plain)))
+    cached = read_classifier(place)
+    return cached or write_classifier(place, *train_classifier(train_test(plain)))
 
 
-def halves(config: DatasetConfig) -> tuple[Dataset, np.ndarray, Dataset, np.ndarray]:
-    """What it is trained on and tested on: a set and indices, twice."""
-    load = DATASETS[config.name]
-    train = load(config)
-    if config.name == "digits":
-        order = np.arange(len(train))
-        return train, order[:DIGITS_TRAINED], train, order[DIGITS_TRAINED:]
-    test = load(dataclasses.replace(config, split="test"))
-    return train, np.arange(len(train)), test, np.arange(len(test))
+def train_classifier(data: TrainTest) -> tuple[Any, int, float]:
+    """Train a classifier; return its parameters, number of classes and test accuracy.
 
-
-def fit(
-    train: Dataset, own: np.ndarray, test: Dataset, others: np.ndarray
-) -> tuple[Any, int, float]:
-    """Adam, cosine decay, images shifted by up to 2 pixels; params, classes, accuracy.
-
-    A pure function of the data: weights, shifts and order come from fixed seeds.
+    It is trained by Adam with a cosine decay, on images shifted by up to 2 pixels. The
+    result is a pure function of the data: the weights, the shifts and the order of the
+    examples come from fixed seeds.
     """
+    train, own = data.train, data.train_indices
     classes = train.spec.label_count
     assert classes is not None
     net = Classifier(classes)
-    epochs = DIGITS_EPOCHS if len(own) <= DIGITS_TRAINED else EPOCHS
+    epochs = SMALL_SET_EPOCHS if len(own) <= SMALL_SET else EPOCHS
     steps = epochs * (len(own) // BATCH)
-    rate = optax.cosine_decay_schedule(LEARNING_RATE, steps)
-    optimizer = optax.adam(rate)
+    optimizer = optax.adam(optax.cosine_decay_schedule(LEARNING_RATE, steps))
     key = jax.random.key(0)
     params = net.init(key, jnp.zeros((1, *train.spec.shape)))
     state = params, optimizer.init(params)
-
-    @partial(jax.jit, donate_argnums=0)
-    def step(state: Any, image: Array, label: Array, key: Array) -> Any:
-        params, memory = state
-        grads = jax.grad(cross_entropy, argnums=1)(
-            net, params, shifted(image, key), label
-        )
-        updates, memory = optimizer.update(grads, memory)
-        return optax.apply_updates(params, updates), memory
-
+    step = make_step(net, optimizer)
     order = np.random.default_rng(0)
     rows = [order.permutation(own)[: steps // epochs * BATCH] for _ in range(epochs)]
     batches = np.concatenate(rows).reshape(steps, BATCH)
@@ -139,21 +131,40 @@ def fit(
         image, label = train.get(indices)
         assert label is not None
         state = step(state, image, label, jax.random.fold_in(key, i))
-    return state[0], classes, accuracy(net, state[0], test, others)
+    accuracy = measure_accuracy(net, state[0], data.test, data.test_indices)
+    return state[0], classes, accuracy
 
 
-def judge(net: Classifier, params: Any, image: Array) -> tuple[Array, Array]:
-    """Features `[B, 128]` and logits `[B, K]`."""
+def make_step(
+    net: Classifier, optimizer: optax.GradientTransformation
+) -> Callable[..., Any]:
+    """Return the compiled step `(state, image, label, key) -> state` of training."""
+
+    @partial(jax.jit, donate_argnums=0)
+    def step(state: Any, image: Array, label: Array, key: Array) -> Any:
+        params, memory = state
+        grads = jax.grad(cross_entropy, argnums=1)(
+            net, params, shift_randomly(image, key), label
+        )
+        updates, memory = optimizer.update(grads, memory)
+        return optax.apply_updates(params, updates), memory
+
+    return step
+
+
+def classify(net: Classifier, params: Any, image: Array) -> tuple[Array, Array]:
+    """Return the features `[B, 128]` and the logits `[B, K]` of images."""
     return net.apply(params, image)  # pyright: ignore
 
 
 def cross_entropy(net: Classifier, params: Any, image: Array, label: Array) -> Array:
-    _, logits = judge(net, params, image)
+    """Return the mean cross-entropy of a batch."""
+    _, logits = classify(net, params, image)
     return optax.softmax_cross_entropy_with_integer_labels(logits, label).mean()
 
 
-def shifted(image: Array, key: Array) -> Array:
-    """Each image moved by up to SHIFT pixels (an eighth of its side) each way."""
+def shift_randomly(image: Array, key: Array) -> Array:
+    """Move each image by up to 2 pixels (at most an eighth of its side) each way."""
     reach = min(SHIFT, image.shape[1] // 8)
     margin = (reach, reach)
     wide = jnp.pad(image, ((0, 0), margin, margin, (0, 0)), mode="edge")
@@ -166,23 +177,25 @@ def shifted(image: Array, key: Array) -> Array:
     return jax.vmap(cut)(wide, corners)
 
 
-def accuracy(net: Classifier, params: Any, test: Dataset, rows: np.ndarray) -> float:
-    """The share of examples whose most probable class is theirs."""
+def measure_accuracy(
+    net: Classifier, params: Any, test: Dataset, indices: np.ndarray
+) -> float:
+    """Return the share of the examples whose most probable class is their label."""
 
     @jax.jit
-    def name(image: Array) -> Array:
-        return judge(net, params, image)[1].argmax(axis=1)
+    def find_class(image: Array) -> Array:
+        return classify(net, params, image)[1].argmax(axis=1)
 
     right = 0
-    for start in range(0, len(rows), 500):
-        image, label = test.get(rows[start : start + 500])
+    for start in range(0, len(indices), 500):
+        image, label = test.get(indices[start : start + 500])
         assert label is not None
-        right += int((np.asarray(name(image)) == np.asarray(label)).sum())
-    return right / len(rows)
+        right += int((np.asarray(find_class(image)) == np.asarray(label)).sum())
+    return right / len(indices)
 
 
-def hash_of(flat: dict[str, np.ndarray]) -> str:
-    """SHA-256 of names, shapes and bytes, in the order of the names."""
+def hash_weights(flat: dict[str, np.ndarray]) -> str:
+    """Return the SHA-256 of names, shapes and bytes, in the order of the names."""
     digest = hashlib.sha256()
     for name in sorted(flat):
         digest.update(f"{name}{flat[name].shape}".encode())
@@ -190,10 +203,12 @@ def hash_of(flat: dict[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def keep(place: Path, params: Any, classes: int, test_accuracy: float) -> Trained:
-    """Write a classifier beside its place in the cache, and rename it into it."""
+def write_classifier(
+    place: Path, params: Any, classes: int, test_accuracy: float
+) -> Trained:
+    """Write a classifier beside its place in the cache, and rename it into place."""
     flat = {k: np.asarray(v) for k, v in flatten_dict(params, sep="/").items()}
-    weights = hash_of(flat)
+    weights = hash_weights(flat)
     facts = {"classes": classes, "test_accuracy": test_accuracy, "weights": weights}
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -207,20 +222,20 @@ def keep(place: Path, params: Any, classes: int, test_accuracy: float) -> Traine
         finally:
             shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
-        if intact(place) is None:  # another process may have been first
-            raise cannot_write(error) from None
-    keep_to_limit(place)
+        if read_classifier(place) is None:  # another process may have been first
+            raise cache_write_error(error) from None
+    enforce_limit(place)
     return Trained(params, classes, weights, test_accuracy)
 
 
-def intact(place: Path) -> Trained | None:
-    """A classifier in the cache, if it is there and whole."""
+def read_classifier(place: Path) -> Trained | None:
+    """Return the classifier in the cache, or None if it is missing or damaged."""
     try:
         facts = json.loads((place / "facts.json").read_text("utf-8"))
         weights = place / "weights.npz"
         with weights.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             flat = {name: stored[name] for name in stored.files}
-        if hash_of(flat) != facts["weights"]:
+        if hash_weights(flat) != facts["weights"]:
             return None
         mark_used(place)
         params = jax.tree.map(jnp.asarray, unflatten_dict(flat, sep="/"))

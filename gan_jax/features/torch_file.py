@@ -1,8 +1,9 @@
-"""Read the tensors of a PyTorch weight file without PyTorch and without running it.
+"""Reads the tensors of a PyTorch weight file without PyTorch and without running it.
 
 `torch.save` writes a pickle, and a pickle is a program. Here it may name only what a
-state_dict needs: OrderedDict, a rebuilder of tensors that is ours, and the two storage
-types. Any other name is refused before it is looked up, so nothing of the file runs.
+state_dict needs: OrderedDict, our own function in place of the rebuilder of tensors,
+and the two storage types. Any other name is refused before it is looked up, so no code
+of the file runs.
 
 Both formats of `torch.save` are read: the zip archive (PyTorch 1.6 and later) and the
 older stream of pickles followed by the raw storages.
@@ -20,10 +21,11 @@ import numpy as np
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
 STORAGES = {"FloatStorage": "<f4", "LongStorage": "<i8"}
+"""The storage types that are read, and their NumPy types."""
 
 
 class Storage(NamedTuple):
-    """One block of numbers, by its key in the file."""
+    """A block of numbers, by its key in the file."""
 
     key: str
     dtype: str
@@ -31,7 +33,7 @@ class Storage(NamedTuple):
 
 
 class Tensor(NamedTuple):
-    """A strided view of a storage; offset, shape and strides count elements."""
+    """A strided view of a storage; its offset and strides count elements."""
 
     storage: Storage
     offset: int
@@ -40,7 +42,7 @@ class Tensor(NamedTuple):
 
 
 class StateDictUnpickler(pickle.Unpickler):
-    """Describes tensors and nothing else; a name outside its list is a ValueError."""
+    """An unpickler that only describes tensors; other names raise ValueError."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
@@ -62,19 +64,20 @@ class StateDictUnpickler(pickle.Unpickler):
 
 
 def read_state_dict(data: bytes, source: str) -> dict[str, np.ndarray]:
-    """The tensors of a file made by `torch.save(module.state_dict(), ...)`, by name.
+    """Return the tensors of a file of `torch.save(module.state_dict(), ...)`, by name.
 
     data: the whole file. source: its name, for the message. Returns read-only float32
     and int64 arrays. Raises ValueError for anything else: another format, another
     dtype, a pickle with other names, a damaged file.
     """
     try:
-        read = from_zip if data.startswith(b"PK") else from_legacy
+        read = read_zip if data.startswith(b"PK") else read_legacy
         described, storages = read(data)
         if not isinstance(described, Mapping):
             raise ValueError(f"it holds a {type(described).__name__}, not a state_dict")
         return {
-            str(name): array(tensor, storages) for name, tensor in described.items()
+            str(name): view_tensor(tensor, storages)
+            for name, tensor in described.items()
         }
     except Exception as error:  # Foreign bytes break pickle and zipfile in many ways.
         why = f"{type(error).__name__}: {error}".replace("\n", " ")
@@ -84,8 +87,8 @@ def read_state_dict(data: bytes, source: str) -> dict[str, np.ndarray]:
         ) from error
 
 
-def from_zip(data: bytes) -> tuple[Any, dict[str, bytes]]:
-    """The description and the storages: `NAME/data.pkl` and `NAME/data/KEY`."""
+def read_zip(data: bytes) -> tuple[Any, dict[str, bytes]]:
+    """Return the description and the storages: `NAME/data.pkl` and `NAME/data/KEY`."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = archive.namelist()
         (top,) = (n.removesuffix("data.pkl") for n in names if n.endswith("/data.pkl"))
@@ -102,9 +105,12 @@ def from_zip(data: bytes) -> tuple[Any, dict[str, bytes]]:
         }
 
 
-def from_legacy(data: bytes) -> tuple[Any, dict[str, bytes]]:
-    """The same of five pickles (magic, protocol, system, description, storage keys),
-    then per key an int64 count and so many elements."""
+def read_legacy(data: bytes) -> tuple[Any, dict[str, bytes]]:
+    """Return the description and the storages of the older format.
+
+    It is five pickles (magic number, protocol, system, description, storage keys), and
+    then for each key an int64 count and as many elements.
+    """
     file = io.BytesIO(data)
     magic, protocol, system = (StateDictUnpickler(file).load() for _ in range(3))
     if (magic, protocol) != (LEGACY_MAGIC, LEGACY_PROTOCOL):
@@ -112,7 +118,7 @@ def from_legacy(data: bytes) -> tuple[Any, dict[str, bytes]]:
     if not system["little_endian"]:
         raise ValueError("its numbers are not little-endian")
     described = StateDictUnpickler(file).load()
-    sizes = {t.storage.key: itemsize(t.storage) for t in described.values()}
+    sizes = {t.storage.key: item_bytes(t.storage) for t in described.values()}
     storages = {}
     for key in StateDictUnpickler(file).load():
         count = int.from_bytes(file.read(8), "little", signed=True)
@@ -120,10 +126,14 @@ def from_legacy(data: bytes) -> tuple[Any, dict[str, bytes]]:
     return described, storages
 
 
-def array(tensor: Tensor, storages: dict[str, bytes]) -> np.ndarray:
-    """NumPy itself refuses a view that leaves its buffer."""
+def view_tensor(tensor: Tensor, storages: dict[str, bytes]) -> np.ndarray:
+    """Return a tensor as a view of its storage.
+
+    Raises ValueError for a storage of the wrong size; NumPy itself refuses a view that
+    leaves its buffer.
+    """
     key, dtype, length = tensor.storage
-    size = itemsize(tensor.storage)
+    size = item_bytes(tensor.storage)
     raw = storages[key]
     if len(raw) != length * size:
         raise ValueError(f"storage {key} has {len(raw)} bytes, not {length * size}")
@@ -131,5 +141,6 @@ def array(tensor: Tensor, storages: dict[str, bytes]) -> np.ndarray:
     return np.ndarray(tensor.shape, dtype, raw, tensor.offset * size, strides)
 
 
-def itemsize(storage: Storage) -> int:
+def item_bytes(storage: Storage) -> int:
+    """Return the bytes of one element."""
     return np.dtype(storage.dtype).itemsize

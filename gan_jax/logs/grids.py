@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.data.listing import printable
+from gan_jax.data.listing import escape_text
 from gan_jax.logs.files import write_atomically
 from gan_jax.logs.images import to_uint8
 
@@ -85,7 +85,7 @@ def shorten_caption(text: str, width: float, length: Callable[[str], float]) -> 
 
     Of a longer text as much of the beginning as fits is left, with "..".
     """
-    text = printable(text)
+    text = escape_text(text)
     if length(text) <= width:
         return text
     fits = [cut for cut in range(len(text)) if length(text[:cut] + "..") <= width]

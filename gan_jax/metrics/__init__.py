@@ -1,8 +1,9 @@
-"""Quality of samples: pure functions of features `[N, F]`, with no opinion on them.
+"""The quality of samples as pure functions of their features `[N, F]`.
 
-A number means something only beside its extractor, counts and floor (the same metric of
-real against real). float64 stays float64, on the host; float32 may be computed on an
-accelerator (see `inputs`).
+A number means something only beside its extractor, its counts and its floor (the same
+metric of real against real). float64 features are computed on the host in float64;
+float32 features may be computed on an accelerator (see `inputs`). The metrics that a
+run can be measured with are registered in `gan_jax.evaluate.metric_registry`.
 """
 
 from gan_jax.metrics.classes import inception_score, stacked_modes
@@ -23,13 +24,13 @@ from gan_jax.metrics.kernels import (
     rbf_mmd,
     sliced_wasserstein,
 )
-from gan_jax.metrics.neighbours import (
+from gan_jax.metrics.mixtures import energy_to_mixture, mode_report
+from gan_jax.metrics.nearest_neighbours import (
     memorization_ratio,
     nearest_distances,
     nearest_others,
     precision_recall,
 )
-from gan_jax.metrics.toys import energy_to_mixture, mode_report
 
 __all__ = [
     "Moments",

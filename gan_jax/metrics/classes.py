@@ -1,30 +1,31 @@
-"""Metrics of a classifier's output."""
+"""Metrics of the class probabilities that a classifier gives to samples."""
 
 import numpy as np
 
-from gan_jax.metrics.inputs import Features, checked, on_host
+from gan_jax.metrics.inputs import Features, check_features, to_float64
 
 STACKED_CLASSES = 1000
 
 
 def entropy_terms(p: np.ndarray) -> np.ndarray:
-    """`p log p`, 0 at 0."""
+    """Return `p log p`, which is 0 at 0."""
     return p * np.log(np.where(p > 0, p, 1))
 
 
 def inception_score(
     probabilities: Features, *, splits: int = 10
 ) -> tuple[float, float]:
-    """`exp(mean_i KL(p(y | x_i) || p(y)))`: mean and population std over splits.
+    """Inception Score: `exp(mean_i KL(p(y | x_i) || p(y)))`, mean and std over splits.
 
-    probabilities `[N, C]`, rows of a softmax; p(y) is their mean within a split. The
-    splits are consecutive and as equal as can be; nothing is shuffled, so samples
-    sorted by class score too low: shuffle them. In float64.
+    probabilities: `[N, C]`, rows of a softmax; p(y) is their mean within a split. The
+    splits are consecutive and as equal as possible, and the std is the population's.
+    Nothing is shuffled: samples that are sorted by class score too low, so shuffle
+    them. The score is computed in float64.
 
     Raises ValueError on NaN, infinity, rows that are not probabilities, splits outside
     1 to N. Salimans et al. 2016, arXiv 1606.03498.
     """
-    p = on_host(checked("probabilities", probabilities))
+    p = to_float64(check_features("probabilities", probabilities))
     wrong = int(((p < 0).any(axis=1) | (abs(p.sum(axis=1) - 1) > 1e-3)).sum())
     if wrong:
         raise ValueError(
@@ -43,8 +44,8 @@ def inception_score(
     return float(np.mean(scores)), float(np.std(scores))
 
 
-def digit_triples(predictions: Features) -> np.ndarray:
-    """`[N, 3] -> [N]`, 0 to 999."""
+def triple_labels(predictions: Features) -> np.ndarray:
+    """Return the label, 0 to 999, of each triple of digits: `[N, 3] -> [N]`."""
     digits = np.asarray(predictions)
     if digits.ndim != 2 or digits.shape[1] != 3 or not len(digits):
         raise ValueError(f"predictions have shape {digits.shape}; [N, 3] is needed")
@@ -56,10 +57,11 @@ def digit_triples(predictions: Features) -> np.ndarray:
 def stacked_modes(
     predictions: Features, confidences: Features | None = None
 ) -> dict[str, float]:
-    """Stacked MNIST: classes of 1,000 found, and KL(p_gen || uniform).
+    """Modes of Stacked MNIST: how many of 1,000 are found, and `KL(p_gen || uniform)`.
 
-    predictions: `[N, 3]`, the digit a classifier sees in each channel. confidences:
-    `[N, 3]`, the probability it gives that digit; their product is the joint one.
+    predictions: `[N, 3]`, the digit that a classifier sees in each channel.
+    confidences: `[N, 3]`, the probability that it gives this digit; their product is
+    the joint one. The numbers are:
     - modes: classes with at least one sample, the literature's count;
     - confident_modes (with confidences): classes with at least 3 samples of joint
       confidence at least .5, which stray samples and guesses do not fill;
@@ -69,7 +71,7 @@ def stacked_modes(
     digits score .0236 +- .0010. Raises ValueError on other shapes, digits, confidences.
     Metz et al. 2017, arXiv 1611.02163; Lin et al. 2018, arXiv 1712.04086.
     """
-    triples = digit_triples(predictions)
+    triples = triple_labels(predictions)
     hits = np.bincount(triples, minlength=STACKED_CLASSES)
     kl = entropy_terms(hits / len(triples)).sum() + np.log(STACKED_CLASSES)
     report: dict[str, float] = {"modes": int((hits > 0).sum()), "kl": float(kl)}

@@ -8,14 +8,17 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from gan_jax.metrics.inputs import Features, checked, on_host
+from gan_jax.metrics.inputs import Features, check_features, to_float64
 
 CHUNK = 4096
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Moments:
-    """mean `[F]` and covariance `[F, F]` (ddof 1; 0 for one sample), float64; count."""
+    """The mean `[F]` and the covariance `[F, F]` of `count` samples, in float64.
+
+    The covariance has ddof 1, and is 0 for one sample.
+    """
 
     mean: np.ndarray
     covariance: np.ndarray
@@ -23,7 +26,7 @@ class Moments:
 
 
 def merge_moments(a: Moments, b: Moments) -> Moments:
-    """The moments of both sets together; no rounding beyond float64's.
+    """Return the moments of both sets together; only float64 rounding is added.
 
     Chan, Golub and LeVeque 1983, doi 10.1080/00031305.1983.10483115.
     """
@@ -40,7 +43,7 @@ def merge_moments(a: Moments, b: Moments) -> Moments:
 
 
 def chunk_moments(features: np.ndarray) -> Moments:
-    """Two passes over `[N, F]` float64."""
+    """Return the moments of `[N, F]` float64, in two passes."""
     count = len(features)
     mean = features.mean(axis=0)
     rest = features - mean
@@ -48,11 +51,13 @@ def chunk_moments(features: np.ndarray) -> Moments:
 
 
 def moments_of_chunks(chunks: Iterable[Features]) -> Moments:
-    """The moments of features that come `[n, F]` at a time; only one chunk is held.
+    """Return the moments of features that come `[n, F]` at a time; one chunk is held.
 
     Raises ValueError on NaN, infinity, differing widths, or no chunk at all.
     """
-    parts = (chunk_moments(on_host(checked("chunk", chunk))) for chunk in chunks)
+    parts = (
+        chunk_moments(to_float64(check_features("chunk", chunk))) for chunk in chunks
+    )
     first = next(parts, None)
     if first is None:
         raise ValueError("no features came; at least one chunk [n, F] is needed")
@@ -60,28 +65,29 @@ def moments_of_chunks(chunks: Iterable[Features]) -> Moments:
 
 
 def moments(features: Features) -> Moments:
-    """Mean and unbiased covariance of `[N, F]`, in float64 whatever the input's type.
+    """Return the mean and the unbiased covariance of `[N, F]`, always in float64.
 
-    To be stored for a reference set. Raises ValueError on NaN or infinity.
+    They can be stored for a reference set. Raises ValueError on NaN or infinity.
     """
-    checked("features", features)
+    check_features("features", features)
     return moments_of_chunks(
         features[start : start + CHUNK] for start in range(0, len(features), CHUNK)
     )
 
 
-def factor(covariance: np.ndarray) -> np.ndarray:
-    """`A [F, rank]` with `A A^T = S`, by a symmetric eigendecomposition.
+def covariance_factor(covariance: np.ndarray) -> np.ndarray:
+    """Return `A [F, rank]` with `A A^T = S`, by a symmetric eigendecomposition.
 
-    Eigenvalues up to F eps times the largest are rounding errors, negative ones among
-    them, and dropped.
+    Eigenvalues up to F eps times the largest are rounding errors (some are negative),
+    and are dropped.
     """
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
     kept = values > max(values[-1], 0) * len(values) * np.finfo(np.float64).eps
     return vectors[:, kept] * np.sqrt(values[kept])
 
 
-def warn_of_few(moments: Moments) -> None:
+def warn_if_few(moments: Moments) -> None:
+    """Warn of fewer samples than features; raise ValueError for fewer than 2."""
     width = len(moments.mean)
     if moments.count < 2:
         raise ValueError(
@@ -97,14 +103,14 @@ def warn_of_few(moments: Moments) -> None:
 
 
 def frechet_of_moments(a: Moments, b: Moments) -> float:
-    """`|m - m'|^2 + tr(S + S' - 2 (S^1/2 S' S^1/2)^1/2)`, the FID on stored moments.
+    """Frechet distance: `|m - m'|^2 + tr(S + S' - 2 (S^1/2 S' S^1/2)^1/2)` of moments.
 
     With `S = A A^T` and `S' = B B^T` the trace of the root is the sum of the singular
-    values of `A^T B`, so no root of a product is taken: a singular S or S' needs no
-    multiple of the identity added, gives no complex numbers, and loses no digits to
-    the roots of eigenvalues that are 0 but for rounding. A result below 0 (rounding)
-    is 0. Biased upwards by O(1 / count), differently for each model: compare equal
-    counts only.
+    values of `A^T B`, so no root of a product is taken. A singular S or S' then needs
+    no multiple of the identity, gives no complex numbers, and loses no digits to the
+    roots of eigenvalues that are 0 but for rounding. A result below 0 (by rounding) is
+    returned as 0. The distance is biased upwards by O(1 / count), differently for each
+    model: compare equal counts only.
 
     Warns of fewer samples than features. Raises ValueError on different widths or
     fewer than 2 samples. Heusel et al. 2017, arXiv 1706.08500; Dowson and Landau 1982.
@@ -115,19 +121,19 @@ def frechet_of_moments(a: Moments, b: Moments) -> float:
             "come from one extractor"
         )
     for each in (a, b):
-        warn_of_few(each)
-    shared = factor(a.covariance).T @ factor(b.covariance)
+        warn_if_few(each)
+    shared = covariance_factor(a.covariance).T @ covariance_factor(b.covariance)
     overlap = np.linalg.svd(shared, compute_uv=False).sum() if shared.size else 0.0
     spread = math.fsum([np.trace(a.covariance), np.trace(b.covariance), -2 * overlap])
     return float(max(np.sum((a.mean - b.mean) ** 2) + spread, 0.0))
 
 
 def frechet_distance(real: Features, fake: Features) -> float:
-    """`frechet_of_moments` of `real [N, F]` and `fake [M, F]`, ddof 1, float64.
+    """Return `frechet_of_moments` of `real [N, F]` and `fake [M, F]`, in float64.
 
     Warns of fewer samples than features. Raises ValueError on NaN, infinity, different
     widths, fewer than 2 samples.
     """
-    checked("real", real)
-    checked("fake", fake)
+    check_features("real", real)
+    check_features("fake", fake)
     return frechet_of_moments(moments(real), moments(fake))

@@ -1,8 +1,9 @@
-"""What every metric asks of its features, and where it computes on them.
+"""Checks the features that metrics are computed of, and chooses where to compute.
 
-Features are `[N, F]`, real and finite. float64 and integer features are computed in
-NumPy float64 on the host, whatever `jax_enable_x64` says; float32 and narrower in
-float32 where JAX's default backend is an accelerator, else in NumPy float64 as well.
+Features are `[N, F]`, real and finite. Computations on float64 and integer features are
+done in NumPy float64 on the host, whatever `jax_enable_x64` says. Those on float32 and
+narrower features are done in float32 if JAX's default backend is an accelerator, else
+in NumPy float64 as well.
 """
 
 import jax
@@ -12,8 +13,8 @@ import numpy as np
 Features = np.ndarray | jax.Array
 
 
-def accelerated(*features: Features) -> bool:
-    """Whether float32 on an accelerator is wanted and to be had for all of them."""
+def suits_accelerator(*features: Features) -> bool:
+    """Return whether all features are narrow and the backend is an accelerator."""
     narrow = all(
         jnp.issubdtype(x.dtype, jnp.floating) and x.dtype.itemsize <= 4
         for x in features
@@ -21,8 +22,8 @@ def accelerated(*features: Features) -> bool:
     return narrow and jax.default_backend() != "cpu"
 
 
-def checked(name: str, features: Features) -> Features:
-    """The features; a ValueError if they are not `[N, F]` of finite numbers."""
+def check_features(name: str, features: Features) -> Features:
+    """Return the features; raise ValueError unless they are `[N, F]` and finite."""
     if features.ndim != 2 or 0 in features.shape:
         raise ValueError(
             f"{name} has shape {features.shape}; [N, F] with N, F >= 1 is needed: "
@@ -39,14 +40,18 @@ def checked(name: str, features: Features) -> Features:
     return features
 
 
-def on_host(features: Features) -> np.ndarray:
-    """As NumPy float64."""
+def to_float64(features: Features) -> np.ndarray:
+    """Return the features as NumPy float64 on the host."""
     return np.asarray(features, np.float64)
 
 
-def matched(least: int = 1, **features: Features) -> list[Features]:
-    """Each `[N, F]` checked, with one F, at least so many rows, and in one place."""
-    named = [checked(name, x) for name, x in features.items()]
+def match_features(least: int = 1, **features: Features) -> list[Features]:
+    """Check several sets of features, and return them all in one place.
+
+    Raises ValueError unless each is `[N, F]` and finite, all have one F, and each has
+    at least `least` rows.
+    """
+    named = [check_features(name, x) for name, x in features.items()]
     if len({x.shape[1] for x in named}) > 1:
         shapes = ", ".join(f"{name} {x.shape}" for name, x in features.items())
         raise ValueError(
@@ -57,13 +62,13 @@ def matched(least: int = 1, **features: Features) -> list[Features]:
             raise ValueError(
                 f"{name} has {len(x)} rows; at least {least} are needed: take more"
             )
-    if accelerated(*named):
+    if suits_accelerator(*named):
         return [jnp.asarray(x, jnp.float32) for x in named]
-    return [on_host(x) for x in named]
+    return [to_float64(x) for x in named]
 
 
-def equal_counts(metric: str, real: Features, fake: Features) -> None:
-    """A ValueError unless both have as many rows."""
+def require_equal_counts(metric: str, real: Features, fake: Features) -> None:
+    """Raise ValueError unless both have the same number of rows."""
     if len(real) != len(fake):
         raise ValueError(
             f"{metric} of {len(real)} real and {len(fake)} fake samples; equal numbers "

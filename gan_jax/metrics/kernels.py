@@ -1,7 +1,8 @@
 """Unbiased distances between distributions: kernel distances (MMD^2), energy distance.
 
-All are U-statistics, `E k(x, x') + E k(y, y') - 2 E k(x, y)` without the pairs of a
-sample with itself: centred on 0 for equal distributions, so often below 0. Never clip.
+All but the sliced Wasserstein distance are U-statistics: `E k(x, x') + E k(y, y') -
+2 E k(x, y)` without the pairs of a sample with itself. They are centred on 0 for equal
+distributions, so they are often below 0: never clip them.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,52 +11,64 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.spatial.distance import pdist
 
-from gan_jax.metrics.blocks import over_products, over_squares, total
-from gan_jax.metrics.inputs import Features, checked, equal_counts, matched, on_host
+from gan_jax.metrics.blocks import reduce_products, reduce_squares, sum_float64
+from gan_jax.metrics.inputs import (
+    Features,
+    check_features,
+    match_features,
+    require_equal_counts,
+    to_float64,
+)
 
 BANDWIDTH_FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""The default bandwidths of `rbf_mmd`, as multiples of the median distance."""
 MEDIAN_POINTS = 2000
+"""The most points of which `median_distance` takes all pairs."""
 
 
 def cubic_sum(products: Features, width: float) -> Features:
+    """Return `sum_j (x.y_j / F + 1)^3` per query, F the width."""
     value = products / width + 1
     return (value * value * value).sum(axis=1)
 
 
 def gaussian_sum(squares: Features, *rates: float) -> Features:
-    """`sum_j mean_r exp(-rate_r d^2)`."""
+    """Return `sum_j mean_r exp(-rate_r d_j^2)` per query, d_j the distances."""
     exp = np.exp if isinstance(squares, np.ndarray) else jnp.exp
     sums = [exp(squares * -rate).sum(axis=1) for rate in rates]
     return sum(sums[1:], start=sums[0]) / len(rates)
 
 
 def distance_sum(squares: Features) -> Features:
+    """Return the sum of the distances per query."""
     return (squares**0.5).sum(axis=1)
 
 
 def u_statistic(over: Callable, real: Features, fake: Features, own: float) -> float:
-    """`E k(x, x') + E k(y, y') - 2 E k(x, y)`; `own` makes k(x, x) count 0.
+    """Return `E k(x, x') + E k(y, y') - 2 E k(x, y)`; `own` makes k(x, x) count 0.
 
     over: `(queries, references, own) -> [N]`, the sums of k over the references.
     """
     within = [
-        total(over(x, x, own=own)) / (len(x) * (len(x) - 1)) for x in (real, fake)
+        sum_float64(over(x, x, own=own)) / (len(x) * (len(x) - 1)) for x in (real, fake)
     ]
-    return sum(within) - 2 * total(over(real, fake)) / (len(real) * len(fake))
+    return sum(within) - 2 * sum_float64(over(real, fake)) / (len(real) * len(fake))
 
 
 def kernel_distance(real: Features, fake: Features) -> float:
     """Unbiased MMD^2 with `k(x, y) = (x.y / F + 1)^3`: the KID over all pairs.
 
-    real `[N, F]`, fake `[M, F]`, N and M at least 2. May be negative. Not multiplied by
-    1,000. Raises ValueError on NaN, infinity, different widths, too few rows.
-    Binkowski et al. 2018, arXiv 1801.01401.
+    real: `[N, F]`. fake: `[M, F]`. N and M are at least 2. The distance may be
+    negative, and is not multiplied by 1,000.
+
+    Raises ValueError on NaN, infinity, different widths, too few rows. Binkowski et al.
+    2018, arXiv 1801.01401.
     """
-    real, fake = matched(2, real=real, fake=fake)
+    real, fake = match_features(2, real=real, fake=fake)
     width = float(real.shape[1])
 
     def over(queries: Features, references: Features, own: float | None = None):
-        return over_products(cubic_sum, queries, references, width, own=own)
+        return reduce_products(cubic_sum, queries, references, width, own=own)
 
     return u_statistic(over, real, fake, -width)
 
@@ -68,7 +81,7 @@ def kernel_distance_subsets(
     size: int = 1000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """The mean of `kernel_distance` over random subsets, and its standard error.
+    """Return the mean of `kernel_distance` over random subsets, and its standard error.
 
     Each subset is `size` rows of both, drawn without replacement from NumPy's
     generator at `seed`. The standard error is the deviation (ddof 1) over
@@ -76,7 +89,7 @@ def kernel_distance_subsets(
     of other models. Raises ValueError as `kernel_distance`, or if a set is too small.
     Binkowski et al. 2018, arXiv 1801.01401.
     """
-    real, fake = matched(2, real=real, fake=fake)
+    real, fake = match_features(2, real=real, fake=fake)
     smaller = min(len(real), len(fake))
     if not 2 <= size <= smaller:
         raise ValueError(
@@ -94,29 +107,31 @@ def kernel_distance_subsets(
 
 
 def median_distance(points: Features) -> float:
-    """The median of |x - x'| over all pairs of `[N, F]`; 0 for one point.
+    """Return the median of |x - x'| over all pairs of `[N, F]`; 0 for one point.
 
-    Of more than 2,000 points, those of a fixed random subset of 2,000. Differences are
+    Of more than 2,000 points, a fixed random subset of 2,000 is taken. Differences are
     taken before squares, so that equal points are at distance exactly 0.
     """
-    checked("points", points)
+    check_features("points", points)
     if len(points) > MEDIAN_POINTS:
         rng = np.random.default_rng(0)
         points = points[rng.choice(len(points), MEDIAN_POINTS, replace=False)]
-    return float(np.median(pdist(on_host(points)))) if len(points) > 1 else 0.0
+    return float(np.median(pdist(to_float64(points)))) if len(points) > 1 else 0.0
 
 
 def rbf_mmd(
     real: Features, fake: Features, *, bandwidths: Sequence[float] | None = None
 ) -> float:
-    """Unbiased MMD^2, `k(x, y) = mean_h exp(-|x - y|^2 / (2 h^2))`; no root is taken.
+    """Unbiased MMD^2 with `k(x, y) = mean_h exp(-|x - y|^2 / (2 h^2))`, without a root.
 
     bandwidths: the h, in the features' units; by default 1/4, 1/2, 1, 2 and 4 times the
-    median distance between reals (`median_distance`), which no generator changes. May
-    be negative. Raises ValueError on NaN, infinity, different widths, fewer than 2
-    rows, a bandwidth that is not positive. Gretton et al. 2012, JMLR 13, eq. 3.
+    median distance between reals (`median_distance`), which no generator changes. The
+    distance may be negative.
+
+    Raises ValueError on NaN, infinity, different widths, fewer than 2 rows, a bandwidth
+    that is not positive. Gretton et al. 2012, JMLR 13, eq. 3.
     """
-    real, fake = matched(2, real=real, fake=fake)
+    real, fake = match_features(2, real=real, fake=fake)
     if bandwidths is None:
         median = median_distance(real)
         bandwidths = [factor * median for factor in BANDWIDTH_FACTORS]
@@ -128,22 +143,24 @@ def rbf_mmd(
     rates = [float(1 / (2 * h**2)) for h in bandwidths]
 
     def over(queries: Features, references: Features, own: float | None = None):
-        return over_squares(gaussian_sum, queries, references, *rates, own=own)
+        return reduce_squares(gaussian_sum, queries, references, *rates, own=own)
 
     return u_statistic(over, real, fake, np.inf)
 
 
 def energy_distance(real: Features, fake: Features) -> float:
-    """`2 E|x - y| - E|x - x'| - E|y - y'|`, a U-statistic; no root is taken.
+    """Energy distance: `2 E|x - y| - E|x - x'| - E|y - y'|`; no root is taken.
 
-    real `[N, F]`, fake `[M, F]`, N and M at least 2. No parameters. May be negative.
+    real: `[N, F]`. fake: `[M, F]`. N and M are at least 2. The distance is a
+    U-statistic without parameters, and may be negative.
+
     Raises ValueError on NaN, infinity, different widths, too few rows. Szekely and
     Rizzo 2013, doi 10.1016/j.jspi.2013.03.018.
     """
-    real, fake = matched(2, real=real, fake=fake)
+    real, fake = match_features(2, real=real, fake=fake)
 
     def over(queries: Features, references: Features, own: float | None = None):
-        return over_squares(distance_sum, queries, references, own=own)
+        return reduce_squares(distance_sum, queries, references, own=own)
 
     return -u_statistic(over, real, fake, 0.0)
 
@@ -151,15 +168,18 @@ def energy_distance(real: Features, fake: Features) -> float:
 def sliced_wasserstein(
     real: Features, fake: Features, *, directions: int = 128, seed: int = 0
 ) -> float:
-    """The mean over unit directions u of `W1(u.x, u.y)`: sorted, `mean |x_i - y_i|`.
+    """Sliced Wasserstein distance: `mean_u W1(u.x, u.y)` over unit directions u.
 
-    real, fake `[N, F]`, equally many. The directions are normalized Gaussians from
-    NumPy's generator at `seed`: the same for all sets of one width. Biased upwards:
-    print real against real beside it. In float64 on the host. Raises ValueError on NaN,
+    In one dimension W1 is `mean_i |x_i - y_i|` of sorted values. real, fake: `[N, F]`,
+    equally many. The directions are normalized Gaussians from NumPy's generator at
+    `seed`, so they are the same for all sets of one width. The distance is biased
+    upwards: print real against real beside it. It is computed in float64 on the host.
+
+    Raises ValueError on NaN,
     infinity, different shapes. Rabin et al. 2011, doi 10.1007/978-3-642-24785-9_37.
     """
-    real, fake = (on_host(x) for x in matched(real=real, fake=fake))
-    equal_counts("sliced_wasserstein", real, fake)
+    real, fake = (to_float64(x) for x in match_features(real=real, fake=fake))
+    require_equal_counts("sliced_wasserstein", real, fake)
     if directions < 1:
         raise ValueError(f"directions {directions}; at least 1 is needed")
     rng = np.random.default_rng(seed)

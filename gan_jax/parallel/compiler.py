@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
-from gan_jax.data.storage import cache_folder, keep_to_limit
+from gan_jax.data.storage import cache_folder, enforce_limit
 
 LIBRARY = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
 """The option that leaves only matrix products to the library YNNPACK on CPU. By default
@@ -79,4 +79,4 @@ def cache_compilations() -> None:
     if jax.config.jax_compilation_cache_dir is None:  # pyright: ignore
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
-        keep_to_limit()
+        enforce_limit()

@@ -19,7 +19,8 @@ from jax.sharding import PartitionSpec as P
 
 from gan_jax.assembly.assemble import build
 from gan_jax.config import Config
-from gan_jax.data import Dataset, indices_of, source, supply
+from gan_jax.data import Dataset, stream_batches
+from gan_jax.data.batch_source import make_batch_source, step_indices
 from gan_jax.data.core import ENDLESS
 from gan_jax.gan import Gan, init_state
 from gan_jax.parallel.ensemble import (
@@ -86,9 +87,9 @@ def make_program(config: Config, data: Dataset) -> Program:
     gan = build(config, axis_name=axis_name, spec=data.spec)
     mesh = choose_mesh(config, members, gan)
     require_memory(config, gan, data, mesh, len(members or [None]))
-    examples = source(data, config.dataset.device_limit)
+    examples = make_batch_source(data, config.dataset.device_limit)
     body = partial(run_several_steps, gan, examples.gather)
-    order = partial(indices_of, data, config.batch_size, config.d_steps)
+    order = partial(step_indices, data, config.batch_size, config.d_steps)
     read, shared = examples.read, replicate(examples.shared, mesh)
     if members is None:
         init, placed, how = place_one_gan(config, gan, body, mesh)
@@ -108,7 +109,7 @@ def make_program(config: Config, data: Dataset) -> Program:
         members,
         init,
         lambda state, split: placed(state, shared, split),
-        partial(supply, examples._replace(read=read), indices),
+        partial(stream_batches, examples._replace(read=read), indices),
         steps_per_call,
         [
             f"placement: {how} on {mesh.size} x {mesh.devices.flat[0].device_kind}",

@@ -8,10 +8,20 @@ import numpy as np
 from gan_jax.assembly.registry import choose
 from gan_jax.config import Config
 from gan_jax.data import Dataset, batch_indices, label_shares
-from gan_jax.evaluate.evaluator import Yardstick, compare, fake_side, yardstick
-from gan_jax.evaluate.gan_metrics import PROBES, require, scene, typed
+from gan_jax.evaluate.evaluator import (
+    Evaluator,
+    make_evaluator,
+    sample_features,
+    score_features,
+)
+from gan_jax.evaluate.gan_metrics import (
+    PROBES,
+    gan_metric_inputs,
+    refuse_unmeasurable,
+    restore_key,
+)
 from gan_jax.evaluate.metric_registry import METRICS
-from gan_jax.evaluate.sample_quality import judge
+from gan_jax.evaluate.sample_quality import make_quality_measure
 from gan_jax.features import EXTRACTORS
 from gan_jax.gan import Gan
 from gan_jax.logs.sample_plots import make_sampler
@@ -24,7 +34,7 @@ MEASURED_SAMPLES = 256
 """Fakes of which the diversity and the quality are measured."""
 
 
-def requested_evaluator(config: Config) -> Yardstick | None:
+def requested_evaluator(config: Config) -> Evaluator | None:
     """Return the evaluator of the sample metrics in `metrics.names`, or None.
 
     None: no sample metric is requested. Raises ValueError for a metric that cannot be
@@ -36,13 +46,13 @@ def requested_evaluator(config: Config) -> Yardstick | None:
     for name in wanted.names:
         choose(METRICS | PROBES, name, "metrics.names")
     if requested_gan_metrics(config):
-        require(scene(config), requested_gan_metrics(config))
+        refuse_unmeasurable(gan_metric_inputs(config), requested_gan_metrics(config))
     if wanted.extractor is not None:
         choose(EXTRACTORS, wanted.extractor, "metrics.extractor")
     of_samples = tuple(name for name in wanted.names if name in METRICS)
     if not of_samples:
         return None
-    return yardstick(config, of_samples, wanted.n, wanted.extractor)
+    return make_evaluator(config, of_samples, wanted.n, wanted.extractor)
 
 
 def requested_gan_metrics(config: Config) -> tuple[str, ...]:
@@ -55,7 +65,7 @@ def make_sample_monitor(
     gan: Gan,
     data: Dataset,
     members: list | None,
-    evaluator: Yardstick | None,
+    evaluator: Evaluator | None,
 ) -> Callable[[TrainState], list[Row]]:
     """Return a function that measures the averaged generator of each GAN of a state.
 
@@ -74,13 +84,13 @@ def make_sample_monitor(
 
 
 def make_measurement(
-    config: Config, gan: Gan, data: Dataset, evaluator: Yardstick | None
+    config: Config, gan: Gan, data: Dataset, evaluator: Evaluator | None
 ) -> Callable[[TrainState], Row]:
     """Return a function that measures the averaged generator of a single GAN.
 
     - The diversity is that of 256 fakes against as many examples, the same ones each
       time. Images are averaged down to at most 64 pixels a side.
-    - The numbers of `sample_quality.judge` are of the same fakes and examples. They say
+    - The numbers of `make_quality_measure` are of the same fakes and examples. They say
       how near the fakes are to the data.
     - The names of what the evaluator measures end with its number of samples:
       `frechet_distance@1000`.
@@ -90,7 +100,7 @@ def make_measurement(
     """
     size, names = min(MEASURED_SAMPLES, len(data)), requested_gan_metrics(config)
     draw_fakes = make_fake_source(gan, data, min(size, config.batch_size))
-    stage = cache(partial(scene, config))
+    stage = cache(partial(gan_metric_inputs, config))
 
     @cache
     def read_real() -> np.ndarray:
@@ -99,7 +109,9 @@ def make_measurement(
 
     @cache
     def quality() -> Callable[[np.ndarray], Row]:
-        return judge(config.dataset, read_real(), len(gan.data_shape) == 3)
+        return make_quality_measure(
+            config.dataset, read_real(), len(gan.data_shape) == 3
+        )
 
     def measure(state: TrainState) -> Row:
         fakes = shrink_images(draw_fakes(state, 0, size))
@@ -107,7 +119,7 @@ def make_measurement(
             return {}
         found: Row = {"diversity": diversity(read_real(), fakes)} | quality()(fakes)
         for name in names:
-            found |= PROBES[name](stage(), typed(state))
+            found |= PROBES[name](stage(), restore_key(state))
         return found | evaluate_samples(evaluator, partial(draw_fakes, state))
 
     return measure
@@ -134,7 +146,7 @@ def make_fake_source(
 
 
 def evaluate_samples(
-    evaluator: Yardstick | None, draw: Callable[[int, int], np.ndarray]
+    evaluator: Evaluator | None, draw: Callable[[int, int], np.ndarray]
 ) -> Row:
     """Return the sample metrics of the fakes that `draw(first, count)` makes.
 
@@ -142,10 +154,10 @@ def evaluate_samples(
     """
     if evaluator is None:
         return {}
-    made = fake_side(evaluator, draw)
+    made = sample_features(evaluator, draw)
     if not np.isfinite(made.features).all():
         return {}
-    found = compare(evaluator, made)
+    found = score_features(evaluator, made)
     return {f"{name}@{evaluator.n}": float(value) for name, value in found.items()}
 
 

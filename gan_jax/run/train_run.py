@@ -13,7 +13,7 @@ from gan_jax.assembly.datasets import find_dataset, require_enough_examples
 from gan_jax.config import Config
 from gan_jax.config.serialization import validate
 from gan_jax.data import Dataset, with_absolute_path
-from gan_jax.evaluate.evaluator import Yardstick
+from gan_jax.evaluate.evaluator import Evaluator
 from gan_jax.parallel.execution import Program, make_program, members_of
 from gan_jax.parallel.multihost import fail_together, require_same_everywhere
 from gan_jax.plugins.load import with_plugins
@@ -139,7 +139,7 @@ class Run(NamedTuple):
     path: Path | None
     data: Dataset
     program: Program
-    evaluator: Yardstick | None
+    evaluator: Evaluator | None
     display: ProgressDisplay
 
 
@@ -170,7 +170,7 @@ def make_run(
 
 def prepare_run(
     config: Config, refuse: Callable[[], None]
-) -> tuple[Dataset, Program, Yardstick | None]:
+) -> tuple[Dataset, Program, Evaluator | None]:
     """Return the data, the program and the evaluator of the sample metrics.
 
     Raises ValueError for what cannot be trained or measured, and what `refuse` raises.

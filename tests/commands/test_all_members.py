@@ -56,9 +56,9 @@ def runs(tmp_path_factory):
 
 def test_every_gan_is_measured_as_it_is_alone(runs, capsys, monkeypatch):
     path, counted = runs / "sweep" / "evaluations.jsonl", []
-    floor = evaluate.floor
+    floor = evaluate.measure_floor
     monkeypatch.setattr(
-        evaluate, "floor", lambda measure: counted.append(1) or floor(measure)
+        evaluate, "measure_floor", lambda measure: counted.append(1) or floor(measure)
     )
     flags = [str(runs / "sweep"), "--metrics", "modes,swd", "--n", "200"]
     assert evaluation.main([*flags, "--all"]) == 0

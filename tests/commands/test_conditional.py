@@ -16,7 +16,7 @@ from gan_jax.commands import evaluate as evaluate_command
 from gan_jax.commands import sample as sample_command
 from gan_jax.commands.sample import number_of
 from gan_jax.config import DatasetConfig, ModelConfig
-from gan_jax.evaluate.evaluator import evaluate, yardstick
+from gan_jax.evaluate.evaluator import evaluate, make_evaluator
 from gan_jax.gan import init_state, net_variables
 from gan_jax.logs.grids import (
     image_grid,
@@ -188,7 +188,7 @@ def test_evaluation_asks_for_classes_as_often_as_the_data_have_them(tmp_path):
     (found,) = read_rows(run / "evaluations.jsonl")
     assert found["fingerprint"]["labels"] == "the data's shares"
     sample, config = gan_jax.load_generator(run)
-    key, measure = jax.random.key(0), yardstick(config, ("swd",), 200, "pixels")
+    key, measure = jax.random.key(0), make_evaluator(config, ("swd",), 200, "pixels")
     threes = evaluate(measure, lambda i, n: sample(key, n, first=i, label=3), {})
     fours = evaluate(measure, lambda i, n: sample(key, n, first=i, label=4), {})
     assert found["metrics"] == pytest.approx(threes["metrics"], rel=1e-5)

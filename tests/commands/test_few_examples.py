@@ -8,24 +8,24 @@ from PIL import Image
 
 from gan_jax.commands.evaluate import main
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.evaluate.evaluator import evaluate, yardstick
-from gan_jax.evaluate.metric_registry import LEAST, METRICS, Comparison
-from gan_jax.features import Side
+from gan_jax.evaluate.evaluator import evaluate, make_evaluator
+from gan_jax.evaluate.metric_registry import METRICS, Comparison
+from gan_jax.features import FeatureSet
 
 
 @pytest.mark.parametrize("metric", list(METRICS))
 def test_least_examples_of_a_metric_are_exact(metric):
     """It can be taken of so many on each side, and not of one less."""
-    least = LEAST.get(metric, 1)
+    least = METRICS[metric].least
 
     def taken_of(count):
         rng = np.random.default_rng(count)
         sides = []
         for _ in range(3):
             p = rng.dirichlet(np.ones(4), count)
-            sides.append(Side(rng.normal(size=(count, 3)), p))
+            sides.append(FeatureSet(rng.normal(size=(count, 3)), p))
         real, fake, other = sides
-        return METRICS[metric](Comparison(real, fake, other, None, whole=True))
+        return METRICS[metric](Comparison(real, fake, other, None, True))
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -54,7 +54,7 @@ def test_few_pictures_are_measured_by_what_can_be_taken_of_them(
     least; PRDC of the 5th neighbour of others, so of 6."""
     monkeypatch.setenv("GAN_JAX_CACHE", str(tmp_path / "cache"))
     config = small_folder(tmp_path / "pics", count)
-    measure = yardstick(config)
+    measure = make_evaluator(config)
     assert list(measure.metrics) == metrics.split()
     found = evaluate(measure, lambda first, n: np.zeros((n, 4, 4, 3)), {})
     assert np.isfinite(list(found["metrics"].values())).all()

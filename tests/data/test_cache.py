@@ -14,8 +14,8 @@ from processes import output, running, until
 from gan_jax.commands import cache as cache_command
 from gan_jax.config import DatasetConfig
 from gan_jax.data import PREFIXES, cache
-from gan_jax.data.cache import cached_entry, sources_of
-from gan_jax.data.storage import cache_folder, entries, keep_to_limit, total_bytes
+from gan_jax.data.cache import cached_set, list_source_files
+from gan_jax.data.storage import cache_folder, enforce_limit, list_entries, total_bytes
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ def test_same_words_in_another_directory_are_another_set(tmp_path, monkeypatch):
     one, two = (tmp_path / name / "train" for name in ("one", "two"))
     files = sorted(one.rglob("*.png"))
     others = sorted(two.rglob("*.png"))
-    assert sources_of(one, files) == sources_of(two, others)
+    assert list_source_files(one, files) == list_source_files(two, others)
     monkeypatch.chdir(tmp_path / "one")
     assert (read("train").image == 10).all()
 
@@ -86,11 +86,11 @@ def test_changed_files_replace_the_entry_of_their_folder(tmp_path, folder):
 def test_renamed_folder_takes_no_more_space(tmp_path, folder):
     paint(tmp_path / "x", 10)
     read(tmp_path / "x")
-    before = total_bytes(entries())
+    before = total_bytes(list_entries())
     (tmp_path / "x").rename(tmp_path / "y")
     assert (read(tmp_path / "y").image == 10).all()
     pixels = 3 * 8 * 8 * 3
-    assert total_bytes(entries()) - before < before - pixels
+    assert total_bytes(list_entries()) - before < before - pixels
     first, second = (path / "images.npy" for path in folder.iterdir())
     assert first.samefile(second)
 
@@ -102,7 +102,7 @@ def test_long_names_fit(tmp_path):
 
 def entry_of(name, images, labels=None):
     examples = zip(images, labels or [None] * len(images), strict=True)
-    return cached_entry({"name": name}, [], images.shape[1:], examples, len(images))
+    return cached_set({"name": name}, [], images.shape[1:], examples, len(images))
 
 
 @pytest.mark.parametrize("labels", [None, [1, 0, 2, 1]])
@@ -164,9 +164,9 @@ def test_new_entry_stays_even_if_it_alone_is_too_large(folder, monkeypatch):
 READER = """
 import sys
 import numpy as np
-from gan_jax.data.cache import cached_entry
+from gan_jax.data.cache import cached_set
 images = np.full((1, 1000, 1000, 1), 65, np.uint8)
-entry = cached_entry({"name": "a"}, [], (1000, 1000, 1), zip(images, [None]), 1)
+entry = cached_set({"name": "a"}, [], (1000, 1000, 1), zip(images, [None]), 1)
 print("reads", flush=True)
 sys.stdin.readline()
 assert (entry.stored.image == 65).all()
@@ -180,11 +180,11 @@ def test_what_a_running_process_reads_stays(folder, monkeypatch):
         until(lambda: reader.stdout.readline() == "reads\n", reader)
         age(folder, "a", 9)
         monkeypatch.setenv("GAN_JAX_CACHE_GB", "0")
-        keep_to_limit()
+        enforce_limit()
         assert len(names(folder)) == 1
         output(reader, "go on\n")
         assert reader.returncode == 0
-    keep_to_limit()
+    enforce_limit()
     assert names(folder) == []
 
 
@@ -201,7 +201,7 @@ def test_files_of_others_are_never_touched(folder, monkeypatch):
         age(folder, path.partition("/")[0], 99)
     monkeypatch.setenv("GAN_JAX_CACHE_GB", "0")
     entry_of("a", images_of(7))
-    assert entries() and all(folder.joinpath(path).exists() for path in paths)
+    assert list_entries() and all(folder.joinpath(path).exists() for path in paths)
 
 
 def test_what_a_dead_process_left_goes_after_a_day(folder):
@@ -231,25 +231,27 @@ def test_home_is_expanded(monkeypatch, tmp_path):
 def test_sources_are_named_within_their_folder(tmp_path):
     paint(tmp_path / "x", 10, count=1)
     file = tmp_path / "x" / "cats" / "0.png"
-    (found,) = sources_of(tmp_path / "x", [file])
+    (found,) = list_source_files(tmp_path / "x", [file])
     assert found == ("cats/0.png", file.stat().st_size, 10**18)
 
 
 def test_features_and_classifiers_count_and_their_use_is_noted(folder, monkeypatch):
-    from gan_jax.evaluate.reference import cached_side, keep_side
-    from gan_jax.features import Side
-    from gan_jax.features.classifier import keep
+    from gan_jax.evaluate.reference import read_features, write_features
+    from gan_jax.features import FeatureSet
+    from gan_jax.features.classifier import write_classifier
 
     features = folder / "features-0123abcd.npz"
-    keep_side(features, "key", Side(np.zeros((250, 1000), np.float32), None))
-    keep(folder / "classifier-digits-0123abcd", {"a": np.zeros(250_000)}, 10, 0.9)
-    assert [entry.kind for entry in entries()] == ["features", "classifier"]
+    write_features(features, "key", FeatureSet(np.zeros((250, 1000), np.float32), None))
+    write_classifier(
+        folder / "classifier-digits-0123abcd", {"a": np.zeros(250_000)}, 10, 0.9
+    )
+    assert [entry.kind for entry in list_entries()] == ["features", "classifier"]
     for days, name in ((9, "features"), (5, "classifier")):
         age(folder, name, days)
-    assert cached_side(features, "key") is not None  # used again
+    assert read_features(features, "key") is not None  # used again
     monkeypatch.setenv("GAN_JAX_CACHE_GB", "0.0025")
     entry_of("a", images_of(7))
-    assert [entry.kind for entry in entries()] == ["features", "data set"]
+    assert [entry.kind for entry in list_entries()] == ["features", "data set"]
 
 
 def test_command_lists_what_there_is_and_clears_what_is_named(folder, capsys):
@@ -303,6 +305,6 @@ def test_compiled_programs_keep_to_the_limit_one_by_one(folder, monkeypatch, cap
         program.write_bytes(b"x" * 10**6)
         os.utime(program, (10**9 - days * 86400,) * 2)
     monkeypatch.setenv("GAN_JAX_CACHE_GB", "0.0025")
-    keep_to_limit()
+    enforce_limit()
     assert names(folder / "compiled") == ["a-cache", "c-cache"]
     assert capsys.readouterr().out == ""

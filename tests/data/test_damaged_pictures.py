@@ -11,8 +11,8 @@ from PIL import Image
 
 from gan_jax.config import DatasetConfig
 from gan_jax.data import PREFIXES, folder
-from gan_jax.data.images import read_picture, without_warnings_of_pillow
-from gan_jax.data.listing import lines_of
+from gan_jax.data.images import ignore_pillow_warnings, read_picture
+from gan_jax.data.listing import describe_ignored
 
 ORIENTATION, X_RESOLUTION = 0x0112, 0x011A
 SHORT, TEXT, RATIONAL = 3, 2, 5
@@ -158,7 +158,7 @@ def test_damaged_pictures_are_read_or_skipped_by_one_line(count, tmp_path, capsy
     assert len(broken) > count / 10  # the damage is no play
     names = [line.split(" (")[0] for line in broken]
     assert names == sorted(set(names)) and all((tmp_path / x).exists() for x in names)
-    lines = lines_of(data.ignored)
+    lines = describe_ignored(data.ignored)
     assert lines == [f"left out {line}" for line in broken]
     assert all(map(is_line, lines))
 
@@ -205,7 +205,7 @@ def test_whole_pictures_with_damaged_exif_are_read(suffix, count, tmp_path):
     path.write_bytes(tagged(whole, suffix, b""))
     plain = np.asarray(read_picture(path))
     allowed = {turn(plain).tobytes() for turn in TURNS.values()}
-    with without_warnings_of_pillow():
+    with ignore_pillow_warnings():
         for _ in range(count):
             segment = damaged(rng, exif(6, WORDS))
             path.write_bytes(tagged(whole, suffix, segment))
@@ -234,7 +234,7 @@ def test_any_error_of_a_decoder_is_one_line_or_a_skip(error, tmp_path, monkeypat
     assert is_line(str(refusal.value))
     data = folder_set(tmp_path, skip_bad=True)
     assert data.spec.size == 1
-    (told,) = lines_of(data.ignored)
+    (told,) = describe_ignored(data.ignored)
     assert told.startswith("left out b\\n.png (") and is_line(told)
 
 

@@ -9,8 +9,8 @@ from sklearn.datasets import load_digits
 from gan_jax.assembly.assemble import build
 from gan_jax.config import Config, DatasetConfig, ModelConfig
 from gan_jax.data import DATASETS, TOYS, Stored, batch_indices, gather
-from gan_jax.data.core import ENDLESS, from_rows, rows
-from gan_jax.data.digits import resized
+from gan_jax.data.core import ENDLESS, read_rows, rows_to_batch
+from gan_jax.data.digits import resize_images
 
 LOCAL = [*TOYS, "digits"]  # The sets that need no download.
 
@@ -84,7 +84,7 @@ def test_indices_keep_their_leading_axes():
 def test_resized_images_are_linear_in_between():
     """Pixel centres lie at (i + 1/2) / n: twice as many fall at quarters."""
     image = np.array([[0.0, 4.0], [0.0, 4.0]], np.float32).reshape(1, 2, 2, 1)
-    rows = resized(image, 4)[0, :, :, 0]
+    rows = resize_images(image, 4)[0, :, :, 0]
     np.testing.assert_allclose(rows, np.tile([0, 1, 3, 4], (4, 1)), atol=1e-5)
 
 
@@ -92,7 +92,7 @@ def test_shrunk_images_are_antialiased():
     """Halved, the triangle is 4 wide: weights 3, 3, 1 over 7 at the border."""
     row = np.array([7.0, 0.0, 0.0, 0.0], np.float32)
     image = np.tile(row, (4, 1)).reshape(1, 4, 4, 1)
-    rows = resized(image, 2)[0, :, :, 0]
+    rows = resize_images(image, 2)[0, :, :, 0]
     np.testing.assert_allclose(rows, np.tile([3, 0], (2, 1)), atol=1e-5)
 
 
@@ -124,7 +124,9 @@ def test_streamed_rows_equal_gathered_ones():
     )
     indices = np.array([[3, 19, 3], [0, 10, 9]])
     for ours, theirs in zip(
-        from_rows((), rows(stored, indices)), gather(stored, indices), strict=True
+        rows_to_batch((), read_rows(stored, indices)),
+        gather(stored, indices),
+        strict=True,
     ):
         np.testing.assert_array_equal(ours, theirs)
 

@@ -10,7 +10,7 @@ from PIL import Image
 from gan_jax.commands import data as data_command
 from gan_jax.config import Config, DatasetConfig, ModelConfig
 from gan_jax.data import PREFIXES
-from gan_jax.data.listing import lines_of
+from gan_jax.data.listing import describe_ignored
 from gan_jax.parallel.execution import make_program
 
 REASON = "it holds no PNG, JPEG, WEBP, GIF, BMP, TIFF or AVIF picture"
@@ -294,7 +294,7 @@ def test_any_name_of_a_folder_a_class_or_a_picture_is_taken(count, tmp_path):
         assert set(data.spec.class_names) == {"one", "two", *([name] if taken else [])}
         values = sorted(read(data)[0])
         assert values == ([1, 2, 3, 4] if taken else [3, 4])
-        assert all(is_line(line) for line in lines_of(data.ignored))
+        assert all(is_line(line) for line in describe_ignored(data.ignored))
         names = data.spec.class_names
         assert is_line(data_command.counts(np.ones(len(names), int), names))
         (root / "one" / f"{name}.png").write_bytes(b"broken")

@@ -17,13 +17,13 @@ from gan_jax.data import (
     PREFIXES,
     batch_indices,
     cache,
-    indices_of,
-    source,
-    supply,
+    make_batch_source,
+    step_indices,
+    stream_batches,
 )
 from gan_jax.data.core import Stored
-from gan_jax.data.images import square
-from gan_jax.data.tfds import as_square, builder, keys_of
+from gan_jax.data.images import crop_to_square
+from gan_jax.data.tfds import feature_keys, find_builder, to_square
 
 SIZES = [(6 + i, 8) for i in range(12)]
 
@@ -103,7 +103,7 @@ def test_tfds_set_is_read_whole_with_labels(tiny):
     ],
 )
 def test_image_and_label_are_found_among_the_features(name, keys):
-    assert keys_of(builder(name), name) == keys
+    assert feature_keys(find_builder(name), name) == keys
 
 
 def test_set_prepared_for_tensorflow_alone_says_what_to_do(tiny_folder, tmp_path):
@@ -240,10 +240,10 @@ def test_folder_without_subfolders_has_no_labels(pictures):
 def test_crop_is_centred_and_resize_antialiased():
     stripes = np.zeros((4, 10), np.uint8)
     stripes[:, 3:7] = 200
-    out = square(Image.fromarray(stripes), 4, 1)
+    out = crop_to_square(Image.fromarray(stripes), 4, 1)
     np.testing.assert_array_equal(out[..., 0], np.full((4, 4), 200))
     checkers = np.indices((64, 64)).sum(axis=0) % 2 * 200
-    shrunk = square(Image.fromarray(checkers.astype(np.uint8)), 8, 1)
+    shrunk = crop_to_square(Image.fromarray(checkers.astype(np.uint8)), 8, 1)
     assert np.abs(shrunk.astype(int) - 100).max() <= 3
 
 
@@ -263,11 +263,11 @@ def test_broken_picture_is_named_or_skipped_and_counted(pictures, content):
 
 def test_grey_becomes_rgb_and_alpha_or_sixteen_bits_eight_bit_rgb():
     grey = np.full((4, 4, 1), 7, np.uint8)
-    np.testing.assert_array_equal(as_square(grey, 4, 3), np.full((4, 4, 3), 7))
+    np.testing.assert_array_equal(to_square(grey, 4, 3), np.full((4, 4, 3), 7))
     clear = np.zeros((4, 4, 4), np.uint8)
-    np.testing.assert_array_equal(as_square(clear, 4, 3), np.full((4, 4, 3), 255))
+    np.testing.assert_array_equal(to_square(clear, 4, 3), np.full((4, 4, 3), 255))
     deep = np.full((4, 4, 1), 100 * 257, np.uint16)
-    np.testing.assert_array_equal(as_square(deep, 4, 1), np.full((4, 4, 1), 100))
+    np.testing.assert_array_equal(to_square(deep, 4, 1), np.full((4, 4, 1), 100))
 
 
 def test_empty_and_missing_folders_are_refused(tmp_path):
@@ -280,12 +280,12 @@ def test_empty_and_missing_folders_are_refused(tmp_path):
 @pytest.mark.parametrize("flip", [False, True])
 def test_streamed_batches_equal_those_on_the_device(tiny, flip):
     data = tfds_set("tiny_pictures", resolution=4, flip=flip)
-    order = partial(indices_of, data, 3, 2, [5])
-    sources = [source(data, limit) for limit in (1.0, 0.0)]
+    order = partial(step_indices, data, 3, 2, [5])
+    sources = [make_batch_source(data, limit) for limit in (1.0, 0.0)]
     assert [one.streams for one in sources] == [False, True]
     bounds = np.array([2, 3, 6, 8])
     ways = [
-        [one.gather(one.shared, split) for split in supply(one, order, bounds)]
+        [one.gather(one.shared, split) for split in stream_batches(one, order, bounds)]
         for one in sources
     ]
     for way in ways:

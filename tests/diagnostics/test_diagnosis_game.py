@@ -29,7 +29,7 @@ from gan_jax.diagnostics.report.measure_game import (
     measure_path,
     summarize_eigenvalues,
 )
-from gan_jax.evaluate.gan_metrics import rotation, scene
+from gan_jax.evaluate.gan_metrics import gan_metric_inputs, rotation
 from gan_jax.gan import init_state
 from gan_jax.step import train_step
 from gan_jax.types import Batch
@@ -121,7 +121,7 @@ def test_game_of_a_run_of_unequal_players_is_its_dense_matrix(case):
     assert game["rotation_index"] == pytest.approx(turning(balanced, 0), rel=1e-4)
     assert game["plain_rotation_index"] == pytest.approx(turning(moves, 0), rel=1e-4)
     root = np.sqrt(LAST * adam(case.state))  # in training, of the step's own rates
-    probed = rotation(scene(RUN), case.state)["rotation_index"]
+    probed = rotation(gan_metric_inputs(RUN), case.state)["rotation_index"]
     at_last = root[:, None] * moves * root
     assert probed == pytest.approx(turning(at_last, 1), rel=1e-4)
 
@@ -130,7 +130,7 @@ def test_nobody_is_chased_by_a_player_whose_rate_is_0(case):
     for name in ("g_lr", "d_lr"):
         still = case.state.scales | {name: jnp.zeros(())}
         state = replace(case.state, scales=still)
-        assert rotation(scene(RUN), state) == {"rotation_index": 0}
+        assert rotation(gan_metric_inputs(RUN), state) == {"rotation_index": 0}
 
 
 def test_path_is_through_the_field_of_the_final_state(case):

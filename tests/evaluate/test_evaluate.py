@@ -18,13 +18,18 @@ from gan_jax.config import DatasetConfig, LogConfig, MetricsConfig, ModelConfig
 from gan_jax.data import DATASETS, TOYS
 from gan_jax.evaluate.evaluator import (
     evaluate,
-    floor,
+    make_evaluator,
+    measure_floor,
     require_one_fingerprint,
-    yardstick,
 )
-from gan_jax.evaluate.metric_registry import BETTER, METRICS, Comparison
-from gan_jax.evaluate.reference import cached_side, chosen, held_out
-from gan_jax.features import EXTRACTORS, Extractor, Side
+from gan_jax.evaluate.metric import Comparison, SampleMetric
+from gan_jax.evaluate.metric_registry import METRICS, better_side, known_numbers
+from gan_jax.evaluate.reference import (
+    comparison_indices,
+    held_out_dataset,
+    read_features,
+)
+from gan_jax.features import EXTRACTORS, Extractor, FeatureSet
 from gan_jax.logs.row_files import read_rows
 from gan_jax.logs.sample_plots import PICTURE_SEED
 from gan_jax.run_files.latents import draw_truncated_latents, interpolate_latents
@@ -45,7 +50,7 @@ def ring_of(modes, count=2500, seed=0):
 
 @pytest.fixture(scope="module")
 def ring():
-    return yardstick(RING, ("modes", "prdc"))
+    return make_evaluator(RING, ("modes", "prdc"))
 
 
 def test_perfect_generator_reaches_the_floor(ring):
@@ -68,16 +73,16 @@ def test_dropped_mode_is_seen(ring):
 
 def test_points_of_the_two_sides_are_different_ones():
     data = DATASETS["ring"](RING.dataset)
-    ours, theirs = (chosen(data, 2500, turn) for turn in (0, 1))
+    ours, theirs = (comparison_indices(data, 2500, turn) for turn in (0, 1))
     assert len(set(ours.tolist())) > 2490 and not set(ours) & set(theirs)
     counts = np.bincount(ours % 8)  # at random, so not equally many of each mode
     assert counts.std() > 0
 
 
 def test_examples_compared_with_themselves_are_perfect():
-    measure = yardstick(DIGITS, ("fid", "prdc", "swd"), 500, "pixels")
+    measure = make_evaluator(DIGITS, ("fid", "prdc", "swd"), 500, "pixels")
     data = DATASETS["digits"](DIGITS.dataset)
-    own = data.get(chosen(data, 500, 0)).image
+    own = data.get(comparison_indices(data, 500, 0)).image
     found = evaluate(measure, lambda first, n: own[first : first + n], {})["metrics"]
     assert found["frechet_distance"] == pytest.approx(0, abs=1e-6)
     assert found["sliced_wasserstein"] == pytest.approx(0, abs=1e-6)
@@ -85,20 +90,17 @@ def test_examples_compared_with_themselves_are_perfect():
 
 
 def test_floor_without_held_out_examples_is_of_two_halves():
-    measure = yardstick(DIGITS, ("prdc",), n=100, extractor="pixels")
+    measure = make_evaluator(DIGITS, ("prdc",), n=100, extractor="pixels")
     seen = []
-    METRICS["spy"] = lambda sides: seen.append(sides) or {}
-    try:
-        found = floor(measure._replace(metrics={"spy": METRICS.pop("spy")}))
-    finally:
-        METRICS.pop("spy", None)
+    spy = SampleMetric(lambda sides: seen.append(sides) or {})
+    found = measure_floor(measure._replace(metrics={"spy": spy}))
     assert found == {"n": 50}
     np.testing.assert_array_equal(seen[0].real.features, measure.real.features[:50])
     np.testing.assert_array_equal(seen[0].fake.features, measure.real.features[50:])
 
 
 def test_fewer_samples_than_features_are_warned_of():
-    measure = yardstick(DIGITS, ("fid",), n=50, extractor="pixels")
+    measure = make_evaluator(DIGITS, ("fid",), n=50, extractor="pixels")
     found = evaluate(measure, lambda first, n: np.zeros((n, 8, 8, 1)), {})
     assert any("64" in warning for warning in found["warnings"])
 
@@ -124,14 +126,14 @@ def test_samples_that_are_not_finite_are_counted(ring):
 def test_what_cannot_be_measured_is_refused(arguments, words, tmp_path, monkeypatch):
     monkeypatch.setenv("GAN_JAX_CACHE", str(tmp_path))
     with pytest.raises(ValueError, match=words):
-        yardstick(DIGITS, **arguments)
+        make_evaluator(DIGITS, **arguments)
 
 
 def test_foreign_weight_file_is_refused_with_its_hash(tmp_path):
     path = tmp_path / "weights.pth"
     path.write_bytes(b"something else")
     with pytest.raises(ValueError, match=hashlib.sha256(b"something else").hexdigest()):
-        yardstick(DIGITS, extractor="inception", weights=str(path))
+        make_evaluator(DIGITS, extractor="inception", weights=str(path))
 
 
 def test_numbers_are_comparable_only_with_one_fingerprint(ring):
@@ -139,9 +141,9 @@ def test_numbers_are_comparable_only_with_one_fingerprint(ring):
     assert require_one_fingerprint([same, same]) == same["fingerprint"]
     others = {
         "ema": evaluate(ring, None, {"ema": False}),
-        "n_fake": evaluate(yardstick(RING, ("prdc",), n=100), None, {"ema": True}),
+        "n_fake": evaluate(make_evaluator(RING, ("prdc",), n=100), None, {"ema": True}),
         "content": evaluate(
-            yardstick(Config(dataset=DatasetConfig("ring", sigma=0.1)), ("prdc",)),
+            make_evaluator(Config(dataset=DatasetConfig("ring", sigma=0.1)), ("prdc",)),
             None,
             {"ema": True},
         ),
@@ -163,24 +165,24 @@ def test_features_of_the_data_are_computed_once(tmp_path, monkeypatch):
         return Extractor("looking", "abc", "none", "", 60, extract)
 
     monkeypatch.setitem(EXTRACTORS, "looking", looking)
-    first = yardstick(DIGITS, ("fid",), n=100, extractor="looking")
+    first = make_evaluator(DIGITS, ("fid",), n=100, extractor="looking")
     assert calls == [50, 50]
-    again = yardstick(DIGITS, ("fid",), n=100, extractor="looking")
+    again = make_evaluator(DIGITS, ("fid",), n=100, extractor="looking")
     assert calls == [50, 50]
     for ours, theirs in zip(first.real, again.real, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     (place,) = tmp_path.glob("features-*.npz")
     place.write_bytes(place.read_bytes()[:-9])
-    third = yardstick(DIGITS, ("fid",), n=100, extractor="looking")
+    third = make_evaluator(DIGITS, ("fid",), n=100, extractor="looking")
     assert calls == [50, 50, 50, 50]
     np.testing.assert_array_equal(third.real.features, first.real.features)
-    assert cached_side(place, "another key") is None
+    assert read_features(place, "another key") is None
 
 
 def comparison(fake):
     """Of class probabilities: 10 classes, equally many reals of each."""
     real = np.eye(10)[np.arange(1000) % 10]
-    return Comparison(Side(real, real), Side(fake, fake), None, None)
+    return Comparison(FeatureSet(real, real), FeatureSet(fake, fake), None, None)
 
 
 def test_classes_are_counted_by_the_classifier():
@@ -194,7 +196,7 @@ def test_classes_are_counted_by_the_classifier():
 def test_stacked_modes_are_counted_by_digits():
     triples = np.array([[1, 2, 3], [1, 2, 3], [4, 5, 6]])
     p = np.eye(10)[np.repeat(triples, 5, axis=0)]
-    side = Side(np.zeros((15, 2)), p)
+    side = FeatureSet(np.zeros((15, 2)), p)
     found = METRICS["modes"](Comparison(side, side, None, None))
     assert found["modes"] == 2
     two = np.array([10, 5]) / 15
@@ -244,7 +246,7 @@ def test_log_has_measurements_that_bear_their_number_of_samples(run):
     sample, config = load_generator(run)
     key = jax.random.key(PICTURE_SEED)
     found = evaluate(
-        yardstick(config, ("modes", "swd"), n=200),
+        make_evaluator(config, ("modes", "swd"), n=200),
         lambda first, n: sample(key, n, first=first),
         {},
     )
@@ -282,19 +284,19 @@ def test_metrics_that_cannot_be_are_refused_before_anything_is_written(tmp_path)
 @pytest.mark.parametrize("name", TOYS)
 def test_every_toy_has_metrics_that_suit_it(name):
     config = Config(dataset=DatasetConfig(name))
-    found = evaluate(yardstick(config, n=100), None, {})["floor"]
+    found = evaluate(make_evaluator(config, n=100), None, {})["floor"]
     assert found["n"] == 100 and len(found) > 1
 
 
 def test_a_curve_is_one_mode_of_which_the_quality_is_measured():
     config = Config(dataset=DatasetConfig("swiss_roll"))
-    found = evaluate(yardstick(config, ("modes",)), None, {})["floor"]
+    found = evaluate(make_evaluator(config, ("modes",)), None, {})["floor"]
     assert found.keys() == {"high_quality", "energy_distance", "n"}
     assert found["high_quality"] > 0.98  # nearest of many centres: at least .9889
 
 
 def test_too_many_features_for_a_frechet_distance_are_refused():
-    wide = Side(np.zeros((5, 4097)), None)
+    wide = FeatureSet(np.zeros((5, 4097)), None)
     with pytest.raises(ValueError, match="metrics fid: 4097 features, at most 4096"):
         METRICS["fid"](Comparison(wide, wide, None, None))
 
@@ -313,12 +315,12 @@ def test_too_many_features_for_a_frechet_distance_are_refused():
 )
 def test_held_out_examples_were_not_trained_on(name, trained, compared, other):
     one, two = (DatasetConfig(name, split=split) for split in (trained, compared))
-    found = held_out(one, two)
+    found = held_out_dataset(one, two)
     assert found == (other and DatasetConfig(name, split=other))
 
 
 def test_floor_of_other_counts_is_said_to_be_none():
-    measure = yardstick(DIGITS, ("prdc",), n=100, extractor="pixels")
+    measure = make_evaluator(DIGITS, ("prdc",), n=100, extractor="pixels")
     found = evaluate(measure, lambda first, n: np.zeros((n, 8, 8, 1)), {})
     assert any("the floor is of 50 examples" in text for text in found["warnings"])
 
@@ -332,7 +334,7 @@ def test_every_number_says_which_way_it_is_better():
 
     def side(count, classes, shift):
         p = rng.dirichlet(np.ones(10), (count, 3)[: 1 + (classes == 3)])
-        return Side(rng.normal(shift, 1, (count, 2)), p)
+        return FeatureSet(rng.normal(shift, 1, (count, 2)), p)
 
     found = set()
     for classes, mixture in ((1, None), (3, None), (1, TOYS["ring"](RING.dataset))):
@@ -341,15 +343,17 @@ def test_every_number_says_which_way_it_is_better():
         for name, metric in METRICS.items():
             if not (classes == 3 and name == "is"):
                 found |= metric(sides).keys()
-    assert found == {*BETTER, *NO_SIDE} - {"diversity"}
+    assert found == {*known_numbers(), *NO_SIDE} - {"diversity"}
 
 
 @pytest.mark.parametrize("name, far", [("fid", 3.0), ("swd", 3.0), ("prdc", 3.0)])
 def test_samples_far_from_the_data_are_worse_on_the_side_that_is_told(name, far):
     rng = np.random.default_rng(0)
-    real, near, away = (Side(rng.normal(at, 1, (200, 2)), None) for at in (0, 0, far))
+    real, near, away = (
+        FeatureSet(rng.normal(at, 1, (200, 2)), None) for at in (0, 0, far)
+    )
     good, bad = (METRICS[name](Comparison(real, x, None, None)) for x in (near, away))
-    for number, better in {k: BETTER[k] for k in good}.items():
+    for number, better in {k: better_side(k) for k in good}.items():
         assert (good[number] < bad[number]) == (better == "lower"), number
 
 

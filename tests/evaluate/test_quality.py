@@ -10,7 +10,11 @@ from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import from_json
 from gan_jax.data import TOYS, batch_indices
-from gan_jax.evaluate.sample_quality import independent_noise, judge, mode_count
+from gan_jax.evaluate.sample_quality import (
+    independent_noise,
+    make_quality_measure,
+    mode_count,
+)
 from gan_jax.metrics import nearest_others
 from gan_jax.run.monitor import shrink_images
 from gan_jax.run_files.history import Record
@@ -32,7 +36,7 @@ def examples(name, turn=0, **options):
 
 def judged(name, fake, **options):
     config, real = examples(name, **options)
-    return judge(config, real, config.name not in TOYS)(fake)
+    return make_quality_measure(config, real, config.name not in TOYS)(fake)
 
 
 def test_nearest_other_example_is_not_the_example_itself():
@@ -48,7 +52,7 @@ def test_distance_is_the_mean_to_the_nearest_example_between_data_and_noise():
     floor = apart.min(axis=1).mean()
     far = cdist(independent_noise(real), real).min(axis=1).mean()
     expected = (cdist(fake, real).min(axis=1).mean() - floor) / (far - floor)
-    found = judge(config, real, False)(fake)["sample_distance"]
+    found = make_quality_measure(config, real, False)(fake)["sample_distance"]
     assert found == pytest.approx(expected, rel=1e-9)
 
 
@@ -102,10 +106,13 @@ def test_data_without_modes_have_no_count(name):
 def test_nothing_is_said_where_noise_is_as_near_as_the_data():
     """A single point; and a Gaussian, which noise of its mean and deviation is."""
     point = np.zeros((256, 1))
-    assert judge(DatasetConfig("dirac"), point, False)(point) == {}
+    assert make_quality_measure(DatasetConfig("dirac"), point, False)(point) == {}
     normal = np.random.default_rng(5).normal(size=(256, 2))
-    assert judge(DatasetConfig("digits"), normal, False)(normal) == {}
-    assert judge(DatasetConfig("digits"), normal[:1], False)(normal[:1]) == {}
+    assert make_quality_measure(DatasetConfig("digits"), normal, False)(normal) == {}
+    assert (
+        make_quality_measure(DatasetConfig("digits"), normal[:1], False)(normal[:1])
+        == {}
+    )
 
 
 BLOB = {"sample_distance": 0.4, "sample_modes": 0, "sample_precision": 0.2}

@@ -10,14 +10,14 @@ import pytest
 from gan_jax.config import DatasetConfig
 from gan_jax.data import DATASETS, Spec, Stored
 from gan_jax.data.core import Dataset
-from gan_jax.features import EXTRACTORS, side
+from gan_jax.features import EXTRACTORS, extract_features
 from gan_jax.features import classifier as module
 from gan_jax.features.classifier import (
     Classifier,
-    accuracy,
-    hash_of,
-    judge,
-    shifted,
+    classify,
+    hash_weights,
+    measure_accuracy,
+    shift_randomly,
     trained_classifier,
 )
 
@@ -30,7 +30,7 @@ def cache(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GAN_JAX_CACHE", str(folder))
-        patch.setattr(module, "DIGITS_EPOCHS", 2)
+        patch.setattr(module, "SMALL_SET_EPOCHS", 2)
         yield folder
 
 
@@ -43,7 +43,7 @@ def test_classifier_of_digits_reads_scans_it_has_not_seen(trained):
     """Chance is 0.1; two of its sixty epochs."""
     data = DATASETS["digits"](DIGITS)
     image, label = data.get(np.arange(1437, 1797))
-    _, logits = judge(Classifier(10), trained.params, image)
+    _, logits = classify(Classifier(10), trained.params, image)
     right = np.mean(np.asarray(logits).argmax(axis=1) == np.asarray(label))
     assert right == pytest.approx(trained.test_accuracy)
     assert right > 0.5
@@ -57,7 +57,7 @@ def test_classifier_of_mnist_is_right_in_992_of_1000(tmp_path, monkeypatch):
 
 
 def test_classifier_is_trained_once(trained, monkeypatch):
-    monkeypatch.setattr(module, "fit", None)
+    monkeypatch.setattr(module, "train_classifier", None)
     again = trained_classifier(DIGITS)
     assert again.weights == trained.weights
     assert again.test_accuracy == trained.test_accuracy
@@ -80,8 +80,7 @@ def test_damaged_classifier_is_trained_again(damage, trained, cache, monkeypatch
     with monkeypatch.context() as patch:
         params = jax.tree.map(np.asarray, trained.params)
         accuracy = trained.test_accuracy
-        patch.setattr(module, "fit", lambda *given: (params, 10, accuracy))
-        patch.setattr(module, "halves", lambda config: ())
+        patch.setattr(module, "train_classifier", lambda *given: (params, 10, accuracy))
         assert trained_classifier(DIGITS).weights == trained.weights
     assert json.loads((place / "facts.json").read_text()) == json.loads(facts)
     (place / "weights.npz").write_bytes(weights)
@@ -100,14 +99,14 @@ def test_hash_tells_values_names_and_shapes_apart():
     other_value = base | {"b": np.array([1, 2], np.float32)}
     other_name = {"a": base["a"], "c": base["b"]}
     other_shape = base | {"a": np.zeros((3, 2), np.float32)}
-    hashes = {hash_of(x) for x in (base, other_value, other_name, other_shape)}
+    hashes = {hash_weights(x) for x in (base, other_value, other_name, other_shape)}
     assert len(hashes) == 4
-    assert hash_of(dict(reversed(base.items()))) == hash_of(base)
+    assert hash_weights(dict(reversed(base.items()))) == hash_weights(base)
 
 
 def test_shifted_images_are_crops_of_the_images_with_their_edges_repeated():
     images = np.random.default_rng(0).normal(size=(20, 16, 16, 2)).astype(np.float32)
-    moved = np.asarray(shifted(jnp.asarray(images), jax.random.key(1)))
+    moved = np.asarray(shift_randomly(jnp.asarray(images), jax.random.key(1)))
     seen = set()
     for image, result in zip(images, moved, strict=True):
         wide = np.pad(image, ((2, 2), (2, 2), (0, 0)), mode="edge")
@@ -131,7 +130,7 @@ def test_accuracy_counts_every_row_once():
     image = np.zeros((1203, 2, 2, 1), np.float32)
     image[:, 0, 0, 0] = np.where(np.arange(1203) % 3 == 0, (label + 1) % 10, label)
     data = Dataset(Spec((2, 2, 1), 10, 1203), lambda: Stored(image, label))
-    assert accuracy(Answer(), {}, data, np.arange(1203)) == pytest.approx(2 / 3)
+    assert measure_accuracy(Answer(), {}, data, np.arange(1203)) == pytest.approx(2 / 3)
 
 
 def test_data_without_a_classifier_are_told_what_there_is(cache):
@@ -146,7 +145,9 @@ def test_images_too_small_for_the_classifier_are_refused(cache):
 
 def test_pixels_are_the_examples_themselves():
     images = np.random.default_rng(0).normal(size=(7, 4, 4, 3)).astype(np.float32)
-    found = side(EXTRACTORS["pixels"](DIGITS, None), [images[:5], images[5:]])
+    found = extract_features(
+        EXTRACTORS["pixels"](DIGITS, None), [images[:5], images[5:]]
+    )
     np.testing.assert_array_equal(found.features, images.reshape(7, -1))
     assert found.probabilities is None
 
@@ -154,8 +155,8 @@ def test_pixels_are_the_examples_themselves():
 def test_features_do_not_depend_on_the_batch(trained):
     images = DATASETS["digits"](DIGITS).get(np.arange(30)).image
     cnn = EXTRACTORS["cnn"](DIGITS, None)
-    whole = side(cnn, [images])
-    parts = side(cnn, [images[:1], images[1:20], images[20:]])
+    whole = extract_features(cnn, [images])
+    parts = extract_features(cnn, [images[:1], images[1:20], images[20:]])
     np.testing.assert_allclose(parts.features, whole.features, atol=1e-4)
     np.testing.assert_allclose(parts.probabilities, whole.probabilities, atol=1e-5)
     np.testing.assert_allclose(whole.probabilities.sum(axis=1), 1, rtol=1e-5)
@@ -168,7 +169,7 @@ def test_stacked_mnist_is_read_channel_by_channel(side_length, border, monkeypat
     found = module.Trained(params, 10, "abc", 0.9)
     asked = []
     monkeypatch.setattr(
-        "gan_jax.features.trained_classifier",
+        "gan_jax.features.extractors.trained_classifier",
         lambda config: asked.append(config) or found,
     )
     plain = np.random.default_rng(0).normal(size=(4, 28, 28, 3)).astype(np.float32)
@@ -178,7 +179,9 @@ def test_stacked_mnist_is_read_channel_by_channel(side_length, border, monkeypat
     features, p = EXTRACTORS["cnn"](config, None).extract(jnp.asarray(wide))
     assert asked == [DatasetConfig("mnist")]
     for channel in range(3):
-        one, logits = judge(net, params, jnp.asarray(plain[..., channel : channel + 1]))
+        one, logits = classify(
+            net, params, jnp.asarray(plain[..., channel : channel + 1])
+        )
         mine = features[:, 128 * channel : 128 * (channel + 1)]
         np.testing.assert_allclose(mine, one, atol=1e-4)
         np.testing.assert_allclose(p[:, channel], jax.nn.softmax(logits), atol=1e-5)

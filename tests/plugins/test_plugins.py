@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from plugin_tools import EACH_KIND, KINDS, LOSS, fresh, loss_file, refused
 
+import gan_jax
 from gan_jax import Config, build, load_plugin
 from gan_jax.benchmark import plan
 from gan_jax.benchmark import ray_launcher as cluster
@@ -19,6 +20,7 @@ from gan_jax.config import DatasetConfig, LossConfig, MetricsConfig
 from gan_jax.losses import LOSSES
 from gan_jax.methods import METHODS
 from gan_jax.plugins import load as plugins
+from gan_jax.plugins import registries
 
 
 @pytest.fixture(autouse=True)
@@ -41,8 +43,8 @@ def test_a_plugin_registers_an_entry_of_each_kind(tmp_path):
     path.write_text(EACH_KIND)
     assert load_plugin(path) == pin_of(path)
     for kind, name in KINDS.items():
-        assert name in plugins.REGISTRIES[kind]
-        assert plugins.owner(kind, name) == str(path)
+        assert name in registries.REGISTRIES[kind]
+        assert registries.find_owner(kind, name) == str(path)
 
 
 def looked_up(path):
@@ -57,9 +59,9 @@ def looked_up(path):
 
 def test_every_table_in_which_names_are_looked_up_is_watched():
     """A plugin could change an entry of another one unseen."""
-    known = {id(registry) for registry in plugins.REGISTRIES.values()}
-    root = Path(plugins.__file__).parent
-    files = [path.relative_to(root) for path in sorted(root.glob("[!_]*.py"))]
+    known = {id(registry) for registry in registries.REGISTRIES.values()}
+    root = Path(gan_jax.__file__).parent
+    files = [path.relative_to(root) for path in sorted(root.rglob("[!_]*.py"))]
     found = dict(pair for path in files for pair in looked_up(path))
     assert {"LOSSES", "METHODS", "DATASETS", "PROBES"} <= found.keys()
     assert [name for name, table in found.items() if id(table) not in known] == []
@@ -136,10 +138,10 @@ BROKEN = {
 def test_a_broken_plugin_is_one_line_and_changes_nothing(text, told, tmp_path, capsys):
     (tmp_path / "helper.py").write_text("x = 1\n")
     (tmp_path / "own.py").write_text(text)
-    before = plugins.snapshot()
+    before = registries.snapshot()
     said = refused(train, ["r1", "--plugin", "own.py", "--out", "run"], capsys)
     assert said.startswith("error: plugin ") and told in said
-    assert plugins.snapshot() == before
+    assert registries.snapshot() == before
     assert not (tmp_path / "run").exists()
 
 

@@ -22,7 +22,7 @@ from gan_jax.commands.train import main as train_main
 from gan_jax.config import CheckpointConfig, Config, DatasetConfig, ModelConfig
 from gan_jax.data import DATASETS, with_absolute_path
 from gan_jax.diagnostics.report.diagnosed_run import load_diagnosed_run
-from gan_jax.evaluate.evaluator import yardstick
+from gan_jax.evaluate.evaluator import make_evaluator
 from gan_jax.features import EXTRACTORS, Extractor
 from gan_jax.run_files.data_facts import (
     DataFacts,
@@ -246,7 +246,7 @@ def test_features_are_those_of_the_pictures_as_they_are(tmp_path, monkeypatch):
     config = Config(dataset=DatasetConfig(f"folder:{tmp_path / 'many'}"))
 
     def features():
-        return yardstick(config, ("swd",), 200, "brightness").real.features
+        return make_evaluator(config, ("swd",), 200, "brightness").real.features
 
     first = features()
     # White: all pictures but those whose features once stood for the content of all.

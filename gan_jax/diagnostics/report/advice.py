@@ -1,8 +1,8 @@
 """What the numbers of a diagnosis mean: rules, each with its threshold and advice.
 
 `advise` returns what the page and the terminal show as the verdict. The evidence comes
-from `evidence`, the thresholds from `limits`. The signs of `health.TROUBLE_SIGNS`, which a run
-writes into its log as it goes, follow the rules.
+from `evidence`, the thresholds from `limits`. The signs of `health.TROUBLE_SIGNS`,
+which a run writes into its log as it goes, follow the rules.
 """
 
 import json

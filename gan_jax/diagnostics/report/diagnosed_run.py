@@ -11,7 +11,7 @@ import numpy as np
 
 from gan_jax.config import Config
 from gan_jax.data import Dataset, batch_indices
-from gan_jax.evaluate.gan_metrics import highest_rates, rates
+from gan_jax.evaluate.gan_metrics import last_learning_rates, peak_learning_rates
 from gan_jax.gan import Gan, Players, init_state, pack_examples, params_of
 from gan_jax.objectives import example_keys
 from gan_jax.parallel.execution import Member
@@ -133,8 +133,8 @@ def successive_batches(run: DiagnosedRun, count: int) -> Batch:
 
 def has_decayed(run: DiagnosedRun) -> bool:
     """Return whether a learning rate is under a hundredth of its schedule's highest."""
-    peaks = highest_rates(run.config, run.state)
-    present = rates(run.config, run.state)
+    peaks = peak_learning_rates(run.config, run.state)
+    present = last_learning_rates(run.config, run.state)
     return any(rate < peak / 100 for rate, peak in zip(present, peaks, strict=True))
 
 

@@ -28,8 +28,13 @@ from gan_jax.diagnostics.report.diagnosed_run import (
     successive_batches,
 )
 from gan_jax.diagnostics.report.measure_game import MINUTES, measure_game, measure_path
-from gan_jax.evaluate.gan_metrics import RESPONSES, TESTS, gap, rates
-from gan_jax.evaluate.reference import chosen
+from gan_jax.evaluate.gan_metrics import (
+    JUDGING_BATCHES,
+    RESPONSE_UPDATES,
+    estimate_duality_gap,
+    last_learning_rates,
+)
+from gan_jax.evaluate.reference import comparison_indices
 from gan_jax.metrics import sliced_wasserstein
 from gan_jax.run.monitor import shrink_images
 from gan_jax.run_files.health import TROUBLE_SIGNS
@@ -112,7 +117,7 @@ def describe_run(run: DiagnosedRun) -> dict[str, Any]:
         for event in run.events
         if event.get("sign") in TROUBLE_SIGNS
     ]
-    rate = rates(config, run.state)
+    rate = last_learning_rates(config, run.state)
     return {
         "label": run.label,
         "step": step,
@@ -184,7 +189,7 @@ def late_values(run: DiagnosedRun) -> dict[str, dict[str, float]]:
 
 def distances_to_data(run: DiagnosedRun) -> dict[str, float]:
     """Return sliced Wasserstein distances to the data of raw and averaged samples."""
-    indices = chosen(run.data, min(EXAMPLES, run.data.spec.size), 0)
+    indices = comparison_indices(run.data, min(EXAMPLES, run.data.spec.size), 0)
     real = shrink_images(np.asarray(run.data.get(indices).image))
     key, size = jax.random.key(0), run.config.batch_size
     draw = jax.jit(partial(sample, run.gan), static_argnames=("n", "ema"))
@@ -201,8 +206,8 @@ def distances_to_data(run: DiagnosedRun) -> dict[str, float]:
 
 def measure_duality(run: DiagnosedRun) -> dict[str, Any]:
     """Return the duality gap of zero-sum losses, by few steps of best response."""
-    batches = successive_batches(run, RESPONSES + TESTS)
-    return gap(run.gan, run.state, batches)._asdict()
+    batches = successive_batches(run, RESPONSE_UPDATES + JUDGING_BATCHES)
+    return estimate_duality_gap(run.gan, run.state, batches)._asdict()
 
 
 SECTIONS: dict[str, Callable[..., dict[str, Any]]] = {

@@ -37,7 +37,12 @@ from gan_jax.diagnostics.report.diagnosed_run import (
 )
 from gan_jax.diagnostics.spectrum import EXACT
 from gan_jax.dynamics import DYNAMICS, as_rule
-from gan_jax.evaluate.gan_metrics import DECAYS, highest_rates, own_scales, rates
+from gan_jax.evaluate.gan_metrics import (
+    DEFAULT_B2,
+    last_learning_rates,
+    parameter_scales,
+    peak_learning_rates,
+)
 from gan_jax.gan import with_params
 from gan_jax.types import Array
 
@@ -59,14 +64,14 @@ def measure_game(
     looks stable. Eigenvalues that are not found after `minutes` are left out. Raises
     ValueError for a count of None, and where a learning rate is 0.
     """
-    rate = highest_rates(run.config, run.state)
+    rate = peak_learning_rates(run.config, run.state)
     if count is None:
         raise ValueError("left out with --no-spectrum")
     if not min(rate) > 0:
         raise ValueError("a learning rate is 0, so nobody moves")
     batch, keys = next_batch(run)
     plain = gan_game(run.gan, run.state, batch, keys)
-    game = balanced(plain, own_scales(run.config, run.state, rate))
+    game = balanced(plain, parameter_scales(run.config, run.state, rate))
     is_late = make_deadline(time.monotonic() + 60 * minutes)
     timed, timed_plain = limit_time(game, is_late), limit_time(plain, is_late)
     values, products, exact = find_eigenvalues(timed, count)
@@ -92,7 +97,7 @@ def measure_game(
 
 def describe_game(run: DiagnosedRun, rate: Players) -> dict[str, Any]:
     """Return the game's size, learning rates, rule of play and optimizers' reach."""
-    last = rates(run.config, run.state)
+    last = last_learning_rates(run.config, run.state)
     dynamics = run.config.dynamics.name
     optimizers = run.config.g_optimizer, run.config.d_optimizer
     return {
@@ -101,7 +106,7 @@ def describe_game(run: DiagnosedRun, rate: Players) -> dict[str, Any]:
         "d_rate": rate.discriminator,
         "last_rate": last.generator,
         "last_d_rate": last.discriminator,
-        "adaptive": any(group.name in DECAYS for group in optimizers),
+        "adaptive": any(group.name in DEFAULT_B2 for group in optimizers),
         "dynamics": dynamics,
         "reach": min(optimizer_reach(group, dynamics) for group in optimizers),
     }

@@ -26,8 +26,8 @@ from gan_jax.diagnostics.report.diagnosed_run import (
     paths_by_depth,
 )
 from gan_jax.diagnostics.report.measure_outcome import spread_rows
-from gan_jax.evaluate.gan_metrics import logits
-from gan_jax.evaluate.reference import in_batches, unseen
+from gan_jax.evaluate.gan_metrics import collect_real_logits
+from gan_jax.evaluate.reference import comparison_batches, unseen_dataset
 from gan_jax.gan import pack_examples
 
 PLAYERS = ("generator", "discriminator")
@@ -105,13 +105,15 @@ def measure_critic(run: DiagnosedRun) -> dict[str, Any]:
 
 def measure_overfitting(run: DiagnosedRun) -> dict[str, Any]:
     """Return D's logits of the training's reals and of reals that it has not met."""
-    other = unseen(run.config.dataset)
+    other = unseen_dataset(run.config.dataset)
     if other is None:
         raise ValueError("the data have no held-out examples")
     held_out = find_dataset(Config(dataset=other))
     size = run.config.batch_size
     training, others = (
-        logits(run.gan, run.state, in_batches(data, EXAMPLES, size, turn))
+        collect_real_logits(
+            run.gan, run.state, comparison_batches(data, EXAMPLES, size, turn)
+        )
         for turn, data in enumerate((run.data, held_out))
     )
     gap = logit_gap(training, others, boundary=run.gan.loss.boundary)

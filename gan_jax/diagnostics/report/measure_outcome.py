@@ -8,7 +8,7 @@ import numpy as np
 
 from gan_jax.data import label_shares
 from gan_jax.diagnostics.report.diagnosed_run import DiagnosedRun, column
-from gan_jax.evaluate.reference import chosen
+from gan_jax.evaluate.reference import comparison_indices
 from gan_jax.evaluate.sample_quality import mode_count
 from gan_jax.logs.sample_plots import make_sampler
 from gan_jax.run.monitor import make_sample_monitor
@@ -32,7 +32,7 @@ def measure_samples(run: DiagnosedRun) -> dict[str, Any]:
     count = min(POINTS if is_points else IMAGES, len(run.data))
     shares = label_shares(run.data) if is_points else None
     fakes = np.asarray(make_sampler(run.gan, count, shares)(run.state))
-    real = run.data.get(chosen(run.data, count, 0)).image
+    real = run.data.get(comparison_indices(run.data, count, 0)).image
     return {"count": count, "real": np.asarray(jax.device_get(real)), "fake": fakes}
 
 

@@ -20,9 +20,8 @@ from gan_jax.benchmark.report.results import (
     value_of,
 )
 from gan_jax.benchmark.report.summary import Entry, entries
-from gan_jax.config import Config
 from gan_jax.config.serialization import from_file
-from gan_jax.data import TOYS
+from gan_jax.data import Mixture, mixture_of
 from gan_jax.logs.grids import image_grid
 from gan_jax.parallel.execution import members_of
 from gan_jax.run_files.load_run import load_generator
@@ -71,18 +70,18 @@ def draw(folder: Path, row: Row, path: Path) -> None:
     """A scatter of points over the data's centres, or a grid of images."""
     sample, config = load_generator(folder, index=index_of(folder, row) or 0)
     key = jax.random.key(KEY)
-    points = config.dataset.name in TOYS
-    made = np.asarray(sample(key, POINTS if points else IMAGES))
-    if points:
-        scatter(path, made, config)
-    else:
+    mixture = mixture_of(config.dataset)
+    made = np.asarray(sample(key, IMAGES if mixture is None else POINTS))
+    if mixture is None:
         image_grid(path, np.nan_to_num(made), side=32, columns=8)
+    else:
+        scatter(path, made, mixture)
 
 
-def scatter(path: Path, made: np.ndarray, config: Config) -> None:
+def scatter(path: Path, made: np.ndarray, mixture: Mixture) -> None:
     from matplotlib.figure import Figure
 
-    centres = TOYS[config.dataset.name](config.dataset).centres
+    centres = mixture.centres
     reach = 1.35 * float(np.abs(centres).max() or 1.0)
     figure = Figure(figsize=(2.4, 2.4), dpi=110, layout="constrained")
     axis = figure.add_subplot()

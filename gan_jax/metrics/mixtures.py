@@ -1,9 +1,9 @@
 """Metrics for mixtures of Gaussians, whose density is known.
 
 Modes are counted by points of high quality, as published. The divergences of the mode
-counts take all points, each at its nearest centre: by high quality alone, as in the
-coverage that PacGAN's released code logs, a generator with no good point would leave
-nothing but the smoothing and look perfect.
+counts take all points, each at its nearest centre. If they took only points of high
+quality, as the coverage that PacGAN's released code logs does, a generator without a
+good point would leave only the smoothing, and look perfect.
 """
 
 import math
@@ -12,15 +12,15 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special
 
-from gan_jax.metrics.blocks import over_squares, total
-from gan_jax.metrics.inputs import Features, checked, matched, on_host
+from gan_jax.metrics.blocks import reduce_squares, sum_float64
+from gan_jax.metrics.inputs import Features, check_features, match_features, to_float64
 from gan_jax.metrics.kernels import distance_sum
 
 Weights = Sequence[float] | np.ndarray
 
 
-def shares(weights: Weights | None, count: int) -> np.ndarray:
-    """The modes' probabilities `[K]`; equal by default."""
+def normalize_weights(weights: Weights | None, count: int) -> np.ndarray:
+    """Return the modes' probabilities `[K]`; they are equal by default."""
     if weights is None:
         return np.full(count, 1 / count)
     p = np.asarray(weights, np.float64)
@@ -33,10 +33,10 @@ def shares(weights: Weights | None, count: int) -> np.ndarray:
 
 
 def centre_distances(points: Features, centers: Features) -> np.ndarray:
-    """`|x_i - c_k|`, `[N, K]`, from differences: exact also far from the origin."""
-    checked("points", points)
-    checked("centers", centers)
-    points, centers = on_host(points), on_host(centers)
+    """Return `|x_i - c_k|`, `[N, K]`, exact far from the origin too: of differences."""
+    check_features("points", points)
+    check_features("centers", centers)
+    points, centers = to_float64(points), to_float64(centers)
     if points.shape[1] != centers.shape[1]:
         raise ValueError(
             f"points {points.shape} and centers {centers.shape} differ in dimension"
@@ -44,8 +44,8 @@ def centre_distances(points: Features, centers: Features) -> np.ndarray:
     return np.stack([np.linalg.norm(points - c, axis=1) for c in centers], axis=1)
 
 
-def divergence(p: np.ndarray, q: np.ndarray) -> float:
-    """`KL(p || q)` in nats; both positive."""
+def kl_divergence(p: np.ndarray, q: np.ndarray) -> float:
+    """Return `KL(p || q)` in nats; both must be positive."""
     return float(np.sum(p * np.log(p / q)))
 
 
@@ -57,10 +57,10 @@ def mode_report(
     weights: Weights | None = None,
     within: float = 3.0,
 ) -> dict[str, float]:
-    """How a generator covers `sum_k w_k N(c_k, sigma^2 I)`.
+    """Measure how a generator covers the mixture `sum_k w_k N(c_k, sigma^2 I)`.
 
-    points `[N, D]`; centers `[K, D]`; weights `[K]`, by default equal, else normalized.
-    A point belongs to its nearest centre, and is of high quality if nearer to it than
+    points: `[N, D]`. centers: `[K, D]`. weights: `[K]`, by default equal. A point
+    belongs to its nearest centre, and is of high quality if it is nearer to it than
     `within` sigma. n_k counts all points of mode k, h_k those of high quality.
     - modes: those with h_k >= 1, the literature's count;
     - robust_modes: those with h_k >= N w_k / 4, a quarter of their fair share;
@@ -77,7 +77,7 @@ def mode_report(
         raise ValueError(f"sigma {sigma}, within {within}: both must be positive")
     distances = centre_distances(points, centers)
     count, modes = distances.shape
-    fair = shares(weights, modes)
+    fair = normalize_weights(weights, modes)
     nearest = distances.argmin(axis=1)
     good = distances.min(axis=1) < within * sigma
     hits = np.bincount(nearest[good], minlength=modes)
@@ -86,15 +86,15 @@ def mode_report(
         "modes": int((hits >= 1).sum()),
         "robust_modes": int((hits >= count * fair / 4).sum()),
         "high_quality": float(good.mean()),
-        "reverse_kl": divergence(p, fair),
-        "forward_kl": divergence(fair, p),
+        "reverse_kl": kl_divergence(p, fair),
+        "forward_kl": kl_divergence(fair, p),
     }
 
 
 def expected_norm(distances: np.ndarray, sigma: float, dimension: int) -> np.ndarray:
-    """`E |v + sigma e|`, e ~ N(0, I), for `|v|` the distances.
+    """Return `E |v + sigma e|`, e ~ N(0, I), for `|v|` the distances.
 
-    The mean of a noncentral chi variable,
+    It is the mean of a noncentral chi variable,
     `sigma sqrt(2) Gamma((D + 1) / 2) / Gamma(D / 2) 1F1(-1/2; D/2; -|v/sigma|^2 / 2)`.
     """
     if sigma == 0:
@@ -111,12 +111,12 @@ def energy_to_mixture(
     *,
     weights: Weights | None = None,
 ) -> float:
-    """The energy distance from a sample to the density itself, not to a sample of it.
+    """Return the energy distance from a sample to the density, not to a sample of it.
 
-    `2 E|x - y| - E|x - x'| - E|y - y'|`, x among the points `[N, D]`, y and y' from
-    `sum_k w_k N(c_k, sigma^2 I)`, centers `[K, D]`. All expectations over y are closed
-    forms; over pairs of points it is a U-statistic: unbiased, may be negative, and its
-    noise is the sample's alone. sigma may be 0.
+    It is `2 E|x - y| - E|x - x'| - E|y - y'|`, with x among the points `[N, D]`, y and
+    y' from `sum_k w_k N(c_k, sigma^2 I)`, and centers `[K, D]`. All expectations over y
+    are closed forms. Over pairs of points it is a U-statistic: it is unbiased, may be
+    negative, and has the noise of the sample alone. sigma may be 0.
 
     Raises ValueError on NaN, infinity, other shapes, negative sigma, fewer than 2
     points. Szekely and Rizzo 2013, doi 10.1016/j.jspi.2013.03.018.
@@ -125,11 +125,11 @@ def energy_to_mixture(
         raise ValueError(f"sigma {sigma}; 0 or a positive number is needed")
     to_centres = centre_distances(points, centers)
     dimension = centers.shape[1]
-    fair = shares(weights, to_centres.shape[1])
+    fair = normalize_weights(weights, to_centres.shape[1])
     cross = (expected_norm(to_centres, sigma, dimension) @ fair).mean()
     apart = centre_distances(centers, centers)
     within = fair @ expected_norm(apart, math.sqrt(2) * sigma, dimension) @ fair
-    (points,) = matched(2, points=points)
+    (points,) = match_features(2, points=points)
     pairs = len(points) * (len(points) - 1)
-    own = total(over_squares(distance_sum, points, points, own=0.0)) / pairs
+    own = sum_float64(reduce_squares(distance_sum, points, points, own=0.0)) / pairs
     return float(2 * cross - own - within)
