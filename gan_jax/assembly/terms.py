@@ -56,12 +56,8 @@ def read_statistic(name: str, state: TrainState) -> Array:
 
 def make_augment(choices: Choices) -> Callable | StateDependent:
     """Bind the augmentation; its strength may follow the step, or D's confidence."""
-    config, group, change = (
-        choices.config,
-        choices.config.augment,
-        choices.augment.change,
-    )
-    augment = bind(change, config, "augment")
+    config, group = choices.config, choices.config.augment
+    augment = bind(choices.augment.change, config, "augment")
     if not choices.has_strength:
         return augment
     if choices.adapts_strength:

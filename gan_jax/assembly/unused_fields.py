@@ -126,10 +126,8 @@ def list_switches(choices: Choices) -> list[Switch]:
     goes_to_end = augment.schedule != "constant" and not is_adaptive
     has_slope = "slope" in options(choices.activation)
     through = choices.differentiates_augment
-    varies, has_weight_end = (
-        penalty.schedule != "constant",
-        penalty.weight_end is not None,
-    )
+    varies = penalty.schedule != "constant"
+    has_weight_end = penalty.weight_end is not None
     return [
         Switch("loss.schedule", loss.schedule != "constant", ("loss.real_target_end",)),
         Switch("loss.real_target_end", is_scheduled, ("loss.schedule",)),
