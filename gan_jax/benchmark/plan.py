@@ -21,6 +21,7 @@ from gan_jax.config.serialization import from_json
 from gan_jax.dynamics import extra_evaluations
 from gan_jax.logs.metric_log import write_json
 from gan_jax.parallel.execution import members_of
+from gan_jax.terminal.command_name import name_command
 
 Json = dict[str, Any]
 UNHASHED = ("command", "note", "thresholds", "floors", "noise", "hash")
@@ -250,7 +251,7 @@ def why_none(folder: Path) -> str:
         return "is a file; give the folder that benchmarks.compare has written"
     why = "holds no results (no plan.json)" if folder.is_dir() else "no such folder"
     place = shlex.quote(str(folder))
-    return f"{why}; run python -m benchmarks.compare --suite NAME --out {place}"
+    return f"{why}; run {name_command('compare')} --suite NAME --out {place}"
 
 
 def told(plan: Json) -> str:

@@ -19,8 +19,8 @@ from gan_jax.config import Config, OptimizerConfig
 from gan_jax.config.serialization import flat
 from gan_jax.methods import CATALOGUE, IDEAS
 from gan_jax.methods.changes import changed
+from gan_jax.terminal.command_name import name_command
 
-USAGE = "python -m experiments.train"
 RECOMMENDED = ("r1", "r3gan", "wgan_gp", "sn_gan", "ns_gan")
 """Methods that the help without a method shows."""
 ALWAYS = (
@@ -53,7 +53,7 @@ WIDTH = 80
 MORE = """More
   --help-all                every flag, with its meaning and its default
   --print-config            the whole Config, and which fields the method reads
-  python -m experiments.train --list        all methods, data sets and models"""
+  --list                    all methods, data sets, models and other names"""
 
 
 def short_help(words: str, name: str, base: Config, kind: type) -> str:
@@ -69,10 +69,11 @@ def short_help(words: str, name: str, base: Config, kind: type) -> str:
 
 def general_help() -> str:
     """How to choose a method, and what to type."""
+    train = name_command("train")
     return "\n".join(
         [
-            f"usage: {USAGE} METHOD [--flag value ...]",
-            f"       {USAGE} --config FILE [--flag value ...]",
+            f"usage: {train} METHOD [--flag value ...]",
+            f"       {train} --config FILE [--flag value ...]",
             "",
             *wrapped(
                 "Train a GAN. METHOD names a complete configuration: a loss, a "
@@ -85,9 +86,9 @@ def general_help() -> str:
             *(line for name in RECOMMENDED for line in row(name, IDEAS[name], 10)),
             "",
             "Examples",
-            f"  {USAGE} r1",
-            f"  {USAGE} r1 --dataset.name ring --out runs/ring",
-            f"  {USAGE} r1 --help",
+            f"  {train} r1",
+            f"  {train} r1 --dataset.name ring --out runs/ring",
+            f"  {train} r1 --help",
             "",
             MORE,
         ]

@@ -25,6 +25,7 @@ from gan_jax.data.storage import (
     remove,
     total_bytes,
 )
+from gan_jax.terminal.command_name import name_command
 from gan_jax.terminal.output import plain_console
 
 
@@ -75,7 +76,7 @@ def clear(names: list[str]) -> None:
 
 def start(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.cache",
+        prog=name_command("cache"),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -54,9 +54,9 @@ from gan_jax.parallel.multihost import cores_as_devices
 from gan_jax.plugins.load import load_plugins, write_copies
 from gan_jax.run.signals import stop_request
 from gan_jax.run_files.folder import held
+from gan_jax.terminal.command_name import name_command
 from gan_jax.terminal.output import plain_console, working
 
-USAGE = "python -m benchmarks.compare"
 STOPPED = {"SIGINT": 130, "SIGTERM": 143}
 Results = Iterator[tuple[Json, list[Json]]]
 
@@ -110,7 +110,7 @@ def planned(flags: Flags, arguments: list[str]) -> Json:
     plugin = load_plugins(flags.plugin)
     refuse_variants()
     wish = Wish(flags.suite, methods, tasks, flags.seeds, flags.steps, plugin)
-    return plan_of(wish, shlex.join([*USAGE.split(), *arguments]))
+    return plan_of(wish, f"{name_command('compare')} {shlex.join(arguments)}")
 
 
 def refuse_variants() -> None:
@@ -224,7 +224,8 @@ def work(flags: Flags, arguments: list[str]) -> int:
             count = sum(cell["id"] in finished for cell in cells)
             print(
                 f"stopped: {count} of {len(cells)} cells are finished, the others are "
-                f"saved; the same command goes on:\n{USAGE} {shlex.join(arguments)}",
+                f"saved; the same command goes on:\n"
+                f"{name_command('compare')} {shlex.join(arguments)}",
                 file=sys.stderr,
             )
             return STOPPED.get(str(error), STOPPED["SIGINT"])  # no name: Ctrl-C
@@ -241,13 +242,14 @@ def ended(done: dict[str, list[Json]], cells: list[Json], out: Path) -> int:
     for line in crashed:
         print(f"crashed: {line}", file=sys.stderr)
     place = shlex.quote(str(out))
-    print(f"results {out / store.ROWS}\nreport  python -m benchmarks.report {place}")
+    report = name_command("report")
+    print(f"results {out / store.ROWS}\nreport  {report} {place}")
     return 1 if crashed else 0
 
 
 def start(arguments: list[str]) -> int:
     arguments = gathered(arguments)
-    flags = parse(Flags, arguments, prog=USAGE, description=__doc__)
+    flags = parse(Flags, arguments, prog=name_command("compare"), description=__doc__)
     if suite_of(flags.suite).rates:
         reason = f"in the suite {flags.suite!r}, which draws nothing at random"
         refuse_useless(given_fields(Flags, arguments), {"seeds": reason})

@@ -36,6 +36,7 @@ from gan_jax.logs import metric_log as logs
 from gan_jax.logs.files import require_writable
 from gan_jax.logs.grids import image_grid, name_classes
 from gan_jax.plugins.load import load_plugins
+from gan_jax.terminal.command_name import name_command
 from gan_jax.terminal.output import working
 
 CHUNK = 5000
@@ -125,7 +126,7 @@ def look(name: str, rest: list[str]) -> None:
         Flags,
         rest,
         default=Flags(DatasetConfig(name=name)),
-        prog=f"python -m experiments.data {name}",
+        prog=f"{name_command('data')} {name}",
         description=__doc__,
     )
     flags = expand_home(flags, "out")

@@ -25,6 +25,7 @@ from gan_jax.diagnostics.report.game import MINUTES
 from gan_jax.diagnostics.report.tables import summary
 from gan_jax.logs import metric_log as logs
 from gan_jax.logs.files import require_writable
+from gan_jax.terminal.command_name import name_command
 from gan_jax.terminal.output import plain_console, working
 
 
@@ -93,7 +94,7 @@ def start(arguments: list[str]) -> None:
     flags = parse(
         Flags,
         gathered(arguments),
-        prog="python -m experiments.diagnose",
+        prog=name_command("diagnose"),
         description=__doc__,
     )
     if not flags.spectrum:

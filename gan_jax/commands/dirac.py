@@ -32,6 +32,7 @@ from gan_jax.diagnostics import phase, portraits
 from gan_jax.diagnostics.dirac_games import games
 from gan_jax.diagnostics.portraits import Portrait
 from gan_jax.gan import init_state
+from gan_jax.terminal.command_name import name_command
 from gan_jax.terminal.output import plain_console, track, working
 
 AVERAGED = 200
@@ -114,7 +115,7 @@ def start(arguments: list[str]) -> None:
     flags = parse(
         Flags,
         arguments,
-        prog="python -m experiments.dirac",
+        prog=name_command("dirac"),
         description=__doc__,
     )
     look(expand_home(flags, "out"))

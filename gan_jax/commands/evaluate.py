@@ -38,6 +38,7 @@ from gan_jax.gan import Gan
 from gan_jax.logs import metric_log as logs
 from gan_jax.run_files.load import data_of_run, load_members, load_run, shares_of
 from gan_jax.sampling import sample
+from gan_jax.terminal.command_name import name_command
 from gan_jax.terminal.output import Work, plain_console, working
 from gan_jax.types import Array, TrainState
 
@@ -217,7 +218,7 @@ def start(arguments: list[str]) -> None:
     flags = parse(
         Flags,
         gathered(arguments),
-        prog="python -m experiments.evaluate",
+        prog=name_command("evaluate"),
         description=__doc__,
     )
     given = given_fields(Flags, arguments)

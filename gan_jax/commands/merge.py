@@ -27,6 +27,7 @@ from gan_jax.command_line.flags import parse
 from gan_jax.command_line.user_errors import exit_code, expand_home, with_own_flags
 from gan_jax.logs.metric_log import write_json, write_text
 from gan_jax.run_files.folder import held
+from gan_jax.terminal.command_name import name_command
 
 AGREE = ("config", "outcome", "success", "success_step", "verdict", "final", "best")
 """What rows of the same GAN share; time, device and versions may differ."""
@@ -139,9 +140,7 @@ def join(flags: Flags) -> None:
 
 
 def start(arguments: list[str]) -> None:
-    flags = parse(
-        Flags, arguments, prog="python -m benchmarks.merge", description=__doc__
-    )
+    flags = parse(Flags, arguments, prog=name_command("merge"), description=__doc__)
     join(expand_home(flags, "results", "out"))
 
 

@@ -16,6 +16,7 @@ from gan_jax.command_line.user_errors import exit_code
 from gan_jax.data.storage import cache_folder
 from gan_jax.data.tfds import builder, data_folder
 from gan_jax.features.weights import URL, download, inception_weights_path, is_whole
+from gan_jax.terminal.command_name import name_command
 from gan_jax.terminal.output import takes_bars, working
 
 NEEDED = ("tensorflow", "importlib_resources")
@@ -32,7 +33,7 @@ def prepare(name: str) -> str:
         raise ValueError(
             f"preparing {name!r} needs {' and '.join(missing)}: run\n"
             f"  pip install 'gan_jax[prepare]'\nand then again\n"
-            f"  python -m experiments.prepare {shlex.quote(name)}"
+            f"  {name_command('prepare')} {shlex.quote(name)}"
         )
     own_bars = takes_bars(stderr=True)
     if not own_bars:
@@ -61,7 +62,7 @@ def prepare_inception() -> str:
 
 def start(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.prepare",
+        prog=name_command("prepare"),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -34,6 +34,7 @@ from gan_jax.benchmark.report.tables import (
 from gan_jax.command_line.flags import parse
 from gan_jax.command_line.user_errors import exit_code, expand_home, with_own_flags
 from gan_jax.logs.metric_log import write_text
+from gan_jax.terminal.command_name import name_command
 from gan_jax.terminal.output import working
 
 PAGE = Path(lines.__file__).parent / "page"
@@ -212,9 +213,7 @@ def footer(results: Results) -> str:
 
 
 def start(arguments: list[str]) -> None:
-    flags = parse(
-        Flags, arguments, prog="python -m benchmarks.report", description=__doc__
-    )
+    flags = parse(Flags, arguments, prog=name_command("report"), description=__doc__)
     flags = expand_home(flags, "folder")
     try:
         with working("drawing the report"):

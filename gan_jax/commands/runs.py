@@ -28,6 +28,7 @@ from gan_jax.command_line.user_errors import (
     with_own_flags,
 )
 from gan_jax.logs.files import require_writable
+from gan_jax.terminal.command_name import name_command
 from gan_jax.terminal.output import working
 from gan_jax.terminal.text_tables import print_table
 
@@ -79,9 +80,7 @@ def draw(path: Path, entries: list, quiet: bool) -> None:
 
 
 def start(arguments: list[str]) -> None:
-    flags = parse(
-        Flags, arguments, prog="python -m experiments.runs", description=__doc__
-    )
+    flags = parse(Flags, arguments, prog=name_command("runs"), description=__doc__)
     compare(expand_home(flags, "runs", "out"))
 
 

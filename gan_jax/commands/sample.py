@@ -37,6 +37,7 @@ from gan_jax.objectives import draw_latents
 from gan_jax.run_files.data_facts import read_facts
 from gan_jax.run_files.load import load_run, recorded_shares, truncated_latents, walks
 from gan_jax.sampling import draw_labels, generate
+from gan_jax.terminal.command_name import name_command
 from gan_jax.terminal.output import track, working
 from gan_jax.types import Array
 
@@ -92,7 +93,7 @@ def labels_of(gan: Gan, flags: Flags, count: int) -> Array | None:
     if flags.label is not None and gan.label_count is None:
         raise ValueError(
             f"label {flags.label}: the run is not conditional; train one with "
-            "python -m experiments.train METHOD --dataset.labels"
+            f"{name_command('train')} METHOD --dataset.labels"
         )
     if gan.label_count is None:
         return None
@@ -203,7 +204,7 @@ def start(arguments: list[str]) -> None:
     flags = parse(
         Flags,
         gathered(arguments),
-        prog="python -m experiments.sample",
+        prog=name_command("sample"),
         description=__doc__,
     )
     draw(expand_home(flags, "run", "grid", "npz", "folder"))

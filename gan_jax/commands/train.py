@@ -61,10 +61,10 @@ from gan_jax.run.train_run import train
 from gan_jax.run_files.checkpoint import FOLDER
 from gan_jax.run_files.health import samples_in_words
 from gan_jax.run_files.sweeps import table
+from gan_jax.terminal.command_name import name_command
 from gan_jax.terminal.output import accept_all_text, working
 from gan_jax.terminal.text_tables import print_table
 
-USAGE = "python -m experiments.train"
 EXIT_CODES = {
     "completed": 0,
     "diverged": 1,
@@ -113,8 +113,8 @@ def start(arguments: list[str]) -> tuple[Config, str, list[str]]:
         case _ if {*HELP, HELP_ALL} & set(arguments):
             return Config(), "METHOD", arguments
     raise ValueError(
-        f"METHOD is missing: {USAGE} METHOD [--flags], or --config FILE first; "
-        f"METHOD is one of {', '.join(METHODS)}"
+        f"METHOD is missing: {name_command('train')} METHOD [--flags], or --config "
+        f"FILE first; METHOD is one of {', '.join(METHODS)}"
     )
 
 
@@ -125,7 +125,7 @@ def read(
 
     What they set of both players is in their Config.
     """
-    command = shlex.join([*USAGE.split(), *words])
+    command = f"{name_command('train')} {shlex.join(words)}"
     flags = parse(
         Flags,
         listed(rest),
@@ -260,6 +260,7 @@ def report(out: str, summary: dict) -> None:
         last = summary["last_row"]
         outcome = f"D loss {last['d_loss']}, G loss {last['g_loss']}"
     print_by_value(summary)
+    command = name_command("train")
     config, again = shlex.quote(f"{out}/config.json"), shlex.quote(f"{out}-again")
     rows = f"  and  {out}/members.jsonl" if "members" in summary else ""
     print(
@@ -269,8 +270,8 @@ def report(out: str, summary: dict) -> None:
         f"{judged(summary)}"
         f"look at  {out}/samples.png  and  {out}/curves.png\n"
         f"numbers  {out}/metrics.jsonl  and  {out}/summary.json{rows}\n"
-        f"repeat   {USAGE} --config {config} --out {again}"
+        f"repeat   {command} --config {config} --out {again}"
     )
     if summary["verdict"] == "interrupted":
         place = shlex.quote(out)
-        print(f"resume   {USAGE} --config {config} --out {place} --resume")
+        print(f"resume   {command} --config {config} --out {place} --resume")

@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gan_jax.terminal.command_name import name_command
+
 try:
     import fcntl
 except ImportError:  # Windows, where an open file cannot be removed in any case
@@ -69,7 +71,7 @@ def limit_bytes() -> float:
 def cannot_write(error: OSError) -> OSError:
     return OSError(
         f"cache {cache_folder()}: cannot be written ({error.strerror}); free space "
-        "(python -m experiments.cache shows and clears it), or set GAN_JAX_CACHE to "
+        f"({name_command('cache')} shows and clears it), or set GAN_JAX_CACHE to "
         "another folder"
     )
 

@@ -39,6 +39,7 @@ from gan_jax.parallel.placements import (
     whole,
 )
 from gan_jax.step import train_step
+from gan_jax.terminal.command_name import name_command
 from gan_jax.types import Batch, Metrics, TrainState
 
 Member = dict[str, Any]
@@ -128,7 +129,8 @@ def about_data(name: str, data: Dataset, streams: bool) -> list[str]:
     ]
     if data.ignored:
         counts = [f"{len(names):,} {reason}" for reason, names in data.ignored.items()]
-        lines.append(f"ignored (experiments.data shows names): {', '.join(counts)}")
+        command = name_command("data")
+        lines.append(f"ignored ({command} shows names): {', '.join(counts)}")
     return lines
 
 

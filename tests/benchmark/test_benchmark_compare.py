@@ -158,7 +158,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         text = output(process)
     assert process.returncode == 130
     assert "stopped: 0 of 2 cells are finished" in text
-    assert "the same command goes on:\npython -m benchmarks.compare --suite toy" in text
+    assert "the same command goes on:\ngan-jax compare --suite toy" in text
 
 
 @pytest.mark.slow

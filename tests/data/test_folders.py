@@ -258,7 +258,7 @@ def test_training_says_how_much_is_read_and_ignored(tmp_path):
     )
     about = program(config, PREFIXES["folder"](str(tmp_path), config.dataset)).about
     assert f"data: {name}, 3 examples in 2 classes, 0.000 GB, on the device" in about
-    assert "ignored (experiments.data shows names): 1 files of other formats" in about
+    assert "ignored (gan-jax data shows names): 1 files of other formats" in about
 
 
 def odd_names(count):
