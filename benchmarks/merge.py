@@ -1,6 +1,6 @@
 """`python -m benchmarks.merge`: the command of `gan_jax.commands.merge`."""
 
-from gan_jax.commands import run
+from gan_jax.commands import run_command
 
 if __name__ == "__main__":
-    run("merge")
+    run_command("merge")

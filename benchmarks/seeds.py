@@ -34,7 +34,7 @@ from gan_jax import (
     train_steps,
 )
 from gan_jax.assembly.compatibility import dataset
-from gan_jax.command_line.user_errors import exit_code
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.config import DatasetConfig, ModelConfig, PenaltyConfig
 from gan_jax.parallel.multihost import cores_as_devices
 from gan_jax.parallel.placements import (
@@ -201,4 +201,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_code(lambda: main(sys.argv[1:])))
+    sys.exit(catch_user_errors(lambda: main(sys.argv[1:])))

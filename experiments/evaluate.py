@@ -1,6 +1,6 @@
 """`python -m experiments.evaluate`: the command of `gan_jax.commands.evaluate`."""
 
-from gan_jax.commands import run
+from gan_jax.commands import run_command
 
 if __name__ == "__main__":
-    run("evaluate")
+    run_command("evaluate")

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 import tyro
 from rich.text import Text
 
-from gan_jax.command_line.user_errors import UNREAD, FlagError, flag_sources, hyphened
+from gan_jax.command_line.user_errors import UNREAD, FlagError, flag_sources, hyphenate
 from gan_jax.config import Config, SweepConfig
 from gan_jax.methods.changes import changed
 from gan_jax.terminal.output import drop_output
@@ -21,7 +21,7 @@ T = TypeVar("T")
 IS_FLAG = re.compile(r"--[a-zA-Z]")
 ENDS_LINE = re.compile(r"[^\S \n]|[\x1c-\x1e]")
 HELP, HELP_ALL = {"-h", "--help"}, "--help-all"
-OF_BOTH = {"lr": "learning_rate", "lr_schedule": "schedule"}
+BOTH_OPTIMIZERS = {"lr": "learning_rate", "lr_schedule": "schedule"}
 """Flags that set a field of both optimizers, and that field."""
 
 
@@ -77,25 +77,25 @@ def parsed(
         if not stop.code:
             sys.stdout.flush()
             raise
-    said = first_paragraph(told.getvalue())
-    raise FlagError(f"{no_number(kind, words, said) or said}; {advice}")
+    said = extract_message(told.getvalue())
+    raise FlagError(f"{describe_wrong_number(kind, words, said) or said}; {advice}")
 
 
-def no_number(kind: type, words: list[str], said: str) -> str | None:
+def describe_wrong_number(kind: type, words: list[str], said: str) -> str | None:
     """What is wrong with a value that has to be a number, by what tyro said of its
     flag; None if its flag takes other values too."""
     flag = said.partition(":")[0]
     source = flag_sources(kind).get(flag)
-    wanted = None if source is None else numbers_in_words(source.hint)
+    wanted = None if source is None else describe_numbers(source.hint)
     if wanted is None:
         return None
-    place = next(i for i, word in enumerate(words) if hyphened(word).startswith(flag))
+    place = next(i for i, word in enumerate(words) if hyphenate(word).startswith(flag))
     _, equals, value = words[place].partition("=")
     values = takewhile(lambda word: not IS_FLAG.match(word), words[place + 1 :])
     return f"{flag}: must be {wanted}, got {value if equals else ' '.join(values)!r}"
 
 
-def numbers_in_words(hint: Any) -> str | None:
+def describe_numbers(hint: Any) -> str | None:
     """The numbers that a type allows; None if it allows anything else."""
     kinds = set(leaves(hint))
     none = " or None" if type(None) in kinds else ""
@@ -119,7 +119,7 @@ def leaves(hint: Any) -> Iterator[Any]:
         yield from leaves(one)
 
 
-def first_paragraph(box: str) -> str:
+def extract_message(box: str) -> str:
     """What tyro says below its title and above the next line that it draws.
 
     It draws with other characters where the terminal's encoding has no boxes. A word of
@@ -149,30 +149,30 @@ def known_flags(kind: type) -> dict[str, str]:
     return known
 
 
-def flags_among(arguments: Iterable[str]) -> list[str]:
+def extract_flags(arguments: Iterable[str]) -> list[str]:
     """The flags among the arguments as tyro names them: `--batch_size=8` is
     `--batch-size`."""
     words = [word for word in arguments if IS_FLAG.match(word)]
-    return [hyphened(word.partition("=")[0]) for word in words]
+    return [hyphenate(word.partition("=")[0]) for word in words]
 
 
-def given_fields(kind: type, arguments: Iterable[str]) -> frozenset[str]:
+def find_given_fields(kind: type, arguments: Iterable[str]) -> frozenset[str]:
     """The fields that the arguments set, whatever to: `penalty.weight`, `resume`."""
     known = known_flags(kind)
-    return frozenset(known[flag] for flag in flags_among(arguments) if flag in known)
+    return frozenset(known[flag] for flag in extract_flags(arguments) if flag in known)
 
 
 def refuse_unknown(kind: type, arguments: Iterable[str], advice: str) -> None:
     """A FlagError with the nearest names for a flag that the command does not have."""
     known = known_flags(kind)
-    for flag in flags_among(arguments):
+    for flag in extract_flags(arguments):
         if flag not in known and not flag.startswith("--tyro-"):  # completion
             near = nearest(flag, known)
             hint = f"did you mean {' or '.join(near)}? " if near else ""
             raise FlagError(f"{flag}: there is no such flag; {hint}{advice}")
 
 
-def refuse_useless(given: Collection[str], reasons: Mapping[str, str]) -> None:
+def refuse_unread_flags(given: Collection[str], reasons: Mapping[str, str]) -> None:
     """A FlagError for a flag that was given and has no effect.
 
     reasons: by the flag's field why it has none, after "has no effect".
@@ -180,7 +180,7 @@ def refuse_useless(given: Collection[str], reasons: Mapping[str, str]) -> None:
     for field, reason in reasons.items():
         if field in given:
             raise FlagError(
-                f"--{hyphened(field)} has no effect {reason}; leave it out, or change "
+                f"--{hyphenate(field)} has no effect {reason}; leave it out, or change "
                 "that"
             )
 
@@ -189,7 +189,9 @@ def nearest(flag: str, known: Collection[str]) -> list[str]:
     """At most three flags that may be meant: with the same end, or spelt alike."""
     end = flag.rpartition(".")[2].removeprefix("--")
     both = [
-        f"--{hyphened(name)}" for name, of in OF_BOTH.items() if hyphened(of) == end
+        f"--{hyphenate(name)}"
+        for name, of in BOTH_OPTIMIZERS.items()
+        if hyphenate(of) == end
     ]
     same = [one for one in known if one.endswith((f".{end}", f"--{end}"))]
     names = [one.removeprefix("--") for one in known]
@@ -198,15 +200,15 @@ def nearest(flag: str, known: Collection[str]) -> list[str]:
     return [one for one in found if one in known][:3]
 
 
-def with_both(
+def set_both_optimizers(
     config: Config, values: Mapping[str, Any], given: Collection[str] = ()
 ) -> Config:
-    """The Config with a value of both optimizers for each name of OF_BOTH.
+    """The Config with a value of both optimizers for each name of BOTH_OPTIMIZERS.
 
     Values that are None change nothing, and a player's own flag that was given wins.
     """
     fields = {
-        f"{player}.{OF_BOTH[name]}": value
+        f"{player}.{BOTH_OPTIMIZERS[name]}": value
         for name, value in values.items()
         for player in ("g_optimizer", "d_optimizer")
         if value is not None
@@ -214,7 +216,7 @@ def with_both(
     return changed(config, {k: v for k, v in fields.items() if k not in given})
 
 
-def listed(arguments: list[str]) -> list[str]:
+def split_lists(arguments: list[str]) -> list[str]:
     """`--sweep.penalty 0.1,1,10` and `--metrics.names a,b` with words of their own.
 
     Raises ValueError for a sweep over a field that is no traced factor.

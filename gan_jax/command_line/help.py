@@ -13,8 +13,8 @@ import docstring_parser
 from gan_jax.assembly.assemble import build
 from gan_jax.assembly.compatibility import dataset, resolve
 from gan_jax.assembly.unused_fields import read_fields
-from gan_jax.command_line.flags import OF_BOTH, with_both
-from gan_jax.command_line.user_errors import FlagSource, flag_sources, hyphened
+from gan_jax.command_line.flags import BOTH_OPTIMIZERS, set_both_optimizers
+from gan_jax.command_line.user_errors import FlagSource, flag_sources, hyphenate
 from gan_jax.config import Config, OptimizerConfig
 from gan_jax.config.serialization import flat
 from gan_jax.methods import CATALOGUE, IDEAS
@@ -181,9 +181,10 @@ def typed(field: str, config: Config) -> str:
 
 def value_of(field: str, config: Config) -> str:
     """A field's value as text; of a switch nothing."""
-    if field in OF_BOTH:
+    if field in BOTH_OPTIMIZERS:
         g, d = (
-            getattr(p, OF_BOTH[field]) for p in (config.g_optimizer, config.d_optimizer)
+            getattr(p, BOTH_OPTIMIZERS[field])
+            for p in (config.g_optimizer, config.d_optimizer)
         )
         return f"{g:g}" if g == d else f"{g:g}/{d:g}"
     value = flat(config).get(field, False)
@@ -214,17 +215,19 @@ def examples(words: str, name: str, base: Config) -> list[str]:
 
 
 def can_be_built(base: Config, change: Mapping[str, Any]) -> bool:
-    both = {name: value for name, value in change.items() if name in OF_BOTH}
-    others = {name: value for name, value in change.items() if name not in OF_BOTH}
+    both = {name: value for name, value in change.items() if name in BOTH_OPTIMIZERS}
+    others = {
+        name: value for name, value in change.items() if name not in BOTH_OPTIMIZERS
+    }
     try:
-        build(with_both(changed(base, others), both))
+        build(set_both_optimizers(changed(base, others), both))
     except ValueError:
         return False
     return True
 
 
 def flag_of(field: str) -> str:
-    return f"--{hyphened(field)}"
+    return f"--{hyphenate(field)}"
 
 
 def row(title: str, text: str, indent: int) -> Iterator[str]:

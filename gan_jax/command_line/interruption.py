@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from gan_jax.command_line import at_start
+from gan_jax.command_line import early_signals
 from gan_jax.run.signals import heard, in_main_thread, say
 
 WORD_SECONDS, GRACE_SECONDS = 0.2, 2.0
@@ -22,14 +22,14 @@ def interrupt(number: int, frame: Any) -> NoReturn:
     raise KeyboardInterrupt(signal.Signals(number).name)
 
 
-def code_of(error: KeyboardInterrupt) -> int:
+def exit_code_of(error: KeyboardInterrupt) -> int:
     """130 for Ctrl-C, 143 for SIGTERM."""
     name = error.args[0] if error.args else "SIGINT"
     return 128 + signal.Signals[name]
 
 
 @contextmanager
-def ended_by_signals() -> Iterator[list[str]]:
+def interrupt_on_signals() -> Iterator[list[str]]:
     """Within it Ctrl-C and SIGTERM raise KeyboardInterrupt, and end the process
     GRACE_SECONDS later if XLA or anything else has kept that from the main thread.
 
@@ -38,22 +38,22 @@ def ended_by_signals() -> Iterator[list[str]]:
     request to stop is left to it.
     """
     told: list[str] = []
-    if not (at_start.IS_COMMAND and in_main_thread()):
+    if not (early_signals.IS_COMMAND and in_main_thread()):
         yield told
         return
     over = threading.Event()
 
     def react(number: int) -> bool:
-        if number in at_start.SIGNALS and not over.wait(WORD_SECONDS):
-            told.append(at_start.WORDS[signal.Signals(number)])
+        if number in early_signals.SIGNALS and not over.wait(WORD_SECONDS):
+            told.append(early_signals.WORDS[signal.Signals(number)])
             say(told[-1])
             if not over.wait(GRACE_SECONDS):
-                end_process(128 + number)
+                end_process_at_once(128 + number)
         return True
 
-    with heard(react), no_word_of_lost_interrupts():
-        for one in at_start.SIGNALS:
-            if signal.getsignal(one) is at_start.end_at_once:
+    with heard(react), hide_lost_interrupts():
+        for one in early_signals.SIGNALS:
+            if signal.getsignal(one) is early_signals.end_on_signal:
                 signal.signal(one, interrupt)
         try:
             yield told
@@ -62,7 +62,7 @@ def ended_by_signals() -> Iterator[list[str]]:
 
 
 @contextmanager
-def no_word_of_lost_interrupts() -> Iterator[None]:
+def hide_lost_interrupts() -> Iterator[None]:
     """Within it no traceback is printed of a KeyboardInterrupt that Python cannot
     raise, as in a callback of its garbage collector."""
     before = sys.unraisablehook
@@ -78,7 +78,7 @@ def no_word_of_lost_interrupts() -> Iterator[None]:
         sys.unraisablehook = before
 
 
-def end_process(code: int) -> NoReturn:
+def end_process_at_once(code: int) -> NoReturn:
     """End the process with its threads, and leave the terminal as it was."""
     for stream in (sys.stdout, sys.stderr):
         if stream.isatty():

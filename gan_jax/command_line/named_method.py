@@ -21,7 +21,7 @@ class Chosen:
     penalty: PenaltyConfig
 
 
-def base_of(name: str, arguments: list[str]) -> Config:
+def find_base_config(name: str, arguments: list[str]) -> Config:
     """The method's Config for the data set and the penalty that the arguments name.
 
     It has the values that suit them. Where the arguments are wrong or the data
@@ -53,7 +53,7 @@ def named(base: Config, arguments: list[str]) -> Chosen:
     return flags
 
 
-def with_named_data(base: Config, arguments: list[str]) -> Config:
+def set_named_data(base: Config, arguments: list[str]) -> Config:
     """The Config with the data set that the arguments name; as it is where they are
     wrong or the data are not there."""
     try:

@@ -9,7 +9,7 @@ from gan_jax.plugins.load import load_copies, load_plugins, name_of, plugins_tol
 FLAG = "--plugin"
 
 
-def split(arguments: list[str]) -> tuple[list[str], list[str]]:
+def take_plugin_flags(arguments: list[str]) -> tuple[list[str], list[str]]:
     """The other arguments, and the files of all `--plugin` flags.
 
     `--plugin` takes the next word, and of the words after it those that end in `.py`.
@@ -33,22 +33,22 @@ def split(arguments: list[str]) -> tuple[list[str], list[str]]:
     return rest, files
 
 
-def gathered(arguments: list[str]) -> list[str]:
+def gather_plugin_flags(arguments: list[str]) -> list[str]:
     """The arguments with one `--plugin`, of all files, at the end."""
-    rest, files = split(arguments)
+    rest, files = take_plugin_flags(arguments)
     return [*rest, FLAG, *files] if files else rest
 
 
-def loaded(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
+def load_for_training(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
     """For experiments.train: the other arguments, and what `Config.plugin` will hold.
 
     These are the plugins of the Config in `--config FILE`, or of the run that
     `--resume` goes on with, and the given files. A given file takes the place of a
     recorded one of its name.
     """
-    rest, files = split(arguments)
+    rest, files = take_plugin_flags(arguments)
     given = load_plugins(files)
-    path = recorded_config(rest)
+    path = find_recorded_config(rest)
     if path is None or not path.is_file():
         return rest, given
     recorded = from_file(path).plugin
@@ -56,18 +56,18 @@ def loaded(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
     return rest, (*load_copies(path.parent, kept), *given)
 
 
-def recorded_config(arguments: list[str]) -> Path | None:
+def find_recorded_config(arguments: list[str]) -> Path | None:
     """The config.json whose plugins the arguments ask for."""
     match arguments:
         case ["--config", path, *_]:
             return Path(path).expanduser()
         case [method, *rest] if "--resume" in rest:
-            out = value_of("--out", rest) or f"runs/{method}"
+            out = last_value("--out", rest) or f"runs/{method}"
             return Path(out).expanduser() / "config.json"
     return None
 
 
-def value_of(flag: str, arguments: list[str]) -> str | None:
+def last_value(flag: str, arguments: list[str]) -> str | None:
     """The value that a flag is given last."""
     found = None
     for word, after in zip(arguments, [*arguments[1:], None], strict=True):
@@ -78,13 +78,13 @@ def value_of(flag: str, arguments: list[str]) -> str | None:
     return found
 
 
-def typed(pins: tuple[str, ...]) -> list[str]:
+def plugin_words(pins: tuple[str, ...]) -> list[str]:
     """The words of a command that load these plugins, by the paths of their files."""
     paths = [PLUGINS[name_of(pin)].path for pin in pins]
     return [FLAG, *paths] if paths else []
 
 
-def load_for(run: str | None, files: tuple[str, ...]) -> None:
+def load_beside_run(run: str | None, files: tuple[str, ...]) -> None:
     """Load files given beside a run, whose own plugins are loaded with it.
 
     Raises ValueError for another version of a file that the run has a copy of.
@@ -100,7 +100,7 @@ def load_for(run: str | None, files: tuple[str, ...]) -> None:
             )
 
 
-def about_plugins() -> str:
+def describe_plugins() -> str:
     """What the loaded plugins have registered, to stand below a help text."""
     lines = plugins_told()
     return "\n\nPlugins:\n" + "\n".join(lines) if lines else ""

@@ -24,8 +24,8 @@ from typing import (
 import jax
 import tyro
 
-from gan_jax.command_line.at_start import WORDS
-from gan_jax.command_line.interruption import code_of, ended_by_signals
+from gan_jax.command_line.early_signals import WORDS
+from gan_jax.command_line.interruption import exit_code_of, interrupt_on_signals
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import flat
 from gan_jax.terminal.output import accept_all_text, drop_output
@@ -57,7 +57,7 @@ ADVICE = {
 """What to do about an error of the operating system, by its number."""
 
 
-def exit_code(
+def catch_user_errors(
     action: Callable[[], int | None], said: Callable[[str], str] = str
 ) -> int:
     """What the action returns (None: 0); 2, with one line that says why, if its input
@@ -69,7 +69,7 @@ def exit_code(
     accept_all_text()
     told: list[str] = []
     try:
-        with ended_by_signals() as told:
+        with interrupt_on_signals() as told:
             code = action() or 0
         sys.stdout.flush()
         return code
@@ -80,7 +80,7 @@ def exit_code(
         print(error_line(error, said), file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
-        code = code_of(error)
+        code = exit_code_of(error)
         if not told:
             print(WORDS[signal.Signals(code - 128)], file=sys.stderr)
         return code
@@ -88,11 +88,11 @@ def exit_code(
 
 def error_line(error: Exception, said: Callable[[str], str]) -> str:
     """What is printed of an error; said rewrites flags that another command has."""
-    told = str(error) if isinstance(error, FlagError) else said(in_words(error))
+    told = str(error) if isinstance(error, FlagError) else said(describe_error(error))
     return f"error: {told}"
 
 
-def in_words(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """The line of an error; an operating system's with its path and what to do."""
     if not isinstance(error, OSError) or error.strerror is None:
         return str(error)
@@ -101,7 +101,7 @@ def in_words(error: Exception) -> str:
     return f"{place}{error.strerror}; {advice}"
 
 
-def leave(code: int) -> NoReturn:
+def exit_process(code: int) -> NoReturn:
     """End the process; after Ctrl-C without waiting for what its threads compile.
 
     XLA may crash where it is taken down in the middle of its work.
@@ -117,14 +117,14 @@ def leave(code: int) -> NoReturn:
 def expand_home(flags: T, *names: str) -> T:
     """The flags, with the home folder for `~` at the beginning of these paths."""
     given = {name: getattr(flags, name) for name in names}
-    expanded = {k: in_home(v) for k, v in given.items() if v is not None}
+    expanded = {k: expand_tilde(v) for k, v in given.items() if v is not None}
     return dataclasses.replace(flags, **expanded)  # pyright: ignore
 
 
-def in_home(path: Any) -> Any:
+def expand_tilde(path: Any) -> Any:
     """A path, or several, with the home folder for `~`."""
     if isinstance(path, tuple):
-        return tuple(map(in_home, path))
+        return tuple(map(expand_tilde, path))
     return type(path)(os.path.expanduser(path))
 
 
@@ -157,7 +157,7 @@ def flag_sources(kind: type, prefix: str = "--") -> dict[str, FlagSource]:
     found: dict[str, FlagSource] = {}
     for name, hint in get_type_hints(kind, include_extras=True).items():
         inner, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-        flag = f"{prefix}{hyphened(name)}"
+        flag = f"{prefix}{hyphenate(name)}"
         if dataclasses.is_dataclass(inner):
             group = prefix if notes else f"{flag}."
             found |= flag_sources(inner, group)  # pyright: ignore
@@ -166,16 +166,16 @@ def flag_sources(kind: type, prefix: str = "--") -> dict[str, FlagSource]:
     return found
 
 
-def hyphened(name: str) -> str:
+def hyphenate(name: str) -> str:
     return name.replace("_", "-")
 
 
-def flags_of(kind: type) -> frozenset[str]:
+def flag_names(kind: type) -> frozenset[str]:
     """The names of a command's flags, without those that switch one off."""
     return frozenset(flag_sources(kind))
 
 
-def with_own_flags(
+def make_flag_rewriter(
     kind: type, words: Mapping[str, str] | None = None
 ) -> Callable[[str], str]:
     """A function that rewrites a message of the library for a command.
@@ -189,8 +189,8 @@ def with_own_flags(
     def rewrite(message: str) -> str:
         if "--" not in message and "dataset." not in message:
             return message
-        known = flags_of(kind)
-        name = partial(own_name, known, words or {})
+        known = flag_names(kind)
+        name = partial(rename_flag, known, words or {})
         message = COMMAND_OR_FLAG.sub(lambda found: name(found.group()), message)
         on_top = {f"--{name.replace('_', '-')}" for name in DATA_FIELDS} <= known
         return DATA_FIELD.sub(r"\1", message) if on_top else message
@@ -198,7 +198,7 @@ def with_own_flags(
     return rewrite
 
 
-def own_name(known: frozenset[str], words: Mapping[str, str], flag: str) -> str:
+def rename_flag(known: frozenset[str], words: Mapping[str, str], flag: str) -> str:
     """A flag of experiments.train as a command names it."""
     short = f"--{flag.removeprefix('--dataset.')}"
     field = flag.removeprefix("--").replace("-", "_")

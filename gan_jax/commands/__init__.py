@@ -35,7 +35,7 @@ def usage() -> str:
     )
 
 
-def run(name: str) -> NoReturn:
+def run_command(name: str) -> NoReturn:
     """Run a command on the words of the command line, and end the process."""
     module = importlib.import_module(f"gan_jax.commands.{name}")
     from gan_jax.command_line.user_errors import leave
@@ -63,4 +63,4 @@ def main() -> None:
         sys.exit(2)
     else:
         sys.argv = [f"{sys.argv[0]} {name}", *words]
-        run(name)
+        run_command(name)

@@ -14,7 +14,7 @@ from functools import partial
 
 from rich.table import Column, Table
 
-from gan_jax.command_line.user_errors import exit_code
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.data.storage import (
     COMPILED,
     Entry,
@@ -88,4 +88,4 @@ def start(arguments: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    return exit_code(partial(start, arguments))
+    return catch_user_errors(partial(start, arguments))

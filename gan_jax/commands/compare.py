@@ -45,10 +45,14 @@ from gan_jax.benchmark.reference_scores import fingerprint_of, floors_of, noise_
 from gan_jax.benchmark.run_cell import Interrupted, rows_of
 from gan_jax.benchmark.suites import suite_of
 from gan_jax.benchmark.suites.spec import VARIANTS
-from gan_jax.command_line.flags import given_fields, parse, refuse_useless
-from gan_jax.command_line.interruption import code_of
-from gan_jax.command_line.plugin_flag import gathered
-from gan_jax.command_line.user_errors import exit_code, expand_home, with_own_flags
+from gan_jax.command_line.flags import find_given_fields, parse, refuse_unread_flags
+from gan_jax.command_line.interruption import exit_code_of
+from gan_jax.command_line.plugin_flag import gather_plugin_flags
+from gan_jax.command_line.user_errors import (
+    catch_user_errors,
+    expand_home,
+    make_flag_rewriter,
+)
 from gan_jax.parallel.compiler import cache_compilations
 from gan_jax.parallel.multihost import cores_as_devices
 from gan_jax.plugins.load import load_plugins, write_copies
@@ -248,18 +252,18 @@ def ended(done: dict[str, list[Json]], cells: list[Json], out: Path) -> int:
 
 
 def start(arguments: list[str]) -> int:
-    arguments = gathered(arguments)
+    arguments = gather_plugin_flags(arguments)
     flags = parse(Flags, arguments, prog=name_command("compare"), description=__doc__)
     if suite_of(flags.suite).rates:
         reason = f"in the suite {flags.suite!r}, which draws nothing at random"
-        refuse_useless(given_fields(Flags, arguments), {"seeds": reason})
+        refuse_unread_flags(find_given_fields(Flags, arguments), {"seeds": reason})
     try:
         return work(expand_home(flags, "out"), arguments)
     except KeyboardInterrupt as error:
         print("stopped; the same command goes on", file=sys.stderr)
-        return code_of(error)
+        return exit_code_of(error)
 
 
 def main(arguments: list[str]) -> int:
-    said = with_own_flags(Flags, {"--resume": "the same command"})
-    return exit_code(partial(start, arguments), said)
+    said = make_flag_rewriter(Flags, {"--resume": "the same command"})
+    return catch_user_errors(partial(start, arguments), said)

@@ -16,16 +16,16 @@ import numpy as np
 import tyro
 
 from gan_jax.assembly.compatibility import dataset
-from gan_jax.command_line.flags import given_fields, parse, refuse_useless
-from gan_jax.command_line.plugin_flag import gathered
+from gan_jax.command_line.flags import find_given_fields, parse, refuse_unread_flags
+from gan_jax.command_line.plugin_flag import gather_plugin_flags
 from gan_jax.command_line.user_errors import (
     DATA_FIELDS,
     FIGURE_SUFFIXES,
     IMAGE_SUFFIXES,
-    exit_code,
+    catch_user_errors,
     expand_home,
+    make_flag_rewriter,
     require_picture,
-    with_own_flags,
 )
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import validate
@@ -143,18 +143,18 @@ def look(name: str, rest: list[str]) -> None:
             require_picture("out", Path(flags.out), FIGURE_SUFFIXES)
         unread = {*DATA_FIELDS} - {"name", "labels", *fields_of(config.dataset.name)}
         reasons = dict.fromkeys(unread, f"with the data set {config.dataset.name!r}")
-        refuse_useless(given_fields(Flags, rest), reasons)
+        refuse_unread_flags(find_given_fields(Flags, rest), reasons)
         work.begin("describing the data")
         facts = describe(data)
         if flags.out:
             work.begin("drawing the picture")
             picture(data, flags.dataset, Path(flags.out))
-    print(with_own_flags(Flags)(facts))
+    print(make_flag_rewriter(Flags)(facts))
     print(f"picture    {flags.out or 'none; --out FILE.png writes one'}")
 
 
 def start(arguments: list[str]) -> None:
-    words = gathered(arguments)
+    words = gather_plugin_flags(arguments)
     if words and not words[0].startswith("-"):
         look(words[0], words[1:])
     else:
@@ -162,4 +162,4 @@ def start(arguments: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    return exit_code(partial(start, arguments), with_own_flags(Flags))
+    return catch_user_errors(partial(start, arguments), make_flag_rewriter(Flags))

@@ -13,12 +13,12 @@ from typing import Annotated, Any
 import tyro
 from rich.table import Column, Table
 
-from gan_jax.command_line.flags import given_fields, parse, refuse_useless
-from gan_jax.command_line.plugin_flag import gathered, load_for
+from gan_jax.command_line.flags import find_given_fields, parse, refuse_unread_flags
+from gan_jax.command_line.plugin_flag import gather_plugin_flags, load_beside_run
 from gan_jax.command_line.user_errors import (
-    exit_code,
+    catch_user_errors,
     expand_home,
-    with_own_flags,
+    make_flag_rewriter,
 )
 from gan_jax.diagnostics.report import advise, diagnose, page, plain
 from gan_jax.diagnostics.report.game import MINUTES
@@ -51,7 +51,7 @@ class Flags:
 
 
 def look(flags: Flags) -> None:
-    load_for(flags.run, flags.plugin)
+    load_beside_run(flags.run, flags.plugin)
     folder = Path(flags.run if flags.out is None else flags.out)
     place = folder if folder.is_dir() else folder.absolute().parent
     require_writable(place, "choose another folder with --out")
@@ -93,15 +93,17 @@ def show(found: dict[str, Any]) -> None:
 def start(arguments: list[str]) -> None:
     flags = parse(
         Flags,
-        gathered(arguments),
+        gather_plugin_flags(arguments),
         prog=name_command("diagnose"),
         description=__doc__,
     )
     if not flags.spectrum:
-        given = given_fields(Flags, arguments)
-        refuse_useless(given, dict.fromkeys(("count", "minutes"), "with --no-spectrum"))
+        given = find_given_fields(Flags, arguments)
+        refuse_unread_flags(
+            given, dict.fromkeys(("count", "minutes"), "with --no-spectrum")
+        )
     look(expand_home(flags, "run", "out"))
 
 
 def main(arguments: list[str]) -> int:
-    return exit_code(partial(start, arguments), with_own_flags(Flags))
+    return catch_user_errors(partial(start, arguments), make_flag_rewriter(Flags))

@@ -22,7 +22,7 @@ from gan_jax.assembly.compatibility import rule_of
 from gan_jax.command_line.flags import parse
 from gan_jax.command_line.user_errors import (
     FIGURE_SUFFIXES,
-    exit_code,
+    catch_user_errors,
     expand_home,
     require_picture,
 )
@@ -122,4 +122,4 @@ def start(arguments: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    return exit_code(partial(start, arguments))
+    return catch_user_errors(partial(start, arguments))

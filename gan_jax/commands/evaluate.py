@@ -21,13 +21,13 @@ import tyro
 from rich.table import Column, Table
 
 from gan_jax.assembly.compatibility import dataset
-from gan_jax.command_line.flags import given_fields, parse, refuse_useless
+from gan_jax.command_line.flags import find_given_fields, parse, refuse_unread_flags
 from gan_jax.command_line.member_table import evaluate_all, show_all
-from gan_jax.command_line.plugin_flag import gathered, load_for
+from gan_jax.command_line.plugin_flag import gather_plugin_flags, load_beside_run
 from gan_jax.command_line.user_errors import (
-    exit_code,
+    catch_user_errors,
     expand_home,
-    with_own_flags,
+    make_flag_rewriter,
 )
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import from_file, validate
@@ -82,7 +82,7 @@ def look(flags: Flags) -> None:
         raise ValueError(
             "all: measures every GAN of a run; give RUN, and leave out --index"
         )
-    load_for(flags.run, flags.plugin)
+    load_beside_run(flags.run, flags.plugin)
     with working("opening the run") as work:
         rows = measured(flags, work)
     if flags.run is None:
@@ -217,18 +217,18 @@ def show(found: dict[str, Any]) -> None:
 def start(arguments: list[str]) -> None:
     flags = parse(
         Flags,
-        gathered(arguments),
+        gather_plugin_flags(arguments),
         prog=name_command("evaluate"),
         description=__doc__,
     )
-    given = given_fields(Flags, arguments)
+    given = find_given_fields(Flags, arguments)
     if flags.run is None and flags.reference is not None:
         of_run = dict.fromkeys(("ema", "index", "seed"), "without the folder of a run")
-        refuse_useless(given, of_run)
+        refuse_unread_flags(given, of_run)
     if flags.extractor != "inception":
-        refuse_useless(given, {"weights": "without --extractor inception"})
+        refuse_unread_flags(given, {"weights": "without --extractor inception"})
     look(expand_home(flags, "run", "weights"))
 
 
 def main(arguments: list[str]) -> int:
-    return exit_code(partial(start, arguments), with_own_flags(Flags))
+    return catch_user_errors(partial(start, arguments), make_flag_rewriter(Flags))

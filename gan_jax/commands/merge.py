@@ -24,7 +24,11 @@ from gan_jax.benchmark.results_io import (
     require_comparable,
 )
 from gan_jax.command_line.flags import parse
-from gan_jax.command_line.user_errors import exit_code, expand_home, with_own_flags
+from gan_jax.command_line.user_errors import (
+    catch_user_errors,
+    expand_home,
+    make_flag_rewriter,
+)
 from gan_jax.logs.metric_log import write_json, write_text
 from gan_jax.run_files.folder import held
 from gan_jax.terminal.command_name import name_command
@@ -145,4 +149,4 @@ def start(arguments: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    return exit_code(partial(start, arguments), with_own_flags(Flags))
+    return catch_user_errors(partial(start, arguments), make_flag_rewriter(Flags))

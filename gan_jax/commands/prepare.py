@@ -12,7 +12,7 @@ import importlib.util
 import shlex
 from functools import partial
 
-from gan_jax.command_line.user_errors import exit_code
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.data.storage import cache_folder
 from gan_jax.data.tfds import builder, data_folder
 from gan_jax.features.weights import URL, download, inception_weights_path, is_whole
@@ -74,4 +74,4 @@ def start(arguments: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    return exit_code(partial(start, arguments))
+    return catch_user_errors(partial(start, arguments))

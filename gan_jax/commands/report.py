@@ -32,7 +32,11 @@ from gan_jax.benchmark.report.tables import (
     crashes,
 )
 from gan_jax.command_line.flags import parse
-from gan_jax.command_line.user_errors import exit_code, expand_home, with_own_flags
+from gan_jax.command_line.user_errors import (
+    catch_user_errors,
+    expand_home,
+    make_flag_rewriter,
+)
 from gan_jax.logs.metric_log import write_text
 from gan_jax.terminal.command_name import name_command
 from gan_jax.terminal.output import working
@@ -227,4 +231,4 @@ def start(arguments: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    return exit_code(partial(start, arguments), with_own_flags(Flags))
+    return catch_user_errors(partial(start, arguments), make_flag_rewriter(Flags))

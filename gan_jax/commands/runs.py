@@ -22,10 +22,10 @@ from gan_jax import comparison
 from gan_jax.command_line.flags import parse
 from gan_jax.command_line.user_errors import (
     FIGURE_SUFFIXES,
-    exit_code,
+    catch_user_errors,
     expand_home,
+    make_flag_rewriter,
     require_picture,
-    with_own_flags,
 )
 from gan_jax.logs.files import require_writable
 from gan_jax.terminal.command_name import name_command
@@ -85,4 +85,4 @@ def start(arguments: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    return exit_code(partial(start, arguments), with_own_flags(Flags))
+    return catch_user_errors(partial(start, arguments), make_flag_rewriter(Flags))

@@ -19,13 +19,13 @@ import numpy as np
 import tyro
 
 from gan_jax.command_line.flags import parse
-from gan_jax.command_line.plugin_flag import gathered, load_for
+from gan_jax.command_line.plugin_flag import gather_plugin_flags, load_beside_run
 from gan_jax.command_line.user_errors import (
     IMAGE_SUFFIXES,
-    exit_code,
+    catch_user_errors,
     expand_home,
+    make_flag_rewriter,
     require_picture,
-    with_own_flags,
 )
 from gan_jax.data.listing import some
 from gan_jax.gan import Gan
@@ -128,7 +128,7 @@ def number_of(label: str, count: int, names: tuple[str, ...] | None) -> int:
 
 
 def draw(flags: Flags) -> None:
-    load_for(flags.run, flags.plugin)
+    load_beside_run(flags.run, flags.plugin)
     refuse_places(flags)
     with working("opening the run"):
         gan, state, _ = load_run(flags.run, index=flags.index)
@@ -203,7 +203,7 @@ def write_grid(
 def start(arguments: list[str]) -> None:
     flags = parse(
         Flags,
-        gathered(arguments),
+        gather_plugin_flags(arguments),
         prog=name_command("sample"),
         description=__doc__,
     )
@@ -211,4 +211,4 @@ def start(arguments: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    return exit_code(partial(start, arguments), with_own_flags(Flags))
+    return catch_user_errors(partial(start, arguments), make_flag_rewriter(Flags))

@@ -26,29 +26,29 @@ import tyro
 
 from gan_jax.assembly.assemble import build
 from gan_jax.assembly.unused_fields import refuse_unread
-from gan_jax.command_line import at_start
+from gan_jax.command_line import early_signals
 from gan_jax.command_line import plugin_flag as plugins
 from gan_jax.command_line.flags import (
     HELP,
     HELP_ALL,
-    given_fields,
-    listed,
+    find_given_fields,
     parse,
-    refuse_useless,
-    with_both,
+    refuse_unread_flags,
+    set_both_optimizers,
+    split_lists,
 )
 from gan_jax.command_line.help import short_help
-from gan_jax.command_line.interruption import code_of, ended_by_signals
+from gan_jax.command_line.interruption import exit_code_of, interrupt_on_signals
 from gan_jax.command_line.named_method import (
-    base_of,
+    find_base_config,
     print_changed_values,
-    with_named_data,
+    set_named_data,
 )
 from gan_jax.command_line.user_errors import (
+    catch_user_errors,
     error_line,
-    exit_code,
-    in_home,
-    with_own_flags,
+    expand_tilde,
+    make_flag_rewriter,
 )
 from gan_jax.commands.list import listing, printed
 from gan_jax.config import Config, Schedule
@@ -106,9 +106,9 @@ def start(arguments: list[str]) -> tuple[Config, str, list[str]]:
     """The Config to begin from, its name, and the flags that change it."""
     match arguments:
         case [word, *rest] if not word.startswith("-"):
-            return base_of(word, rest), word, rest
+            return find_base_config(word, rest), word, rest
         case ["--config", path, *rest]:
-            path = in_home(path)
+            path = expand_tilde(path)
             return from_file(Path(path)), Path(path).parent.name or "run", rest
         case _ if {*HELP, HELP_ALL} & set(arguments):
             return Config(), "METHOD", arguments
@@ -128,21 +128,21 @@ def read(
     command = f"{name_command('train')} {shlex.join(words)}"
     flags = parse(
         Flags,
-        listed(rest),
+        split_lists(rest),
         prog=command,
-        description=f"{__doc__}{plugins.about_plugins()}",
-        short_help=lambda: short_help(
-            command, name, with_named_data(base, rest), Flags
-        ),
+        description=f"{__doc__}{plugins.describe_plugins()}",
+        short_help=lambda: short_help(command, name, set_named_data(base, rest), Flags),
         default=Flags(base),
     )
-    given = given_fields(Flags, rest)
+    given = find_given_fields(Flags, rest)
     if flags.resume:
-        refuse_useless(given, {"overwrite": "with --resume"})
+        refuse_unread_flags(given, {"overwrite": "with --resume"})
     else:
-        refuse_useless(given, {"allow_changes": "without --resume"})
+        refuse_unread_flags(given, {"allow_changes": "without --resume"})
     both = {"lr": flags.lr, "lr_schedule": flags.lr_schedule}
-    return dataclasses.replace(flags, run=with_both(flags.run, both, given)), given
+    return dataclasses.replace(
+        flags, run=set_both_optimizers(flags.run, both, given)
+    ), given
 
 
 def lost_contact(error: Exception) -> str:
@@ -157,7 +157,7 @@ def out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
 
 
-def out_of_memory_told(error: Exception) -> str:
+def describe_out_of_memory(error: Exception) -> str:
     reason = (str(error).splitlines() or ["MemoryError"])[0]
     return (
         f"out of memory ({reason:.200}); lower batch_size or model.width, or raise "
@@ -169,28 +169,28 @@ def main(arguments: list[str]) -> int:
     accept_all_text()
     out = ""
     try:
-        arguments, plugin = plugins.loaded(arguments)
+        arguments, plugin = plugins.load_for_training(arguments)
         if "--list" in arguments:
-            return exit_code(lambda: print(listing()))
+            return catch_user_errors(lambda: print(listing()))
         base, name, rest = start(arguments)
         words = arguments[: len(arguments) - len(rest)] or ["METHOD"]
-        words = [*words, *plugins.typed(plugin)]
+        words = [*words, *plugins.plugin_words(plugin)]
         base = dataclasses.replace(base, plugin=plugin)
         flags, given = read(words, name, base, rest)
         config = validate(flags.run)
-        out = in_home(config.out or f"runs/{name}")
+        out = expand_tilde(config.out or f"runs/{name}")
         if flags.print_config:
             build(config)
             refuse_unread(base, config, given)
             shown = printed(dataclasses.replace(config, out=out))
-            return exit_code(lambda: print(shown))
+            return catch_user_errors(lambda: print(shown))
         join(flags.coordinator, flags.num_processes, flags.process_id)
         if config.placement != "jit" or members_of(config):
             cores_as_devices()
         cache_compilations()
         keep_memory()
         config = dataclasses.replace(config, out=out)
-        with ended_by_signals():
+        with interrupt_on_signals():
             first = jax.process_index() == 0
             with working("reading the data", enabled=first, stderr=False):
                 agreed(partial(refuse_unread, base, config, given))
@@ -204,23 +204,23 @@ def main(arguments: list[str]) -> int:
                 allow_changes=flags.allow_changes,
             )
     except (ValueError, OSError) as error:
-        print(error_line(error, with_own_flags(Flags, WORDS)), file=sys.stderr)
+        print(error_line(error, make_flag_rewriter(Flags, WORDS)), file=sys.stderr)
         return 2
     except (jax.errors.JaxRuntimeError, MemoryError) as error:
         if jax.process_count() == 1:
             if not out_of_memory(error):
                 raise
-            print(f"error: {out_of_memory_told(error)}", file=sys.stderr)
+            print(f"error: {describe_out_of_memory(error)}", file=sys.stderr)
             return 2
         print(f"error: {lost_contact(error)}", file=sys.stderr, flush=True)
         time.sleep(3 * HEARTBEAT_SECONDS)
         os._exit(EXIT_CODES["abandoned"])
     except KeyboardInterrupt as error:
         print(
-            f"{at_start.WORDS[code_of(error) - 128]} at once; {go_on(out)}",
+            f"{early_signals.WORDS[exit_code_of(error) - 128]} at once; {go_on(out)}",
             file=sys.stderr,
         )
-        return code_of(error)
+        return exit_code_of(error)
     if jax.process_index() == 0:
         report(out, summary)
     if summary["verdict"] == "interrupted":

@@ -23,10 +23,10 @@ import gan_jax
 from gan_jax.command_line.user_errors import (
     FIGURE_SUFFIXES,
     IMAGE_SUFFIXES,
-    exit_code,
+    catch_user_errors,
     expand_home,
-    flags_of,
-    with_own_flags,
+    flag_names,
+    make_flag_rewriter,
 )
 from gan_jax.commands import data, dirac, evaluate, sample, train
 from gan_jax.config import Config, DatasetConfig
@@ -46,7 +46,7 @@ SOURCES = [
     for p in (ROOT / d).rglob("*.py")
 ]
 FLAG = re.compile(r"(?<![\w-])--[a-z](?:[a-z0-9.-]*[a-z0-9])?")
-TRAIN = flags_of(train.Flags)
+TRAIN = flag_names(train.Flags)
 ONE_RUN = {
     *("--resume", "--overwrite", "--allow-changes", "--config"),
     *("--lr", "--lr-schedule"),
@@ -105,13 +105,13 @@ def test_flags_are_those_that_the_help_shows(name, capsys, monkeypatch):
     with pytest.raises(SystemExit):
         command.main(["--help-all"])
     shown = set(FLAG.findall(capsys.readouterr().out.partition("options")[2]))
-    flags = flags_of(command.Flags)
+    flags = flag_names(command.Flags)
     assert flags <= shown
     assert flags
 
 
 def test_library_names_only_flags_that_a_command_has():
-    own = TRAIN | flags_of(evaluate.Flags) | {"--no-spectrum", "--config", "--clear"}
+    own = TRAIN | flag_names(evaluate.Flags) | {"--no-spectrum", "--config", "--clear"}
     for path in (ROOT / "gan_jax").rglob("*.py"):
         for text in texts_of(path):
             assert set(FLAG.findall(without_commands(text))) <= own, (path, text)
@@ -120,7 +120,7 @@ def test_library_names_only_flags_that_a_command_has():
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_command_names_only_its_own_flags(name):
     command = COMMANDS[name]
-    own = with_negatives(flags_of(command.Flags))
+    own = with_negatives(flag_names(command.Flags))
     if name == "benchmarks.compare":
         own |= {"--resume"}  # which it puts into other words
     for text in texts_of(Path(command.__file__)):
@@ -132,7 +132,10 @@ def test_command_names_only_its_own_flags(name):
 def test_messages_of_the_library_are_put_into_a_commands_own_flags(name):
     """Of what only training says, nothing is asked here."""
     command = COMMANDS[name]
-    said, own = with_own_flags(command.Flags), with_negatives(flags_of(command.Flags))
+    said, own = (
+        make_flag_rewriter(command.Flags),
+        with_negatives(flag_names(command.Flags)),
+    )
     foreign = ONE_RUN | ADVISED | {"--no-spectrum", "--metrics", "--n", "--weights"}
     for path in (ROOT / "gan_jax").rglob("*.py"):
         for text in texts_of(path):
@@ -150,13 +153,13 @@ def test_messages_of_the_library_are_put_into_a_commands_own_flags(name):
 )
 def test_a_flag_of_the_data_is_named_as_the_command_has_it(kind, expected):
     told = "set --dataset.skip-bad or dataset.name; see dataset.v2/a"
-    assert with_own_flags(kind)(told) == expected
+    assert make_flag_rewriter(kind)(told) == expected
 
 
 def test_quoted_commands_keep_their_flags():
     told = "run python -m benchmarks.compare --suite NAME --out x; or choose --out y"
     expected = "run python -m benchmarks.compare --suite NAME --out x; or choose out y"
-    assert with_own_flags(sample.Flags)(told) == expected
+    assert make_flag_rewriter(sample.Flags)(told) == expected
 
 
 @pytest.fixture
@@ -383,7 +386,7 @@ def unread_output(monkeypatch, buffering):
 @pytest.mark.parametrize("buffering", [1, -1], ids=["lines", "blocks"])
 def test_a_command_that_nothing_reads_ends_in_silence(monkeypatch, capsys, buffering):
     with unread_output(monkeypatch, buffering):
-        code = exit_code(lambda: print("a line"))
+        code = catch_user_errors(lambda: print("a line"))
     assert (code, capsys.readouterr().err) == (141, "")
 
 
@@ -392,14 +395,14 @@ def test_work_goes_on_when_nothing_reads_of_it(monkeypatch, buffering):
     with unread_output(monkeypatch, buffering):
         plain_console().print("a line")
         assert list(track("ab", "reading")) == ["a", "b"]
-        assert exit_code(lambda: print("done")) == 0
+        assert catch_user_errors(lambda: print("done")) == 0
 
 
 def test_every_command_leaves_without_waiting_for_xla():
     """After Ctrl-C an ordinary exit may crash while a program is compiled."""
     commands = [p for p in SOURCES if p.parent.name == "experiments"]
     texts = [path.read_text("utf-8") for path in commands]
-    ends = [text for text in texts if "return exit_code(partial(" in text]
+    ends = [text for text in texts if "return catch_user_errors(partial(" in text]
     assert len(ends) == 8
     assert all(text.endswith("    leave(main(sys.argv[1:]))\n") for text in ends)
 

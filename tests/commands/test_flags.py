@@ -13,13 +13,13 @@ from benchmarks import supply
 from benchmarks.speed import measure as speed
 from gan_jax.assembly.unused_fields import read_fields, refuse_unread
 from gan_jax.command_line.flags import (
-    first_paragraph,
-    flags_among,
-    given_fields,
-    with_both,
+    extract_flags,
+    extract_message,
+    find_given_fields,
+    set_both_optimizers,
 )
 from gan_jax.command_line.help import RECOMMENDED
-from gan_jax.command_line.user_errors import exit_code, flags_of
+from gan_jax.command_line.user_errors import catch_user_errors, flag_names
 from gan_jax.commands import compare, data, diagnose, evaluate, sample, train
 from gan_jax.config import DatasetConfig
 from gan_jax.config.serialization import flat, to_json
@@ -90,7 +90,7 @@ def test_field_that_is_unread_is_refused_as_it_stands_if_it_was_given(field):
     base = METHODS["ns_gan"]
     refuse_unread(base, base)
     flag = "--" + field.replace("_", "-")
-    given = given_fields(train.Flags, [f"{flag}=1"])
+    given = find_given_fields(train.Flags, [f"{flag}=1"])
     assert given == {field}
     with pytest.raises(ValueError) as error:
         refuse_unread(base, base, given)
@@ -173,7 +173,7 @@ def test_line_of_a_box_is_the_same_in_every_encoding():
 
 """
     expected = "invalid choice 'x' for argument '--size'. Expected one of (1, 2)"
-    assert first_paragraph(boxed) == first_paragraph(ascii_only) == expected
+    assert extract_message(boxed) == extract_message(ascii_only) == expected
 
 
 @pytest.mark.parametrize(
@@ -204,8 +204,8 @@ def test_unknown_method_is_told_the_nearest(capsys):
 def test_given_fields_are_read_from_the_words():
     words = "--batch_size=8 --dataset.no-rgb --penalty.weight-end 1 x -3 --no-resume"
     expected = {"batch_size", "dataset.rgb", "penalty.weight_end", "resume"}
-    assert given_fields(train.Flags, shlex.split(words)) == expected
-    assert flags_among(["--out=--x", "--", "--lr"]) == ["--out", "--lr"]
+    assert find_given_fields(train.Flags, shlex.split(words)) == expected
+    assert extract_flags(["--out=--x", "--", "--lr"]) == ["--out", "--lr"]
 
 
 def test_lr_sets_both_players_and_their_own_flags_win(capsys):
@@ -226,10 +226,10 @@ def test_value_of_both_players_is_checked_as_those_of_each(capsys):
 def test_values_of_both_players_are_in_the_config_and_in_no_other_place():
     old = METHODS["ttur"]
     values = {"lr": 1e-3, "lr_schedule": None}
-    new = with_both(old, values, given={"d_optimizer.learning_rate"})
+    new = set_both_optimizers(old, values, given={"d_optimizer.learning_rate"})
     assert new.g_optimizer == replace(old.g_optimizer, learning_rate=1e-3)
     assert replace(new, g_optimizer=old.g_optimizer) == old
-    both = with_both(old, {"lr": None, "lr_schedule": "linear"})
+    both = set_both_optimizers(old, {"lr": None, "lr_schedule": "linear"})
     assert both.g_optimizer == replace(old.g_optimizer, schedule="linear")
     assert both.d_optimizer == replace(old.d_optimizer, schedule="linear")
 
@@ -246,9 +246,9 @@ def test_help_of_a_method_is_short_and_its_examples_work(capsys, name):
     lines = text.splitlines()
     assert len(lines) <= 46
     assert all(len(x) <= 80 for x in lines if "python -m" not in x)
-    named = flags_among(text.replace("[--flag", "").split())
+    named = extract_flags(text.replace("[--flag", "").split())
     named = {flag.rstrip(",.") for flag in named}
-    assert named <= {*flags_of(train.Flags), "--help-all", "--list"}
+    assert named <= {*flag_names(train.Flags), "--help-all", "--list"}
     common = {"--steps", "--batch-size", "--lr", "--dataset.name", "--model.name"}
     assert common | {"--out", "--seed", "--resume", "--help-all", "--list"} <= named
     start = "  python -m experiments.train "
@@ -295,7 +295,7 @@ def test_help_without_a_method_says_how_to_choose_one(capsys):
 @pytest.mark.parametrize("words", ["--help-all", "r1 --help-all"])
 def test_long_help_is_there_with_and_without_a_method(capsys, words):
     text = helped(words, capsys)
-    for flag in flags_of(train.Flags):
+    for flag in flag_names(train.Flags):
         assert flag in text
 
 
@@ -313,7 +313,7 @@ def test_help_of_a_file_is_that_of_its_choices(capsys):
 def test_other_commands_have_short_helps_by_both_flags(capsys, command):
     for flag in ("--help", "--help-all"):
         with pytest.raises(SystemExit) as stop:
-            exit_code(partial(command.main, [flag]))
+            catch_user_errors(partial(command.main, [flag]))
         assert not stop.value.code
         assert len(capsys.readouterr().out.splitlines()) <= 60
 

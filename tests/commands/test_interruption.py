@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from processes import mortal, output, running, until
 
-from gan_jax.command_line import at_start, interruption
-from gan_jax.command_line.user_errors import exit_code
+from gan_jax.command_line import early_signals, interruption
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.commands import evaluate
 from gan_jax.run import signals
 from gan_jax.run.signals import heard, stop_request
@@ -107,10 +107,10 @@ def command(monkeypatch):
         ends.append(code)
         ended.set()
 
-    monkeypatch.setattr(at_start, "IS_COMMAND", True)
+    monkeypatch.setattr(early_signals, "IS_COMMAND", True)
     monkeypatch.setattr(interruption, "GRACE_SECONDS", 0.1)
     monkeypatch.setattr(interruption, "WORD_SECONDS", 0.05)
-    monkeypatch.setattr(interruption, "end_process", end)
+    monkeypatch.setattr(interruption, "end_process_at_once", end)
     return ends, ended
 
 
@@ -135,25 +135,25 @@ def test_a_command_that_lets_go_says_one_line(
     number, command, said, monkeypatch, capsys
 ):
     monkeypatch.setattr(interruption, "WORD_SECONDS", 60)
-    signal.signal(signal.SIGTERM, at_start.end_at_once)
-    interrupts = signal.signal(signal.SIGINT, at_start.end_at_once)
+    signal.signal(signal.SIGTERM, early_signals.end_on_signal)
+    interrupts = signal.signal(signal.SIGINT, early_signals.end_on_signal)
 
     def stopped():
         os.kill(os.getpid(), number)
         time.sleep(60)
 
     try:
-        assert exit_code(stopped) == CODES[number]
+        assert catch_user_errors(stopped) == CODES[number]
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, interrupts)
-    assert capsys.readouterr().err == f"{at_start.WORDS[number]}\n"
+    assert capsys.readouterr().err == f"{early_signals.WORDS[number]}\n"
     assert command[0] == [] and said == []
 
 
 def test_a_process_that_imports_commands_is_none():
-    assert not at_start.IS_COMMAND
-    assert signal.getsignal(signal.SIGTERM) is not at_start.end_at_once
+    assert not early_signals.IS_COMMAND
+    assert signal.getsignal(signal.SIGTERM) is not early_signals.end_on_signal
 
 
 def catches(process, number):
@@ -173,7 +173,7 @@ def test_a_command_that_still_imports_ends_with_one_line(name, number):
         text = output(process)
     assert (process.returncode, text) == (
         CODES[number],
-        f"{at_start.WORDS[number]}\n",
+        f"{early_signals.WORDS[number]}\n",
     )
 
 
@@ -239,7 +239,7 @@ class Raising:
 def test_an_interrupt_that_python_loses_prints_no_traceback(monkeypatch):
     told = []
     monkeypatch.setattr(sys, "unraisablehook", lambda one: told.append(one.exc_type))
-    with interruption.no_word_of_lost_interrupts():
+    with interruption.hide_lost_interrupts():
         Raising(KeyboardInterrupt())
         Raising(ValueError())
     Raising(KeyboardInterrupt())

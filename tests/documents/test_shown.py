@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 from sklearn.svm import SVC
 
 from gan_jax import METHODS, load_generator
-from gan_jax.command_line.user_errors import flags_of
+from gan_jax.command_line.user_errors import flag_names
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -40,7 +40,7 @@ def test_a_command_that_is_shown_has_flags_that_there_are(module, words):
     given = {word.partition("=")[0] for word in words if word.startswith("--")}
     known = {"--list", "--help", "--help-all", "--config", "--plugin"}
     if hasattr(command, "Flags"):
-        flags = flags_of(command.Flags)
+        flags = flag_names(command.Flags)
         known |= flags | {re.sub(r"--(?=[^.]*$)", "--no-", flag) for flag in flags}
         assert given <= known
     first = words[0] if words else "--list"

@@ -18,7 +18,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
-def end_at_once(number: int, frame: Any) -> None:
+def end_on_signal(number: int, frame: Any) -> None:
     """End the process with one line: a handler of signals."""
     with suppress(OSError):
         os.write(2, f"{WORDS[signal.Signals(number)]}\n".encode())
@@ -28,4 +28,4 @@ def end_at_once(number: int, frame: Any) -> None:
 if IS_COMMAND:
     for one in SIGNALS:
         if signal.getsignal(one) != signal.SIG_IGN:  # nohup
-            signal.signal(one, end_at_once)
+            signal.signal(one, end_on_signal)
