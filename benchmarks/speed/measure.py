@@ -32,7 +32,8 @@ from benchmarks.speed.interleave import Make, Timing, timed
 from benchmarks.speed.table import Row, cells, report
 from gan_jax import Config
 from gan_jax.command_line.flags import find_given_fields, parse, refuse_unread_flags
-from gan_jax.command_line.user_errors import catch_user_errors, expand_home
+from gan_jax.command_line.paths import expand_home
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.penalties import PENALTIES
 from gan_jax.run_files.history import versions
 

@@ -12,7 +12,8 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 import tyro
 from rich.text import Text
 
-from gan_jax.command_line.user_errors import UNREAD, FlagError, flag_sources, hyphenate
+from gan_jax.command_line.flag_sources import flag_sources, hyphenate
+from gan_jax.command_line.user_errors import UNREAD, FlagError
 from gan_jax.config import Config, SweepConfig
 from gan_jax.methods.changes import changed
 from gan_jax.terminal.output import drop_output

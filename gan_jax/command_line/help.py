@@ -13,8 +13,8 @@ import docstring_parser
 from gan_jax.assembly.assemble import build
 from gan_jax.assembly.compatibility import dataset, resolve
 from gan_jax.assembly.unused_fields import read_fields
+from gan_jax.command_line.flag_sources import FlagSource, flag_sources, hyphenate
 from gan_jax.command_line.flags import BOTH_OPTIMIZERS, set_both_optimizers
-from gan_jax.command_line.user_errors import FlagSource, flag_sources, hyphenate
 from gan_jax.config import Config, OptimizerConfig
 from gan_jax.config.serialization import flat
 from gan_jax.methods import CATALOGUE, IDEAS

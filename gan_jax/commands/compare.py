@@ -45,14 +45,12 @@ from gan_jax.benchmark.reference_scores import fingerprint_of, floors_of, noise_
 from gan_jax.benchmark.run_cell import Interrupted, rows_of
 from gan_jax.benchmark.suites import suite_of
 from gan_jax.benchmark.suites.spec import VARIANTS
+from gan_jax.command_line.flag_sources import make_flag_rewriter
 from gan_jax.command_line.flags import find_given_fields, parse, refuse_unread_flags
 from gan_jax.command_line.interruption import exit_code_of
+from gan_jax.command_line.paths import expand_home
 from gan_jax.command_line.plugin_flag import gather_plugin_flags
-from gan_jax.command_line.user_errors import (
-    catch_user_errors,
-    expand_home,
-    make_flag_rewriter,
-)
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.parallel.compiler import cache_compilations
 from gan_jax.parallel.multihost import cores_as_devices
 from gan_jax.plugins.load import load_plugins, write_copies

@@ -16,17 +16,16 @@ import numpy as np
 import tyro
 
 from gan_jax.assembly.compatibility import dataset
+from gan_jax.command_line.flag_sources import DATA_FIELDS, make_flag_rewriter
 from gan_jax.command_line.flags import find_given_fields, parse, refuse_unread_flags
-from gan_jax.command_line.plugin_flag import gather_plugin_flags
-from gan_jax.command_line.user_errors import (
-    DATA_FIELDS,
+from gan_jax.command_line.paths import (
     FIGURE_SUFFIXES,
     IMAGE_SUFFIXES,
-    catch_user_errors,
     expand_home,
-    make_flag_rewriter,
     require_picture,
 )
+from gan_jax.command_line.plugin_flag import gather_plugin_flags
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import validate
 from gan_jax.data import TOYS, Dataset, batch_indices, fields_of, log_density

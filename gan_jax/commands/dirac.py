@@ -20,12 +20,8 @@ from rich.table import Column, Table
 from gan_jax.assembly.assemble import build
 from gan_jax.assembly.compatibility import rule_of
 from gan_jax.command_line.flags import parse
-from gan_jax.command_line.user_errors import (
-    FIGURE_SUFFIXES,
-    catch_user_errors,
-    expand_home,
-    require_picture,
-)
+from gan_jax.command_line.paths import FIGURE_SUFFIXES, expand_home, require_picture
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.config import Config
 from gan_jax.data import DATASETS
 from gan_jax.diagnostics import phase, portraits

@@ -21,14 +21,12 @@ import tyro
 from rich.table import Column, Table
 
 from gan_jax.assembly.compatibility import dataset
+from gan_jax.command_line.flag_sources import make_flag_rewriter
 from gan_jax.command_line.flags import find_given_fields, parse, refuse_unread_flags
 from gan_jax.command_line.member_table import evaluate_all, show_all
+from gan_jax.command_line.paths import expand_home
 from gan_jax.command_line.plugin_flag import gather_plugin_flags, load_beside_run
-from gan_jax.command_line.user_errors import (
-    catch_user_errors,
-    expand_home,
-    make_flag_rewriter,
-)
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import from_file, validate
 from gan_jax.data import fields_of

@@ -23,12 +23,10 @@ from gan_jax.benchmark.results_io import (
     refuse_strangers,
     require_comparable,
 )
+from gan_jax.command_line.flag_sources import make_flag_rewriter
 from gan_jax.command_line.flags import parse
-from gan_jax.command_line.user_errors import (
-    catch_user_errors,
-    expand_home,
-    make_flag_rewriter,
-)
+from gan_jax.command_line.paths import expand_home
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.logs.metric_log import write_json, write_text
 from gan_jax.run_files.folder import held
 from gan_jax.terminal.command_name import name_command

@@ -19,14 +19,10 @@ from typing import Annotated
 import tyro
 
 from gan_jax import comparison
+from gan_jax.command_line.flag_sources import make_flag_rewriter
 from gan_jax.command_line.flags import parse
-from gan_jax.command_line.user_errors import (
-    FIGURE_SUFFIXES,
-    catch_user_errors,
-    expand_home,
-    make_flag_rewriter,
-    require_picture,
-)
+from gan_jax.command_line.paths import FIGURE_SUFFIXES, expand_home, require_picture
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.logs.files import require_writable
 from gan_jax.terminal.command_name import name_command
 from gan_jax.terminal.output import working

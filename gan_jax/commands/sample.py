@@ -18,15 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
+from gan_jax.command_line.flag_sources import make_flag_rewriter
 from gan_jax.command_line.flags import parse
+from gan_jax.command_line.paths import IMAGE_SUFFIXES, expand_home, require_picture
 from gan_jax.command_line.plugin_flag import gather_plugin_flags, load_beside_run
-from gan_jax.command_line.user_errors import (
-    IMAGE_SUFFIXES,
-    catch_user_errors,
-    expand_home,
-    make_flag_rewriter,
-    require_picture,
-)
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.data.listing import some
 from gan_jax.gan import Gan
 from gan_jax.logs import metric_log as logs

@@ -26,8 +26,9 @@ import tyro
 
 from gan_jax.assembly.assemble import build
 from gan_jax.assembly.unused_fields import refuse_unread
-from gan_jax.command_line import early_signals
 from gan_jax.command_line import plugin_flag as plugins
+from gan_jax.command_line.early_signals import SIGNAL_WORDS
+from gan_jax.command_line.flag_sources import make_flag_rewriter
 from gan_jax.command_line.flags import (
     HELP,
     HELP_ALL,
@@ -44,12 +45,8 @@ from gan_jax.command_line.named_method import (
     print_changed_values,
     set_named_data,
 )
-from gan_jax.command_line.user_errors import (
-    catch_user_errors,
-    error_line,
-    expand_tilde,
-    make_flag_rewriter,
-)
+from gan_jax.command_line.paths import expand_tilde
+from gan_jax.command_line.user_errors import catch_user_errors, error_line
 from gan_jax.commands.list import listing, printed
 from gan_jax.config import Config, Schedule
 from gan_jax.config.serialization import from_file, validate
@@ -217,7 +214,7 @@ def main(arguments: list[str]) -> int:
         os._exit(EXIT_CODES["abandoned"])
     except KeyboardInterrupt as error:
         print(
-            f"{early_signals.WORDS[exit_code_of(error) - 128]} at once; {go_on(out)}",
+            f"{SIGNAL_WORDS[exit_code_of(error) - 128]} at once; {go_on(out)}",
             file=sys.stderr,
         )
         return exit_code_of(error)

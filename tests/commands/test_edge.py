@@ -20,15 +20,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import gan_jax
-from gan_jax.command_line.user_errors import (
-    FIGURE_SUFFIXES,
-    IMAGE_SUFFIXES,
-    catch_user_errors,
-    expand_home,
-    flag_names,
-    make_flag_rewriter,
-)
-from gan_jax.commands import data, dirac, evaluate, sample, train
+from gan_jax import commands
+from gan_jax.command_line.flag_sources import flag_names, make_flag_rewriter
+from gan_jax.command_line.paths import FIGURE_SUFFIXES, IMAGE_SUFFIXES, expand_home
+from gan_jax.command_line.user_errors import catch_user_errors
+from gan_jax.commands import data, diagnose, dirac, evaluate, sample, train
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import flat, from_file, to_json
 from gan_jax.data import storage
@@ -57,18 +53,15 @@ ADVISED = {"--lr", "--lr-schedule"}
 COMMANDS = {
     name: importlib.import_module(name)
     for name in (
-        "experiments.data",
-        "experiments.sample",
-        "experiments.evaluate",
-        "experiments.runs",
-        "experiments.diagnose",
-        "experiments.dirac",
-        "benchmarks.compare",
-        "benchmarks.report",
-        "benchmarks.merge",
-        "benchmarks.speed",
+        *(
+            f"gan_jax.commands.{name}"
+            for name in commands.COMMANDS
+            if name not in ("train", "list", "prepare", "cache")
+        ),
+        "benchmarks.speed.measure",
     )
 }
+"""Modules with flags beside train's, by name."""
 HARD_NAME = "a[v2] b[/b] :smile: {x} é"
 
 
@@ -98,7 +91,7 @@ def with_negatives(flags):
     return flags | {re.sub(r"(--|\.)(?=[^.]*$)", r"\1no-", flag) for flag in flags}
 
 
-@pytest.mark.parametrize("name", ["experiments.train", *COMMANDS])
+@pytest.mark.parametrize("name", ["gan_jax.commands.train", *COMMANDS])
 def test_flags_are_those_that_the_help_shows(name, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     command = importlib.import_module(name)
@@ -121,7 +114,7 @@ def test_library_names_only_flags_that_a_command_has():
 def test_command_names_only_its_own_flags(name):
     command = COMMANDS[name]
     own = with_negatives(flag_names(command.Flags))
-    if name == "benchmarks.compare":
+    if name == "gan_jax.commands.compare":
         own |= {"--resume"}  # which it puts into other words
     for text in texts_of(Path(command.__file__)):
         if not FLAG.fullmatch(text):  # a word to look for, not a message
@@ -256,14 +249,14 @@ def test_commands_expand_the_home_folder(place, capsys):
     paint(place.parent / "home" / "pics")
     assert data.main(["folder:~/pics", "--out", "~/preview.png"]) == 0
     assert (place.parent / "home" / "preview.png").exists()
-    for command in (sample, evaluate, COMMANDS["experiments.diagnose"]):
+    for command in (sample, evaluate, diagnose):
         assert f"run {place.parent}/home/r: " in refused(command, ["~/r"], capsys)
     weights = ["--reference", "folder:~/pics", "--extractor", "inception"]
     said = refused(evaluate, [*weights, "--weights", "~/w.pth"], capsys)
     assert f"{place.parent}/home/w.pth: no such file" in said
     for command in ("report", "merge"):
         arguments = ["~/r"] if command == "report" else ["~/r", "~/s", "--out", "~/o"]
-        said = refused(COMMANDS[f"benchmarks.{command}"], arguments, capsys)
+        said = refused(COMMANDS[f"gan_jax.commands.{command}"], arguments, capsys)
         assert f"{place.parent}/home/r" in said
     assert not list(place.glob("~*"))
 
@@ -319,9 +312,9 @@ def test_every_command_prints_names_in_any_encoding(place, monkeypatch, command)
     monkeypatch.setattr(sys, "stderr", err)
     bad = "é\udcff"
     arguments = {data: [f"folder:{bad}"], dirac: ["--out", bad]}
-    arguments[COMMANDS["benchmarks.compare"]] = ["--suite", bad]
-    arguments[COMMANDS["benchmarks.merge"]] = [bad, bad, "--out", bad]
-    arguments[COMMANDS["benchmarks.speed"]] = ["--cases", bad]
+    arguments[COMMANDS["gan_jax.commands.compare"]] = ["--suite", bad]
+    arguments[COMMANDS["gan_jax.commands.merge"]] = [bad, bad, "--out", bad]
+    arguments[COMMANDS["benchmarks.speed.measure"]] = ["--cases", bad]
     assert command.main(arguments.get(command, [bad])) == 2
     err.flush()
     assert b"\\xe9\\udcff" in err.buffer.getvalue()

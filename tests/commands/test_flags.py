@@ -12,6 +12,7 @@ import pytest
 from benchmarks import supply
 from benchmarks.speed import measure as speed
 from gan_jax.assembly.unused_fields import read_fields, refuse_unread
+from gan_jax.command_line.flag_sources import flag_names
 from gan_jax.command_line.flags import (
     extract_flags,
     extract_message,
@@ -19,7 +20,7 @@ from gan_jax.command_line.flags import (
     set_both_optimizers,
 )
 from gan_jax.command_line.help import RECOMMENDED
-from gan_jax.command_line.user_errors import catch_user_errors, flag_names
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.commands import compare, data, diagnose, evaluate, sample, train
 from gan_jax.config import DatasetConfig
 from gan_jax.config.serialization import flat, to_json

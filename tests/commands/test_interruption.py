@@ -147,7 +147,7 @@ def test_a_command_that_lets_go_says_one_line(
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, interrupts)
-    assert capsys.readouterr().err == f"{early_signals.WORDS[number]}\n"
+    assert capsys.readouterr().err == f"{early_signals.SIGNAL_WORDS[number]}\n"
     assert command[0] == [] and said == []
 
 
@@ -173,7 +173,7 @@ def test_a_command_that_still_imports_ends_with_one_line(name, number):
         text = output(process)
     assert (process.returncode, text) == (
         CODES[number],
-        f"{early_signals.WORDS[number]}\n",
+        f"{early_signals.SIGNAL_WORDS[number]}\n",
     )
 
 
