@@ -10,7 +10,7 @@ FLAG = "--plugin"
 
 
 def take_plugin_flags(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """The other arguments, and the files of all `--plugin` flags.
+    """Return the other arguments, and the files of all `--plugin` flags.
 
     `--plugin` takes the next word, and of the words after it those that end in `.py`.
     Raises ValueError for a flag without a file.
@@ -34,15 +34,15 @@ def take_plugin_flags(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def gather_plugin_flags(arguments: list[str]) -> list[str]:
-    """The arguments with one `--plugin`, of all files, at the end."""
+    """Return the arguments with one `--plugin`, of all files, at the end."""
     rest, files = take_plugin_flags(arguments)
     return [*rest, FLAG, *files] if files else rest
 
 
 def load_for_training(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
-    """For experiments.train: the other arguments, and what `Config.plugin` will hold.
+    """Load a training's plugins; return the other arguments and `Config.plugin`.
 
-    These are the plugins of the Config in `--config FILE`, or of the run that
+    The plugins are those of the Config in `--config FILE`, or of the run that
     `--resume` goes on with, and the given files. A given file takes the place of a
     recorded one of its name.
     """
@@ -57,7 +57,7 @@ def load_for_training(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]
 
 
 def find_recorded_config(arguments: list[str]) -> Path | None:
-    """The config.json whose plugins the arguments ask for."""
+    """Return the config.json whose plugins the arguments ask for, None without one."""
     match arguments:
         case ["--config", path, *_]:
             return Path(path).expanduser()
@@ -68,26 +68,26 @@ def find_recorded_config(arguments: list[str]) -> Path | None:
 
 
 def last_value(flag: str, arguments: list[str]) -> str | None:
-    """The value that a flag is given last."""
-    found = None
+    """Return the value that a flag is given last, None without one."""
+    value = None
     for word, after in zip(arguments, [*arguments[1:], None], strict=True):
         if word == flag:
-            found = after
+            value = after
         elif word.startswith(f"{flag}="):
-            found = word.partition("=")[2]
-    return found
+            value = word.partition("=")[2]
+    return value
 
 
 def plugin_words(pins: tuple[str, ...]) -> list[str]:
-    """The words of a command that load these plugins, by the paths of their files."""
+    """Return the words of a command that load these plugins from their files."""
     paths = [PLUGINS[name_of(pin)].path for pin in pins]
     return [FLAG, *paths] if paths else []
 
 
 def load_beside_run(run: str | None, files: tuple[str, ...]) -> None:
-    """Load files given beside a run, whose own plugins are loaded with it.
+    """Load the files that are given beside a run, which has plugins of its own.
 
-    Raises ValueError for another version of a file that the run has a copy of.
+    Raises ValueError for another version of a file of which the run has a copy.
     """
     pins = load_plugins(files)
     path = None if run is None else Path(run) / "config.json"
@@ -101,6 +101,6 @@ def load_beside_run(run: str | None, files: tuple[str, ...]) -> None:
 
 
 def describe_plugins() -> str:
-    """What the loaded plugins have registered, to stand below a help text."""
+    """Return what the loaded plugins have registered, as the end of a help text."""
     lines = plugins_told()
     return "\n\nPlugins:\n" + "\n".join(lines) if lines else ""

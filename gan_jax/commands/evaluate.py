@@ -23,7 +23,7 @@ from rich.table import Column, Table
 from gan_jax.assembly.compatibility import dataset
 from gan_jax.command_line.flag_sources import make_flag_rewriter
 from gan_jax.command_line.flags import find_given_fields, parse, refuse_unread_flags
-from gan_jax.command_line.member_table import evaluate_all, show_all
+from gan_jax.command_line.member_table import evaluate_members, print_members
 from gan_jax.command_line.paths import expand_home
 from gan_jax.command_line.plugin_flag import gather_plugin_flags, load_beside_run
 from gan_jax.command_line.user_errors import catch_user_errors
@@ -87,7 +87,7 @@ def look(flags: Flags) -> None:
         return show(rows[0])
     path = Path(flags.run)
     if len(rows) > 1:
-        show_all(from_file(path / "config.json"), rows)
+        print_members(from_file(path / "config.json"), rows)
     else:
         show(rows[0])
     kept = [row for row in rows if row["metrics"] is not None]
@@ -121,7 +121,7 @@ def measured(flags: Flags, work: Work) -> list[dict[str, Any]]:
         what = f"taking the features of GAN {index + 1} of {len(states)}"
         work.begin(what, measure.n)
 
-    return evaluate_all(
+    return evaluate_members(
         config, measure, states, sampler_of=sampler_of, about=about, tell=tell
     )
 

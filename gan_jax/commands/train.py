@@ -38,7 +38,7 @@ from gan_jax.command_line.flags import (
     set_both_optimizers,
     split_lists,
 )
-from gan_jax.command_line.help import short_help
+from gan_jax.command_line.help import format_short_help
 from gan_jax.command_line.interruption import exit_code_of, interrupt_on_signals
 from gan_jax.command_line.named_method import (
     find_base_config,
@@ -128,7 +128,9 @@ def read(
         split_lists(rest),
         prog=command,
         description=f"{__doc__}{plugins.describe_plugins()}",
-        short_help=lambda: short_help(command, name, set_named_data(base, rest), Flags),
+        short_help=lambda: format_short_help(
+            command, name, set_named_data(base, rest), Flags
+        ),
         default=Flags(base),
     )
     given = find_given_fields(Flags, rest)

@@ -66,30 +66,29 @@ class ModelConfig:
     z_dim: Count = 64
     """Size of the latent z ~ N(0, I)."""
     g_norm: str = "none"
-    """Normalization in G: none, batch, layer, group or instance."""
+    """Normalization in G."""
     d_norm: str = "none"
     """Normalization in D; batch excludes critic penalties."""
     d_minibatch: str = "none"
-    """Layer by which D sees a batch together: none, stddev or discrimination."""
+    """Layer by which D sees a batch together."""
     g_spectral: bool = False
     """Spectral normalization of every kernel of G."""
     d_spectral: bool = False
     """Spectral normalization of every kernel of D."""
     activation: str | None = None
-    """relu, leaky_relu, prelu or silu in both networks; None: the pair's own."""
+    """Activation in both networks; None: the pair's own."""
     slope: NonNegative = 0.2
     """Negative slope of leaky_relu; initial slope of prelu."""
     g_init: str = "he"
-    """Initializer of G's kernels: normal (0.02), xavier, he or orthogonal."""
+    """Initializer of G's kernels; normal has deviation 0.02."""
     d_init: str = "he"
-    """Initializer of D's kernels: normal (0.02), xavier, he or orthogonal."""
+    """Initializer of D's kernels; normal has deviation 0.02."""
     init_scale: Scale = 1.0
     """Factor on the initial kernels of both networks, 1e-15 to 1e15."""
     pack: Count = 1
     """Samples that D judges together, side by side as channels (PacGAN)."""
     output: str | None = None
-    """G's last function: tanh, sigmoid or linear; None: tanh for images, linear for
-    points."""
+    """G's last function; None: tanh for images, linear for points."""
 
 
 @dataclass(frozen=True)
@@ -239,12 +238,12 @@ class MetricsConfig:
     every: CountOrZero = 500
     """Steps between measurements of the samples; 0: none."""
     names: tuple[str, ...] = ()
-    """Beside their diversity: fid, kid, prdc, is, modes, swd, mmd, memorization; of the
-    GAN itself rotation, overfitting (of D), duality (gap): docs/diagnostics.md."""
+    """What is measured beside the samples' diversity, of the samples or of the GAN
+    itself: docs/diagnostics.md."""
     n: Annotated[int, Field(ge=2, le=1_000_000)] = 1000
     """Samples they are taken of; the log says so: frechet_distance@1000."""
     extractor: str | None = None
-    """pixels, cnn or inception; None: cnn where the data have a classifier, else
+    """What features are taken with; None: cnn where the data have a classifier, else
     pixels."""
 
 

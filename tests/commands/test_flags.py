@@ -15,11 +15,11 @@ from gan_jax.assembly.unused_fields import read_fields, refuse_unread
 from gan_jax.command_line.flag_sources import flag_names
 from gan_jax.command_line.flags import (
     extract_flags,
-    extract_message,
     find_given_fields,
     set_both_optimizers,
 )
 from gan_jax.command_line.help import RECOMMENDED
+from gan_jax.command_line.tyro_messages import extract_message
 from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.commands import compare, data, diagnose, evaluate, sample, train
 from gan_jax.config import DatasetConfig
