@@ -5,7 +5,6 @@ those of plugins too.
 """
 
 import dataclasses
-from collections.abc import Mapping
 from functools import cache
 from typing import Any, get_type_hints
 
@@ -31,7 +30,7 @@ from gan_jax.config import (
 from gan_jax.plugins.load import REGISTRIES
 from gan_jax.terminal.command_name import name_commands_in
 
-Kinds = Mapping[tuple[type, str], tuple[str, ...]]
+Kinds = dict[tuple[type, str], tuple[str, ...]]
 """By a dataclass and the name of its field: the kinds of registered names it takes."""
 
 CONFIG_KINDS: Kinds = {

@@ -75,7 +75,7 @@ def parse_with_tyro(
                 kind,
                 args=words,
                 prog=prog,
-                description=name_commands_in(description or ""),
+                description=name_commands_in(description),
                 default=tyro.MISSING_NONPROP if default is None else default,
             )
     except SystemExit as stop:

@@ -63,8 +63,9 @@ def run_with_flags(arguments: list[str]) -> None:
         description=__doc__,
     )
     if not flags.spectrum:
-        reasons = dict.fromkeys(("count", "minutes"), "with --no-spectrum")
-        refuse_unread_flags(find_given_fields(Flags, arguments), reasons)
+        given = find_given_fields(Flags, arguments)
+        reason = "with --no-spectrum"
+        refuse_unread_flags(given, dict.fromkeys(("count", "minutes"), reason))
     diagnose_run(expand_home(flags, "run", "out"))
 
 

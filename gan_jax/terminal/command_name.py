@@ -29,6 +29,6 @@ def name_command(command: str) -> str:
     return f"{CONSOLE} {command}"
 
 
-def name_commands_in(text: str) -> str:
+def name_commands_in(text: str | None) -> str:
     """Return a text with each `gan-jax COMMAND` in it as `name_command` has it."""
-    return IN_TEXT.sub(lambda found: name_command(found[1]), text)
+    return IN_TEXT.sub(lambda found: name_command(found[1]), text or "")
