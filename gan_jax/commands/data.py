@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import jax.numpy as jnp
 import numpy as np
 import tyro
 
@@ -175,4 +176,4 @@ def make_log_density(config: DatasetConfig) -> Callable[[np.ndarray], np.ndarray
         return lambda x: np.full(len(x), np.nan)
     mixture = TOYS[config.name](config)
     blurred = mixture._replace(sigma=max(mixture.sigma, 0.05))
-    return lambda x: np.maximum(np.asarray(log_density(blurred, x)), -20)
+    return lambda x: np.maximum(np.asarray(log_density(blurred, jnp.asarray(x))), -20)

@@ -1,11 +1,12 @@
-"""What there is to choose from, and what a Config says, as text."""
+"""List what there is to choose from."""
 
+import argparse
 import re
+from functools import partial
 
-from gan_jax.assembly.unused_fields import read_fields
+from gan_jax.assembly.registry import choose
 from gan_jax.augment import AUGMENTS
-from gan_jax.config import Config
-from gan_jax.config.serialization import flat
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.data import DATASETS, PREFIXES, TFDS_SETS, TOYS
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.evaluate.metric_registry import METRICS
@@ -18,6 +19,7 @@ from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
 from gan_jax.plugins.load import owner
+from gan_jax.terminal.command_name import name_command
 
 PREFIXED = {"tfds:NAME": PREFIXES["tfds"], "folder:PATH": PREFIXES["folder"]}
 OTHERS = {
@@ -46,8 +48,10 @@ def told(kind: str, name: str) -> str:
     return f"Registered by {owner(kind, name)}"
 
 
-def listing() -> str:
-    """Methods, data sets and models with one line each; the other names."""
+def listing(kind: str | None = None) -> str:
+    """Return the names of a kind, or methods, data sets, models and other names."""
+    if kind is not None:
+        return "\n".join(choose(OTHERS, kind, "kind"))
     methods = {
         k: CATALOGUE[k].about if k in CATALOGUE else told("method", k) for k in METHODS
     }
@@ -65,16 +69,13 @@ def listing() -> str:
     return "\n".join(lines)
 
 
-def printed(config: Config) -> str:
-    """Every field by its dotted name, those that have no effect marked."""
-    read = read_fields(config)
-    return "\n".join(
-        f"{name} = {value}{'' if name in read else '   (unused)'}"
-        for name, value in flat(config).items()
-    )
-
-
 def main(arguments: list[str]) -> int:
-    """Print what there is to choose from."""
-    print(listing())
-    return 0
+    """Run `gan-jax list`, and return its exit code."""
+    return catch_user_errors(partial(run_with_flags, arguments))
+
+
+def run_with_flags(arguments: list[str]) -> None:
+    """Read the kind, and print what there is to choose from."""
+    parser = argparse.ArgumentParser(prog=name_command("list"), description=__doc__)
+    parser.add_argument("kind", nargs="?", help="such as losses; without: every kind")
+    print(listing(parser.parse_args(arguments).kind))

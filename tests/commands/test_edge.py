@@ -292,7 +292,7 @@ def test_training_ends_in_the_home_folder_in_an_encoding_that_lacks_a_letter(
 def test_printed_commands_can_be_pasted(capsys, verdict):
     summary = {"verdict": verdict, "steps": 1, "wall_seconds": 1.0}
     summary |= {"steps_per_second": 1.0, "last_row": {"d_loss": 1, "g_loss": 1}}
-    train.report("my run's $1", summary)
+    print_result("my run's $1", summary)
     said = capsys.readouterr().out
     words = {
         line.split()[0]: shlex.split(line)[4:]
