@@ -1,4 +1,4 @@
-"""Compare methods: `python -m benchmarks.compare --suite toy --out results/toy`.
+"""Compare methods: `gan-jax compare --suite toy --out results/toy`.
 
 Trains every method of a suite on every task with many seeds; a cell of the plan is a
 method on a task, with all seeds in one program where that is faster. Results lie in
@@ -83,7 +83,7 @@ class Flags:
     """Where cells run: here, one after the other, or on the workers of a Ray cluster
     (RAY_ADDRESS; else a local one), which must share the out folder."""
     part: str = "1/1"
-    """Which of equal shares of the cells this machine runs, 2/3; benchmarks.merge joins
+    """Which of equal shares of the cells this machine runs, 2/3; `gan-jax merge` joins
     the results."""
     plugin: tuple[str, ...] = ()
     """Python files of one's own that register methods: docs/plugins.md."""

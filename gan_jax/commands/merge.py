@@ -1,4 +1,4 @@
-"""Join the results of several machines: `python -m benchmarks.merge A B --out C`.
+"""Join the results of several machines: `gan-jax merge A B --out C`.
 
 All must be of one plan (shares of it: `benchmarks.compare --part 1/2`), measured in one
 way and judged by the same thresholds. A GAN that several have must have come out alike.

@@ -1,4 +1,4 @@
-"""The report of a benchmark: `python -m benchmarks.report results/x`.
+"""The report of a benchmark: `gan-jax report results/x`.
 
 Writes report.md (tables for a paper), report.html (one page that opens offline) and
 figures/ (PNG and SVG) into the folder, from its plan.json and rows.jsonl alone; samples
