@@ -5,9 +5,12 @@ import re
 import runpy
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from gan_jax.commands import COMMANDS, main
 from gan_jax.terminal.command_name import IN_BENCHMARKS
@@ -63,3 +66,12 @@ def refused(
 def with_negatives(flags: frozenset[str]) -> frozenset[str]:
     """Return the flags, and those that switch one off."""
     return flags | {re.sub(r"(--|\.)(?=[^.]*$)", r"\1no-", flag) for flag in flags}
+
+
+def paint(folder: Path, count: int = 6) -> Path:
+    """Write pictures of 8 x 8 pixels to a folder, and return it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(count):
+        pixels = np.random.default_rng(i).integers(0, 256, (8, 8, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+    return folder

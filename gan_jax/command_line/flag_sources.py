@@ -28,7 +28,7 @@ class FlagSource(NamedTuple):
 def flag_sources(kind: type, prefix: str = "--") -> dict[str, FlagSource]:
     """Return the flags that tyro makes of a command's dataclass.
 
-    They are named as `--grid` and `--dataset.name`. The fields of an annotated group
+    They are named as `--steps` and `--dataset.name`. The fields of an annotated group
     have flags without the group's name.
     """
     sources: dict[str, FlagSource] = {}

@@ -1,6 +1,6 @@
 """Join the results of several machines: `gan-jax merge A B --out C`.
 
-All must be of one plan (shares of it: `benchmarks.compare --part 1/2`), measured in one
+All must be of one plan (shares of it: `gan-jax compare --part 1/2`), measured in one
 way and judged by the same thresholds. A GAN that several have must have come out alike.
 The runs themselves (cells/, and so samples) stay where they are.
 """
