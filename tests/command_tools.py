@@ -58,9 +58,9 @@ def refused(
 ) -> str:
     """Return the one line of a command that refuses its input."""
     assert command.main([str(word) for word in arguments]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("error: ") and said.count("\n") == 1
-    return said
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1
+    return error
 
 
 def with_negatives(flags: frozenset[str]) -> frozenset[str]:

@@ -179,8 +179,9 @@ def set_both_optimizers(
 def split_lists(arguments: list[str]) -> list[str]:
     """Return the arguments with the items of `a,b` as words of their own.
 
-    These are the values of `--sweep.FIELD 0.1,1,10` and `--metrics.names a,b`. Raises
-    ValueError for a sweep over a field that is no traced factor.
+    These are the values of `--sweep.penalty 0.1,1,10`, or of another field of the
+    sweep, and of `--metrics.names a,b`. Raises ValueError for a sweep over a field that
+    is no traced factor.
     """
     words, in_list = [], False
     for word in arguments:
