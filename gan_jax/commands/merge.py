@@ -43,7 +43,7 @@ by 1e-8 (other vector units), other draws of the points by several percent."""
 @dataclass(frozen=True)
 class Flags:
     results: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Folders of benchmarks.compare."""
+    """Folders that `gan-jax compare` has written."""
     out: Path
     """A new folder for all of them."""
 

@@ -47,7 +47,7 @@ MANY = 5
 @dataclass(frozen=True)
 class Flags:
     folder: Annotated[Path, tyro.conf.Positional]
-    """A folder that benchmarks.compare has written."""
+    """A folder that `gan-jax compare` has written."""
     baseline: str | None = None
     """What all methods are compared with; by default ns_gan, or the first method."""
 

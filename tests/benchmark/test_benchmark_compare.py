@@ -93,7 +93,10 @@ def test_a_signal_in_a_game_says_how_to_go_on(
     flags = ["--suite", "dirac", "--methods", "minimax", "--out", str(tmp_path)]
     assert compare.main(flags) == code
     told = capsys.readouterr().err
-    assert "stopped: 1 of " in told and "the same command goes on:\npython -m" in told
+    assert (
+        "stopped: 1 of " in told
+        and "the same command goes on:\ngan-jax compare " in told
+    )
     assert signal.getsignal(sent) == before
 
 

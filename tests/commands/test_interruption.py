@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a word at once, whatever the process is doing."""
+"""Ctrl-C and SIGTERM are answered at once, whatever the process is doing."""
 
 import hashlib
 import os
@@ -21,8 +21,8 @@ from gan_jax.run.signals import heard, stop_request
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
-def in_a_while(*numbers):
-    """Send signals to this process, 0.1 s apart, and the moments at which it does."""
+def send_in_a_while(*numbers):
+    """Send signals to this process, 0.1 s apart; return the sender and its times."""
     sent = []
 
     def send():
@@ -54,7 +54,7 @@ def said(monkeypatch):
 @pytest.mark.parametrize("number", CODES, ids=str)
 def test_a_run_that_is_asked_to_stop_answers_before_it_can_stop(number, said):
     with stop_request() as asked:
-        sender, sent = in_a_while(number)
+        sender, sent = send_in_a_while(number)
         compute()
         over = time.monotonic()
         sender.join()
@@ -68,7 +68,7 @@ def test_a_second_ctrl_c_interrupts_and_goes_on_to_who_heard_before(said):
     seen = []
     with heard(lambda number: seen.append(number) or True):
         with pytest.raises(KeyboardInterrupt), stop_request() as asked:
-            sender, _ = in_a_while(signal.SIGINT, signal.SIGINT)
+            sender, _ = send_in_a_while(signal.SIGINT, signal.SIGINT)
             sender.join()
             time.sleep(60)
     assert asked == ["SIGINT"] and seen == [signal.SIGINT]
@@ -100,7 +100,7 @@ def test_no_other_thread_takes_signals():
 
 @pytest.fixture
 def command(monkeypatch):
-    """This process takes itself for a command; how it was ended."""
+    """Make this process a command; return how it was ended."""
     ends, ended = [], threading.Event()
 
     def end(code):
@@ -165,9 +165,20 @@ def catches(process, number):
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
 @pytest.mark.parametrize("number", CODES, ids=str)
-@pytest.mark.parametrize("name", ["experiments.train", "benchmarks.compare"])
-def test_a_command_that_still_imports_ends_with_one_line(name, number):
-    with running([sys.executable, "-m", name]) as process:
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-m", "experiments.train"],
+        ["-m", "benchmarks.compare"],
+        ["-m", "gan_jax", "train"],
+        ["gan-jax", "train"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_that_still_imports_ends_with_one_line(words, number, tmp_path):
+    if words[0] == "gan-jax":
+        words = [write_console_script(tmp_path), *words[1:]]
+    with running([sys.executable, *words]) as process:
         until(lambda: catches(process, signal.SIGTERM), process)
         process.send_signal(number)
         text = output(process)
@@ -175,6 +186,13 @@ def test_a_command_that_still_imports_ends_with_one_line(name, number):
         CODES[number],
         f"{early_signals.SIGNAL_WORDS[number]}\n",
     )
+
+
+def write_console_script(folder):
+    """The path of a script as pip makes it for the console command."""
+    path = folder / "gan-jax"
+    path.write_text("import sys\nfrom gan_jax.commands import main\nsys.exit(main())\n")
+    return str(path)
 
 
 def gone(process):
@@ -237,13 +255,13 @@ class Raising:
 
 
 def test_an_interrupt_that_python_loses_prints_no_traceback(monkeypatch):
-    told = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda one: told.append(one.exc_type))
+    printed = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda one: printed.append(one.exc_type))
     with interruption.hide_lost_interrupts():
         Raising(KeyboardInterrupt())
         Raising(ValueError())
     Raising(KeyboardInterrupt())
-    assert told == [ValueError, KeyboardInterrupt]
+    assert printed == [ValueError, KeyboardInterrupt]
 
 
 def test_a_handler_that_python_cannot_put_back_is_left_alone(monkeypatch):
