@@ -19,7 +19,7 @@ from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
 from gan_jax.plugins.load import owner
-from gan_jax.terminal.command_name import name_command
+from gan_jax.terminal.command_name import name_command, name_commands_in
 
 PREFIXED = {"tfds:NAME": PREFIXES["tfds"], "folder:PATH": PREFIXES["folder"]}
 OTHERS = {
@@ -51,7 +51,8 @@ def told(kind: str, name: str) -> str:
 def listing(kind: str | None = None) -> str:
     """Return the names of a kind, or methods, data sets, models and other names."""
     if kind is not None:
-        return "\n".join(choose(OTHERS, kind, "kind"))
+        kinds = {title.replace(" ", "-"): names for title, names in OTHERS.items()}
+        return "\n".join(choose(kinds, kind, "kind"))
     methods = {
         k: CATALOGUE[k].about if k in CATALOGUE else told("method", k) for k in METHODS
     }
@@ -76,6 +77,13 @@ def main(arguments: list[str]) -> int:
 
 def run_with_flags(arguments: list[str]) -> None:
     """Read the kind, and print what there is to choose from."""
-    parser = argparse.ArgumentParser(prog=name_command("list"), description=__doc__)
-    parser.add_argument("kind", nargs="?", help="such as losses; without: every kind")
-    print(listing(parser.parse_args(arguments).kind))
+    parser = argparse.ArgumentParser(
+        prog=name_command("list"),
+        description=name_commands_in(__doc__),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "kind", nargs="*", help="such as losses, or data sets; without: every kind"
+    )
+    words = parser.parse_args(arguments).kind
+    print(listing("-".join(words).replace(" ", "-") or None))

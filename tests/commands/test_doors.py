@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from command_tools import DOORS, MODULES, enter, typed_command
+from command_tools import DOORS, MODULES, enter, refused, typed_command
 
 import gan_jax
 from gan_jax.command_line.flag_sources import make_flag_rewriter
@@ -85,11 +85,12 @@ def test_the_console_command_tells_the_version(monkeypatch, capsys):
     assert capsys.readouterr().out == f"{gan_jax.__version__}\n"
 
 
-@pytest.mark.parametrize("words", [["losses"], []])
+@pytest.mark.parametrize("words", [["losses"], ["generator", "penalties"], []])
 def test_train_lists_what_list_lists(words, capsys):
     assert list_command.main(words) == 0
     listed = capsys.readouterr().out
-    assert "non_saturating" in listed and listed.count("\n") > 1
+    expected = "path_length" if words[:1] == ["generator"] else "non_saturating"
+    assert expected in listed and listed.count("\n") > 1
     assert train.main(["--list", *words]) == 0
     assert train.main(["r1", "--list", *words, "--seed", "1"]) == 0
     assert capsys.readouterr().out == 2 * listed
@@ -101,3 +102,8 @@ def test_a_quoted_command_keeps_its_flags_in_every_form(door):
     told = f"run {command} --suite NAME --out x; or choose --out y"
     expected = f"run {command} --suite NAME --out x; or choose out y"
     assert make_flag_rewriter(sample.Flags)(told) == expected
+
+
+def test_an_unknown_kind_of_names_is_one_line_with_the_nearest(capsys):
+    assert "did you mean 'losses'?" in refused(train, ["--list", "loses"], capsys)
+    assert "did you mean 'losses'?" in refused(list_command, ["loses"], capsys)
