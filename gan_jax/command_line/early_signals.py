@@ -8,9 +8,10 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-IS_COMMAND = sys.argv[:1] == ["-m"] or os.path.basename(sys.argv[0]) == "gan-jax"
+IS_COMMAND = sys.argv[:1] == ["-m"] or Path(sys.argv[0]).stem == "gan-jax"
 """Whether this process is a command: `gan-jax NAME`, `python -m gan_jax NAME` or
 `python -m experiments.NAME`. While Python imports the package of a module that `-m`
 runs, `-m` stands in the place of the module's path."""
