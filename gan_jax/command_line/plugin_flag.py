@@ -100,7 +100,7 @@ def load_beside_run(run: str | None, files: tuple[str, ...]) -> None:
             )
 
 
-def describe_plugins() -> str:
+def format_plugin_help() -> str:
     """Return what the loaded plugins have registered, as the end of a help text."""
     lines = plugins_told()
     return "\n\nPlugins:\n" + "\n".join(lines) if lines else ""

@@ -32,7 +32,7 @@ def print_result(out: str, summary: dict[str, Any]) -> None:
         f"{summary['verdict']}: {summary['steps']} steps in "
         f"{summary['wall_seconds']:.0f} s ({summary['steps_per_second']:.0f} steps/s); "
         f"{outcome}\n"
-        f"{describe_samples(summary)}"
+        f"{format_samples(summary)}"
         f"look at  {out}/samples.png  and  {out}/curves.png\n"
         f"numbers  {out}/metrics.jsonl  and  {out}/summary.json{rows}\n"
         f"repeat   {command} --config {config} --out {again}"
@@ -48,7 +48,7 @@ def print_swept_values(summary: dict[str, Any]) -> None:
         print_table(table(found))
 
 
-def describe_samples(summary: dict[str, Any]) -> str:
+def format_samples(summary: dict[str, Any]) -> str:
     """Return lines on what the samples are like; of a failure why, and what to try."""
     samples, lines = summary.get("samples"), []
     if samples is not None:

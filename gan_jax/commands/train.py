@@ -199,7 +199,7 @@ def read_flags(
         Flags,
         split_lists(rest),
         prog=command,
-        description=f"{__doc__}{plugins.describe_plugins()}",
+        description=f"{__doc__}{plugins.format_plugin_help()}",
         short_help=short_help,
         default=Flags(base),
     )
