@@ -12,7 +12,7 @@ from typing import Any
 from gan_jax.assembly.assemble import build
 from gan_jax.assembly.compatibility import dataset, resolve
 from gan_jax.assembly.unused_fields import read_fields
-from gan_jax.command_line.field_texts import describe_field, field_docstrings
+from gan_jax.command_line.field_texts import CONFIG_KINDS, describe_field
 from gan_jax.command_line.flag_sources import flag_sources, hyphenate
 from gan_jax.command_line.flags import BOTH_OPTIMIZERS, set_both_optimizers
 from gan_jax.config import Config, OptimizerConfig
@@ -177,15 +177,17 @@ def is_tuning(field: str) -> bool:
 
 
 def format_flag_rows(own: list[str], config: Config, kind: type) -> Iterator[str]:
-    """Yield the rows of the common fields, and of a method's own with their names."""
+    """Yield the rows of the common fields and of a method's own.
+
+    A row lists the names that its field takes, but for the many names of a whole part
+    of the method, such as `penalty.name`: --list shows them.
+    """
     sources = flag_sources(kind)
-    for field in COMMON_FIELDS:
+    for field in (*COMMON_FIELDS, *own):
         source = sources[flag_of(field)]
-        text = field_docstrings(source.kind)[source.field]
-        yield from format_row(format_flag(field, config), text, 28)
-    for field in own:
-        source = sources[flag_of(field)]
-        text = describe_field(source.kind, source.field)
+        is_part = field.endswith(".name")
+        kinds = {} if is_part else CONFIG_KINDS
+        text = describe_field(source.kind, source.field, kinds)
         yield from format_row(format_flag(field, config), text, 28)
 
 

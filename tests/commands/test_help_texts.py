@@ -12,8 +12,8 @@ from gan_jax.commands import evaluate, train
 from gan_jax.config import LossConfig, ModelConfig
 from gan_jax.evaluate.metric_registry import METRICS
 from gan_jax.features import EXTRACTORS
+from gan_jax.layers.minibatch import MINIBATCH
 from gan_jax.losses import LOSSES
-from gan_jax.penalties import PENALTIES
 from gan_jax.plugins.load import REGISTRIES
 
 
@@ -50,11 +50,11 @@ def test_an_entry_that_is_registered_later_is_listed(monkeypatch):
     assert describe_field(LossConfig, "name").endswith(", own_loss.")
 
 
-def test_short_help_lists_the_names_of_a_methods_own_fields(capsys):
+def test_short_help_lists_the_names_that_a_field_of_the_method_takes(capsys):
     with pytest.raises(SystemExit):
-        train.main(["r1", "--help"])
+        train.main(["minibatch_stddev", "--help"])
     text = " ".join(capsys.readouterr().out.split())
-    assert f"A critic penalty of PENALTIES. Names: {', '.join(PENALTIES)}." in text
+    assert f"sees a batch together. Names: {', '.join(MINIBATCH)}." in text
     assert describe_field(ModelConfig, "name") not in text  # --list shows them
 
 
