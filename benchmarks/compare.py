@@ -1,6 +1,8 @@
-"""`python -m benchmarks.compare`: the command of `gan_jax.commands.compare`."""
+"""`python -m benchmarks.compare`, which is `gan-jax compare`."""
 
-from gan_jax.commands import run
+import sys
+
+from gan_jax.commands import run_command
 
 if __name__ == "__main__":
-    run("compare")
+    run_command("compare", sys.argv[1:])

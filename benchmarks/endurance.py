@@ -17,7 +17,7 @@ import numpy as np
 import tyro
 
 from gan_jax import METHODS, train
-from gan_jax.command_line.user_errors import exit_code
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.config import CheckpointConfig, Config, DatasetConfig, MetricsConfig
 
 RING = dataclasses.replace(
@@ -82,4 +82,4 @@ def main(steps: int = 20_000, repeats: int = 3) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_code(lambda: tyro.cli(main, description=__doc__)))
+    sys.exit(catch_user_errors(lambda: tyro.cli(main, description=__doc__)))

@@ -22,7 +22,7 @@ import numpy as np
 import tyro
 
 from gan_jax import METHODS, Config, train
-from gan_jax.command_line.user_errors import exit_code
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.config import (
     CheckpointConfig,
     DatasetConfig,
@@ -121,4 +121,4 @@ def main(kills: int = 200, steps: int = 30_000, seed: int = 0) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_code(lambda: tyro.cli(main, description=__doc__)))
+    sys.exit(catch_user_errors(lambda: tyro.cli(main, description=__doc__)))

@@ -1,6 +1,8 @@
-"""`python -m benchmarks.merge`: the command of `gan_jax.commands.merge`."""
+"""`python -m benchmarks.merge`, which is `gan-jax merge`."""
 
-from gan_jax.commands import run
+import sys
+
+from gan_jax.commands import run_command
 
 if __name__ == "__main__":
-    run("merge")
+    run_command("merge", sys.argv[1:])

@@ -1,6 +1,8 @@
-"""`python -m benchmarks.report`: the command of `gan_jax.commands.report`."""
+"""`python -m benchmarks.report`, which is `gan-jax report`."""
 
-from gan_jax.commands import run
+import sys
+
+from gan_jax.commands import run_command
 
 if __name__ == "__main__":
-    run("report")
+    run_command("report", sys.argv[1:])

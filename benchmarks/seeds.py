@@ -34,7 +34,7 @@ from gan_jax import (
     train_steps,
 )
 from gan_jax.assembly.datasets import find_dataset
-from gan_jax.command_line.user_errors import exit_code
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.config import DatasetConfig, ModelConfig, PenaltyConfig
 from gan_jax.parallel.ensemble import better_in_turn, place_in_turn, place_members
 from gan_jax.parallel.mesh import SEED_AXIS, Body, make_mesh
@@ -195,4 +195,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_code(lambda: main(sys.argv[1:])))
+    sys.exit(catch_user_errors(lambda: main(sys.argv[1:])))

@@ -17,7 +17,7 @@ import numpy as np
 from gan_jax import METHODS, Config, build, init_state, train_step
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.command_line.flags import parse
-from gan_jax.command_line.user_errors import exit_code
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.config import DatasetConfig, ModelConfig
 from gan_jax.config.serialization import validate
 from gan_jax.data import (
@@ -111,7 +111,7 @@ def start(arguments: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    return exit_code(partial(start, arguments))
+    return catch_user_errors(partial(start, arguments))
 
 
 if __name__ == "__main__":

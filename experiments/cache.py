@@ -1,6 +1,8 @@
-"""`python -m experiments.cache`: the command of `gan_jax.commands.cache`."""
+"""`python -m experiments.cache`, which is `gan-jax cache`."""
 
-from gan_jax.commands import run
+import sys
+
+from gan_jax.commands import run_command
 
 if __name__ == "__main__":
-    run("cache")
+    run_command("cache", sys.argv[1:])

@@ -1,6 +1,8 @@
-"""`python -m experiments.data`: the command of `gan_jax.commands.data`."""
+"""`python -m experiments.data`, which is `gan-jax data`."""
 
-from gan_jax.commands import run
+import sys
+
+from gan_jax.commands import run_command
 
 if __name__ == "__main__":
-    run("data")
+    run_command("data", sys.argv[1:])

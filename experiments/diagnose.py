@@ -1,6 +1,8 @@
-"""`python -m experiments.diagnose`: the command of `gan_jax.commands.diagnose`."""
+"""`python -m experiments.diagnose`, which is `gan-jax diagnose`."""
 
-from gan_jax.commands import run
+import sys
+
+from gan_jax.commands import run_command
 
 if __name__ == "__main__":
-    run("diagnose")
+    run_command("diagnose", sys.argv[1:])

@@ -1,6 +1,8 @@
-"""`python -m experiments.dirac`: the command of `gan_jax.commands.dirac`."""
+"""`python -m experiments.dirac`, which is `gan-jax dirac`."""
 
-from gan_jax.commands import run
+import sys
+
+from gan_jax.commands import run_command
 
 if __name__ == "__main__":
-    run("dirac")
+    run_command("dirac", sys.argv[1:])

@@ -1,6 +1,8 @@
-"""`python -m experiments.evaluate`: the command of `gan_jax.commands.evaluate`."""
+"""`python -m experiments.evaluate`, which is `gan-jax evaluate`."""
 
-from gan_jax.commands import run
+import sys
+
+from gan_jax.commands import run_command
 
 if __name__ == "__main__":
-    run("evaluate")
+    run_command("evaluate", sys.argv[1:])

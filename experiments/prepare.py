@@ -1,6 +1,8 @@
-"""`python -m experiments.prepare`: the command of `gan_jax.commands.prepare`."""
+"""`python -m experiments.prepare`, which is `gan-jax prepare`."""
 
-from gan_jax.commands import run
+import sys
+
+from gan_jax.commands import run_command
 
 if __name__ == "__main__":
-    run("prepare")
+    run_command("prepare", sys.argv[1:])

@@ -1,6 +1,8 @@
-"""`python -m experiments.runs`: the command of `gan_jax.commands.runs`."""
+"""`python -m experiments.runs`, which is `gan-jax runs`."""
 
-from gan_jax.commands import run
+import sys
+
+from gan_jax.commands import run_command
 
 if __name__ == "__main__":
-    run("runs")
+    run_command("runs", sys.argv[1:])

@@ -1,6 +1,8 @@
-"""`python -m experiments.sample`: the command of `gan_jax.commands.sample`."""
+"""`python -m experiments.sample`, which is `gan-jax sample`."""
 
-from gan_jax.commands import run
+import sys
+
+from gan_jax.commands import run_command
 
 if __name__ == "__main__":
-    run("sample")
+    run_command("sample", sys.argv[1:])

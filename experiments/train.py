@@ -1,6 +1,8 @@
-"""`python -m experiments.train`: the command of `gan_jax.commands.train`."""
+"""`python -m experiments.train`, which is `gan-jax train`."""
 
-from gan_jax.commands import run
+import sys
+
+from gan_jax.commands import run_command
 
 if __name__ == "__main__":
-    run("train")
+    run_command("train", sys.argv[1:])

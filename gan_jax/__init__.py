@@ -1,7 +1,7 @@
 """gan_jax: GANs that train stably in JAX."""
 
 # First, so that Ctrl-C is answered while the other modules are imported.
-from gan_jax.command_line import at_start  # noqa: F401  isort: skip
+from gan_jax.command_line import early_signals  # noqa: F401  isort: skip
 
 from gan_jax.assembly.assemble import build
 from gan_jax.assembly.method_defaults import method_for

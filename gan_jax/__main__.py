@@ -1,5 +1,6 @@
-"""`python -m gan_jax COMMAND`, which is `gan-jax COMMAND`."""
+"""`python -m gan_jax NAME`, which is `gan-jax NAME`."""
 
 from gan_jax.commands import main
 
-main()
+if __name__ == "__main__":
+    main()

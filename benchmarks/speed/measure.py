@@ -31,8 +31,9 @@ from benchmarks.speed.figures import draw
 from benchmarks.speed.interleave import Make, Timing, timed
 from benchmarks.speed.table import Row, cells, report
 from gan_jax import Config
-from gan_jax.command_line.flags import given_fields, parse, refuse_useless
-from gan_jax.command_line.user_errors import exit_code, expand_home
+from gan_jax.command_line.flags import find_given_fields, parse, refuse_unread_flags
+from gan_jax.command_line.paths import expand_home
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.penalties import PENALTIES
 from gan_jax.run_files.summary import framework_versions
 
@@ -203,7 +204,7 @@ def start(arguments: list[str]) -> int:
     if "models" not in flags.parts:
         of_models = ("cases", "variants", "batch", "rivals")
         reasons = dict.fromkeys(of_models, "without the part 'models'")
-        refuse_useless(given_fields(Flags, arguments), reasons)
+        refuse_unread_flags(find_given_fields(Flags, arguments), reasons)
     refuse_unknown(flags)
     flags.out.mkdir(parents=True, exist_ok=True)
     rows = []
@@ -225,4 +226,4 @@ def start(arguments: list[str]) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    return exit_code(partial(start, arguments))
+    return catch_user_errors(partial(start, arguments))

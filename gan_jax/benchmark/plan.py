@@ -22,13 +22,14 @@ from gan_jax.config.serialization import from_json
 from gan_jax.dynamics import extra_evaluations
 from gan_jax.logs.files import write_json
 from gan_jax.parallel.execution import members_of
+from gan_jax.terminal.command_name import name_command
 
 Json = dict[str, Any]
 UNHASHED = ("command", "note", "thresholds", "floors", "noise", "hash")
 """What is measured or said of a plan: it may differ between machines."""
 AGAIN = (
-    "put back the file that was there, or delete it and give the command of "
-    "benchmarks.compare that made it"
+    "put back the file that was there, or delete it and give the command that made it "
+    "again"
 )
 
 
@@ -248,10 +249,10 @@ def read(out: str | Path) -> Json:
 def why_none(folder: Path) -> str:
     """Why a folder has no plan, and what to do."""
     if folder.is_file():
-        return "is a file; give the folder that benchmarks.compare has written"
+        return f"is a file; give the folder that {name_command('compare')} has written"
     why = "holds no results (no plan.json)" if folder.is_dir() else "no such folder"
     place = shlex.quote(str(folder))
-    return f"{why}; run python -m benchmarks.compare --suite NAME --out {place}"
+    return f"{why}; run {name_command('compare')} --suite NAME --out {place}"
 
 
 def told(plan: Json) -> str:

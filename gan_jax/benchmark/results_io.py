@@ -8,6 +8,7 @@ from gan_jax.benchmark.outcome import ERROR
 from gan_jax.benchmark.plan import Json, read
 from gan_jax.evaluate.evaluator import require_one_fingerprint
 from gan_jax.logs.files import explain_write_errors, write_text
+from gan_jax.terminal.command_name import name_command
 
 SAME = "mend that, then go on with the same command"
 
@@ -93,7 +94,7 @@ def refuse_strangers(folder: Path, plan: Json, rows: list[Json]) -> None:
             raise ValueError(
                 f"{folder}: rows.jsonl has two rows of task {row['task']}, method "
                 f"{row['method']}, seed {row['seed']}; join folders with "
-                "python -m benchmarks.merge"
+                f"{name_command('merge')}"
             )
         seen.add(key)
 

@@ -1,1 +1,1 @@
-"""What all commands share: flags, help, errors, signals."""
+"""What all commands share: flags, help texts, user errors and signals."""

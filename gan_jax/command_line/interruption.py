@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a command at once, whatever it is doing."""
+"""Ends a command at once on Ctrl-C and SIGTERM, whatever it is doing."""
 
 import os
 import signal
@@ -8,78 +8,82 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from gan_jax.command_line import at_start
+from gan_jax.command_line import early_signals
 from gan_jax.run.signals import in_main_thread, print_to_stderr, watch_signals
 
 WORD_SECONDS, GRACE_SECONDS = 0.2, 2.0
-"""How long a command that is told to end has before a line says that it does, and
-before its process is ended."""
+"""Seconds after a signal until a line says that the command ends, and from then on
+until its process is ended by force."""
 SHOW_CURSOR = "\x1b[?25h"
 
 
 def interrupt(number: int, frame: Any) -> NoReturn:
-    """Raise KeyboardInterrupt with the signal's name: a handler of signals."""
+    """Raise KeyboardInterrupt with the signal's name; a signal handler."""
     raise KeyboardInterrupt(signal.Signals(number).name)
 
 
-def code_of(error: KeyboardInterrupt) -> int:
-    """130 for Ctrl-C, 143 for SIGTERM."""
+def exit_code_of(error: KeyboardInterrupt) -> int:
+    """Return 130 for Ctrl-C and 143 for SIGTERM."""
     name = error.args[0] if error.args else "SIGINT"
     return 128 + signal.Signals[name]
 
 
 @contextmanager
-def ended_by_signals() -> Iterator[list[str]]:
-    """Within it Ctrl-C and SIGTERM raise KeyboardInterrupt, and end the process
-    GRACE_SECONDS later if XLA or anything else has kept that from the main thread.
+def interrupt_on_signals() -> Iterator[list[str]]:
+    """A context in which Ctrl-C and SIGTERM raise KeyboardInterrupt.
 
-    Yields the lines that were printed about it meanwhile. Only where the process is a
-    command: elsewhere others decide about signals. A run that takes a signal as a
-    request to stop is left to it.
+    GRACE_SECONDS later they end the process, if XLA or anything else has kept the
+    exception from the main thread. The context yields the lines that were printed about
+    a signal meanwhile.
+
+    Signals are only taken where the process is a command; elsewhere another program
+    decides about them. A run that takes a signal as a request to stop keeps it.
     """
-    told: list[str] = []
-    if not (at_start.IS_COMMAND and in_main_thread()):
-        yield told
+    printed: list[str] = []
+    if not (early_signals.IS_COMMAND and in_main_thread()):
+        yield printed
         return
     over = threading.Event()
 
     def react(number: int) -> bool:
-        if number in at_start.SIGNALS and not over.wait(WORD_SECONDS):
-            told.append(at_start.WORDS[signal.Signals(number)])
-            print_to_stderr(told[-1])
+        if number in early_signals.SIGNALS and not over.wait(WORD_SECONDS):
+            printed.append(early_signals.SIGNAL_WORDS[signal.Signals(number)])
+            print_to_stderr(printed[-1])
             if not over.wait(GRACE_SECONDS):
-                end_process(128 + number)
+                end_process_at_once(128 + number)
         return True
 
-    with watch_signals(react), no_word_of_lost_interrupts():
-        for one in at_start.SIGNALS:
-            if signal.getsignal(one) is at_start.end_at_once:
-                signal.signal(one, interrupt)
+    with watch_signals(react), hide_lost_interrupts():
+        for number in early_signals.SIGNALS:
+            if signal.getsignal(number) is early_signals.end_on_signal:
+                signal.signal(number, interrupt)
         try:
-            yield told
+            yield printed
         finally:
             over.set()
 
 
 @contextmanager
-def no_word_of_lost_interrupts() -> Iterator[None]:
-    """Within it no traceback is printed of a KeyboardInterrupt that Python cannot
-    raise, as in a callback of its garbage collector."""
-    before = sys.unraisablehook
+def hide_lost_interrupts() -> Iterator[None]:
+    """A context in which no traceback of a lost KeyboardInterrupt is printed.
+
+    Python cannot raise one in a callback of its garbage collector, for example.
+    """
+    previous_hook = sys.unraisablehook
 
     def hook(unraisable: Any) -> None:
         if unraisable.exc_type is not KeyboardInterrupt:
-            before(unraisable)
+            previous_hook(unraisable)
 
     sys.unraisablehook = hook
     try:
         yield
     finally:
-        sys.unraisablehook = before
+        sys.unraisablehook = previous_hook
 
 
-def end_process(code: int) -> NoReturn:
-    """End the process with its threads, and leave the terminal as it was."""
+def end_process_at_once(code: int) -> NoReturn:
+    """End the process with its threads, and show the terminal's cursor again."""
     for stream in (sys.stdout, sys.stderr):
         if stream.isatty():
             print(SHOW_CURSOR, end="", file=stream, flush=True)

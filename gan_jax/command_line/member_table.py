@@ -1,4 +1,4 @@
-"""`experiments.evaluate RUN --all`: every GAN of a run of several, and a table."""
+"""Measures every GAN of a run of several: `gan-jax evaluate RUN --all`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ from gan_jax.terminal.text_tables import print_table
 from gan_jax.types import Row, TrainState
 
 
-def evaluate_all(
+def evaluate_members(
     config: Config,
     measure: Evaluator,
     states: list[TrainState],
@@ -27,10 +27,11 @@ def evaluate_all(
     about: dict[str, Any],
     tell: Callable[[int], None] = lambda index: None,
 ) -> list[Row]:
-    """A row of `evaluate` for each GAN; the data's side and the floor are taken once.
+    """Return a row of `evaluate` for each GAN; the floor is taken once.
 
     tell: called with the index of each GAN. The row of a GAN whose samples cannot be
     measured, as after it diverged, has metrics None and says why in its warnings.
+    Raises ValueError if no GAN can be measured.
     """
     members = members_of(config) or [{}]
     rows: list[Row] = []
@@ -50,8 +51,8 @@ def evaluate_all(
     return rows
 
 
-def show_all(config: Config, rows: list[Row]) -> None:
-    """A line for each GAN, for all, for each value of a sweep, and for real data."""
+def print_members(config: Config, rows: list[Row]) -> None:
+    """Print a line for each GAN, for all, for each value of a sweep, and for data."""
     members = members_of(config) or [{}]
     known = [row for row in rows if row["metrics"] is not None]
     mark, floor = known[0]["fingerprint"], known[0]["floor"]

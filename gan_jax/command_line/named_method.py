@@ -1,4 +1,4 @@
-"""The values that a method begins from, by the data set named in its flags."""
+"""The Config that a method begins from, by the data set that its flags name."""
 
 from contextlib import redirect_stderr
 from dataclasses import dataclass, replace
@@ -14,38 +14,37 @@ from gan_jax.methods import METHODS
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """What the values of a method depend on."""
+class DataAndPenalty:
+    """What the values that suit a method depend on."""
 
     dataset: DatasetConfig
     penalty: PenaltyConfig
 
 
-def base_of(name: str, arguments: list[str]) -> Config:
-    """The method's Config for the data set and the penalty that the arguments name.
+def find_base_config(name: str, arguments: list[str]) -> Config:
+    """Return the method's Config for the data set and the penalty in the arguments.
 
-    It has the values that suit them. Where the arguments are wrong or the data
-    are not there, all values are the method's own: what reads them next tells the
-    reason.
+    Its values suit them. Where the arguments are wrong or the data are missing, all
+    values are the method's own, and what reads the arguments next tells the reason.
     """
     own = find_method(name)
     try:
-        chosen = named(own, arguments)
+        chosen = read_data_and_penalty(own, arguments)
         return method_for(name, chosen.dataset, chosen.penalty.name)
     except (ValueError, OSError, SystemExit):
         return own
 
 
-def named(base: Config, arguments: list[str]) -> Chosen:
-    """The data set and the penalty of a Config, as the arguments change them.
+def read_data_and_penalty(base: Config, arguments: list[str]) -> DataAndPenalty:
+    """Return the data set and the penalty of a Config, as the arguments change them.
 
-    Raises SystemExit where they are wrong.
+    Raises SystemExit for wrong arguments.
     """
     words = [word for word in arguments if word not in ("-h", "--help")]
     with redirect_stderr(StringIO()):
         flags, _ = tyro.cli(
-            Chosen,
-            default=Chosen(base.dataset, base.penalty),
+            DataAndPenalty,
+            default=DataAndPenalty(base.dataset, base.penalty),
             args=words,
             return_unknown_args=True,
             add_help=False,
@@ -53,11 +52,14 @@ def named(base: Config, arguments: list[str]) -> Chosen:
     return flags
 
 
-def with_named_data(base: Config, arguments: list[str]) -> Config:
-    """The Config with the data set that the arguments name; as it is where they are
-    wrong or the data are not there."""
+def set_named_data(base: Config, arguments: list[str]) -> Config:
+    """Return the Config with the data set that the arguments name.
+
+    Where the arguments are wrong or the data are missing, the Config stays as it is.
+    """
     try:
-        config = replace(base, dataset=named(base, arguments).dataset)
+        chosen = read_data_and_penalty(base, arguments)
+        config = replace(base, dataset=chosen.dataset)
         find_dataset(config)
     except (ValueError, OSError, SystemExit):
         return base
@@ -65,8 +67,10 @@ def with_named_data(base: Config, arguments: list[str]) -> Config:
 
 
 def print_changed_values(word: str, config: Config) -> None:
-    """Say which values suit the data rather than the source, if the command's first
-    word is a method and there are such values."""
+    """Print which values of a method suit the data rather than follow the source.
+
+    word: the command's first word; nothing is printed unless it is a method.
+    """
     line = describe_changed_values(word, config) if word in METHODS else ""
     if line:
         print(line, flush=True)

@@ -14,8 +14,8 @@ from gan_jax.plugins.load import (
 FLAG = "--plugin"
 
 
-def split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """The other arguments, and the files of all `--plugin` flags.
+def take_plugin_flags(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return the other arguments, and the files of all `--plugin` flags.
 
     `--plugin` takes the next word, and of the words after it those that end in `.py`.
     Raises ValueError for a flag without a file.
@@ -38,22 +38,22 @@ def split(arguments: list[str]) -> tuple[list[str], list[str]]:
     return rest, files
 
 
-def gathered(arguments: list[str]) -> list[str]:
-    """The arguments with one `--plugin`, of all files, at the end."""
-    rest, files = split(arguments)
+def gather_plugin_flags(arguments: list[str]) -> list[str]:
+    """Return the arguments with one `--plugin`, of all files, at the end."""
+    rest, files = take_plugin_flags(arguments)
     return [*rest, FLAG, *files] if files else rest
 
 
-def loaded(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
-    """For experiments.train: the other arguments, and what `Config.plugin` will hold.
+def load_for_training(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Load a training's plugins; return the other arguments and `Config.plugin`.
 
-    These are the plugins of the Config in `--config FILE`, or of the run that
+    The plugins are those of the Config in `--config FILE`, or of the run that
     `--resume` goes on with, and the given files. A given file takes the place of a
     recorded one of its name.
     """
-    rest, files = split(arguments)
+    rest, files = take_plugin_flags(arguments)
     given = load_plugins(files)
-    path = recorded_config(rest)
+    path = find_recorded_config(rest)
     if path is None or not path.is_file():
         return rest, given
     recorded = from_file(path).plugin
@@ -63,38 +63,38 @@ def loaded(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
     return rest, (*load_copies(path.parent, kept), *given)
 
 
-def recorded_config(arguments: list[str]) -> Path | None:
-    """The config.json whose plugins the arguments ask for."""
+def find_recorded_config(arguments: list[str]) -> Path | None:
+    """Return the config.json whose plugins the arguments ask for, None without one."""
     match arguments:
         case ["--config", path, *_]:
             return Path(path).expanduser()
         case [method, *rest] if "--resume" in rest:
-            out = value_of("--out", rest) or f"runs/{method}"
+            out = last_value("--out", rest) or f"runs/{method}"
             return Path(out).expanduser() / "config.json"
     return None
 
 
-def value_of(flag: str, arguments: list[str]) -> str | None:
-    """The value that a flag is given last."""
-    found = None
+def last_value(flag: str, arguments: list[str]) -> str | None:
+    """Return the value that a flag is given last, None without one."""
+    value = None
     for word, after in zip(arguments, [*arguments[1:], None], strict=True):
         if word == flag:
-            found = after
+            value = after
         elif word.startswith(f"{flag}="):
-            found = word.partition("=")[2]
-    return found
+            value = word.partition("=")[2]
+    return value
 
 
-def typed(pins: tuple[str, ...]) -> list[str]:
-    """The words of a command that load these plugins, by the paths of their files."""
+def plugin_words(pins: tuple[str, ...]) -> list[str]:
+    """Return the words of a command that load these plugins from their files."""
     paths = [PLUGINS[pin_file_name(pin)].path for pin in pins]
     return [FLAG, *paths] if paths else []
 
 
-def load_for(run: str | None, files: tuple[str, ...]) -> None:
-    """Load files given beside a run, whose own plugins are loaded with it.
+def load_beside_run(run: str | None, files: tuple[str, ...]) -> None:
+    """Load the files that are given beside a run, which has plugins of its own.
 
-    Raises ValueError for another version of a file that the run has a copy of.
+    Raises ValueError for another version of a file of which the run has a copy.
     """
     pins = load_plugins(files)
     path = None if run is None else Path(run) / "config.json"
@@ -102,12 +102,12 @@ def load_for(run: str | None, files: tuple[str, ...]) -> None:
     for pin in pins:
         if pin not in own and pin_file_name(pin) in map(pin_file_name, own):
             raise ValueError(
-                f"plugin {pin_file_name(pin)}: is not the file that {run} was "
-                "trained with; leave it out (the run has its own copy), or rename it"
+                f"plugin {pin_file_name(pin)}: is not the file that {run} was trained "
+                "with; leave it out (the run has its own copy), or rename it"
             )
 
 
-def about_plugins() -> str:
-    """What the loaded plugins have registered, to stand below a help text."""
+def format_plugin_help() -> str:
+    """Return what the loaded plugins have registered, as the end of a help text."""
     lines = describe_plugins()
     return "\n\nPlugins:\n" + "\n".join(lines) if lines else ""

@@ -1,8 +1,14 @@
-"""The commands: `gan-jax NAME`, one file each."""
+"""The commands, one file each, and the console command `gan-jax NAME` over them."""
 
 import importlib
 import sys
+from functools import partial
 from typing import NoReturn
+
+from gan_jax.assembly.registry import choose
+from gan_jax.command_line.user_errors import catch_user_errors, exit_process
+from gan_jax.terminal.command_name import name_command
+from gan_jax.version import __version__
 
 COMMANDS = {
     "train": "train a GAN, or many at once",
@@ -19,48 +25,42 @@ COMMANDS = {
     "report": "make the page, tables and figures of a comparison",
     "merge": "merge the results of several comparisons",
 }
+"""What each command does, by its name and its module's."""
 
 
-def usage() -> str:
+def main() -> NoReturn:
+    """Run `gan-jax NAME ...`: the console command."""
+    name, *arguments = sys.argv[1:] or ["--help"]
+    if name in COMMANDS:
+        run_command(name, arguments)
+    exit_process(catch_user_errors(partial(answer_first_word, name)))
+
+
+def run_command(name: str, arguments: list[str]) -> NoReturn:
+    """Run a command on the words that follow its name, and end the process."""
+    module = importlib.import_module(f"gan_jax.commands.{name}")
+    exit_process(module.main(arguments))
+
+
+def answer_first_word(word: str) -> None:
+    """Print the usage or the version; raise ValueError for an unknown command."""
+    if word in ("-h", "--help"):
+        print(format_usage())
+    elif word == "--version":
+        print(__version__)
+    else:
+        choose(COMMANDS, word, "command")
+
+
+def format_usage() -> str:
     """Return what `gan-jax --help` prints."""
-    lines = [f"  {name:10} {about}" for name, about in COMMANDS.items()]
+    command = name_command("COMMAND")
     return "\n".join(
         [
-            "usage: gan-jax COMMAND ...",
+            f"usage: {command} [...]",
             "",
-            *lines,
+            *(f"  {name:10} {about}" for name, about in COMMANDS.items()),
             "",
-            "`gan-jax COMMAND --help` shows what a command takes.",
+            f"`{command} --help` shows what a command takes.",
         ]
     )
-
-
-def run(name: str) -> NoReturn:
-    """Run a command on the words of the command line, and end the process."""
-    module = importlib.import_module(f"gan_jax.commands.{name}")
-    from gan_jax.command_line.user_errors import leave
-
-    leave(module.main(sys.argv[1:]))
-
-
-def main() -> None:
-    """Run `gan-jax COMMAND ...`: the console command."""
-    name, *words = sys.argv[1:] or ["--help"]
-    if name in ("-h", "--help"):
-        print(usage())
-    elif name == "--version":
-        from gan_jax.version import __version__
-
-        print(__version__)
-    elif name not in COMMANDS:
-        from gan_jax.assembly.registry import suggest_nearest
-
-        near = suggest_nearest(name, COMMANDS)
-        allowed = ", ".join(COMMANDS)
-        print(
-            f"error: command {name!r:.100}: {near}allowed: {allowed}", file=sys.stderr
-        )
-        sys.exit(2)
-    else:
-        sys.argv = [f"{sys.argv[0]} {name}", *words]
-        run(name)

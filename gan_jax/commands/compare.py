@@ -1,4 +1,4 @@
-"""Compare methods: `python -m benchmarks.compare --suite toy --out results/toy`.
+"""Compare methods: `gan-jax compare --suite toy --out results/toy`.
 
 Trains every method of a suite on every task with many seeds; a cell of the plan is a
 method on a task, with all seeds in one program where that is faster. Results lie in
@@ -45,10 +45,12 @@ from gan_jax.benchmark.reference_scores import fingerprint_of, floors_of, noise_
 from gan_jax.benchmark.run_cell import Interrupted, rows_of
 from gan_jax.benchmark.suites import suite_of
 from gan_jax.benchmark.suites.spec import VARIANTS
-from gan_jax.command_line.flags import given_fields, parse, refuse_useless
-from gan_jax.command_line.interruption import code_of
-from gan_jax.command_line.plugin_flag import gathered
-from gan_jax.command_line.user_errors import exit_code, expand_home, with_own_flags
+from gan_jax.command_line.flag_sources import make_flag_rewriter
+from gan_jax.command_line.flags import find_given_fields, parse, refuse_unread_flags
+from gan_jax.command_line.interruption import exit_code_of
+from gan_jax.command_line.paths import expand_home
+from gan_jax.command_line.plugin_flag import gather_plugin_flags
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.parallel.compiler import cache_compilations
 from gan_jax.parallel.multihost import use_cores_as_devices
 from gan_jax.plugins.load import load_plugins, write_copies
@@ -57,7 +59,6 @@ from gan_jax.run_files.folder import lock_folder
 from gan_jax.terminal.console import plain_console
 from gan_jax.terminal.progress import show_progress
 
-USAGE = "python -m benchmarks.compare"
 STOPPED = {"SIGINT": 130, "SIGTERM": 143}
 Results = Iterator[tuple[Json, list[Json]]]
 
@@ -82,7 +83,7 @@ class Flags:
     """Where cells run: here, one after the other, or on the workers of a Ray cluster
     (RAY_ADDRESS; else a local one), which must share the out folder."""
     part: str = "1/1"
-    """Which of equal shares of the cells this machine runs, 2/3; benchmarks.merge joins
+    """Which of equal shares of the cells this machine runs, 2/3; `gan-jax merge` joins
     the results."""
     plugin: tuple[str, ...] = ()
     """Python files of one's own that register methods: docs/plugins.md."""
@@ -111,7 +112,7 @@ def planned(flags: Flags, arguments: list[str]) -> Json:
     plugin = load_plugins(flags.plugin)
     refuse_variants()
     wish = Wish(flags.suite, methods, tasks, flags.seeds, flags.steps, plugin)
-    return plan_of(wish, shlex.join([*USAGE.split(), *arguments]))
+    return plan_of(wish, f"{name_command('compare')} {shlex.join(arguments)}")
 
 
 def refuse_variants() -> None:
@@ -225,7 +226,8 @@ def work(flags: Flags, arguments: list[str]) -> int:
             count = sum(cell["id"] in finished for cell in cells)
             print(
                 f"stopped: {count} of {len(cells)} cells are finished, the others are "
-                f"saved; the same command goes on:\n{USAGE} {shlex.join(arguments)}",
+                f"saved; the same command goes on:\n"
+                f"{name_command('compare')} {shlex.join(arguments)}",
                 file=sys.stderr,
             )
             return STOPPED.get(str(error), STOPPED["SIGINT"])  # no name: Ctrl-C
@@ -242,23 +244,24 @@ def ended(done: dict[str, list[Json]], cells: list[Json], out: Path) -> int:
     for line in crashed:
         print(f"crashed: {line}", file=sys.stderr)
     place = shlex.quote(str(out))
-    print(f"results {out / store.ROWS}\nreport  python -m benchmarks.report {place}")
+    report = name_command("report")
+    print(f"results {out / store.ROWS}\nreport  {report} {place}")
     return 1 if crashed else 0
 
 
 def start(arguments: list[str]) -> int:
-    arguments = gathered(arguments)
-    flags = parse(Flags, arguments, prog=USAGE, description=__doc__)
+    arguments = gather_plugin_flags(arguments)
+    flags = parse(Flags, arguments, prog=name_command("compare"), description=__doc__)
     if suite_of(flags.suite).rates:
         reason = f"in the suite {flags.suite!r}, which draws nothing at random"
-        refuse_useless(given_fields(Flags, arguments), {"seeds": reason})
+        refuse_unread_flags(find_given_fields(Flags, arguments), {"seeds": reason})
     try:
         return work(expand_home(flags, "out"), arguments)
     except KeyboardInterrupt as error:
         print("stopped; the same command goes on", file=sys.stderr)
-        return code_of(error)
+        return exit_code_of(error)
 
 
 def main(arguments: list[str]) -> int:
-    said = with_own_flags(Flags, {"--resume": "the same command"})
-    return exit_code(partial(start, arguments), said)
+    said = make_flag_rewriter(Flags, {"--resume": "the same command"})
+    return catch_user_errors(partial(start, arguments), said)

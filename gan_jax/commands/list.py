@@ -1,6 +1,8 @@
-"""What there is to choose from, and what a Config says, as text."""
+"""List what there is to choose from."""
 
+import argparse
 import re
+from functools import partial
 
 from gan_jax.assembly.unused_fields import used_fields
 from gan_jax.augment import AUGMENTS
@@ -45,8 +47,11 @@ def told(kind: str, name: str) -> str:
     return f"Registered by {find_owner(kind, name)}"
 
 
-def listing() -> str:
-    """Methods, data sets and models with one line each; the other names."""
+def listing(kind: str | None = None) -> str:
+    """Return the names of a kind, or methods, data sets, models and other names."""
+    if kind is not None:
+        kinds = {title.replace(" ", "-"): names for title, names in OTHERS.items()}
+        return "\n".join(choose(kinds, kind, "kind"))
     methods = {
         k: CATALOGUE[k].about if k in CATALOGUE else told("method", k) for k in METHODS
     }
@@ -73,6 +78,19 @@ def printed(config: Config) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Print what there is to choose from."""
-    print(listing())
-    return 0
+    """Run `gan-jax list`, and return its exit code."""
+    return catch_user_errors(partial(run_with_flags, arguments))
+
+
+def run_with_flags(arguments: list[str]) -> None:
+    """Read the kind, and print what there is to choose from."""
+    parser = argparse.ArgumentParser(
+        prog=name_command("list"),
+        description=name_commands_in(__doc__),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "kind", nargs="*", help="such as losses, or data sets; without: every kind"
+    )
+    words = parser.parse_args(arguments).kind
+    print(listing("-".join(words).replace(" ", "-") or None))

@@ -1,6 +1,6 @@
-"""Join the results of several machines: `python -m benchmarks.merge A B --out C`.
+"""Join the results of several machines: `gan-jax merge A B --out C`.
 
-All must be of one plan (shares of it: `benchmarks.compare --part 1/2`), measured in one
+All must be of one plan (shares of it: `gan-jax compare --part 1/2`), measured in one
 way and judged by the same thresholds. A GAN that several have must have come out alike.
 The runs themselves (cells/, and so samples) stay where they are.
 """
@@ -23,8 +23,10 @@ from gan_jax.benchmark.results_io import (
     refuse_strangers,
     require_comparable,
 )
+from gan_jax.command_line.flag_sources import make_flag_rewriter
 from gan_jax.command_line.flags import parse
-from gan_jax.command_line.user_errors import exit_code, expand_home, with_own_flags
+from gan_jax.command_line.paths import expand_home
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.logs.files import write_json, write_text
 from gan_jax.run_files.folder import lock_folder
 
@@ -40,7 +42,7 @@ by 1e-8 (other vector units), other draws of the points by several percent."""
 @dataclass(frozen=True)
 class Flags:
     results: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Folders of benchmarks.compare."""
+    """Folders that `gan-jax compare` has written."""
     out: Path
     """A new folder for all of them."""
 
@@ -139,11 +141,9 @@ def join(flags: Flags) -> None:
 
 
 def start(arguments: list[str]) -> None:
-    flags = parse(
-        Flags, arguments, prog="python -m benchmarks.merge", description=__doc__
-    )
+    flags = parse(Flags, arguments, prog=name_command("merge"), description=__doc__)
     join(expand_home(flags, "results", "out"))
 
 
 def main(arguments: list[str]) -> int:
-    return exit_code(partial(start, arguments), with_own_flags(Flags))
+    return catch_user_errors(partial(start, arguments), make_flag_rewriter(Flags))

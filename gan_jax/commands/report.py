@@ -1,4 +1,4 @@
-"""The report of a benchmark: `python -m benchmarks.report results/x`.
+"""The report of a benchmark: `gan-jax report results/x`.
 
 Writes report.md (tables for a paper), report.html (one page that opens offline) and
 figures/ (PNG and SVG) into the folder, from its plan.json and rows.jsonl alone; samples
@@ -31,8 +31,10 @@ from gan_jax.benchmark.report.tables import (
     about,
     crashes,
 )
+from gan_jax.command_line.flag_sources import make_flag_rewriter
 from gan_jax.command_line.flags import parse
-from gan_jax.command_line.user_errors import exit_code, expand_home, with_own_flags
+from gan_jax.command_line.paths import expand_home
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.logs.files import write_text
 from gan_jax.terminal.progress import show_progress
 
@@ -44,7 +46,7 @@ MANY = 5
 @dataclass(frozen=True)
 class Flags:
     folder: Annotated[Path, tyro.conf.Positional]
-    """A folder that benchmarks.compare has written."""
+    """A folder that `gan-jax compare` has written."""
     baseline: str | None = None
     """What all methods are compared with; by default ns_gan, or the first method."""
 
@@ -212,9 +214,7 @@ def footer(results: Results) -> str:
 
 
 def start(arguments: list[str]) -> None:
-    flags = parse(
-        Flags, arguments, prog="python -m benchmarks.report", description=__doc__
-    )
+    flags = parse(Flags, arguments, prog=name_command("report"), description=__doc__)
     flags = expand_home(flags, "folder")
     try:
         with show_progress("drawing the report"):
@@ -228,4 +228,4 @@ def start(arguments: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    return exit_code(partial(start, arguments), with_own_flags(Flags))
+    return catch_user_errors(partial(start, arguments), make_flag_rewriter(Flags))

@@ -1,58 +1,57 @@
-"""Train a GAN, or many: `python -m experiments.train METHOD [--flags]`.
+"""Train a GAN, or many: `gan-jax train METHOD [--flags]`.
 
 METHOD is a name of METHODS (`--list` shows them); `--config FILE` may stand in its
 place. A METHOD begins from the values that suit the data set; a FILE is taken as it
 is. Every field of the Config is a flag; `--help` shows those that matter for the
-method, `--help-all` all of them. Exit codes: 0 the run completed (of several
-GANs at least one), 1 it diverged (a metric was not finite), 3 it collapsed (its samples
-stayed far less diverse than the data), 4 it did not learn (its samples are no nearer to
-the data than noise is), 2 bad input or files that cannot be written, 130 and 143
-stopped by Ctrl-C and SIGTERM (everything is saved; --resume goes on), 134 another
-process of the run died.
+method, `--help-all` all of them. Exit codes: 0 the run completed (of several GANs at
+least one), 1 it diverged (a metric was not finite), 3 it collapsed (its samples stayed
+far less diverse than the data), 4 it did not learn (its samples are no nearer to the
+data than noise is), 2 bad input or files that cannot be written, 130 and 143 stopped by
+Ctrl-C and SIGTERM (everything is saved; --resume goes on), 134 another process of the
+run died.
 """
 
-import dataclasses
 import os
 import shlex
+import signal
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import jax
 import tyro
 
 from gan_jax.assembly.assemble import build
-from gan_jax.assembly.unused_fields import refuse_unused_fields
-from gan_jax.command_line import at_start
+from gan_jax.assembly.unused_fields import refuse_unused_fields, used_fields
 from gan_jax.command_line import plugin_flag as plugins
+from gan_jax.command_line import training_end as end
+from gan_jax.command_line.early_signals import SIGNAL_WORDS
+from gan_jax.command_line.flag_sources import make_flag_rewriter
 from gan_jax.command_line.flags import (
     HELP,
     HELP_ALL,
-    given_fields,
-    listed,
+    find_given_fields,
     parse,
-    refuse_useless,
-    with_both,
+    refuse_unread_flags,
+    set_both_optimizers,
+    split_lists,
 )
-from gan_jax.command_line.help import short_help
-from gan_jax.command_line.interruption import code_of, ended_by_signals
+from gan_jax.command_line.help import format_short_help
+from gan_jax.command_line.interruption import exit_code_of, interrupt_on_signals
 from gan_jax.command_line.named_method import (
-    base_of,
+    find_base_config,
     print_changed_values,
-    with_named_data,
+    set_named_data,
 )
-from gan_jax.command_line.user_errors import (
-    error_line,
-    exit_code,
-    in_home,
-    with_own_flags,
-)
-from gan_jax.commands.list import listing, printed
+from gan_jax.command_line.paths import expand_tilde
+from gan_jax.command_line.user_errors import catch_user_errors, error_line
+from gan_jax.commands import list as list_command
 from gan_jax.config import Config, Schedule
-from gan_jax.config.serialization import from_file, validate
+from gan_jax.config.serialization import flat, from_file, validate
 from gan_jax.methods import METHODS
 from gan_jax.parallel.compiler import cache_compilations, keep_memory
 from gan_jax.parallel.execution import members_of
@@ -63,14 +62,10 @@ from gan_jax.parallel.multihost import (
     use_cores_as_devices,
 )
 from gan_jax.run.train_run import train
-from gan_jax.run_files.checkpoint import CHECKPOINT_FOLDER
-from gan_jax.run_files.sample_checks import describe_samples
-from gan_jax.run_files.sweeps import summary_table
+from gan_jax.terminal.command_name import name_command
 from gan_jax.terminal.console import accept_all_text
 from gan_jax.terminal.progress import show_progress
-from gan_jax.terminal.text_tables import print_table
 
-USAGE = "python -m experiments.train"
 EXIT_CODES = {
     "completed": 0,
     "diverged": 1,
@@ -80,8 +75,9 @@ EXIT_CODES = {
     "abandoned": 134,
     "SIGTERM": 143,
 }
-WORDS = {"--metrics": "--metrics.names", "--n": "--metrics.n"}
-"""What experiments.evaluate calls otherwise."""
+"""The exit code by a run's verdict, or by what has ended it."""
+EVALUATE_FLAGS = {"--metrics": "--metrics.names", "--n": "--metrics.n"}
+"""Flags of `gan-jax evaluate`, which messages name, and those of this command."""
 
 
 @dataclass(frozen=True)
@@ -108,175 +104,179 @@ class Flags:
     """Schedule of both learning rates; a flag of one player's own wins."""
 
 
-def start(arguments: list[str]) -> tuple[Config, str, list[str]]:
-    """The Config to begin from, its name, and the flags that change it."""
-    match arguments:
-        case [word, *rest] if not word.startswith("-"):
-            return base_of(word, rest), word, rest
-        case ["--config", path, *rest]:
-            path = in_home(path)
-            return from_file(Path(path)), Path(path).parent.name or "run", rest
-        case _ if {*HELP, HELP_ALL} & set(arguments):
-            return Config(), "METHOD", arguments
-    raise ValueError(
-        f"METHOD is missing: {USAGE} METHOD [--flags], or --config FILE first; "
-        f"METHOD is one of {', '.join(METHODS)}"
-    )
+@dataclass(frozen=True)
+class Request:
+    """The training that a command asks for.
 
-
-def read(
-    words: list[str], name: str, base: Config, rest: list[str]
-) -> tuple[Flags, frozenset[str]]:
-    """The flags that follow the first words of a command, and which fields they set.
-
-    What they set of both players is in their Config.
+    word: its first argument. base: the Config that its flags change. config: the Config
+    that they make of it, with the run's folder `out`. given: the fields that they set.
     """
-    command = shlex.join([*USAGE.split(), *words])
-    flags = parse(
-        Flags,
-        listed(rest),
-        prog=command,
-        description=f"{__doc__}{plugins.about_plugins()}",
-        short_help=lambda: short_help(
-            command, name, with_named_data(base, rest), Flags
-        ),
-        default=Flags(base),
-    )
-    given = given_fields(Flags, rest)
-    if flags.resume:
-        refuse_useless(given, {"overwrite": "with --resume"})
-    else:
-        refuse_useless(given, {"allow_changes": "without --resume"})
-    both = {"lr": flags.lr, "lr_schedule": flags.lr_schedule}
-    return dataclasses.replace(flags, run=with_both(flags.run, both, given)), given
 
-
-def lost_contact(error: Exception) -> str:
-    return (
-        f"process {jax.process_index()} of {jax.process_count()} lost contact with "
-        f"another ({error}); JAX says below which one, within a minute, and ends this "
-        "one; start all of them again"
-    )
-
-
-def out_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
-
-
-def out_of_memory_told(error: Exception) -> str:
-    reason = (str(error).splitlines() or ["MemoryError"])[0]
-    return (
-        f"out of memory ({reason:.200}); lower batch_size or model.width, or raise "
-        "microbatches"
-    )
+    word: str
+    base: Config
+    flags: Flags
+    config: Config
+    out: str
+    given: frozenset[str]
 
 
 def main(arguments: list[str]) -> int:
+    """Run `gan-jax train`, and return its exit code."""
     accept_all_text()
     out = ""
     try:
-        arguments, plugin = plugins.loaded(arguments)
+        arguments, plugin = plugins.load_for_training(arguments)
         if "--list" in arguments:
-            return exit_code(lambda: print(listing()))
-        base, name, rest = start(arguments)
-        words = arguments[: len(arguments) - len(rest)] or ["METHOD"]
-        words = [*words, *plugins.typed(plugin)]
-        base = dataclasses.replace(base, plugin=plugin)
-        flags, given = read(words, name, base, rest)
-        config = validate(flags.run)
-        out = in_home(config.out or f"runs/{name}")
-        if flags.print_config:
-            build(config)
-            refuse_unused_fields(base, config, given)
-            shown = printed(dataclasses.replace(config, out=out))
-            return exit_code(lambda: print(shown))
-        join_processes(flags.coordinator, flags.num_processes, flags.process_id)
-        if config.placement != "jit" or members_of(config):
-            use_cores_as_devices()
-        cache_compilations()
-        keep_memory()
-        config = dataclasses.replace(config, out=out)
-        with ended_by_signals():
-            first = jax.process_index() == 0
-            with show_progress("reading the data", enabled=first, stderr=False):
-                fail_together(partial(refuse_unused_fields, base, config, given))
-            if first:
-                print_changed_values(arguments[0], config)
-            _, summary = train(
-                config,
-                out,
-                overwrite=flags.overwrite,
-                resume=flags.resume,
-                allow_changes=flags.allow_changes,
-            )
+            return list_names(arguments)
+        request = read_request(arguments, plugin)
+        out = request.out
+        if request.flags.print_config:
+            return print_config(request)
+        start_jax(request)
+        summary = run_training(request)
     except (ValueError, OSError) as error:
-        print(error_line(error, with_own_flags(Flags, WORDS)), file=sys.stderr)
+        rewrite = make_flag_rewriter(Flags, EVALUATE_FLAGS)
+        print(error_line(error, rewrite), file=sys.stderr)
         return 2
     except (jax.errors.JaxRuntimeError, MemoryError) as error:
-        if jax.process_count() == 1:
-            if not out_of_memory(error):
-                raise
-            print(f"error: {out_of_memory_told(error)}", file=sys.stderr)
-            return 2
-        print(f"error: {lost_contact(error)}", file=sys.stderr, flush=True)
-        time.sleep(3 * HEARTBEAT_SECONDS)
-        os._exit(EXIT_CODES["abandoned"])
+        return end_failed_process(error)
     except KeyboardInterrupt as error:
-        print(
-            f"{at_start.WORDS[code_of(error) - 128]} at once; {go_on(out)}",
-            file=sys.stderr,
-        )
-        return code_of(error)
+        code = exit_code_of(error)
+        word = SIGNAL_WORDS[signal.Signals(code - 128)]
+        print(f"{word} at once; {end.advise_after_interrupt(out)}", file=sys.stderr)
+        return code
     if jax.process_index() == 0:
-        report(out, summary)
+        end.print_result(out, summary)
     if summary["verdict"] == "interrupted":
         return EXIT_CODES[summary["stopped_by"] or "SIGINT"]  # None: another process's
     return EXIT_CODES[summary["verdict"]]
 
 
-def go_on(out: str) -> str:
-    """What to do after a run was ended at once."""
-    if out and any(Path(out, CHECKPOINT_FOLDER).glob("[0-9]*")):
-        return "--resume goes on from the newest checkpoint"
-    return "nothing was trained, so start it again"
+def list_names(arguments: list[str]) -> int:
+    """Run `gan-jax list` with the words after `--list`, and return its exit code."""
+    after = arguments[arguments.index("--list") + 1 :]
+    return list_command.main([*takewhile(lambda word: word[:1] != "-", after)])
 
 
-def print_by_value(summary: dict) -> None:
-    """A table of the GANs by each factor of a sweep."""
-    if len(found := summary.get("by_value", [])) > 1:
-        print_table(summary_table(found))
+def read_request(arguments: list[str], plugin: tuple[str, ...]) -> Request:
+    """Return the training that the arguments ask for.
+
+    plugin: what `Config.plugin` holds. Raises ValueError for wrong arguments.
+    """
+    base, name, rest = choose_base(arguments)
+    base = replace(base, plugin=plugin)
+    words = arguments[: len(arguments) - len(rest)] or ["METHOD"]
+    words = [*words, *plugins.plugin_words(plugin)]
+    flags, given = read_flags(words, name, base, rest)
+    config = validate(flags.run)
+    out = expand_tilde(config.out or f"runs/{name}")
+    return Request(words[0], base, flags, replace(config, out=out), out, given)
 
 
-def judged(summary: dict) -> str:
-    """Lines: what the samples are like; of a failure why, and what to try."""
-    samples, words = summary.get("samples"), []
-    if samples is not None:
-        words.append(f"samples  {describe_samples(samples)}")
-    if "why" in summary:
-        words.append(f"why      {summary['why']}")
-        words.append(f"try      {'; '.join(summary['try'])}")
-    return "".join(f"{line}\n" for line in words)
-
-
-def report(out: str, summary: dict) -> None:
-    if "members" in summary:
-        ends = ", ".join(f"{n} {verdict}" for verdict, n in summary["members"].items())
-        outcome = f"GANs: {ends}"
-    else:
-        last = summary["last_row"]
-        outcome = f"D loss {last['d_loss']}, G loss {last['g_loss']}"
-    print_by_value(summary)
-    config, again = shlex.quote(f"{out}/config.json"), shlex.quote(f"{out}-again")
-    rows = f"  and  {out}/members.jsonl" if "members" in summary else ""
-    print(
-        f"{summary['verdict']}: {summary['steps']} steps in "
-        f"{summary['wall_seconds']:.0f} s ({summary['steps_per_second']:.0f} steps/s); "
-        f"{outcome}\n"
-        f"{judged(summary)}"
-        f"look at  {out}/samples.png  and  {out}/curves.png\n"
-        f"numbers  {out}/metrics.jsonl  and  {out}/summary.json{rows}\n"
-        f"repeat   {USAGE} --config {config} --out {again}"
+def choose_base(arguments: list[str]) -> tuple[Config, str, list[str]]:
+    """Return the Config to begin from, its name, and the flags that change it."""
+    match arguments:
+        case [word, *rest] if not word.startswith("-"):
+            return find_base_config(word, rest), word, rest
+        case ["--config", path, *rest]:
+            path = expand_tilde(path)
+            return from_file(Path(path)), Path(path).parent.name or "run", rest
+        case _ if {*HELP, HELP_ALL} & set(arguments):
+            return Config(), "METHOD", arguments
+    raise ValueError(
+        f"METHOD is missing: {name_command('train')} METHOD [--flags], or --config "
+        f"FILE first; METHOD is one of {', '.join(METHODS)}"
     )
-    if summary["verdict"] == "interrupted":
-        place = shlex.quote(out)
-        print(f"resume   {USAGE} --config {config} --out {place} --resume")
+
+
+def read_flags(
+    words: list[str], name: str, base: Config, rest: list[str]
+) -> tuple[Flags, frozenset[str]]:
+    """Return the flags that follow the first words of a command, and their fields.
+
+    The values that --lr and --lr-schedule give to both players are in the Config.
+    """
+    command = f"{name_command('train')} {shlex.join(words)}"
+
+    def short_help() -> str:
+        return format_short_help(command, name, set_named_data(base, rest), Flags)
+
+    flags = parse(
+        Flags,
+        split_lists(rest),
+        prog=command,
+        description=f"{__doc__}{plugins.format_plugin_help()}",
+        short_help=short_help,
+        default=Flags(base),
+    )
+    given = find_given_fields(Flags, rest)
+    if flags.resume:
+        refuse_unread_flags(given, {"overwrite": "with --resume"})
+    else:
+        refuse_unread_flags(given, {"allow_changes": "without --resume"})
+    both = {"lr": flags.lr, "lr_schedule": flags.lr_schedule}
+    config = set_both_optimizers(flags.run, both, given)
+    return replace(flags, run=config), given
+
+
+def print_config(request: Request) -> int:
+    """Print every field of the Config by its dotted name, and return the exit code.
+
+    Fields that have no effect are marked. Raises ValueError as a training would.
+    """
+    config = request.config
+    build(config)
+    refuse_unused_fields(request.base, config, request.given)
+    read = used_fields(config)
+    text = "\n".join(
+        f"{name} = {value}{'' if name in read else '   (unused)'}"
+        for name, value in flat(config).items()
+    )
+    return catch_user_errors(lambda: print(text))
+
+
+def start_jax(request: Request) -> None:
+    """Join the processes of the run, and set up devices, memory and compilation."""
+    flags, config = request.flags, request.config
+    join_processes(flags.coordinator, flags.num_processes, flags.process_id)
+    if config.placement != "jit" or members_of(config):
+        use_cores_as_devices()
+    cache_compilations()
+    keep_memory()
+
+
+def run_training(request: Request) -> dict[str, Any]:
+    """Train, and return the summary of the run. Signals interrupt it."""
+    config, flags = request.config, request.flags
+    with interrupt_on_signals():
+        first = jax.process_index() == 0
+        with show_progress("reading the data", enabled=first, stderr=False):
+            fail_together(
+                partial(refuse_unused_fields, request.base, config, request.given)
+            )
+        if first:
+            print_changed_values(request.word, config)
+        _, summary = train(
+            config,
+            request.out,
+            overwrite=flags.overwrite,
+            resume=flags.resume,
+            allow_changes=flags.allow_changes,
+        )
+    return summary
+
+
+def end_failed_process(error: Exception) -> int:
+    """Print why the device has failed, and return the exit code.
+
+    A process of several ends at once, when JAX has had time to say which one failed.
+    Raises the error where one process fails for another reason than its memory.
+    """
+    if jax.process_count() == 1:
+        if not end.is_out_of_memory(error):
+            raise error
+        print(f"error: {end.describe_out_of_memory(error)}", file=sys.stderr)
+        return 2
+    print(f"error: {end.describe_lost_contact(error)}", file=sys.stderr, flush=True)
+    time.sleep(3 * HEARTBEAT_SECONDS)
+    os._exit(EXIT_CODES["abandoned"])

@@ -32,30 +32,29 @@ class ModelConfig:
     z_dim: Count = 64
     """Size of the latent z ~ N(0, I)."""
     g_norm: str = "none"
-    """Normalization in G: none, batch, layer, group or instance."""
+    """Normalization in G."""
     d_norm: str = "none"
     """Normalization in D; batch excludes critic penalties."""
     d_minibatch: str = "none"
-    """Layer by which D sees a batch together: none, stddev or discrimination."""
+    """Layer by which D sees a batch together."""
     g_spectral: bool = False
     """Spectral normalization of every kernel of G."""
     d_spectral: bool = False
     """Spectral normalization of every kernel of D."""
     activation: str | None = None
-    """relu, leaky_relu, prelu or silu in both networks; None: the pair's own."""
+    """Activation in both networks; None: the pair's own."""
     slope: NonNegative = 0.2
     """Negative slope of leaky_relu; initial slope of prelu."""
     g_init: str = "he"
-    """Initializer of G's kernels: normal (0.02), xavier, he or orthogonal."""
+    """Initializer of G's kernels; normal has deviation 0.02."""
     d_init: str = "he"
-    """Initializer of D's kernels: normal (0.02), xavier, he or orthogonal."""
+    """Initializer of D's kernels; normal has deviation 0.02."""
     init_scale: Scale = 1.0
     """Factor on the initial kernels of both networks, 1e-15 to 1e15."""
     pack: Count = 1
     """Samples that D judges together, side by side as channels (PacGAN)."""
     output: str | None = None
-    """G's last function: tanh, sigmoid or linear; None: tanh for images, linear for
-    points."""
+    """G's last function; None: tanh for images, linear for points."""
 
 
 @dataclass(frozen=True)

@@ -58,13 +58,12 @@ class MetricsConfig:
     every: CountOrZero = 500
     """Steps between measurements of the samples; 0: none."""
     names: tuple[str, ...] = ()
-    """Metrics beside the diversity of the samples: fid, kid, prdc, is, modes, swd, mmd,
-    memorization; of the GAN itself: rotation, overfitting (of D), duality (gap), see
-    docs/diagnostics.md."""
+    """What is measured beside the samples' diversity, of the samples or of the GAN
+    itself: docs/diagnostics.md."""
     n: Annotated[int, Field(ge=2, le=1_000_000)] = 1000
     """Samples that are measured; the log names the number: frechet_distance@1000."""
     extractor: str | None = None
-    """pixels, cnn or inception; None: cnn where the data have a classifier, else
+    """What features are taken with; None: cnn where the data have a classifier, else
     pixels."""
 
 

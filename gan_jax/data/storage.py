@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gan_jax.terminal.command_name import name_command
+
 try:
     import fcntl
 except ImportError:  # Windows, where an open file cannot be removed in any case
@@ -74,7 +76,7 @@ def cache_write_error(error: OSError) -> OSError:
     """Return an error that says why the cache cannot be written, and what to do."""
     return OSError(
         f"cache {cache_folder()}: cannot be written ({error.strerror}); free space "
-        "(python -m experiments.cache shows and clears it), or set GAN_JAX_CACHE to "
+        f"({name_command('cache')} shows and clears it), or set GAN_JAX_CACHE to "
         "another folder"
     )
 

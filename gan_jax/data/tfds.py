@@ -19,6 +19,7 @@ from gan_jax.data.cache import DecodedSet, cached_set, list_source_files
 from gan_jax.data.core import Dataset, Spec
 from gan_jax.data.entry import DatasetEntry, TrainTest
 from gan_jax.data.images import crop_to_square
+from gan_jax.terminal.command_name import name_command
 
 CHUNK = 512
 """How many examples are read from the disk at a time."""
@@ -153,14 +154,14 @@ def split_size(builder: Any, name: str, split: str) -> int:
     if not splits:
         raise ValueError(
             f"dataset.name {name!r} is not prepared in {data_folder()}: run "
-            f"python -m experiments.prepare {word}, or set TFDS_DATA_DIR"
+            f"{name_command('prepare')} {word}, or set TFDS_DATA_DIR"
         )
     file_format = builder.info.file_format.value
     if file_format != "array_record":
         raise ValueError(
             f"dataset.name {name!r} is prepared in {data_folder()} as {file_format}, "
             "which cannot be read by index: set TFDS_DATA_DIR to another folder and "
-            f"run python -m experiments.prepare {word}"
+            f"run {name_command('prepare')} {word}"
         )
     try:
         return splits[split].num_examples

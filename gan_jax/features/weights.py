@@ -19,6 +19,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from gan_jax.features.inception import SIZE, InceptionV3
 from gan_jax.features.torch_file import read_state_dict
+from gan_jax.terminal.command_name import name_command
 from gan_jax.terminal.progress import show_progress
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"
@@ -66,7 +67,7 @@ def load_inception(path: str | Path) -> dict[str, Any]:
 def how_to_get(path: Path) -> str:
     """Return the ways to get the file, for a message."""
     return (
-        "where there is internet, run `python -m experiments.prepare inception`; "
+        f"where there is internet, run `{name_command('prepare')} inception`; "
         f"elsewhere, copy {URL} to {path}, or give --weights the path of a copy"
     )
 

@@ -42,6 +42,7 @@ from gan_jax.parallel.mesh import (
 from gan_jax.parallel.multihost import read_own_share
 from gan_jax.parallel.placements import PLACEMENTS
 from gan_jax.step import train_step
+from gan_jax.terminal.command_name import name_command
 from gan_jax.types import Batch, Metrics, TrainState
 
 Member = dict[str, Any]
@@ -131,7 +132,8 @@ def describe_data(name: str, data: Dataset, streams: bool) -> list[str]:
     ]
     if data.ignored:
         counts = [f"{len(names):,} {reason}" for reason, names in data.ignored.items()]
-        lines.append(f"ignored (experiments.data shows names): {', '.join(counts)}")
+        command = name_command("data")
+        lines.append(f"ignored ({command} shows names): {', '.join(counts)}")
     return lines
 
 

@@ -14,7 +14,7 @@ from gan_jax.assembly.suggestions import (
     choices_of_run,
     suggest_flags,
 )
-from gan_jax.command_line.flags import OF_BOTH, with_both
+from gan_jax.command_line.flags import BOTH_OPTIMIZERS, set_both_optimizers
 from gan_jax.config import DatasetConfig, ModelConfig
 from gan_jax.config.serialization import flat
 from gan_jax.data import DATASETS
@@ -46,7 +46,7 @@ RUNS = {
 RUNS["of odd choices"] = Config(
     model=ModelConfig("mlp", g_init="normal", activation="relu", init_scale=0.1)
 )
-RUNS["of a high rate"] = with_both(METHODS["r1"], {"lr": 1.0})
+RUNS["of a high rate"] = set_both_optimizers(METHODS["r1"], {"lr": 1.0})
 
 
 @cache
@@ -79,7 +79,9 @@ def fields_of(flag):
     """The fields that a flag sets: `lr` sets one of each player."""
     both = ("g_optimizer", "d_optimizer")
     return (
-        [f"{player}.{OF_BOTH[flag]}" for player in both] if flag in OF_BOTH else [flag]
+        [f"{player}.{BOTH_OPTIMIZERS[flag]}" for player in both]
+        if flag in BOTH_OPTIMIZERS
+        else [flag]
     )
 
 
@@ -158,7 +160,7 @@ def test_a_penalty_in_use_is_not_advised_but_its_weight_is():
     ],
 )
 def test_a_rate_with_which_nothing_is_learned_is_told_one_that_learns(data, rate, told):
-    config = with_both(on(data, METHODS["r1"]), {"lr": rate})
+    config = set_both_optimizers(on(data, METHODS["r1"]), {"lr": rate})
     tries = suggest_flags(FOR_VERDICT["not_learned"], config)
     assert ("--lr 0.001" in tries) == told, tries
 

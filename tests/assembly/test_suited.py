@@ -6,7 +6,7 @@ import pytest
 
 from gan_jax import METHODS, build, method_for
 from gan_jax.assembly.method_defaults import describe_changed_values
-from gan_jax.command_line.named_method import base_of
+from gan_jax.command_line.named_method import find_base_config
 from gan_jax.commands import train
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import flat, to_json, validate
@@ -151,7 +151,7 @@ def test_a_method_of_ones_own_has_no_values_that_suit_the_data(monkeypatch):
     ],
 )
 def test_a_command_begins_from_what_suits_the_data_it_names(words, kind):
-    base = base_of("r1", words)
+    base = find_base_config("r1", words)
     expected = suit_to_data("r1", METHODS["r1"], SHAPES[kind])
     assert base == dataclasses.replace(expected, dataset=base.dataset)
     assert base.dataset.name == ("ring" if kind == "points" else "digits")
@@ -161,7 +161,7 @@ def test_a_command_begins_from_what_suits_the_data_it_names(words, kind):
     "words", [["--dataset.name", "mnist"], ["--dataset.resolution", "x"]]
 )
 def test_where_the_data_cannot_be_read_the_values_are_the_methods_own(words, capsys):
-    assert base_of("r1", words) == METHODS["r1"]
+    assert find_base_config("r1", words) == METHODS["r1"]
     assert capsys.readouterr() == ("", "")
 
 

@@ -93,7 +93,10 @@ def test_a_signal_in_a_game_says_how_to_go_on(
     flags = ["--suite", "dirac", "--methods", "minimax", "--out", str(tmp_path)]
     assert compare.main(flags) == code
     told = capsys.readouterr().err
-    assert "stopped: 1 of " in told and "the same command goes on:\npython -m" in told
+    assert (
+        "stopped: 1 of " in told
+        and "the same command goes on:\ngan-jax compare " in told
+    )
     assert signal.getsignal(sent) == before
 
 
@@ -158,7 +161,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         text = output(process)
     assert process.returncode == 130
     assert "stopped: 0 of 2 cells are finished" in text
-    assert "the same command goes on:\npython -m benchmarks.compare --suite toy" in text
+    assert "the same command goes on:\ngan-jax compare --suite toy" in text
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from undrawn import without_pictures
 import gan_jax
 from gan_jax.commands import evaluate as evaluate_command
 from gan_jax.commands import sample as sample_command
-from gan_jax.commands.sample import number_of
+from gan_jax.commands.sample import find_class
 from gan_jax.config import DatasetConfig, ModelConfig
 from gan_jax.evaluate.evaluator import evaluate, make_evaluator
 from gan_jax.gan import init_state, net_variables
@@ -127,17 +127,17 @@ def test_conditional_run_and_drawing_a_class(tmp_path, capsys):
 
 def test_a_class_is_named_or_numbered_and_a_name_comes_first():
     names = ("cat", "dog", "0")
-    assert number_of("dog", 3, names) == 1
-    assert number_of("0", 3, names) == 2
-    assert number_of("1", 3, names) == 1
-    assert number_of("2", 3, None) == 2
+    assert find_class("dog", 3, names) == 1
+    assert find_class("0", 3, names) == 2
+    assert find_class("1", 3, names) == 1
+    assert find_class("2", 3, None) == 2
     with pytest.raises(ValueError, match=r"label dgo: .*cat, dog, 0.*mean dog\?"):
-        number_of("dgo", 3, names)
+        find_class("dgo", 3, names)
     with pytest.raises(ValueError, match=r"^label 12: must be 0 to 9$"):
-        number_of("12", 10, tuple("0123456789"))
+        find_class("12", 10, tuple("0123456789"))
     for wrong in ("3", "-1", "\N{SUPERSCRIPT TWO}", ""):
         with pytest.raises(ValueError, match="must be 0 to 2"):
-            number_of(wrong, 3, None)
+            find_class(wrong, 3, None)
 
 
 def test_captions_fit_their_images_and_tell_the_class(tmp_path):

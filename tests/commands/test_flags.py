@@ -12,20 +12,19 @@ import pytest
 from benchmarks import supply
 from benchmarks.speed import measure as speed
 from gan_jax.assembly.unused_fields import refuse_unused_fields, used_fields
+from gan_jax.command_line.flag_sources import flag_names
 from gan_jax.command_line.flags import (
-    first_paragraph,
-    flags_among,
-    given_fields,
-    with_both,
+    extract_flags,
+    find_given_fields,
+    set_both_optimizers,
 )
 from gan_jax.command_line.help import RECOMMENDED
-from gan_jax.command_line.user_errors import exit_code, flags_of
+from gan_jax.command_line.tyro_messages import extract_message
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.commands import compare, data, diagnose, evaluate, sample, train
 from gan_jax.config import DatasetConfig
 from gan_jax.config.serialization import flat, to_json
 from gan_jax.methods import CATALOGUE, IDEAS, METHODS
-
-ERROR = "error: "
 
 
 @pytest.fixture(autouse=True)
@@ -36,13 +35,13 @@ def empty_folder(tmp_path, monkeypatch):
     assert [path for path in tmp_path.iterdir() if path.suffix != ".json"] == []
 
 
-def refused(command, words, capsys):
-    """The one line of a command that refuses its flags."""
+def reason(command, words, capsys):
+    """Why a command refuses its flags, before it has printed anything."""
     assert command.main(shlex.split(words)) == 2
     output = capsys.readouterr()
     assert output.out == ""
-    assert output.err.startswith(ERROR) and output.err.count("\n") == 1
-    return output.err.removeprefix(ERROR)
+    assert output.err.startswith("error: ") and output.err.count("\n") == 1
+    return output.err.removeprefix("error: ")
 
 
 def printed(words, capsys):
@@ -77,7 +76,7 @@ def helped(words, capsys):
 def test_flag_that_the_choice_does_not_read_is_refused_at_its_default(
     capsys, words, told, cause
 ):
-    said = refused(train, words, capsys)
+    said = reason(train, words, capsys)
     assert said.startswith(f"{told} has no effect with {cause}")
     assert said.endswith("; leave it out, or change that\n")
 
@@ -90,7 +89,7 @@ def test_field_that_is_unread_is_refused_as_it_stands_if_it_was_given(field):
     base = METHODS["ns_gan"]
     refuse_unused_fields(base, base)
     flag = "--" + field.replace("_", "-")
-    given = given_fields(train.Flags, [f"{flag}=1"])
+    given = find_given_fields(train.Flags, [f"{flag}=1"])
     assert given == {field}
     with pytest.raises(ValueError) as error:
         refuse_unused_fields(base, base, given)
@@ -103,7 +102,7 @@ def test_flags_given_beside_a_file_are_refused_and_its_own_fields_are_not(capsys
     Path("config.json").write_text(to_json(old), "utf-8")
     file = "--config config.json"
     assert printed(file, capsys)["penalty.weight"] == "10.0"
-    told = refused(train, f"{file} --penalty.weight 10", capsys)
+    told = reason(train, f"{file} --penalty.weight 10", capsys)
     assert told.startswith("penalty.weight 10.0 has no effect")
 
 
@@ -124,7 +123,7 @@ def test_flags_given_beside_a_file_are_refused_and_its_own_fields_are_not(capsys
     ],
 )
 def test_command_refuses_a_flag_that_it_would_not_read(capsys, command, words, told):
-    assert refused(command, words, capsys).startswith(told)
+    assert reason(command, words, capsys).startswith(told)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +141,7 @@ def test_command_refuses_a_flag_that_it_would_not_read(capsys, command, words, t
     ],
 )
 def test_flag_that_cannot_be_read_is_one_line(capsys, words, told):
-    said = refused(train, f"r1 {words}", capsys)
+    said = reason(train, f"r1 {words}", capsys)
     assert said.startswith(told) and said.endswith("; --help-all shows every flag\n")
 
 
@@ -173,7 +172,7 @@ def test_line_of_a_box_is_the_same_in_every_encoding():
 
 """
     expected = "invalid choice 'x' for argument '--size'. Expected one of (1, 2)"
-    assert first_paragraph(boxed) == first_paragraph(ascii_only) == expected
+    assert extract_message(boxed) == extract_message(ascii_only) == expected
 
 
 @pytest.mark.parametrize(
@@ -192,20 +191,20 @@ def test_line_of_a_box_is_the_same_in_every_encoding():
     ],
 )
 def test_unknown_flag_is_one_line_with_the_nearest_names(capsys, command, typed, meant):
-    said = refused(command, f"r1 {typed}=1", capsys)
+    said = reason(command, f"r1 {typed}=1", capsys)
     assert said.startswith(f"{typed}: there is no such flag; ")
     assert meant in said and ("did you mean" in said) == bool(meant)
 
 
 def test_unknown_method_is_told_the_nearest(capsys):
-    assert "did you mean 'dragan'?" in refused(train, "drgan", capsys)
+    assert "did you mean 'dragan'?" in reason(train, "drgan", capsys)
 
 
 def test_given_fields_are_read_from_the_words():
     words = "--batch_size=8 --dataset.no-rgb --penalty.weight-end 1 x -3 --no-resume"
     expected = {"batch_size", "dataset.rgb", "penalty.weight_end", "resume"}
-    assert given_fields(train.Flags, shlex.split(words)) == expected
-    assert flags_among(["--out=--x", "--", "--lr"]) == ["--out", "--lr"]
+    assert find_given_fields(train.Flags, shlex.split(words)) == expected
+    assert extract_flags(["--out=--x", "--", "--lr"]) == ["--out", "--lr"]
 
 
 def test_lr_sets_both_players_and_their_own_flags_win(capsys):
@@ -220,16 +219,16 @@ def test_lr_sets_both_players_and_their_own_flags_win(capsys):
 
 
 def test_value_of_both_players_is_checked_as_those_of_each(capsys):
-    assert "g_optimizer.learning_rate: " in refused(train, "r1 --lr -1", capsys)
+    assert "g_optimizer.learning_rate: " in reason(train, "r1 --lr -1", capsys)
 
 
 def test_values_of_both_players_are_in_the_config_and_in_no_other_place():
     old = METHODS["ttur"]
     values = {"lr": 1e-3, "lr_schedule": None}
-    new = with_both(old, values, given={"d_optimizer.learning_rate"})
+    new = set_both_optimizers(old, values, given={"d_optimizer.learning_rate"})
     assert new.g_optimizer == replace(old.g_optimizer, learning_rate=1e-3)
     assert replace(new, g_optimizer=old.g_optimizer) == old
-    both = with_both(old, {"lr": None, "lr_schedule": "linear"})
+    both = set_both_optimizers(old, {"lr": None, "lr_schedule": "linear"})
     assert both.g_optimizer == replace(old.g_optimizer, schedule="linear")
     assert both.d_optimizer == replace(old.d_optimizer, schedule="linear")
 
@@ -245,15 +244,15 @@ def test_help_of_a_method_is_short_and_its_examples_work(capsys, name):
     text = helped(f"{name} --help", capsys)
     lines = text.splitlines()
     assert len(lines) <= 46
-    assert all(len(x) <= 80 for x in lines if "python -m" not in x)
-    named = flags_among(text.replace("[--flag", "").split())
+    assert all(len(x) <= 80 for x in lines if "gan-jax train " not in x)
+    named = extract_flags(text.replace("[--flag", "").split())
     named = {flag.rstrip(",.") for flag in named}
-    assert named <= {*flags_of(train.Flags), "--help-all", "--list"}
+    assert named <= {*flag_names(train.Flags), "--help-all", "--list"}
     common = {"--steps", "--batch-size", "--lr", "--dataset.name", "--model.name"}
     assert common | {"--out", "--seed", "--resume", "--help-all", "--list"} <= named
-    start = "  python -m experiments.train "
-    *examples, listing = [x.removeprefix(start) for x in lines if x.startswith(start)]
-    assert len(set(examples)) == 3 and listing.startswith("--list ")
+    start = "  gan-jax train "
+    examples = [x.removeprefix(start) for x in lines if x.startswith(start)]
+    assert len(set(examples)) == 3
     assert all(example.startswith(f"{name} --") for example in examples)
     for example in examples:
         printed(example, capsys)
@@ -288,14 +287,14 @@ def test_help_without_a_method_says_how_to_choose_one(capsys):
     text = helped("--help", capsys)
     assert len(text.splitlines()) <= 45
     assert all(f"\n  {name} " in text for name in RECOMMENDED)
-    assert text.count("\n  python -m experiments.train r1") == 3
-    assert "usage: python -m experiments.train METHOD" in text
+    assert text.count("\n  gan-jax train r1") == 3
+    assert "usage: gan-jax train METHOD" in text
 
 
 @pytest.mark.parametrize("words", ["--help-all", "r1 --help-all"])
 def test_long_help_is_there_with_and_without_a_method(capsys, words):
     text = helped(words, capsys)
-    for flag in flags_of(train.Flags):
+    for flag in flag_names(train.Flags):
         assert flag in text
 
 
@@ -303,7 +302,7 @@ def test_help_of_a_file_is_that_of_its_choices(capsys):
     config = replace(METHODS["wgan_gp"], out="runs/old")
     Path("config.json").write_text(to_json(config), "utf-8")
     text = helped("--config config.json --help", capsys)
-    assert "usage: python -m experiments.train --config config.json [" in text
+    assert "usage: gan-jax train --config config.json [" in text
     assert "penalty wgan_gp" in text and "\n  --out runs/old " in text
 
 
@@ -313,7 +312,7 @@ def test_help_of_a_file_is_that_of_its_choices(capsys):
 def test_other_commands_have_short_helps_by_both_flags(capsys, command):
     for flag in ("--help", "--help-all"):
         with pytest.raises(SystemExit) as stop:
-            exit_code(partial(command.main, [flag]))
+            catch_user_errors(partial(command.main, [flag]))
         assert not stop.value.code
         assert len(capsys.readouterr().out.splitlines()) <= 60
 

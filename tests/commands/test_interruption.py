@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a word at once, whatever the process is doing."""
+"""Ctrl-C and SIGTERM are answered at once, whatever the process is doing."""
 
 import hashlib
 import os
@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from processes import mortal, output, running, until
 
-from gan_jax.command_line import at_start, interruption
-from gan_jax.command_line.user_errors import exit_code
+from gan_jax.command_line import early_signals, interruption
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.commands import evaluate
 from gan_jax.run import signals
 from gan_jax.run.signals import stop_request, watch_signals
@@ -21,8 +21,8 @@ from gan_jax.run.signals import stop_request, watch_signals
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
-def in_a_while(*numbers):
-    """Send signals to this process, 0.1 s apart, and the moments at which it does."""
+def send_in_a_while(*numbers):
+    """Send signals to this process, 0.1 s apart; return the sender and its times."""
     sent = []
 
     def send():
@@ -54,7 +54,7 @@ def said(monkeypatch):
 @pytest.mark.parametrize("number", CODES, ids=str)
 def test_a_run_that_is_asked_to_stop_answers_before_it_can_stop(number, said):
     with stop_request() as asked:
-        sender, sent = in_a_while(number)
+        sender, sent = send_in_a_while(number)
         compute()
         over = time.monotonic()
         sender.join()
@@ -68,7 +68,7 @@ def test_a_second_ctrl_c_interrupts_and_goes_on_to_who_heard_before(said):
     seen = []
     with watch_signals(lambda number: seen.append(number) or True):
         with pytest.raises(KeyboardInterrupt), stop_request() as asked:
-            sender, _ = in_a_while(signal.SIGINT, signal.SIGINT)
+            sender, _ = send_in_a_while(signal.SIGINT, signal.SIGINT)
             sender.join()
             time.sleep(60)
     assert asked == ["SIGINT"] and seen == [signal.SIGINT]
@@ -100,17 +100,17 @@ def test_no_other_thread_takes_signals():
 
 @pytest.fixture
 def command(monkeypatch):
-    """This process takes itself for a command; how it was ended."""
+    """Make this process a command; return how it was ended."""
     ends, ended = [], threading.Event()
 
     def end(code):
         ends.append(code)
         ended.set()
 
-    monkeypatch.setattr(at_start, "IS_COMMAND", True)
+    monkeypatch.setattr(early_signals, "IS_COMMAND", True)
     monkeypatch.setattr(interruption, "GRACE_SECONDS", 0.1)
     monkeypatch.setattr(interruption, "WORD_SECONDS", 0.05)
-    monkeypatch.setattr(interruption, "end_process", end)
+    monkeypatch.setattr(interruption, "end_process_at_once", end)
     return ends, ended
 
 
@@ -135,25 +135,25 @@ def test_a_command_that_lets_go_says_one_line(
     number, command, said, monkeypatch, capsys
 ):
     monkeypatch.setattr(interruption, "WORD_SECONDS", 60)
-    signal.signal(signal.SIGTERM, at_start.end_at_once)
-    interrupts = signal.signal(signal.SIGINT, at_start.end_at_once)
+    signal.signal(signal.SIGTERM, early_signals.end_on_signal)
+    interrupts = signal.signal(signal.SIGINT, early_signals.end_on_signal)
 
     def stopped():
         os.kill(os.getpid(), number)
         time.sleep(60)
 
     try:
-        assert exit_code(stopped) == CODES[number]
+        assert catch_user_errors(stopped) == CODES[number]
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, interrupts)
-    assert capsys.readouterr().err == f"{at_start.WORDS[number]}\n"
+    assert capsys.readouterr().err == f"{early_signals.SIGNAL_WORDS[number]}\n"
     assert command[0] == [] and said == []
 
 
 def test_a_process_that_imports_commands_is_none():
-    assert not at_start.IS_COMMAND
-    assert signal.getsignal(signal.SIGTERM) is not at_start.end_at_once
+    assert not early_signals.IS_COMMAND
+    assert signal.getsignal(signal.SIGTERM) is not early_signals.end_on_signal
 
 
 def catches(process, number):
@@ -165,16 +165,34 @@ def catches(process, number):
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
 @pytest.mark.parametrize("number", CODES, ids=str)
-@pytest.mark.parametrize("name", ["experiments.train", "benchmarks.compare"])
-def test_a_command_that_still_imports_ends_with_one_line(name, number):
-    with running([sys.executable, "-m", name]) as process:
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-m", "experiments.train"],
+        ["-m", "benchmarks.compare"],
+        ["-m", "gan_jax", "train"],
+        ["gan-jax", "train"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_that_still_imports_ends_with_one_line(words, number, tmp_path):
+    if words[0] == "gan-jax":
+        words = [write_console_script(tmp_path), *words[1:]]
+    with running([sys.executable, *words]) as process:
         until(lambda: catches(process, signal.SIGTERM), process)
         process.send_signal(number)
         text = output(process)
     assert (process.returncode, text) == (
         CODES[number],
-        f"{at_start.WORDS[number]}\n",
+        f"{early_signals.SIGNAL_WORDS[number]}\n",
     )
+
+
+def write_console_script(folder):
+    """The path of a script as pip makes it for the console command."""
+    path = folder / "gan-jax"
+    path.write_text("import sys\nfrom gan_jax.commands import main\nsys.exit(main())\n")
+    return str(path)
 
 
 def gone(process):
@@ -237,13 +255,13 @@ class Raising:
 
 
 def test_an_interrupt_that_python_loses_prints_no_traceback(monkeypatch):
-    told = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda one: told.append(one.exc_type))
-    with interruption.no_word_of_lost_interrupts():
+    printed = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda one: printed.append(one.exc_type))
+    with interruption.hide_lost_interrupts():
         Raising(KeyboardInterrupt())
         Raising(ValueError())
     Raising(KeyboardInterrupt())
-    assert told == [ValueError, KeyboardInterrupt]
+    assert printed == [ValueError, KeyboardInterrupt]
 
 
 def test_a_handler_that_python_cannot_put_back_is_left_alone(monkeypatch):

@@ -242,7 +242,7 @@ def test_looking_at_a_folder_shows_classes_by_name_and_what_is_ignored(
 
 def test_counts_of_many_classes_name_the_first():
     names = tuple(f"class{index}" for index in range(30))
-    text = data_command.counts(np.arange(1, 31), names)
+    text = data_command.describe_labels(np.arange(1, 31), names)
     assert text.startswith("class0: 1, class1: 2, ")
     assert text.endswith("class19: 20, ... (least 1, most 30)")
 
@@ -260,7 +260,7 @@ def test_training_says_how_much_is_read_and_ignored(tmp_path):
         config, PREFIXES["folder"](str(tmp_path), config.dataset)
     ).about
     assert f"data: {name}, 3 examples in 2 classes, 0.000 GB, on the device" in about
-    assert "ignored (experiments.data shows names): 1 files of other formats" in about
+    assert "ignored (gan-jax data shows names): 1 files of other formats" in about
 
 
 def odd_names(count):
@@ -296,7 +296,7 @@ def test_any_name_of_a_folder_a_class_or_a_picture_is_taken(count, tmp_path):
         assert values == ([1, 2, 3, 4] if taken else [3, 4])
         assert all(is_line(line) for line in describe_ignored(data.ignored))
         names = data.spec.class_names
-        assert is_line(data_command.counts(np.ones(len(names), int), names))
+        assert is_line(data_command.describe_labels(np.ones(len(names), int), names))
         (root / "one" / f"{name}.png").write_bytes(b"broken")
         if taken:
             with pytest.raises(ValueError, match="cannot be read") as refusal:

@@ -115,7 +115,7 @@ def test_set_prepared_for_tensorflow_alone_says_what_to_do(tiny_folder, tmp_path
     info.write_text(info.read_text().replace('"array_record"', '"tfrecord"'))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TFDS_DATA_DIR", str(folder))
-        with pytest.raises(ValueError, match="as tfrecord.*experiments.prepare"):
+        with pytest.raises(ValueError, match="as tfrecord.*gan-jax prepare"):
             tfds_set("tiny_pictures", resolution=4)
 
 
@@ -129,7 +129,7 @@ def test_part_of_a_split(tiny):
         ("tiny_pictures", {}, ["dataset.resolution"]),
         ("tiny_pictures", {"resolution": 4, "split": "trian"}, ["'trian'", "train"]),
         ("tiny_picture", {"resolution": 4}, ["tiny_picture", "tiny_pictures"]),
-        ("fashion_mnist", {}, ["not prepared", "experiments.prepare fashion_mnist"]),
+        ("fashion_mnist", {}, ["not prepared", "gan-jax prepare fashion_mnist"]),
     ],
 )
 def test_bad_tfds_request_says_what_to_do(tiny, name, options, words):

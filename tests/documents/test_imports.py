@@ -50,7 +50,7 @@ ALLOWED = {
         "objectives",
         "dynamics",
     },
-    "parallel": {"types", "config", "data", "gan", "step", "assembly"},
+    "parallel": {"types", "config", "terminal", "data", "gan", "step", "assembly"},
     "logs": {"types", "data", "gan", "sampling", "parallel"},
     "diagnostics": {
         "types",

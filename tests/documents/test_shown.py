@@ -16,36 +16,44 @@ from sklearn.datasets import load_digits
 from sklearn.svm import SVC
 
 from gan_jax import METHODS, load_generator
-from gan_jax.command_line.user_errors import flags_of
+from gan_jax.command_line.flag_sources import flag_names
+from gan_jax.commands import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMAND = re.compile(r"python -m ((?:experiments|benchmarks)\.\w+)([^\n`#\"]*)")
+COMMAND = re.compile(
+    r"((?:gan-jax |python -m (?:gan_jax |experiments\.|benchmarks\.))\w+)([^\n`#\"]*)"
+)
 
 
 def shown():
-    """Every command of the pages: its module and its words."""
+    """Every command of the pages: how it begins, and its words."""
     return [
-        pytest.param(module, shlex.split(rest.partition(" > ")[0]), id=path.stem)
+        pytest.param(start, shlex.split(rest.partition(" > ")[0]), id=path.stem)
         for path in PAGES
-        for module, rest in COMMAND.findall(
-            path.read_text("utf-8").replace("\\\n", " ")
-        )
+        for start, rest in COMMAND.findall(path.read_text("utf-8").replace("\\\n", " "))
     ]
 
 
-@pytest.mark.parametrize(("module", "words"), shown())
-def test_a_command_that_is_shown_has_flags_that_there_are(module, words):
-    command = importlib.import_module(module)
+def module_of(start):
+    """The module of a command that begins so, and its name."""
+    *_, name = re.split(r"[ .]", start)
+    module = f"gan_jax.commands.{name}" if name in COMMANDS else start.split()[-1]
+    return importlib.import_module(module), name
+
+
+@pytest.mark.parametrize(("start", "words"), shown())
+def test_a_command_that_is_shown_has_flags_that_there_are(start, words):
+    command, name = module_of(start)
     given = {word.partition("=")[0] for word in words if word.startswith("--")}
     known = {"--list", "--help", "--help-all", "--config", "--plugin"}
     if hasattr(command, "Flags"):
-        flags = flags_of(command.Flags)
+        flags = flag_names(command.Flags)
         known |= flags | {re.sub(r"--(?=[^.]*$)", "--no-", flag) for flag in flags}
         assert given <= known
     first = words[0] if words else "--list"
     own = "--plugin" in given
-    if module == "experiments.train" and not first.startswith("--") and not own:
+    if name == "train" and not first.startswith("--") and not own:
         assert first in {*METHODS, "METHOD", "NAME"}
 
 

@@ -19,7 +19,7 @@ from undrawn import without_pictures
 from gan_jax import LOSSES, Config, load_generator, load_plugin
 from gan_jax import train as train_run
 from gan_jax.benchmark.results_io import read_rows
-from gan_jax.command_line.plugin_flag import loaded
+from gan_jax.command_line.plugin_flag import load_for_training
 from gan_jax.commands import diagnose, evaluate, report, sample, train
 from gan_jax.config import DatasetConfig, LossConfig, MetricsConfig, ModelConfig
 from gan_jax.config.serialization import from_file
@@ -115,7 +115,7 @@ def test_a_run_is_resumed_and_repeated_with_its_own_copy(run, tmp_path, capsys):
 def test_a_run_keeps_its_plugins_where_others_are_given_beside_them(run, tmp_path):
     path = loss_file(tmp_path / "steep.py")
     words = ["--config", str(run / "config.json"), "--plugin", str(path)]
-    rest, pins = loaded(words)
+    rest, pins = load_for_training(words)
     assert rest == words[:2]
     assert [pin.partition("@")[0] for pin in pins] == ["each.py", "steep.py"]
     assert pins[0] in (run / "config.json").read_text()
@@ -124,7 +124,9 @@ def test_a_run_keeps_its_plugins_where_others_are_given_beside_them(run, tmp_pat
 
 def test_a_given_file_takes_the_place_of_the_runs_own_of_that_name(run, tmp_path):
     path = edited(tmp_path)
-    _, pins = loaded(["--config", str(run / "config.json"), "--plugin", str(path)])
+    _, pins = load_for_training(
+        ["--config", str(run / "config.json"), "--plugin", str(path)]
+    )
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert pins == (f"each.py@{digest}",)
 

@@ -14,7 +14,7 @@ import gan_jax
 from gan_jax import Config, build, load_plugin
 from gan_jax.benchmark import plan
 from gan_jax.benchmark import ray_launcher as cluster
-from gan_jax.command_line.plugin_flag import split
+from gan_jax.command_line.plugin_flag import take_plugin_flags
 from gan_jax.commands import compare, data, merge, train
 from gan_jax.config import DatasetConfig, LossConfig, MetricsConfig
 from gan_jax.losses import LOSSES
@@ -194,7 +194,7 @@ def test_a_folder_keeps_the_plugins_of_its_config_alone(tmp_path):
     ],
 )
 def test_the_flag_takes_a_file_and_more_that_end_in_py(arguments, rest, files):
-    assert split(arguments.split()) == (rest.split(), files.split())
+    assert take_plugin_flags(arguments.split()) == (rest.split(), files.split())
 
 
 def test_the_list_and_the_help_show_what_a_plugin_registers(tmp_path, capsys):

@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from PIL import Image
 
-from gan_jax.commands.train import print_by_value
+from gan_jax.command_line.training_end import print_swept_values
 from gan_jax.config import Config, OptimizerConfig, PenaltyConfig, SweepConfig
 from gan_jax.logs.grids import label_rows
 from gan_jax.parallel.execution import members_of
@@ -106,7 +106,7 @@ def test_sums_are_medians_and_ranges_of_the_gans_that_did_not_diverge():
 def test_end_of_a_sweep_shows_real_values(capsys):
     metrics = [{"diversity": 0.5}] * 12
     found = sweeps.summarize_by_value(CONFIG, MEMBERS, metrics, ["completed"] * 12)
-    print_by_value({"by_value": found})
+    print_swept_values({"by_value": found})
     shown = capsys.readouterr().out
     lines = [" ".join(line.replace("│", " ").split()) for line in shown.splitlines()]
     assert "penalty weight 10 6 6 completed 0.5" in lines
@@ -119,8 +119,8 @@ def test_run_of_seeds_alone_needs_no_table(capsys):
     found = sweeps.summarize_by_value(
         config, members_of(config) or [], [{}] * 3, ["a"] * 3
     )
-    print_by_value({"by_value": found})
-    print_by_value({"verdict": "completed"})
+    print_swept_values({"by_value": found})
+    print_swept_values({"verdict": "completed"})
     assert capsys.readouterr().out == ""
 
 
