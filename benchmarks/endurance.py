@@ -32,7 +32,7 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def growth(steps: int, folder: Path) -> dict[str, float]:
+def measure_growth(steps: int, folder: Path) -> dict[str, float]:
     """Megabytes held after 2,000 steps and at the end."""
     sizes: dict[int, int] = {}
 
@@ -46,7 +46,7 @@ def growth(steps: int, folder: Path) -> dict[str, float]:
     return {"after_2000": early, "largest_later": late, "growth": late - early}
 
 
-def seconds(config: Config, folder: Path) -> float:
+def time_run(config: Config, folder: Path) -> float:
     """Wall time of the steps after the first dispatch."""
     _, summary = train(config, folder, overwrite=True, progress=False)
     return summary["wall_seconds"] - summary["first_row_seconds"]
@@ -55,10 +55,10 @@ def seconds(config: Config, folder: Path) -> float:
 def main(steps: int = 20_000, repeats: int = 3) -> int:
     """steps: of each run. repeats: pairs of timed runs."""
     with tempfile.TemporaryDirectory() as name:
-        memory = growth(steps, Path(name) / "memory")
+        memory = measure_growth(steps, Path(name) / "memory")
         pairs = [
             [
-                seconds(
+                time_run(
                     dataclasses.replace(RING, steps=steps, checkpoint=kind),
                     Path(name) / "timed",
                 )

@@ -44,7 +44,7 @@ CONFIG = Config(
 )
 
 
-def rows(run: Path) -> list[dict]:
+def read_metrics(run: Path) -> list[dict]:
     """The metrics of a run, without the wall time and with it the checksum."""
     lines = (run / "metrics.jsonl").read_text("utf-8").splitlines()
     found = [json.loads(line) for line in lines]
@@ -74,7 +74,7 @@ def wait_for_row(run: Path, process: subprocess.Popen, seconds: float = 300) -> 
         time.sleep(0.02)
 
 
-def killed(run: Path, config: Path, chance: random.Random) -> None:
+def start_and_kill(run: Path, config: Path, chance: random.Random) -> None:
     """Start or resume the run, and kill it at a random moment."""
     command = [sys.executable, "-m", "experiments.train", "--config", str(config)]
     process = subprocess.Popen(
@@ -104,11 +104,13 @@ def survives(kills: int, steps: int, folder: Path, seed: int = 0) -> bool:
     path.write_text(to_json(config), "utf-8")
     expected, _ = train(config, folder / "whole", progress=False)
     for count in range(1, kills + 1):
-        killed(run, path, chance)
+        start_and_kill(run, path, chance)
         print(f"\rkilled {count} of {kills}", end="", flush=True)
     print()
     state, _ = train(config, run, resume=True, progress=False)
-    return same_bits(state, expected) and rows(run) == rows(folder / "whole")
+    return same_bits(state, expected) and read_metrics(run) == read_metrics(
+        folder / "whole"
+    )
 
 
 def main(kills: int = 200, steps: int = 30_000, seed: int = 0) -> int:

@@ -75,7 +75,7 @@ class Flags:
     """R1; without it the plain non-saturating GAN."""
 
 
-class Contender(NamedTuple):
+class SeedContender(NamedTuple):
     """run: makes `steps` steps of each of `seeds` GANs, and waits for them."""
 
     name: str
@@ -84,9 +84,9 @@ class Contender(NamedTuple):
     run: Callable[[], Any]
 
 
-def contender(
+def make_seed_contender(
     name: str, placed: Body, state: TrainState, batch: Batch, steps: int, calls: int = 1
-) -> Contender:
+) -> SeedContender:
     """A placed body of `steps` steps, called `calls` times, from where it stopped."""
     held = [state]
 
@@ -97,10 +97,10 @@ def contender(
         jax.block_until_ready(metrics)
 
     seeds = state.key.size
-    return Contender(name, seeds, steps * calls, run)
+    return SeedContender(name, seeds, steps * calls, run)
 
 
-def ours(config: Config, flags: Flags) -> list[Contender]:
+def make_our_contenders(config: Config, flags: Flags) -> list[SeedContender]:
     """gan_jax: one batch for all steps and seeds, so that the step alone is timed."""
     gan = build(config)
     batch = dataset(config).get(np.arange(config.batch_size)[None])
@@ -119,46 +119,50 @@ def ours(config: Config, flags: Flags) -> list[Contender]:
         return jax.tree.map(jnp.copy, state)
 
     found = [
-        contender("plain loop", placed_jit(one), alone(), batch, 1, flags.steps),
-        contender("scan", placed_jit(several), alone(), batch, steps),
+        make_seed_contender(
+            "plain loop", placed_jit(one), alone(), batch, 1, flags.steps
+        ),
+        make_seed_contender("scan", placed_jit(several), alone(), batch, steps),
     ]
     for count in flags.seeds:
         keys = jax.vmap(jax.random.key)(jnp.arange(count))
         states = jax.jit(partial(init_states, gan))(keys)
-        mesh, copy = even_row(count), jax.tree.map(jnp.copy, states)
+        mesh, copy = make_even_mesh(count), jax.tree.map(jnp.copy, states)
         how = f"vmap on {mesh.size} device(s)"
         if slow_loops:
             turn = placed_in_turn(one, None, False)
-            found.append(contender("in turn", turn, copy, batch, 1))
+            found.append(make_seed_contender("in turn", turn, copy, batch, 1))
             placed = placed_members(one, mesh, False)
-            found.append(contender(how, placed, states, batch, 1))
+            found.append(make_seed_contender(how, placed, states, batch, 1))
         else:
             placed = placed_members(several, mesh, False)
-            found.append(contender(f"scan + {how}", placed, states, batch, steps))
+            found.append(
+                make_seed_contender(f"scan + {how}", placed, states, batch, steps)
+            )
     return found
 
 
-def even_row(count: int) -> Mesh:
+def make_even_mesh(count: int) -> Mesh:
     """The most devices that share out `count` GANs evenly."""
     devices = jax.devices()
     most = next(n for n in range(len(devices), 0, -1) if count % n == 0)
     return row(devices[:most], SEED)
 
 
-def theirs(config: Config, flags: Flags) -> list[Contender]:
+def make_torch_contenders(config: Config, flags: Flags) -> list[SeedContender]:
     """PyTorch eager, if it is installed."""
     if find_spec("torch") is None:
         print("torch is not installed: no comparison (pip install -e '.[oracle]')")
         return []
-    turn = contenders.theirs(config, compiled=False).turn
-    return [Contender("PyTorch eager", 1, flags.steps, partial(turn, flags.steps))]
+    turn = contenders.torch_contender(config, compiled=False).turn
+    return [SeedContender("PyTorch eager", 1, flags.steps, partial(turn, flags.steps))]
 
 
-def measure(config: Config, flags: Flags) -> None:
+def print_timings(config: Config, flags: Flags) -> None:
     """Time all contenders in turn, round after round, and print a table."""
-    everyone = theirs(config, flags) + ours(config, flags)
-    first = [timed(one) for one in everyone]
-    rounds = [[timed(one) for one in everyone] for _ in range(flags.rounds)]
+    everyone = make_torch_contenders(config, flags) + make_our_contenders(config, flags)
+    first = [time_call(one) for one in everyone]
+    rounds = [[time_call(one) for one in everyone] for _ in range(flags.rounds)]
     print(f"{'':26}{'seeds':>6}{'us per step':>13}{'us per seed-step':>18}", end="")
     print(f"{'least':>9}{'most':>9}{'of PyTorch':>12}{'first call s':>14}")
     baseline = None
@@ -175,7 +179,7 @@ def measure(config: Config, flags: Flags) -> None:
         )
 
 
-def timed(one: Contender) -> float:
+def time_call(one: SeedContender) -> float:
     started = time.perf_counter()
     one.run()
     return time.perf_counter() - started
@@ -197,7 +201,7 @@ def main(arguments: list[str]) -> None:
             f"\n{name}: {model}, batch {config.batch_size}, "
             f"{config.penalty.name}, {jax.device_count()} x {device}"
         )
-        measure(config, flags)
+        print_timings(config, flags)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def median_seconds(function, repeats: int) -> float:
     return float(np.median(times))
 
 
-def gather_and_step_seconds(config: Config, data: Dataset) -> tuple[float, float]:
+def time_gather_and_step(config: Config, data: Dataset) -> tuple[float, float]:
     """Medians of a jitted gather, and of a jitted gather with a training step."""
     gan = build(config)
     state = init_state(gan, jax.random.key(0))
@@ -65,7 +65,7 @@ def gather_and_step_seconds(config: Config, data: Dataset) -> tuple[float, float
     )
 
 
-def waiting_share(data: Dataset, batch_size: int, batches: int = 200) -> float:
+def measure_waiting_share(data: Dataset, batch_size: int, batches: int = 200) -> float:
     """Share of the time a consumer of 2,000 images/s waits for streamed batches."""
     order = partial(indices_of, data, batch_size, 1, [0])
     stream = supply(source(data, 0), order, np.arange(batches + 2))
@@ -89,7 +89,7 @@ def start(arguments: list[str]) -> None:
     started = time.perf_counter()
     _ = dataset(config).on_host
     cached = time.perf_counter() - started
-    gather, step = gather_and_step_seconds(config, data)
+    gather, step = time_gather_and_step(config, data)
     facts = {
         "dataset": config.dataset.name,
         "batch_size": config.batch_size,
@@ -98,7 +98,7 @@ def start(arguments: list[str]) -> None:
         "step_ms": round(1e3 * step, 1),
         "gather_share_of_step": round(gather / step, 4),
         "consumer_images_per_second": CONSUMER,
-        "waiting_share": round(waiting_share(data, config.batch_size), 4),
+        "waiting_share": round(measure_waiting_share(data, config.batch_size), 4),
         "device": jax.devices()[0].device_kind,
     }
     print(json.dumps(facts, indent=2))

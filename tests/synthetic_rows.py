@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from gan_jax.benchmark.outcome import Thresholds
-from gan_jax.benchmark.plan import hash_of
+from gan_jax.benchmark.plan import plan_hash
 
 STEPS = 10_000
 EVALUATIONS = np.arange(500, STEPS + 1, 500)
@@ -79,7 +79,7 @@ def plan_of(tasks, methods, seeds, suite="toy", axes=None):
         "floors": {task: FLOORS[task] for task in tasks},
         "noise": {task: {"sliced_wasserstein": NOISE} for task in tasks},
     }
-    return plan | {"hash": hash_of(plan)}
+    return plan | {"hash": plan_hash(plan)}
 
 
 def thresholds(task):

@@ -46,7 +46,7 @@ class Graph(NamedTuple):
         return self.numbers[key]
 
 
-def flops(function: Callable, *arguments: Any) -> int:
+def count_flops(function: Callable, *arguments: Any) -> int:
     """Floating-point operations of `function(*arguments)`'s products, as an integer.
 
     2 for each multiply-add, every place of the kernel at every output pixel: zeros of
@@ -54,29 +54,29 @@ def flops(function: Callable, *arguments: Any) -> int:
     as many as the convolution it is the transpose of. A scan counts as often as it
     runs, a branch as the dearest one, the body of a while loop once.
     """
-    return total(work_of(function, *arguments))
+    return total_flops(traced_work(function, *arguments))
 
 
-def forms(function: Callable, *arguments: Any) -> Counter[str]:
+def count_products(function: Callable, *arguments: Any) -> Counter[str]:
     """How many products and convolutions `function(*arguments)` needs, by primitive."""
     found: Counter[str] = Counter()
-    for (name, _), n in work_of(function, *arguments).items():
+    for (name, _), n in traced_work(function, *arguments).items():
         found[name] += n
     return found
 
 
-def work_of(function: Callable, *arguments: Any) -> Work:
-    return needed(jax.make_jaxpr(function)(*arguments))
+def traced_work(function: Callable, *arguments: Any) -> Work:
+    return needed_work(jax.make_jaxpr(function)(*arguments))
 
 
-def needed(closed: ClosedJaxpr | Jaxpr) -> Work:
+def needed_work(closed: ClosedJaxpr | Jaxpr) -> Work:
     """The work that the outputs depend on."""
     graph = Graph([], {})
-    jaxpr, consts = opened(graph, closed)
+    jaxpr, consts = open_jaxpr(graph, closed)
     count = len(jaxpr.invars)
     arguments = [(graph.number(("in", i), Work(), ()), 0) for i in range(count)]
     reached: set[int] = set()
-    left = [node for node, _ in walk(graph, jaxpr, consts + arguments)]
+    left = [node for node, _ in walk_jaxpr(graph, jaxpr, consts + arguments)]
     while left:
         node = left.pop()
         if node not in reached:
@@ -85,7 +85,7 @@ def needed(closed: ClosedJaxpr | Jaxpr) -> Work:
     return sum((graph.nodes[node].work for node in reached), Work())
 
 
-def opened(graph: Graph, jaxpr: ClosedJaxpr | Jaxpr) -> tuple[Jaxpr, list[Value]]:
+def open_jaxpr(graph: Graph, jaxpr: ClosedJaxpr | Jaxpr) -> tuple[Jaxpr, list[Value]]:
     """A jaxpr and the values of its constants."""
     if isinstance(jaxpr, Jaxpr):
         return jaxpr, []
@@ -93,7 +93,7 @@ def opened(graph: Graph, jaxpr: ClosedJaxpr | Jaxpr) -> tuple[Jaxpr, list[Value]
     return jaxpr.jaxpr, [(node, 0) for node in consts]
 
 
-def walk(graph: Graph, jaxpr: Jaxpr, values: list[Value]) -> list[Value]:
+def walk_jaxpr(graph: Graph, jaxpr: Jaxpr, values: list[Value]) -> list[Value]:
     """The values of the outputs, given those of constants and arguments."""
     known: dict[Any, Value] = dict(
         zip(jaxpr.constvars + jaxpr.invars, values, strict=True)
@@ -109,12 +109,14 @@ def walk(graph: Graph, jaxpr: Jaxpr, values: list[Value]) -> list[Value]:
     for eqn in jaxpr.eqns:
         inputs = [read(atom) for atom in eqn.invars]
         if eqn.primitive.name in CALLS:
-            inner, consts = opened(graph, bodies(eqn)[0])
-            outputs = walk(graph, inner, consts + inputs)
+            inner, consts = open_jaxpr(graph, inner_jaxprs(eqn)[0])
+            outputs = walk_jaxpr(graph, inner, consts + inputs)
         else:
             params = tuple((k, hashable(v)) for k, v in sorted(eqn.params.items()))
             key = (eqn.primitive.name, params, tuple(inputs))
-            node = graph.number(key, work(eqn), tuple(node for node, _ in inputs))
+            node = graph.number(
+                key, equation_work(eqn), tuple(node for node, _ in inputs)
+            )
             outputs = [(node, index) for index in range(len(eqn.outvars))]
         known |= zip(eqn.outvars, outputs, strict=True)
     return [read(atom) for atom in jaxpr.outvars]
@@ -129,43 +131,43 @@ def hashable(value: Any) -> Hashable:
     return value
 
 
-def bodies(eqn: JaxprEqn) -> list[ClosedJaxpr | Jaxpr]:
+def inner_jaxprs(eqn: JaxprEqn) -> list[ClosedJaxpr | Jaxpr]:
     """The jaxprs among the parameters."""
     leaves = jax.tree.leaves(list(eqn.params.values()))
     return [leaf for leaf in leaves if isinstance(leaf, ClosedJaxpr | Jaxpr)]
 
 
-def work(eqn: JaxprEqn) -> Work:
+def equation_work(eqn: JaxprEqn) -> Work:
     """Of one equation that is not a call."""
     name = eqn.primitive.name
     if name in PRICES:
         return Work({(name, PRICES[name](eqn)): 1})
-    found = [needed(body) for body in bodies(eqn)]
+    found = [needed_work(body) for body in inner_jaxprs(eqn)]
     if name == "cond":
-        return max(found, key=total)
+        return max(found, key=total_flops)
     once = sum(found, Work())
     times = eqn.params["length"] if name == "scan" else 1
     return Work({done: times * n for done, n in once.items()})
 
 
-def total(done: Work) -> int:
+def total_flops(done: Work) -> int:
     return sum(price * n for (_, price), n in done.items())
 
 
-def shapes(eqn: JaxprEqn) -> list[tuple[int, ...]]:
+def operand_shapes(eqn: JaxprEqn) -> list[tuple[int, ...]]:
     """Of both operands and the result."""
     return [atom.aval.shape for atom in (*eqn.invars, *eqn.outvars)]  # pyright: ignore
 
 
 def price_of_product(eqn: JaxprEqn) -> int:
-    left, _, out = shapes(eqn)
+    left, _, out = operand_shapes(eqn)
     (contracted, _), _ = eqn.params["dimension_numbers"]
     return 2 * math.prod(out) * math.prod(left[axis] for axis in contracted)
 
 
 def price_of_convolution(eqn: JaxprEqn) -> int:
     """XLA's. A dilated image: that of the convolution or gradient it belongs to."""
-    image, kernel, out = shapes(eqn)
+    image, kernel, out = operand_shapes(eqn)
     image_axes, kernel_axes, out_axes = eqn.params["dimension_numbers"]
     pairs = 1  # of a place of the kernel and one in the result
     spatial = zip(image_axes[2:], kernel_axes[2:], out_axes[2:], strict=True)
@@ -178,7 +180,7 @@ def price_of_convolution(eqn: JaxprEqn) -> int:
 
 def price_of_form(letters: str, eqn: JaxprEqn) -> int:
     """Of a form of `gan_jax.layers.convolution` whose operands have these axes."""
-    *operands, _ = shapes(eqn)
+    *operands, _ = operand_shapes(eqn)
     sizes: dict[str, int] = dict(
         zip("HWklhw", sum(eqn.params["geometry"][2:], ()), strict=True)
     )

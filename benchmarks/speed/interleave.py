@@ -25,7 +25,7 @@ try:
 except ImportError:  # Windows
     resource = None
 
-Make = tuple[Callable[..., Contender], tuple[Any, ...]]
+ContenderMaker = tuple[Callable[..., Contender], tuple[Any, ...]]
 """A function of `benchmarks.contenders` and its arguments."""
 
 
@@ -60,8 +60,8 @@ class Runner(NamedTuple):
     flops: int
 
 
-def timed(
-    contenders: dict[str, Make], rounds: int, seconds: float
+def time_in_turn(
+    contenders: dict[str, ContenderMaker], rounds: int, seconds: float
 ) -> dict[str, Timing]:
     """Each contender's timing over so many rounds; a turn lasts about `seconds`.
 
@@ -73,30 +73,30 @@ def timed(
         runners: dict[str, Runner] = {}
         for name, make in contenders.items():
             try:
-                runners[name] = stack.enter_context(running(make, seconds))
+                runners[name] = stack.enter_context(run_process(make, seconds))
             except RuntimeError as error:
                 found[name] = Timing(fault=str(error))
         times: dict[str, list[float]] = {name: [] for name in runners}
         for index in range(rounds):
             for name in list(runners)[:: 1 - index % 2 * 2]:
                 try:
-                    times[name].append(turn(runners[name]))
+                    times[name].append(time_turn(runners[name]))
                 except RuntimeError as error:
                     found[name] = Timing(fault=str(error))
                     del runners[name]
         for name, runner in runners.items():
-            found[name] = summed_up(runner, times[name])
+            found[name] = summarize_timing(runner, times[name])
     return {name: found[name] for name in contenders}
 
 
-def turn(runner: Runner) -> float:
+def time_turn(runner: Runner) -> float:
     """Seconds per step of a turn made now."""
-    return asked(runner.pipe, runner.units) / (runner.units * runner.unit)
+    return ask_process(runner.pipe, runner.units) / (runner.units * runner.unit)
 
 
-def summed_up(runner: Runner, times: list[float]) -> Timing:
+def summarize_timing(runner: Runner, times: list[float]) -> Timing:
     try:
-        held = asked(runner.pipe, 0)
+        held = ask_process(runner.pipe, 0)
     except RuntimeError as error:
         return Timing(fault=str(error))
     middle = statistics.median(times)
@@ -106,14 +106,14 @@ def summed_up(runner: Runner, times: list[float]) -> Timing:
     )
 
 
-def asked(pipe: Connection, units: int) -> Any:
+def ask_process(pipe: Connection, units: int) -> Any:
     """The answer of a process; RuntimeError with its fault."""
     with suppress(OSError):  # one that ended has told why
         pipe.send(units)
-    return answer(pipe)
+    return receive_answer(pipe)
 
 
-def answer(pipe: Connection) -> Any:
+def receive_answer(pipe: Connection) -> Any:
     try:
         found = pipe.recv()
     except (EOFError, OSError):
@@ -124,17 +124,19 @@ def answer(pipe: Connection) -> Any:
 
 
 @contextmanager
-def running(make: Make, seconds: float) -> Iterator[Runner]:
+def run_process(make: ContenderMaker, seconds: float) -> Iterator[Runner]:
     """The contender in a process of its own, after its first steps."""
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     context = multiprocessing.get_context("spawn")
     pipe, far_end = context.Pipe()
-    process = context.Process(target=serve, args=(far_end, *make), daemon=True)
+    process = context.Process(
+        target=serve_contender, args=(far_end, *make), daemon=True
+    )
     process.start()
     far_end.close()
     try:
-        unit, flops, first = answer(pipe)
-        warm = asked(pipe, 1)
+        unit, flops, first = receive_answer(pipe)
+        warm = ask_process(pipe, 1)
         yield Runner(pipe, unit, max(1, round(seconds / warm)), first, flops)
     finally:
         pipe.close()
@@ -142,7 +144,7 @@ def running(make: Make, seconds: float) -> Iterator[Runner]:
         process.join()
 
 
-def serve(
+def serve_contender(
     pipe: Connection, make: Callable[..., Contender], arguments: tuple[Any, ...]
 ) -> None:
     """In the process: build, make the first turn, then as many units as are asked for.
@@ -156,12 +158,12 @@ def serve(
     try:
         contender = make(*arguments)
         before = peak_bytes()
-        first = clocked(contender, 1)
+        first = time_units(contender, 1)
         pipe.send((contender.unit, contender.flops, first))
         while True:
             units = pipe.recv()
             memory = contender.bytes, peak_bytes() - before
-            pipe.send(clocked(contender, units) if units else memory)
+            pipe.send(time_units(contender, units) if units else memory)
     except (EOFError, OSError):
         pass
     except Exception as error:
@@ -169,7 +171,7 @@ def serve(
         pipe.send(f"{type(error).__name__}: {reason:.160}")
 
 
-def clocked(contender: Contender, units: int) -> float:
+def time_units(contender: Contender, units: int) -> float:
     started = time.perf_counter()
     contender.turn(units)
     return time.perf_counter() - started

@@ -3,10 +3,10 @@
 from typing import Any, NamedTuple
 
 from benchmarks.speed.interleave import Timing
-from gan_jax.benchmark.report.markdown import table
+from gan_jax.benchmark.report.markdown import render_table
 
 
-class Row(NamedTuple):
+class SpeedRow(NamedTuple):
     """One contender of a comparison. ratio: seconds over those of the `against` one
     within a round: median, least and most over the rounds. utilization: FLOP/s over
     those of the matrix product beside it, the median."""
@@ -43,10 +43,10 @@ COLUMNS = {
 }
 
 
-def cells(row: Row) -> list[str]:
+def row_cells(row: SpeedRow) -> list[str]:
     """A row of the table."""
     t = row.timing
-    names = labels(row)
+    names = row_labels(row)
     if t.fault:
         return [*names, t.fault, *[""] * (len(COLUMNS) - 5)]
     ratio = "{:.2f} [{:.2f}, {:.2f}]".format(*row.ratio) if row.ratio else ""
@@ -64,19 +64,21 @@ def cells(row: Row) -> list[str]:
     ]
 
 
-def labels(row: Row) -> list[str]:
+def row_labels(row: SpeedRow) -> list[str]:
     """Case, penalty, contender and batch; the plain step has no penalty."""
     variant = "none" if row.contender == "plain" else row.variant
     return [row.case, variant, row.contender, str(row.batch)]
 
 
-def report(rows: list[Row], about: dict[str, Any]) -> str:
+def render_report(rows: list[SpeedRow], about: dict[str, Any]) -> str:
     """Everything as Markdown."""
     told = ", ".join(f"{name} {value}" for name, value in about.items())
     parts = dict.fromkeys(row.part for row in rows)
     tables = [
         f"## {part}\n\n"
-        + table(tuple(COLUMNS), [cells(row) for row in rows if row.part == part])
+        + render_table(
+            tuple(COLUMNS), [row_cells(row) for row in rows if row.part == part]
+        )
         for part in parts
     ]
     legend = "\n".join(f"- {name}: {words}" for name, words in COLUMNS.items())

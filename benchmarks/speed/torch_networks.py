@@ -17,7 +17,7 @@ Pair = tuple[nn.Module, nn.Module]
 SLOPE = 0.2
 
 
-class Points(nn.Module):
+class ToShape(nn.Module):
     """`[B, n] -> [B, *shape]`, of images channels first."""
 
     def __init__(self, shape: Shape) -> None:
@@ -43,7 +43,7 @@ def mlp(shape: Shape, width: int, z_dim: int) -> Pair:
         nn.ReLU(),
         nn.Linear(width, size),
         nn.Tanh() if len(shape) > 1 else nn.Identity(),
-        Points(shape),
+        ToShape(shape),
     )
     discriminator = nn.Sequential(
         nn.Flatten(),
@@ -107,7 +107,7 @@ def resize(shape: Shape, width: int, z_dim: int) -> Pair:
     return nn.Sequential(*g_layers), nn.Sequential(*d_layers)
 
 
-def same(x: Tensor) -> Tensor:
+def identity(x: Tensor) -> Tensor:
     return x
 
 
@@ -125,13 +125,13 @@ class ResBlock(nn.Module):
     def __init__(
         self,
         width: int,
-        before: Callable[[Tensor], Tensor] = same,
-        after: Callable[[Tensor], Tensor] = same,
+        before: Callable[[Tensor], Tensor] = identity,
+        after: Callable[[Tensor], Tensor] = identity,
     ) -> None:
         super().__init__()
         self.before, self.after = before, after
         self.body = nn.Sequential(conv3(width, width), nn.ReLU(), conv3(width, width))
-        resized = before is not same or after is not same
+        resized = before is not identity or after is not identity
         self.shortcut = nn.Conv2d(width, width, 1) if resized else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -175,7 +175,7 @@ def resnet(shape: Shape, width: int, z_dim: int) -> Pair:
         nn.Tanh(),
     )
     discriminator = nn.Sequential(
-        FirstBlock(channels, width, halve if down else same),
+        FirstBlock(channels, width, halve if down else identity),
         *(ResBlock(width, after=halve) for _ in range(down - 1)),
         *(ResBlock(width) for _ in range(2)),
         nn.ReLU(),

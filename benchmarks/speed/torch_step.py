@@ -19,7 +19,13 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from benchmarks.speed.torch_networks import NETWORKS, Pair
 
-__all__ = ["LOSSES", "NETWORKS", "PENALTIES", "spectral", "step_function"]
+__all__ = [
+    "LOSSES",
+    "NETWORKS",
+    "PENALTIES",
+    "add_spectral_norms",
+    "make_step_function",
+]
 
 Metrics = dict[str, Tensor]
 Draw = Callable[..., Tensor]
@@ -45,7 +51,7 @@ class Loss(NamedTuple):
     correct: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = correct_by_sign
 
 
-class Round(NamedTuple):
+class PenaltyInputs(NamedTuple):
     """What a penalty sees; uniform: a source of numbers in [0, 1)."""
 
     critic: Callable[[Tensor], Tensor]
@@ -59,7 +65,7 @@ class Penalty(NamedTuple):
     """at_reals: whether reals need a gradient. term: `[B]`, and what it measured."""
 
     at_reals: bool
-    term: Callable[[Round], tuple[Tensor, Metrics]]
+    term: Callable[[PenaltyInputs], tuple[Tensor, Metrics]]
 
 
 class Adam(NamedTuple):
@@ -118,32 +124,32 @@ def hinge_d(real: Tensor, fake: Tensor) -> Tensor:
     return relu(1 - real) + relu(1 + fake)
 
 
-def gradient_sq(logits: Tensor, x: Tensor) -> tuple[Tensor, Metrics]:
+def squared_gradient_norm(logits: Tensor, x: Tensor) -> tuple[Tensor, Metrics]:
     """`n(x)^2 [B]`, differentiable, and the mean of n."""
     (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
     squares = gradient.square().flatten(1).sum(1)
     return squares, {"critic_grad_norm": squares.detach().sqrt().mean()}
 
 
-def no_penalty(seen: Round) -> tuple[Tensor, Metrics]:
+def no_penalty(seen: PenaltyInputs) -> tuple[Tensor, Metrics]:
     return torch.zeros_like(seen.real_logits), {}
 
 
-def r1(seen: Round) -> tuple[Tensor, Metrics]:
+def r1(seen: PenaltyInputs) -> tuple[Tensor, Metrics]:
     """`n(x)^2 / 2` at the reals."""
-    squares, metrics = gradient_sq(seen.real_logits, seen.real)
+    squares, metrics = squared_gradient_norm(seen.real_logits, seen.real)
     return squares / 2, metrics
 
 
-def wgan_gp(seen: Round) -> tuple[Tensor, Metrics]:
+def wgan_gp(seen: PenaltyInputs) -> tuple[Tensor, Metrics]:
     """`(sqrt(n(x^)^2 + 1e-12) - 1)^2` at `x^ = u x + (1 - u) G(z)`, u per example."""
     u = seen.uniform(len(seen.real), *(1 for _ in seen.real.shape[1:]))
     x = (u * seen.real + (1 - u) * seen.fake).requires_grad_()
-    squares, metrics = gradient_sq(seen.critic(x), x)
+    squares, metrics = squared_gradient_norm(seen.critic(x), x)
     return ((squares + 1e-12).sqrt() - 1).square(), metrics
 
 
-def spectral(module: nn.Module) -> nn.Module:
+def add_spectral_norms(module: nn.Module) -> nn.Module:
     """The network with each convolution and dense layer spectrally normalized."""
     for layer in list(module.modules()):
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
@@ -151,7 +157,7 @@ def spectral(module: nn.Module) -> nn.Module:
     return module
 
 
-def update(player: Player, loss: Tensor) -> Tensor:
+def apply_gradient(player: Player, loss: Tensor) -> Tensor:
     """One move of the player; the norm of its gradient."""
     gradients = torch.autograd.grad(loss, player.parameters)
     for parameter, gradient in zip(player.parameters, gradients, strict=True):
@@ -160,18 +166,18 @@ def update(player: Player, loss: Tensor) -> Tensor:
     return nn.utils.get_total_norm(gradients)
 
 
-def discriminator_turn(game: Game) -> Metrics:
+def update_discriminator(game: Game) -> Metrics:
     judge = game.discriminator.network
     real = game.real.detach().requires_grad_(game.penalty.at_reals)
     with torch.no_grad():
         fake = game.generator.network(game.draws.normal(len(real), game.z_dim))
     real_logits, fake_logits = judge(real), judge(fake)
-    seen = Round(judge, real, real_logits, fake, game.draws.uniform)
+    seen = PenaltyInputs(judge, real, real_logits, fake, game.draws.uniform)
     term, measured = game.penalty.term(seen)
     loss = game.loss.discriminator(real_logits, fake_logits).mean()
     penalty = game.weight * term.mean()
     real_correct, fake_correct = game.loss.correct(real_logits, fake_logits)
-    norm = update(game.discriminator, loss + penalty)
+    norm = apply_gradient(game.discriminator, loss + penalty)
     return measured | {
         "d_loss": loss.detach(),
         "d_penalty": penalty.detach(),
@@ -183,10 +189,10 @@ def discriminator_turn(game: Game) -> Metrics:
     }
 
 
-def generator_turn(game: Game) -> Metrics:
+def update_generator(game: Game) -> Metrics:
     fake = game.generator.network(game.draws.normal(len(game.real), game.z_dim))
     loss = game.loss.generator(game.discriminator.network(fake)).mean()
-    norm = update(game.generator, loss)
+    norm = apply_gradient(game.generator, loss)
     return {
         "g_loss": loss.detach(),
         "g_penalty": torch.zeros_like(norm),
@@ -194,15 +200,15 @@ def generator_turn(game: Game) -> Metrics:
     }
 
 
-def step(game: Game) -> Metrics:
+def play_step(game: Game) -> Metrics:
     """D moves, then G, then the average of G; the scalars that `train_step` returns."""
-    metrics = discriminator_turn(game) | generator_turn(game)
+    metrics = update_discriminator(game) | update_generator(game)
     game.follow(game.average, game.generator.parameters, 0)
     finite = torch.stack(list(metrics.values())).isfinite().all()
     return metrics | {"finite": finite}
 
 
-def player(network: nn.Module, adam: Adam, compiled: bool) -> Player:
+def make_player(network: nn.Module, adam: Adam, compiled: bool) -> Player:
     parameters: list[Tensor] = list(network.parameters())
     optimizer = torch.optim.Adam(
         parameters, adam.learning_rate, adam.betas, eps=adam.eps
@@ -211,7 +217,7 @@ def player(network: nn.Module, adam: Adam, compiled: bool) -> Player:
     return Player(run, parameters, optimizer)
 
 
-def step_function(
+def make_step_function(
     networks: Pair,
     real: Tensor,
     z_dim: int,
@@ -234,7 +240,7 @@ def step_function(
     penalties raise a RuntimeError in the first step.
     """
     pair = [network.to(real.device) for network in networks]
-    generator, discriminator = (player(net, adam, compiled) for net in pair)
+    generator, discriminator = (make_player(net, adam, compiled) for net in pair)
     source = Draws(*(partial(f, device=real.device) for f in (torch.randn, torch.rand)))
     game = Game(
         generator,
@@ -248,7 +254,7 @@ def step_function(
         get_ema_multi_avg_fn(ema_decay),
         draws or source,
     )
-    return partial(step, game)
+    return partial(play_step, game)
 
 
 LOSSES: dict[str, Loss] = {

@@ -10,19 +10,23 @@ import numpy as np
 
 from gan_jax.assembly.assemble import build
 from gan_jax.assembly.compatibility import rule_of
-from gan_jax.benchmark.outcome import number
+from gan_jax.benchmark.outcome import finite_or_none
 from gan_jax.config import Config
 from gan_jax.data import DATASETS
 from gan_jax.diagnostics import phase
 from gan_jax.gan import init_state
 
-SHOWN = 25
+SERIES_STEPS = 25
 """Steps between two points of a series."""
-OUTCOMES = {"converges": "converged", "cycles": "oscillating", "diverges": "exploded"}
+VERDICT_OUTCOMES = {
+    "converges": "converged",
+    "cycles": "oscillating",
+    "diverges": "exploded",
+}
 """What a verdict of `phase.verdict` is among the outcomes of runs."""
 
 
-class Play(NamedTuple):
+class GameResult(NamedTuple):
     """distance `[steps + 1]` to the solution; factor: by which a step contracts."""
 
     rate: float
@@ -31,7 +35,7 @@ class Play(NamedTuple):
     verdict: str
 
 
-def at_rates(config: Config, rates: tuple[float, ...]) -> list[Play]:
+def play_at_rates(config: Config, rates: tuple[float, ...]) -> list[GameResult]:
     """The game from (1, -1) with SGD, or another optimizer, of each rate.
 
     The Config has rate 1: rates are the state's traced multipliers, all one program.
@@ -52,30 +56,35 @@ def at_rates(config: Config, rates: tuple[float, ...]) -> list[Play]:
         found = jax.jit(jax.vmap(study))(jnp.array(rates))
         points, matrices = map(np.asarray, found)
     distances = np.linalg.norm(points, axis=2)
-    return list(map(partial(play, period), rates, distances, matrices))
+    return list(map(partial(judge_game, period), rates, distances, matrices))
 
 
-def play(period: int, rate: float, distance: np.ndarray, matrix: np.ndarray) -> Play:
+def judge_game(
+    period: int, rate: float, distance: np.ndarray, matrix: np.ndarray
+) -> GameResult:
     factor = np.nan
     if np.isfinite(matrix).all():
         factor = phase.spectral_radius(matrix) ** (1 / period)
     became = phase.verdict(distance, factor) if np.isfinite(factor) else "diverges"
-    return Play(rate, distance, factor, became)
+    return GameResult(rate, distance, factor, became)
 
 
-def results(config: Config, rates: tuple[float, ...]) -> list[dict[str, Any]]:
+def play_cell(config: Config, rates: tuple[float, ...]) -> list[dict[str, Any]]:
     """What of a row is found by playing: one for each rate."""
     started = time.perf_counter()
-    plays = at_rates(config, rates)
+    plays = play_at_rates(config, rates)
     seconds = (time.perf_counter() - started) / len(plays)
-    return [result(one, config.steps, seconds) for one in plays]
+    return [make_game_row(one, config.steps, seconds) for one in plays]
 
 
-def result(one: Play, steps: int, seconds: float) -> dict[str, Any]:
+def make_game_row(one: GameResult, steps: int, seconds: float) -> dict[str, Any]:
     finite = bool(np.isfinite(one.distance).all())
-    outcome = OUTCOMES[one.verdict] if finite else "nonfinite"
-    at = [*range(SHOWN, steps + 1, SHOWN)] or [steps]
-    last = {"distance": number(one.distance[-1]), "spectral_radius": number(one.factor)}
+    outcome = VERDICT_OUTCOMES[one.verdict] if finite else "nonfinite"
+    at = [*range(SERIES_STEPS, steps + 1, SERIES_STEPS)] or [steps]
+    last = {
+        "distance": finite_or_none(one.distance[-1]),
+        "spectral_radius": finite_or_none(one.factor),
+    }
     best = last | {"distance": float(np.nanmin(one.distance))}
     success = outcome == "converged"
     return {
@@ -85,7 +94,10 @@ def result(one: Play, steps: int, seconds: float) -> dict[str, Any]:
         "outcome": outcome,
         "success": success,
         "success_step": at[-1] if success else None,
-        "series": {"step": at, "distance": [number(one.distance[step]) for step in at]},
+        "series": {
+            "step": at,
+            "distance": [finite_or_none(one.distance[step]) for step in at],
+        },
         "final": last,
         "best": best,
         "gradients": {"max_g_grad_norm": None, "max_d_grad_norm": None},

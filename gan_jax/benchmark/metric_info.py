@@ -5,7 +5,7 @@ from typing import NamedTuple
 from gan_jax.evaluate.metric_registry import BETTER, LOWER
 
 
-class Metric(NamedTuple):
+class MetricInfo(NamedTuple):
     """floor_text: what a perfect generator would reach, in words."""
 
     title: str
@@ -13,7 +13,7 @@ class Metric(NamedTuple):
     floor_text: str
 
 
-TEXTS = {
+TITLES_AND_FLOORS = {
     "frechet_distance": ("Frechet distance", "held-out reals"),
     "kl": ("KL to uniform", "999 / 2n, of n perfect samples"),
     "sliced_wasserstein": ("Sliced Wasserstein-1", "reals against reals"),
@@ -40,9 +40,9 @@ TEXTS = {
     "diversity": ("Diversity", "1: as diverse as the data"),
 }
 """Titles and floors."""
-GAMES = {"distance", "spectral_radius"}
+GAME_NUMBERS = {"distance", "spectral_radius"}
 """Numbers of games, which are better the lower they are."""
-METRICS: dict[str, Metric] = {
-    name: Metric(title, name in GAMES or BETTER[name] == LOWER, floor_text)
-    for name, (title, floor_text) in TEXTS.items()
+METRIC_INFO: dict[str, MetricInfo] = {
+    name: MetricInfo(title, name in GAME_NUMBERS or BETTER[name] == LOWER, floor_text)
+    for name, (title, floor_text) in TITLES_AND_FLOORS.items()
 }

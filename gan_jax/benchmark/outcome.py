@@ -78,7 +78,7 @@ class Goal:
     alive: Bound
 
 
-class Course(NamedTuple):
+class RunCourse(NamedTuple):
     """A run: rows of one GAN; the steps it was to make; those between evaluations."""
 
     rows: list[Row]
@@ -86,14 +86,14 @@ class Course(NamedTuple):
     every: int
 
 
-class Finding(NamedTuple):
+class Judgement(NamedTuple):
     """success_step: of the first evaluation from which on all are a success."""
 
     outcome: str
     success_step: int | None
 
 
-def resolved(goal: Goal, floors: dict[str, float]) -> Goal:
+def resolve_goal(goal: Goal, floors: dict[str, float]) -> Goal:
     """The goal with its bounds in the metrics' own units.
 
     Raises ValueError if a bound's metric has no floor.
@@ -117,22 +117,26 @@ def resolved(goal: Goal, floors: dict[str, float]) -> Goal:
     return replace(goal, success=tuple(map(absolute, goal.success)))
 
 
-def plain(row: Row) -> Row:
+def strip_sample_counts(row: Row) -> Row:
     """`frechet_distance@1000` as `frechet_distance`."""
     return {name.partition("@")[0]: value for name, value in row.items()}
 
 
-def number(value: Any) -> float | None:
+def finite_or_none(value: Any) -> float | None:
     """What is not finite, or missing, as None."""
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def evaluations(course: Course) -> list[Row]:
+def evaluation_rows(course: RunCourse) -> list[Row]:
     """The rows at which the samples were to be measured."""
-    return [plain(row) for row in course.rows if row["step"] % course.every == 0]
+    return [
+        strip_sample_counts(row)
+        for row in course.rows
+        if row["step"] % course.every == 0
+    ]
 
 
-def within(row: Row, bound: Bound) -> bool:
+def is_within(row: Row, bound: Bound) -> bool:
     """Whether the row has the metric, and within its bound."""
     value = row.get(bound.metric)
     if value is None or not math.isfinite(value):
@@ -142,11 +146,11 @@ def within(row: Row, bound: Bound) -> bool:
     return low <= value <= high
 
 
-def succeeds(row: Row, goal: Goal) -> bool:
-    return all(within(row, bound) for bound in (*goal.success, goal.alive))
+def meets_goal(row: Row, goal: Goal) -> bool:
+    return all(is_within(row, bound) for bound in (*goal.success, goal.alive))
 
 
-def stretches(rows: list[Row], holds: Callable[[Row], bool]) -> Iterator[int]:
+def consecutive_steps(rows: list[Row], holds: Callable[[Row], bool]) -> Iterator[int]:
     """The steps of each series of rows that hold, one after the other."""
     length, before = 0, 0
     for row in rows:
@@ -155,7 +159,7 @@ def stretches(rows: list[Row], holds: Callable[[Row], bool]) -> Iterator[int]:
         yield length
 
 
-def reference(course: Course, name: str, limits: Thresholds) -> float | None:
+def reference_norm(course: RunCourse, name: str, limits: Thresholds) -> float | None:
     """What a gradient norm is early in the run; None: there is none, or it is 0.
 
     The larger of its median in the warm-up and its median in the early steps after it
@@ -171,31 +175,31 @@ def reference(course: Course, name: str, limits: Thresholds) -> float | None:
     return max((median(part) for part in (warmup, early) if part), default=0.0) or None
 
 
-def logits_of(row: Row) -> float:
+def logit_size_of_row(row: Row) -> float:
     """The size of a row's mean logits."""
     names = "real_logits", "fake_logits", "d_loss"
     return float(logit_size(*(row.get(name, 0.0) for name in names)))
 
 
-def explodes(course: Course, limits: Thresholds) -> bool:
+def has_exploded(course: RunCourse, limits: Thresholds) -> bool:
     """Whether any one signal is too large for long enough."""
 
     def lasts(signal: Callable[[Row], float], roof: float) -> bool:
-        lengths = stretches(course.rows, lambda row: signal(row) > roof)
+        lengths = consecutive_steps(course.rows, lambda row: signal(row) > roof)
         return max(lengths, default=0) >= limits.explode_steps
 
     def grows(name: str) -> bool:
-        unit = reference(course, name, limits)
+        unit = reference_norm(course, name, limits)
         roof = limits.explode_factor * (unit or math.inf)
         return lasts(lambda row: row.get(name, 0.0), roof)
 
-    large_logits = lasts(logits_of, limits.explode_logit)
+    large_logits = lasts(logit_size_of_row, limits.explode_logit)
     return large_logits or grows("g_grad_norm") or grows("d_grad_norm")
 
 
-def vanishes(course: Course, limits: Thresholds) -> bool:
+def has_vanished(course: RunCourse, limits: Thresholds) -> bool:
     """Whether G's gradient is small in a large enough share of the steps."""
-    unit = reference(course, "g_grad_norm", limits)
+    unit = reference_norm(course, "g_grad_norm", limits)
     if unit is None:
         return False
     total, before = 0, 0
@@ -206,24 +210,24 @@ def vanishes(course: Course, limits: Thresholds) -> bool:
     return total >= limits.vanish_share * course.steps
 
 
-def find(course: Course, goal: Goal, limits: Thresholds) -> Finding:
+def find_outcome(course: RunCourse, goal: Goal, limits: Thresholds) -> Judgement:
     """The outcome; the goal is a resolved one.
 
     A run that ended before its first late evaluation reached nothing.
     """
     if not all(row["finite"] for row in course.rows):
-        return Finding("nonfinite", None)
-    measured = evaluations(course)
-    good = [succeeds(row, goal) for row in measured]
+        return Judgement("nonfinite", None)
+    measured = evaluation_rows(course)
+    good = [meets_goal(row, goal) for row in measured]
     held = len(good) - next(
         (i for i, g in enumerate(reversed(good)) if not g), len(good)
     )
     since = measured[held]["step"] if held < len(good) else None
-    return Finding(named(course, goal, limits, measured, good), since)
+    return Judgement(name_outcome(course, goal, limits, measured, good), since)
 
 
-def named(
-    course: Course,
+def name_outcome(
+    course: RunCourse,
     goal: Goal,
     limits: Thresholds,
     measured: list[Row],
@@ -232,15 +236,15 @@ def named(
     """The first outcome that matches, of a run whose logged terms are finite."""
     begin = (1 - limits.late_share) * course.steps
     late = [i for i, row in enumerate(measured) if row["step"] > begin]
-    if measured and number(measured[-1].get(goal.alive.metric)) is None:
+    if measured and finite_or_none(measured[-1].get(goal.alive.metric)) is None:
         return "nonfinite"
     if late and all(good[i] for i in late):
         return "converged"
-    if explodes(course, limits):
+    if has_exploded(course, limits):
         return "exploded"
-    if vanishes(course, limits) and not (good and good[-1]):
+    if has_vanished(course, limits) and not (good and good[-1]):
         return "vanished"
-    if measured and not within(measured[-1], goal.alive):
+    if measured and not is_within(measured[-1], goal.alive):
         return "collapsed"
     if any(good[i - 1] and not good[i] for i in late if i):
         return "oscillating"

@@ -13,9 +13,9 @@ from typing import Any
 from gan_jax.assembly.assemble import build
 from gan_jax.assembly.compatibility import dataset, moving_rule, rule_of
 from gan_jax.assembly.registry import choose
-from gan_jax.benchmark.outcome import Thresholds, resolved
-from gan_jax.benchmark.suites import Suite, Task, config_of, suite_of
-from gan_jax.benchmark.suites.spec import EVALUATIONS, Changes, factors
+from gan_jax.benchmark.outcome import Thresholds, resolve_goal
+from gan_jax.benchmark.suites import Suite, Task, find_suite, make_config
+from gan_jax.benchmark.suites.spec import EVALUATIONS, Changes, sweep_factors
 from gan_jax.config import Config
 from gan_jax.config.serialization import from_json
 from gan_jax.dynamics import extra_evaluations
@@ -23,16 +23,16 @@ from gan_jax.logs.metric_log import write_json
 from gan_jax.parallel.execution import members_of
 
 Json = dict[str, Any]
-UNHASHED = ("command", "note", "thresholds", "floors", "noise", "hash")
+UNHASHED_FIELDS = ("command", "note", "thresholds", "floors", "noise", "hash")
 """What is measured or said of a plan: it may differ between machines."""
-AGAIN = (
+PLAN_HINT = (
     "put back the file that was there, or delete it and give the command of "
     "benchmarks.compare that made it"
 )
 
 
 @dataclass(frozen=True)
-class Wish:
+class PlanRequest:
     """What of a suite is wanted.
 
     methods: names, "all", or () for the suite's own. tasks: () for all. steps: None for
@@ -47,13 +47,13 @@ class Wish:
     plugin: tuple[str, ...] = ()
 
 
-def plan_of(wish: Wish, command: str = "") -> Json:
+def make_plan(wish: PlanRequest, command: str = "") -> Json:
     """The plan, without the floors, which have to be measured (`with_floors`).
 
     Raises ValueError for names that there are not, methods that do not apply to any of
     the tasks, a missing data set.
     """
-    suite = suite_of(wish.suite)
+    suite = find_suite(wish.suite)
     names = wish.tasks or tuple(suite.tasks)
     tasks = {name: choose(suite.tasks, name, "tasks") for name in names}
     for name, value in (("seeds", wish.seeds), ("steps", wish.steps)):
@@ -61,7 +61,7 @@ def plan_of(wish: Wish, command: str = "") -> Json:
             raise ValueError(f"{name} {value}: must be 1 or more")
     for task in tasks.values():
         dataset(Config(dataset=task.dataset))  # prepared, before methods are tried
-    methods = methods_of(suite, wish.methods)
+    methods = select_methods(suite, wish.methods)
     steps = wish.steps or suite.steps
     seeds = 1 if suite.rates else wish.seeds
     asked = wish.methods not in ((), ("all",))
@@ -70,7 +70,7 @@ def plan_of(wish: Wish, command: str = "") -> Json:
         for name in methods
     }
     suite = dataclasses.replace(suite, catalogue=catalogue)
-    cells = list(cells_of(suite, tasks, methods, steps, seeds, asked))
+    cells = list(make_cells(suite, tasks, methods, steps, seeds, asked))
     used = {cell["method"] for cell in cells}
     plan = {
         "suite": wish.suite,
@@ -80,21 +80,21 @@ def plan_of(wish: Wish, command: str = "") -> Json:
         "seeds": seeds,
         "steps": steps,
         "axes": {name: list(values) for name, values in suite.axes.items()}
-        | factors(suite.sweep)
+        | sweep_factors(suite.sweep)
         | ({"h": list(suite.rates)} if suite.rates else {}),
         "cells": cells,
     }
-    return plan | {"hash": hash_of(plan)}
+    return plan | {"hash": plan_hash(plan)}
 
 
-def hash_of(plan: Json) -> str:
+def plan_hash(plan: Json) -> str:
     """SHA-256 of what the plan asks for, as canonical JSON."""
-    asked = {k: v for k, v in plan.items() if k not in UNHASHED}
+    asked = {k: v for k, v in plan.items() if k not in UNHASHED_FIELDS}
     text = json.dumps(asked, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def methods_of(suite: Suite, wanted: tuple[str, ...]) -> list[str]:
+def select_methods(suite: Suite, wanted: tuple[str, ...]) -> list[str]:
     """The methods by name; ValueError with the nearest one for a name there is not."""
     if wanted == ("all",) or not (wanted or suite.methods):
         return list(suite.catalogue)
@@ -103,7 +103,7 @@ def methods_of(suite: Suite, wanted: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys(wanted or suite.methods))
 
 
-def cells_of(
+def make_cells(
     suite: Suite,
     tasks: dict[str, Task],
     methods: list[str],
@@ -116,10 +116,12 @@ def cells_of(
     asked: the methods were named one by one, so that one that cannot be is an error.
     """
     for (name, task), method in product(tasks.items(), methods):
-        for point in points(suite):
-            changes = merged(suite.axes[axis][value] for axis, value in point.items())
-            config = config_of(suite, task, method, changes, steps, seeds)
-            fault = fault_of(config)
+        for point in axis_points(suite):
+            changes = merge_changes(
+                suite.axes[axis][value] for axis, value in point.items()
+            )
+            config = make_config(suite, task, method, changes, steps, seeds)
+            fault = find_build_error(config)
             if fault and asked:
                 raise ValueError(f"methods {method!r} on {name}: {fault}")
             if fault:
@@ -136,17 +138,17 @@ def cells_of(
             }
 
 
-def points(suite: Suite) -> Iterator[dict[str, Any]]:
+def axis_points(suite: Suite) -> Iterator[dict[str, Any]]:
     """Every combination of the axes' values."""
     for values in product(*suite.axes.values()):
         yield dict(zip(suite.axes, values, strict=True))
 
 
-def merged(changes: Iterable[Changes]) -> Changes:
+def merge_changes(changes: Iterable[Changes]) -> Changes:
     return {name: value for part in changes for name, value in part.items()}
 
 
-def fault_of(config: Config) -> str | None:
+def find_build_error(config: Config) -> str | None:
     """Why such a GAN cannot be built; None: it can."""
     try:
         build(config)
@@ -155,17 +157,17 @@ def fault_of(config: Config) -> str | None:
     return None
 
 
-def config_in(cell: Json) -> Config:
+def cell_config(cell: Json) -> Config:
     """The Config of a cell of a plan."""
     return from_json(json.dumps(cell["config"]), f"cell {cell['id']}")
 
 
-def plugins_of(plan: Json) -> tuple[str, ...]:
+def plan_plugins(plan: Json) -> tuple[str, ...]:
     """The plugins that the cells of a plan record; all record the same ones."""
-    return config_in(plan["cells"][0]).plugin if plan["cells"] else ()
+    return cell_config(plan["cells"][0]).plugin if plan["cells"] else ()
 
 
-def gradient_evaluations(config: Config, steps: int) -> int:
+def count_gradient_evaluations(config: Config, steps: int) -> int:
     """Gradients of a player's loss taken in so many steps.
 
     In each D takes `d_steps` and G one; the last move is of both. Extragradient makes
@@ -177,13 +179,13 @@ def gradient_evaluations(config: Config, steps: int) -> int:
     return steps * (2 * joint + config.d_steps - 1 + extra)
 
 
-def seconds_of(cell: Json, suite: Suite) -> float:
+def estimate_seconds(cell: Json, suite: Suite) -> float:
     """An estimate, from the suite's measured costs on 2 CPU cores."""
-    config, cost = config_in(cell), suite.cost
+    config, cost = cell_config(cell), suite.cost
     if suite.rates:  # compilation
         extra = extra_evaluations(rule_of(config.dynamics), config.dynamics)
         return 1.5 + extra / 8
-    own = gradient_evaluations(config, 1)
+    own = count_gradient_evaluations(config, 1)
     penalized = config.d_steps if config.penalty.name != "none" else 0
     step = (own - penalized) * cost.update + penalized * cost.penalized
     step *= config.batch_size / suite.changes.get("batch_size", config.batch_size)
@@ -191,7 +193,7 @@ def seconds_of(cell: Json, suite: Suite) -> float:
     return 10 + cell["members"] * member
 
 
-def thresholds_of(suite: Suite, names: Iterable[str], floors: Json) -> Json:
+def make_thresholds(suite: Suite, names: Iterable[str], floors: Json) -> Json:
     """What each task is judged by, in numbers."""
     found = {}
     for name in names:
@@ -199,19 +201,19 @@ def thresholds_of(suite: Suite, names: Iterable[str], floors: Json) -> Json:
         if goal is None:
             found[name] = {"rule": "gan_jax.diagnostics.phase.verdict"}
             continue
-        found[name] = dataclasses.asdict(resolved(goal, floors[name]))
+        found[name] = dataclasses.asdict(resolve_goal(goal, floors[name]))
         found[name] |= dataclasses.asdict(Thresholds())
     return found
 
 
-def with_floors(plan: Json, floors: dict[str, Json]) -> Json:
+def add_floors(plan: Json, floors: dict[str, Json]) -> Json:
     """The plan with the floors of its tasks, and so with their thresholds."""
-    suite = suite_of(plan["suite"])
-    thresholds = thresholds_of(suite, plan["tasks"], floors)
+    suite = find_suite(plan["suite"])
+    thresholds = make_thresholds(suite, plan["tasks"], floors)
     return plan | {"floors": floors, "thresholds": thresholds}
 
 
-def keep(plan: Json, out: Path) -> Json:
+def store_plan(plan: Json, out: Path) -> Json:
     """Write plan.json, or find the same plan in the folder.
 
     Raises ValueError if another plan's results are in it.
@@ -220,31 +222,31 @@ def keep(plan: Json, out: Path) -> Json:
     if not path.exists():
         write_json(path, plan)
         return plan
-    found = read(out)
+    found = read_plan(out)
     if found["hash"] != plan["hash"]:
         raise ValueError(
-            f"out {out}: holds results of another plan ({told(found)}; this one: "
-            f"{told(plan)}); choose another --out, or give the command that made it: "
+            f"out {out}: holds results of another plan ({describe_plan(found)}; this one: "
+            f"{describe_plan(plan)}); choose another --out, or give the command that made it: "
             f"{found['command']}"
         )
     return found
 
 
-def read(out: str | Path) -> Json:
+def read_plan(out: str | Path) -> Json:
     """The plan of a folder of results; a ValueError if there is none."""
     path = Path(out) / "plan.json"
     if not path.is_file():
-        raise ValueError(f"{out}: {why_none(path.parent)}")
+        raise ValueError(f"{out}: {explain_missing_plan(path.parent)}")
     try:
         plan = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path}: is not JSON ({error}); {AGAIN}") from None
-    if not isinstance(plan, dict) or plan.get("hash") != hash_of(plan):
-        raise ValueError(f"{path}: was changed by hand (its hash differs); {AGAIN}")
+        raise ValueError(f"{path}: is not JSON ({error}); {PLAN_HINT}") from None
+    if not isinstance(plan, dict) or plan.get("hash") != plan_hash(plan):
+        raise ValueError(f"{path}: was changed by hand (its hash differs); {PLAN_HINT}")
     return plan
 
 
-def why_none(folder: Path) -> str:
+def explain_missing_plan(folder: Path) -> str:
     """Why a folder has no plan, and what to do."""
     if folder.is_file():
         return "is a file; give the folder that benchmarks.compare has written"
@@ -253,7 +255,7 @@ def why_none(folder: Path) -> str:
     return f"{why}; run python -m benchmarks.compare --suite NAME --out {place}"
 
 
-def told(plan: Json) -> str:
+def describe_plan(plan: Json) -> str:
     return (
         f"{plan['suite']}, {len(plan['tasks'])} tasks, {len(plan['methods'])} methods, "
         f"{plan['seeds']} seeds, {plan['steps']} steps"

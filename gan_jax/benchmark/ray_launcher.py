@@ -9,16 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gan_jax.benchmark.plan import Json, plugins_of
-from gan_jax.benchmark.run_cell import errored_rows, rows_of
+from gan_jax.benchmark.plan import Json, plan_plugins
+from gan_jax.benchmark.run_cell import make_error_rows, run_cell
 from gan_jax.parallel.compiler import cache_compilations
 from gan_jax.plugins.load import load_copies
 
-RETRIES = 3
+CELL_RETRIES = 3
 """Of a cell whose worker died."""
 
 
-def imported() -> Any:
+def import_ray() -> Any:
     """The package, or a ValueError that says how to get it."""
     try:
         import ray  # pyright: ignore[reportMissingImports]
@@ -30,9 +30,9 @@ def imported() -> Any:
 
 
 @contextmanager
-def opened() -> Iterator[int]:
+def ray_cluster() -> Iterator[int]:
     """The cluster at RAY_ADDRESS, or one of these cores: how many there are."""
-    ray = imported()
+    ray = import_ray()
     ray.init(log_to_driver=False, include_dashboard=False)
     try:
         yield max(1, int(ray.cluster_resources().get("CPU", 1)))
@@ -40,20 +40,22 @@ def opened() -> Iterator[int]:
         ray.shutdown()
 
 
-def run_cell(plan: Json, cell: Json, out: str) -> list[Json]:
+def run_on_worker(plan: Json, cell: Json, out: str) -> list[Json]:
     """On a worker."""
     cache_compilations()
-    load_copies(Path(out), plugins_of(plan))
-    return rows_of(plan, cell, Path(out), lambda row: None)
+    load_copies(Path(out), plan_plugins(plan))
+    return run_cell(plan, cell, Path(out), lambda row: None)
 
 
-def on_workers(
+def run_cells_on_ray(
     plan: Json, cells: list[Json], out: Path, begun: Callable[[str, int], None]
 ) -> Iterator[tuple[Json, list[Json]]]:
     """The cells with their rows, in the order in which they finish."""
-    ray = imported()
+    ray = import_ray()
     gpus = 1 if ray.cluster_resources().get("GPU") else 0
-    place = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(run_cell)
+    place = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=CELL_RETRIES)(
+        run_on_worker
+    )
     shared = ray.put(plan)
     waiting = {place.remote(shared, cell, str(out.resolve())): cell for cell in cells}
     for cell in cells:
@@ -64,5 +66,5 @@ def on_workers(
         try:
             rows = ray.get(done)
         except ray.exceptions.RayError as error:
-            rows = errored_rows(plan, cell, error)
+            rows = make_error_rows(plan, cell, error)
         yield cell, rows

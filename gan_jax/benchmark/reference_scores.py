@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.assembly.compatibility import dataset as data_of
+from gan_jax.assembly.compatibility import dataset as load_dataset
 from gan_jax.benchmark.suites import Task
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import TOYS
@@ -21,50 +21,52 @@ from gan_jax.evaluate.evaluator import (
 from gan_jax.evaluate.reference import chosen, real_side
 from gan_jax.evaluate.sample_quality import independent_noise
 
-DRAWS = 20
+FLOOR_DRAWS = 20
 """Of fresh points, over which the floor of a toy is the mean."""
 
 
 @cache
-def ruler(dataset: DatasetConfig, metrics: tuple[str, ...], n: int) -> Yardstick:
+def make_evaluator(
+    dataset: DatasetConfig, metrics: tuple[str, ...], n: int
+) -> Yardstick:
     """What runs on these data are measured with; one for the whole process."""
     return yardstick(Config(dataset=dataset), metrics, n)
 
 
-def fingerprint_of(config: Config) -> Fingerprint:
+def evaluation_fingerprint(config: Config) -> Fingerprint:
     """That of the evaluations of a run."""
     wanted = config.metrics
-    return ruler(config.dataset, wanted.names, wanted.n).fingerprint
+    return make_evaluator(config.dataset, wanted.names, wanted.n).fingerprint
 
 
-def floors_of(task: Task) -> dict[str, Any]:
+def measure_floors(task: Task) -> dict[str, Any]:
     """Each metric of n held-out examples against the n that samples are compared with.
 
     Of a toy the mean over DRAWS sets of fresh points, as one alone is off by a third.
     Where nothing is held out, of one half of the data against the other, n each: n may
     then be half of the data at most.
     """
-    measure = ruler(task.dataset, task.metrics, task.n)
+    measure = make_evaluator(task.dataset, task.metrics, task.n)
     if measure.others is None:
-        return floor(ruler(task.dataset, task.metrics, 2 * task.n))
+        return floor(make_evaluator(task.dataset, task.metrics, 2 * task.n))
     if task.dataset.name not in TOYS:
         return floor(measure)
     own = replace(task.dataset, flip=False)
     found = []
-    for turn in range(1, DRAWS + 1):
+    for turn in range(1, FLOOR_DRAWS + 1):
         fresh, _ = real_side(measure.tool, own, task.n, turn)
         found.append(floor(measure._replace(others=fresh)))
     return {name: float(np.mean([one[name] for one in found])) for name in found[0]}
 
 
-def noise_of(task: Task) -> dict[str, float]:
+def measure_noise(task: Task) -> dict[str, float]:
     """Each metric of n samples of noise: the zero of scores.
 
     Every coordinate is Gaussian with the data's mean and deviation, and independent of
     the others; of images cut to [-1, 1].
     """
-    measure = ruler(task.dataset, task.metrics, task.n)
-    data = data_of(Config(dataset=task.dataset))
+    measure = make_evaluator(task.dataset, task.metrics, task.n)
+    data = load_dataset(Config(dataset=task.dataset))
     real = np.asarray(data.get(chosen(data, task.n, 0)).image, np.float64)
     noise = independent_noise(real).astype(np.float32)
     if task.dataset.name not in TOYS:

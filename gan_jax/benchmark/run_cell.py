@@ -11,20 +11,20 @@ from statistics import median
 import jax
 
 from gan_jax.benchmark import exact_games as exact
-from gan_jax.benchmark.metric_info import METRICS
+from gan_jax.benchmark.metric_info import METRIC_INFO
 from gan_jax.benchmark.outcome import (
     ERROR,
     Bound,
-    Course,
     Goal,
+    RunCourse,
     Thresholds,
-    evaluations,
-    find,
-    number,
+    evaluation_rows,
+    find_outcome,
+    finite_or_none,
 )
-from gan_jax.benchmark.plan import Json, config_in, gradient_evaluations
-from gan_jax.benchmark.reference_scores import fingerprint_of
-from gan_jax.benchmark.suites import suite_of
+from gan_jax.benchmark.plan import Json, cell_config, count_gradient_evaluations
+from gan_jax.benchmark.reference_scores import evaluation_fingerprint
+from gan_jax.benchmark.suites import find_suite
 from gan_jax.config import Config
 from gan_jax.config.serialization import flat
 from gan_jax.parallel.execution import Member, members_of
@@ -32,42 +32,45 @@ from gan_jax.run.train_run import train
 from gan_jax.run_files.folder import lines
 from gan_jax.run_files.history import label_of, versions
 
-SCHEMA = 1
-CELLS = "cells"
+ROW_SCHEMA = 1
+CELLS_FOLDER = "cells"
 """The folder of the cells' runs."""
 
 
-class Interrupted(Exception):
+class CellInterrupted(Exception):
     """A cell was asked to stop, by this signal: it is saved and can go on."""
 
 
-def rows_of(plan: Json, cell: Json, out: Path, tell: Callable) -> list[Json]:
+def run_cell(plan: Json, cell: Json, out: Path, tell: Callable) -> list[Json]:
     """Train a cell, or go on with it, and judge each of its GANs.
 
     tell: called with each logged row. A cell that crashes has rows with its error.
     Raises Interrupted if Ctrl-C or SIGTERM ended it.
     """
-    config = config_in(cell)
+    config = cell_config(cell)
     try:
-        found = results_of(plan, cell, config, out / CELLS / cell["id"], tell)
-    except Interrupted:
+        found = train_or_play(plan, cell, config, out / CELLS_FOLDER / cell["id"], tell)
+    except CellInterrupted:
         raise
     except Exception as error:
-        return errored_rows(plan, cell, error)
-    return [completed(plan, cell, config, row) for row in found]
+        return make_error_rows(plan, cell, error)
+    return [complete_row(plan, cell, config, row) for row in found]
 
 
-def errored_rows(plan: Json, cell: Json, error: Exception) -> list[Json]:
+def make_error_rows(plan: Json, cell: Json, error: Exception) -> list[Json]:
     """The rows of a cell that crashed."""
-    config = config_in(cell)
-    labels = labels_of(plan, cell, config)
-    return [completed(plan, cell, config, errored(label, error)) for label in labels]
+    config = cell_config(cell)
+    labels = member_labels(plan, cell, config)
+    return [
+        complete_row(plan, cell, config, make_error_row(label, error))
+        for label in labels
+    ]
 
 
-def completed(plan: Json, cell: Json, config: Config, row: Json) -> Json:
+def complete_row(plan: Json, cell: Json, config: Config, row: Json) -> Json:
     """The row with what all rows of a cell share."""
     common = {
-        "schema": SCHEMA,
+        "schema": ROW_SCHEMA,
         "plan": plan["hash"],
         "suite": plan["suite"],
         "task": cell["task"],
@@ -75,61 +78,65 @@ def completed(plan: Json, cell: Json, config: Config, row: Json) -> Json:
         "cell": cell["id"],
         "config": flat(config),
         "error": None,
-        "gradient_evaluations": gradient_evaluations(config, config.steps),
-        "device": device(),
+        "gradient_evaluations": count_gradient_evaluations(config, config.steps),
+        "device": describe_device(),
         "versions": versions(),
-        "commit": commit(),
+        "commit": find_commit(),
     }
     return common | row | {"axes": cell["axes"] | row["axes"]}
 
 
-def results_of(
+def train_or_play(
     plan: Json, cell: Json, config: Config, folder: Path, tell: Callable
 ) -> list[Json]:
-    rates = suite_of(plan["suite"]).rates
+    rates = find_suite(plan["suite"]).rates
     if rates:
-        return exact.results(config, rates)
+        return exact.play_cell(config, rates)
     _, summary = train(config, folder, callback=tell, resume=True, progress=False)
     if summary["verdict"] == "interrupted":
-        raise Interrupted(summary["stopped_by"])
-    return judged(plan["thresholds"][cell["task"]], config, folder, summary)
+        raise CellInterrupted(summary["stopped_by"])
+    return judge_members(plan["thresholds"][cell["task"]], config, folder, summary)
 
 
-def labels_of(plan: Json, cell: Json, config: Config) -> list[Member]:
+def member_labels(plan: Json, cell: Json, config: Config) -> list[Member]:
     """What tells the members of a cell from each other."""
-    rates = suite_of(plan["suite"]).rates
+    rates = find_suite(plan["suite"]).rates
     if rates:
         return [{"seed": 0, "sweep.h": rate} for rate in rates]
     return members_of(config) or [{"seed": config.seed}]
 
 
-def judged(thresholds: Json, config: Config, folder: Path, summary: Json) -> list[Json]:
+def judge_members(
+    thresholds: Json, config: Config, folder: Path, summary: Json
+) -> list[Json]:
     """The results of each GAN of a run, from its folder."""
     everything = lines(folder / "metrics.jsonl")
     own = members_of(config)
     ends = lines(folder / "members.jsonl") if own else [summary]
     goal, limits = read_thresholds(thresholds)
-    common = {"fingerprint": fingerprint_of(config)} | times(everything, len(ends))
+    common = {"fingerprint": evaluation_fingerprint(config)} | measure_times(
+        everything, len(ends)
+    )
     found = []
     for label, end in zip(own or [{}], ends, strict=True):
         rows = [row for row in everything if label_of(row) == label]
-        course = Course(rows, config.steps, config.metrics.every)
-        outcome, step = find(course, goal, limits)
+        course = RunCourse(rows, config.steps, config.metrics.every)
+        outcome, step = find_outcome(course, goal, limits)
         found.append(
-            head(label, config)
+            member_identity(label, config)
             | {
                 "verdict": end["verdict"],
                 "outcome": outcome,
                 "success": outcome == "converged",
                 "success_step": step,
             }
-            | curves(course)
+            | summarize_evaluations(course)
             | common
         )
     return found
 
 
-def head(label: Member, config: Config) -> Json:
+def member_identity(label: Member, config: Config) -> Json:
     """`seed` and `axes` of a member."""
     axes = {k.removeprefix("sweep."): v for k, v in label.items() if k != "seed"}
     return {"seed": label.get("seed", config.seed), "axes": axes}
@@ -143,32 +150,34 @@ def read_thresholds(stored: Json) -> tuple[Goal, Thresholds]:
     return Goal(success, Bound(**stored["alive"])), limits
 
 
-def curves(course: Course) -> Json:
+def summarize_evaluations(course: RunCourse) -> Json:
     """The evaluations, the last and the best of each metric, the largest gradients."""
-    measured = evaluations(course)
-    names = [name for name in METRICS if any(name in row for row in measured)]
+    measured = evaluation_rows(course)
+    names = [name for name in METRIC_INFO if any(name in row for row in measured)]
     series: Json = {"step": [row["step"] for row in measured]}
-    series |= {name: [number(row.get(name)) for row in measured] for name in names}
+    series |= {
+        name: [finite_or_none(row.get(name)) for row in measured] for name in names
+    }
     final, best = {}, {}
     for name in names:
         final[name] = series[name][-1]
         known = [value for value in series[name] if value is not None]
-        choose = min if METRICS[name].lower_is_better else max
+        choose = min if METRIC_INFO[name].lower_is_better else max
         best[name] = choose(known) if known else None
-    gradients = {f"max_{name}": largest(course, name) for name in NORMS}
+    gradients = {f"max_{name}": largest_value(course, name) for name in GRADIENT_NORMS}
     return {"series": series, "final": final, "best": best, "gradients": gradients}
 
 
-NORMS = ("g_grad_norm", "d_grad_norm")
+GRADIENT_NORMS = ("g_grad_norm", "d_grad_norm")
 
 
-def largest(course: Course, name: str) -> float | None:
+def largest_value(course: RunCourse, name: str) -> float | None:
     """The largest finite value logged."""
-    values = [number(row.get(name)) for row in course.rows]
+    values = [finite_or_none(row.get(name)) for row in course.rows]
     return max((value for value in values if value is not None), default=None)
 
 
-def times(rows: list[Json], members: int) -> Json:
+def measure_times(rows: list[Json], members: int) -> Json:
     """A member's share of the time, and of a step.
 
     The step's is the median over the dispatches after the first one, so it holds
@@ -188,7 +197,7 @@ def times(rows: list[Json], members: int) -> Json:
     }
 
 
-def errored(label: Member, error: Exception) -> Json:
+def make_error_row(label: Member, error: Exception) -> Json:
     """The row of a member of a cell that crashed."""
     text = " ".join(str(error).split()) or "no message"
     return {
@@ -202,21 +211,21 @@ def errored(label: Member, error: Exception) -> Json:
         "series": {"step": []},
         "final": {},
         "best": {},
-        "gradients": {f"max_{name}": None for name in NORMS},
+        "gradients": {f"max_{name}": None for name in GRADIENT_NORMS},
         "wall_seconds": None,
         "step_seconds": None,
         "fingerprint": None,
     }
 
 
-def device() -> str:
+def describe_device() -> str:
     """Where this is run."""
     kind = jax.devices()[0].device_kind
     return f"{jax.device_count()} x {kind} ({platform.machine()})"
 
 
 @cache
-def commit() -> str | None:
+def find_commit() -> str | None:
     """Of the code that runs, `-dirty` if it was changed since; None: not in git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:

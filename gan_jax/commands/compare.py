@@ -34,17 +34,21 @@ from gan_jax.benchmark import results_io as store
 from gan_jax.benchmark.outcome import ERROR
 from gan_jax.benchmark.plan import (
     Json,
-    Wish,
-    config_in,
-    keep,
-    plan_of,
-    plugins_of,
-    with_floors,
+    PlanRequest,
+    add_floors,
+    cell_config,
+    make_plan,
+    plan_plugins,
+    store_plan,
 )
-from gan_jax.benchmark.reference_scores import fingerprint_of, floors_of, noise_of
-from gan_jax.benchmark.run_cell import Interrupted, rows_of
-from gan_jax.benchmark.suites import suite_of
-from gan_jax.benchmark.suites.spec import VARIANTS
+from gan_jax.benchmark.reference_scores import (
+    evaluation_fingerprint,
+    measure_floors,
+    measure_noise,
+)
+from gan_jax.benchmark.run_cell import CellInterrupted, run_cell
+from gan_jax.benchmark.suites import find_suite
+from gan_jax.benchmark.suites.spec import METHOD_VARIANTS
 from gan_jax.command_line.flags import given_fields, parse, refuse_useless
 from gan_jax.command_line.interruption import code_of
 from gan_jax.command_line.plugin_flag import gathered
@@ -57,8 +61,8 @@ from gan_jax.run_files.folder import held
 from gan_jax.terminal.output import plain_console, working
 
 USAGE = "python -m benchmarks.compare"
-STOPPED = {"SIGINT": 130, "SIGTERM": 143}
-Results = Iterator[tuple[Json, list[Json]]]
+STOP_CODES = {"SIGINT": 130, "SIGTERM": 143}
+CellResults = Iterator[tuple[Json, list[Json]]]
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ class Flags:
     """Python files of one's own that register methods: docs/plugins.md."""
 
 
-def names(field: str, text: str) -> tuple[str, ...]:
+def parse_names(field: str, text: str) -> tuple[str, ...]:
     """The names of `a,b`; () where nothing was given."""
     found = tuple(part.strip() for part in text.split(",") if part.strip())
     if text and not found:
@@ -95,7 +99,7 @@ def names(field: str, text: str) -> tuple[str, ...]:
     return found
 
 
-def share(cells: list[Json], part: str) -> list[Json]:
+def select_share(cells: list[Json], part: str) -> list[Json]:
     """The cells of `2/3`: every third one, from the second on."""
     which, slash, count = part.partition("/")
     if not (slash and which.isdecimal() and count.isdecimal()) or not (
@@ -105,83 +109,88 @@ def share(cells: list[Json], part: str) -> list[Json]:
     return cells[int(which) - 1 :: int(count)]
 
 
-def planned(flags: Flags, arguments: list[str]) -> Json:
-    methods, tasks = names("methods", flags.methods), names("tasks", flags.tasks)
+def plan_comparison(flags: Flags, arguments: list[str]) -> Json:
+    methods, tasks = (
+        parse_names("methods", flags.methods),
+        parse_names("tasks", flags.tasks),
+    )
     plugin = load_plugins(flags.plugin)
-    refuse_variants()
-    wish = Wish(flags.suite, methods, tasks, flags.seeds, flags.steps, plugin)
-    return plan_of(wish, shlex.join([*USAGE.split(), *arguments]))
+    refuse_variant_names()
+    wish = PlanRequest(flags.suite, methods, tasks, flags.seeds, flags.steps, plugin)
+    return make_plan(wish, shlex.join([*USAGE.split(), *arguments]))
 
 
-def refuse_variants() -> None:
+def refuse_variant_names() -> None:
     """A ValueError for a plugin's method with the name of one of the benchmark's."""
     for plugin in PLUGINS.values():
         for kind, name in plugin.names:
-            if kind == "method" and name in VARIANTS:
+            if kind == "method" and name in METHOD_VARIANTS:
                 raise ValueError(
                     f"plugin {plugin.path}: registers the method {name!r}, which the "
                     "benchmark has already; choose another name"
                 )
 
 
-def opened(plan: Json, out: Path) -> Json:
+def open_results(plan: Json, out: Path) -> Json:
     """The plan in the folder; a new one gets its floors measured and is written."""
     if not (out / "plan.json").exists():
-        suite = suite_of(plan["suite"])
+        suite = find_suite(plan["suite"])
         measured = {n: t for n in plan["tasks"] if (t := suite.tasks[n]).goal}
-        plan = with_floors(plan, {n: floors_of(task) for n, task in measured.items()})
-        plan |= {"noise": {n: noise_of(task) for n, task in measured.items()}}
-    plan = keep(plan, out)
-    write_copies(out, plugins_of(plan))  # a worker on another machine loads these
+        plan = add_floors(
+            plan, {n: measure_floors(task) for n, task in measured.items()}
+        )
+        plan |= {"noise": {n: measure_noise(task) for n, task in measured.items()}}
+    plan = store_plan(plan, out)
+    write_copies(out, plan_plugins(plan))  # a worker on another machine loads these
     return plan
 
 
-def require_same_ruler(rows: list[Json], cells: list[Json]) -> None:
+def require_same_evaluation(rows: list[Json], cells: list[Json]) -> None:
     """A ValueError if this machine measures otherwise than the rows there are."""
     marks = []
     for cell in cells:
-        config = config_in(cell)
+        config = cell_config(cell)
         fields = {"dataset.size": config.dataset.size}
-        mark = fingerprint_of(config)
+        mark = evaluation_fingerprint(config)
         marks.append({"task": cell["task"], "config": fields, "fingerprint": mark})
     store.require_comparable(rows + marks)
 
 
-def one_after_the_other(
+def run_cells_locally(
     plan: Json, cells: list[Json], out: Path, begun: Callable[[str, int], None]
-) -> Results:
-    exact = suite_of(plan["suite"]).rates
+) -> CellResults:
+    exact = find_suite(plan["suite"]).rates
     # Training takes a request to stop by itself; a game is over in a second.
     with stop_request() if exact else nullcontext([]) as asked:
         for cell in cells:
             if asked:
-                raise Interrupted(asked[0])
+                raise CellInterrupted(asked[0])
             name = cell["id"]
             begun(name, 0)
             tell = lambda row, name=name: begun(name, row["step"])  # noqa: E731
-            yield cell, rows_of(plan, cell, out, tell)
+            yield cell, run_cell(plan, cell, out, tell)
             if not exact:
                 jax.clear_caches()  # a program a cell would fill the memory
 
 
-def run(
+def run_cells(
     plan: Json, cells: list[Json], out: Path, launcher: str
 ) -> dict[str, list[Json]]:
     """Run the cells that are not finished; the rows of all that are then."""
     with working("reading the results so far"):
-        done = store.take_up(plan, out)
+        done = store.resume_results(plan, out)
         waiting = [cell for cell in cells if cell["id"] not in done]
         stored = [row for rows in done.values() for row in rows]
-        if launcher == "local" and not suite_of(plan["suite"]).rates:
-            require_same_ruler(stored, waiting)
-    remote = cluster.opened() if launcher == "ray" else nullcontext(1)
+        if launcher == "local" and not find_suite(plan["suite"]).rates:
+            require_same_evaluation(stored, waiting)
+    remote = cluster.ray_cluster() if launcher == "ray" else nullcontext(1)
     with remote as workers:
-        board = boards.board_of(plan, cells, done, workers)
-        launch = cluster.on_workers if launcher == "ray" else one_after_the_other
+        board = boards.make_board(plan, cells, done, workers)
+        launch = cluster.run_cells_on_ray if launcher == "ray" else run_cells_locally
 
         console = plain_console()
         live = Live(
-            get_renderable=lambda: boards.shown(board),
+            get_renderable=lambda: boards.render_board(board),
             console=console,
             refresh_per_second=1,
         )
@@ -190,25 +199,25 @@ def run(
 
         def begun(name: str, step: int) -> None:
             board.running[name] = step
-            lines.update(0, f"{name} at step {step}; {boards.status(board)}")
+            lines.update(0, f"{name} at step {step}; {boards.describe_progress(board)}")
 
         with training as lines, nullcontext() if in_lines else live:
             for cell, rows in launch(plan, waiting, out, begun):
-                store.add_rows(out, rows)
+                store.append_rows(out, rows)
                 board.done[cell["id"]] = rows
                 if in_lines:
-                    lines.tell(boards.finished_line(cell, rows))
-                    lines.tell(boards.status(board))
+                    lines.tell(boards.describe_cell(cell, rows))
+                    lines.tell(boards.describe_progress(board))
         if in_lines:
-            console.print(boards.shown(board))
+            console.print(boards.render_board(board))
     return done
 
 
-def work(flags: Flags, arguments: list[str]) -> int:
-    plan = planned(flags, arguments)
-    cells = share(plan["cells"], flags.part)
+def run_comparison(flags: Flags, arguments: list[str]) -> int:
+    plan = plan_comparison(flags, arguments)
+    cells = select_share(plan["cells"], flags.part)
     if flags.plan:
-        plain_console().print(boards.listing(plan, cells))
+        plain_console().print(boards.render_plan(plan, cells))
         return 0
     out = Path(flags.out or f"results/{flags.suite}")
     if flags.launcher == "local":
@@ -216,43 +225,45 @@ def work(flags: Flags, arguments: list[str]) -> int:
     cache_compilations()
     with held(out):
         with working("measuring the floors of the tasks"):
-            plan = opened(plan, out)
+            plan = open_results(plan, out)
         try:
-            done = run(plan, cells, out, flags.launcher)
-        except (Interrupted, KeyboardInterrupt) as error:
-            finished = store.finished(plan, store.read_rows(out))
+            done = run_cells(plan, cells, out, flags.launcher)
+        except (CellInterrupted, KeyboardInterrupt) as error:
+            finished = store.select_finished_cells(plan, store.read_rows(out))
             count = sum(cell["id"] in finished for cell in cells)
             print(
                 f"stopped: {count} of {len(cells)} cells are finished, the others are "
                 f"saved; the same command goes on:\n{USAGE} {shlex.join(arguments)}",
                 file=sys.stderr,
             )
-            return STOPPED.get(str(error), STOPPED["SIGINT"])  # no name: Ctrl-C
-    return ended(done, cells, out)
+            return STOP_CODES.get(str(error), STOP_CODES["SIGINT"])  # no name: Ctrl-C
+    return print_results(done, cells, out)
 
 
-def ended(done: dict[str, list[Json]], cells: list[Json], out: Path) -> int:
+def print_results(done: dict[str, list[Json]], cells: list[Json], out: Path) -> int:
     """Say what was found where, and which cells crashed."""
     crashed = [
-        boards.finished_line(cell, done[cell["id"]])
+        boards.describe_cell(cell, done[cell["id"]])
         for cell in cells
         if any(row["outcome"] == ERROR for row in done[cell["id"]])
     ]
     for line in crashed:
         print(f"crashed: {line}", file=sys.stderr)
     place = shlex.quote(str(out))
-    print(f"results {out / store.ROWS}\nreport  python -m benchmarks.report {place}")
+    print(
+        f"results {out / store.ROWS_FILE}\nreport  python -m benchmarks.report {place}"
+    )
     return 1 if crashed else 0
 
 
 def start(arguments: list[str]) -> int:
     arguments = gathered(arguments)
     flags = parse(Flags, arguments, prog=USAGE, description=__doc__)
-    if suite_of(flags.suite).rates:
+    if find_suite(flags.suite).rates:
         reason = f"in the suite {flags.suite!r}, which draws nothing at random"
         refuse_useless(given_fields(Flags, arguments), {"seeds": reason})
     try:
-        return work(expand_home(flags, "out"), arguments)
+        return run_comparison(expand_home(flags, "out"), arguments)
     except KeyboardInterrupt as error:
         print("stopped; the same command goes on", file=sys.stderr)
         return code_of(error)

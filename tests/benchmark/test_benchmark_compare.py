@@ -14,8 +14,8 @@ from gan_jax.benchmark import results_io as store
 from gan_jax.benchmark import run_cell as cells
 from gan_jax.benchmark.report import results as rows
 from gan_jax.benchmark.report import summary
-from gan_jax.benchmark.report.findings import findings
-from gan_jax.benchmark.report.published import compared
+from gan_jax.benchmark.report.findings import collect_findings
+from gan_jax.benchmark.report.published import compare_published
 from gan_jax.commands import compare, report
 
 TINY = ["--suite", "toy", "--tasks", "ring", "--methods", "ns_gan,r1_weak"]
@@ -44,7 +44,7 @@ def test_bad_input_gets_one_line(tmp_path, monkeypatch, capsys, flags, told):
 
 
 def test_results_of_another_plan_are_left_alone(tmp_path, capsys):
-    other = plan.plan_of(plan.Wish("toy", ("r1",), ("ring",)))
+    other = plan.make_plan(plan.PlanRequest("toy", ("r1",), ("ring",)))
     out = tmp_path / "out"
     out.mkdir()
     (out / "plan.json").write_text(json.dumps(other))
@@ -64,15 +64,15 @@ def test_the_plan_is_printed_and_nothing_is_run(tmp_path, capsys):
 
 def test_what_was_played_exactly_is_reported_beside_the_published_numbers(tmp_path):
     """Mescheder et al. 2018, simultaneous: distances after 500 steps at 0.2."""
-    wish = plan.Wish("dirac", ("minimax", "minimax+r1"), ("simultaneous",))
-    made = plan.keep(plan.with_floors(plan.plan_of(wish), {}), tmp_path)
+    wish = plan.PlanRequest("dirac", ("minimax", "minimax+r1"), ("simultaneous",))
+    made = plan.store_plan(plan.add_floors(plan.make_plan(wish), {}), tmp_path)
     for cell in made["cells"]:
-        store.add_rows(tmp_path, cells.rows_of(made, cell, tmp_path, print))
-    results = rows.read(tmp_path)
+        store.append_rows(tmp_path, cells.run_cell(made, cell, tmp_path, print))
+    results = rows.read_results(tmp_path)
     assert rows.is_exact(results) and results.baseline == "minimax"
-    ours = {c.published.label: c.agrees for c in compared(results) if c.ours}
+    ours = {c.published.label: c.agrees for c in compare_published(results) if c.ours}
     assert ours == {"GAN": True, "R1 .3": True}
-    page = report.page(findings(results))
+    page = report.render_page(collect_findings(results))
     assert "have no seeds" in page and "minimax+r1 succeeded" in page
 
 
@@ -82,13 +82,13 @@ def test_a_signal_in_a_game_says_how_to_go_on(
 ):
     """Games are played exactly, and not by a run that takes it as a request."""
 
-    played = cells.exact.results
+    played = cells.exact.play_cell
 
     def terminated(config, rates):
         signal.raise_signal(sent)
         return played(config, rates)
 
-    monkeypatch.setattr(cells.exact, "results", terminated)
+    monkeypatch.setattr(cells.exact, "play_cell", terminated)
     before = signal.getsignal(sent)
     flags = ["--suite", "dirac", "--methods", "minimax", "--out", str(tmp_path)]
     assert compare.main(flags) == code
@@ -126,8 +126,8 @@ def whole(tmp_path_factory):
 def test_what_was_run_can_be_reported_with_samples(whole):
     """Floors, noise and thresholds of the plan, series of the rows, the cells."""
     assert report.main([str(whole)]) == 0
-    results = rows.read(whole)
-    zero, one = summary.scale(results, "ring", "sliced_wasserstein")
+    results = rows.read_results(whole)
+    zero, one = summary.score_scale(results, "ring", "sliced_wasserstein")
     assert zero > 3 * one > 0
     assert rows.shown_metrics(results, "ring")[0] == "sliced_wasserstein"
     assert len(list((whole / "samples").iterdir())) == 4
@@ -187,7 +187,7 @@ def worker_in(driver):
                     title = file.read().decode(errors="replace")
             except OSError:
                 continue
-            if title.startswith("ray::run_cell") and descends(int(entry), driver):
+            if title.startswith("ray::run_on_worker") and descends(int(entry), driver):
                 return int(entry)
     raise AssertionError("no worker runs a cell")
 
@@ -205,6 +205,6 @@ def test_ctrl_c_between_runs_says_how_to_go_on(monkeypatch, tmp_path, capsys):
     def interrupted(flags, arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(compare, "work", interrupted)
+    monkeypatch.setattr(compare, "run_comparison", interrupted)
     assert compare.main(["--suite", "toy", "--out", str(tmp_path)]) == 130
     assert capsys.readouterr().err == "stopped; the same command goes on\n"

@@ -11,10 +11,15 @@ from hypothesis import strategies as st
 
 from gan_jax.benchmark.report import results as rows
 from gan_jax.benchmark.report.figures import all_figures as figures
-from gan_jax.benchmark.report.findings import Tally, findings, gist, ranking
-from gan_jax.benchmark.report.markdown import markdown
+from gan_jax.benchmark.report.findings import (
+    Tally,
+    collect_findings,
+    describe_ranking,
+    summarize_findings,
+)
+from gan_jax.benchmark.report.markdown import render_markdown
 from gan_jax.benchmark.report.stats import wilson
-from gan_jax.commands.report import page
+from gan_jax.commands.report import render_page
 
 LOST = {"outcome": "not_reached", "success": False, "success_step": None}
 WON = {"outcome": "converged", "success": True, "success_step": 3000}
@@ -138,8 +143,8 @@ def case(request, tmp_path_factory):
     own, plan = synthetic.toy(seeds, tasks, methods)
     kept = [row for row in map(change, own) if row is not None]
     folder = synthetic.write(tmp_path_factory.mktemp("results"), kept, plan)
-    found = findings(rows.read(folder))
-    return found, Tree(page(found)).root, markdown(found), words
+    found = collect_findings(rows.read_results(folder))
+    return found, Tree(render_page(found)).root, render_markdown(found), words
 
 
 class Node:
@@ -191,10 +196,11 @@ MUST_HOLD = (
 
 def test_the_first_sentences_say_what_happened(case):
     found, tree, text, words = case
-    assert words in gist(found)
-    assert gist(found) in text
+    assert words in summarize_findings(found)
+    assert summarize_findings(found) in text
     assert (
-        gist(found) in next(n for n in tree.all("p") if "intro" in n.of.values()).text()
+        summarize_findings(found)
+        in next(n for n in tree.all("p") if "intro" in n.of.values()).text()
     )
 
 
@@ -259,9 +265,9 @@ def test_a_method_has_one_look_on_the_page_and_in_the_figures(case):
                 assert line.of["fill"] == looks[method].colour
                 seen.add(method)
     assert seen == set(found.results.methods)
-    drawn = {"success": figures.rates(found)}
+    drawn = {"success": figures.draw_rates(found)}
     for task in found.results.tasks:
-        drawn |= figures.of_one_task(found, task)
+        drawn |= figures.draw_task_figures(found, task)
     for figure in drawn.values():
         assert figure.findobj(matplotlib.patches.Patch)
         for line in figure.findobj(matplotlib.lines.Line2D):
@@ -284,7 +290,7 @@ def test_any_ranking_is_a_sensible_sentence(pairs, exact):
         for index, (won, runs) in enumerate(pairs)
     ]
     ranked = sorted(tallies, key=lambda one: -one.rate.value)
-    words = ranking(ranked, exact)
+    words = describe_ranking(ranked, exact)
     assert words.endswith(".") and words.count(".") == 1
     assert not re.search(r"\bin 0%|\bin 0 of|\bin 100%|\b1 (runs|methods)\b", words)
     rates = {one.rate.value for one in ranked}
@@ -302,6 +308,8 @@ def test_runs_that_all_crashed_are_not_held_against_published_numbers(tmp_path):
     own, plan = synthetic.toy(2, ("ring",), THREE)
     crashed = [row | CRASHED for row in own if row["method"] == "ns_gan"]
     whole = [row for row in own if row["method"] != "ns_gan"]
-    found = findings(rows.read(synthetic.write(tmp_path, crashed + whole, plan)))
+    found = collect_findings(
+        rows.read_results(synthetic.write(tmp_path, crashed + whole, plan))
+    )
     ours = {one.published.method: one.ours for one in found.published}
     assert "ns_gan" in ours and ours["ns_gan"] is None

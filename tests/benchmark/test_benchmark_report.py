@@ -9,28 +9,28 @@ import numpy as np
 import pytest
 import synthetic_rows as synthetic
 
-from gan_jax.benchmark.metric_info import METRICS
+from gan_jax.benchmark.metric_info import METRIC_INFO
 from gan_jax.benchmark.report import published, stats, summary
 from gan_jax.benchmark.report import results as rows
 from gan_jax.benchmark.report import stability_map as maps
 from gan_jax.benchmark.report.figures import all_figures as figures
 from gan_jax.benchmark.report.figures import task_figures
-from gan_jax.benchmark.report.findings import findings, gist
+from gan_jax.benchmark.report.findings import collect_findings, summarize_findings
 from gan_jax.benchmark.report.html.svg import (
     OUTCOME_COLOURS,
     OUTLINE,
     Scale,
-    ink_on,
-    scale_of,
-    shade,
-    short,
-    tick_text,
-    ticks,
+    format_short,
+    format_tick,
+    make_scale,
+    rate_colour,
+    round_ticks,
+    text_colour,
 )
-from gan_jax.benchmark.report.html.task_panels import strips
-from gan_jax.benchmark.report.hypotheses import NONE, answers
-from gan_jax.benchmark.report.markdown import markdown
-from gan_jax.commands.report import main, page, report
+from gan_jax.benchmark.report.html.task_panels import draw_seed_strips
+from gan_jax.benchmark.report.hypotheses import NO_ANSWER, answer_questions
+from gan_jax.benchmark.report.markdown import render_markdown
+from gan_jax.commands.report import main, render_page, write_report
 
 VOID = {"meta", "link"}
 
@@ -47,14 +47,14 @@ def mapped(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(toy):
-    return findings(rows.read(toy))
+    return collect_findings(rows.read_results(toy))
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     """The report of a small plan, since drawing takes long."""
     small = synthetic.toy(4, ("ring",), ("ns_gan", "wgan_gp"))
-    return report(synthetic.write(tmp_path_factory.mktemp("small"), *small))
+    return write_report(synthetic.write(tmp_path_factory.mktemp("small"), *small))
 
 
 def entry(found, task, method):
@@ -91,21 +91,24 @@ def test_a_run_that_diverged_is_the_worst_and_stays_in(found):
 
 def test_a_metric_where_more_is_better_has_its_worst_below():
     row = {"outcome": "nonfinite", "verdict": "diverged", "final": {"modes": 8}}
-    assert rows.value_of(row, "modes") == -math.inf
+    assert rows.metric_value(row, "modes") == -math.inf
 
 
 def test_scores_are_zero_at_noise_and_one_at_the_floor(found):
-    zero, one = summary.scale(found.results, "ring", "sliced_wasserstein")
+    zero, one = summary.score_scale(found.results, "ring", "sliced_wasserstein")
     assert one == 0.021
-    assert summary.score(one, zero, one) == 1 and summary.score(zero, zero, one) == 0
-    assert summary.score(math.inf, zero, one) == summary.WORST_SCORE
-    assert summary.score(2 * zero - one, zero, one) == pytest.approx(-1)
+    assert (
+        summary.scale_score(one, zero, one) == 1
+        and summary.scale_score(zero, zero, one) == 0
+    )
+    assert summary.scale_score(math.inf, zero, one) == summary.WORST_SCORE
+    assert summary.scale_score(2 * zero - one, zero, one) == pytest.approx(-1)
 
 
 def test_noise_of_the_plan_is_the_zero_of_scores(toy):
-    results = rows.read(toy)
+    results = rows.read_results(toy)
     noise = {"noise": {"ring": {"sliced_wasserstein": 2.0}}}
-    zero, _ = summary.scale(
+    zero, _ = summary.score_scale(
         results._replace(plan=results.plan | noise), "ring", "sliced_wasserstein"
     )
     assert zero == 2.0
@@ -125,8 +128,8 @@ def test_costs_are_compared_at_the_cheapest_methods_budget(found):
     middle = {
         step: np.sort(
             [
-                rows.worst("sliced_wasserstein")
-                if rows.failed(row)
+                rows.worst_value("sliced_wasserstein")
+                if rows.has_failed(row)
                 else row["series"]["sliced_wasserstein"][step // 500 - 1]
                 for row in wgan.rows
             ]
@@ -152,7 +155,8 @@ def test_overall_ranks_the_steady_method_first(found):
 def test_success_over_all_tasks_is_the_mean_of_the_tasks_rates(found):
     one = next(o for o in found.overall if o.method == "wgan_gp")
     counts = [
-        summary.successes(entry(found, t, "wgan_gp").rows) for t in synthetic.MODES
+        summary.count_successes(entry(found, t, "wgan_gp").rows)
+        for t in synthetic.MODES
     ]
     assert one.successes == stats.mean_rate(counts) and one.runs == 20
 
@@ -171,7 +175,10 @@ def test_ends_worse_than_noise_are_told_apart_but_do_not_weigh(toy, tmp_path):
     plan = json.loads((folder / "plan.json").read_text())
     noise = {task: {"sliced_wasserstein": 2.0} for task in synthetic.MODES}
     (folder / "plan.json").write_text(json.dumps(plan | {"noise": noise}))
-    ruins = {o.method: o for o in summary.overall(rows.read(folder, "lsgan"))}
+    ruins = {
+        o.method: o
+        for o in summary.summarize_overall(rows.read_results(folder, "lsgan"))
+    }
     assert ruins["r1"].iqm.value == ruins["lsgan"].iqm.value == 0
     assert ruins["r1"].improvement.value == 0
     assert ruins["r1"].rank.value == ruins["lsgan"].rank.value + 1
@@ -181,13 +188,13 @@ def test_the_gist_names_one_method_and_counts_those_that_tie(found):
     # Of 20 runs r3gan succeeds in all: Wilson's [.72, 1] of 10 on each of two tasks,
     # averaged by MOVER: 1 - sqrt(2 (1 - .7225)^2) / 2 = .80.
     told = "r3gan succeeded most often, in 20 of 20 runs (95% interval 80% to 100%); "
-    assert f"{told}ns_gan never succeeded." in gist(found)
+    assert f"{told}ns_gan never succeeded." in summarize_findings(found)
     lost = {"success": False, "outcome": "not_reached"}
     tied = [
         e if e.method == "r3gan" else e._replace(rows=[row | lost for row in e.rows])
         for e in found.entries
     ]
-    words = gist(found._replace(entries=tied))
+    words = summarize_findings(found._replace(entries=tied))
     assert f"{told}5 of the 6 methods never succeeded." in words
 
 
@@ -196,13 +203,13 @@ def test_a_run_that_was_good_only_at_the_end_counts_as_still_waiting(toy, tmp_pa
         ends = {"success": False, "success_step": 9500, "outcome": "not_reached"}
         return [row | ends if row["method"] == "r3gan" else row for row in own]
 
-    own = summary.entries(rows.read(rewritten(toy, tmp_path, late)))
+    own = summary.summarize_tasks(rows.read_results(rewritten(toy, tmp_path, late)))
     one = next(e for e in own if e.method == "r3gan")
     assert one.survival.median == math.inf and not len(one.survival.steps)
 
 
 def test_map_counts_success_at_each_pair_of_rates(mapped):
-    found = {m.method: m for m in maps.maps(rows.read(mapped))}
+    found = {m.method: m for m in maps.make_stability_maps(rows.read_results(mapped))}
     one = found["ns_gan"]  # worse = log10 g + log10 d, + 1 on seeds 0 and 3, < 0
     assert one.rates == [
         [(5, 5), (3, 5), (0, 5)],
@@ -214,7 +221,7 @@ def test_map_counts_success_at_each_pair_of_rates(mapped):
 
 
 def test_the_tables_of_a_map_are_of_unchanged_rates(mapped):
-    results = rows.read(mapped)
+    results = rows.read_results(mapped)
     assert len(results.rows) == 180 and len(results.main) == 20
     assert {row["axes"]["g_lr"] for row in results.main} == {1.0}
 
@@ -227,10 +234,10 @@ def test_points_of_a_stress_axis_are_methods_of_their_own(toy, tmp_path):
             for b1 in (0.5, 0.9)
         ]
 
-    results = rows.read(rewritten(toy, tmp_path, stressed))
+    results = rows.read_results(rewritten(toy, tmp_path, stressed))
     assert results.baseline == "ns_gan, b1 0.5"
     assert "r3gan, b1 0.9" in results.methods
-    asked = {one.name: one for one in answers(results)}
+    asked = {one.name: one for one in answer_questions(results)}
     assert asked["H3"].figure.value == 0 and asked["H3"].runs == 240
 
 
@@ -243,30 +250,30 @@ def test_published_rates_are_compared_by_newcombe(found):
 
 
 def test_published_means_agree_within_both_intervals():
-    one = published.Published("", "ring", "GAN", "ns_gan", "modes", 6.3, 0.5, 10)
+    one = published.PublishedNumber("", "ring", "GAN", "ns_gan", "modes", 6.3, 0.5, 10)
     base = {"outcome": "converged", "verdict": "completed"}
 
     def ends(values):
         return [base | {"final": {"modes": value}} for value in values]
 
-    near = published.beside(one, ends([5, 6, 7, 6]), "pacgan")
+    near = published.compare_number(one, ends([5, 6, 7, 6]), "pacgan")
     assert near.agrees and near.ours.value == 6 and near.runs == 4
-    assert not published.beside(one, ends([8, 8, 8, 8]), "pacgan").agrees
+    assert not published.compare_number(one, ends([8, 8, 8, 8]), "pacgan").agrees
     lost = ends([6, 6]) + [base | {"outcome": "nonfinite", "final": {}}]
-    assert published.beside(one, lost, "pacgan").ours.value == 4
+    assert published.compare_number(one, lost, "pacgan").ours.value == 4
 
 
 def test_published_failures_cannot_agree_or_disagree():
-    failures = [p for p in published.all_published() if math.isnan(p.value)]
+    failures = [p for p in published.list_published() if math.isnan(p.value)]
     assert {p.label for p in failures} == {"RpGAN + R1", "GAN + R1"}
     row = {"outcome": "converged", "verdict": "completed", "final": {"modes": 3}}
-    assert published.beside(failures[0], [row, row], "").agrees is None
+    assert published.compare_number(failures[0], [row, row], "").agrees is None
 
 
 def test_questions_without_rows_say_so(found):
     known = {one.name: one for one in found.answers}
     assert list(known) == [f"H{n}" for n in range(1, 9)]
-    assert known["H1"].answer == NONE and known["H1"].figure is None
+    assert known["H1"].answer == NO_ANSWER and known["H1"].figure is None
     packed, plain = (entry(found, "ring", m).rows for m in ("pacgan2", "ns_gan"))
     x, y = ([r["final"]["modes"] for r in rows] for rows in (packed, plain))
     assert known["H4"].figure.value == pytest.approx(np.mean(x) - np.mean(y))
@@ -292,7 +299,7 @@ class Collector(HTMLParser):
 
 
 def test_page_is_one_file_with_all_sections(found):
-    text = page(found)
+    text = render_page(found)
     parser = Collector()
     parser.feed(text)
     assert not parser.open
@@ -304,7 +311,7 @@ def test_page_is_one_file_with_all_sections(found):
 
 
 def test_map_is_the_first_section(mapped):
-    text = page(findings(rows.read(mapped)))
+    text = render_page(collect_findings(rows.read_results(mapped)))
     assert text.index('id="map"') < text.index('id="rates"')
     assert text.count('class="map"') == 4
 
@@ -314,12 +321,12 @@ def test_names_in_rows_cannot_write_into_the_page(toy, tmp_path):
         return [row | {"method": "<script>alert(1)</script>"} for row in own[:10]]
 
     folder = rewritten(toy, tmp_path, renamed)
-    text = page(findings(rows.read(folder)))
+    text = render_page(collect_findings(rows.read_results(folder)))
     assert "<script>alert" not in text
 
 
 def test_markdown_has_the_tables_and_says_what_columns_mean(found):
-    text = markdown(found)
+    text = render_markdown(found)
     for line in text.splitlines():
         if line.startswith("|"):
             assert line.endswith("|")
@@ -339,13 +346,13 @@ def test_figures_are_written_as_png_and_svg(written):
 
 
 def test_what_outcomes_mean_is_told_with_the_thresholds(found):
-    for text in (markdown(found), page(found)):
+    for text in (render_markdown(found), render_page(found)):
         assert "Modes with one hit &lt; 4" in text or "Modes with one hit < 4" in text
         assert "the goal was met and lost again in the last 25% of the steps" in text
         assert "the goal was met at every evaluation in the last 25% of the" in text
         assert "a logged value or a sample became NaN or infinite" in text
         assert "times its early median" not in text  # none vanished or exploded
-    seen = markdown(found).split("## How runs end")[1]
+    seen = render_markdown(found).split("## How runs end")[1]
     order = ("nonfinite", "collapsed", "oscillating", "not reached", "converged")
     at = [seen.index(f"- **{name}**") for name in order]
     assert at == sorted(at)
@@ -356,7 +363,9 @@ def test_explosions_are_told_with_their_factors(toy, tmp_path):
         ends = ("exploded", "vanished")
         return [r | {"outcome": ends[i % 2]} for i, r in enumerate(own)]
 
-    text = markdown(findings(rows.read(rewritten(toy, tmp_path, other))))
+    text = render_markdown(
+        collect_findings(rows.read_results(rewritten(toy, tmp_path, other)))
+    )
     early = (
         "its early median (the larger of those over the first 100 steps and over the "
         "1% of the steps after them)"
@@ -374,10 +383,10 @@ def words_of(figure):
 
 def test_every_dashed_or_dotted_line_of_a_figure_is_explained(found):
     drawn = {
-        "success": (figures.rates(found), False, False),
-        "profiles": (figures.profiles(found), True, False),
-        "seeds": (task_figures.seeds(found, "ring"), True, True),
-        "cost": (task_figures.cost(found, "ring"), True, True),
+        "success": (figures.draw_rates(found), False, False),
+        "profiles": (figures.draw_profiles(found), True, False),
+        "seeds": (task_figures.draw_seeds(found, "ring"), True, True),
+        "cost": (task_figures.draw_cost(found, "ring"), True, True),
     }
     for name, (figure, dashed, dotted) in drawn.items():
         words = words_of(figure)
@@ -393,19 +402,19 @@ def test_every_dashed_or_dotted_line_of_a_figure_is_explained(found):
 
 def test_noise_stands_beside_the_floor_where_the_plan_has_it(found):
     assert "dashed: floor 0.021, dotted: noise 1.7" in words_of(
-        task_figures.seeds(found, "ring")
+        task_figures.draw_seeds(found, "ring")
     )
-    text = strips(found.results, "ring", found.entries)
+    text = draw_seed_strips(found.results, "ring", found.entries)
     assert ">noise 1.7</text>" in text and 'class="noise"' in text
     assert "The dotted line is what noise scores." in text
     known = {k: v for k, v in found.results.plan.items() if k != "noise"}
     bare = found._replace(results=found.results._replace(plan=known))
-    assert "noise" not in words_of(task_figures.seeds(bare, "ring"))
-    assert "noise" not in strips(bare.results, "ring", bare.entries)
+    assert "noise" not in words_of(task_figures.draw_seeds(bare, "ring"))
+    assert "noise" not in draw_seed_strips(bare.results, "ring", bare.entries)
 
 
 def test_costs_are_drawn_whole_with_ticks_apart(found):
-    figure = task_figures.cost(found, "ring")
+    figure = task_figures.draw_cost(found, "ring")
     left = figure.axes[0]
     low, high = left.get_ylim()
     for axis in figure.axes:
@@ -413,7 +422,7 @@ def test_costs_are_drawn_whole_with_ticks_apart(found):
             y = np.asarray(line.get_ydata(), float)
             assert low <= np.nanmin(y) and np.nanmax(y) <= high
     shown = [tick.get_text() for tick in left.get_xticklabels()]
-    assert shown == [tick_text(value) for value in left.get_xticks()]
+    assert shown == [format_tick(value) for value in left.get_xticks()]
     assert "20k" in shown
 
 
@@ -429,7 +438,7 @@ def luminance(colour):
 def test_a_rate_is_legible_on_its_shade():
     """WCAG 2.1, 1.4.3: contrast of 4.5 or more."""
     for percent in range(101):
-        pair = sorted(luminance(c(percent / 100)) for c in (shade, ink_on))
+        pair = sorted(luminance(c(percent / 100)) for c in (rate_colour, text_colour))
         assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5
 
 
@@ -439,11 +448,11 @@ def test_every_dot_stands_out_from_the_paper(found):
     for name, fill in OUTCOME_COLOURS.items():
         inks = [(paper + 0.05) / (luminance(c) + 0.05) for c in (fill, OUTLINE)]
         assert max(inks) >= 3 and inks[0] > 1.6, name
-    text = strips(found.results, "ring", found.entries)
+    text = draw_seed_strips(found.results, "ring", found.entries)
     assert text.count('class="dot"') == text.count(f'stroke="{OUTLINE}"') > 0
     edges = {
         line.get_markeredgecolor()
-        for line in task_figures.seeds(found, "ring").axes[0].lines
+        for line in task_figures.draw_seeds(found, "ring").axes[0].lines
         if line.get_marker() == "o"
     }
     assert edges == {OUTLINE}
@@ -509,7 +518,7 @@ def test_a_last_line_cut_off_is_left_out_another_is_refused(toy, tmp_path, capsy
     path = folder / "rows.jsonl"
     whole = path.read_text()
     path.write_text(whole[:-40])
-    assert len(rows.read(folder).rows) == 119
+    assert len(rows.read_results(folder).rows) == 119
     path.write_text(whole[:50] + "\n" + whole)
     assert "line 1 is not JSON" in one_line(capsys, folder)
 
@@ -524,28 +533,28 @@ def test_crashed_cells_are_in_the_report(toy, tmp_path):
         }  # fmt: skip
         return [r | error if r["method"] == "r1" else r for r in own]
 
-    found = findings(rows.read(rewritten(toy, tmp_path, crashed)))
+    found = collect_findings(rows.read_results(rewritten(toy, tmp_path, crashed)))
     one = entry(found, "ring", "r1")
     assert one.outcomes["error"] == 10 and one.rate.value == 0
     assert one.finals["sliced_wasserstein"].value == math.inf
-    assert "RuntimeError: no memory" in markdown(found)
-    page(found)
+    assert "RuntimeError: no memory" in render_markdown(found)
+    render_page(found)
 
 
 def test_metrics_have_a_title_and_a_direction():
-    assert METRICS["sliced_wasserstein"].lower_is_better
-    assert not METRICS["robust_modes"].lower_is_better
+    assert METRIC_INFO["sliced_wasserstein"].lower_is_better
+    assert not METRIC_INFO["robust_modes"].lower_is_better
 
 
 def test_scales_hold_their_ticks():
     for values in ([0.02, 0.9], [1, 8], [3, 3], [1e-9, 1e3], []):
-        scale = scale_of(values)
-        assert all(scale.low <= tick <= scale.high for tick in ticks(scale))
+        scale = make_scale(values)
+        assert all(scale.low <= tick <= scale.high for tick in round_ticks(scale))
         assert all(0 <= scale(value) <= 1 for value in values)
-    assert scale_of([0.01, 1.0]).log and not scale_of([0.01, 1.0], False).log
+    assert make_scale([0.01, 1.0]).log and not make_scale([0.01, 1.0], False).log
     assert Scale(1.0, 100.0, True)(10.0) == pytest.approx(0.5)
 
 
 def test_numbers_are_short():
-    shown = [short(v) for v in (0.02134, 25, 1e-7, math.inf, math.nan, 12_345.0)]
+    shown = [format_short(v) for v in (0.02134, 25, 1e-7, math.inf, math.nan, 12_345.0)]
     assert shown == ["0.0213", "25", "1.0e-7", "failed", "–", "1.2e4"]

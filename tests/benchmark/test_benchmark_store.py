@@ -14,7 +14,7 @@ from gan_jax.commands import compare, merge
 
 def toy_plan(**wish):
     wish = {"methods": ("ns_gan", "r1"), "tasks": ("ring",), "seeds": 2} | wish
-    return plan.plan_of(plan.Wish("toy", **wish))
+    return plan.make_plan(plan.PlanRequest("toy", **wish))
 
 
 def row_of(made, index=0, seed=0, **changes):
@@ -33,7 +33,7 @@ def row_of(made, index=0, seed=0, **changes):
 def folder(path, made, rows):
     path.mkdir()
     (path / "plan.json").write_text(json.dumps(made))
-    store.add_rows(path, rows)
+    store.append_rows(path, rows)
     return path
 
 
@@ -41,9 +41,9 @@ def test_only_cells_with_all_their_rows_are_finished(tmp_path):
     made = toy_plan()
     whole = [row_of(made, 0, 0), row_of(made, 0, 1)]
     out = folder(tmp_path / "out", made, [*whole, row_of(made, 1, 0)])
-    with (out / store.ROWS).open("a") as file:
+    with (out / store.ROWS_FILE).open("a") as file:
         file.write('{"cell": "ring--r1", "se')
-    found = store.take_up(made, out)
+    found = store.resume_results(made, out)
     assert found == {"ring--ns_gan": whole}
     assert store.read_rows(out) == whole
 
@@ -51,31 +51,31 @@ def test_only_cells_with_all_their_rows_are_finished(tmp_path):
 def test_a_cell_that_crashed_is_tried_again(tmp_path):
     made = toy_plan()
     rows = [row_of(made, 0, seed, outcome="error") for seed in (0, 1)]
-    assert store.take_up(made, folder(tmp_path / "out", made, rows)) == {}
+    assert store.resume_results(made, folder(tmp_path / "out", made, rows)) == {}
 
 
 def test_a_crash_is_recorded_for_each_member_and_stops_nothing(tmp_path, monkeypatch):
-    made = plan.with_floors(toy_plan(), {"ring": {"sliced_wasserstein": 0.02}})
+    made = plan.add_floors(toy_plan(), {"ring": {"sliced_wasserstein": 0.02}})
 
     def fall(config, *args, **options):
         raise RuntimeError("out of\nluck")
 
     monkeypatch.setattr(cells, "train", fall)
-    rows = cells.rows_of(made, made["cells"][1], tmp_path, lambda row: None)
+    rows = cells.run_cell(made, made["cells"][1], tmp_path, lambda row: None)
     assert [row["seed"] for row in rows] == [0, 1]
     assert {row["outcome"] for row in rows} == {"error"}
     assert {row["error"] for row in rows} == {"RuntimeError: out of luck"}
     assert not any(row["success"] for row in rows)
-    assert json.loads(store.as_lines(rows[:1]))["method"] == "r1"
+    assert json.loads(store.to_json_lines(rows[:1]))["method"] == "r1"
 
 
 def test_shares_of_the_cells_are_disjoint_and_complete():
     everything = list(range(10))
-    parts = [compare.share(everything, f"{i}/3") for i in (1, 2, 3)]
+    parts = [compare.select_share(everything, f"{i}/3") for i in (1, 2, 3)]
     assert sorted(sum(parts, [])) == everything
     for wrong in ("3/2", "0/2", "x", "1", "-1/2"):
         with pytest.raises(ValueError, match="part"):
-            compare.share(everything, wrong)
+            compare.select_share(everything, wrong)
 
 
 def test_merging_joins_the_rows_of_one_plan(tmp_path, capsys):
@@ -91,8 +91,8 @@ def test_merging_joins_the_rows_of_one_plan(tmp_path, capsys):
 def test_a_row_without_error_stands_in_for_one_that_crashed():
     made = toy_plan()
     crashed, good = row_of(made, outcome="error", fingerprint=None), row_of(made)
-    assert merge.joined([[crashed], [good]]) == [good]
-    assert merge.joined([[good], [crashed]]) == [good]
+    assert merge.merge_rows([[crashed], [good]]) == [good]
+    assert merge.merge_rows([[good], [crashed]]) == [good]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def merged(tmp_path, capsys, *plans):
 
 def judged(factor):
     """A plan whose floor is so many times .02."""
-    return plan.with_floors(toy_plan(), {"ring": {"sliced_wasserstein": 0.02 * factor}})
+    return plan.add_floors(toy_plan(), {"ring": {"sliced_wasserstein": 0.02 * factor}})
 
 
 @pytest.mark.parametrize("factor, same", [(1 + 1e-5, True), (1.05, False)])
@@ -162,7 +162,7 @@ def test_a_merged_folder_has_the_command_that_goes_on_in_it(
 ):
     made = toy_plan()
     assert merged(tmp_path, capsys, made | {"command": share}, made)[0] == 0
-    found = plan.read(tmp_path / "all")
+    found = plan.read_plan(tmp_path / "all")
     assert found["command"] == f"{whole} --out {tmp_path / 'all'}"
     assert found["hash"] == made["hash"]
 
@@ -180,7 +180,7 @@ def test_merging_and_going_on_refuse_rows_of_another_plan(tmp_path, capsys):
     assert told.startswith(f"error: {b}: rows.jsonl has a row of plan ffffffff")
     assert not (tmp_path / "c").exists()
     with pytest.raises(ValueError, match="has a row of plan ffffffff"):
-        store.take_up(made, b)
+        store.resume_results(made, b)
     assert store.read_rows(b) == [foreign(made)]
 
 
@@ -191,7 +191,7 @@ def test_merging_and_going_on_refuse_rows_of_another_plan(tmp_path, capsys):
 def test_a_line_that_is_no_row_is_told_with_the_command(tmp_path, line, why):
     made = toy_plan() | {"command": "python -m benchmarks.compare --suite toy"}
     out = folder(tmp_path / "out", made, [row_of(made)])
-    path = out / store.ROWS
+    path = out / store.ROWS_FILE
     path.write_text(f"{line}\n{path.read_text()}")
     with pytest.raises(ValueError) as told:
         store.read_rows(out)
@@ -204,11 +204,11 @@ def test_a_line_that_is_no_row_is_told_with_the_command(tmp_path, line, why):
 
 def test_rows_have_what_is_asked_of_them(tmp_path):
     """Those of a cell that crashed too."""
-    made = plan.plan_of(plan.Wish("dirac", ("minimax",), ("simultaneous",)))
+    made = plan.make_plan(plan.PlanRequest("dirac", ("minimax",), ("simultaneous",)))
     cell = made["cells"][0]
-    rows = cells.rows_of(made, cell, tmp_path, print)
-    rows += cells.errored_rows(made, cell, RuntimeError("no luck"))
-    assert all(store.FIELDS <= row.keys() for row in rows)
+    rows = cells.run_cell(made, cell, tmp_path, print)
+    rows += cells.make_error_rows(made, cell, RuntimeError("no luck"))
+    assert all(store.ROW_FIELDS <= row.keys() for row in rows)
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", "{"])
@@ -216,7 +216,7 @@ def test_a_plan_that_is_none_says_what_to_do(tmp_path, text):
     out = folder(tmp_path / "out", toy_plan(), [])
     (out / "plan.json").write_text(text)
     with pytest.raises(ValueError, match="put back the file that was there, or delete"):
-        plan.read(out)
+        plan.read_plan(out)
 
 
 def test_time_left_follows_the_pace_of_the_finished_cells():
@@ -224,9 +224,9 @@ def test_time_left_follows_the_pace_of_the_finished_cells():
     done = {
         "ring--ns_gan": [row_of(made, 0, seed, wall_seconds=50.0) for seed in (0, 1)]
     }
-    one = board.board_of(made, made["cells"], done, workers=1)
+    one = board.make_board(made, made["cells"], done, workers=1)
     pace = 100 / one.estimates["ring--ns_gan"]
     expected = pace * one.estimates["ring--r1"]
-    np.testing.assert_allclose(board.seconds_left(one), expected)
+    np.testing.assert_allclose(board.estimate_seconds_left(one), expected)
     one.running["ring--r1"] = made["steps"] // 4
-    np.testing.assert_allclose(board.seconds_left(one), 0.75 * expected)
+    np.testing.assert_allclose(board.estimate_seconds_left(one), 0.75 * expected)

@@ -15,7 +15,7 @@ from old_runs import without_copies
 from processes import COMPILED, output, running, until
 from undrawn import without_pictures
 
-from benchmarks.kills import rows, same_bits, survives
+from benchmarks.kills import read_metrics, same_bits, survives
 from gan_jax import METHODS, Config, load_generator, train
 from gan_jax.augment import AUGMENTS, IMAGES_ONLY
 from gan_jax.commands.train import EXIT_CODES, main
@@ -81,8 +81,8 @@ def assert_resumes(config, step, run, whole):
     crashed(config, run, step)
     state, summary = train(config, run, resume=True)
     assert same_bits(state, whole[1])
-    assert rows(run) == rows(whole[0])
-    assert [row["step"] for row in rows(run)] == [1, 7, 14, 21, 28, 35, 40]
+    assert read_metrics(run) == read_metrics(whole[0])
+    assert [row["step"] for row in read_metrics(run)] == [1, 7, 14, 21, 28, 35, 40]
     assert summary["verdict"] == "completed"
     assert {**summary["last_row"]} == whole[2]["last_row"]
     walls = [row["wall_seconds"] for row in lines(run / "metrics.jsonl")]
@@ -108,7 +108,7 @@ def test_resumed_grid_is_the_uninterrupted_one_bit_for_bit(tmp_path):
     crashed(config, tmp_path / "run", 14)
     again, summary = train(config, tmp_path / "run", resume=True)
     assert same_bits(again, state)
-    assert rows(tmp_path / "run") == rows(tmp_path / "whole")
+    assert read_metrics(tmp_path / "run") == read_metrics(tmp_path / "whole")
     assert summary["members"] == {"completed": 2, "diverged": 2}
     members = [lines(tmp_path / run / "members.jsonl") for run in ("run", "whole")]
     assert [m["verdict"] for m in members[0]] == [m["verdict"] for m in members[1]]
@@ -146,7 +146,7 @@ def test_every_method_resumes_bit_for_bit(name, tmp_path):
     crashed(config, tmp_path / "run", 4)
     again, _ = train(config, tmp_path / "run", resume=True)
     assert same_bits(again, state)
-    assert rows(tmp_path / "run") == rows(tmp_path / "whole")
+    assert read_metrics(tmp_path / "run") == read_metrics(tmp_path / "whole")
 
 
 @pytest.mark.slow
@@ -160,7 +160,7 @@ def test_finished_run_resumes_to_itself_and_goes_further(whole, tmp_path):
     state, _ = train(longer, run, resume=True)
     direct, _ = train(longer, tmp_path / "direct")
     assert same_bits(state, direct)
-    assert rows(run) == rows(tmp_path / "direct")
+    assert read_metrics(run) == read_metrics(tmp_path / "direct")
     with pytest.raises(ValueError, match="steps 40: the run has made 50"):
         train(SMALL, run, resume=True)
 
@@ -268,7 +268,7 @@ def test_run_goes_on_from_the_intact_checkpoint_or_says_that_none_is(whole, tmp_
     flip(checkpoints(run / FOLDER)[0] / "manifest.json")
     state, _ = train(SMALL, run, resume=True)
     assert same_bits(state, whole[1])
-    assert rows(run) == rows(whole[0])
+    assert read_metrics(run) == read_metrics(whole[0])
     before = (run / "metrics.jsonl").read_bytes()
     for path in checkpoints(run / FOLDER):
         flip(path / "note.json")
@@ -300,7 +300,7 @@ def test_restored_run_is_the_one_with_quarter_the_learning_rates(tmp_path):
     expected, _ = train(config, tmp_path / "calm")
     assert state.scales["g_lr"] == state.scales["d_lr"] == 0.25
     assert same_bits(state.replace(scales=expected.scales), expected)
-    assert rows(tmp_path / "hot") == rows(tmp_path / "calm")
+    assert read_metrics(tmp_path / "hot") == read_metrics(tmp_path / "calm")
     events = lines(tmp_path / "hot" / "events.jsonl")
     assert [event["restored"] for event in events] == [1, 2]
     assert all(event["fault"]["step"] > event["step"] == 0 for event in events)
@@ -350,17 +350,17 @@ def test_interrupted_gans_that_continue_after_a_fault_resume_bit_for_bit(tmp_pat
     _, summary = train(config, tmp_path / "run", callback=terminate)
     assert summary["verdict"] == "interrupted"
     train(config, tmp_path / "run", resume=True)
-    assert rows(tmp_path / "run") == rows(tmp_path / "whole")
+    assert read_metrics(tmp_path / "run") == read_metrics(tmp_path / "whole")
 
 
 def test_run_told_to_continue_goes_on_and_is_called_diverged(tmp_path):
     config = replace(HOT, on_divergence="continue")
     _, summary = train(config, tmp_path / "run")
     assert (summary["verdict"], summary["steps"]) == ("diverged", 100)
-    steps = [row["step"] for row in rows(tmp_path / "run")]
+    steps = [row["step"] for row in read_metrics(tmp_path / "run")]
     fault = summary["fault"]["step"]
     assert steps == sorted({1, 100, fault, *range(10, 100, 10)})
-    last = {row["step"]: row for row in rows(tmp_path / "run")}
+    last = {row["step"]: row for row in read_metrics(tmp_path / "run")}
     assert last[fault][summary["fault"]["term"]] is None and not last[100]["finite"]
     _, note = newest(tmp_path / "run" / FOLDER)
     assert note["step"] < fault
@@ -373,7 +373,7 @@ def test_cut_off_metric_line_is_dropped(whole, tmp_path):
     with (run / "metrics.jsonl").open("a") as file:
         file.write('{"step": 29, "d_lo')
     train(SMALL, run, resume=True)
-    assert rows(run) == rows(whole[0])
+    assert read_metrics(run) == read_metrics(whole[0])
 
 
 def test_diverged_run_keeps_its_last_finite_state(tmp_path):
@@ -432,7 +432,7 @@ def test_changes_are_listed_and_harmful_ones_refused(whole, tmp_path, capsys):
     text = " ".join(capsys.readouterr().out.split())
     assert "another steps: 42 (was 40)" in text
     assert "another log.every: 3 (was 7)" in text
-    steps = [row["step"] for row in rows(run)]
+    steps = [row["step"] for row in read_metrics(run)]
     assert steps == [1, 7, 14, 21, 28, 35, 42]  # 40 was an end that is none now.
     assert main([*resume, "--steps", "44", "--penalty.weight", "1"]) == 2
     allowed = ["--penalty.weight", "1", "--allow-changes"]
@@ -519,7 +519,7 @@ def test_sigterm_saves_says_how_to_resume_and_exits_with_its_code(tmp_path):
     state, _ = train(further, run, resume=True)
     direct, _ = train(further, tmp_path / "direct")
     assert same_bits(state, direct)
-    assert rows(run) == rows(tmp_path / "direct")
+    assert read_metrics(run) == read_metrics(tmp_path / "direct")
 
 
 @pytest.mark.parametrize(
@@ -558,7 +558,7 @@ def test_full_disk_stops_with_one_line_and_freeing_space_goes_on(tmp_path):
         state, _ = train(shorter, run, resume=True)
         expected, _ = train(shorter, tmp_path / "whole")
         assert same_bits(state, expected)
-        assert rows(run) == rows(tmp_path / "whole")
+        assert read_metrics(run) == read_metrics(tmp_path / "whole")
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
@@ -601,4 +601,4 @@ def test_disk_that_becomes_read_only_is_one_line_and_mending_that_goes_on(tmp_pa
     state, _ = train(SMALL, run, resume=True)
     expected, _ = train(SMALL, tmp_path / "whole")
     assert same_bits(state, expected)
-    assert rows(run) == rows(tmp_path / "whole")
+    assert read_metrics(run) == read_metrics(tmp_path / "whole")

@@ -20,7 +20,7 @@ from old_runs import sum_again, without_checksums, without_copies
 from PIL import Image
 from test_row_files import WRONG
 
-from benchmarks.kills import rows, same_bits
+from benchmarks.kills import read_metrics, same_bits
 from gan_jax import METHODS, Config, build, load_generator, train
 from gan_jax.commands import data, diagnose, evaluate, sample
 from gan_jax.commands.train import main
@@ -118,7 +118,7 @@ def test_a_run_whose_name_is_a_pattern_leaves_alone_what_it_matches(whole, tmp_p
         train(SMALL, odd, callback=die)
     state, _ = train(SMALL, odd, resume=True)
     assert same_bits(state, whole[1])
-    assert rows(odd) == rows(whole[0])
+    assert read_metrics(odd) == read_metrics(whole[0])
     assert newest(tmp_path / "r12" / FOLDER) == before
     draw, _ = load_generator(odd)
     assert draw(jax.random.key(0), 3).shape == (3, 2)
@@ -176,7 +176,7 @@ def test_rows_damaged_before_a_checkpoint_was_made_are_told_as_lost(run, capsys)
     _, told = resumed(run, capsys)
     assert "1 damaged left out (line 2 first: its checksum differs)" in told
     assert "1 of 7 are lost" in told
-    assert [row["step"] for row in rows(run)] == [1, 14, 21, 28, 35, 40]
+    assert [row["step"] for row in read_metrics(run)] == [1, 14, 21, 28, 35, 40]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -188,7 +188,7 @@ def test_a_run_of_an_earlier_version_resumes_and_its_damage_is_told(run, whole, 
         file.write("\n".join(WRONG) + '\n{"step": 41, "d_lo')
     _, told = resumed(run, capsys)
     assert f"{len(WRONG) + 1} damaged left out (line 8 first: it is not a row" in told
-    assert rows(run) == rows(whole[0])
+    assert read_metrics(run) == read_metrics(whole[0])
     assert all("crc32" in line for line in path.read_text().splitlines())
 
 

@@ -26,8 +26,8 @@ require(ORACLE)
 import torch  # noqa: E402
 
 from benchmarks.speed import torch_step as eager  # noqa: E402
-from benchmarks.speed.contenders import flops_of_torch  # noqa: E402
-from benchmarks.speed.flops import flops  # noqa: E402
+from benchmarks.speed.contenders import count_torch_flops  # noqa: E402
+from benchmarks.speed.flops import count_flops  # noqa: E402
 
 pytestmark = [pytest.mark.slow, ORACLE]
 
@@ -185,7 +185,7 @@ def test_step_is_that_of_train_step(case):
     networks = copied(case, state)
     draws, normal, uniform = queued()
     rules = (case.loss, case.penalty, WEIGHT, ADAM, DECAY, draws)
-    step = eager.step_function(networks, images(batch.image), Z_DIM, *rules)
+    step = eager.make_step_function(networks, images(batch.image), Z_DIM, *rules)
     ours = jax.jit(partial(train_step, gan))
     for _ in range(STEPS):
         d_z, g_z, u = jax.jit(partial(drawn, gan))(state, batch)
@@ -226,7 +226,7 @@ def test_networks_make_any_resolution_and_have_as_many_parameters_as_ours(name, 
 
 def test_spectral_gives_every_layer_of_d_the_norm_1():
     _, network = eager.NETWORKS["resnet"]((8, 8, 2), 4, Z_DIM)
-    eager.spectral(network)
+    eager.add_spectral_norms(network)
     for _ in range(200):  # a power iteration each
         network(torch.zeros(1, 2, 8, 8))
     weights = flat_parameters(network.eval())[1::2]
@@ -237,7 +237,7 @@ def test_spectral_gives_every_layer_of_d_the_norm_1():
 def test_without_draws_each_step_has_its_own_latents():
     networks = eager.NETWORKS["mlp"]((2,), 6, Z_DIM)
     still = eager.Adam(learning_rate=0.0)
-    step = eager.step_function(
+    step = eager.make_step_function(
         networks, torch.zeros(BATCH, 2), Z_DIM, "hinge", "wgan_gp", 1.0, still, 0.9
     )
     first, second = step(), step()
@@ -252,7 +252,7 @@ def test_plain_step_costs_pytorch_the_products_that_ours_needs(name):
     gan = gan_of(case)
     state = jax.eval_shape(partial(init_state, gan), jax.random.key(0))
     x = jnp.zeros((BATCH, *case.shape))
-    step = eager.step_function(
+    step = eager.make_step_function(
         eager.NETWORKS[name](case.shape, case.width, Z_DIM),
         images(x),
         Z_DIM,
@@ -262,8 +262,8 @@ def test_plain_step_costs_pytorch_the_products_that_ours_needs(name):
         ADAM,
         DECAY,
     )
-    ours = flops(partial(train_step, gan), state, Batch(x[None], None))
-    assert flops_of_torch(step) == ours + saved_by_resized_convolutions(name)
+    ours = count_flops(partial(train_step, gan), state, Batch(x[None], None))
+    assert count_torch_flops(step) == ours + saved_by_resized_convolutions(name)
 
 
 def saved_by_resized_convolutions(name):
@@ -299,4 +299,4 @@ def test_pytorchs_counter_is_that_of_its_library():
 
     with FlopCounterMode(display=False) as counter:
         run()
-    assert flops_of_torch(run) == counter.get_total_flops() > 0
+    assert count_torch_flops(run) == counter.get_total_flops() > 0

@@ -12,7 +12,7 @@ from scipy import stats
 
 from gan_jax.benchmark.report.stats import Interval
 
-REPS, PROFILE_REPS = 50_000, 2_000
+RESAMPLES, PROFILE_RESAMPLES = 50_000, 2_000
 Estimator = Callable[[np.ndarray], np.ndarray]
 """Of scores `[..., runs, tasks]` to numbers `[...]`."""
 
@@ -34,7 +34,7 @@ def optimality_gap(scores: np.ndarray) -> np.ndarray:
     return 1 - np.minimum(scores, 1).mean(axis=(-2, -1))
 
 
-def improvement(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+def probability_of_improvement(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     """The probability that a run of ours beats one of theirs, averaged over tasks.
 
     The Mann-Whitney statistic over its most, U / nm: ties count one half.
@@ -44,14 +44,14 @@ def improvement(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     return (0.5 + wins / 2).mean(axis=-1)
 
 
-def profile(scores: np.ndarray, taus: np.ndarray) -> np.ndarray:
+def performance_profile(scores: np.ndarray, taus: np.ndarray) -> np.ndarray:
     """The share of runs with a score above each tau: `[..., taus]`."""
     flat = np.sort(scores.reshape(*scores.shape[:-2], -1), axis=-1)
     above = flat[..., None, :] > taus[:, None]
     return above.mean(axis=-1)
 
 
-def resampled(
+def resample_runs(
     scores: np.ndarray, reps: int, rng: np.random.Generator
 ) -> Iterator[np.ndarray]:
     """Parts `[some, runs, tasks]` of so many resamples, runs drawn within each task."""
@@ -71,49 +71,53 @@ def require_scores(scores: np.ndarray) -> None:
         )
 
 
-def percentiles(values: np.ndarray) -> np.ndarray:
+def interval_limits(values: np.ndarray) -> np.ndarray:
     return np.quantile(values, [0.025, 0.975], axis=0)
 
 
-def bootstrap(
-    scores: np.ndarray, estimator: Estimator, reps: int = REPS, seed: int = 0
+def bootstrap_interval(
+    scores: np.ndarray, estimator: Estimator, reps: int = RESAMPLES, seed: int = 0
 ) -> Interval:
     """An estimate of scores `[runs, tasks]` and its stratified bootstrap interval."""
     require_scores(scores)
     rng = np.random.default_rng(seed)
-    values = [estimator(part) for part in resampled(scores, reps, rng)]
-    low, high = percentiles(np.concatenate(values))
+    values = [estimator(part) for part in resample_runs(scores, reps, rng)]
+    low, high = interval_limits(np.concatenate(values))
     return Interval(float(estimator(scores)), float(low), float(high))
 
 
 def bootstrap_improvement(
-    ours: np.ndarray, theirs: np.ndarray, reps: int = PROFILE_REPS, seed: int = 0
+    ours: np.ndarray, theirs: np.ndarray, reps: int = PROFILE_RESAMPLES, seed: int = 0
 ) -> Interval:
     """The probability of improvement; both sides are resampled, independently."""
     require_scores(ours)
     require_scores(theirs)
     rng = np.random.default_rng(seed)
     values = []
-    for one in resampled(ours, reps, rng):
-        other = np.concatenate(list(resampled(theirs, len(one), rng)))
-        values.append(improvement(one, other))
-    low, high = percentiles(np.concatenate(values))
-    return Interval(float(improvement(ours, theirs)), float(low), float(high))
+    for one in resample_runs(ours, reps, rng):
+        other = np.concatenate(list(resample_runs(theirs, len(one), rng)))
+        values.append(probability_of_improvement(one, other))
+    low, high = interval_limits(np.concatenate(values))
+    return Interval(
+        float(probability_of_improvement(ours, theirs)), float(low), float(high)
+    )
 
 
 def bootstrap_profile(
-    scores: np.ndarray, taus: np.ndarray, reps: int = PROFILE_REPS, seed: int = 0
+    scores: np.ndarray, taus: np.ndarray, reps: int = PROFILE_RESAMPLES, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The performance profile at each tau, and its pointwise interval."""
     require_scores(scores)
     rng = np.random.default_rng(seed)
-    values = [profile(part, taus) for part in resampled(scores, reps, rng)]
-    low, high = percentiles(np.concatenate(values))
-    return profile(scores, taus), low, high
+    values = [
+        performance_profile(part, taus) for part in resample_runs(scores, reps, rng)
+    ]
+    low, high = interval_limits(np.concatenate(values))
+    return performance_profile(scores, taus), low, high
 
 
-def ranks(
-    scores: dict[str, np.ndarray], reps: int = PROFILE_REPS, seed: int = 0
+def bootstrap_ranks(
+    scores: dict[str, np.ndarray], reps: int = PROFILE_RESAMPLES, seed: int = 0
 ) -> dict[str, Interval]:
     """Each method's mean rank over tasks, by the IQM of its runs of a task; 1 is best.
 
@@ -123,25 +127,25 @@ def ranks(
     rng = np.random.default_rng(seed)
     for matrix in scores.values():
         require_scores(matrix)
-    middles = [resampled_middles(matrix, reps, rng) for matrix in scores.values()]
+    middles = [resample_task_iqms(matrix, reps, rng) for matrix in scores.values()]
     drawn = mean_ranks(np.stack(middles))
-    low, high = percentiles(drawn.T)
-    own = np.stack([task_middles(matrix) for matrix in scores.values()])
+    low, high = interval_limits(drawn.T)
+    own = np.stack([task_iqms(matrix) for matrix in scores.values()])
     values = mean_ranks(own[:, None])[:, 0]
     triples = zip(values, low, high, strict=True)
     found = (Interval(*map(float, three)) for three in triples)
     return dict(zip(scores, found, strict=True))
 
 
-def task_middles(scores: np.ndarray) -> np.ndarray:
+def task_iqms(scores: np.ndarray) -> np.ndarray:
     """The IQM of each task's runs: `[..., tasks]`."""
     return stats.trim_mean(scores, 0.25, axis=-2)
 
 
-def resampled_middles(
+def resample_task_iqms(
     scores: np.ndarray, reps: int, rng: np.random.Generator
 ) -> np.ndarray:
-    return np.concatenate([task_middles(p) for p in resampled(scores, reps, rng)])
+    return np.concatenate([task_iqms(p) for p in resample_runs(scores, reps, rng)])
 
 
 def mean_ranks(middles: np.ndarray) -> np.ndarray:
@@ -149,7 +153,7 @@ def mean_ranks(middles: np.ndarray) -> np.ndarray:
     return stats.rankdata(-middles, axis=0).mean(axis=-1)
 
 
-def iqm_of(values: np.ndarray) -> Interval:
+def bootstrap_iqm(values: np.ndarray) -> Interval:
     """The IQM of one task's numbers `[runs]` and its bootstrap interval.
 
     Infinite numbers, of runs that diverged, are allowed: they are the worst there are.
@@ -158,16 +162,16 @@ def iqm_of(values: np.ndarray) -> Interval:
     ordered = np.sort(values)
     with np.errstate(invalid="ignore"):
         rng = np.random.default_rng(0)
-        size = (PROFILE_REPS, len(ordered))
+        size = (PROFILE_RESAMPLES, len(ordered))
         drawn = np.sort(rng.choice(ordered, size=size), axis=-1)
-        estimates = middle_mean(drawn)
-        value = float(middle_mean(ordered[None])[0])
+        estimates = trimmed_mean_of_sorted(drawn)
+        value = float(trimmed_mean_of_sorted(ordered[None])[0])
     low = float(np.quantile(estimates, 0.025, method="inverted_cdf"))
     high = float(np.quantile(estimates, 0.975, method="inverted_cdf"))
     return Interval(value, low, high)
 
 
-def middle_mean(ordered: np.ndarray) -> np.ndarray:
+def trimmed_mean_of_sorted(ordered: np.ndarray) -> np.ndarray:
     """The 25% trimmed mean of sorted rows."""
     cut = int(0.25 * ordered.shape[-1])
     return ordered[..., cut : ordered.shape[-1] - cut].mean(axis=-1)

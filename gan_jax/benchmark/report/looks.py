@@ -9,7 +9,7 @@ from itertools import count
 from typing import NamedTuple
 
 from gan_jax.benchmark.suites import SUITES
-from gan_jax.benchmark.suites.spec import KNOWN
+from gan_jax.benchmark.suites.spec import BENCHMARK_METHODS
 
 PALETTE = (
     "#3f90da",
@@ -33,7 +33,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 """Matplotlib's names; benchmarks.marks draws the same shapes on the page."""
 
 
-class Look(NamedTuple):
+class MethodStyle(NamedTuple):
     """colour: `#rrggbb`. dash: an SVG dash array, "" is solid. marker: of MARKERS."""
 
     colour: str
@@ -41,38 +41,40 @@ class Look(NamedTuple):
     marker: str
 
 
-Number = tuple[int, int]
+StyleNumber = tuple[int, int]
 """The index of a colour, and of a style among the methods of that colour."""
 
 
-def look(number: Number) -> Look:
+def make_style(number: StyleNumber) -> MethodStyle:
     hue, style = number
     marker = MARKERS[(hue + 3 * style) % len(MARKERS)]
-    return Look(PALETTE[hue], DASHES[style % len(DASHES)], marker)
+    return MethodStyle(PALETTE[hue], DASHES[style % len(DASHES)], marker)
 
 
-def known_numbers() -> dict[str, Number]:
+def number_known_methods() -> dict[str, StyleNumber]:
     """Those of every known method; methods that suites compare by default come first.
 
     So the methods that often stand side by side differ in colour as far as it goes.
     """
-    usual = [m for suite in SUITES.values() for m in suite.methods if m in KNOWN]
-    order = dict.fromkeys([*usual, *KNOWN])
+    usual = [
+        m for suite in SUITES.values() for m in suite.methods if m in BENCHMARK_METHODS
+    ]
+    order = dict.fromkeys([*usual, *BENCHMARK_METHODS])
     numbers = (divmod(index, len(PALETTE)) for index in range(len(order)))
     return {m: (hue, style) for m, (style, hue) in zip(order, numbers, strict=True)}
 
 
-NUMBERS = known_numbers()
+STYLE_NUMBERS = number_known_methods()
 
 
-def looks(names: Iterable[str]) -> dict[str, Look]:
+def assign_styles(names: Iterable[str]) -> dict[str, MethodStyle]:
     """A look for each name, no two alike.
 
     A name that is no known method (a plugin's, a point of a stress axis) gets the
     colour least used here, so it depends on `names` and their order alone.
     """
     names = list(dict.fromkeys(names))
-    numbers = {name: NUMBERS[name] for name in names if name in NUMBERS}
+    numbers = {name: STYLE_NUMBERS[name] for name in names if name in STYLE_NUMBERS}
     used = Counter(hue for hue, _ in numbers.values())
     for name in names:
         if name not in numbers:
@@ -80,4 +82,4 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
             taken = set(numbers.values())
             numbers[name] = next((hue, k) for k in count() if (hue, k) not in taken)
             used[hue] += 1
-    return {name: look(numbers[name]) for name in names}
+    return {name: make_style(numbers[name]) for name in names}

@@ -2,100 +2,110 @@
 
 from collections.abc import Iterable, Sequence
 
-from gan_jax.benchmark.report.findings import Findings, answered, gist, unanswered
-from gan_jax.benchmark.report.outcome_legend import outcome_meanings
+from gan_jax.benchmark.report.findings import (
+    Findings,
+    describe_unanswered,
+    select_answered,
+    summarize_findings,
+)
+from gan_jax.benchmark.report.outcome_legend import explain_outcomes
 from gan_jax.benchmark.report.results import Results
-from gan_jax.benchmark.report.summary import Entry, seen_in
+from gan_jax.benchmark.report.summary import TaskSummary, list_outcomes
 from gan_jax.benchmark.report.tables import (
     ENTRY_COLUMNS,
     OVERALL_COLUMNS,
     PUBLISHED_HEADS,
     Column,
-    about,
-    crashes,
-    interval_words,
-    published_texts,
-    ranged,
-    telling,
+    describe_task,
+    format_figure,
+    format_interval,
+    list_crashes,
+    published_cells,
+    select_informative,
 )
-from gan_jax.benchmark.report.wording import counted, sentence, spoken
+from gan_jax.benchmark.report.wording import count_noun, make_sentence, spoken_name
 
 
-def markdown(found: Findings) -> str:
+def render_markdown(found: Findings) -> str:
     results = found.results
     parts = [
         f"# Stability benchmark: {results.plan['suite']}",
         f"`{results.plan['command']}`",
         *([results.plan["note"]] if "note" in results.plan else []),
-        " ".join([gist(found), *compared_with(results), INTERVALS]),
+        " ".join(
+            [summarize_findings(found), *describe_baseline(results), INTERVAL_NOTE]
+        ),
     ]
     if found.maps:
-        parts += ["## Stability map", area_table(found)]
+        parts += ["## Stability map", render_areas(found)]
     if found.overall:
         head = "## Scores over all tasks" if len(results.tasks) > 1 else "## Scores"
-        parts += [head, columns_table(OVERALL_COLUMNS, found.overall)]
+        parts += [head, render_columns(OVERALL_COLUMNS, found.overall)]
     for task in results.tasks:
         mine = [one for one in found.entries if one.task == task]
-        parts += [f"## {task}", about(results, task)]
-        parts += [columns_table(ENTRY_COLUMNS[1:], mine), outcome_table(mine)]
-    if crashed := crashes(results):
+        parts += [f"## {task}", describe_task(results, task)]
+        parts += [render_columns(ENTRY_COLUMNS[1:], mine), render_outcomes(mine)]
+    if crashed := list_crashes(results):
         parts += ["## Crashed cells", "\n".join(f"- {line}" for line in crashed)]
-    parts += published(found) + questions(found)
-    if ends := outcome_meanings(results, found.entries):
+    parts += render_published(found) + render_questions(found)
+    if ends := explain_outcomes(results, found.entries):
         words = "A run has the first of these outcomes that fits it:"
-        parts += ["## How runs end", words, listed(ends)]
-    known = telling(OVERALL_COLUMNS, found.overall)
-    known += telling(ENTRY_COLUMNS[1:], found.entries)
-    parts += ["## What the columns mean", listed({c.name: c.explain for c in known})]
+        parts += ["## How runs end", words, render_list(ends)]
+    known = select_informative(OVERALL_COLUMNS, found.overall)
+    known += select_informative(ENTRY_COLUMNS[1:], found.entries)
+    parts += [
+        "## What the columns mean",
+        render_list({c.name: c.explain for c in known}),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
-INTERVALS = "Numbers in brackets are 95% intervals."
+INTERVAL_NOTE = "Numbers in brackets are 95% intervals."
 
 
-def compared_with(results: Results) -> list[str]:
+def describe_baseline(results: Results) -> list[str]:
     several = len(results.methods) > 1
-    return [f"The baseline is {spoken(results.baseline)}."] if several else []
+    return [f"The baseline is {spoken_name(results.baseline)}."] if several else []
 
 
-def published(found: Findings) -> list[str]:
+def render_published(found: Findings) -> list[str]:
     """The published numbers that stand beside ours; nothing where none do."""
     beside = [one for one in found.published if one.ours is not None]
     if not beside:
         return []
-    lines = [published_texts(one) for one in beside]
-    parts = ["## Published numbers", table(PUBLISHED_HEADS, lines)]
+    lines = [published_cells(one) for one in beside]
+    parts = ["## Published numbers", render_table(PUBLISHED_HEADS, lines)]
     if more := len(found.published) - len(beside):
         parts.append(
-            f"The page has {counted(more, 'published number')} more, of methods that "
+            f"The page has {count_noun(more, 'published number')} more, of methods that "
             "did not run here."
         )
     return parts
 
 
-def table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+def render_table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     every = [heads, ["---"] * len(heads), *lines]
-    return "\n".join(f"| {' | '.join(map(safe, line))} |" for line in every)
+    return "\n".join(f"| {' | '.join(map(escape_cell, line))} |" for line in every)
 
 
-def safe(words: str) -> str:
+def escape_cell(words: str) -> str:
     return words.replace("|", "\\|").replace("\n", " ")
 
 
-def columns_table(columns: tuple[Column, ...], found: list) -> str:
-    columns = telling(columns, found)
+def render_columns(columns: tuple[Column, ...], found: list) -> str:
+    columns = select_informative(columns, found)
     lines = [[column.cell(one)[0] for column in columns] for one in found]
-    return table([column.name for column in columns], lines)
+    return render_table([column.name for column in columns], lines)
 
 
-def outcome_table(found: list[Entry]) -> str:
-    seen = seen_in(found)
+def render_outcomes(found: list[TaskSummary]) -> str:
+    seen = list_outcomes(found)
     heads = ["method", *(name.replace("_", " ") for name in seen)]
     lines = [[one.method, *(str(one.outcomes[n]) for n in seen)] for one in found]
-    return "How the runs ended:\n\n" + table(heads, lines)
+    return "How the runs ended:\n\n" + render_table(heads, lines)
 
 
-def area_table(found: Findings) -> str:
+def render_areas(found: Findings) -> str:
     """The area under each map, and success at every pair of learning rates."""
     lines = []
     for one in found.maps:
@@ -104,12 +114,14 @@ def area_table(found: Findings) -> str:
             for d, line in zip(one.d_lr, one.rates, strict=True)
             for g, (won, runs) in zip(one.g_lr, line, strict=True)
         ]
-        lines.append([one.task, one.method, ranged(one.area, 2), "; ".join(cells)])
-    return table(("task", "method", "area", "success"), lines)
+        lines.append(
+            [one.task, one.method, format_interval(one.area, 2), "; ".join(cells)]
+        )
+    return render_table(("task", "method", "area", "success"), lines)
 
 
-def questions(found: Findings) -> list[str]:
-    known = answered(found.answers)
+def render_questions(found: Findings) -> list[str]:
+    known = select_answered(found.answers)
     if not known:
         return []
     heads = ("", "question", "answer", "figure", "the literature")
@@ -117,15 +129,15 @@ def questions(found: Findings) -> list[str]:
         (
             one.name,
             one.question,
-            sentence(one.answer),
-            interval_words(one.figure, one.runs) if one.figure else "–",
+            make_sentence(one.answer),
+            format_figure(one.figure, one.runs) if one.figure else "–",
             one.source,
         )
         for one in known
     ]
-    parts = ["## Questions asked before the runs", table(heads, lines)]
-    return [*parts, *filter(None, [unanswered(found.answers)])]
+    parts = ["## Questions asked before the runs", render_table(heads, lines)]
+    return [*parts, *filter(None, [describe_unanswered(found.answers)])]
 
 
-def listed(known: dict[str, str]) -> str:
+def render_list(known: dict[str, str]) -> str:
     return "\n".join(f"- **{name}**: {words}" for name, words in known.items())

@@ -1,14 +1,14 @@
 """What each outcome means, with the thresholds that the rows were judged by."""
 
-from gan_jax.benchmark.report.html.svg import short
-from gan_jax.benchmark.report.results import Results, title
-from gan_jax.benchmark.report.summary import Entry, seen_in
+from gan_jax.benchmark.report.html.svg import format_short
+from gan_jax.benchmark.report.results import Results, metric_title
+from gan_jax.benchmark.report.summary import TaskSummary, list_outcomes
 
-ALWAYS = {
+COMMON_MEANINGS = {
     "nonfinite": "a logged value or a sample became NaN or infinite",
     "error": "the program crashed, which says nothing about the method",
 }
-EXACT = {
+GAME_MEANINGS = {
     "converged": "the path approaches the solution, which attracts it",
     "oscillating": "the path circles the solution",
     "exploded": "the path leaves the solution",
@@ -16,7 +16,7 @@ EXACT = {
 """Of games that are played exactly."""
 
 
-def outcome_meanings(results: Results, found: list[Entry]) -> dict[str, str]:
+def explain_outcomes(results: Results, found: list[TaskSummary]) -> dict[str, str]:
     """Each outcome that a run has, such as `collapsed`, with its rule in words.
 
     The worst come first. A run that succeeds is `converged`, whatever else fits it; of
@@ -24,13 +24,17 @@ def outcome_meanings(results: Results, found: list[Entry]) -> dict[str, str]:
     """
     judged = list((results.plan.get("thresholds") or {}).values())
     limits = next((one for one in judged if "late_share" in one), None)
-    rules = EXACT if limits is None else judged_by(limits, alive_words(results))
-    known = ALWAYS | rules
-    seen = reversed(seen_in(found))
+    rules = (
+        GAME_MEANINGS
+        if limits is None
+        else explain_rules(limits, describe_alive_bounds(results))
+    )
+    known = COMMON_MEANINGS | rules
+    seen = reversed(list_outcomes(found))
     return {n.replace("_", " "): known[n] for n in seen if n in known}
 
 
-def judged_by(limits: dict, alive: str) -> dict[str, str]:
+def explain_rules(limits: dict, alive: str) -> dict[str, str]:
     """The rules of benchmarks.outcome in words."""
     late = f"the last {limits['late_share']:.0%} of the steps"
     early = (
@@ -55,13 +59,15 @@ def judged_by(limits: dict, alive: str) -> dict[str, str]:
     }
 
 
-def alive_words(results: Results) -> str:
+def describe_alive_bounds(results: Results) -> str:
     """`Modes with one hit < 4 (ring), < 12.5 (grid)`."""
     parts: dict[str, list[str]] = {}
     for task in results.tasks:
         bound = results.plan["thresholds"][task]["alive"]
         signs = {"<": bound["at_least"], ">": bound["at_most"]}
-        edges = [f"{sign} {short(v)}" for sign, v in signs.items() if v is not None]
-        own = parts.setdefault(title(bound["metric"]), [])
+        edges = [
+            f"{sign} {format_short(v)}" for sign, v in signs.items() if v is not None
+        ]
+        own = parts.setdefault(metric_title(bound["metric"]), [])
         own.append(f"{' or '.join(edges)} ({task})")
     return "; ".join(f"{name} {', '.join(own)}" for name, own in parts.items())

@@ -12,11 +12,11 @@ import numpy as np
 from scipy import stats as distributions
 
 from gan_jax.benchmark.report import stats
-from gan_jax.benchmark.report.results import Results, Row, grouped, value_of
+from gan_jax.benchmark.report.results import Results, Row, group_rows, metric_value
 from gan_jax.benchmark.report.stats import Interval
 
 
-class Published(NamedTuple):
+class PublishedNumber(NamedTuple):
     """One number of a table.
 
     method: ours of that kind, None: we have none. error: its standard error, None: not
@@ -43,10 +43,10 @@ R3GAN = "Huang et al. 2024, arXiv 2501.05441"
 ALPHA = "SankarLab/AlphaGan-Papers-Results, arXiv 2310.18291"
 DIRAC = "Mescheder et al. 2018, arXiv 1801.04406, notebook, 500 steps of .2"
 
-Cell = tuple[float, float | None]
+ValueAndError = tuple[float, float | None]
 
 TOY_COLUMNS = ("modes", "high_quality", "reverse_kl")
-TOYS: dict[str, dict[tuple[str, str | None], tuple[Cell, ...]]] = {
+PACGAN_TOYS: dict[str, dict[tuple[str, str | None], tuple[ValueAndError, ...]]] = {
     "ring": {
         ("GAN", "ns_gan"): ((6.3, 0.5), (0.982, 0.002), (0.45, 0.09)),
         ("ALI", None): ((6.6, 0.3), (0.976, 0.004), (0.36, 0.04)),
@@ -64,7 +64,7 @@ TOYS: dict[str, dict[tuple[str, str | None], tuple[Cell, ...]]] = {
 }
 """PacGAN's Table 1: 10 runs of 400,000 steps, +- is the standard error."""
 
-VEEGAN_TOYS: dict[str, dict[tuple[str, str | None], tuple[Cell, ...]]] = {
+VEEGAN_TOYS: dict[str, dict[tuple[str, str | None], tuple[ValueAndError, ...]]] = {
     "ring": {
         ("GAN", "ns_gan"): ((1, None), (0.993, None)),
         ("Unrolled", "unrolled"): ((7.6, None), (0.356, None)),
@@ -78,7 +78,7 @@ VEEGAN_TOYS: dict[str, dict[tuple[str, str | None], tuple[Cell, ...]]] = {
 }
 
 STACKED_COLUMNS = ("modes", "kl")
-PACGAN_STACKED: dict[tuple[str, str | None], tuple[Cell, ...]] = {
+PACGAN_STACKED: dict[tuple[str, str | None], tuple[ValueAndError, ...]] = {
     ("DCGAN, as cited", None): ((99, None), (3.40, None)),
     ("ALI, as cited", None): ((16, None), (5.40, None)),
     ("Unrolled, as cited", "unrolled"): ((48.7, None), (4.32, None)),
@@ -88,7 +88,7 @@ PACGAN_STACKED: dict[tuple[str, str | None], tuple[Cell, ...]] = {
     ("PacDCGAN3", "pacgan3"): ((1000, None), (0.06, None)),
     ("PacDCGAN4", "pacgan4"): ((1000, None), (0.07, None)),
 }
-R3GAN_STACKED: dict[tuple[str, str | None], tuple[Cell, ...]] = {
+R3GAN_STACKED: dict[tuple[str, str | None], tuple[ValueAndError, ...]] = {
     ("RpGAN + R1 + R2", "r3gan"): ((1000, None), (0.0781, None)),
     ("GAN + R1 + R2", "r1_r2"): ((693, None), (0.9270, None)),
     ("RpGAN + R1", "rpgan_r1"): ((math.nan, None),),
@@ -115,107 +115,121 @@ DIRAC_END = (
 )
 """The distance |(theta, psi)| from (1, -1), simultaneous and alternating, h = .2."""
 DIRAC_RATE = 0.2
-EXACT = 0.01
+GAME_TOLERANCE = 0.01
 """Of an exact game ours agrees if it is within 1%."""
 
 
-def table(
+def make_published_numbers(
     source: str, task: str, columns: tuple[str, ...], cells: dict, runs: int, suite: str
-) -> list[Published]:
+) -> list[PublishedNumber]:
     return [
-        Published(source, task, label, method, metric, value, error, runs, suite)
+        PublishedNumber(source, task, label, method, metric, value, error, runs, suite)
         for (label, method), values in cells.items()
         for metric, (value, error) in zip(columns, values, strict=False)
     ]
 
 
-def all_published() -> list[Published]:
+def list_published() -> list[PublishedNumber]:
     stacked = "stacked_mnist"
     veegan, resize = "stacked_veegan", "stacked_resize"
     found = []
-    for task, cells in TOYS.items():
-        found += table(f"{PACGAN}, Tab 1", task, TOY_COLUMNS, cells, 10, "pacgan")
-        found += table(VEEGAN, task, TOY_COLUMNS, VEEGAN_TOYS[task], 5, "")
+    for task, cells in PACGAN_TOYS.items():
+        found += make_published_numbers(
+            f"{PACGAN}, Tab 1", task, TOY_COLUMNS, cells, 10, "pacgan"
+        )
+        found += make_published_numbers(
+            VEEGAN, task, TOY_COLUMNS, VEEGAN_TOYS[task], 5, ""
+        )
     tab2 = f"{PACGAN}, Tab 2"
-    found += table(tab2, veegan, STACKED_COLUMNS, PACGAN_STACKED, 10, stacked)
-    found += table(R3GAN, resize, STACKED_COLUMNS, R3GAN_STACKED, 1, "")
-    rates = partial(Published, ALPHA, "ring", metric="modes", rate=True, modes=8)
+    found += make_published_numbers(
+        tab2, veegan, STACKED_COLUMNS, PACGAN_STACKED, 10, stacked
+    )
+    found += make_published_numbers(
+        R3GAN, resize, STACKED_COLUMNS, R3GAN_STACKED, 1, ""
+    )
+    rates = partial(PublishedNumber, ALPHA, "ring", metric="modes", rate=True, modes=8)
     for label, method, value, runs in ALPHA_RING:
         found.append(rates(label=label, method=method, value=value, runs=runs))
     for label, method, *ends in DIRAC_END:
         for task, value in zip(("simultaneous", "alternating"), ends, strict=True):
-            exact = Published(DIRAC, task, label, method, "distance", value)
+            exact = PublishedNumber(DIRAC, task, label, method, "distance", value)
             found.append(exact._replace(suite="dirac"))
     return found
 
 
-class Compared(NamedTuple):
+class PublishedComparison(NamedTuple):
     """ours: None if these rows have none of its method. agrees: None: cannot say."""
 
-    published: Published
+    published: PublishedNumber
     ours: Interval | None
     runs: int
     agrees: bool | None
     same_protocol: bool
 
 
-def compared(results: Results) -> list[Compared]:
+def compare_published(results: Results) -> list[PublishedComparison]:
     """The published numbers of the tasks of these rows, beside ours.
 
     A method of which every run crashed has no number of its own.
     """
     groups = {
         key: group
-        for key, group in grouped(results.main).items()
+        for key, group in group_rows(results.main).items()
         if any(row["error"] is None for row in group)
     }
     suite = results.plan["suite"]
     return [
-        beside(one, groups.get((one.task, one.method or ""), []), suite)
-        for one in all_published()
+        compare_number(one, groups.get((one.task, one.method or ""), []), suite)
+        for one in list_published()
         if one.task in results.tasks
     ]
 
 
-def beside(one: Published, rows: list[Row], suite: str) -> Compared:
+def compare_number(
+    one: PublishedNumber, rows: list[Row], suite: str
+) -> PublishedComparison:
     same = bool(one.suite) and suite == one.suite
     if not rows:
-        return Compared(one, None, 0, None, same)
+        return PublishedComparison(one, None, 0, None, same)
     if one.source == DIRAC:
-        return beside_game(one, rows, same)
+        return compare_game(one, rows, same)
     if one.rate:
-        found = sum(value_of(row, one.metric) >= one.modes for row in rows)
+        found = sum(metric_value(row, one.metric) >= one.modes for row in rows)
         ours = stats.wilson(found, len(rows))
         assert one.runs
         theirs = (round(one.value * one.runs), one.runs)
         gap = stats.newcombe((found, len(rows)), theirs)
-        return Compared(one, ours, len(rows), gap.low <= 0 <= gap.high, same)
-    values = np.array([number(row, one.metric) for row in rows])
+        return PublishedComparison(one, ours, len(rows), gap.low <= 0 <= gap.high, same)
+    values = np.array([end_value(row, one.metric) for row in rows])
     if not np.isfinite(values).all():
-        return Compared(one, None, len(rows), None, same)
-    ours = mean_interval(values)
+        return PublishedComparison(one, None, len(rows), None, same)
+    ours = student_interval(values)
     half = math.hypot((ours.high - ours.low) / 2, 1.96 * (one.error or 0.0))
     told = len(values) > 1 and math.isfinite(one.value)
     agrees = abs(ours.value - one.value) <= half if told else None
-    return Compared(one, ours, len(rows), agrees, same)
+    return PublishedComparison(one, ours, len(rows), agrees, same)
 
 
-def beside_game(one: Published, rows: list[Row], same: bool) -> Compared:
+def compare_game(
+    one: PublishedNumber, rows: list[Row], same: bool
+) -> PublishedComparison:
     """An exact game at the published step size: one number, without an interval."""
     ends = [r["final"]["distance"] for r in rows if r["axes"].get("h") == DIRAC_RATE]
     if not ends or ends[0] is None:
-        return Compared(one, None, 0, None, same)
-    agrees = math.isclose(ends[0], one.value, rel_tol=EXACT)
-    return Compared(one, Interval(ends[0], ends[0], ends[0]), 1, agrees, same)
+        return PublishedComparison(one, None, 0, None, same)
+    agrees = math.isclose(ends[0], one.value, rel_tol=GAME_TOLERANCE)
+    return PublishedComparison(
+        one, Interval(ends[0], ends[0], ends[0]), 1, agrees, same
+    )
 
 
-def number(row: Row, metric: str) -> float:
+def end_value(row: Row, metric: str) -> float:
     """A run's end; of a failed one 0 where more is better, else what is not finite."""
-    value = value_of(row, metric)
+    value = metric_value(row, metric)
     return 0.0 if value == -math.inf else value
 
 
-def mean_interval(values: np.ndarray) -> Interval:
+def student_interval(values: np.ndarray) -> Interval:
     """The mean and Student's interval of it, `mean +- t s / sqrt(n)`."""
     mean, n = float(values.mean()), len(values)
     if n < 2:

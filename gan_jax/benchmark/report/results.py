@@ -6,27 +6,27 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_jax.benchmark import plan as plans
-from gan_jax.benchmark.metric_info import METRICS
+from gan_jax.benchmark.metric_info import METRIC_INFO
 from gan_jax.benchmark.outcome import ERROR
 from gan_jax.benchmark.outcome import OUTCOMES as DECIDED
-from gan_jax.benchmark.report.looks import Look, looks
+from gan_jax.benchmark.report.looks import MethodStyle, assign_styles
 from gan_jax.benchmark.results_io import (
-    ROWS,
+    ROWS_FILE,
     read_rows,
-    refuse_strangers,
     require_comparable,
+    require_rows_of_plan,
 )
 
 Row = dict[str, Any]
 
-OUTCOMES = (*reversed(DECIDED), ERROR)
+ORDERED_OUTCOMES = (*reversed(DECIDED), ERROR)
 """From the best to the worst."""
-FAILED = ("exploded", "nonfinite", "error")
+FAILED_OUTCOMES = ("exploded", "nonfinite", "error")
 """Outcomes of runs that count as the worst in every metric, whatever they end at."""
 BASELINES = ("ns_gan", "minimax")
-RATES = ("g_lr", "d_lr")
+RATE_AXES = ("g_lr", "d_lr")
 """The axes of the stability map."""
-POOLED = (*RATES, "h")
+POOLED_AXES = (*RATE_AXES, "h")
 """Axes whose points are runs of one method; of any other, methods of their own."""
 
 
@@ -44,10 +44,10 @@ class Results(NamedTuple):
     tasks: list[str]
     methods: list[str]
     baseline: str
-    looks: dict[str, Look]
+    looks: dict[str, MethodStyle]
 
 
-def read(folder: str | Path, baseline: str | None = None) -> Results:
+def read_results(folder: str | Path, baseline: str | None = None) -> Results:
     """A results folder. Raises ValueError, one line, for one that cannot be reported.
 
     That is: no folder, plan or rows; a broken line before the last (a last one cut off
@@ -55,61 +55,65 @@ def read(folder: str | Path, baseline: str | None = None) -> Results:
     of mixed fingerprints; a baseline that is not among the methods.
     """
     folder = Path(folder)
-    plan, rows = plans.read(folder), read_rows(folder)
+    plan, rows = plans.read_plan(folder), read_rows(folder)
     if not rows:
         raise ValueError(
-            f"{folder / ROWS}: holds no rows; run {plan['command']} until a cell is "
+            f"{folder / ROWS_FILE}: holds no rows; run {plan['command']} until a cell is "
             "finished"
         )
-    refuse_strangers(folder, plan, rows)
-    tasks = in_order(plan["tasks"], [row["task"] for row in rows])
+    require_rows_of_plan(folder, plan, rows)
+    tasks = order_names(plan["tasks"], [row["task"] for row in rows])
     require_comparable(rows)
-    rows = [row | {"label": label(row)} for row in rows]
-    methods = in_order(plan["methods"], [row["label"] for row in rows])
-    chosen = baseline or usual_baseline(methods)
+    rows = [row | {"label": row_label(row)} for row in rows]
+    methods = order_names(plan["methods"], [row["label"] for row in rows])
+    chosen = baseline or choose_baseline(methods)
     if chosen not in methods:
         raise ValueError(
             f"baseline {chosen!r} is not in these rows; choose of: {', '.join(methods)}"
         )
-    drawn = looks([*planned_labels(plan), *methods])
-    return Results(folder, plan, rows, main_rows(rows), tasks, methods, chosen, drawn)
+    drawn = assign_styles([*list_planned_labels(plan), *methods])
+    return Results(
+        folder, plan, rows, select_main_rows(rows), tasks, methods, chosen, drawn
+    )
 
 
-def usual_baseline(methods: list[str]) -> str:
+def choose_baseline(methods: list[str]) -> str:
     """The plain GAN, at the first point of its axes; else the first method."""
     plain = [m for b in BASELINES for m in methods if m.partition(",")[0] == b]
     return [*plain, methods[0]][0]
 
 
-def in_order(known: list[str], found: list[str]) -> list[str]:
+def order_names(known: list[str], found: list[str]) -> list[str]:
     """The names found, those of a known order first."""
     present = dict.fromkeys(found)
     return [n for n in known if n in present] + [n for n in present if n not in known]
 
 
-def planned_labels(plan: dict[str, Any]) -> list[str]:
+def list_planned_labels(plan: dict[str, Any]) -> list[str]:
     """The names of all cells, finished or not: so a new row changes no look."""
-    return list(dict.fromkeys(label(cell) for cell in plan["cells"]))
+    return list(dict.fromkeys(row_label(cell) for cell in plan["cells"]))
 
 
-def label(row: Row) -> str:
+def row_label(row: Row) -> str:
     """`r1`; with another axis than learning rates, `r1, b1 0.9`. Of a cell too."""
     axes = row.get("axes") or {}
-    others = [f"{k} {v}" for k, v in axes.items() if k not in POOLED]
+    others = [f"{k} {v}" for k, v in axes.items() if k not in POOLED_AXES]
     return ", ".join([row["method"], *others])
 
 
-def main_rows(rows: list[Row]) -> list[Row]:
+def select_main_rows(rows: list[Row]) -> list[Row]:
     """Those at no changed learning rate; of a method without such, all it has."""
-    by_cell = grouped(rows)
+    by_cell = group_rows(rows)
     kept = []
     for group in by_cell.values():
-        plain = [r for r in group if all(r["axes"].get(a, 1.0) == 1.0 for a in RATES)]
+        plain = [
+            r for r in group if all(r["axes"].get(a, 1.0) == 1.0 for a in RATE_AXES)
+        ]
         kept += plain or group
     return kept
 
 
-def grouped(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:
+def group_rows(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:
     """`(task, method)` to its rows, by seed."""
     found: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row["seed"]):
@@ -122,38 +126,40 @@ def is_exact(results: Results) -> bool:
     return all("h" in row["axes"] for row in results.rows)
 
 
-def failed(row: Row) -> bool:
-    return row["outcome"] in FAILED or row["verdict"] == "diverged"
+def has_failed(row: Row) -> bool:
+    return row["outcome"] in FAILED_OUTCOMES or row["verdict"] == "diverged"
 
 
 def lower_is_better(metric: str) -> bool:
-    known = METRICS.get(metric)
+    known = METRIC_INFO.get(metric)
     return known is None or known.lower_is_better
 
 
-def worst(metric: str) -> float:
+def worst_value(metric: str) -> float:
     return math.inf if lower_is_better(metric) else -math.inf
 
 
-def value_of(row: Row, metric: str, part: str = "final") -> float:
+def metric_value(row: Row, metric: str, part: str = "final") -> float:
     """A run's number; of one that failed, or has none, the worst there is."""
-    value = None if failed(row) else row[part].get(metric)
-    return worst(metric) if value is None else float(value)
+    value = None if has_failed(row) else row[part].get(metric)
+    return worst_value(metric) if value is None else float(value)
 
 
-def title(metric: str) -> str:
-    return METRICS[metric].title if metric in METRICS else metric.replace("_", " ")
+def metric_title(metric: str) -> str:
+    return (
+        METRIC_INFO[metric].title if metric in METRIC_INFO else metric.replace("_", " ")
+    )
 
 
-def metrics_of(results: Results, task: str) -> list[str]:
+def task_metrics(results: Results, task: str) -> list[str]:
     """A task's metrics, in the order of METRICS: the first is that of its scores."""
     found = {
         m for r in results.rows if r["task"] == task for m in r["series"] if m != "step"
     }
-    return in_order(list(METRICS), sorted(found))
+    return order_names(list(METRIC_INFO), sorted(found))
 
 
-def bounds_of(results: Results, task: str) -> list[dict[str, Any]]:
+def success_bounds(results: Results, task: str) -> list[dict[str, Any]]:
     """What success is: `{"metric", "at_least" or "at_most"}`, all must hold."""
     judged = results.plan.get("thresholds", {}).get(task) or {}
     return judged.get("success", [])
@@ -161,18 +167,18 @@ def bounds_of(results: Results, task: str) -> list[dict[str, Any]]:
 
 def shown_metrics(results: Results, task: str, most: int = 5) -> list[str]:
     """The metrics worth a picture: the score's, then those of the thresholds."""
-    found = metrics_of(results, task)
-    judged = {bound["metric"] for bound in bounds_of(results, task)}
-    return in_order(found[:1] + [m for m in found if m in judged], found)[:most]
+    found = task_metrics(results, task)
+    judged = {bound["metric"] for bound in success_bounds(results, task)}
+    return order_names(found[:1] + [m for m in found if m in judged], found)[:most]
 
 
-def floor_of(results: Results, task: str, metric: str) -> float | None:
+def task_floor(results: Results, task: str, metric: str) -> float | None:
     """What real data (or a perfect sampler) reach, if the plan has it."""
     value = (results.plan.get("floors", {}).get(task) or {}).get(metric)
     return None if value is None else float(value)
 
 
-def noise_of(results: Results, task: str, metric: str) -> float | None:
+def task_noise(results: Results, task: str, metric: str) -> float | None:
     """What noise reaches, if the plan has it."""
     value = (results.plan.get("noise", {}).get(task) or {}).get(metric)
     return None if value is None else float(value)

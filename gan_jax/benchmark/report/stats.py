@@ -82,7 +82,7 @@ def mcnemar(one: Sequence[bool], other: Sequence[bool]) -> float:
     return float(stats.binomtest(b, b + c).pvalue) if b + c else 1.0
 
 
-def sign_flip(differences: np.ndarray) -> float:
+def sign_flip_test(differences: np.ndarray) -> float:
     """Two-sided p that paired differences `[n]`, n >= 2, could be of the other sign.
 
     The share of the 2^n ways to choose signs in which the mean is as extreme on the
@@ -101,13 +101,13 @@ def sign_flip(differences: np.ndarray) -> float:
     return float(found.pvalue)
 
 
-def mean_of_seeds(differences: np.ndarray, reps: int = 2000) -> Interval:
+def bootstrap_mean(differences: np.ndarray, reps: int = 2000) -> Interval:
     """The mean of paired differences `[seeds]`, percentile bootstrap over seeds.
 
     It stays within what was observed, as a ceiling asks for, but is narrow for few
     seeds and may leave out a 0 that `sign_flip` does not reject.
     """
-    low, high = seeds_interval(
+    low, high = bootstrap_seeds(
         lambda rows: float(differences[rows].mean()), len(differences), reps
     )
     return Interval(float(differences.mean()), low, high)
@@ -138,14 +138,14 @@ def area_under_map(successes: np.ndarray, reps: int = 2000) -> Interval:
     independent, and a percentile bootstrap over seeds, which keeps that one seed
     starts alike at every point but has no width where all runs end alike.
     """
-    value, low, high = mean_rate(counts_of(successes))
-    least, most = seeds_interval(
-        lambda rows: column_mean(successes[rows]), len(successes), reps
+    value, low, high = mean_rate(count_columns(successes))
+    least, most = bootstrap_seeds(
+        lambda rows: mean_over_points(successes[rows]), len(successes), reps
     )
     return Interval(value, min(low, least), max(high, most))
 
 
-def column_mean(successes: np.ndarray) -> float:
+def mean_over_points(successes: np.ndarray) -> float:
     """The mean over points of the mean over seeds; a point not run is left out."""
     known = np.isfinite(successes)
     runs = known.sum(axis=0)
@@ -153,30 +153,34 @@ def column_mean(successes: np.ndarray) -> float:
     return float(rates.mean()) if len(rates) else math.nan
 
 
-def mean_difference(one: np.ndarray, other: np.ndarray, reps: int = 2000) -> Interval:
+def difference_of_mean_rates(
+    one: np.ndarray, other: np.ndarray, reps: int = 2000
+) -> Interval:
     """The difference of two mean rates, each over its own cells, on the same seeds.
 
     one, other `[seeds, cells]`, of 0 and 1; nan: no run. The interval is the hull of
     two, as of `area_under_map`: Newcombe's of the two `mean_rate`s, which takes cells
     as independent, and a percentile bootstrap over seeds, which all cells share.
     """
-    (p1, l1, u1), (p2, l2, u2) = (mean_rate(counts_of(x)) for x in (one, other))
+    (p1, l1, u1), (p2, l2, u2) = (mean_rate(count_columns(x)) for x in (one, other))
     below, above = math.hypot(p1 - l1, u2 - p2), math.hypot(u1 - p1, p2 - l2)
-    low, high = seeds_interval(
-        lambda rows: column_mean(one[rows]) - column_mean(other[rows]), len(one), reps
+    low, high = bootstrap_seeds(
+        lambda rows: mean_over_points(one[rows]) - mean_over_points(other[rows]),
+        len(one),
+        reps,
     )
     value = p1 - p2
     return Interval(value, min(value - below, low), max(value + above, high))
 
 
-def counts_of(successes: np.ndarray) -> list[tuple[int, int]]:
+def count_columns(successes: np.ndarray) -> list[tuple[int, int]]:
     """Of `[seeds, cells]`, nan where there is no run: (successes, runs) by cell."""
     known = np.isfinite(successes)
     columns = [column[mask] for column, mask in zip(successes.T, known.T, strict=True)]
     return [(int(column.sum()), len(column)) for column in columns if len(column)]
 
 
-def seeds_interval(
+def bootstrap_seeds(
     estimate: Callable[[np.ndarray], float], seeds: int, reps: int
 ) -> tuple[float, float]:
     """The percentile bootstrap's limits; estimate: of the seeds drawn."""

@@ -12,7 +12,7 @@ DIGITS_N = 898
 """Samples of an evaluation: half of the digits, so that the others give the floor."""
 
 
-def close(factor: float, alive: Bound) -> Goal:
+def distance_goal(factor: float, alive: Bound) -> Goal:
     """Frechet distance within `factor` floors, and coverage."""
     return Goal(
         (
@@ -31,7 +31,7 @@ STACKED = Goal(
 LIKE_DIGITS = ("fid", "prdc", "modes")
 
 DIGITS = Task(
-    "1,797 scans of 8 x 8", DatasetConfig("digits"), close(2.0, CLASSES), LIKE_DIGITS,
+    "1,797 scans of 8 x 8", DatasetConfig("digits"), distance_goal(2.0, CLASSES), LIKE_DIGITS,
     DIGITS_N,
 )  # fmt: skip
 
@@ -63,7 +63,7 @@ DIGITS_SUITE = Suite(
     adam_rate=1e-3,
 )
 
-MNIST_GOAL = close(10.0, CLASSES)
+MNIST_GOAL = distance_goal(10.0, CLASSES)
 MNIST_SUITE = Suite(
     "MNIST and Fashion-MNIST at 28 pixels, resize pair of width 8, 20,000 steps",
     {

@@ -66,43 +66,47 @@ class Suite:
     decay: bool = True
     axes: Mapping[str, Mapping[Any, Changes]] = field(default_factory=dict)
     sweep: SweepConfig = field(default_factory=SweepConfig)
-    catalogue: Mapping[str, Config] = field(default_factory=lambda: KNOWN)
+    catalogue: Mapping[str, Config] = field(default_factory=lambda: BENCHMARK_METHODS)
     rates: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
-class Variant:
+class MethodVariant:
     """A method that is another one with changes."""
 
     base: str
     changes: Changes
 
 
-VARIANTS: dict[str, Variant] = {
-    "r1_weak": Variant("r1", {"penalty.weight": 0.1}),
-    "r1_r2_weak": Variant("r1_r2", {"penalty.weight": 0.1}),
-    "wgan_gp_weak": Variant("wgan_gp", {"penalty.weight": 0.1, "d_steps": 1}),
-    "r1_weak_every8": Variant("r1", {"penalty.weight": 0.1, "penalty.every": 8}),
-    "r1_weak_every16": Variant("r1", {"penalty.weight": 0.1, "penalty.every": 16}),
-    "r3gan_weak": Variant("r3gan", {"penalty.weight": 0.1, "penalty.weight_end": None}),
-    "r3gan_every8": Variant("r3gan", {"penalty.every": 8}),
-    "pacgan3": Variant("pacgan2", {"model.pack": 3}),
-    "pacgan4": Variant("pacgan2", {"model.pack": 4}),
+METHOD_VARIANTS: dict[str, MethodVariant] = {
+    "r1_weak": MethodVariant("r1", {"penalty.weight": 0.1}),
+    "r1_r2_weak": MethodVariant("r1_r2", {"penalty.weight": 0.1}),
+    "wgan_gp_weak": MethodVariant("wgan_gp", {"penalty.weight": 0.1, "d_steps": 1}),
+    "r1_weak_every8": MethodVariant("r1", {"penalty.weight": 0.1, "penalty.every": 8}),
+    "r1_weak_every16": MethodVariant(
+        "r1", {"penalty.weight": 0.1, "penalty.every": 16}
+    ),
+    "r3gan_weak": MethodVariant(
+        "r3gan", {"penalty.weight": 0.1, "penalty.weight_end": None}
+    ),
+    "r3gan_every8": MethodVariant("r3gan", {"penalty.every": 8}),
+    "pacgan3": MethodVariant("pacgan2", {"model.pack": 3}),
+    "pacgan4": MethodVariant("pacgan2", {"model.pack": 4}),
 }
 """Methods of the benchmark alone: the questions ask for them."""
 
 
-KNOWN: Mapping[str, Config] = ChainMap(
+BENCHMARK_METHODS: Mapping[str, Config] = ChainMap(
     {
         name: changed(METHODS[variant.base], variant.changes)
-        for name, variant in VARIANTS.items()
+        for name, variant in METHOD_VARIANTS.items()
     },
     METHODS,
 )
 """All of METHODS, also those that a plugin registers later, and the variants."""
 
 
-def with_network(config: Config, network: Changes) -> Config:
+def set_network(config: Config, network: Changes) -> Config:
     """The suite's model, unless the method has another one that is part of it."""
     own = config.model.name
     if own not in (None, network["model.name"]):
@@ -110,30 +114,30 @@ def with_network(config: Config, network: Changes) -> Config:
     return changed(config, network)
 
 
-def config_of(
+def make_config(
     suite: Suite, task: Task, method: str, point: Changes, steps: int, seeds: int
 ) -> Config:
     """The run of a method on a task at a point of the axes, of all seeds and factors.
 
     A method that has D judge packs sees as many packs as others see examples.
     """
-    config = with_network(suite.catalogue[method], suite.network)
+    config = set_network(suite.catalogue[method], suite.network)
     config = with_rates(config, suite.adam_rate, suite.decay)
     config = changed(config, {**suite.changes, **task.changes, **point})
-    every, log_every = intervals(steps)
+    every, log_every = evaluation_intervals(steps)
     return replace(
         config,
         steps=steps,
         seeds=seeds,
         batch_size=config.batch_size * config.model.pack,
-        dataset=dataset_at(task, point),
+        dataset=point_dataset(task, point),
         metrics=MetricsConfig(every, task.metrics, task.n),
         log=replace(config.log, every=log_every),
         sweep=suite.sweep,
     )
 
 
-def intervals(steps: int) -> tuple[int, int]:
+def evaluation_intervals(steps: int) -> tuple[int, int]:
     """Steps between evaluations and between rows, the first a multiple of the second.
 
     So all dispatches are equally long, and compiled once.
@@ -143,21 +147,21 @@ def intervals(steps: int) -> tuple[int, int]:
     return (every, every) if every < row else (every - every % row, row)
 
 
-def dataset_at(task: Task, point: Changes) -> DatasetConfig:
+def point_dataset(task: Task, point: Changes) -> DatasetConfig:
     """The task's data, with what a point of the axes changes of them."""
-    return changed(Config(dataset=task.dataset), only(point, "dataset")).dataset
+    return changed(Config(dataset=task.dataset), select_group(point, "dataset")).dataset
 
 
-def only(changes: Changes, group: str) -> Changes:
+def select_group(changes: Changes, group: str) -> Changes:
     return {k: v for k, v in changes.items() if k.startswith(f"{group}.")}
 
 
-def axis(*fields: str, values: Iterable[Any]) -> dict[Any, Changes]:
+def make_axis(*fields: str, values: Iterable[Any]) -> dict[Any, Changes]:
     """An axis along which these fields take these values."""
     return {value: dict.fromkeys(fields, value) for value in values}
 
 
-def factors(sweep: SweepConfig) -> dict[str, list[float]]:
+def sweep_factors(sweep: SweepConfig) -> dict[str, list[float]]:
     """The axes within one program that have values."""
     names = (f.name for f in dataclasses.fields(sweep))
     return {name: list(getattr(sweep, name)) for name in names if getattr(sweep, name)}

@@ -10,11 +10,11 @@ from gan_jax.benchmark.report.html.svg import (
     OUTCOME_COLOURS,
     OUTLINE,
     Scale,
-    short,
-    tick_text,
-    ticks,
+    format_short,
+    format_tick,
+    round_ticks,
 )
-from gan_jax.benchmark.report.summary import Entry, seen_in
+from gan_jax.benchmark.report.summary import TaskSummary, list_outcomes
 
 STYLE: dict[Any, Any] = {
     "font.size": 8.5,
@@ -32,37 +32,39 @@ NOISE = {"color": "#646b73", "linewidth": 1.2, "linestyle": (0, (1.2, 2.4))}
 ENDS = {"floor": ("dashed", FLOOR), "noise": ("dotted", NOISE)}
 
 
-def blank(wide: float, high: float, rows: int = 1, columns: int = 1, **options: Any):
+def make_figure(
+    wide: float, high: float, rows: int = 1, columns: int = 1, **options: Any
+):
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(wide, high), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
-def near_square(count: int, most: int = 4) -> tuple[int, int]:
+def grid_shape(count: int, most: int = 4) -> tuple[int, int]:
     columns = min(count, most)
     return math.ceil(count / columns), columns
 
 
-def hide_rest(axes: np.ndarray, used: int) -> None:
+def hide_unused_axes(axes: np.ndarray, used: int) -> None:
     for axis in axes.flat[used:]:
         axis.set_visible(False)
 
 
-def of_task(found: Findings, task: str) -> list[Entry]:
+def task_entries(found: Findings, task: str) -> list[TaskSummary]:
     return [one for one in found.entries if one.task == task]
 
 
-def square(corner: tuple[float, float], fill: str) -> Any:
+def make_square(corner: tuple[float, float], fill: str) -> Any:
     from matplotlib.patches import Rectangle
 
     return Rectangle(corner, 0.94, 0.94, color=fill, linewidth=0)
 
 
-def outcome_legend(figure: Any, entries: list[Entry]) -> None:
+def add_outcome_legend(figure: Any, entries: list[TaskSummary]) -> None:
     """What the colours mean, below the figure."""
-    seen = seen_in(entries)
-    marks = [square((0, 0), OUTCOME_COLOURS[name]) for name in seen]
+    seen = list_outcomes(entries)
+    marks = [make_square((0, 0), OUTCOME_COLOURS[name]) for name in seen]
     names = [name.replace("_", " ") for name in seen]
     figure.legend(marks, names, loc="outside lower center", ncols=min(len(seen), 5))
 
@@ -72,44 +74,48 @@ def line_style(found: Findings, method: str) -> dict[str, Any]:
     own = found.results.looks[method]
     style = (0, tuple(map(float, own.dash.split()))) if own.dash else "solid"
     line = {"label": method, "color": own.colour, "linestyle": style, "linewidth": 1.5}
-    return line | mark_style(found, method)
+    return line | marker_style(found, method)
 
 
-def mark_style(found: Findings, method: str) -> dict[str, Any]:
+def marker_style(found: Findings, method: str) -> dict[str, Any]:
     """A method's marker, with an outline, since some colours are faint on paper."""
     own = found.results.looks[method]
     edge = {"markeredgecolor": OUTLINE, "markeredgewidth": 0.5, "markersize": 5}
     return {"color": own.colour, "marker": own.marker} | edge
 
 
-def name_methods(axis: Any, found: Findings, methods: list[str], at: float) -> None:
+def add_method_labels(
+    axis: Any, found: Findings, methods: list[str], at: float
+) -> None:
     """The methods along the y axis, each with its marker at this x of the axis."""
     for y, method in enumerate(methods):
-        own = mark_style(found, method) | {"linestyle": "none", "clip_on": False}
+        own = marker_style(found, method) | {"linestyle": "none", "clip_on": False}
         axis.plot([at], [y], transform=axis.get_yaxis_transform(), **own)
     axis.set_yticks(range(len(methods)), methods)
     axis.tick_params(axis="y", length=0, pad=14)
 
 
-def ends_words(ends: dict[str, float]) -> str:
+def describe_ends(ends: dict[str, float]) -> str:
     """What the lines across a figure are: `dashed: floor 0.02, dotted: noise 0.2`."""
-    told = [f"{ENDS[name][0]}: {name} {short(value)}" for name, value in ends.items()]
+    told = [
+        f"{ENDS[name][0]}: {name} {format_short(value)}" for name, value in ends.items()
+    ]
     return ", ".join(told)
 
 
-def finish(axis: Any, which: str, edges: Scale, ends: dict[str, float]) -> None:
+def finish_axis(axis: Any, which: str, edges: Scale, ends: dict[str, float]) -> None:
     """A logarithmic axis where it is one, with the page's ticks, and the ends."""
     own = axis.xaxis if which == "x" else axis.yaxis
     if edges.log:
         axis.set(**{f"{which}scale": "log"})
-        rounded(own, edges)
+        set_round_ticks(own, edges)
         own.set_ticks([], minor=True)
     line = axis.axvline if which == "x" else axis.axhline
     for name, value in ends.items():
         line(value, **ENDS[name][1])
 
 
-def rounded(axis: Any, edges: Scale) -> None:
+def set_round_ticks(axis: Any, edges: Scale) -> None:
     """The page's ticks, `15k`."""
-    at = ticks(edges)
-    axis.set_ticks(at, [tick_text(value) for value in at])
+    at = round_ticks(edges)
+    axis.set_ticks(at, [format_tick(value) for value in at])

@@ -10,27 +10,27 @@ from gan_jax.benchmark.report.html.svg import (
     OUTLINE,
     Scale,
     element,
-    percent,
-    short,
-    text,
-    tick_text,
-    ticks,
-    tip,
+    format_percent,
+    format_short,
+    format_tick,
+    round_ticks,
+    text_element,
+    tooltip,
 )
 
-Numbers = Sequence[float] | np.ndarray
+Coordinates = Sequence[float] | np.ndarray
 
-INSET, WIDE = 0.02, 0.90
+STRIP_INSET, STRIP_SHARE = 0.02, 0.90
 """A strip's scale spans 2% to 92% of its width; right of it is the lane of failures."""
 
 
-def place(scale: Scale, value: float) -> str:
+def strip_position(scale: Scale, value: float) -> str:
     """Where on a strip; what is not finite is in the lane of failures."""
-    share = INSET + WIDE * scale(value) if math.isfinite(value) else 0.97
-    return percent(share)
+    share = STRIP_INSET + STRIP_SHARE * scale(value) if math.isfinite(value) else 0.97
+    return format_percent(share)
 
 
-def strip(
+def draw_strip(
     scale: Scale,
     dots: Sequence[tuple[float, str, str]],
     ends: dict[str, float],
@@ -39,12 +39,12 @@ def strip(
 ) -> str:
     """Each seed a dot `(value, colour, words)`; a bar for the interval; the ends
     (floor, noise) upright lines."""
-    parts = [upright(percent(0.945), "lane")]
+    parts = [draw_upright_line(format_percent(0.945), "lane")]
     for name, value in ends.items():
-        words = tip(f"{name} {short(value)}")
-        parts.append(upright(place(scale, value), name, words))
+        words = tooltip(f"{name} {format_short(value)}")
+        parts.append(draw_upright_line(strip_position(scale, value), name, words))
     if interval is not None:
-        middle, low, high = (place(scale, v) for v in interval)
+        middle, low, high = (strip_position(scale, v) for v in interval)
         bar = {"stroke": ink, "class_": "bar"}
         parts.append(element("line", x1=low, x2=high, y1=24, y2=24, **bar))
         parts.append(element("line", x1=middle, x2=middle, y1=19.5, y2=28.5, **bar))
@@ -53,8 +53,8 @@ def strip(
         parts.append(
             element(
                 "circle",
-                tip(words),
-                cx=place(scale, value),
+                tooltip(words),
+                cx=strip_position(scale, value),
                 cy=y,
                 r=4,
                 fill=fill,
@@ -65,26 +65,30 @@ def strip(
     return element("svg", *parts, class_="strip", height=30, width="100%", role="img")
 
 
-def upright(x: str, kind: str, *inside: str) -> str:
+def draw_upright_line(x: str, kind: str, *inside: str) -> str:
     return element("line", *inside, x1=x, x2=x, y1=0, y2=30, class_=kind)
 
 
-def strip_axis(scale: Scale, ends: dict[str, float], failures: bool) -> str:
+def draw_strip_axis(scale: Scale, ends: dict[str, float], failures: bool) -> str:
     """The axis under strips: ticks, the ends' names, the lane of failures."""
     parts = []
-    for value in ticks(scale):
+    for value in round_ticks(scale):
         if failures and scale(value) > 0.9:
             continue
-        x = place(scale, value)
+        x = strip_position(scale, value)
         parts.append(element("line", x1=x, x2=x, y1=0, y2=4, class_="tick"))
-        parts.append(text(x, 16, tick_text(value), class_="axis", text_anchor="middle"))
+        parts.append(
+            text_element(x, 16, format_tick(value), class_="axis", text_anchor="middle")
+        )
     for index, (name, value) in enumerate(ends.items()):
-        x, y = place(scale, value), 31 + 14 * index
+        x, y = strip_position(scale, value), 31 + 14 * index
         anchor = "start" if scale(value) < 0.1 else "middle"
         named = {"class_": f"axis {name}-text", "text_anchor": anchor}
-        parts.append(text(x, y, f"{name} {short(value)}", **named))
+        parts.append(text_element(x, y, f"{name} {format_short(value)}", **named))
     if failures:
-        parts.append(text("97%", 16, "failed", class_="axis", text_anchor="middle"))
+        parts.append(
+            text_element("97%", 16, "failed", class_="axis", text_anchor="middle")
+        )
     high = 22 + 14 * len(ends)
     return element("svg", *parts, class_="strip", height=high, width="100%")
 
@@ -104,25 +108,31 @@ class Frame(NamedTuple):
         return self.left + wide * self.x(x), 8 + high * (1 - self.y(y))
 
 
-def axes(frame: Frame, x_name: str, floor: float | None, x_ticks: int = 3) -> list[str]:
+def draw_axes(
+    frame: Frame, x_name: str, floor: float | None, x_ticks: int = 3
+) -> list[str]:
     """Grid lines, tick labels, the name of x, the floor."""
     left, right = frame.left, frame.width - 14
     base = frame.height - frame.bottom
     parts = []
-    for value in ticks(frame.y, 4):
+    for value in round_ticks(frame.y, 4):
         y = round(frame.at(frame.x.low, value)[1], 1)
         parts.append(element("line", x1=left, x2=right, y1=y, y2=y, class_="grid"))
         parts.append(
-            text(left - 5, y + 3.5, tick_text(value), class_="axis", text_anchor="end")
+            text_element(
+                left - 5, y + 3.5, format_tick(value), class_="axis", text_anchor="end"
+            )
         )
-    for value in ticks(frame.x, x_ticks):
+    for value in round_ticks(frame.x, x_ticks):
         x = round(frame.at(value, frame.y.low)[0], 1)
         parts.append(element("line", x1=x, x2=x, y1=base, y2=base + 4, class_="tick"))
         parts.append(
-            text(x, base + 16, tick_text(value), class_="axis", text_anchor="middle")
+            text_element(
+                x, base + 16, format_tick(value), class_="axis", text_anchor="middle"
+            )
         )
     parts.append(
-        text(
+        text_element(
             (left + right) / 2,
             frame.height - 3,
             x_name,
@@ -135,7 +145,7 @@ def axes(frame: Frame, x_name: str, floor: float | None, x_ticks: int = 3) -> li
         parts.append(
             element(
                 "line",
-                tip(f"floor {short(floor)}"),
+                tooltip(f"floor {format_short(floor)}"),
                 x1=left,
                 x2=right,
                 y1=y,
@@ -146,7 +156,7 @@ def axes(frame: Frame, x_name: str, floor: float | None, x_ticks: int = 3) -> li
     return parts
 
 
-def polyline(frame: Frame, xs: Numbers, ys: Numbers) -> str:
+def polyline_path(frame: Frame, xs: Coordinates, ys: Coordinates) -> str:
     """Points of a path; where y is not finite the line is interrupted."""
     parts, pen = [], "M"
     for x, y in zip(xs, ys, strict=True):
@@ -159,7 +169,9 @@ def polyline(frame: Frame, xs: Numbers, ys: Numbers) -> str:
     return "".join(parts)
 
 
-def band(frame: Frame, xs: Numbers, low: Numbers, high: Numbers) -> str:
+def band_path(
+    frame: Frame, xs: Coordinates, low: Coordinates, high: Coordinates
+) -> str:
     """A closed path between two lines; infinity is the edge of the panel.
 
     Where a line has no number the band leaves the point out.
@@ -174,6 +186,6 @@ def band(frame: Frame, xs: Numbers, low: Numbers, high: Numbers) -> str:
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points) + "Z"
 
 
-def panel(frame: Frame, parts: Iterable[str], **attributes: object) -> str:
+def make_panel(frame: Frame, parts: Iterable[str], **attributes: object) -> str:
     box = f"0 0 {frame.width:g} {frame.height:g}"
     return element("svg", *parts, viewBox=box, role="img", **attributes)

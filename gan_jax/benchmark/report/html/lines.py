@@ -5,69 +5,75 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gan_jax.benchmark.report.html.charts import Frame, axes, band, panel, polyline
-from gan_jax.benchmark.report.html.marks import legend, method_line
-from gan_jax.benchmark.report.html.svg import Scale, element, scale_of
-from gan_jax.benchmark.report.html.task_panels import (
-    caption,
-    finite_values,
-    key_line,
-    matrix,
-    middles,
+from gan_jax.benchmark.report.html.charts import (
+    Frame,
+    band_path,
+    draw_axes,
+    make_panel,
+    polyline_path,
 )
-from gan_jax.benchmark.report.looks import Look
+from gan_jax.benchmark.report.html.marks import draw_method_line, make_legend
+from gan_jax.benchmark.report.html.svg import Scale, element, make_scale
+from gan_jax.benchmark.report.html.task_panels import (
+    axis_values,
+    evaluation_matrix,
+    iqm_curve,
+    make_caption,
+    make_note,
+)
+from gan_jax.benchmark.report.looks import MethodStyle
 from gan_jax.benchmark.report.results import (
     Results,
-    floor_of,
     lower_is_better,
+    metric_title,
     shown_metrics,
-    title,
+    task_floor,
 )
 from gan_jax.benchmark.report.summary import (
-    COSTS,
-    TAUS,
-    Entry,
-    Overall,
+    PROFILE_TAUS,
+    STEP_COSTS,
+    OverallSummary,
+    TaskSummary,
+    extended_median,
     last_step,
-    middle,
 )
-from gan_jax.benchmark.report.wording import joined, not_drawn
+from gan_jax.benchmark.report.wording import explain_not_drawn, join_names
 
-WIDE, HIGH = 430, 280
-MARKS = 5
+CHART_WIDTH, CHART_HEIGHT = 430, 280
+MARKERS_PER_LINE = 5
 """Markers of a line."""
 
 Lines = dict[str, tuple[np.ndarray, np.ndarray]]
 """Of each method x and y, some of which may not be finite."""
 
 
-def drawable(lines: Lines) -> Lines:
+def select_drawable(lines: Lines) -> Lines:
     """Those with a point to draw."""
     known = {m: np.isfinite(x) & np.isfinite(y) for m, (x, y) in lines.items()}
     return {m: lines[m] for m, points in known.items() if points.any()}
 
 
-def cost_lines(found: list[Entry], metric: str, kind: str) -> Lines:
+def make_cost_lines(found: list[TaskSummary], metric: str, kind: str) -> Lines:
     """The IQM over seeds, over what it has cost."""
     lines = {}
     for one in found:
-        steps, values = matrix(one.rows, metric)
-        each = middle([COSTS[kind](row) for row in one.rows])
-        lines[one.method] = steps * each, middles(values)[0]
+        steps, values = evaluation_matrix(one.rows, metric)
+        each = extended_median([STEP_COSTS[kind](row) for row in one.rows])
+        lines[one.method] = steps * each, iqm_curve(values)[0]
     return lines
 
 
-def cost(results: Results, task: str, found: list[Entry]) -> str:
+def make_cost_charts(results: Results, task: str, found: list[TaskSummary]) -> str:
     """Quality over what it costs: gradient evaluations, wall time."""
     metric = shown_metrics(results, task)[0]
     panels, missing = [], {}
-    for kind in COSTS:
-        lines = cost_lines(found, metric, kind)
-        drawn = drawable(lines)
+    for kind in STEP_COSTS:
+        lines = make_cost_lines(found, metric, kind)
+        drawn = select_drawable(lines)
         missing |= {m: None for m in lines if m not in drawn}
         if drawn:
-            panels.append(cost_panel(results, task, metric, kind, drawn))
-    why = key_line(not_drawn(list(missing))) if missing else ""
+            panels.append(draw_cost_chart(results, task, metric, kind, drawn))
+    why = make_note(explain_not_drawn(list(missing))) if missing else ""
     if not panels:
         return why
     words = (
@@ -75,58 +81,64 @@ def cost(results: Results, task: str, found: list[Entry]) -> str:
         "upright line is the cost of the cheapest method's whole run; the table "
         "compares all methods there. The dashed line is the floor."
     )
-    notes = key_line(words) + why + caption(results, task, metric)
+    notes = make_note(words) + why + make_caption(results, task, metric)
     return element("div", *panels, class_="panels two") + notes
 
 
-def cost_panel(
+def draw_cost_chart(
     results: Results, task: str, metric: str, kind: str, lines: Lines
 ) -> str:
-    floor = floor_of(results, task, metric)
-    y = scale_of(finite_values(lines.values(), floor, cut=0), lower_is_better(metric))
+    floor = task_floor(results, task, metric)
+    y = make_scale(axis_values(lines.values(), floor, cut=0), lower_is_better(metric))
     ends = [float(x.max()) for x, _ in lines.values() if x.max() > 0] or [1.0]
-    frame = Frame(WIDE, HIGH, 46, 34, Scale(0.0, max(ends) * 1.02, False), y)
-    parts = axes(frame, kind, floor, 5)
+    frame = Frame(
+        CHART_WIDTH, CHART_HEIGHT, 46, 34, Scale(0.0, max(ends) * 1.02, False), y
+    )
+    parts = draw_axes(frame, kind, floor, 5)
     at, base = frame.at(min(ends), y.low)
     parts.append(element("line", x1=at, x2=at, y1=8, y2=base, class_="budget"))
-    parts += lines_of(frame, lines, results.looks)
-    return figure(f"{title(metric)} over {kind}", frame, parts, lines, results.looks)
+    parts += draw_lines(frame, lines, results.looks)
+    return make_chart_figure(
+        f"{metric_title(metric)} over {kind}", frame, parts, lines, results.looks
+    )
 
 
-def figure(
+def make_chart_figure(
     head: str,
     frame: Frame,
     parts: Sequence[str],
     methods: Sequence[str] | Lines,
-    looks: dict[str, Look],
+    looks: dict[str, MethodStyle],
     **attributes: object,
 ) -> str:
     """A chart under its heading, with a legend of the methods below."""
     shown = element("figcaption", html.escape(head))
-    drawn = panel(frame, parts, aria_label=head)
-    key = legend(list(methods), looks)
+    drawn = make_panel(frame, parts, aria_label=head)
+    key = make_legend(list(methods), looks)
     return element("figure", shown, drawn, key, class_="chart", **attributes)
 
 
-def lines_of(
-    frame: Frame, lines: Lines, looks: dict[str, Look], stepped: bool = False
+def draw_lines(
+    frame: Frame, lines: Lines, looks: dict[str, MethodStyle], stepped: bool = False
 ) -> list[str]:
     """The lines; the markers of one stand between those of the others."""
     drawn = []
     for index, (method, (x, y)) in enumerate(lines.items()):
-        places = marked(frame, x, y, index / len(lines), stepped)
-        path = polyline(frame, x, y)
-        drawn.append(method_line(method, looks[method], path, places))
+        places = marker_positions(frame, x, y, index / len(lines), stepped)
+        path = polyline_path(frame, x, y)
+        drawn.append(draw_method_line(method, looks[method], path, places))
     return drawn
 
 
-def marked(
+def marker_positions(
     frame: Frame, x: np.ndarray, y: np.ndarray, shift: float, stepped: bool
 ) -> list[tuple[float, float]]:
     """Where a line has its markers: evenly along its own width."""
     known = np.isfinite(x) & np.isfinite(y)
     x, y = x[known], y[known]
-    at = x[0] + (x[-1] - x[0]) * (np.arange(MARKS) + shift) / MARKS
+    at = (
+        x[0] + (x[-1] - x[0]) * (np.arange(MARKERS_PER_LINE) + shift) / MARKERS_PER_LINE
+    )
     if stepped:
         heights = y[np.searchsorted(x, at, side="right") - 1]
     elif frame.y.log:
@@ -136,53 +148,64 @@ def marked(
     return [frame.at(*point) for point in zip(at, heights, strict=True)]
 
 
-def profiles(results: Results, found: list[Overall]) -> str:
+def draw_profile_chart(results: Results, found: list[OverallSummary]) -> str:
     """The share of runs above each score, a line for each method."""
-    frame = Frame(WIDE, HIGH, 40, 34, Scale(0, 1.02, False), Scale(0, 1, False))
-    parts = axes(frame, "score (0: noise or diverged, 1: the floor)", None, 5)
-    looks, lines = results.looks, {one.method: (TAUS, one.profile[0]) for one in found}
+    frame = Frame(
+        CHART_WIDTH, CHART_HEIGHT, 40, 34, Scale(0, 1.02, False), Scale(0, 1, False)
+    )
+    parts = draw_axes(frame, "score (0: noise or diverged, 1: the floor)", None, 5)
+    looks, lines = (
+        results.looks,
+        {one.method: (PROFILE_TAUS, one.profile[0]) for one in found},
+    )
     for one in found:
         _, low, high = one.profile
         colour = looks[one.method].colour
         named = {"fill": colour, "class_": "profile-band", "data_method": one.method}
-        parts.append(element("path", d=band(frame, TAUS, low, high), **named))
+        parts.append(
+            element("path", d=band_path(frame, PROFILE_TAUS, low, high), **named)
+        )
     edge, top = frame.at(1, 1)
     base = frame.at(1, 0)[1]
     floor = element("line", x1=edge, x2=edge, y1=top, y2=base, class_="floor")
-    parts += [*lines_of(frame, lines, looks), floor]
+    parts += [*draw_lines(frame, lines, looks), floor]
     words = "Performance profiles: the share of runs above a score"
-    return figure(words, frame, parts, lines, looks)
+    return make_chart_figure(words, frame, parts, lines, looks)
 
 
-def survival_line(one: Entry, end: float) -> tuple[np.ndarray, np.ndarray]:
+def survival_stairs(one: TaskSummary, end: float) -> tuple[np.ndarray, np.ndarray]:
     """The corners of the stairs that Kaplan and Meier draw."""
     steps = np.repeat([0.0, *one.survival.steps, end], 2)[1:]
     share = np.repeat([1.0, *one.survival.waiting], 2)
     return steps, np.append(share, share[-1])
 
 
-def waiting(results: Results, found: list[Entry], task: str) -> str:
+def draw_waiting_chart(results: Results, found: list[TaskSummary], task: str) -> str:
     """The share of runs without success after each step, by Kaplan and Meier."""
     mine = [one for one in found if one.task == task]
     if not any(len(one.survival.steps) for one in mine):
         return ""
     end = max(last_step(row) for one in mine for row in one.rows)
-    frame = Frame(WIDE, HIGH, 40, 34, Scale(0, end, False), Scale(0, 1, False))
-    lines = {one.method: survival_line(one, end) for one in mine}
-    drawn = lines_of(frame, lines, results.looks, stepped=True)
-    parts = [*axes(frame, "step", None, 5), *drawn]
+    frame = Frame(
+        CHART_WIDTH, CHART_HEIGHT, 40, 34, Scale(0, end, False), Scale(0, 1, False)
+    )
+    lines = {one.method: survival_stairs(one, end) for one in mine}
+    drawn = draw_lines(frame, lines, results.looks, stepped=True)
+    parts = [*draw_axes(frame, "step", None, 5), *drawn]
     head = f"Runs still without success: {task}"
-    return figure(head, frame, parts, lines, results.looks, data_task=task)
+    return make_chart_figure(head, frame, parts, lines, results.looks, data_task=task)
 
 
-def waiting_all(results: Results, found: list[Entry]) -> tuple[list[str], str]:
+def draw_waiting_charts(
+    results: Results, found: list[TaskSummary]
+) -> tuple[list[str], str]:
     """The charts of all tasks with a success, and a sentence on those without."""
-    charts = {task: waiting(results, found, task) for task in results.tasks}
+    charts = {task: draw_waiting_chart(results, found, task) for task in results.tasks}
     never = [task for task, chart in charts.items() if not chart]
     words = ""
     if never:
-        words = key_line(
-            f"No run of {joined(never)} succeeded, so there is no curve of the time "
+        words = make_note(
+            f"No run of {join_names(never)} succeeded, so there is no curve of the time "
             "to success."
         )
     return [chart for chart in charts.values() if chart], words

@@ -29,15 +29,15 @@ def element(tag: str, *children: str, **attributes: object) -> str:
     return f"<{tag}{named}>{''.join(children)}</{tag}>"
 
 
-def text(x: object, y: object, words: str, **attributes: object) -> str:
+def text_element(x: object, y: object, words: str, **attributes: object) -> str:
     return element("text", html.escape(words), x=x, y=y, **attributes)
 
 
-def tip(words: str) -> str:
+def tooltip(words: str) -> str:
     return element("title", html.escape(words))
 
 
-def shade(rate: float) -> str:
+def rate_colour(rate: float) -> str:
     """A colour from paper to deep teal, darker with the rate."""
     light, dark = (246, 243, 235), (24, 92, 92)
     mixed = (round(a + (b - a) * rate) for a, b in zip(light, dark, strict=True))
@@ -53,9 +53,9 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def ink_on(rate: float) -> str:
+def text_colour(rate: float) -> str:
     """Black or white, whichever stands out more from `shade(rate)`."""
-    behind = luminance(shade(rate)) + 0.05
+    behind = luminance(rate_colour(rate)) + 0.05
     return "#ffffff" if 1.05 / behind > behind / 0.05 else "#000000"
 
 
@@ -74,7 +74,7 @@ class Scale(NamedTuple):
         return (value - low) / (high - low)
 
 
-def scale_of(values: Iterable[float], may_be_log: bool = True) -> Scale:
+def make_scale(values: Iterable[float], may_be_log: bool = True) -> Scale:
     """Around the finite values; logarithmic if it may be, and they span a factor 8."""
     known = [float(v) for v in values if math.isfinite(v)] or [0.0, 1.0]
     low, high = min(known), max(known)
@@ -84,7 +84,7 @@ def scale_of(values: Iterable[float], may_be_log: bool = True) -> Scale:
     return Scale(low - pad, high + pad, False)
 
 
-def ticks(scale: Scale, most: int = 5) -> list[float]:
+def round_ticks(scale: Scale, most: int = 5) -> list[float]:
     """Round values within the scale."""
     if scale.log:
         first, last = (math.log10(v) for v in (scale.low, scale.high))
@@ -107,7 +107,7 @@ def ticks(scale: Scale, most: int = 5) -> list[float]:
     ]
 
 
-def short(value: float | None) -> str:
+def format_short(value: float | None) -> str:
     """Three digits; `failed` for infinity, a dash for nothing."""
     if value is None or math.isnan(value):
         return "–"
@@ -118,7 +118,7 @@ def short(value: float | None) -> str:
     return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e")
 
 
-def tick_text(value: float) -> str:
+def format_tick(value: float) -> str:
     if abs(value) >= 1000 and value % 100 == 0 and abs(value) < 1e6:
         return f"{value / 1000:g}k"
     if value and (abs(value) >= 1e6 or abs(value) < 0.001):
@@ -126,5 +126,5 @@ def tick_text(value: float) -> str:
     return f"{value:g}"
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     return f"{100 * share:.2f}%"
