@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.speed.table import SpeedRow
 from gan_jax.benchmark.report.figures.canvas import FLOOR, STYLE, make_figure
-from gan_jax.benchmark.report.looks import PALETTE
+from gan_jax.benchmark.report.method_styles import PALETTE
 
 
 def draw_part(part: str, rows: list[SpeedRow], folder: Path) -> None:
@@ -32,9 +32,9 @@ def draw_ratios(rows: list[SpeedRow]) -> Any:
         own = [row for row in rows if row.contender == name and row.ratio]
         at = [pairs.index((row.case, row.variant)) for row in own]
         ratios = np.array([row.ratio for row in own]).reshape(-1, 3)
-        look = {"color": PALETTE[index]}
-        axis.hlines(at, ratios[:, 1], ratios[:, 2], alpha=0.5, **look)
-        axis.plot(ratios[:, 0], at, "o", label=name, markersize=5, **look)
+        colour = {"color": PALETTE[index]}
+        axis.hlines(at, ratios[:, 1], ratios[:, 2], alpha=0.5, **colour)
+        axis.plot(ratios[:, 0], at, "o", label=name, markersize=5, **colour)
     axis.axvline(1.0, label=against, **FLOOR)
     axis.set_xlim(left=0)
     axis.set_xlabel(

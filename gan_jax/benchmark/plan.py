@@ -138,6 +138,19 @@ def make_cells(
             }
 
 
+def select_share(cells: list[Json], part: str) -> list[Json]:
+    """Return the cells of a part like `2/3`: every third one, from the second on.
+
+    Raises ValueError for a part that is no such share.
+    """
+    which, slash, count = part.partition("/")
+    if not (slash and which.isdecimal() and count.isdecimal()) or not (
+        1 <= int(which) <= int(count)
+    ):
+        raise ValueError(f"part {part!r}: must be like 2/3, the second of three shares")
+    return cells[int(which) - 1 :: int(count)]
+
+
 def axis_points(suite: Suite) -> Iterator[dict[str, Any]]:
     """Every combination of the axes' values."""
     for values in product(*suite.axes.values()):

@@ -48,7 +48,7 @@ def run_on_worker(plan: Json, cell: Json, out: str) -> list[Json]:
 
 
 def run_cells_on_ray(
-    plan: Json, cells: list[Json], out: Path, begun: Callable[[str, int], None]
+    plan: Json, cells: list[Json], out: Path, note_step: Callable[[str, int], None]
 ) -> Iterator[tuple[Json, list[Json]]]:
     """The cells with their rows, in the order in which they finish."""
     ray = import_ray()
@@ -59,7 +59,7 @@ def run_cells_on_ray(
     shared = ray.put(plan)
     waiting = {place.remote(shared, cell, str(out.resolve())): cell for cell in cells}
     for cell in cells:
-        begun(cell["id"], 0)
+        note_step(cell["id"], 0)
     while waiting:
         (done,), _ = ray.wait(list(waiting), num_returns=1)
         cell = waiting.pop(done)

@@ -15,6 +15,7 @@ from gan_jax.benchmark import run_cell as cells
 from gan_jax.benchmark.report import results as rows
 from gan_jax.benchmark.report import summary
 from gan_jax.benchmark.report.findings import collect_findings
+from gan_jax.benchmark.report.html.document import render_page
 from gan_jax.benchmark.report.published import compare_published
 from gan_jax.commands import compare, report
 
@@ -72,7 +73,7 @@ def test_what_was_played_exactly_is_reported_beside_the_published_numbers(tmp_pa
     assert rows.is_exact(results) and results.baseline == "minimax"
     ours = {c.published.label: c.agrees for c in compare_published(results) if c.ours}
     assert ours == {"GAN": True, "R1 .3": True}
-    page = report.render_page(collect_findings(results))
+    page = render_page(collect_findings(results))
     assert "have no seeds" in page and "minimax+r1 succeeded" in page
 
 

@@ -17,9 +17,9 @@ from gan_jax.benchmark.report.findings import (
     describe_ranking,
     summarize_findings,
 )
+from gan_jax.benchmark.report.html.document import render_page
 from gan_jax.benchmark.report.markdown import render_markdown
 from gan_jax.benchmark.report.stats import wilson
-from gan_jax.commands.report import render_page
 
 LOST = {"outcome": "not_reached", "success": False, "success_step": None}
 WON = {"outcome": "converged", "success": True, "success_step": 3000}
@@ -253,16 +253,16 @@ def test_a_chart_names_the_methods_that_it_draws(case):
 
 def test_a_method_has_one_look_on_the_page_and_in_the_figures(case):
     found, tree, _, _ = case
-    looks = found.results.looks
+    styles = found.results.styles
     seen = set()
     for node in tree.all():
         method = node.of.get("data-method")
         for line in [n for n in node.all("path", "line") if method]:
             if line.of.get("class") in ("method-line", "middle", "bar"):
-                assert line.of["stroke"] == looks[method].colour
+                assert line.of["stroke"] == styles[method].colour
                 seen.add(method)
             if line.of.get("class") == "mark":
-                assert line.of["fill"] == looks[method].colour
+                assert line.of["fill"] == styles[method].colour
                 seen.add(method)
     assert seen == set(found.results.methods)
     drawn = {"success": figures.draw_rates(found)}
@@ -271,11 +271,11 @@ def test_a_method_has_one_look_on_the_page_and_in_the_figures(case):
     for figure in drawn.values():
         assert figure.findobj(matplotlib.patches.Patch)
         for line in figure.findobj(matplotlib.lines.Line2D):
-            if line.get_label() in looks:
-                look = looks[line.get_label()]
+            if line.get_label() in styles:
+                style = styles[line.get_label()]
                 assert (line.get_color(), line.get_marker()) == (
-                    look.colour,
-                    look.marker,
+                    style.colour,
+                    style.marker,
                 )
 
 

@@ -4,7 +4,7 @@ import browser
 import pytest
 import synthetic_rows as synthetic
 
-from gan_jax.commands.report import write_report
+from gan_jax.benchmark.report.report import write_report
 
 pytestmark = [
     pytest.mark.slow,

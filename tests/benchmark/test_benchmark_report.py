@@ -16,6 +16,7 @@ from gan_jax.benchmark.report import stability_map as maps
 from gan_jax.benchmark.report.figures import all_figures as figures
 from gan_jax.benchmark.report.figures import task_figures
 from gan_jax.benchmark.report.findings import collect_findings, summarize_findings
+from gan_jax.benchmark.report.html.document import render_page
 from gan_jax.benchmark.report.html.svg import (
     OUTCOME_COLOURS,
     OUTLINE,
@@ -30,7 +31,8 @@ from gan_jax.benchmark.report.html.svg import (
 from gan_jax.benchmark.report.html.task_panels import draw_seed_strips
 from gan_jax.benchmark.report.hypotheses import NO_ANSWER, answer_questions
 from gan_jax.benchmark.report.markdown import render_markdown
-from gan_jax.commands.report import main, render_page, write_report
+from gan_jax.benchmark.report.report import write_report
+from gan_jax.commands.report import main
 
 VOID = {"meta", "link"}
 

@@ -9,7 +9,8 @@ from gan_jax.benchmark import plan
 from gan_jax.benchmark import progress_board as board
 from gan_jax.benchmark import results_io as store
 from gan_jax.benchmark import run_cell as cells
-from gan_jax.commands import compare, merge
+from gan_jax.benchmark.merge import merge_rows
+from gan_jax.commands import merge
 
 
 def toy_plan(**wish):
@@ -71,11 +72,11 @@ def test_a_crash_is_recorded_for_each_member_and_stops_nothing(tmp_path, monkeyp
 
 def test_shares_of_the_cells_are_disjoint_and_complete():
     everything = list(range(10))
-    parts = [compare.select_share(everything, f"{i}/3") for i in (1, 2, 3)]
+    parts = [plan.select_share(everything, f"{i}/3") for i in (1, 2, 3)]
     assert sorted(sum(parts, [])) == everything
     for wrong in ("3/2", "0/2", "x", "1", "-1/2"):
         with pytest.raises(ValueError, match="part"):
-            compare.select_share(everything, wrong)
+            plan.select_share(everything, wrong)
 
 
 def test_merging_joins_the_rows_of_one_plan(tmp_path, capsys):
@@ -91,8 +92,8 @@ def test_merging_joins_the_rows_of_one_plan(tmp_path, capsys):
 def test_a_row_without_error_stands_in_for_one_that_crashed():
     made = toy_plan()
     crashed, good = row_of(made, outcome="error", fingerprint=None), row_of(made)
-    assert merge.merge_rows([[crashed], [good]]) == [good]
-    assert merge.merge_rows([[good], [crashed]]) == [good]
+    assert merge_rows([[crashed], [good]]) == [good]
+    assert merge_rows([[good], [crashed]]) == [good]
 
 
 @pytest.mark.parametrize(

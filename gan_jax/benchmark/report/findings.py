@@ -49,14 +49,14 @@ EXACT_NOTE = (
 COUNT_NOTE = "Every run counts, and a run that diverged counts as the worst."
 
 
-def select_answered(found: list[Answer]) -> list[Answer]:
+def select_answered(answers: list[Answer]) -> list[Answer]:
     """Those of the questions that these runs answer."""
-    return [one for one in found if one.answer != NO_ANSWER]
+    return [one for one in answers if one.answer != NO_ANSWER]
 
 
-def describe_unanswered(found: list[Answer]) -> str:
+def describe_unanswered(answers: list[Answer]) -> str:
     """A sentence on the questions that need other runs; "" where all are answered."""
-    others = len(found) - len(select_answered(found))
+    others = len(answers) - len(select_answered(answers))
     verb = "needs" if others == 1 else "need"
     words = f"{count_noun(others, 'other question')} {verb} other runs than these."
     return words if others else ""
@@ -71,12 +71,12 @@ class Tally(NamedTuple):
     rate: Interval
 
 
-def tally_methods(found: Findings) -> tuple[list[Tally], list[str]]:
+def tally_methods(findings: Findings) -> tuple[list[Tally], list[str]]:
     """The methods with runs on every task, by success; and the names of the others."""
     ranked, others = [], []
-    for method in found.results.methods:
-        mine = [one for one in found.entries if one.method == method]
-        if len(mine) < len(found.results.tasks):
+    for method in findings.results.methods:
+        mine = [one for one in findings.entries if one.method == method]
+        if len(mine) < len(findings.results.tasks):
             others.append(method)
             continue
         counts = [count_successes(one.rows) for one in mine]
@@ -87,12 +87,12 @@ def tally_methods(found: Findings) -> tuple[list[Tally], list[str]]:
     return sorted(ranked, key=lambda one: -one.rate.value), others
 
 
-def summarize_findings(found: Findings) -> str:
+def summarize_findings(findings: Findings) -> str:
     """The first sentences: what a run is, and who succeeds most and least often."""
-    exact = is_exact(found.results)
-    ranked, others = tally_methods(found)
+    exact = is_exact(findings.results)
+    ranked, others = tally_methods(findings)
     words = [
-        EXACT_NOTE if exact else describe_runs(found),
+        EXACT_NOTE if exact else describe_runs(findings),
         describe_ranking(ranked, exact),
     ]
     if others and ranked:
@@ -100,16 +100,16 @@ def summarize_findings(found: Findings) -> str:
             f"{join_names(others)} did not run on every task, and "
             f"{'is' if len(others) == 1 else 'are'} not ranked here."
         )
-    return " ".join([*filter(None, words), *describe_failures(found)])
+    return " ".join([*filter(None, words), *describe_failures(findings)])
 
 
-def describe_runs(found: Findings) -> str:
+def describe_runs(findings: Findings) -> str:
     """How many runs a method has on a task, and what that is worth."""
-    goal = describe_success(found.results)
-    if {len(one.rows) for one in found.entries} != {1}:
+    goal = describe_success(findings.results)
+    if {len(one.rows) for one in findings.entries} != {1}:
         return f"{goal} {COUNT_NOTE}".strip()
     several = ", so a difference between methods may be chance"
-    once = several if len(found.results.methods) > 1 else ", which shows no spread"
+    once = several if len(findings.results.methods) > 1 else ", which shows no spread"
     return f"{goal} Each method was trained once on each task{once}.".strip()
 
 
@@ -125,9 +125,9 @@ def describe_success(results: Results) -> str:
     )
 
 
-def describe_failures(found: Findings) -> list[str]:
+def describe_failures(findings: Findings) -> list[str]:
     """What has to be known before anything is read into a failure of all runs."""
-    rows = found.results.main
+    rows = findings.results.main
     crashed = sum(row["error"] is not None for row in rows)
     if crashed == len(rows):
         return ["Every run crashed, which says nothing of the methods."]

@@ -26,33 +26,33 @@ from gan_jax.benchmark.report.tables import (
 from gan_jax.benchmark.report.wording import count_noun, make_sentence, spoken_name
 
 
-def render_markdown(found: Findings) -> str:
-    results = found.results
+def render_markdown(findings: Findings) -> str:
+    results = findings.results
     parts = [
         f"# Stability benchmark: {results.plan['suite']}",
         f"`{results.plan['command']}`",
         *([results.plan["note"]] if "note" in results.plan else []),
         " ".join(
-            [summarize_findings(found), *describe_baseline(results), INTERVAL_NOTE]
+            [summarize_findings(findings), *describe_baseline(results), INTERVAL_NOTE]
         ),
     ]
-    if found.maps:
-        parts += ["## Stability map", render_areas(found)]
-    if found.overall:
+    if findings.maps:
+        parts += ["## Stability map", render_areas(findings)]
+    if findings.overall:
         head = "## Scores over all tasks" if len(results.tasks) > 1 else "## Scores"
-        parts += [head, render_columns(OVERALL_COLUMNS, found.overall)]
+        parts += [head, render_columns(OVERALL_COLUMNS, findings.overall)]
     for task in results.tasks:
-        mine = [one for one in found.entries if one.task == task]
+        mine = [one for one in findings.entries if one.task == task]
         parts += [f"## {task}", describe_task(results, task)]
         parts += [render_columns(ENTRY_COLUMNS[1:], mine), render_outcomes(mine)]
     if crashed := list_crashes(results):
         parts += ["## Crashed cells", "\n".join(f"- {line}" for line in crashed)]
-    parts += render_published(found) + render_questions(found)
-    if ends := explain_outcomes(results, found.entries):
+    parts += render_published(findings) + render_questions(findings)
+    if ends := explain_outcomes(results, findings.entries):
         words = "A run has the first of these outcomes that fits it:"
         parts += ["## How runs end", words, render_list(ends)]
-    known = select_informative(OVERALL_COLUMNS, found.overall)
-    known += select_informative(ENTRY_COLUMNS[1:], found.entries)
+    known = select_informative(OVERALL_COLUMNS, findings.overall)
+    known += select_informative(ENTRY_COLUMNS[1:], findings.entries)
     parts += [
         "## What the columns mean",
         render_list({c.name: c.explain for c in known}),
@@ -68,14 +68,14 @@ def describe_baseline(results: Results) -> list[str]:
     return [f"The baseline is {spoken_name(results.baseline)}."] if several else []
 
 
-def render_published(found: Findings) -> list[str]:
+def render_published(findings: Findings) -> list[str]:
     """The published numbers that stand beside ours; nothing where none do."""
-    beside = [one for one in found.published if one.ours is not None]
+    beside = [one for one in findings.published if one.ours is not None]
     if not beside:
         return []
     lines = [published_cells(one) for one in beside]
     parts = ["## Published numbers", render_table(PUBLISHED_HEADS, lines)]
-    if more := len(found.published) - len(beside):
+    if more := len(findings.published) - len(beside):
         parts.append(
             f"The page has {count_noun(more, 'published number')} more, of methods that "
             "did not run here."
@@ -98,17 +98,17 @@ def render_columns(columns: tuple[Column, ...], found: list) -> str:
     return render_table([column.name for column in columns], lines)
 
 
-def render_outcomes(found: list[TaskSummary]) -> str:
-    seen = list_outcomes(found)
+def render_outcomes(entries: list[TaskSummary]) -> str:
+    seen = list_outcomes(entries)
     heads = ["method", *(name.replace("_", " ") for name in seen)]
-    lines = [[one.method, *(str(one.outcomes[n]) for n in seen)] for one in found]
+    lines = [[one.method, *(str(one.outcomes[n]) for n in seen)] for one in entries]
     return "How the runs ended:\n\n" + render_table(heads, lines)
 
 
-def render_areas(found: Findings) -> str:
+def render_areas(findings: Findings) -> str:
     """The area under each map, and success at every pair of learning rates."""
     lines = []
-    for one in found.maps:
+    for one in findings.maps:
         cells = [
             f"D x{d:g}, G x{g:g}: {won}/{runs}"
             for d, line in zip(one.d_lr, one.rates, strict=True)
@@ -120,8 +120,8 @@ def render_areas(found: Findings) -> str:
     return render_table(("task", "method", "area", "success"), lines)
 
 
-def render_questions(found: Findings) -> list[str]:
-    known = select_answered(found.answers)
+def render_questions(findings: Findings) -> list[str]:
+    known = select_answered(findings.answers)
     if not known:
         return []
     heads = ("", "question", "answer", "figure", "the literature")
@@ -136,7 +136,7 @@ def render_questions(found: Findings) -> list[str]:
         for one in known
     ]
     parts = ["## Questions asked before the runs", render_table(heads, lines)]
-    return [*parts, *filter(None, [describe_unanswered(found.answers)])]
+    return [*parts, *filter(None, [describe_unanswered(findings.answers)])]
 
 
 def render_list(known: dict[str, str]) -> str:

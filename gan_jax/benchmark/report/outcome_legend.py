@@ -16,7 +16,7 @@ GAME_MEANINGS = {
 """Of games that are played exactly."""
 
 
-def explain_outcomes(results: Results, found: list[TaskSummary]) -> dict[str, str]:
+def explain_outcomes(results: Results, entries: list[TaskSummary]) -> dict[str, str]:
     """Each outcome that a run has, such as `collapsed`, with its rule in words.
 
     The worst come first. A run that succeeds is `converged`, whatever else fits it; of
@@ -30,7 +30,7 @@ def explain_outcomes(results: Results, found: list[TaskSummary]) -> dict[str, st
         else explain_rules(limits, describe_alive_bounds(results))
     )
     known = COMMON_MEANINGS | rules
-    seen = reversed(list_outcomes(found))
+    seen = reversed(list_outcomes(entries))
     return {n.replace("_", " "): known[n] for n in seen if n in known}
 
 

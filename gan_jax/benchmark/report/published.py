@@ -186,40 +186,44 @@ def compare_published(results: Results) -> list[PublishedComparison]:
 
 
 def compare_number(
-    one: PublishedNumber, rows: list[Row], suite: str
+    published: PublishedNumber, rows: list[Row], suite: str
 ) -> PublishedComparison:
-    same = bool(one.suite) and suite == one.suite
+    same = bool(published.suite) and suite == published.suite
     if not rows:
-        return PublishedComparison(one, None, 0, None, same)
-    if one.source == DIRAC:
-        return compare_game(one, rows, same)
-    if one.rate:
-        found = sum(metric_value(row, one.metric) >= one.modes for row in rows)
+        return PublishedComparison(published, None, 0, None, same)
+    if published.source == DIRAC:
+        return compare_game(published, rows, same)
+    if published.rate:
+        found = sum(
+            metric_value(row, published.metric) >= published.modes for row in rows
+        )
         ours = stats.wilson(found, len(rows))
-        assert one.runs
-        theirs = (round(one.value * one.runs), one.runs)
+        assert published.runs
+        theirs = (round(published.value * published.runs), published.runs)
         gap = stats.newcombe((found, len(rows)), theirs)
-        return PublishedComparison(one, ours, len(rows), gap.low <= 0 <= gap.high, same)
-    values = np.array([end_value(row, one.metric) for row in rows])
+        return PublishedComparison(
+            published, ours, len(rows), gap.low <= 0 <= gap.high, same
+        )
+    values = np.array([end_value(row, published.metric) for row in rows])
     if not np.isfinite(values).all():
-        return PublishedComparison(one, None, len(rows), None, same)
+        return PublishedComparison(published, None, len(rows), None, same)
     ours = student_interval(values)
-    half = math.hypot((ours.high - ours.low) / 2, 1.96 * (one.error or 0.0))
-    told = len(values) > 1 and math.isfinite(one.value)
-    agrees = abs(ours.value - one.value) <= half if told else None
-    return PublishedComparison(one, ours, len(rows), agrees, same)
+    half = math.hypot((ours.high - ours.low) / 2, 1.96 * (published.error or 0.0))
+    told = len(values) > 1 and math.isfinite(published.value)
+    agrees = abs(ours.value - published.value) <= half if told else None
+    return PublishedComparison(published, ours, len(rows), agrees, same)
 
 
 def compare_game(
-    one: PublishedNumber, rows: list[Row], same: bool
+    published: PublishedNumber, rows: list[Row], same: bool
 ) -> PublishedComparison:
     """An exact game at the published step size: one number, without an interval."""
     ends = [r["final"]["distance"] for r in rows if r["axes"].get("h") == DIRAC_RATE]
     if not ends or ends[0] is None:
-        return PublishedComparison(one, None, 0, None, same)
-    agrees = math.isclose(ends[0], one.value, rel_tol=GAME_TOLERANCE)
+        return PublishedComparison(published, None, 0, None, same)
+    agrees = math.isclose(ends[0], published.value, rel_tol=GAME_TOLERANCE)
     return PublishedComparison(
-        one, Interval(ends[0], ends[0], ends[0]), 1, agrees, same
+        published, Interval(ends[0], ends[0], ends[0]), 1, agrees, same
     )
 
 

@@ -9,7 +9,7 @@ from gan_jax.benchmark import plan as plans
 from gan_jax.benchmark.metric_info import METRIC_INFO
 from gan_jax.benchmark.outcome import ERROR
 from gan_jax.benchmark.outcome import OUTCOMES as DECIDED
-from gan_jax.benchmark.report.looks import MethodStyle, assign_styles
+from gan_jax.benchmark.report.method_styles import MethodStyle, assign_styles
 from gan_jax.benchmark.results_io import (
     ROWS_FILE,
     read_rows,
@@ -34,7 +34,7 @@ class Results(NamedTuple):
     """What a results folder holds.
 
     rows: all; main: those of the tables, at unchanged learning rates where there are
-    such. looks: how each method is drawn, in every chart and figure.
+    such. styles: how each method is drawn, in every chart and figure.
     """
 
     folder: Path
@@ -44,7 +44,7 @@ class Results(NamedTuple):
     tasks: list[str]
     methods: list[str]
     baseline: str
-    looks: dict[str, MethodStyle]
+    styles: dict[str, MethodStyle]
 
 
 def read_results(folder: str | Path, baseline: str | None = None) -> Results:

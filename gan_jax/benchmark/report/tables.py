@@ -40,18 +40,18 @@ def select_informative(columns: tuple[Column, ...], found: list) -> tuple[Column
     )
 
 
-def format_interval(found: Interval | None, digits: int | None = None) -> str:
+def format_interval(interval: Interval | None, digits: int | None = None) -> str:
     """`0.80 [0.49, 0.94]`."""
-    if found is None or math.isnan(found.value):
+    if interval is None or math.isnan(interval.value):
         return "–"
     show = format_short if digits is None else lambda v: f"{v:.{digits}f}"
-    return f"{show(found.value)} [{show(found.low)}, {show(found.high)}]"
+    return f"{show(interval.value)} [{show(interval.low)}, {show(interval.high)}]"
 
 
-def format_difference(found: Interval | None) -> str:
-    if found is None:
+def format_difference(interval: Interval | None) -> str:
+    if interval is None:
         return "baseline"
-    return f"{found.value:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
+    return f"{interval.value:+.2f} [{interval.low:+.2f}, {interval.high:+.2f}]"
 
 
 def format_probability(p: float | None) -> str:
@@ -286,22 +286,26 @@ def describe_task(results: Results, task: str) -> str:
 PUBLISHED_HEADS = ("task", "method", "number", "published", "ours", "agree", "source")
 
 
-def published_cells(one: PublishedComparison) -> tuple[str, ...]:
+def published_cells(comparison: PublishedComparison) -> tuple[str, ...]:
     """The cells of a published number, as text."""
-    theirs = one.published
+    theirs = comparison.published
     value = "fails" if math.isnan(theirs.value) else format_short(theirs.value)
     if theirs.error is not None:
         value += f" ± {format_short(theirs.error)}"
     elif theirs.rate:
         value += f" of {theirs.runs}"
     number = f"P({theirs.modes} modes)" if theirs.rate else metric_title(theirs.metric)
-    ours = f"{format_interval(one.ours)}, n = {one.runs}" if one.ours else "–"
-    verdict = "–" if one.agrees is None else "yes" if one.agrees else "no"
-    if one.agrees is not None and not one.same_protocol:
+    ours = (
+        f"{format_interval(comparison.ours)}, n = {comparison.runs}"
+        if comparison.ours
+        else "–"
+    )
+    verdict = "–" if comparison.agrees is None else "yes" if comparison.agrees else "no"
+    if comparison.agrees is not None and not comparison.same_protocol:
         verdict += ", other protocol"
     source = theirs.source
     return theirs.task, theirs.label, number, value, ours, verdict, source
 
 
-def format_figure(found: Interval, runs: int) -> str:
-    return f"{found.value:+.3g} [{found.low:+.3g}, {found.high:+.3g}], {runs} runs"
+def format_figure(interval: Interval, runs: int) -> str:
+    return f"{interval.value:+.3g} [{interval.low:+.3g}, {interval.high:+.3g}], {runs} runs"

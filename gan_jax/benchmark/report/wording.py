@@ -33,9 +33,9 @@ def make_sentence(words: str) -> str:
     return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
 
 
-def describe_interval(found: Interval) -> str:
+def describe_interval(interval: Interval) -> str:
     """`95% interval 20% to 52%`."""
-    return f"95% interval {found.low:.0%} to {found.high:.0%}"
+    return f"95% interval {interval.low:.0%} to {interval.high:.0%}"
 
 
 def explain_not_drawn(names: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gan_jax.assembly.registry import PLUGINS
 from gan_jax.benchmark.outcome import Goal
 from gan_jax.config import Config, DatasetConfig, MetricsConfig, SweepConfig
 from gan_jax.methods import METHODS
@@ -104,6 +105,17 @@ BENCHMARK_METHODS: Mapping[str, Config] = ChainMap(
     METHODS,
 )
 """All of METHODS, also those that a plugin registers later, and the variants."""
+
+
+def refuse_variant_names() -> None:
+    """Raise a ValueError if a plugin registers a method named as one of the variants."""
+    for plugin in PLUGINS.values():
+        for kind, name in plugin.names:
+            if kind == "method" and name in METHOD_VARIANTS:
+                raise ValueError(
+                    f"plugin {plugin.path}: registers the method {name!r}, which the "
+                    "benchmark has already; choose another name"
+                )
 
 
 def set_network(config: Config, network: Changes) -> Config:

@@ -28,20 +28,20 @@ from gan_jax.benchmark.report.stability_map import StabilityMap
 from gan_jax.benchmark.report.summary import PROFILE_TAUS, list_outcomes
 
 
-def draw_figures(found: Findings) -> list[Path]:
+def draw_figures(findings: Findings) -> list[Path]:
     """Write every figure that the rows allow; the files written."""
     import matplotlib
 
-    folder = found.results.folder / "figures"
+    folder = findings.results.folder / "figures"
     folder.mkdir(exist_ok=True)
     with matplotlib.rc_context(STYLE):
-        drawn = {"success": draw_rates(found), "outcomes": draw_outcomes(found)}
-        if found.maps:
-            drawn["stability_map"] = draw_stability_maps(found.maps)
-        if found.overall:
-            drawn["profiles"] = draw_profiles(found)
-        for task in found.results.tasks:
-            drawn |= draw_task_figures(found, task)
+        drawn = {"success": draw_rates(findings), "outcomes": draw_outcomes(findings)}
+        if findings.maps:
+            drawn["stability_map"] = draw_stability_maps(findings.maps)
+        if findings.overall:
+            drawn["profiles"] = draw_profiles(findings)
+        for task in findings.results.tasks:
+            drawn |= draw_task_figures(findings, task)
         return [
             path
             for name, one in drawn.items()
@@ -49,12 +49,12 @@ def draw_figures(found: Findings) -> list[Path]:
         ]
 
 
-def draw_task_figures(found: Findings, task: str) -> dict[str, Any]:
+def draw_task_figures(findings: Findings, task: str) -> dict[str, Any]:
     """The figures of a task that have something to show."""
-    if not shown_metrics(found.results, task):
+    if not shown_metrics(findings.results, task):
         return {}
     drawn = {
-        f"{name}_{task}": draw(found, task)
+        f"{name}_{task}": draw(findings, task)
         for name, draw in {
             "seeds": draw_seeds,
             "curves": draw_curves,
@@ -98,20 +98,20 @@ def draw_stability_maps(maps: list[StabilityMap]) -> Any:
     return figure
 
 
-def draw_rates(found: Findings) -> Any:
+def draw_rates(findings: Findings) -> Any:
     """Success with Wilson's interval, a panel for each task; exact games have none."""
-    exact = is_exact(found.results)
+    exact = is_exact(findings.results)
     label = "share of step sizes that converge" if exact else "success, 95% interval"
-    tasks, methods = found.results.tasks, found.results.methods
+    tasks, methods = findings.results.tasks, findings.results.methods
     high = 1 + 0.24 * len(methods)
     rows, columns = grid_shape(len(tasks))
     size = (1 + 2.6 * columns, high * rows, rows, columns)
     figure, axes = make_figure(*size, sharey=True)
     for axis, task in zip(axes.flat, tasks, strict=False):
-        for one in task_entries(found, task):
+        for one in task_entries(findings, task):
             y = methods.index(one.method)
             value, low, top = one.rate
-            style = marker_style(found, one.method)
+            style = marker_style(findings, one.method)
             if not exact:
                 axis.plot([low, top], [y, y], color=style["color"], linewidth=2)
             axis.plot(value, y, **style)
@@ -124,17 +124,17 @@ def draw_rates(found: Findings) -> Any:
     return figure
 
 
-def draw_outcomes(found: Findings) -> Any:
+def draw_outcomes(findings: Findings) -> Any:
     """How all runs of each method ended, a panel for each task."""
-    tasks, methods = found.results.tasks, found.results.methods
+    tasks, methods = findings.results.tasks, findings.results.methods
     rows, columns = grid_shape(len(tasks))
     high = 1.4 + 0.24 * len(methods)
     figure, axes = make_figure(
         1 + 2.6 * columns, high * rows, rows, columns, sharey=True
     )
-    seen = list_outcomes(found.entries)
+    seen = list_outcomes(findings.entries)
     for axis, task in zip(axes.flat, tasks, strict=False):
-        for one in task_entries(found, task):
+        for one in task_entries(findings, task):
             left, y = 0.0, methods.index(one.method)
             for name in seen:
                 share = one.outcomes[name] / len(one.rows)
@@ -142,19 +142,19 @@ def draw_outcomes(found: Findings) -> Any:
                 axis.barh(y, share, left=left, color=fill, height=0.75)
                 left += share
         axis.set(title=task, xlabel="share of runs", xlim=(0, 1))
-    add_method_labels(axes.flat[0], found, methods, -0.05)
+    add_method_labels(axes.flat[0], findings, methods, -0.05)
     axes.flat[0].set_ylim(len(methods) - 0.5, -0.5)
-    add_outcome_legend(figure, found.entries)
+    add_outcome_legend(figure, findings.entries)
     hide_unused_axes(axes, len(tasks))
     return figure
 
 
-def draw_profiles(found: Findings) -> Any:
+def draw_profiles(findings: Findings) -> Any:
     """The share of runs above each score, with its interval."""
     figure, axes = make_figure(5.4, 3.2)
     axis = axes.flat[0]
-    for one in found.overall:
-        style = line_style(found, one.method)
+    for one in findings.overall:
+        style = line_style(findings, one.method)
         share, low, high = one.profile
         axis.fill_between(
             PROFILE_TAUS, low, high, color=style["color"], alpha=0.1, lw=0

@@ -51,8 +51,8 @@ def hide_unused_axes(axes: np.ndarray, used: int) -> None:
         axis.set_visible(False)
 
 
-def task_entries(found: Findings, task: str) -> list[TaskSummary]:
-    return [one for one in found.entries if one.task == task]
+def task_entries(findings: Findings, task: str) -> list[TaskSummary]:
+    return [one for one in findings.entries if one.task == task]
 
 
 def make_square(corner: tuple[float, float], fill: str) -> Any:
@@ -69,27 +69,27 @@ def add_outcome_legend(figure: Any, entries: list[TaskSummary]) -> None:
     figure.legend(marks, names, loc="outside lower center", ncols=min(len(seen), 5))
 
 
-def line_style(found: Findings, method: str) -> dict[str, Any]:
+def line_style(findings: Findings, method: str) -> dict[str, Any]:
     """How a method's line is drawn, in every figure and as on the page."""
-    own = found.results.looks[method]
+    own = findings.results.styles[method]
     style = (0, tuple(map(float, own.dash.split()))) if own.dash else "solid"
     line = {"label": method, "color": own.colour, "linestyle": style, "linewidth": 1.5}
-    return line | marker_style(found, method)
+    return line | marker_style(findings, method)
 
 
-def marker_style(found: Findings, method: str) -> dict[str, Any]:
+def marker_style(findings: Findings, method: str) -> dict[str, Any]:
     """A method's marker, with an outline, since some colours are faint on paper."""
-    own = found.results.looks[method]
+    own = findings.results.styles[method]
     edge = {"markeredgecolor": OUTLINE, "markeredgewidth": 0.5, "markersize": 5}
     return {"color": own.colour, "marker": own.marker} | edge
 
 
 def add_method_labels(
-    axis: Any, found: Findings, methods: list[str], at: float
+    axis: Any, findings: Findings, methods: list[str], at: float
 ) -> None:
     """The methods along the y axis, each with its marker at this x of the axis."""
     for y, method in enumerate(methods):
-        own = marker_style(found, method) | {"linestyle": "none", "clip_on": False}
+        own = marker_style(findings, method) | {"linestyle": "none", "clip_on": False}
         axis.plot([at], [y], transform=axis.get_yaxis_transform(), **own)
     axis.set_yticks(range(len(methods)), methods)
     axis.tick_params(axis="y", length=0, pad=14)

@@ -18,7 +18,7 @@ from gan_jax.benchmark.report.figures.canvas import (
     task_entries,
 )
 from gan_jax.benchmark.report.findings import Findings
-from gan_jax.benchmark.report.html.lines import (
+from gan_jax.benchmark.report.html.line_charts import (
     MARKERS_PER_LINE,
     Lines,
     make_cost_lines,
@@ -48,25 +48,30 @@ from gan_jax.benchmark.report.summary import STEP_COSTS, TaskSummary
 BUDGET = {"color": "#646b73", "linewidth": 0.8, "linestyle": ":"}
 
 
-def draw_seeds(found: Findings, task: str) -> Any:
+def draw_seeds(findings: Findings, task: str) -> Any:
     """Every run at the end, its IQM's interval, floor, noise; x: what failed.
 
     None where every run failed.
     """
-    mine, metric = task_entries(found, task), shown_metrics(found.results, task)[0]
+    mine, metric = (
+        task_entries(findings, task),
+        shown_metrics(findings.results, task)[0],
+    )
     values = [metric_value(row, metric) for one in mine for row in one.rows]
     if not np.isfinite(values).any():
         return None
     figure, axes = make_figure(5.2, 1.3 + 0.28 * len(mine))
-    axis, ends = axes.flat[0], reference_values(found.results, task, metric)
+    axis, ends = axes.flat[0], reference_values(findings.results, task, metric)
     edges = make_scale([*values, *ends.values()], lower_is_better(metric))
     span = (edges.high / edges.low) ** 0.06 if edges.log else 0.06
     lane = (
         edges.high * span if edges.log else edges.high + span * (edges.high - edges.low)
     )
     for y, one in enumerate(mine):
-        draw_dots(axis, y, one, metric, lane, found.results.looks[one.method].colour)
-    add_method_labels(axis, found, [one.method for one in mine], -0.03)
+        draw_dots(
+            axis, y, one, metric, lane, findings.results.styles[one.method].colour
+        )
+    add_method_labels(axis, findings, [one.method for one in mine], -0.03)
     axis.set_ylim(len(mine) - 0.5, -0.7)
     axis.set(title=f"{task}, every run")
     failures = "" if np.isfinite(values).all() else "x: diverged or crashed"
@@ -78,10 +83,10 @@ def draw_seeds(found: Findings, task: str) -> Any:
 
 
 def draw_dots(
-    axis: Any, y: int, one: TaskSummary, metric: str, lane: float, colour: str
+    axis: Any, y: int, entry: TaskSummary, metric: str, lane: float, colour: str
 ) -> None:
     """A method's runs, and below them the interval of their IQM in its colour."""
-    for index, row in enumerate(one.rows):
+    for index, row in enumerate(entry.rows):
         value, high = metric_value(row, metric), y - 0.12 * (index % 3)
         fill = OUTCOME_COLOURS[row["outcome"]]
         if math.isfinite(value):
@@ -89,16 +94,19 @@ def draw_dots(
             axis.plot(value, high, "o", color=fill, markersize=4.5, **edge)
         else:
             axis.plot(lane, high, "x", color=fill, markersize=4)
-    limits = [v if math.isfinite(v) else lane for v in one.finals[metric][1:]]
+    limits = [v if math.isfinite(v) else lane for v in entry.finals[metric][1:]]
     axis.plot(limits, [y + 0.25] * 2, color=colour, linewidth=2)
 
 
-def draw_curves(found: Findings, task: str) -> Any:
+def draw_curves(findings: Findings, task: str) -> Any:
     """A panel for each method: seeds thin, the IQM and its interval.
 
     None where no method has a number.
     """
-    mine, metric = task_entries(found, task), shown_metrics(found.results, task)[0]
+    mine, metric = (
+        task_entries(findings, task),
+        shown_metrics(findings.results, task)[0],
+    )
     every = {one.method: evaluation_matrix(one.rows, metric) for one in mine}
     lines = {m: line for m, line in every.items() if np.isfinite(line[1]).any()}
     if not lines:
@@ -106,11 +114,11 @@ def draw_curves(found: Findings, task: str) -> Any:
     rows, columns = grid_shape(len(lines))
     size = (2.4 * columns, max(1.9 * rows, 2.6), rows, columns)
     figure, axes = make_figure(*size, sharex=True, sharey=True)
-    floor = task_floor(found.results, task, metric)
+    floor = task_floor(findings.results, task, metric)
     ends = {} if floor is None else {"floor": floor}
     edges = make_scale(axis_values(lines.values(), floor), lower_is_better(metric))
     for axis, (method, (steps, values)) in zip(axes.flat, lines.items(), strict=False):
-        draw_curve(axis, steps, values, line_style(found, method))
+        draw_curve(axis, steps, values, line_style(findings, method))
         axis.set_title(method)
         finish_axis(axis, "y", edges, ends)
         axis.set_ylim(edges.low, edges.high)
@@ -137,9 +145,12 @@ def draw_curve(
     axis.plot(steps, centre, markevery=max(1, len(steps) // 4), **style)
 
 
-def draw_cost(found: Findings, task: str) -> Any:
+def draw_cost(findings: Findings, task: str) -> Any:
     """The IQM over gradient evaluations and over wall time; None without a line."""
-    mine, metric = task_entries(found, task), shown_metrics(found.results, task)[0]
+    mine, metric = (
+        task_entries(findings, task),
+        shown_metrics(findings.results, task)[0],
+    )
     every = {
         kind: select_drawable(make_cost_lines(mine, metric, kind))
         for kind in STEP_COSTS
@@ -148,12 +159,12 @@ def draw_cost(found: Findings, task: str) -> Any:
     if not every:
         return None
     figure, axes = make_figure(1.6 + 3.4 * len(every), 3.2, 1, len(every), sharey=True)
-    floor = task_floor(found.results, task, metric)
+    floor = task_floor(findings.results, task, metric)
     ends = {} if floor is None else {"floor": floor}
     lines = [line for own in every.values() for line in own.values()]
     edges = make_scale(axis_values(lines, floor, cut=0), lower_is_better(metric))
     for axis, (kind, own) in zip(axes.flat, every.items(), strict=True):
-        draw_cost_lines(axis, found, own)
+        draw_cost_lines(axis, findings, own)
         axis.set_xlabel(kind)
         finish_axis(axis, "y", edges, ends)
     words = "dotted: the cost of the cheapest method's whole run"
@@ -165,13 +176,13 @@ def draw_cost(found: Findings, task: str) -> Any:
     return figure
 
 
-def draw_cost_lines(axis: Any, found: Findings, lines: Lines) -> None:
+def draw_cost_lines(axis: Any, findings: Findings, lines: Lines) -> None:
     whole = []
     for index, (method, (x, y)) in enumerate(lines.items()):
         shown = np.where(np.isfinite(y), y, np.nan)
         each = max(1, len(x) // MARKERS_PER_LINE)
         places = (index % each, each)
-        axis.plot(x, shown, markevery=places, **line_style(found, method))
+        axis.plot(x, shown, markevery=places, **line_style(findings, method))
         whole += [x.max()] if x.max() > 0 else []
     axis.axvline(min(whole, default=0.0), **BUDGET)
     set_round_ticks(axis.xaxis, Scale(0.0, max(whole, default=1.0), False))

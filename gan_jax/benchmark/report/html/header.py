@@ -2,7 +2,7 @@
 
 import html
 
-from gan_jax.benchmark.report.html.marks import (
+from gan_jax.benchmark.report.html.markers import (
     draw_swatch,
     label_method,
     make_outcome_legend,
@@ -15,7 +15,7 @@ from gan_jax.benchmark.report.html.svg import (
     text_element,
     tooltip,
 )
-from gan_jax.benchmark.report.looks import MethodStyle
+from gan_jax.benchmark.report.method_styles import MethodStyle
 from gan_jax.benchmark.report.outcome_legend import explain_outcomes
 from gan_jax.benchmark.report.results import ORDERED_OUTCOMES, Results
 from gan_jax.benchmark.report.stability_map import StabilityMap
@@ -32,7 +32,7 @@ def make_filters(results: Results) -> str:
     """Buttons that show and hide tasks and methods, where there are several."""
     tasks = [make_filter_button("task", name, "") for name in results.tasks]
     methods = [
-        make_filter_button("method", m, draw_swatch(results.looks[m]))
+        make_filter_button("method", m, draw_swatch(results.styles[m]))
         for m in results.methods
     ]
     groups = []
@@ -56,47 +56,49 @@ CELL_SIDE, LABEL_WIDTH = 66, 46
 """Of a map in its view box: a cell's side, the room for D's learning rates."""
 
 
-def draw_map(found: StabilityMap, look: MethodStyle) -> str:
+def draw_map(stability_map: StabilityMap, style: MethodStyle) -> str:
     """Success at each pair of learning rates; darker is more."""
-    width = LABEL_WIDTH + CELL_SIDE * len(found.g_lr) + 6
-    height = CELL_SIDE * len(found.d_lr) + 50
+    width = LABEL_WIDTH + CELL_SIDE * len(stability_map.g_lr) + 6
+    height = CELL_SIDE * len(stability_map.d_lr) + 50
     parts = []
-    for i, row in enumerate(found.rates):
-        y = CELL_SIDE * (len(found.d_lr) - 1 - i)
+    for i, row in enumerate(stability_map.rates):
+        y = CELL_SIDE * (len(stability_map.d_lr) - 1 - i)
         for j, (won, runs) in enumerate(row):
             parts += draw_map_cell(LABEL_WIDTH + CELL_SIDE * j, y, CELL_SIDE, won, runs)
     drawn = element(
         "svg",
         *parts,
-        *draw_map_axes(found),
+        *draw_map_axes(stability_map),
         viewBox=f"0 0 {width} {height}",
         role="img",
-        aria_label=f"stability map of {found.method}",
+        aria_label=f"stability map of {stability_map.method}",
     )
-    limits = f" [{found.area.low:.2f}, {found.area.high:.2f}]"
-    value = element("b", f"{found.area.value:.2f}")
+    limits = f" [{stability_map.area.low:.2f}, {stability_map.area.high:.2f}]"
+    value = element("b", f"{stability_map.area.value:.2f}")
     area = element("span", "area ", value, limits, class_="area")
-    head = element("figcaption", element("b", label_method(found.method, look)), area)
-    about = {"data_method": found.method, "data_task": found.task}
+    head = element(
+        "figcaption", element("b", label_method(stability_map.method, style)), area
+    )
+    about = {"data_method": stability_map.method, "data_task": stability_map.task}
     return element("figure", head, drawn, class_="map", **about)
 
 
-def draw_map_axes(found: StabilityMap) -> list[str]:
+def draw_map_axes(stability_map: StabilityMap) -> list[str]:
     """The learning rates along both sides, and their names."""
     base, middle = (
-        CELL_SIDE * len(found.d_lr),
-        LABEL_WIDTH + CELL_SIDE * len(found.g_lr) / 2,
+        CELL_SIDE * len(stability_map.d_lr),
+        LABEL_WIDTH + CELL_SIDE * len(stability_map.g_lr) / 2,
     )
     centred, name = {"text_anchor": "middle"}, "axis name"
     parts = []
-    for i, value in enumerate(found.d_lr):
-        y = CELL_SIDE * (len(found.d_lr) - 0.5 - i) + 4
+    for i, value in enumerate(stability_map.d_lr):
+        y = CELL_SIDE * (len(stability_map.d_lr) - 0.5 - i) + 4
         parts.append(
             text_element(
                 LABEL_WIDTH - 8, y, f"{value:g}", class_="axis", text_anchor="end"
             )
         )
-    for j, value in enumerate(found.g_lr):
+    for j, value in enumerate(stability_map.g_lr):
         x = LABEL_WIDTH + CELL_SIDE * (j + 0.5)
         parts.append(text_element(x, base + 18, f"{value:g}", class_="axis", **centred))
     turned = {"transform": "rotate(-90)"} | centred
@@ -131,8 +133,8 @@ def draw_map_cell(x: float, y: float, side: float, won: int, runs: int) -> list[
     return [box, words]
 
 
-def make_map_section(results: Results, found: list[StabilityMap]) -> str:
-    if not found:
+def make_map_section(results: Results, stability_maps: list[StabilityMap]) -> str:
+    if not stability_maps:
         return ""
     words = (
         "Each square counts the runs that succeeded when the learning rates of the "
@@ -143,9 +145,9 @@ def make_map_section(results: Results, found: list[StabilityMap]) -> str:
     )
     blocks = []
     for task in results.tasks:
-        mine = [m for m in found if m.task == task]
+        mine = [m for m in stability_maps if m.task == task]
         mine.sort(key=lambda m: -m.area.value)
-        panels = [draw_map(one, results.looks[one.method]) for one in mine]
+        panels = [draw_map(one, results.styles[one.method]) for one in mine]
         grid = element("div", *panels, class_="panels maps")
         head = element("h3", html.escape(task)) if mine else ""
         blocks.append(element("div", head, grid, data_task=task) if mine else "")
@@ -156,15 +158,17 @@ MAX_WIDE_TASKS = 8
 """Tasks of a heat map over which its columns are narrow."""
 
 
-def make_heat_map(results: Results, found: list[TaskSummary]) -> str:
+def make_heat_map(results: Results, entries: list[TaskSummary]) -> str:
     """Success of each method on each task."""
-    cells = {(e.task, e.method): e for e in found}
+    cells = {(e.task, e.method): e for e in entries}
     head = [element("th", "")] + [
         element("th", html.escape(task), data_task=task) for task in results.tasks
     ]
     rows = [element("tr", *head)]
     for method in results.methods:
-        line = [element("th", label_method(method, results.looks[method]), scope="row")]
+        line = [
+            element("th", label_method(method, results.styles[method]), scope="row")
+        ]
         line += [
             make_heat_cell(cells.get((task, method)), task) for task in results.tasks
         ]
@@ -174,48 +178,48 @@ def make_heat_map(results: Results, found: list[TaskSummary]) -> str:
     return element("div", table, class_="scroll")
 
 
-def make_heat_cell(found: TaskSummary | None, task: str) -> str:
-    if found is None:
+def make_heat_cell(entry: TaskSummary | None, task: str) -> str:
+    if entry is None:
         return element("td", "–", data_task=task)
-    value, low, high = found.rate
+    value, low, high = entry.rate
     style = f"background:{rate_colour(value)};color:{text_colour(value)}"
-    won = found.outcomes["converged"]
-    words = element("b", f"{won}/{len(found.rows)}")
-    exact = all("h" in row["axes"] for row in found.rows)
+    won = entry.outcomes["converged"]
+    words = element("b", f"{won}/{len(entry.rows)}")
+    exact = all("h" in row["axes"] for row in entry.rows)
     limits = "" if exact else element("small", f"{low:.2f}–{high:.2f}")
     return element("td", words, limits, style=style, data_task=task)
 
 
-def make_outcome_bars(results: Results, found: list[TaskSummary]) -> str:
+def make_outcome_bars(results: Results, entries: list[TaskSummary]) -> str:
     """How the runs of each method ended."""
-    blocks = [make_outcome_legend(list_outcomes(found))]
+    blocks = [make_outcome_legend(list_outcomes(entries))]
     for task in results.tasks:
         rows = [
-            make_outcome_bar(e, results.looks[e.method])
-            for e in found
+            make_outcome_bar(e, results.styles[e.method])
+            for e in entries
             if e.task == task
         ]
         head = element("h3", html.escape(task))
         blocks.append(element("div", head, *rows, data_task=task, class_="bars"))
     lines = [
         element("dt", html.escape(name)) + element("dd", html.escape(words))
-        for name, words in explain_outcomes(results, found).items()
+        for name, words in explain_outcomes(results, entries).items()
     ]
     note = element("p", "A run has the first of these outcomes that fits it:")
     meaning = element("div", note, element("dl", *lines), class_="outcomes")
     return "".join([*blocks, meaning])
 
 
-def make_outcome_bar(found: TaskSummary, look: MethodStyle) -> str:
+def make_outcome_bar(entry: TaskSummary, style: MethodStyle) -> str:
     parts = []
     for name in ORDERED_OUTCOMES:
-        if count := found.outcomes[name]:
-            words = f"{count} of {len(found.rows)} {name.replace('_', ' ')}"
-            style = f"flex:{count};background:{OUTCOME_COLOURS[name]}"
+        if count := entry.outcomes[name]:
+            words = f"{count} of {len(entry.rows)} {name.replace('_', ' ')}"
+            css = f"flex:{count};background:{OUTCOME_COLOURS[name]}"
             dark = name in ("converged", "exploded", "nonfinite")
             ink = "light" if dark else "dark"
-            told = {"title": words, "style": style, "class_": ink}
+            told = {"title": words, "style": css, "class_": ink}
             parts.append(element("span", str(count), **told))
-    name = element("span", label_method(found.method, look), class_="name")
+    name = element("span", label_method(entry.method, style), class_="name")
     bar = element("div", *parts, class_="bar-line")
-    return element("div", name, bar, class_="bar-row", data_method=found.method)
+    return element("div", name, bar, class_="bar-row", data_method=entry.method)

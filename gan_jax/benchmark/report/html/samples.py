@@ -8,10 +8,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from gan_jax.benchmark.report.html.marks import label_method
+from gan_jax.benchmark.report.html.markers import label_method
 from gan_jax.benchmark.report.html.svg import element
 from gan_jax.benchmark.report.html.task_panels import make_note
-from gan_jax.benchmark.report.looks import MethodStyle
+from gan_jax.benchmark.report.method_styles import MethodStyle
 from gan_jax.benchmark.report.results import (
     RATE_AXES,
     Results,
@@ -99,15 +99,15 @@ def draw_scatter(path: Path, made: np.ndarray, config: Config) -> None:
     figure.savefig(path)
 
 
-def make_sample_section(results: Results, task: str, found: list[TaskSummary]) -> str:
+def make_sample_section(results: Results, task: str, entries: list[TaskSummary]) -> str:
     """Pictures of the median and the worst seed, where the folder has them."""
     figures = []
-    for e in found:
+    for e in entries:
         for kind, row in choose_rows(e).items():
             path = sample_path(results, row)
             if path.is_file():
-                look = results.looks[e.method]
-                figures.append(make_sample_figure(e.method, look, kind, row, path))
+                style = results.styles[e.method]
+                figures.append(make_sample_figure(e.method, style, kind, row, path))
     if not figures:
         return make_note(
             "There are no samples to show: they are drawn from the runs' checkpoints, "
@@ -116,13 +116,13 @@ def make_sample_section(results: Results, task: str, found: list[TaskSummary]) -
     return element("div", *figures, class_="panels pictures")
 
 
-def choose_rows(found: TaskSummary) -> dict[str, Row]:
+def choose_rows(entry: TaskSummary) -> dict[str, Row]:
     """The rows of the median and of the worst seed, by the task's metric."""
-    metric = next(iter(found.finals), None)
+    metric = next(iter(entry.finals), None)
     if metric is None:
         return {}
     sign = 1 if lower_is_better(metric) else -1
-    ordered = sorted(found.rows, key=lambda row: sign * metric_value(row, metric))
+    ordered = sorted(entry.rows, key=lambda row: sign * metric_value(row, metric))
     return {"median": ordered[(len(ordered) - 1) // 2], "worst": ordered[-1]}
 
 
@@ -133,12 +133,12 @@ def sample_path(results: Results, row: Row) -> Path:
 
 
 def make_sample_figure(
-    method: str, look: MethodStyle, kind: str, row: Row, path: Path
+    method: str, style: MethodStyle, kind: str, row: Row, path: Path
 ) -> str:
     data = base64.b64encode(path.read_bytes()).decode()
     ended = row["outcome"].replace("_", " ")
     words = f"{kind} run (seed {row['seed']}): {ended}"
     alt = f"samples of {method}, {words}"
     image = element("img", src=f"data:image/png;base64,{data}", alt=alt)
-    head = element("figcaption", label_method(method, look), f", {html.escape(words)}")
+    head = element("figcaption", label_method(method, style), f", {html.escape(words)}")
     return element("figure", head, image, data_method=method)

@@ -4,10 +4,10 @@ import html
 
 from gan_jax.benchmark.report.findings import describe_unanswered, select_answered
 from gan_jax.benchmark.report.html.header import make_section
-from gan_jax.benchmark.report.html.marks import label_method
+from gan_jax.benchmark.report.html.markers import label_method
 from gan_jax.benchmark.report.html.svg import element
 from gan_jax.benchmark.report.hypotheses import Answer
-from gan_jax.benchmark.report.looks import MethodStyle
+from gan_jax.benchmark.report.method_styles import MethodStyle
 from gan_jax.benchmark.report.published import PublishedComparison
 from gan_jax.benchmark.report.summary import OverallSummary, TaskSummary
 from gan_jax.benchmark.report.tables import (
@@ -21,7 +21,7 @@ from gan_jax.benchmark.report.wording import make_sentence
 
 
 def make_sortable_table(
-    columns: tuple[Column, ...], found: list, name: str, looks: dict[str, MethodStyle]
+    columns: tuple[Column, ...], found: list, name: str, styles: dict[str, MethodStyle]
 ) -> str:
     """A table whose heads sort it; each head says in a sentence what it is."""
     columns = select_informative(columns, found)
@@ -35,7 +35,7 @@ def make_sortable_table(
         )
         for c in columns
     ]
-    rows = [make_table_row(columns, one, looks) for one in found]
+    rows = [make_table_row(columns, one, styles) for one in found]
     table = element(
         "table",
         element("thead", element("tr", *heads)),
@@ -55,26 +55,26 @@ def make_sortable_table(
 
 def make_table_row(
     columns: tuple[Column, ...],
-    one: TaskSummary | OverallSummary,
-    looks: dict[str, MethodStyle],
+    summary: TaskSummary | OverallSummary,
+    styles: dict[str, MethodStyle],
 ) -> str:
     cells = []
     for column in columns:
-        words, key = column.cell(one)
+        words, key = column.cell(summary)
         lines = html.escape(words).replace(" [", "<small>[", 1)
         lines += "</small>" if "<small>" in lines else ""
         if column.name == "method":
-            head = label_method(one.method, looks[one.method])
+            head = label_method(summary.method, styles[summary.method])
             cells.append(element("th", head, scope="row", data_key=key))
         else:
             cells.append(element("td", lines, data_key=key))
-    task = getattr(one, "task", None)
-    return element("tr", *cells, data_task=task, data_method=one.method)
+    task = getattr(summary, "task", None)
+    return element("tr", *cells, data_task=task, data_method=summary.method)
 
 
-def make_published_section(found: list[PublishedComparison]) -> str:
-    beside = [one for one in found if one.ours is not None]
-    alone = [one for one in found if one.ours is None]
+def make_published_section(comparisons: list[PublishedComparison]) -> str:
+    beside = [one for one in comparisons if one.ours is not None]
+    alone = [one for one in comparisons if one.ours is None]
     if not beside:
         return ""
     words = (
@@ -91,16 +91,16 @@ def make_published_section(found: list[PublishedComparison]) -> str:
     return make_section("published", "Published numbers", words, shown, folded)
 
 
-def make_published_table(found: list[PublishedComparison]) -> str:
+def make_published_table(comparisons: list[PublishedComparison]) -> str:
     head = element("tr", *(element("th", name) for name in PUBLISHED_HEADS))
-    rows = [make_published_row(one) for one in found]
+    rows = [make_published_row(one) for one in comparisons]
     table = element("table", element("thead", head), element("tbody", *rows))
     return element("div", table, class_="scroll", tabindex=0)
 
 
-def make_published_row(one: PublishedComparison) -> str:
-    cells = [element("td", html.escape(words)) for words in published_cells(one)]
-    return element("tr", *cells, data_task=one.published.task)
+def make_published_row(comparison: PublishedComparison) -> str:
+    cells = [element("td", html.escape(words)) for words in published_cells(comparison)]
+    return element("tr", *cells, data_task=comparison.published.task)
 
 
 def make_crashes_section(lines: list[str]) -> str:
@@ -114,13 +114,13 @@ def make_crashes_section(lines: list[str]) -> str:
     return make_section("crashes", "Crashed cells", words, element("ul", *items))
 
 
-def make_answers_section(found: list[Answer]) -> str:
-    known = select_answered(found)
+def make_answers_section(answers: list[Answer]) -> str:
+    known = select_answered(answers)
     if not known:
         return ""
     words = (
         "These questions were asked before the runs were made. "
-        + describe_unanswered(found)
+        + describe_unanswered(answers)
     )
     items = []
     for one in known:

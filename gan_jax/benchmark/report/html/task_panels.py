@@ -16,7 +16,7 @@ from gan_jax.benchmark.report.html.charts import (
     make_panel,
     polyline_path,
 )
-from gan_jax.benchmark.report.html.marks import (
+from gan_jax.benchmark.report.html.markers import (
     draw_marker,
     label_method,
     make_outcome_legend,
@@ -28,7 +28,7 @@ from gan_jax.benchmark.report.html.svg import (
     format_short,
     make_scale,
 )
-from gan_jax.benchmark.report.looks import MethodStyle
+from gan_jax.benchmark.report.method_styles import MethodStyle
 from gan_jax.benchmark.report.results import (
     METRIC_INFO,
     Results,
@@ -102,12 +102,12 @@ def make_metric_block(
     return element("div", *parts, data_metric=metric, hidden=hidden, **attributes)
 
 
-def draw_seed_strips(results: Results, task: str, found: list[TaskSummary]) -> str:
+def draw_seed_strips(results: Results, task: str, entries: list[TaskSummary]) -> str:
     """The end of every seed, a row for each method."""
     blocks = []
     for index, metric in enumerate(shown_metrics(results, task)):
         ends = reference_values(results, task, metric)
-        values = [metric_value(row, metric) for e in found for row in e.rows]
+        values = [metric_value(row, metric) for e in entries for row in e.rows]
         if not np.isfinite(values).any():
             blocks.append(
                 make_metric_block(
@@ -116,12 +116,14 @@ def draw_seed_strips(results: Results, task: str, found: list[TaskSummary]) -> s
             )
             continue
         scale = make_scale([*values, *ends.values()], lower_is_better(metric))
-        looks = results.looks
-        rows = [draw_strip_row(e, metric, scale, ends, looks[e.method]) for e in found]
+        styles = results.styles
+        rows = [
+            draw_strip_row(e, metric, scale, ends, styles[e.method]) for e in entries
+        ]
         under = draw_strip_axis(scale, ends, not np.isfinite(values).all())
         rows.append(element("div", element("span"), under, class_="strip-row"))
         words = " ".join([DOTS_NOTE, *(REFERENCE_NOTES[name] for name in ends)])
-        key = make_outcome_legend(list_outcomes(found))
+        key = make_outcome_legend(list_outcomes(entries))
         notes = [key, make_note(words), make_caption(results, task, metric)]
         blocks.append(make_metric_block(metric, index == 0, *rows, *notes))
     return "".join(blocks)
@@ -141,21 +143,21 @@ def explain_all_failed(metric: str) -> str:
 
 
 def draw_strip_row(
-    found: TaskSummary,
+    entry: TaskSummary,
     metric: str,
     scale: Scale,
     ends: dict[str, float],
-    look: MethodStyle,
+    style: MethodStyle,
 ) -> str:
     dots = []
-    for row in found.rows:
+    for row in entry.rows:
         value = metric_value(row, metric)
         ended = row["outcome"].replace("_", " ")
-        words = f"{found.method}, seed {row['seed']}: {format_short(value)}, {ended}"
+        words = f"{entry.method}, seed {row['seed']}: {format_short(value)}, {ended}"
         dots.append((value, OUTCOME_COLOURS[row["outcome"]], words))
-    drawn = draw_strip(scale, dots, ends, found.finals.get(metric), look.colour)
-    name = element("span", label_method(found.method, look), class_="name")
-    return element("div", name, drawn, class_="strip-row", data_method=found.method)
+    drawn = draw_strip(scale, dots, ends, entry.finals.get(metric), style.colour)
+    name = element("span", label_method(entry.method, style), class_="name")
+    return element("div", name, drawn, class_="strip-row", data_method=entry.method)
 
 
 def evaluation_matrix(rows: list[Row], metric: str) -> tuple[np.ndarray, np.ndarray]:
@@ -183,11 +185,13 @@ def iqm_curve(values: np.ndarray) -> np.ndarray:
     return np.array(found, float).reshape(-1, 3).T
 
 
-def draw_training_curves(results: Results, task: str, found: list[TaskSummary]) -> str:
+def draw_training_curves(
+    results: Results, task: str, entries: list[TaskSummary]
+) -> str:
     """A panel for each method: every seed thin, the IQM and its interval."""
     blocks = []
     for index, metric in enumerate(shown_metrics(results, task)):
-        every = {e.method: evaluation_matrix(e.rows, metric) for e in found}
+        every = {e.method: evaluation_matrix(e.rows, metric) for e in entries}
         lines = {m: line for m, line in every.items() if np.isfinite(line[1]).any()}
         why = make_note(explain_not_drawn([m for m in every if m not in lines]))
         parts = [why] if len(lines) < len(every) else []
@@ -207,7 +211,7 @@ def draw_curve_panels(
     x = Scale(0.0, max(ends, default=0.0) or 1.0, False)
     frame = Frame(260, 176, 40, 32, x, y)
     panels = [
-        draw_curve_panel(frame, method, results.looks[method], *line, floor)
+        draw_curve_panel(frame, method, results.styles[method], *line, floor)
         for method, line in lines.items()
     ]
     words = LINES_NOTE if floor is None else f"{LINES_NOTE} {REFERENCE_NOTES['floor']}"
@@ -225,25 +229,25 @@ def axis_values(lines: Iterable, floor: float | None, cut: float = 0.01) -> list
 def draw_curve_panel(
     frame: Frame,
     method: str,
-    look: MethodStyle,
+    style: MethodStyle,
     steps: np.ndarray,
     values: np.ndarray,
     floor: float | None,
 ) -> str:
     parts = draw_axes(frame, "step", floor)
     centre, low, high = iqm_curve(values)
-    own = {"fill": look.colour, "class_": "band"}
+    own = {"fill": style.colour, "class_": "band"}
     parts.append(element("path", d=band_path(frame, steps, low, high), **own))
     paths = [polyline_path(frame, steps, line) for line in values]
     parts += [element("path", d=path, class_="seed") for path in paths if path]
     if path := polyline_path(frame, steps, centre):
-        drawn = {"stroke": look.colour, "class_": "middle"}
+        drawn = {"stroke": style.colour, "class_": "middle"}
         parts.append(element("path", d=path, **drawn))
     parts += [
-        draw_marker(look, *frame.at(x, y), 2.6)
+        draw_marker(style, *frame.at(x, y), 2.6)
         for x, y in list(zip(steps, centre, strict=True))[:: max(1, len(steps) // 4)]
         if math.isfinite(y)
     ]
     drawn = make_panel(frame, parts, aria_label=f"{method} over steps")
-    head = element("figcaption", label_method(method, look))
+    head = element("figcaption", label_method(method, style))
     return element("figure", head, drawn, data_method=method)

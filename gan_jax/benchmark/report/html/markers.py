@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 
 from gan_jax.benchmark.report.html.svg import OUTCOME_COLOURS, element, tooltip
-from gan_jax.benchmark.report.looks import MethodStyle
+from gan_jax.benchmark.report.method_styles import MethodStyle
 
 MARKER_SHAPES = {
     "o": "M-1 0a1 1 0 1 0 2 0a1 1 0 1 0-2 0Z",
@@ -18,31 +18,31 @@ MARKER_SHAPES = {
 """Each marker as a path about the origin, of radius about 1."""
 
 
-def draw_marker(look: MethodStyle, x: float, y: float, radius: float = 3.2) -> str:
+def draw_marker(style: MethodStyle, x: float, y: float, radius: float = 3.2) -> str:
     place = f"translate({x:.1f} {y:.1f}) scale({radius})"
-    shape = MARKER_SHAPES[look.marker]
-    return element("path", d=shape, transform=place, fill=look.colour, class_="mark")
+    shape = MARKER_SHAPES[style.marker]
+    return element("path", d=shape, transform=place, fill=style.colour, class_="mark")
 
 
-def draw_swatch(look: MethodStyle) -> str:
+def draw_swatch(style: MethodStyle) -> str:
     """A piece of the method's line with its marker."""
     ends = {"x1": 0, "x2": 26, "y1": 6, "y2": 6}
-    line = element("line", **ends, stroke=look.colour, stroke_dasharray=look.dash)
-    drawn = (line, draw_marker(look, 13, 6, 3.6))
+    line = element("line", **ends, stroke=style.colour, stroke_dasharray=style.dash)
+    drawn = (line, draw_marker(style, 13, 6, 3.6))
     return element(
         "svg", *drawn, width=26, height=12, class_="swatch", aria_hidden="true"
     )
 
 
-def label_method(method: str, look: MethodStyle) -> str:
+def label_method(method: str, style: MethodStyle) -> str:
     """The name of a method behind its swatch."""
-    return draw_swatch(look) + element("span", html.escape(method))
+    return draw_swatch(style) + element("span", html.escape(method))
 
 
-def make_legend(methods: Sequence[str], looks: Mapping[str, MethodStyle]) -> str:
+def make_legend(methods: Sequence[str], styles: Mapping[str, MethodStyle]) -> str:
     """An entry for each method that a chart draws."""
     entries = [
-        element("span", label_method(method, looks[method]), data_method=method)
+        element("span", label_method(method, styles[method]), data_method=method)
         for method in methods
     ]
     return element("p", *entries, class_="legend methods")
@@ -60,10 +60,10 @@ def make_outcome_legend(outcomes: Iterable[str]) -> str:
 
 
 def draw_method_line(
-    method: str, look: MethodStyle, path: str, points: Iterable[tuple[float, float]]
+    method: str, style: MethodStyle, path: str, points: Iterable[tuple[float, float]]
 ) -> str:
     """A line with markers at some of its points; both vanish with the method's chip."""
-    drawn = {"class_": "method-line", "stroke": look.colour}
-    line = element("path", d=path, stroke_dasharray=look.dash, **drawn)
-    marks = [draw_marker(look, x, y) for x, y in points]
+    drawn = {"class_": "method-line", "stroke": style.colour}
+    line = element("path", d=path, stroke_dasharray=style.dash, **drawn)
+    marks = [draw_marker(style, x, y) for x, y in points]
     return element("g", tooltip(method), line, *marks, data_method=method)

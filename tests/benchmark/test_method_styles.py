@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from gan_jax.benchmark.report.html.marks import MARKER_SHAPES
-from gan_jax.benchmark.report.looks import (
+from gan_jax.benchmark.report.html.markers import MARKER_SHAPES
+from gan_jax.benchmark.report.method_styles import (
     DASHES,
     MARKERS,
     PALETTE,

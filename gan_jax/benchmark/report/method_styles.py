@@ -1,6 +1,6 @@
 """How each method is drawn: one colour, dash and marker, in every chart and figure.
 
-A known method has the same look in every report, whatever else is in it.
+A known method has the same style in every report, whatever else is in it.
 """
 
 from collections import Counter

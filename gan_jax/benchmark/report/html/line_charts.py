@@ -12,7 +12,7 @@ from gan_jax.benchmark.report.html.charts import (
     make_panel,
     polyline_path,
 )
-from gan_jax.benchmark.report.html.marks import draw_method_line, make_legend
+from gan_jax.benchmark.report.html.markers import draw_method_line, make_legend
 from gan_jax.benchmark.report.html.svg import Scale, element, make_scale
 from gan_jax.benchmark.report.html.task_panels import (
     axis_values,
@@ -21,7 +21,7 @@ from gan_jax.benchmark.report.html.task_panels import (
     make_caption,
     make_note,
 )
-from gan_jax.benchmark.report.looks import MethodStyle
+from gan_jax.benchmark.report.method_styles import MethodStyle
 from gan_jax.benchmark.report.results import (
     Results,
     lower_is_better,
@@ -53,22 +53,22 @@ def select_drawable(lines: Lines) -> Lines:
     return {m: lines[m] for m, points in known.items() if points.any()}
 
 
-def make_cost_lines(found: list[TaskSummary], metric: str, kind: str) -> Lines:
+def make_cost_lines(entries: list[TaskSummary], metric: str, kind: str) -> Lines:
     """The IQM over seeds, over what it has cost."""
     lines = {}
-    for one in found:
+    for one in entries:
         steps, values = evaluation_matrix(one.rows, metric)
         each = extended_median([STEP_COSTS[kind](row) for row in one.rows])
         lines[one.method] = steps * each, iqm_curve(values)[0]
     return lines
 
 
-def make_cost_charts(results: Results, task: str, found: list[TaskSummary]) -> str:
+def make_cost_charts(results: Results, task: str, entries: list[TaskSummary]) -> str:
     """Quality over what it costs: gradient evaluations, wall time."""
     metric = shown_metrics(results, task)[0]
     panels, missing = [], {}
     for kind in STEP_COSTS:
-        lines = make_cost_lines(found, metric, kind)
+        lines = make_cost_lines(entries, metric, kind)
         drawn = select_drawable(lines)
         missing |= {m: None for m in lines if m not in drawn}
         if drawn:
@@ -97,9 +97,9 @@ def draw_cost_chart(
     parts = draw_axes(frame, kind, floor, 5)
     at, base = frame.at(min(ends), y.low)
     parts.append(element("line", x1=at, x2=at, y1=8, y2=base, class_="budget"))
-    parts += draw_lines(frame, lines, results.looks)
+    parts += draw_lines(frame, lines, results.styles)
     return make_chart_figure(
-        f"{metric_title(metric)} over {kind}", frame, parts, lines, results.looks
+        f"{metric_title(metric)} over {kind}", frame, parts, lines, results.styles
     )
 
 
@@ -108,25 +108,25 @@ def make_chart_figure(
     frame: Frame,
     parts: Sequence[str],
     methods: Sequence[str] | Lines,
-    looks: dict[str, MethodStyle],
+    styles: dict[str, MethodStyle],
     **attributes: object,
 ) -> str:
     """A chart under its heading, with a legend of the methods below."""
     shown = element("figcaption", html.escape(head))
     drawn = make_panel(frame, parts, aria_label=head)
-    key = make_legend(list(methods), looks)
+    key = make_legend(list(methods), styles)
     return element("figure", shown, drawn, key, class_="chart", **attributes)
 
 
 def draw_lines(
-    frame: Frame, lines: Lines, looks: dict[str, MethodStyle], stepped: bool = False
+    frame: Frame, lines: Lines, styles: dict[str, MethodStyle], stepped: bool = False
 ) -> list[str]:
     """The lines; the markers of one stand between those of the others."""
     drawn = []
     for index, (method, (x, y)) in enumerate(lines.items()):
         places = marker_positions(frame, x, y, index / len(lines), stepped)
         path = polyline_path(frame, x, y)
-        drawn.append(draw_method_line(method, looks[method], path, places))
+        drawn.append(draw_method_line(method, styles[method], path, places))
     return drawn
 
 
@@ -148,19 +148,19 @@ def marker_positions(
     return [frame.at(*point) for point in zip(at, heights, strict=True)]
 
 
-def draw_profile_chart(results: Results, found: list[OverallSummary]) -> str:
+def draw_profile_chart(results: Results, summaries: list[OverallSummary]) -> str:
     """The share of runs above each score, a line for each method."""
     frame = Frame(
         CHART_WIDTH, CHART_HEIGHT, 40, 34, Scale(0, 1.02, False), Scale(0, 1, False)
     )
     parts = draw_axes(frame, "score (0: noise or diverged, 1: the floor)", None, 5)
-    looks, lines = (
-        results.looks,
-        {one.method: (PROFILE_TAUS, one.profile[0]) for one in found},
+    styles, lines = (
+        results.styles,
+        {one.method: (PROFILE_TAUS, one.profile[0]) for one in summaries},
     )
-    for one in found:
+    for one in summaries:
         _, low, high = one.profile
-        colour = looks[one.method].colour
+        colour = styles[one.method].colour
         named = {"fill": colour, "class_": "profile-band", "data_method": one.method}
         parts.append(
             element("path", d=band_path(frame, PROFILE_TAUS, low, high), **named)
@@ -168,21 +168,21 @@ def draw_profile_chart(results: Results, found: list[OverallSummary]) -> str:
     edge, top = frame.at(1, 1)
     base = frame.at(1, 0)[1]
     floor = element("line", x1=edge, x2=edge, y1=top, y2=base, class_="floor")
-    parts += [*draw_lines(frame, lines, looks), floor]
+    parts += [*draw_lines(frame, lines, styles), floor]
     words = "Performance profiles: the share of runs above a score"
-    return make_chart_figure(words, frame, parts, lines, looks)
+    return make_chart_figure(words, frame, parts, lines, styles)
 
 
-def survival_stairs(one: TaskSummary, end: float) -> tuple[np.ndarray, np.ndarray]:
+def survival_stairs(entry: TaskSummary, end: float) -> tuple[np.ndarray, np.ndarray]:
     """The corners of the stairs that Kaplan and Meier draw."""
-    steps = np.repeat([0.0, *one.survival.steps, end], 2)[1:]
-    share = np.repeat([1.0, *one.survival.waiting], 2)
+    steps = np.repeat([0.0, *entry.survival.steps, end], 2)[1:]
+    share = np.repeat([1.0, *entry.survival.waiting], 2)
     return steps, np.append(share, share[-1])
 
 
-def draw_waiting_chart(results: Results, found: list[TaskSummary], task: str) -> str:
+def draw_waiting_chart(results: Results, entries: list[TaskSummary], task: str) -> str:
     """The share of runs without success after each step, by Kaplan and Meier."""
-    mine = [one for one in found if one.task == task]
+    mine = [one for one in entries if one.task == task]
     if not any(len(one.survival.steps) for one in mine):
         return ""
     end = max(last_step(row) for one in mine for row in one.rows)
@@ -190,17 +190,19 @@ def draw_waiting_chart(results: Results, found: list[TaskSummary], task: str) ->
         CHART_WIDTH, CHART_HEIGHT, 40, 34, Scale(0, end, False), Scale(0, 1, False)
     )
     lines = {one.method: survival_stairs(one, end) for one in mine}
-    drawn = draw_lines(frame, lines, results.looks, stepped=True)
+    drawn = draw_lines(frame, lines, results.styles, stepped=True)
     parts = [*draw_axes(frame, "step", None, 5), *drawn]
     head = f"Runs still without success: {task}"
-    return make_chart_figure(head, frame, parts, lines, results.looks, data_task=task)
+    return make_chart_figure(head, frame, parts, lines, results.styles, data_task=task)
 
 
 def draw_waiting_charts(
-    results: Results, found: list[TaskSummary]
+    results: Results, entries: list[TaskSummary]
 ) -> tuple[list[str], str]:
     """The charts of all tasks with a success, and a sentence on those without."""
-    charts = {task: draw_waiting_chart(results, found, task) for task in results.tasks}
+    charts = {
+        task: draw_waiting_chart(results, entries, task) for task in results.tasks
+    }
     never = [task for task, chart in charts.items() if not chart]
     words = ""
     if never:
