@@ -62,6 +62,19 @@ def write(folder, rows, plan):
     return folder
 
 
+def rewrite(folder, path, change):
+    """Write a copy of a results folder to `path`, with its rows changed."""
+    lines = (folder / "rows.jsonl").read_text().splitlines()
+    rows = change([json.loads(line) for line in lines])
+    return write(path, rows, json.loads((folder / "plan.json").read_text()))
+
+
+def find_entry(findings, task, method):
+    """Return the summary of a method on a task."""
+    entries = findings.entries
+    return next(e for e in entries if (e.task, e.method) == (task, method))
+
+
 def plan_of(tasks, methods, seeds, suite="toy", axes=None):
     plan = {
         "suite": suite,

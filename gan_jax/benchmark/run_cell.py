@@ -10,7 +10,7 @@ from statistics import median
 
 import jax
 
-from gan_jax.benchmark import exact_games as exact
+from gan_jax.benchmark.exact_games import play_cell
 from gan_jax.benchmark.metric_info import METRIC_INFO
 from gan_jax.benchmark.outcome import (
     ERROR,
@@ -91,7 +91,7 @@ def train_or_play(
 ) -> list[Json]:
     rates = find_suite(plan["suite"]).rates
     if rates:
-        return exact.play_cell(config, rates)
+        return play_cell(config, rates)
     _, summary = train(config, folder, callback=tell, resume=True, progress=False)
     if summary["verdict"] == "interrupted":
         raise CellInterrupted(summary["stopped_by"])

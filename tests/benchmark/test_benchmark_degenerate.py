@@ -9,8 +9,7 @@ import synthetic_rows as synthetic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan_jax.benchmark.report import results as rows
-from gan_jax.benchmark.report.figures import all_figures as figures
+from gan_jax.benchmark.report.figures.all_figures import draw_rates, draw_task_figures
 from gan_jax.benchmark.report.findings import (
     Tally,
     collect_findings,
@@ -19,6 +18,7 @@ from gan_jax.benchmark.report.findings import (
 )
 from gan_jax.benchmark.report.html.document import render_page
 from gan_jax.benchmark.report.markdown import render_markdown
+from gan_jax.benchmark.report.results import read_results
 from gan_jax.benchmark.report.stats import wilson
 
 LOST = {"outcome": "not_reached", "success": False, "success_step": None}
@@ -143,7 +143,7 @@ def case(request, tmp_path_factory):
     own, plan = synthetic.toy(seeds, tasks, methods)
     kept = [row for row in map(change, own) if row is not None]
     folder = synthetic.write(tmp_path_factory.mktemp("results"), kept, plan)
-    found = collect_findings(rows.read_results(folder))
+    found = collect_findings(read_results(folder))
     return found, Tree(render_page(found)).root, render_markdown(found), words
 
 
@@ -265,9 +265,9 @@ def test_a_method_has_one_look_on_the_page_and_in_the_figures(case):
                 assert line.of["fill"] == styles[method].colour
                 seen.add(method)
     assert seen == set(found.results.methods)
-    drawn = {"success": figures.draw_rates(found)}
+    drawn = {"success": draw_rates(found)}
     for task in found.results.tasks:
-        drawn |= figures.draw_task_figures(found, task)
+        drawn |= draw_task_figures(found, task)
     for figure in drawn.values():
         assert figure.findobj(matplotlib.patches.Patch)
         for line in figure.findobj(matplotlib.lines.Line2D):
@@ -309,7 +309,7 @@ def test_runs_that_all_crashed_are_not_held_against_published_numbers(tmp_path):
     crashed = [row | CRASHED for row in own if row["method"] == "ns_gan"]
     whole = [row for row in own if row["method"] != "ns_gan"]
     found = collect_findings(
-        rows.read_results(synthetic.write(tmp_path, crashed + whole, plan))
+        read_results(synthetic.write(tmp_path, crashed + whole, plan))
     )
     ours = {one.published.method: one.ours for one in found.published}
     assert "ns_gan" in ours and ours["ns_gan"] is None

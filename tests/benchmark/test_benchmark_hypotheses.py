@@ -5,16 +5,16 @@ import pytest
 import synthetic_rows as synthetic
 from scipy.stats import binom
 
-from gan_jax.benchmark.report import results as rows
 from gan_jax.benchmark.report import stats, summary
 from gan_jax.benchmark.report.hypotheses import NO_ANSWER, answer_questions
+from gan_jax.benchmark.report.results import read_results
 
 
 def read(path, change, tasks=("ring",), methods=("ns_gan", "pacgan2"), seeds=10):
     """Synthetic rows, each of them changed to those of `change(row)`."""
     own, plan = synthetic.toy(seeds, tasks, methods)
     changed = [new for row in own for new in change(row)]
-    return rows.read_results(synthetic.write(path, changed, plan))
+    return read_results(synthetic.write(path, changed, plan))
 
 
 def answer(results, name):

@@ -8,11 +8,18 @@ import numpy as np
 import pytest
 
 from gan_jax.assembly.assemble import build
-from gan_jax.benchmark import exact_games as exact
-from gan_jax.benchmark import plan
-from gan_jax.benchmark import reference_scores as floors
+from gan_jax.benchmark.exact_games import play_at_rates
 from gan_jax.benchmark.metric_info import METRIC_INFO
 from gan_jax.benchmark.outcome import meets_goal, resolve_goal
+from gan_jax.benchmark.plan import (
+    PlanRequest,
+    add_floors,
+    cell_config,
+    count_gradient_evaluations,
+    make_plan,
+    plan_hash,
+)
+from gan_jax.benchmark.reference_scores import measure_floors, measure_noise
 from gan_jax.benchmark.suites import SUITES, make_config
 from gan_jax.benchmark.suites.spec import evaluation_intervals
 from gan_jax.config import DatasetConfig, DynamicsConfig
@@ -24,7 +31,7 @@ from gan_jax.methods import METHODS
 
 def toy_plan(**wish):
     wish = {"methods": ("ns_gan", "r1"), "tasks": ("ring",), "seeds": 2} | wish
-    return plan.make_plan(plan.PlanRequest("toy", **wish))
+    return make_plan(PlanRequest("toy", **wish))
 
 
 def toy_config(method, task="ring", **point):
@@ -40,19 +47,17 @@ def by_cost(names):
 
 
 def test_a_plan_has_a_cell_for_each_task_method_and_point_of_the_axes():
-    made = plan.make_plan(
-        plan.PlanRequest("stress_b1", ("r1", "lsgan"), ("grid",), seeds=3)
-    )
+    made = make_plan(PlanRequest("stress_b1", ("r1", "lsgan"), ("grid",), seeds=3))
     ids = [f"grid--{m}--b1={b}" for m in ("r1", "lsgan") for b in (0.0, 0.5, 0.9)]
     assert [cell["id"] for cell in made["cells"]] == ids
     assert made["axes"] == {"b1": [0.0, 0.5, 0.9]}
-    config = plan.cell_config(made["cells"][5])
+    config = cell_config(made["cells"][5])
     assert (config.g_optimizer.b1, config.d_optimizer.b1, config.seeds) == (0.9, 0.9, 3)
     assert config.loss.name == "lsgan" and made["cells"][5]["members"] == 3
 
 
 def test_the_stability_map_is_one_program_for_each_method():
-    made = plan.make_plan(plan.PlanRequest("map", ("r1",), ("grid",), seeds=2))
+    made = make_plan(PlanRequest("map", ("r1",), ("grid",), seeds=2))
     (cell,) = made["cells"]
     assert cell["members"] == 2 * 3 * 3
     assert made["axes"] == {"g_lr": [0.1, 1.0, 10.0], "d_lr": [0.1, 1.0, 10.0]}
@@ -125,28 +130,28 @@ def test_the_seed_alone_decides_on_data_and_first_parameters():
     ],
 )
 def test_gradients_are_counted_for_both_players(method, updates):
-    assert plan.count_gradient_evaluations(METHODS[method], 100) == 100 * updates
+    assert count_gradient_evaluations(METHODS[method], 100) == 100 * updates
 
 
 def test_the_hash_is_of_the_work_and_not_of_what_was_measured():
     one = toy_plan()
     measured = {"ring": {"sliced_wasserstein": 0.02}}
-    assert plan.plan_hash(plan.add_floors(one, measured)) == one["hash"]
-    assert plan.plan_hash(json.loads(json.dumps(one))) == one["hash"]
+    assert plan_hash(add_floors(one, measured)) == one["hash"]
+    assert plan_hash(json.loads(json.dumps(one))) == one["hash"]
     assert toy_plan(seeds=3)["hash"] != one["hash"] != toy_plan(steps=5)["hash"]
 
 
 @pytest.mark.parametrize("name", by_cost(SUITES["toy"].tasks))
 def test_real_points_reach_the_goal_of_every_toy(name, monkeypatch):
-    monkeypatch.setattr(floors, "FLOOR_DRAWS", 2)
+    monkeypatch.setattr("gan_jax.benchmark.reference_scores.FLOOR_DRAWS", 2)
     task = SUITES["toy"].tasks[name]
-    found = floors.measure_floors(task)
+    found = measure_floors(task)
     assert meets_goal(found, resolve_goal(task.goal, found))
 
 
 def test_noise_has_the_datas_spread_and_none_of_its_modes():
     """Of the ring, x and y with deviation sqrt(1/2): 8 pi 9 sigma^2 hold few points."""
-    found = floors.measure_noise(SUITES["toy"].tasks["ring"])
+    found = measure_noise(SUITES["toy"].tasks["ring"])
     assert found["robust_modes"] == 0 and found["high_quality"] < 0.01
     assert 0.05 < found["sliced_wasserstein"] < 0.5
 
@@ -174,7 +179,7 @@ def test_the_dirac_gan_ends_where_the_published_notebook_ends():
     """Simultaneous minimax at 0.2: 3.09695 after 500 steps (Mescheder et al. 2018)."""
     suite = SUITES["dirac"]
     config = make_config(suite, suite.tasks["simultaneous"], "minimax", {}, 500, 1)
-    slow, fast = exact.play_at_rates(config, (0.1, 0.2))
+    slow, fast = play_at_rates(config, (0.1, 0.2))
     np.testing.assert_allclose(fast.distance[-1], 3.09695, rtol=1e-5)
     np.testing.assert_allclose(fast.factor, np.sqrt(1 + 0.1**2), atol=1e-8)
     np.testing.assert_allclose(slow.factor, np.sqrt(1 + 0.05**2), atol=1e-8)
@@ -187,9 +192,7 @@ def test_a_rule_with_a_rate_of_its_own_gets_it_at_each_rate():
     suite = SUITES["dirac"]
     config = make_config(suite, suite.tasks["competitive"], "wasserstein", {}, 20, 1)
     assert config.dynamics == DynamicsConfig("competitive")
-    for rate, found in zip(
-        (0.2, 0.5), exact.play_at_rates(config, (0.2, 0.5)), strict=True
-    ):
+    for rate, found in zip((0.2, 0.5), play_at_rates(config, (0.2, 0.5)), strict=True):
         np.testing.assert_allclose(found.factor, (1 + rate**2) ** -0.5, atol=1e-6)
 
 

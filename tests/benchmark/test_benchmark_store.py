@@ -5,17 +5,30 @@ import json
 import numpy as np
 import pytest
 
-from gan_jax.benchmark import plan
-from gan_jax.benchmark import progress_board as board
-from gan_jax.benchmark import results_io as store
-from gan_jax.benchmark import run_cell as cells
 from gan_jax.benchmark.merge import merge_rows
+from gan_jax.benchmark.plan import (
+    PlanRequest,
+    add_floors,
+    make_plan,
+    read_plan,
+    select_share,
+)
+from gan_jax.benchmark.progress_board import estimate_seconds_left, make_board
+from gan_jax.benchmark.results_io import (
+    ROW_FIELDS,
+    ROWS_FILE,
+    append_rows,
+    read_rows,
+    resume_results,
+    to_json_lines,
+)
+from gan_jax.benchmark.run_cell import make_error_rows, run_cell
 from gan_jax.commands import merge
 
 
 def toy_plan(**wish):
     wish = {"methods": ("ns_gan", "r1"), "tasks": ("ring",), "seeds": 2} | wish
-    return plan.make_plan(plan.PlanRequest("toy", **wish))
+    return make_plan(PlanRequest("toy", **wish))
 
 
 def row_of(made, index=0, seed=0, **changes):
@@ -34,7 +47,7 @@ def row_of(made, index=0, seed=0, **changes):
 def folder(path, made, rows):
     path.mkdir()
     (path / "plan.json").write_text(json.dumps(made))
-    store.append_rows(path, rows)
+    append_rows(path, rows)
     return path
 
 
@@ -42,41 +55,41 @@ def test_only_cells_with_all_their_rows_are_finished(tmp_path):
     made = toy_plan()
     whole = [row_of(made, 0, 0), row_of(made, 0, 1)]
     out = folder(tmp_path / "out", made, [*whole, row_of(made, 1, 0)])
-    with (out / store.ROWS_FILE).open("a") as file:
+    with (out / ROWS_FILE).open("a") as file:
         file.write('{"cell": "ring--r1", "se')
-    found = store.resume_results(made, out)
+    found = resume_results(made, out)
     assert found == {"ring--ns_gan": whole}
-    assert store.read_rows(out) == whole
+    assert read_rows(out) == whole
 
 
 def test_a_cell_that_crashed_is_tried_again(tmp_path):
     made = toy_plan()
     rows = [row_of(made, 0, seed, outcome="error") for seed in (0, 1)]
-    assert store.resume_results(made, folder(tmp_path / "out", made, rows)) == {}
+    assert resume_results(made, folder(tmp_path / "out", made, rows)) == {}
 
 
 def test_a_crash_is_recorded_for_each_member_and_stops_nothing(tmp_path, monkeypatch):
-    made = plan.add_floors(toy_plan(), {"ring": {"sliced_wasserstein": 0.02}})
+    made = add_floors(toy_plan(), {"ring": {"sliced_wasserstein": 0.02}})
 
     def fall(config, *args, **options):
         raise RuntimeError("out of\nluck")
 
-    monkeypatch.setattr(cells, "train", fall)
-    rows = cells.run_cell(made, made["cells"][1], tmp_path, lambda row: None)
+    monkeypatch.setattr("gan_jax.benchmark.run_cell.train", fall)
+    rows = run_cell(made, made["cells"][1], tmp_path, lambda row: None)
     assert [row["seed"] for row in rows] == [0, 1]
     assert {row["outcome"] for row in rows} == {"error"}
     assert {row["error"] for row in rows} == {"RuntimeError: out of luck"}
     assert not any(row["success"] for row in rows)
-    assert json.loads(store.to_json_lines(rows[:1]))["method"] == "r1"
+    assert json.loads(to_json_lines(rows[:1]))["method"] == "r1"
 
 
 def test_shares_of_the_cells_are_disjoint_and_complete():
     everything = list(range(10))
-    parts = [plan.select_share(everything, f"{i}/3") for i in (1, 2, 3)]
+    parts = [select_share(everything, f"{i}/3") for i in (1, 2, 3)]
     assert sorted(sum(parts, [])) == everything
     for wrong in ("3/2", "0/2", "x", "1", "-1/2"):
         with pytest.raises(ValueError, match="part"):
-            plan.select_share(everything, wrong)
+            select_share(everything, wrong)
 
 
 def test_merging_joins_the_rows_of_one_plan(tmp_path, capsys):
@@ -85,7 +98,7 @@ def test_merging_joins_the_rows_of_one_plan(tmp_path, capsys):
     theirs = [row_of(made, 0, 1, wall_seconds=9.0, device="b"), row_of(made, 1, 0)]
     a, b = folder(tmp_path / "a", made, ours), folder(tmp_path / "b", made, theirs)
     assert merge.main([str(a), str(b), "--out", str(tmp_path / "c")]) == 0
-    assert store.read_rows(tmp_path / "c") == [*ours, theirs[1]]
+    assert read_rows(tmp_path / "c") == [*ours, theirs[1]]
     assert "3 of 4 GANs" in capsys.readouterr().out
 
 
@@ -131,7 +144,7 @@ def merged(tmp_path, capsys, *plans):
 
 def judged(factor):
     """A plan whose floor is so many times .02."""
-    return plan.add_floors(toy_plan(), {"ring": {"sliced_wasserstein": 0.02 * factor}})
+    return add_floors(toy_plan(), {"ring": {"sliced_wasserstein": 0.02 * factor}})
 
 
 @pytest.mark.parametrize("factor, same", [(1 + 1e-5, True), (1.05, False)])
@@ -163,7 +176,7 @@ def test_a_merged_folder_has_the_command_that_goes_on_in_it(
 ):
     made = toy_plan()
     assert merged(tmp_path, capsys, made | {"command": share}, made)[0] == 0
-    found = plan.read_plan(tmp_path / "all")
+    found = read_plan(tmp_path / "all")
     assert found["command"] == f"{whole} --out {tmp_path / 'all'}"
     assert found["hash"] == made["hash"]
 
@@ -181,8 +194,8 @@ def test_merging_and_going_on_refuse_rows_of_another_plan(tmp_path, capsys):
     assert told.startswith(f"error: {b}: rows.jsonl has a row of plan ffffffff")
     assert not (tmp_path / "c").exists()
     with pytest.raises(ValueError, match="has a row of plan ffffffff"):
-        store.resume_results(made, b)
-    assert store.read_rows(b) == [foreign(made)]
+        resume_results(made, b)
+    assert read_rows(b) == [foreign(made)]
 
 
 @pytest.mark.parametrize(
@@ -192,10 +205,10 @@ def test_merging_and_going_on_refuse_rows_of_another_plan(tmp_path, capsys):
 def test_a_line_that_is_no_row_is_told_with_the_command(tmp_path, line, why):
     made = toy_plan() | {"command": "python -m benchmarks.compare --suite toy"}
     out = folder(tmp_path / "out", made, [row_of(made)])
-    path = out / store.ROWS_FILE
+    path = out / ROWS_FILE
     path.write_text(f"{line}\n{path.read_text()}")
     with pytest.raises(ValueError) as told:
-        store.read_rows(out)
+        read_rows(out)
     assert why in str(told.value)
     assert str(told.value).startswith(f"{path}: line 1 is no")
     assert str(told.value).endswith(
@@ -205,11 +218,11 @@ def test_a_line_that_is_no_row_is_told_with_the_command(tmp_path, line, why):
 
 def test_rows_have_what_is_asked_of_them(tmp_path):
     """Those of a cell that crashed too."""
-    made = plan.make_plan(plan.PlanRequest("dirac", ("minimax",), ("simultaneous",)))
+    made = make_plan(PlanRequest("dirac", ("minimax",), ("simultaneous",)))
     cell = made["cells"][0]
-    rows = cells.run_cell(made, cell, tmp_path, print)
-    rows += cells.make_error_rows(made, cell, RuntimeError("no luck"))
-    assert all(store.ROW_FIELDS <= row.keys() for row in rows)
+    rows = run_cell(made, cell, tmp_path, print)
+    rows += make_error_rows(made, cell, RuntimeError("no luck"))
+    assert all(ROW_FIELDS <= row.keys() for row in rows)
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", "{"])
@@ -217,7 +230,7 @@ def test_a_plan_that_is_none_says_what_to_do(tmp_path, text):
     out = folder(tmp_path / "out", toy_plan(), [])
     (out / "plan.json").write_text(text)
     with pytest.raises(ValueError, match="put back the file that was there, or delete"):
-        plan.read_plan(out)
+        read_plan(out)
 
 
 def test_time_left_follows_the_pace_of_the_finished_cells():
@@ -225,9 +238,9 @@ def test_time_left_follows_the_pace_of_the_finished_cells():
     done = {
         "ring--ns_gan": [row_of(made, 0, seed, wall_seconds=50.0) for seed in (0, 1)]
     }
-    one = board.make_board(made, made["cells"], done, workers=1)
+    one = make_board(made, made["cells"], done, workers=1)
     pace = 100 / one.estimates["ring--ns_gan"]
     expected = pace * one.estimates["ring--r1"]
-    np.testing.assert_allclose(board.estimate_seconds_left(one), expected)
+    np.testing.assert_allclose(estimate_seconds_left(one), expected)
     one.running["ring--r1"] = made["steps"] // 4
-    np.testing.assert_allclose(board.estimate_seconds_left(one), 0.75 * expected)
+    np.testing.assert_allclose(estimate_seconds_left(one), 0.75 * expected)

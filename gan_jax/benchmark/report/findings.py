@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from gan_jax.benchmark.report import summary
 from gan_jax.benchmark.report.hypotheses import NO_ANSWER, Answer, answer_questions
 from gan_jax.benchmark.report.published import PublishedComparison, compare_published
 from gan_jax.benchmark.report.results import Results, has_failed, is_exact
@@ -12,6 +11,8 @@ from gan_jax.benchmark.report.summary import (
     OverallSummary,
     TaskSummary,
     count_successes,
+    summarize_overall,
+    summarize_tasks,
 )
 from gan_jax.benchmark.report.wording import (
     count_noun,
@@ -34,8 +35,8 @@ class Findings(NamedTuple):
 def collect_findings(results: Results) -> Findings:
     return Findings(
         results,
-        summary.summarize_tasks(results),
-        summary.summarize_overall(results),
+        summarize_tasks(results),
+        summarize_overall(results),
         make_stability_maps(results),
         compare_published(results),
         answer_questions(results),

@@ -5,10 +5,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_jax.benchmark import plan as plans
 from gan_jax.benchmark.metric_info import METRIC_INFO
-from gan_jax.benchmark.outcome import ERROR
-from gan_jax.benchmark.outcome import OUTCOMES as DECIDED
+from gan_jax.benchmark.outcome import ERROR, OUTCOMES
+from gan_jax.benchmark.plan import read_plan
 from gan_jax.benchmark.report.method_styles import MethodStyle, assign_styles
 from gan_jax.benchmark.results_io import (
     ROWS_FILE,
@@ -19,7 +18,7 @@ from gan_jax.benchmark.results_io import (
 
 Row = dict[str, Any]
 
-ORDERED_OUTCOMES = (*reversed(DECIDED), ERROR)
+ORDERED_OUTCOMES = (*reversed(OUTCOMES), ERROR)
 """From the best to the worst."""
 FAILED_OUTCOMES = ("exploded", "nonfinite", "error")
 """Outcomes of runs that count as the worst in every metric, whatever they end at."""
@@ -55,7 +54,7 @@ def read_results(folder: str | Path, baseline: str | None = None) -> Results:
     of mixed fingerprints; a baseline that is not among the methods.
     """
     folder = Path(folder)
-    plan, rows = plans.read_plan(folder), read_rows(folder)
+    plan, rows = read_plan(folder), read_rows(folder)
     if not rows:
         raise ValueError(
             f"{folder / ROWS_FILE}: holds no rows; run {plan['command']} until a cell is "
