@@ -27,13 +27,13 @@ SAVED, UNSAVED = CheckpointConfig(every=2000), CheckpointConfig(every=10**9)
 
 
 def resident_bytes() -> int:
-    """Of this process (Linux)."""
+    """Return the resident memory of this process (Linux)."""
     pages = int(Path("/proc/self/statm").read_text("utf-8").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def measure_growth(steps: int, folder: Path) -> dict[str, float]:
-    """Megabytes held after 2,000 steps and at the end."""
+    """Return the megabytes held after 2,000 steps and at the end."""
     sizes: dict[int, int] = {}
 
     def note(row: dict) -> None:
@@ -47,13 +47,16 @@ def measure_growth(steps: int, folder: Path) -> dict[str, float]:
 
 
 def time_run(config: Config, folder: Path) -> float:
-    """Wall time of the steps after the first dispatch."""
+    """Return the wall time of the steps after the first dispatch."""
     _, summary = train(config, folder, overwrite=True, progress=False)
     return summary["wall_seconds"] - summary["first_row_seconds"]
 
 
 def main(steps: int = 20_000, repeats: int = 3) -> int:
-    """steps: of each run. repeats: pairs of timed runs."""
+    """Measure memory and checkpoints, and print both.
+
+    steps: of each run. repeats: pairs of timed runs.
+    """
     with tempfile.TemporaryDirectory() as name:
         memory = measure_growth(steps, Path(name) / "memory")
         pairs = [

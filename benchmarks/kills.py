@@ -45,7 +45,7 @@ CONFIG = Config(
 
 
 def read_metrics(run: Path) -> list[dict]:
-    """The metrics of a run, without the wall time and with it the checksum."""
+    """Return the metrics of a run without wall time, and without the checksum over it."""
     lines = (run / "metrics.jsonl").read_text("utf-8").splitlines()
     found = [json.loads(line) for line in lines]
     timed = {"wall_seconds", "crc32"}
@@ -53,6 +53,7 @@ def read_metrics(run: Path) -> list[dict]:
 
 
 def same_bits(state: TrainState, other: TrainState) -> bool:
+    """Return whether two states are equal bit for bit."""
     pairs = zip(
         *(
             jax.tree.leaves(
@@ -66,7 +67,7 @@ def same_bits(state: TrainState, other: TrainState) -> bool:
 
 
 def wait_for_row(run: Path, process: subprocess.Popen, seconds: float = 300) -> None:
-    """Until the run logs or ends; an error if it does not within so many seconds."""
+    """Wait until the run logs a row or ends; raise RuntimeError after `seconds`."""
     begin, log = time.time(), run / "metrics.jsonl"
     while process.poll() is None and not (log.exists() and log.stat().st_mtime > begin):
         if time.time() > begin + seconds:
@@ -98,7 +99,7 @@ def start_and_kill(run: Path, config: Path, chance: random.Random) -> None:
 
 
 def survives(kills: int, steps: int, folder: Path, seed: int = 0) -> bool:
-    """Whether a run that was killed so often is one that never was, bit for bit."""
+    """Return whether a run that was killed often equals one that was not, bit for bit."""
     config = replace(CONFIG, steps=steps)
     path, run, chance = folder / "config.json", folder / "run", random.Random(seed)
     path.write_text(to_json(config), "utf-8")
@@ -114,8 +115,11 @@ def survives(kills: int, steps: int, folder: Path, seed: int = 0) -> bool:
 
 
 def main(kills: int = 200, steps: int = 30_000, seed: int = 0) -> int:
-    """kills: how many. steps: of the run, enough that it does not end by itself. seed:
-    of the moments."""
+    """Kill a run again and again, and compare it with one that was not killed.
+
+    kills: how many. steps: of the run, enough that it does not end by itself. seed: of
+    the moments.
+    """
     with tempfile.TemporaryDirectory() as folder:
         same = survives(kills, steps, Path(folder), seed)
     print(f"{kills} kills: {'the same bits' if same else 'NOT the same bits'}")

@@ -76,7 +76,10 @@ class Flags:
 
 
 class SeedContender(NamedTuple):
-    """run: makes `steps` steps of each of `seeds` GANs, and waits for them."""
+    """A way to make steps of several seeds.
+
+    run: makes `steps` steps of each of `seeds` GANs, and waits for them.
+    """
 
     name: str
     seeds: int
@@ -87,7 +90,10 @@ class SeedContender(NamedTuple):
 def make_seed_contender(
     name: str, placed: Body, state: TrainState, batch: Batch, steps: int, calls: int = 1
 ) -> SeedContender:
-    """A placed body of `steps` steps, called `calls` times, from where it stopped."""
+    """Return a contender that calls a placed body of `steps` steps `calls` times.
+
+    Each run goes on from the state at which the one before stopped.
+    """
     held = [state]
 
     def run() -> None:
@@ -101,7 +107,10 @@ def make_seed_contender(
 
 
 def make_our_contenders(config: Config, flags: Flags) -> list[SeedContender]:
-    """gan_jax: one batch for all steps and seeds, so that the step alone is timed."""
+    """Return gan_jax's contenders.
+
+    They take one batch for all steps and seeds, so that the step alone is timed.
+    """
     gan = build(config)
     batch = dataset(config).get(np.arange(config.batch_size)[None])
     state = jax.jit(partial(init_state, gan))(jax.random.key(0))
@@ -143,19 +152,21 @@ def make_our_contenders(config: Config, flags: Flags) -> list[SeedContender]:
 
 
 def make_even_mesh(count: int) -> Mesh:
-    """The most devices that share out `count` GANs evenly."""
+    """Return the most devices that share out `count` GANs evenly."""
     devices = jax.devices()
     most = next(n for n in range(len(devices), 0, -1) if count % n == 0)
     return row(devices[:most], SEED)
 
 
 def make_torch_contenders(config: Config, flags: Flags) -> list[SeedContender]:
-    """PyTorch eager, if it is installed."""
+    """Return PyTorch eager, if it is installed."""
     if find_spec("torch") is None:
         print("torch is not installed: no comparison (pip install -e '.[oracle]')")
         return []
-    turn = contenders.torch_contender(config, compiled=False).turn
-    return [SeedContender("PyTorch eager", 1, flags.steps, partial(turn, flags.steps))]
+    run_units = contenders.torch_contender(config, compiled=False).run_units
+    return [
+        SeedContender("PyTorch eager", 1, flags.steps, partial(run_units, flags.steps))
+    ]
 
 
 def print_timings(config: Config, flags: Flags) -> None:
@@ -180,12 +191,14 @@ def print_timings(config: Config, flags: Flags) -> None:
 
 
 def time_call(one: SeedContender) -> float:
+    """Return the seconds of one run of a contender."""
     started = time.perf_counter()
     one.run()
     return time.perf_counter() - started
 
 
 def main(arguments: list[str]) -> None:
+    """Time the contenders on each GAN that the flags ask for."""
     flags = tyro.cli(
         Flags, args=arguments, prog="python -m benchmarks.seeds", description=__doc__
     )

@@ -39,7 +39,7 @@ class Flags:
 
 
 def median_seconds(function, repeats: int) -> float:
-    """The median time of a call, after one that is not counted."""
+    """Return the median time of a call, after one that is not counted."""
     jax.block_until_ready(function())
     times = []
     for _ in range(repeats):
@@ -50,7 +50,7 @@ def median_seconds(function, repeats: int) -> float:
 
 
 def time_gather_and_step(config: Config, data: Dataset) -> tuple[float, float]:
-    """Medians of a jitted gather, and of a jitted gather with a training step."""
+    """Return the median seconds of a jitted gather, and of a jitted training step."""
     gan = build(config)
     state = init_state(gan, jax.random.key(0))
     held = source(data, np.inf)
@@ -66,7 +66,7 @@ def time_gather_and_step(config: Config, data: Dataset) -> tuple[float, float]:
 
 
 def measure_waiting_share(data: Dataset, batch_size: int, batches: int = 200) -> float:
-    """Share of the time a consumer of 2,000 images/s waits for streamed batches."""
+    """Return the share of time that a consumer of 2,000 images/s waits for batches."""
     order = partial(indices_of, data, batch_size, 1, [0])
     stream = supply(source(data, 0), order, np.arange(batches + 2))
     next(stream)
@@ -80,6 +80,7 @@ def measure_waiting_share(data: Dataset, batch_size: int, batches: int = 200) ->
 
 
 def start(arguments: list[str]) -> None:
+    """Measure the supply and print it."""
     flags = parse(
         Flags, arguments, prog="python -m benchmarks.supply", description=__doc__
     )
@@ -105,6 +106,7 @@ def start(arguments: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> int:
+    """Run the command and return its exit code."""
     return exit_code(partial(start, arguments))
 
 

@@ -1,4 +1,4 @@
-"""What `benchmarks.speed` times: a GAN's step, ours or PyTorch's, on the same work."""
+"""The contenders of `benchmarks.speed`: a GAN's step in gan_jax and in PyTorch."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,22 +17,26 @@ from gan_jax.parallel.compiler import compiler_options
 from gan_jax.parallel.execution import program
 
 RunUnits = Callable[[int], None]
-"""Makes so many units of steps and waits for them."""
+"""A function that makes so many units of steps and waits for them."""
 MANY_CALLS = 10**6
+"""Calls for which indices of batches are prepared: more than are ever timed."""
 
 
 class Contender(NamedTuple):
-    """unit: steps of the least turn. flops: of a step. bytes: what a step holds at
-    once, if a compiler has planned it."""
+    """A step that is timed.
 
-    turn: RunUnits
+    run_units: makes steps. unit: the steps of its smallest call. flops: of a step.
+    bytes: what a step holds at once, if a compiler has planned it.
+    """
+
+    run_units: RunUnits
     unit: int
     flops: int
     bytes: int | None = None
 
 
 def digits_dataset(side: int) -> DatasetConfig:
-    """The scanned digits as colour images: real data that needs no download."""
+    """Return the scanned digits as colour images: real data that needs no download."""
     return DatasetConfig("digits", resolution=side, rgb=True)
 
 
@@ -44,7 +48,7 @@ CASES: dict[str, tuple[int, DatasetConfig, ModelConfig]] = {
     "resnet32": (16, digits_dataset(32), ModelConfig("resnet", width=128)),
     "resize32": (64, digits_dataset(32), ModelConfig("resize", width=32)),
 }
-"""Batch size, data and networks."""
+"""Batch size, data and networks of each case."""
 
 VARIANTS: dict[str, tuple[str, bool]] = {
     "none": ("ns_gan", False),
@@ -56,7 +60,7 @@ VARIANTS: dict[str, tuple[str, bool]] = {
 
 
 def case_config(case: str, variant: str, batch: int | None = None) -> Config:
-    """batch: another batch size."""
+    """Return the Config of a case; batch: another batch size."""
     size, data, model = CASES[case]
     name, spectral = VARIANTS[variant]
     return replace(
@@ -70,14 +74,14 @@ def case_config(case: str, variant: str, batch: int | None = None) -> Config:
 
 
 def our_contender(config: Config) -> Contender:
-    """A run of gan_jax as `train` makes it: batches are gathered on the device."""
+    """Return a run of gan_jax as `train` makes it: batches are gathered on the device."""
     data = dataset(config)
     work = program(config, data)
     unit = work.steps_per_call
     splits: Iterator[Any] = iter(work.splits(np.arange(0, MANY_CALLS * unit, unit)))
     held = [work.init()]
 
-    def turn(units: int) -> None:
+    def run_units(units: int) -> None:
         metrics: Any = ()
         for _ in range(units):
             held[0], metrics = work.advance(held[0], next(splits))
@@ -89,7 +93,7 @@ def our_contender(config: Config) -> Contender:
 
 
 def trace_arguments(config: Config) -> tuple[Callable, TrainState, Batch]:
-    """A step and the shapes of its arguments; nothing is computed."""
+    """Return a step and the shapes of its arguments; nothing is computed."""
     gan = build(config)
     state = jax.eval_shape(partial(init_state, gan), jax.random.key(0))
     shape = (config.d_steps, config.batch_size, *gan.data_shape)
@@ -98,7 +102,7 @@ def trace_arguments(config: Config) -> tuple[Callable, TrainState, Batch]:
 
 
 def planned_bytes(config: Config) -> int:
-    """Of a step's arguments and all that XLA plans to hold beside them at once."""
+    """Return the bytes of a step's arguments and of all that XLA plans to hold at once."""
     step, *arguments = trace_arguments(config)
     options = compiler_options()
     jitted = jax.jit(step, donate_argnums=0, compiler_options=options)
@@ -108,25 +112,30 @@ def planned_bytes(config: Config) -> int:
 
 
 def torch_contender(config: Config, compiled: bool) -> Contender:
-    """PyTorch, one fixed batch; compiled: by torch.compile. See `benchmarks.eager`."""
+    """Return PyTorch's step on one fixed batch; compiled: by torch.compile.
+
+    See `benchmarks.speed.torch_step`.
+    """
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     step = make_torch_step(config, device, compiled)
 
-    def turn(units: int) -> None:
+    def run_units(units: int) -> None:
         for _ in range(units):
             step()
         if device == "cuda":
             torch.cuda.synchronize()
 
     abstract = make_torch_step(config, "meta", compiled=False)
-    return Contender(turn, 1, count_torch_flops(abstract))
+    return Contender(run_units, 1, count_torch_flops(abstract))
 
 
 def make_torch_step(config: Config, device: str, compiled: bool) -> Callable[[], Any]:
-    """A function that makes one step of PyTorch's GAN; on the device "meta" it computes
-    nothing. compiled: by torch.compile."""
+    """Return a function that makes one step of PyTorch's GAN.
+
+    On the device "meta" it computes nothing. compiled: by torch.compile.
+    """
     import torch
 
     from benchmarks.speed import torch_step
@@ -153,7 +162,10 @@ def make_torch_step(config: Config, device: str, compiled: bool) -> Callable[[],
 
 
 def count_torch_flops(step: Callable[[], Any]) -> int:
-    """By the formulas of PyTorch's own counter, which cannot follow a penalty."""
+    """Return a step's FLOPs by PyTorch's own formulas.
+
+    PyTorch's own counter cannot follow a penalty.
+    """
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils.flop_counter import flop_registry
 
@@ -173,19 +185,19 @@ def count_torch_flops(step: Callable[[], Any]) -> int:
 
 
 def product_contender(n: int = 2048) -> Contender:
-    """Matrix products: the rate that a step is held against."""
+    """Return matrix products, the rate that a step is held against."""
     a = jnp.ones((n, n))
     product = jax.jit(jnp.matmul)
 
-    def turn(units: int) -> None:
+    def run_units(units: int) -> None:
         found = a
         for _ in range(units):
             found = product(a, a)
         jax.block_until_ready(found)
 
-    return Contender(turn, 1, 2 * n**3)
+    return Contender(run_units, 1, 2 * n**3)
 
 
 def penalty_config(name: str) -> Config:
-    """The plain GAN on `dcgan32`, with a penalty of PENALTIES (weight 10)."""
+    """Return the plain GAN on `dcgan32` with a penalty of PENALTIES (weight 10)."""
     return replace(case_config("dcgan32", "none"), penalty=PenaltyConfig(name))

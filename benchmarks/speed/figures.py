@@ -12,7 +12,7 @@ from gan_jax.benchmark.report.method_styles import PALETTE
 
 
 def draw_part(part: str, rows: list[SpeedRow], folder: Path) -> None:
-    """Write `PART.png` of the rows that have a time; none of none."""
+    """Write `PART.png` of the rows that have a time; nothing if none has."""
     import matplotlib
 
     shown = [row for row in rows if not row.timing.fault]
@@ -22,7 +22,7 @@ def draw_part(part: str, rows: list[SpeedRow], folder: Path) -> None:
 
 
 def draw_ratios(rows: list[SpeedRow]) -> Any:
-    """Seconds a step over PyTorch's, with the range over rounds."""
+    """Return seconds a step over PyTorch's, with the range over rounds."""
     pairs = list(dict.fromkeys((row.case, row.variant) for row in rows))
     against = rows[0].against
     names = dict.fromkeys(r.contender for r in rows if r.contender != against)
@@ -48,7 +48,7 @@ def draw_ratios(rows: list[SpeedRow]) -> Any:
 
 
 def draw_costs(rows: list[SpeedRow]) -> Any:
-    """Seconds a step with each penalty over those of the plain step."""
+    """Return seconds a step with each penalty over those of the plain step."""
     known = {row.variant: row.ratio for row in rows if row.contender != row.against}
     own = sorted((ratio, name) for name, ratio in known.items() if ratio)
     figure, axes = make_figure(6.5, 0.8 + 0.26 * len(own))
@@ -61,7 +61,7 @@ def draw_costs(rows: list[SpeedRow]) -> Any:
 
 
 def draw_growth(rows: list[SpeedRow]) -> Any:
-    """Time and memory of R1's step, over batch and over pixels."""
+    """Return time and memory of R1's step, over batch and over pixels."""
     kinds = ("batch", "pixels")
     shown = [k for k in kinds if any(k in row.contender for row in rows)]
     figure, axes = make_figure(7.5, 4.6, 2, len(shown))

@@ -1,4 +1,4 @@
-"""The matrix products and convolutions that a traced function needs, and their price.
+"""FLOPs of a traced function: its matrix products and convolutions, and their price.
 
 One walk over the jaxpr numbers every value by what computes it, so that what nobody
 uses and what is computed twice is not counted twice: XLA drops both. Elementwise work
@@ -18,10 +18,12 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 from gan_jax.layers.convolution import CONVOLVE, CORRELATE, IMAGE, KERNEL, OUT, SPREAD
 
 Work = Counter[tuple[str, int]]
+"""How often each `(primitive, FLOPs)` is done."""
 Value = tuple[int, int]
-"""How often each `(primitive, FLOPs)` is done. A value: its node, and which output."""
+"""The number of a node, and which of its outputs the value is."""
 
 CALLS = {"jit", "pjit", "closed_call", "core_call", "checkpoint", "remat2"}
+"""Primitives that do what their jaxpr says; its equations take their place."""
 CALLS |= {"custom_jvp_call", "custom_vjp_call"}
 """Primitives that do what their jaxpr says; its equations take their place."""
 
@@ -40,6 +42,7 @@ class Graph(NamedTuple):
     numbers: dict[Hashable, int]
 
     def number(self, key: Hashable, work: Work, inputs: tuple[int, ...]) -> int:
+        """Return the number of the node with this key, which is added if it is new."""
         if key not in self.numbers:
             self.numbers[key] = len(self.nodes)
             self.nodes.append(Node(work, inputs))
@@ -47,18 +50,18 @@ class Graph(NamedTuple):
 
 
 def count_flops(function: Callable, *arguments: Any) -> int:
-    """Floating-point operations of `function(*arguments)`'s products, as an integer.
+    """Return the floating-point operations of the products of `function(*arguments)`.
 
-    2 for each multiply-add, every place of the kernel at every output pixel: zeros of
-    the padding included, those of a dilation not, so that a transposed convolution has
-    as many as the convolution it is the transpose of. A scan counts as often as it
-    runs, a branch as the dearest one, the body of a while loop once.
+    A multiply-add counts 2, at every place of the kernel and every output pixel. Zeros
+    of the padding are included and those of a dilation are not, so that a transposed
+    convolution has as many as the convolution it is the transpose of. A scan counts as
+    often as it runs, a branch as the dearest one, the body of a while loop once.
     """
     return total_flops(traced_work(function, *arguments))
 
 
 def count_products(function: Callable, *arguments: Any) -> Counter[str]:
-    """How many products and convolutions `function(*arguments)` needs, by primitive."""
+    """Return how many products and convolutions a function needs, by primitive."""
     found: Counter[str] = Counter()
     for (name, _), n in traced_work(function, *arguments).items():
         found[name] += n
@@ -66,11 +69,12 @@ def count_products(function: Callable, *arguments: Any) -> Counter[str]:
 
 
 def traced_work(function: Callable, *arguments: Any) -> Work:
+    """Return the work of `function(*arguments)`."""
     return needed_work(jax.make_jaxpr(function)(*arguments))
 
 
 def needed_work(closed: ClosedJaxpr | Jaxpr) -> Work:
-    """The work that the outputs depend on."""
+    """Return the work that the outputs depend on."""
     graph = Graph([], {})
     jaxpr, consts = open_jaxpr(graph, closed)
     count = len(jaxpr.invars)
@@ -86,7 +90,7 @@ def needed_work(closed: ClosedJaxpr | Jaxpr) -> Work:
 
 
 def open_jaxpr(graph: Graph, jaxpr: ClosedJaxpr | Jaxpr) -> tuple[Jaxpr, list[Value]]:
-    """A jaxpr and the values of its constants."""
+    """Return a jaxpr and the values of its constants."""
     if isinstance(jaxpr, Jaxpr):
         return jaxpr, []
     consts = (graph.number(("const", id(c)), Work(), ()) for c in jaxpr.consts)
@@ -94,7 +98,7 @@ def open_jaxpr(graph: Graph, jaxpr: ClosedJaxpr | Jaxpr) -> tuple[Jaxpr, list[Va
 
 
 def walk_jaxpr(graph: Graph, jaxpr: Jaxpr, values: list[Value]) -> list[Value]:
-    """The values of the outputs, given those of constants and arguments."""
+    """Return the values of the outputs, given those of constants and arguments."""
     known: dict[Any, Value] = dict(
         zip(jaxpr.constvars + jaxpr.invars, values, strict=True)
     )
@@ -123,7 +127,7 @@ def walk_jaxpr(graph: Graph, jaxpr: Jaxpr, values: list[Value]) -> list[Value]:
 
 
 def hashable(value: Any) -> Hashable:
-    """The value, or which object it is."""
+    """Return the value, or the identity of an object that has no hash."""
     try:
         hash(value)
     except TypeError:
@@ -132,13 +136,13 @@ def hashable(value: Any) -> Hashable:
 
 
 def inner_jaxprs(eqn: JaxprEqn) -> list[ClosedJaxpr | Jaxpr]:
-    """The jaxprs among the parameters."""
+    """Return the jaxprs among the parameters of an equation."""
     leaves = jax.tree.leaves(list(eqn.params.values()))
     return [leaf for leaf in leaves if isinstance(leaf, ClosedJaxpr | Jaxpr)]
 
 
 def equation_work(eqn: JaxprEqn) -> Work:
-    """Of one equation that is not a call."""
+    """Return the work of one equation that is not a call."""
     name = eqn.primitive.name
     if name in PRICES:
         return Work({(name, PRICES[name](eqn)): 1})
@@ -151,22 +155,27 @@ def equation_work(eqn: JaxprEqn) -> Work:
 
 
 def total_flops(done: Work) -> int:
+    """Return the FLOPs of all work."""
     return sum(price * n for (_, price), n in done.items())
 
 
 def operand_shapes(eqn: JaxprEqn) -> list[tuple[int, ...]]:
-    """Of both operands and the result."""
+    """Return the shapes of both operands and of the result."""
     return [atom.aval.shape for atom in (*eqn.invars, *eqn.outvars)]  # pyright: ignore
 
 
 def price_of_product(eqn: JaxprEqn) -> int:
+    """Return the FLOPs of a matrix product."""
     left, _, out = operand_shapes(eqn)
     (contracted, _), _ = eqn.params["dimension_numbers"]
     return 2 * math.prod(out) * math.prod(left[axis] for axis in contracted)
 
 
 def price_of_convolution(eqn: JaxprEqn) -> int:
-    """XLA's. A dilated image: that of the convolution or gradient it belongs to."""
+    """Return the FLOPs of XLA's convolution.
+
+    With a dilated image it is that of the convolution or gradient it belongs to.
+    """
     image, kernel, out = operand_shapes(eqn)
     image_axes, kernel_axes, out_axes = eqn.params["dimension_numbers"]
     pairs = 1  # of a place of the kernel and one in the result
@@ -179,7 +188,7 @@ def price_of_convolution(eqn: JaxprEqn) -> int:
 
 
 def price_of_form(letters: str, eqn: JaxprEqn) -> int:
-    """Of a form of `gan_jax.layers.convolution` whose operands have these axes."""
+    """Return the FLOPs of a form of `gan_jax.layers.convolution`; letters: its axes."""
     *operands, _ = operand_shapes(eqn)
     sizes: dict[str, int] = dict(
         zip("HWklhw", sum(eqn.params["geometry"][2:], ()), strict=True)
@@ -195,3 +204,4 @@ PRICES: dict[str, Callable[[JaxprEqn], int]] = {
     SPREAD.name: partial(price_of_form, OUT + KERNEL),
     CORRELATE.name: partial(price_of_form, IMAGE + OUT),
 }
+"""The function that prices each primitive."""

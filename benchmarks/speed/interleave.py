@@ -1,7 +1,7 @@
 """Contenders timed in turn, A B A B, each in a process of its own.
 
-So all see the same moments of a noisy machine, none shares threads or a cache of
-programs with another, and the memory of each is its own.
+So all of them see the same moments of a noisy machine, none shares threads or a cache
+of programs with another, and the memory of each is its own.
 """
 
 import multiprocessing
@@ -26,16 +26,16 @@ except ImportError:  # Windows
     resource = None
 
 ContenderMaker = tuple[Callable[..., Contender], tuple[Any, ...]]
-"""A function of `benchmarks.contenders` and its arguments."""
+"""A function of `benchmarks.speed.contenders` and its arguments."""
 
 
 class Timing(NamedTuple):
     """Seconds per step: median, least and most over the rounds, and each in its turn.
 
     first: seconds of the first call, of `unit` steps, which compiles. flops: of a step.
-    planned: bytes of a step's arguments and what its compiler plans beside them, None
-    without a compiler. grown: by how many bytes memory peaked above what it was before
-    the first step. fault: why there is nothing else.
+    planned: bytes of a step's arguments and of what its compiler plans beside them;
+    None without a compiler. grown: by how many bytes memory peaked above what it was
+    before the first step. fault: why there is nothing else.
     """
 
     seconds: float = 0.0
@@ -51,7 +51,7 @@ class Timing(NamedTuple):
 
 
 class Runner(NamedTuple):
-    """A contender's process. units: those of its turn."""
+    """The process of a contender; units: those of its turn."""
 
     pipe: Connection
     unit: int
@@ -63,10 +63,10 @@ class Runner(NamedTuple):
 def time_in_turn(
     contenders: dict[str, ContenderMaker], rounds: int, seconds: float
 ) -> dict[str, Timing]:
-    """Each contender's timing over so many rounds; a turn lasts about `seconds`.
+    """Return each contender's timing over `rounds` turns of about `seconds` each.
 
-    Every other round goes backwards, so that none always follows the same one. Whoever
-    fails drops out, with its fault.
+    Every other round goes backwards, so that none always follows the same one. A
+    contender that fails drops out, with its fault.
     """
     found: dict[str, Timing] = {}
     with ExitStack() as stack:
@@ -90,11 +90,12 @@ def time_in_turn(
 
 
 def time_turn(runner: Runner) -> float:
-    """Seconds per step of a turn made now."""
+    """Return the seconds per step of a turn made now."""
     return ask_process(runner.pipe, runner.units) / (runner.units * runner.unit)
 
 
 def summarize_timing(runner: Runner, times: list[float]) -> Timing:
+    """Return the timing of a contender from the seconds of its turns."""
     try:
         held = ask_process(runner.pipe, 0)
     except RuntimeError as error:
@@ -107,13 +108,14 @@ def summarize_timing(runner: Runner, times: list[float]) -> Timing:
 
 
 def ask_process(pipe: Connection, units: int) -> Any:
-    """The answer of a process; RuntimeError with its fault."""
+    """Return the answer of a process, or raise RuntimeError with its fault."""
     with suppress(OSError):  # one that ended has told why
         pipe.send(units)
     return receive_answer(pipe)
 
 
 def receive_answer(pipe: Connection) -> Any:
+    """Return the next answer of a process, or raise RuntimeError with its fault."""
     try:
         found = pipe.recv()
     except (EOFError, OSError):
@@ -125,7 +127,7 @@ def receive_answer(pipe: Connection) -> Any:
 
 @contextmanager
 def run_process(make: ContenderMaker, seconds: float) -> Iterator[Runner]:
-    """The contender in a process of its own, after its first steps."""
+    """Run the contender in a process of its own; yield it after its first steps."""
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     context = multiprocessing.get_context("spawn")
     pipe, far_end = context.Pipe()
@@ -147,11 +149,11 @@ def run_process(make: ContenderMaker, seconds: float) -> Iterator[Runner]:
 def serve_contender(
     pipe: Connection, make: Callable[..., Contender], arguments: tuple[Any, ...]
 ) -> None:
-    """In the process: build, make the first turn, then as many units as are asked for.
+    """Build the contender in its process, and make as many units as are asked for.
 
-    All keep their memory, PyTorch too (its steps take 4 to 7 % less time so).
-    The answer to 0 units is `(planned, grown)`, bytes.
-    Ctrl-C is the other process's to heed.
+    The first turn is made at once. The answer to 0 units is `(planned, grown)`, in
+    bytes. All contenders keep their memory, PyTorch too (its steps take 4 to 7 % less
+    time so). Ctrl-C is left to the other process.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_memory()
@@ -172,13 +174,17 @@ def serve_contender(
 
 
 def time_units(contender: Contender, units: int) -> float:
+    """Return the seconds of so many units."""
     started = time.perf_counter()
-    contender.turn(units)
+    contender.run_units(units)
     return time.perf_counter() - started
 
 
 def peak_bytes() -> int:
-    """The most memory so far: of the accelerator, else of the process (Windows: 0)."""
+    """Return the most memory so far: of the accelerator, else of the process.
+
+    On Windows the process has no such number, and it is 0.
+    """
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()

@@ -67,7 +67,11 @@ class Flags:
 
 
 class Comparison(NamedTuple):
-    """makes: by contender. batches: of each. against: the one that ratios are of."""
+    """Contenders that are timed together.
+
+    makes: how each contender is made. batches: of each. against: the contender that
+    ratios are of.
+    """
 
     part: str
     case: str
@@ -78,6 +82,7 @@ class Comparison(NamedTuple):
 
 
 def compare_models(flags: Flags) -> Iterator[Comparison]:
+    """Yield gan_jax against PyTorch, for each case and penalty."""
     rivals = [f"PyTorch {rival}" for rival in flags.rivals if has_torch()]
     for case in flags.cases:
         for variant in flags.variants:
@@ -93,6 +98,7 @@ def compare_models(flags: Flags) -> Iterator[Comparison]:
 
 
 def compare_penalties(flags: Flags) -> Iterator[Comparison]:
+    """Yield each critic penalty against the plain step."""
     plain = case_config("dcgan32", "none")
     for name in sorted(PENALTIES.keys() - {"none"}):
         config = contenders.penalty_config(name)
@@ -101,7 +107,7 @@ def compare_penalties(flags: Flags) -> Iterator[Comparison]:
 
 
 def compare_growth(flags: Flags) -> Iterator[Comparison]:
-    """R1 at all batches in one comparison, at all sides in another."""
+    """Yield R1 at all batches in one comparison, and at all sides in another."""
     base = case_config("dcgan32", "r1")
     batches = {f"batch {b}": case_config("dcgan32", "r1", b) for b in BATCHES}
     sides = {
@@ -117,7 +123,7 @@ def compare_growth(flags: Flags) -> Iterator[Comparison]:
 def make_comparison(
     part: str, variant: str, configs: dict[str, Config], against: str
 ) -> Comparison:
-    """Of gan_jax with itself, on `dcgan32`."""
+    """Return a comparison of gan_jax with itself, on `dcgan32`."""
     makes: dict[str, ContenderMaker] = {
         n: (contenders.our_contender, (c,)) for n, c in configs.items()
     }
@@ -133,11 +139,12 @@ PARTS: dict[str, Callable[[Flags], Iterator[Comparison]]] = {
 
 
 def has_torch() -> bool:
+    """Return whether PyTorch is installed."""
     return find_spec("torch") is not None
 
 
 def time_comparison(one: Comparison, flags: Flags) -> Iterator[SpeedRow]:
-    """The rows of a comparison, timed now."""
+    """Yield the rows of a comparison, timed now."""
     makes = one.makes | {RATE: (contenders.product_contender, ())}
     found = time_in_turn(makes, flags.rounds, flags.seconds)
     product, rival = found[RATE], found[one.against]
@@ -158,8 +165,10 @@ def time_comparison(one: Comparison, flags: Flags) -> Iterator[SpeedRow]:
 
 
 def paired_ratio(one: Timing, other: Timing) -> tuple[float, float, float] | None:
-    """The ratio of seconds within a round: median, least and most over the rounds; None
-    if one has no times."""
+    """Return the ratio of seconds within a round: median, least and most over rounds.
+
+    It is None if one of the two has no times.
+    """
     if not (one.rounds and other.rounds):
         return None
     ratios = [a / b for a, b in zip(one.rounds, other.rounds, strict=True)]
@@ -167,6 +176,7 @@ def paired_ratio(one: Timing, other: Timing) -> tuple[float, float, float] | Non
 
 
 def describe_setup(flags: Flags) -> dict[str, Any]:
+    """Return device, versions and lengths of the measurement."""
     device = jax.devices()[0].device_kind
     torch = {"torch": version("torch")} if has_torch() else {}
     return {
@@ -182,7 +192,7 @@ def describe_setup(flags: Flags) -> dict[str, Any]:
 
 
 def write_results(flags: Flags, rows: list[SpeedRow]) -> None:
-    """The results so far."""
+    """Write the results so far."""
     found = [row._asdict() | {"timing": row.timing._asdict()} for row in rows]
     text = json.dumps({"about": describe_setup(flags), "rows": found}, indent=1)
     (flags.out / "speed.json").write_text(text, "utf-8")
@@ -194,7 +204,7 @@ def write_results(flags: Flags, rows: list[SpeedRow]) -> None:
 
 
 def refuse_unknown(flags: Flags) -> None:
-    """A ValueError for names there are not, before anything is timed."""
+    """Raise a ValueError for unknown names before anything is timed."""
     for field, known in (("cases", CASES), ("variants", VARIANTS)):
         for name in getattr(flags, field):
             if name not in known:
@@ -204,6 +214,7 @@ def refuse_unknown(flags: Flags) -> None:
 
 
 def start(arguments: list[str]) -> int:
+    """Time all comparisons, and write the results after each."""
     flags = parse(
         Flags, arguments, prog="python -m benchmarks.speed", description=__doc__
     )
@@ -233,4 +244,5 @@ def start(arguments: list[str]) -> int:
 
 
 def main(arguments: list[str]) -> int:
+    """Run the command and return its exit code."""
     return exit_code(partial(start, arguments))

@@ -1,4 +1,4 @@
-"""The rows of `benchmarks.speed`, as Markdown."""
+"""The rows of `benchmarks.speed` as Markdown."""
 
 from typing import Any, NamedTuple
 
@@ -7,9 +7,12 @@ from gan_jax.benchmark.report.markdown import render_table
 
 
 class SpeedRow(NamedTuple):
-    """One contender of a comparison. ratio: seconds over those of the `against` one
-    within a round: median, least and most over the rounds. utilization: FLOP/s over
-    those of the matrix product beside it, the median."""
+    """One contender of a comparison.
+
+    ratio: its seconds over those of the contender `against`, within a round: median,
+    least and most over the rounds. utilization: its FLOP/s over those of the matrix
+    product beside it, the median.
+    """
 
     part: str
     case: str
@@ -23,7 +26,7 @@ class SpeedRow(NamedTuple):
 
 
 COLUMNS = {
-    "case": "network, data and their sizes: CASES of benchmarks/contenders.py",
+    "case": "network, data and their sizes: CASES of benchmarks/speed/contenders.py",
     "penalty": "of D; spectral: D spectrally normalized (PyTorch iterates in each of "
     "D's three passes, as its users do, gan_jax once a step)",
     "contender": "gan_jax makes `calls` steps in a dispatch, as `train` does",
@@ -41,10 +44,11 @@ COLUMNS = {
     "MB grown": "peak of the process (accelerator: of its memory) above what it held "
     "before the first step, compiling included",
 }
+"""The columns of the table, and what each says."""
 
 
 def row_cells(row: SpeedRow) -> list[str]:
-    """A row of the table."""
+    """Return a row of the table."""
     t = row.timing
     names = row_labels(row)
     if t.fault:
@@ -65,13 +69,13 @@ def row_cells(row: SpeedRow) -> list[str]:
 
 
 def row_labels(row: SpeedRow) -> list[str]:
-    """Case, penalty, contender and batch; the plain step has no penalty."""
+    """Return case, penalty, contender and batch; the plain step has no penalty."""
     variant = "none" if row.contender == "plain" else row.variant
     return [row.case, variant, row.contender, str(row.batch)]
 
 
 def render_report(rows: list[SpeedRow], about: dict[str, Any]) -> str:
-    """Everything as Markdown."""
+    """Return everything as Markdown."""
     told = ", ".join(f"{name} {value}" for name, value in about.items())
     parts = dict.fromkeys(row.part for row in rows)
     tables = [

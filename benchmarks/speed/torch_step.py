@@ -1,10 +1,10 @@
 """The GANs of `benchmarks.speed` in PyTorch: the same step, written as its users do.
 
-The losses, penalties, Adam, average of the generator and metrics of `train_step`, in
-alternating play, with the networks of `benchmarks.eager_networks`. No work is wasted: a
-player's gradient is taken in its own parameters alone, fakes for D keep no graph, and
-R1 differentiates the logits that the loss has. `tests/test_eager.py` holds all of it
-equal to ours.
+The losses, penalties, Adam, average of the generator and metrics are those of
+`train_step` in alternating play, with the networks of
+`benchmarks.speed.torch_networks`. No work is wasted: a player's gradient is taken in
+its own parameters alone, fakes for D keep no graph, and R1 differentiates the logits
+that the loss has. `tests/speed/test_eager.py` holds all of it equal to ours.
 """
 
 from collections.abc import Callable
@@ -29,19 +29,21 @@ __all__ = [
 
 Metrics = dict[str, Tensor]
 Draw = Callable[..., Tensor]
-"""`draw(*shape)`, as `torch.randn`."""
+"""A function like `torch.randn`: `draw(*shape)`."""
 
 
 def correct_by_sign(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Return which reals and which fakes D tells right by the sign of their logits."""
     return real > 0, fake < 0
 
 
 def correct_in_pairs(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Return which pairs of a real and a fake D orders right."""
     return real > fake, real > fake
 
 
 class Loss(NamedTuple):
-    """`(real logits, fake logits) -> [B]` of D, `fake logits -> [B]` of G.
+    """`(real logits, fake logits) -> [B]` for D, and `fake logits -> [B]` for G.
 
     correct: which reals and which fakes D tells right.
     """
@@ -62,7 +64,7 @@ class PenaltyInputs(NamedTuple):
 
 
 class Penalty(NamedTuple):
-    """at_reals: whether reals need a gradient. term: `[B]`, and what it measured."""
+    """A penalty: at_reals: whether reals need a gradient. term: `[B]`, and its metrics."""
 
     at_reals: bool
     term: Callable[[PenaltyInputs], tuple[Tensor, Metrics]]
@@ -77,20 +79,22 @@ class Adam(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """Where latents and the penalty's uniform numbers come from."""
+    """The sources of latents and of the penalty's uniform numbers."""
 
     normal: Draw
     uniform: Draw
 
 
 class Player(NamedTuple):
+    """A network with its parameters and its optimizer."""
+
     network: Callable[[Tensor], Tensor]
     parameters: list[Tensor]
     optimizer: torch.optim.Optimizer
 
 
 class Game(NamedTuple):
-    """Everything of a run. average: of G's parameters, moved by `follow`."""
+    """Everything of a run; average: of G's parameters, updated by `follow`."""
 
     generator: Player
     discriminator: Player
@@ -125,7 +129,7 @@ def hinge_d(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def squared_gradient_norm(logits: Tensor, x: Tensor) -> tuple[Tensor, Metrics]:
-    """`n(x)^2 [B]`, differentiable, and the mean of n."""
+    """Return `n(x)^2 [B]`, differentiable, and the mean of n."""
     (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
     squares = gradient.square().flatten(1).sum(1)
     return squares, {"critic_grad_norm": squares.detach().sqrt().mean()}
@@ -136,13 +140,16 @@ def no_penalty(seen: PenaltyInputs) -> tuple[Tensor, Metrics]:
 
 
 def r1(seen: PenaltyInputs) -> tuple[Tensor, Metrics]:
-    """`n(x)^2 / 2` at the reals."""
+    """Return `n(x)^2 / 2` at the reals."""
     squares, metrics = squared_gradient_norm(seen.real_logits, seen.real)
     return squares / 2, metrics
 
 
 def wgan_gp(seen: PenaltyInputs) -> tuple[Tensor, Metrics]:
-    """`(sqrt(n(x^)^2 + 1e-12) - 1)^2` at `x^ = u x + (1 - u) G(z)`, u per example."""
+    """Return `(sqrt(n(x^)^2 + 1e-12) - 1)^2` at `x^ = u x + (1 - u) G(z)`.
+
+    u is drawn for each example.
+    """
     u = seen.uniform(len(seen.real), *(1 for _ in seen.real.shape[1:]))
     x = (u * seen.real + (1 - u) * seen.fake).requires_grad_()
     squares, metrics = squared_gradient_norm(seen.critic(x), x)
@@ -150,7 +157,7 @@ def wgan_gp(seen: PenaltyInputs) -> tuple[Tensor, Metrics]:
 
 
 def add_spectral_norms(module: nn.Module) -> nn.Module:
-    """The network with each convolution and dense layer spectrally normalized."""
+    """Return the network with each convolution and dense layer spectrally normalized."""
     for layer in list(module.modules()):
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             spectral_norm(layer)
@@ -158,7 +165,7 @@ def add_spectral_norms(module: nn.Module) -> nn.Module:
 
 
 def apply_gradient(player: Player, loss: Tensor) -> Tensor:
-    """One move of the player; the norm of its gradient."""
+    """Make one update of the player, and return the norm of its gradient."""
     gradients = torch.autograd.grad(loss, player.parameters)
     for parameter, gradient in zip(player.parameters, gradients, strict=True):
         parameter.grad = gradient
@@ -167,6 +174,7 @@ def apply_gradient(player: Player, loss: Tensor) -> Tensor:
 
 
 def update_discriminator(game: Game) -> Metrics:
+    """Make one update of D, and return its metrics."""
     judge = game.discriminator.network
     real = game.real.detach().requires_grad_(game.penalty.at_reals)
     with torch.no_grad():
@@ -190,6 +198,7 @@ def update_discriminator(game: Game) -> Metrics:
 
 
 def update_generator(game: Game) -> Metrics:
+    """Make one update of G, and return its metrics."""
     fake = game.generator.network(game.draws.normal(len(game.real), game.z_dim))
     loss = game.loss.generator(game.discriminator.network(fake)).mean()
     norm = apply_gradient(game.generator, loss)
@@ -201,7 +210,7 @@ def update_generator(game: Game) -> Metrics:
 
 
 def play_step(game: Game) -> Metrics:
-    """D moves, then G, then the average of G; the scalars that `train_step` returns."""
+    """Update D, then G, then the average of G; return the scalars of `train_step`."""
     metrics = update_discriminator(game) | update_generator(game)
     game.follow(game.average, game.generator.parameters, 0)
     finite = torch.stack(list(metrics.values())).isfinite().all()
@@ -209,6 +218,7 @@ def play_step(game: Game) -> Metrics:
 
 
 def make_player(network: nn.Module, adam: Adam, compiled: bool) -> Player:
+    """Return a player; compiled: by torch.compile."""
     parameters: list[Tensor] = list(network.parameters())
     optimizer = torch.optim.Adam(
         parameters, adam.learning_rate, adam.betas, eps=adam.eps
@@ -230,14 +240,13 @@ def make_step_function(
     *,
     compiled: bool = False,
 ) -> partial[Metrics]:
-    """One alternating step a call, on the batch `real [B, ...]` and its device.
+    """Return `partial(play_step, game)`: each call is one alternating step.
 
-    Returns `partial(step, game)`: the metrics stay on the device.
-
-    networks: a pair of NETWORKS; it is moved, and then trained. loss, penalty: names of
-    LOSSES and PENALTIES. weight: of the penalty. ema_decay: of G's average, from the
-    first step. compiled: by `torch.compile`, whose functions have no second derivative:
-    penalties raise a RuntimeError in the first step.
+    A step takes the batch `real [B, ...]`, and its metrics stay on the device of the
+    batch. networks: a pair of NETWORKS, which is moved there and then trained. loss,
+    penalty: names of LOSSES and PENALTIES. weight: of the penalty. ema_decay: of G's
+    average, from the first step. compiled: by `torch.compile`, whose functions have no
+    second derivative, so that penalties raise a RuntimeError in the first step.
     """
     pair = [network.to(real.device) for network in networks]
     generator, discriminator = (make_player(net, adam, compiled) for net in pair)

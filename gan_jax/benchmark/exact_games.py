@@ -1,4 +1,4 @@
-"""A cell of the Dirac-GAN: played exactly, in float64, at several learning rates."""
+"""The Dirac-GAN played exactly, in float64 and at several learning rates."""
 
 import time
 from functools import partial
@@ -23,11 +23,15 @@ VERDICT_OUTCOMES = {
     "cycles": "oscillating",
     "diverges": "exploded",
 }
-"""What a verdict of `phase.verdict` is among the outcomes of runs."""
+"""The outcome that each verdict of `phase.verdict` stands for."""
 
 
 class GameResult(NamedTuple):
-    """distance `[steps + 1]` to the solution; factor: by which a step contracts."""
+    """A game at one learning rate.
+
+    distance: `[steps + 1]`, to the solution. factor: by which one step contracts the
+    distance near the solution.
+    """
 
     rate: float
     distance: np.ndarray
@@ -36,9 +40,10 @@ class GameResult(NamedTuple):
 
 
 def play_at_rates(config: Config, rates: tuple[float, ...]) -> list[GameResult]:
-    """The game from (1, -1) with SGD, or another optimizer, of each rate.
+    """Play the game from (1, -1) with SGD, or another optimizer, at each rate.
 
-    The Config has rate 1: rates are the state's traced multipliers, all one program.
+    The Config has rate 1. The rates are multipliers in the state that are traced, so
+    that all games are one program.
     """
     period = rule_of(config.dynamics).period
     with jax.enable_x64(True):
@@ -62,6 +67,7 @@ def play_at_rates(config: Config, rates: tuple[float, ...]) -> list[GameResult]:
 def judge_game(
     period: int, rate: float, distance: np.ndarray, matrix: np.ndarray
 ) -> GameResult:
+    """Return the result of a game from its distances and the Jacobian of its period."""
     factor = np.nan
     if np.isfinite(matrix).all():
         factor = phase.spectral_radius(matrix) ** (1 / period)
@@ -70,7 +76,7 @@ def judge_game(
 
 
 def play_cell(config: Config, rates: tuple[float, ...]) -> list[dict[str, Any]]:
-    """What of a row is found by playing: one for each rate."""
+    """Play a cell and return its part of a row for each rate."""
     started = time.perf_counter()
     plays = play_at_rates(config, rates)
     seconds = (time.perf_counter() - started) / len(plays)
@@ -78,6 +84,7 @@ def play_cell(config: Config, rates: tuple[float, ...]) -> list[dict[str, Any]]:
 
 
 def make_game_row(one: GameResult, steps: int, seconds: float) -> dict[str, Any]:
+    """Return the part of a row that a game decides."""
     finite = bool(np.isfinite(one.distance).all())
     outcome = VERDICT_OUTCOMES[one.verdict] if finite else "nonfinite"
     at = [*range(SERIES_STEPS, steps + 1, SERIES_STEPS)] or [steps]

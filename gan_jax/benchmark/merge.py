@@ -26,21 +26,22 @@ AGREEING_FIELDS = (
     "final",
     "best",
 )
-"""What rows of the same GAN share; time, device and versions may differ."""
+"""Fields in which rows of one GAN must agree; time, device and versions may differ."""
 TOLERANCE = 1e-6
-"""Relative, of numbers: machines round differently."""
+"""Relative tolerance of numbers: machines round differently."""
 FLOOR_TOLERANCE = 1e-3
-"""The same of thresholds, which are multiples of measured floors. Rounding moves those
-by 1e-8 (other vector units), other draws of the points by several percent."""
+"""Relative tolerance of thresholds, which are multiples of measured floors. Rounding
+with other vector units moves them by 1e-8, other draws of the points by several
+percent."""
 
 
 def row_identity(row: Json) -> tuple[str, int, str]:
-    """Which GAN of the plan it is."""
+    """Return which GAN of the plan a row belongs to."""
     return row["cell"], row["seed"], str(sorted(row["axes"].items()))
 
 
 def is_alike(one: Any, other: Any, tolerance: float = TOLERANCE) -> bool:
-    """Whether two JSON values are equal, numbers up to rounding."""
+    """Return whether two JSON values are equal, their numbers up to a tolerance."""
     if isinstance(one, dict) and isinstance(other, dict):
         same = one.keys() == other.keys()
         return same and all(is_alike(one[k], other[k], tolerance) for k in one)
@@ -53,7 +54,7 @@ def is_alike(one: Any, other: Any, tolerance: float = TOLERANCE) -> bool:
 
 
 def merge_rows(groups: list[list[Json]]) -> list[Json]:
-    """The rows of all; of a GAN that several have the first that did not crash.
+    """Return one row for each GAN: the first that did not crash, if there is one.
 
     Raises ValueError for two rows of one GAN that disagree.
     """
@@ -69,6 +70,7 @@ def merge_rows(groups: list[list[Json]]) -> list[Json]:
 
 
 def require_agreement(one: Json, other: Json) -> None:
+    """Raise a ValueError if two rows of one GAN disagree."""
     for name in AGREEING_FIELDS:
         if not is_alike(one[name], other[name]):
             raise ValueError(
@@ -78,7 +80,7 @@ def require_agreement(one: Json, other: Json) -> None:
 
 
 def require_one_plan(folders: tuple[Path, ...], plans: list[Json]) -> None:
-    """A ValueError for folders of several plans, or judged by several thresholds."""
+    """Raise a ValueError if folders differ in their plans or in their thresholds."""
     first = plans[0]
     for folder, plan in zip(folders, plans, strict=True):
         if plan["hash"] != first["hash"]:
@@ -95,7 +97,7 @@ def require_one_plan(folders: tuple[Path, ...], plans: list[Json]) -> None:
 
 
 def restore_command(command: str, out: Path) -> str:
-    """The command of a share as that of the whole plan, with this folder."""
+    """Return the command of the whole plan in a new folder, from that of a share."""
     words = iter(shlex.split(command))
     kept = []
     for word in words:

@@ -1,4 +1,4 @@
-"""What the metrics of results are called, which way is better, and their floors."""
+"""The metrics of results: their titles, which way is better, and their floors."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,10 @@ from gan_jax.evaluate.metric_registry import BETTER, LOWER
 
 
 class MetricInfo(NamedTuple):
-    """floor_text: what a perfect generator would reach, in words."""
+    """What a report says about a metric.
+
+    floor_text: what a perfect generator would reach, in words.
+    """
 
     title: str
     lower_is_better: bool
@@ -39,9 +42,9 @@ TITLES_AND_FLOORS = {
     "memorization_ratio": ("Memorization ratio", "1 in mean"),
     "diversity": ("Diversity", "1: as diverse as the data"),
 }
-"""Titles and floors."""
+"""The title and the floor of each metric, in words."""
 GAME_NUMBERS = {"distance", "spectral_radius"}
-"""Numbers of games, which are better the lower they are."""
+"""Numbers of exact games; lower is better."""
 METRIC_INFO: dict[str, MetricInfo] = {
     name: MetricInfo(title, name in GAME_NUMBERS or BETTER[name] == LOWER, floor_text)
     for name, (title, floor_text) in TITLES_AND_FLOORS.items()

@@ -1,4 +1,4 @@
-"""A plan: the cells of a suite, what they are judged by, what they will cost."""
+"""A plan: the cells of a suite, the thresholds that judge them, and what they cost."""
 
 import dataclasses
 import hashlib
@@ -24,19 +24,22 @@ from gan_jax.parallel.execution import members_of
 
 Json = dict[str, Any]
 UNHASHED_FIELDS = ("command", "note", "thresholds", "floors", "noise", "hash")
-"""What is measured or said of a plan: it may differ between machines."""
+"""Fields of a plan that do not enter its hash: they are measured or are only notes, and
+may differ between machines."""
 PLAN_HINT = (
     "put back the file that was there, or delete it and give the command of "
     "benchmarks.compare that made it"
 )
+"""What a user can do about a broken plan.json."""
 
 
 @dataclass(frozen=True)
 class PlanRequest:
-    """What of a suite is wanted.
+    """The part of a suite that a user asks for.
 
-    methods: names, "all", or () for the suite's own. tasks: () for all. steps: None for
-    the suite's. plugin: those of every Config, loaded.
+    methods: names, ("all",), or () for the suite's own. tasks: names, or () for all.
+    steps: None stands for the suite's. plugin: the loaded plugins that every Config
+    records.
     """
 
     suite: str
@@ -47,33 +50,34 @@ class PlanRequest:
     plugin: tuple[str, ...] = ()
 
 
-def make_plan(wish: PlanRequest, command: str = "") -> Json:
-    """The plan, without the floors, which have to be measured (`with_floors`).
+def make_plan(request: PlanRequest, command: str = "") -> Json:
+    """Return the plan of a request, without the floors of its tasks.
 
-    Raises ValueError for names that there are not, methods that do not apply to any of
-    the tasks, a missing data set.
+    Floors have to be measured and are added by `add_floors`. Raises ValueError for an
+    unknown name, for a named method that applies to none of the tasks, and for a data
+    set that is missing.
     """
-    suite = find_suite(wish.suite)
-    names = wish.tasks or tuple(suite.tasks)
+    suite = find_suite(request.suite)
+    names = request.tasks or tuple(suite.tasks)
     tasks = {name: choose(suite.tasks, name, "tasks") for name in names}
-    for name, value in (("seeds", wish.seeds), ("steps", wish.steps)):
+    for name, value in (("seeds", request.seeds), ("steps", request.steps)):
         if value is not None and value < 1:
             raise ValueError(f"{name} {value}: must be 1 or more")
     for task in tasks.values():
         dataset(Config(dataset=task.dataset))  # prepared, before methods are tried
-    methods = select_methods(suite, wish.methods)
-    steps = wish.steps or suite.steps
-    seeds = 1 if suite.rates else wish.seeds
-    asked = wish.methods not in ((), ("all",))
+    methods = select_methods(suite, request.methods)
+    steps = request.steps or suite.steps
+    seeds = 1 if suite.rates else request.seeds
+    named = request.methods not in ((), ("all",))
     catalogue = {
-        name: dataclasses.replace(suite.catalogue[name], plugin=wish.plugin)
+        name: dataclasses.replace(suite.catalogue[name], plugin=request.plugin)
         for name in methods
     }
     suite = dataclasses.replace(suite, catalogue=catalogue)
-    cells = list(make_cells(suite, tasks, methods, steps, seeds, asked))
+    cells = list(make_cells(suite, tasks, methods, steps, seeds, named))
     used = {cell["method"] for cell in cells}
     plan = {
-        "suite": wish.suite,
+        "suite": request.suite,
         "command": command,
         "tasks": list(tasks),
         "methods": [name for name in methods if name in used],
@@ -88,14 +92,17 @@ def make_plan(wish: PlanRequest, command: str = "") -> Json:
 
 
 def plan_hash(plan: Json) -> str:
-    """SHA-256 of what the plan asks for, as canonical JSON."""
-    asked = {k: v for k, v in plan.items() if k not in UNHASHED_FIELDS}
-    text = json.dumps(asked, sort_keys=True, separators=(",", ":"))
+    """Return the SHA-256 of what the plan asks for, written as canonical JSON."""
+    hashed = {k: v for k, v in plan.items() if k not in UNHASHED_FIELDS}
+    text = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def select_methods(suite: Suite, wanted: tuple[str, ...]) -> list[str]:
-    """The methods by name; ValueError with the nearest one for a name there is not."""
+    """Return the names of the wanted methods of a suite.
+
+    Raises ValueError for an unknown name, with the nearest known one.
+    """
     if wanted == ("all",) or not (wanted or suite.methods):
         return list(suite.catalogue)
     for name in wanted:
@@ -109,11 +116,12 @@ def make_cells(
     methods: list[str],
     steps: int,
     seeds: int,
-    asked: bool,
+    named: bool,
 ) -> Iterator[Json]:
-    """Every task x method x point of the axes that can be built.
+    """Yield a cell for every task, method and point of the axes that can be built.
 
-    asked: the methods were named one by one, so that one that cannot be is an error.
+    named: whether the user named the methods one by one. Then a method that cannot be
+    built is a ValueError; otherwise it is skipped.
     """
     for (name, task), method in product(tasks.items(), methods):
         for point in axis_points(suite):
@@ -122,7 +130,7 @@ def make_cells(
             )
             config = make_config(suite, task, method, changes, steps, seeds)
             fault = find_build_error(config)
-            if fault and asked:
+            if fault and named:
                 raise ValueError(f"methods {method!r} on {name}: {fault}")
             if fault:
                 continue
@@ -152,17 +160,18 @@ def select_share(cells: list[Json], part: str) -> list[Json]:
 
 
 def axis_points(suite: Suite) -> Iterator[dict[str, Any]]:
-    """Every combination of the axes' values."""
+    """Yield every combination of the values of the suite's axes."""
     for values in product(*suite.axes.values()):
         yield dict(zip(suite.axes, values, strict=True))
 
 
 def merge_changes(changes: Iterable[Changes]) -> Changes:
+    """Return all changes as one."""
     return {name: value for part in changes for name, value in part.items()}
 
 
 def find_build_error(config: Config) -> str | None:
-    """Why such a GAN cannot be built; None: it can."""
+    """Return why such a GAN cannot be built, or None if it can."""
     try:
         build(config)
     except ValueError as error:
@@ -171,21 +180,22 @@ def find_build_error(config: Config) -> str | None:
 
 
 def cell_config(cell: Json) -> Config:
-    """The Config of a cell of a plan."""
+    """Return the Config of a cell of a plan."""
     return from_json(json.dumps(cell["config"]), f"cell {cell['id']}")
 
 
 def plan_plugins(plan: Json) -> tuple[str, ...]:
-    """The plugins that the cells of a plan record; all record the same ones."""
+    """Return the plugins that a plan records: all its cells record the same ones."""
     return cell_config(plan["cells"][0]).plugin if plan["cells"] else ()
 
 
 def count_gradient_evaluations(config: Config, steps: int) -> int:
-    """Gradients of a player's loss taken in so many steps.
+    """Return how many gradients of a player's loss are taken in `steps` steps.
 
-    In each D takes `d_steps` and G one; the last move is of both. Extragradient makes
-    it twice, unrolled adds its k steps of D; rules that need products with the
-    Jacobian add them. What a penalty costs shows in the seconds.
+    In each step D takes `d_steps` and G takes one; the last update is joint.
+    Extragradient makes the joint update twice. Unrolled play adds its k steps of D, and
+    rules that need products with the Jacobian add those. What a penalty costs is not
+    counted here: it shows in the seconds.
     """
     joint = moving_rule(config.dynamics).updates
     extra = extra_evaluations(rule_of(config.dynamics), config.dynamics)
@@ -193,7 +203,7 @@ def count_gradient_evaluations(config: Config, steps: int) -> int:
 
 
 def estimate_seconds(cell: Json, suite: Suite) -> float:
-    """An estimate, from the suite's measured costs on 2 CPU cores."""
+    """Return the estimated seconds of a cell, from costs measured on 2 CPU cores."""
     config, cost = cell_config(cell), suite.cost
     if suite.rates:  # compilation
         extra = extra_evaluations(rule_of(config.dynamics), config.dynamics)
@@ -207,7 +217,7 @@ def estimate_seconds(cell: Json, suite: Suite) -> float:
 
 
 def make_thresholds(suite: Suite, names: Iterable[str], floors: Json) -> Json:
-    """What each task is judged by, in numbers."""
+    """Return what each task is judged by, in numbers."""
     found = {}
     for name in names:
         goal = suite.tasks[name].goal
@@ -220,16 +230,16 @@ def make_thresholds(suite: Suite, names: Iterable[str], floors: Json) -> Json:
 
 
 def add_floors(plan: Json, floors: dict[str, Json]) -> Json:
-    """The plan with the floors of its tasks, and so with their thresholds."""
+    """Return the plan with the floors of its tasks and the thresholds they lead to."""
     suite = find_suite(plan["suite"])
     thresholds = make_thresholds(suite, plan["tasks"], floors)
     return plan | {"floors": floors, "thresholds": thresholds}
 
 
 def store_plan(plan: Json, out: Path) -> Json:
-    """Write plan.json, or find the same plan in the folder.
+    """Write plan.json, or return the equal plan that the folder has already.
 
-    Raises ValueError if another plan's results are in it.
+    Raises ValueError if the folder holds results of another plan.
     """
     path = out / "plan.json"
     if not path.exists():
@@ -246,7 +256,7 @@ def store_plan(plan: Json, out: Path) -> Json:
 
 
 def read_plan(out: str | Path) -> Json:
-    """The plan of a folder of results; a ValueError if there is none."""
+    """Return the plan of a results folder, or raise a ValueError if there is none."""
     path = Path(out) / "plan.json"
     if not path.is_file():
         raise ValueError(f"{out}: {explain_missing_plan(path.parent)}")
@@ -260,7 +270,7 @@ def read_plan(out: str | Path) -> Json:
 
 
 def explain_missing_plan(folder: Path) -> str:
-    """Why a folder has no plan, and what to do."""
+    """Return why a folder has no plan and what can be done about it."""
     if folder.is_file():
         return "is a file; give the folder that benchmarks.compare has written"
     why = "holds no results (no plan.json)" if folder.is_dir() else "no such folder"
@@ -269,6 +279,7 @@ def explain_missing_plan(folder: Path) -> str:
 
 
 def describe_plan(plan: Json) -> str:
+    """Return the sizes of a plan in words."""
     return (
         f"{plan['suite']}, {len(plan['tasks'])} tasks, {len(plan['methods'])} methods, "
         f"{plan['seeds']} seeds, {plan['steps']} steps"

@@ -1,4 +1,4 @@
-"""What is shown while a plan runs: outcomes by method and task, and the time left."""
+"""The progress board of a running plan: outcomes by method and task, and time left."""
 
 import time
 from typing import NamedTuple
@@ -18,11 +18,16 @@ from gan_jax.benchmark.suites import find_suite
 from gan_jax.terminal.progress import in_time
 
 MAX_COLUMNS = 8
+"""Tasks above which the board shows all of them in one column."""
 
 
 class ProgressBoard(NamedTuple):
-    """done: rows of each finished cell. running: the step of each cell that was begun.
-    estimates: seconds of each cell, by the suite's table."""
+    """The state of a running plan.
+
+    estimates: the seconds of each cell by the suite's table. done: the rows of each
+    finished cell. running: the step of each cell that has begun. started: a monotonic
+    time in seconds.
+    """
 
     plan: Json
     cells: list[Json]
@@ -36,17 +41,19 @@ class ProgressBoard(NamedTuple):
 def make_board(
     plan: Json, cells: list[Json], done: dict[str, list[Json]], workers: int
 ) -> ProgressBoard:
+    """Return the board of a plan that starts now."""
     suite = find_suite(plan["suite"])
     estimates = {cell["id"]: estimate_seconds(cell, suite) for cell in cells}
     return ProgressBoard(plan, cells, estimates, done, {}, workers, time.monotonic())
 
 
 def sum_wall_seconds(rows: list[Json]) -> float:
+    """Return the wall seconds of all rows."""
     return sum(row["wall_seconds"] or 0.0 for row in rows)
 
 
 def measure_pace(board: ProgressBoard) -> float | None:
-    """Seconds that finished cells took, over those estimated; None: there are none."""
+    """Return the ratio of real to estimated seconds of finished cells, or None."""
     known = {name: sum_wall_seconds(rows) for name, rows in board.done.items()}
     real = {n: s for n, s in known.items() if s > 0 and n in board.estimates}
     if not real:
@@ -55,7 +62,7 @@ def measure_pace(board: ProgressBoard) -> float | None:
 
 
 def estimate_seconds_left(board: ProgressBoard) -> float:
-    """Of the cells that are not finished, as fast as those that are."""
+    """Return the seconds that the other cells take at the pace of the finished ones."""
     left = 0.0
     for cell in board.cells:
         if cell["id"] not in board.done:
@@ -65,7 +72,11 @@ def estimate_seconds_left(board: ProgressBoard) -> float:
 
 
 def make_board_cell(board: ProgressBoard, tasks: list[str], method: str) -> Text:
-    """`8/10` converged, with what still runs; `-` where the method does not apply."""
+    """Return what the board says of a method on these tasks.
+
+    That is `8/10` for how many runs converged, with the progress of what still runs;
+    `-` where the method does not apply.
+    """
     own = [c for c in board.cells if c["method"] == method and c["task"] in tasks]
     if not own:
         return Text("-", style="dim")
@@ -85,6 +96,7 @@ def make_board_cell(board: ProgressBoard, tasks: list[str], method: str) -> Text
 
 
 def describe_progress(board: ProgressBoard) -> str:
+    """Return how many cells are finished and how long the others take."""
     done = sum(cell["id"] in board.done for cell in board.cells)
     source = "at the pace so far" if measure_pace(board) else "by the table of costs"
     return (
@@ -95,7 +107,10 @@ def describe_progress(board: ProgressBoard) -> str:
 
 
 def render_board(board: ProgressBoard) -> Group:
-    """The table, and a line below it; many tasks in one column."""
+    """Return the board as a table, with the progress below it.
+
+    More than MAX_COLUMNS tasks share one column.
+    """
     tasks = board.plan["tasks"]
     columns = {task: [task] for task in tasks}
     if len(tasks) > MAX_COLUMNS:
@@ -111,17 +126,17 @@ def render_board(board: ProgressBoard) -> Group:
 
 
 def describe_cell(cell: Json, rows: list[Json]) -> str:
-    """One cell, for a log."""
+    """Return one line for a log: how the runs of a finished cell ended."""
     counts = {row["outcome"]: 0 for row in rows}
     for row in rows:
         counts[row["outcome"]] += 1
-    told = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    outcomes = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     why = next((f": {row['error']}" for row in rows if row["error"]), "")
-    return f"{cell['id']}: {told}{why} ({in_time(sum_wall_seconds(rows))})"
+    return f"{cell['id']}: {outcomes}{why} ({in_time(sum_wall_seconds(rows))})"
 
 
 def render_plan(plan: Json, cells: list[Json]) -> Group:
-    """The cells with their estimated costs, and the sum."""
+    """Return the cells of a plan with their estimated costs, and the sum."""
     suite = find_suite(plan["suite"])
     table = Table(
         "cell", "GANs", "steps", "gradients a step", "estimate", title=suite.about
@@ -143,7 +158,7 @@ def render_plan(plan: Json, cells: list[Json]) -> Group:
         table,
         Text(
             f"{len(cells)} cells, {members} GANs, about {in_time(total)} on 2 cores "
-            "(from the suite's table of measured costs, benchmarks/suites; nothing was "
+            "(from the suite's table of measured costs, gan_jax/benchmark/suites; nothing was "
             "timed here; a GPU is faster)"
         ),
     )

@@ -1,7 +1,7 @@
 """Cells on the workers of a Ray cluster: `python -m benchmarks.compare --launcher ray`.
 
-Ray places each cell on a free core, and again if its worker dies: it then goes on from
-its newest checkpoint. The out folder has to be the same for all workers.
+Ray places each cell on a free core. If its worker dies, Ray places it again, and the
+cell goes on from its newest checkpoint. All workers have to share the results folder.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,11 +15,11 @@ from gan_jax.parallel.compiler import cache_compilations
 from gan_jax.plugins.load import load_copies
 
 CELL_RETRIES = 3
-"""Of a cell whose worker died."""
+"""How often a cell is placed again after its worker died."""
 
 
 def import_ray() -> Any:
-    """The package, or a ValueError that says how to get it."""
+    """Return the package Ray, or raise a ValueError that says how to install it."""
     try:
         import ray  # pyright: ignore[reportMissingImports]
     except ImportError:
@@ -31,7 +31,7 @@ def import_ray() -> Any:
 
 @contextmanager
 def ray_cluster() -> Iterator[int]:
-    """The cluster at RAY_ADDRESS, or one of these cores: how many there are."""
+    """Connect to the cluster at RAY_ADDRESS, or start one here; yield its cores."""
     ray = import_ray()
     ray.init(log_to_driver=False, include_dashboard=False)
     try:
@@ -41,7 +41,7 @@ def ray_cluster() -> Iterator[int]:
 
 
 def run_on_worker(plan: Json, cell: Json, out: str) -> list[Json]:
-    """On a worker."""
+    """Run a cell on a worker and return its rows."""
     cache_compilations()
     load_copies(Path(out), plan_plugins(plan))
     return run_cell(plan, cell, Path(out), lambda row: None)
@@ -50,7 +50,10 @@ def run_on_worker(plan: Json, cell: Json, out: str) -> list[Json]:
 def run_cells_on_ray(
     plan: Json, cells: list[Json], out: Path, note_step: Callable[[str, int], None]
 ) -> Iterator[tuple[Json, list[Json]]]:
-    """The cells with their rows, in the order in which they finish."""
+    """Run the cells on the cluster, and yield each with its rows as it finishes.
+
+    note_step: called with a cell's name and 0 when the cell is submitted.
+    """
     ray = import_ray()
     gpus = 1 if ray.cluster_resources().get("GPU") else 0
     place = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=CELL_RETRIES)(

@@ -1,4 +1,4 @@
-"""What real data score against real data on a task, and what noise scores."""
+"""Reference scores of a task: of real data against real data, and of noise."""
 
 from dataclasses import replace
 from functools import cache
@@ -22,29 +22,29 @@ from gan_jax.evaluate.reference import chosen, real_side
 from gan_jax.evaluate.sample_quality import independent_noise
 
 FLOOR_DRAWS = 20
-"""Of fresh points, over which the floor of a toy is the mean."""
+"""Sets of fresh points over which the floor of a toy is averaged."""
 
 
 @cache
 def make_evaluator(
     dataset: DatasetConfig, metrics: tuple[str, ...], n: int
 ) -> Yardstick:
-    """What runs on these data are measured with; one for the whole process."""
+    """Return the evaluator of runs on these data, made once for the whole process."""
     return yardstick(Config(dataset=dataset), metrics, n)
 
 
 def evaluation_fingerprint(config: Config) -> Fingerprint:
-    """That of the evaluations of a run."""
+    """Return the fingerprint of the evaluations of a run."""
     wanted = config.metrics
     return make_evaluator(config.dataset, wanted.names, wanted.n).fingerprint
 
 
 def measure_floors(task: Task) -> dict[str, Any]:
-    """Each metric of n held-out examples against the n that samples are compared with.
+    """Return each metric of n held-out examples against the reference of the samples.
 
-    Of a toy the mean over DRAWS sets of fresh points, as one alone is off by a third.
-    Where nothing is held out, of one half of the data against the other, n each: n may
-    then be half of the data at most.
+    The floor of a toy is the mean over FLOOR_DRAWS sets of fresh points, as one set
+    alone is off by a third. Where nothing is held out, one half of the data is compared
+    with the other, n examples each; n may then be half of the data at most.
     """
     measure = make_evaluator(task.dataset, task.metrics, task.n)
     if measure.others is None:
@@ -60,10 +60,10 @@ def measure_floors(task: Task) -> dict[str, Any]:
 
 
 def measure_noise(task: Task) -> dict[str, float]:
-    """Each metric of n samples of noise: the zero of scores.
+    """Return each metric of n samples of noise, which are the zero of scores.
 
-    Every coordinate is Gaussian with the data's mean and deviation, and independent of
-    the others; of images cut to [-1, 1].
+    Every coordinate is Gaussian with the mean and the deviation of the data, and
+    independent of the others. Images are clipped to [-1, 1].
     """
     measure = make_evaluator(task.dataset, task.metrics, task.n)
     data = load_dataset(Config(dataset=task.dataset))

@@ -1,4 +1,4 @@
-"""rows.jsonl: a line for each GAN, added a whole cell at a time."""
+"""Reading and writing of rows.jsonl: one line for each GAN, a whole cell at a time."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from gan_jax.evaluate.evaluator import require_one_fingerprint
 from gan_jax.logs.metric_log import telling, write_text
 
 RERUN_HINT = "mend that, then go on with the same command"
+"""What a user can do if rows.jsonl cannot be written."""
 
 ROWS_FILE = "rows.jsonl"
 ROW_FIELDS = {
@@ -18,13 +19,14 @@ ROW_FIELDS = {
     "gradient_evaluations", "wall_seconds", "step_seconds", "device", "versions",
     "commit",
 }  # fmt: skip
-"""What is read of every row."""
+"""The fields that readers expect in every row."""
 
 
 def read_rows(out: Path) -> list[Json]:
-    """The rows; a last line cut off by a kill is none.
+    """Return the rows of a results folder.
 
-    Raises ValueError for any other line that is broken.
+    A last line that a kill cut off is left out. Raises ValueError for any other broken
+    line.
     """
     path, rows = Path(out) / ROWS_FILE, []
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
@@ -47,16 +49,18 @@ def read_rows(out: Path) -> list[Json]:
 
 
 def broken_row_error(path: Path, why: str) -> ValueError:
+    """Return the error for a broken line, with the command that goes on."""
     command = read_plan(path.parent)["command"]
     return ValueError(f"{path}: {why:.200}; delete the line and go on with: {command}")
 
 
 def to_json_lines(rows: list[Json]) -> str:
+    """Return the rows as lines of JSON."""
     return "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
 
 
 def append_rows(out: Path, rows: list[Json]) -> None:
-    """In one write, and onto the disk, before anything else happens."""
+    """Append the rows in one write, and wait until they are on the disk."""
     with (
         telling(out / ROWS_FILE, RERUN_HINT),
         (out / ROWS_FILE).open("a", encoding="utf-8") as file,
@@ -67,9 +71,10 @@ def append_rows(out: Path, rows: list[Json]) -> None:
 
 
 def select_finished_cells(plan: Json, rows: list[Json]) -> dict[str, list[Json]]:
-    """The rows of each cell that has all of them, and none with an error.
+    """Return the rows of each cell that has all of its rows and none with an error.
 
-    A cell that crashed is tried again: what was missing may be there by now.
+    A cell that crashed is not finished: it is tried again, as what it missed may be
+    there by now.
     """
     found: dict[str, list[Json]] = {cell["id"]: [] for cell in plan["cells"]}
     for row in rows:
@@ -82,7 +87,7 @@ def select_finished_cells(plan: Json, rows: list[Json]) -> dict[str, list[Json]]
 
 
 def require_rows_of_plan(folder: Path, plan: Json, rows: list[Json]) -> None:
-    """A ValueError for rows of another plan, or two rows of one run."""
+    """Raise a ValueError for rows of another plan, or for two rows of one run."""
     seen = set()
     for row in rows:
         if row["plan"] != plan["hash"]:
@@ -101,7 +106,7 @@ def require_rows_of_plan(folder: Path, plan: Json, rows: list[Json]) -> None:
 
 
 def resume_results(plan: Json, out: Path) -> dict[str, list[Json]]:
-    """The rows of finished cells; the file is left with these alone.
+    """Return the rows of the finished cells, and leave only these in the file.
 
     Raises ValueError for rows of another plan; the file is then left as it is.
     """
@@ -115,7 +120,7 @@ def resume_results(plan: Json, out: Path) -> dict[str, list[Json]]:
 
 
 def require_comparable(rows: list[Json]) -> None:
-    """A ValueError if rows of one task were measured in different ways."""
+    """Raise a ValueError if rows of one task were evaluated in different ways."""
     groups: dict[tuple[str, str], list[Json]] = {}
     for row in rows:
         if row["fingerprint"] is not None:

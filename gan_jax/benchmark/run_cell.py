@@ -34,18 +34,18 @@ from gan_jax.run_files.history import label_of, versions
 
 ROW_SCHEMA = 1
 CELLS_FOLDER = "cells"
-"""The folder of the cells' runs."""
+"""The folder of the cells' runs within a results folder."""
 
 
 class CellInterrupted(Exception):
-    """A cell was asked to stop, by this signal: it is saved and can go on."""
+    """A signal stopped a cell: it is saved and can go on. The message names the signal."""
 
 
 def run_cell(plan: Json, cell: Json, out: Path, tell: Callable) -> list[Json]:
-    """Train a cell, or go on with it, and judge each of its GANs.
+    """Train a cell, or go on with it, and return a row for each of its GANs.
 
     tell: called with each logged row. A cell that crashes has rows with its error.
-    Raises Interrupted if Ctrl-C or SIGTERM ended it.
+    Raises CellInterrupted if Ctrl-C or SIGTERM stopped it.
     """
     config = cell_config(cell)
     try:
@@ -58,7 +58,7 @@ def run_cell(plan: Json, cell: Json, out: Path, tell: Callable) -> list[Json]:
 
 
 def make_error_rows(plan: Json, cell: Json, error: Exception) -> list[Json]:
-    """The rows of a cell that crashed."""
+    """Return the rows of a cell that crashed."""
     config = cell_config(cell)
     labels = member_labels(plan, cell, config)
     return [
@@ -68,7 +68,7 @@ def make_error_rows(plan: Json, cell: Json, error: Exception) -> list[Json]:
 
 
 def complete_row(plan: Json, cell: Json, config: Config, row: Json) -> Json:
-    """The row with what all rows of a cell share."""
+    """Return the row with the fields that all rows of a cell share."""
     common = {
         "schema": ROW_SCHEMA,
         "plan": plan["hash"],
@@ -89,6 +89,7 @@ def complete_row(plan: Json, cell: Json, config: Config, row: Json) -> Json:
 def train_or_play(
     plan: Json, cell: Json, config: Config, folder: Path, tell: Callable
 ) -> list[Json]:
+    """Train the cell, or play it exactly if its suite has rates; return its rows."""
     rates = find_suite(plan["suite"]).rates
     if rates:
         return play_cell(config, rates)
@@ -99,7 +100,7 @@ def train_or_play(
 
 
 def member_labels(plan: Json, cell: Json, config: Config) -> list[Member]:
-    """What tells the members of a cell from each other."""
+    """Return what tells the members of a cell apart."""
     rates = find_suite(plan["suite"]).rates
     if rates:
         return [{"seed": 0, "sweep.h": rate} for rate in rates]
@@ -109,7 +110,7 @@ def member_labels(plan: Json, cell: Json, config: Config) -> list[Member]:
 def judge_members(
     thresholds: Json, config: Config, folder: Path, summary: Json
 ) -> list[Json]:
-    """The results of each GAN of a run, from its folder."""
+    """Return the results of each GAN of a run, read from its folder."""
     everything = lines(folder / "metrics.jsonl")
     own = members_of(config)
     ends = lines(folder / "members.jsonl") if own else [summary]
@@ -137,13 +138,13 @@ def judge_members(
 
 
 def member_identity(label: Member, config: Config) -> Json:
-    """`seed` and `axes` of a member."""
+    """Return `seed` and `axes` of a member."""
     axes = {k.removeprefix("sweep."): v for k, v in label.items() if k != "seed"}
     return {"seed": label.get("seed", config.seed), "axes": axes}
 
 
 def read_thresholds(stored: Json) -> tuple[Goal, Thresholds]:
-    """Goal and thresholds as `plan.thresholds_of` wrote them."""
+    """Return the goal and the thresholds that `plan.make_thresholds` wrote."""
     names = {f.name for f in dataclasses.fields(Thresholds)}
     limits = Thresholds(**{k: v for k, v in stored.items() if k in names})
     success = tuple(Bound(**bound) for bound in stored["success"])
@@ -151,7 +152,7 @@ def read_thresholds(stored: Json) -> tuple[Goal, Thresholds]:
 
 
 def summarize_evaluations(course: RunCourse) -> Json:
-    """The evaluations, the last and the best of each metric, the largest gradients."""
+    """Return the evaluations of a run, its last and best numbers and largest gradients."""
     measured = evaluation_rows(course)
     names = [name for name in METRIC_INFO if any(name in row for row in measured)]
     series: Json = {"step": [row["step"] for row in measured]}
@@ -172,16 +173,16 @@ GRADIENT_NORMS = ("g_grad_norm", "d_grad_norm")
 
 
 def largest_value(course: RunCourse, name: str) -> float | None:
-    """The largest finite value logged."""
+    """Return the largest finite value logged under a name."""
     values = [finite_or_none(row.get(name)) for row in course.rows]
     return max((value for value in values if value is not None), default=None)
 
 
 def measure_times(rows: list[Json], members: int) -> Json:
-    """A member's share of the time, and of a step.
+    """Return a member's share of the wall time and of the time of a step.
 
-    The step's is the median over the dispatches after the first one, so it holds
-    neither compilation nor, being rarer, evaluations and checkpoints.
+    The time of a step is the median over the dispatches after the first one. So it
+    holds no compilation, nor the evaluations and checkpoints, which are rarer.
     """
     at = sorted({(row["wall_seconds"], row["step"]) for row in rows})
     ends = dict(at)  # the last step of each moment
@@ -198,7 +199,7 @@ def measure_times(rows: list[Json], members: int) -> Json:
 
 
 def make_error_row(label: Member, error: Exception) -> Json:
-    """The row of a member of a cell that crashed."""
+    """Return the row of one member of a cell that crashed."""
     text = " ".join(str(error).split()) or "no message"
     return {
         "seed": label["seed"],
@@ -219,14 +220,17 @@ def make_error_row(label: Member, error: Exception) -> Json:
 
 
 def describe_device() -> str:
-    """Where this is run."""
+    """Return the devices of this process and the machine's architecture."""
     kind = jax.devices()[0].device_kind
     return f"{jax.device_count()} x {kind} ({platform.machine()})"
 
 
 @cache
 def find_commit() -> str | None:
-    """Of the code that runs, `-dirty` if it was changed since; None: not in git."""
+    """Return the commit of the running code, or None if it is not in git.
+
+    It ends in `-dirty` if the code was changed since.
+    """
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         found = subprocess.run(

@@ -47,7 +47,7 @@ STOP_CODES = {"SIGINT": 130, "SIGTERM": 143}
 @dataclass(frozen=True)
 class Flags:
     suite: str
-    """What to run: a name of benchmarks.suites.SUITES."""
+    """What to run: a name of gan_jax.benchmark.suites.SUITES."""
     methods: str = ""
     """Names, a,b,c, or all (that apply to a task); without: the suite's own."""
     tasks: str = ""

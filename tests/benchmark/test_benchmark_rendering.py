@@ -16,7 +16,6 @@ from gan_jax.benchmark.report.html.svg import (
     OUTCOME_COLOURS,
     OUTLINE,
     Scale,
-    format_short,
     format_tick,
     make_scale,
     rate_colour,
@@ -29,6 +28,7 @@ from gan_jax.benchmark.report.report import write_report
 from gan_jax.benchmark.report.results import (
     read_results,
 )
+from gan_jax.benchmark.report.wording import format_short
 
 VOID = {"meta", "link"}
 

@@ -1,8 +1,9 @@
-"""Scores of many runs and tasks in one number with its interval, as rliable has it.
+"""Aggregate scores of many runs and tasks, with intervals as rliable computes them.
 
-Scores are `[runs, tasks]`, or `[..., runs, tasks]`: 0 is a noise generator or a run
-that diverged, 1 the floor, real data against real data. Runs are resampled within each
-task (stratified), percentile intervals of 95%. Agarwal et al. 2021, arXiv 2108.13264.
+Scores are `[runs, tasks]`, or `[..., runs, tasks]`. A score of 0 is a noise generator
+or a run that diverged; 1 is the floor, real data against real data. Runs are resampled
+within each task (stratified), and intervals are percentile intervals of 95%. Agarwal et
+al. 2021, arXiv 2108.13264.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,30 +15,33 @@ from gan_jax.benchmark.report.stats import Interval
 
 RESAMPLES, PROFILE_RESAMPLES = 50_000, 2_000
 Estimator = Callable[[np.ndarray], np.ndarray]
-"""Of scores `[..., runs, tasks]` to numbers `[...]`."""
+"""A function from scores `[..., runs, tasks]` to numbers `[...]`."""
 
 NUMBERS_AT_ONCE = 5_000_000
+"""The most scores that one part of the resamples holds, which bounds the memory."""
 
 
 def iqm(scores: np.ndarray) -> np.ndarray:
-    """The mean of the middle half of all runs of all tasks: the 25% trimmed mean."""
+    """Return the interquartile mean: the 25% trimmed mean of all runs of all tasks."""
     flat = scores.reshape(*scores.shape[:-2], -1)
     return stats.trim_mean(flat, 0.25, axis=-1)
 
 
 def mean(scores: np.ndarray) -> np.ndarray:
+    """Return the mean over all runs of all tasks."""
     return scores.mean(axis=(-2, -1))
 
 
 def optimality_gap(scores: np.ndarray) -> np.ndarray:
-    """How much is missing to the floor: `E max(0, 1 - score)`."""
+    """Return how far scores are below the floor: `E max(0, 1 - score)`."""
     return 1 - np.minimum(scores, 1).mean(axis=(-2, -1))
 
 
 def probability_of_improvement(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """The probability that a run of ours beats one of theirs, averaged over tasks.
+    """Return the probability that our run beats one of theirs, averaged over tasks.
 
-    The Mann-Whitney statistic over its most, U / nm: ties count one half.
+    It is the Mann-Whitney statistic over its largest value, U / nm; ties count one
+    half.
     """
     x, y = ours[..., :, None, :], theirs[..., None, :, :]
     wins = np.sign(x - y).mean(axis=(-3, -2))
@@ -45,7 +49,7 @@ def probability_of_improvement(ours: np.ndarray, theirs: np.ndarray) -> np.ndarr
 
 
 def performance_profile(scores: np.ndarray, taus: np.ndarray) -> np.ndarray:
-    """The share of runs with a score above each tau: `[..., taus]`."""
+    """Return the share of runs with a score above each tau: `[..., taus]`."""
     flat = np.sort(scores.reshape(*scores.shape[:-2], -1), axis=-1)
     above = flat[..., None, :] > taus[:, None]
     return above.mean(axis=-1)
@@ -54,7 +58,7 @@ def performance_profile(scores: np.ndarray, taus: np.ndarray) -> np.ndarray:
 def resample_runs(
     scores: np.ndarray, reps: int, rng: np.random.Generator
 ) -> Iterator[np.ndarray]:
-    """Parts `[some, runs, tasks]` of so many resamples, runs drawn within each task."""
+    """Yield parts `[some, runs, tasks]` of `reps` resamples, drawn within each task."""
     runs, tasks = scores.shape
     each = max(1, NUMBERS_AT_ONCE // scores.size)
     for start in range(0, reps, each):
@@ -64,6 +68,7 @@ def resample_runs(
 
 
 def require_scores(scores: np.ndarray) -> None:
+    """Raise a ValueError unless the scores are finite numbers `[runs, tasks]`."""
     if scores.ndim != 2 or not scores.size or not np.isfinite(scores).all():
         raise ValueError(
             f"scores of shape {scores.shape}; finite numbers [runs, tasks] are needed: "
@@ -72,13 +77,14 @@ def require_scores(scores: np.ndarray) -> None:
 
 
 def interval_limits(values: np.ndarray) -> np.ndarray:
+    """Return the limits `[2, ...]` of the 95% percentile interval over the first axis."""
     return np.quantile(values, [0.025, 0.975], axis=0)
 
 
 def bootstrap_interval(
     scores: np.ndarray, estimator: Estimator, reps: int = RESAMPLES, seed: int = 0
 ) -> Interval:
-    """An estimate of scores `[runs, tasks]` and its stratified bootstrap interval."""
+    """Return an estimate from scores `[runs, tasks]` with its stratified bootstrap."""
     require_scores(scores)
     rng = np.random.default_rng(seed)
     values = [estimator(part) for part in resample_runs(scores, reps, rng)]
@@ -89,7 +95,7 @@ def bootstrap_interval(
 def bootstrap_improvement(
     ours: np.ndarray, theirs: np.ndarray, reps: int = PROFILE_RESAMPLES, seed: int = 0
 ) -> Interval:
-    """The probability of improvement; both sides are resampled, independently."""
+    """Return the probability of improvement; both sides are resampled independently."""
     require_scores(ours)
     require_scores(theirs)
     rng = np.random.default_rng(seed)
@@ -106,7 +112,7 @@ def bootstrap_improvement(
 def bootstrap_profile(
     scores: np.ndarray, taus: np.ndarray, reps: int = PROFILE_RESAMPLES, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The performance profile at each tau, and its pointwise interval."""
+    """Return the performance profile at each tau with its pointwise limits."""
     require_scores(scores)
     rng = np.random.default_rng(seed)
     values = [
@@ -119,10 +125,10 @@ def bootstrap_profile(
 def bootstrap_ranks(
     scores: dict[str, np.ndarray], reps: int = PROFILE_RESAMPLES, seed: int = 0
 ) -> dict[str, Interval]:
-    """Each method's mean rank over tasks, by the IQM of its runs of a task; 1 is best.
+    """Return each method's mean rank over tasks, by the IQM of its runs; 1 is the best.
 
-    Ties share the mean of their ranks. Intervals: runs of all methods are resampled.
-    Where methods have unequal numbers of runs, all draw as many as they have.
+    Ties share the mean of their ranks. For the intervals, the runs of all methods are
+    resampled. Methods with unequal numbers of runs each draw as many runs as they have.
     """
     rng = np.random.default_rng(seed)
     for matrix in scores.values():
@@ -138,26 +144,29 @@ def bootstrap_ranks(
 
 
 def task_iqms(scores: np.ndarray) -> np.ndarray:
-    """The IQM of each task's runs: `[..., tasks]`."""
+    """Return the IQM of each task's runs: `[..., tasks]`."""
     return stats.trim_mean(scores, 0.25, axis=-2)
 
 
 def resample_task_iqms(
     scores: np.ndarray, reps: int, rng: np.random.Generator
 ) -> np.ndarray:
+    """Return the IQM of each task in every resample: `[reps, tasks]`."""
     return np.concatenate([task_iqms(p) for p in resample_runs(scores, reps, rng)])
 
 
 def mean_ranks(middles: np.ndarray) -> np.ndarray:
-    """Of `[methods, reps, tasks]`, higher is better, the ranks `[methods, reps]`."""
+    """Return mean ranks `[methods, reps]` of middles `[methods, reps, tasks]`, high
+    first.
+    """
     return stats.rankdata(-middles, axis=0).mean(axis=-1)
 
 
 def bootstrap_iqm(values: np.ndarray) -> Interval:
-    """The IQM of one task's numbers `[runs]` and its bootstrap interval.
+    """Return the IQM of one task's numbers `[runs]` with its bootstrap interval.
 
-    Infinite numbers, of runs that diverged, are allowed: they are the worst there are.
-    Where they reach into the middle half, the estimate is infinite too.
+    Numbers may be infinite: these are the runs that diverged, and are the worst there
+    are. If they reach into the middle half, the estimate is infinite too.
     """
     ordered = np.sort(values)
     with np.errstate(invalid="ignore"):
@@ -172,6 +181,6 @@ def bootstrap_iqm(values: np.ndarray) -> Interval:
 
 
 def trimmed_mean_of_sorted(ordered: np.ndarray) -> np.ndarray:
-    """The 25% trimmed mean of sorted rows."""
+    """Return the 25% trimmed mean of rows that are sorted already."""
     cut = int(0.25 * ordered.shape[-1])
     return ordered[..., cut : ordered.shape[-1] - cut].mean(axis=-1)

@@ -1,16 +1,20 @@
-"""All that the report tells of a folder's rows."""
+"""All findings of a report, and the sentences that open it."""
 
 from typing import NamedTuple
 
 from gan_jax.benchmark.report.hypotheses import NO_ANSWER, Answer, answer_questions
 from gan_jax.benchmark.report.published import PublishedComparison, compare_published
-from gan_jax.benchmark.report.results import Results, has_failed, is_exact
+from gan_jax.benchmark.report.results import (
+    Results,
+    count_successes,
+    has_failed,
+    is_exact,
+)
 from gan_jax.benchmark.report.stability_map import StabilityMap, make_stability_maps
 from gan_jax.benchmark.report.stats import Interval, mean_rate
 from gan_jax.benchmark.report.summary import (
     OverallSummary,
     TaskSummary,
-    count_successes,
     summarize_overall,
     summarize_tasks,
 )
@@ -24,6 +28,8 @@ from gan_jax.benchmark.report.wording import (
 
 
 class Findings(NamedTuple):
+    """Everything that a report says about the rows of a folder."""
+
     results: Results
     entries: list[TaskSummary]
     overall: list[OverallSummary]
@@ -33,6 +39,7 @@ class Findings(NamedTuple):
 
 
 def collect_findings(results: Results) -> Findings:
+    """Return all findings of a results folder."""
     return Findings(
         results,
         summarize_tasks(results),
@@ -51,12 +58,12 @@ COUNT_NOTE = "Every run counts, and a run that diverged counts as the worst."
 
 
 def select_answered(answers: list[Answer]) -> list[Answer]:
-    """Those of the questions that these runs answer."""
+    """Return the answers to the questions that these runs answer."""
     return [one for one in answers if one.answer != NO_ANSWER]
 
 
 def describe_unanswered(answers: list[Answer]) -> str:
-    """A sentence on the questions that need other runs; "" where all are answered."""
+    """Return a sentence on the questions that need other runs; "" if there are none."""
     others = len(answers) - len(select_answered(answers))
     verb = "needs" if others == 1 else "need"
     words = f"{count_noun(others, 'other question')} {verb} other runs than these."
@@ -73,7 +80,7 @@ class Tally(NamedTuple):
 
 
 def tally_methods(findings: Findings) -> tuple[list[Tally], list[str]]:
-    """The methods with runs on every task, by success; and the names of the others."""
+    """Return the methods with runs on every task by success, and the others' names."""
     ranked, others = [], []
     for method in findings.results.methods:
         mine = [one for one in findings.entries if one.method == method]
@@ -89,7 +96,10 @@ def tally_methods(findings: Findings) -> tuple[list[Tally], list[str]]:
 
 
 def summarize_findings(findings: Findings) -> str:
-    """The first sentences: what a run is, and who succeeds most and least often."""
+    """Return the first sentences of a report.
+
+    They say what a run is, and which methods succeed most and least often.
+    """
     exact = is_exact(findings.results)
     ranked, others = tally_methods(findings)
     words = [
@@ -105,7 +115,7 @@ def summarize_findings(findings: Findings) -> str:
 
 
 def describe_runs(findings: Findings) -> str:
-    """How many runs a method has on a task, and what that is worth."""
+    """Return what success means and how many runs a method has on a task."""
     goal = describe_success(findings.results)
     if {len(one.rows) for one in findings.entries} != {1}:
         return f"{goal} {COUNT_NOTE}".strip()
@@ -115,7 +125,7 @@ def describe_runs(findings: Findings) -> str:
 
 
 def describe_success(results: Results) -> str:
-    """What makes a run a success; "" where the plan does not say."""
+    """Return what makes a run a success; "" where the plan does not say."""
     judged = list((results.plan.get("thresholds") or {}).values())
     late = next((one["late_share"] for one in judged if "late_share" in one), None)
     if late is None:
@@ -127,7 +137,7 @@ def describe_success(results: Results) -> str:
 
 
 def describe_failures(findings: Findings) -> list[str]:
-    """What has to be known before anything is read into a failure of all runs."""
+    """Return what a reader must know before reading anything into a failure of runs."""
     rows = findings.results.main
     crashed = sum(row["error"] is not None for row in rows)
     if crashed == len(rows):
@@ -139,7 +149,7 @@ def describe_failures(findings: Findings) -> list[str]:
 
 
 def describe_ranking(ranked: list[Tally], exact: bool) -> str:
-    """Who succeeded most and least often, of one method or of several."""
+    """Return which methods succeeded most and least often."""
     if not ranked:
         return "No method has runs on every task yet, so there is no ranking over all."
     if len(ranked) == 1:
@@ -158,6 +168,7 @@ def describe_ranking(ranked: list[Tally], exact: bool) -> str:
 
 
 def describe_only_method(one: Tally, exact: bool) -> str:
+    """Return how often the only method succeeded."""
     name = spoken_name(one.method)
     if one.runs == 1:
         verb = "succeeded" if one.won else "did not succeed"
@@ -170,7 +181,7 @@ def describe_only_method(one: Tally, exact: bool) -> str:
 
 
 def describe_tie(ranked: list[Tally]) -> str:
-    """All succeed at one rate: never, always, or in some of their runs."""
+    """Return how often all methods succeeded, which have equal rates."""
     rate, sizes = ranked[0].rate.value, {one.runs for one in ranked}
     runs = f"{ranked[0].runs}" if len(sizes) == 1 else None
     each = f": {ranked[0].won} of {count_noun(ranked[0].runs, 'run')} each"
@@ -183,11 +194,15 @@ def describe_tie(ranked: list[Tally]) -> str:
 
 
 def name_tallied(some: list[Tally], ranked: list[Tally]) -> str:
+    """Return the names of these methods, or how many of the ranked ones they are."""
     return name_some([one.method for one in some], len(ranked), "method")
 
 
 def describe_frequency(some: list[Tally], exact: bool) -> str:
-    """`in 7 of 20 runs (95% interval 20% to 52%)`."""
+    """Return how often these methods succeeded, which have equal rates.
+
+    For example `in 7 of 20 runs (95% interval 20% to 52%)`.
+    """
     sizes = {(one.won, one.runs) for one in some}
     won, runs = some[0].won, some[0].runs
     limits = "" if exact else f" ({describe_interval(some[0].rate)})"

@@ -1,4 +1,4 @@
-"""The eight pre-registered questions, answered from rows as far as they allow."""
+"""The eight pre-registered questions, answered from rows as far as these allow."""
 
 import math
 from collections.abc import Callable
@@ -9,16 +9,32 @@ from scipy.stats import f as f_ratio
 
 from gan_jax.benchmark.report import stats
 from gan_jax.benchmark.report.published import end_value
-from gan_jax.benchmark.report.results import Results, Row, metric_title, metric_value
+from gan_jax.benchmark.report.results import (
+    Results,
+    Row,
+    metric_title,
+    metric_value,
+    select_by_config,
+    select_rows,
+)
 from gan_jax.benchmark.report.stats import Interval
-from gan_jax.benchmark.report.tables import format_difference, format_probability
+from gan_jax.benchmark.report.wording import (
+    format_difference,
+    format_p,
+)
 
 NO_ANSWER = "These runs do not answer it."
+"""The answer where the rows say nothing about a question."""
 STACKED_TASKS = ("stacked_resize", "stacked_veegan")
+"""The tasks on Stacked MNIST."""
 
 
 class Answer(NamedTuple):
-    """figure: with its interval; None: there is none, or the rows do not allow it."""
+    """A question with its answer.
+
+    figure: a number with its interval; None if the question has none, or if the rows do
+    not allow it. runs: how many runs the figure is of.
+    """
 
     name: str
     question: str
@@ -28,33 +44,17 @@ class Answer(NamedTuple):
     runs: int = 0
 
 
-def select_by_config(
-    results: Results, tasks: tuple[str, ...], **fields: object
-) -> list[Row]:
-    """The main rows of tasks whose config has these values; `__` stands for a dot."""
-    wanted = {name.replace("__", "."): value for name, value in fields.items()}
-    return [
-        row
-        for row in results.main
-        if (not tasks or row["task"] in tasks)
-        and all(row["config"].get(name) == value for name, value in wanted.items())
-    ]
-
-
-def select_rows(results: Results, task: str, method: str) -> list[Row]:
-    return [r for r in results.main if (r["task"], r["method"]) == (task, method)]
-
-
 def describe_rate(name: str, rows: list[Row]) -> str:
+    """Return a success rate with its counts and Wilson's interval."""
     won = sum(row["success"] for row in rows)
     value, low, high = stats.wilson(won, len(rows))
     return f"{name}: {won}/{len(rows)} = {value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def compare_rates(one: list[Row], other: list[Row], names: tuple[str, str]) -> dict:
-    """The difference of two success rates, in words and as a figure.
+    """Return the difference of two success rates, in words and as a figure.
 
-    Of each the mean over its cells, whose seeds they share.
+    Each rate is the mean over its own cells, whose seeds the two sides share.
     """
     if not one or not other:
         return {"answer": NO_ANSWER}
@@ -71,7 +71,7 @@ def compare_rates(one: list[Row], other: list[Row], names: tuple[str, str]) -> d
 
 
 def success_by_seed(rows: list[Row], seeds: list[int]) -> np.ndarray:
-    """Success `[seeds, cells]`; nan: no run."""
+    """Return success `[seeds, cells]`, with nan where there is no run."""
     cells = sorted({(row["task"], row["label"]) for row in rows})
     won = np.full((len(seeds), len(cells)), np.nan)
     for row in rows:
@@ -81,6 +81,7 @@ def success_by_seed(rows: list[Row], seeds: list[int]) -> np.ndarray:
 
 
 def answer_r3gan_ablation(results: Results) -> dict:
+    """Compare RpGAN + R1 + R2 with GAN + R1 + R2, and show GAN + R1."""
     task = STACKED_TASKS
     relative = {"loss__name": "relativistic", "penalty__name": "r1_r2"}
     both = select_by_config(results, task, **relative)
@@ -108,6 +109,7 @@ def split_rows(
 
 
 def answer_lazy_penalty(results: Results) -> dict:
+    """Compare R1 every 8 or 16 steps with R1 at every step."""
     gradient = [r for r in results.main if "r1" in str(r["config"].get("penalty.name"))]
     own = results._replace(main=gradient)
     lazy, always = split_rows(
@@ -119,7 +121,10 @@ def answer_lazy_penalty(results: Results) -> dict:
 
 
 def answer_first_moment(results: Results) -> dict:
-    """.9 against .5 and against 0, each by itself; the figure is of the first known."""
+    """Compare Adam's b1 of .9 with .5 and with 0, each by itself.
+
+    The figure is that of the first comparison for which there are runs.
+    """
     found = {}
     for other in (".5", "0"):
         sides = {0.9}.__contains__, {float(other)}.__contains__
@@ -140,7 +145,7 @@ def answer_first_moment(results: Results) -> dict:
 
 
 def paired_p(one: list[Row], other: list[Row]) -> float:
-    """McNemar's p of runs that share their seed, task and method."""
+    """Return McNemar's p of runs that share their seed, task and method."""
     mine, theirs = (
         {(r["seed"], r["task"], r["method"]): r["success"] for r in g}
         for g in (one, other)
@@ -150,7 +155,7 @@ def paired_p(one: list[Row], other: list[Row]) -> float:
 
 
 def answer_packing(results: Results) -> dict:
-    """One-hit modes of the ring, as the source counts; beside them the robust ones."""
+    """Compare one-hit modes of the ring, as the source counts, and robust modes."""
     gaps = {
         (task, metric): seed_gaps(
             select_rows(results, task, "pacgan2"),
@@ -176,17 +181,21 @@ def answer_packing(results: Results) -> dict:
 
 
 def seed_gaps(one: list[Row], other: list[Row], metric: str) -> np.ndarray:
-    """The differences at the end, by seeds that both ran."""
+    """Return the differences at the end, by seeds that both methods ran."""
     mine, theirs = ({r["seed"]: end_value(r, metric) for r in g} for g in (one, other))
     shared = sorted(mine.keys() & theirs.keys())
     return np.array([mine[seed] - theirs[seed] for seed in shared])
 
 
 TEST_NOTE = "p by sign flips, intervals by a bootstrap over seeds"
+"""How paired differences are tested."""
 
 
 class PairedComparison(NamedTuple):
-    """figure: the mean difference; the verdict is by p, of sign flips."""
+    """The result of paired differences.
+
+    figure: the mean difference. verdict: by p, which is of sign flips.
+    """
 
     verdict: str
     figure: Interval
@@ -194,7 +203,10 @@ class PairedComparison(NamedTuple):
 
 
 def compare_pairs(gaps: np.ndarray) -> PairedComparison | None:
-    """What paired differences show; None: fewer than two, or one that is not finite."""
+    """Return what paired differences show.
+
+    None stands for fewer than two differences, or one that is not finite.
+    """
     if len(gaps) < 2 or not np.isfinite(gaps).all():
         return None
     p = stats.sign_flip_test(gaps)
@@ -202,14 +214,8 @@ def compare_pairs(gaps: np.ndarray) -> PairedComparison | None:
     return PairedComparison(verdict, stats.bootstrap_mean(gaps), p)
 
 
-def format_p(p: float) -> str:
-    """`p = .125`, `p < .001`."""
-    text = format_probability(p)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
-
-
 def answer_alpha_rates(results: Results) -> dict:
-    """The share of runs that end with all 8 one-hit modes, as the source counts."""
+    """Compare the shares of runs that end with all 8 modes hit, as the source counts."""
     groups = [select_rows(results, "ring", name) for name in ("alpha", "minimax")]
     if not all(groups):
         return {"answer": NO_ANSWER}
@@ -221,7 +227,7 @@ def answer_alpha_rates(results: Results) -> dict:
 
 
 def answer_seed_spread(results: Results) -> dict:
-    """The ratio of standard deviations over seeds, its interval by the F quantiles."""
+    """Return the ratio of standard deviations over seeds, its interval by F quantiles."""
     groups = [select_rows(results, "cifar10", name) for name in ("lsgan", "ns_gan")]
     x, y = ([metric_value(r, "frechet_distance") for r in rows] for rows in groups)
     if min(len(x), len(y)) < 2:
@@ -237,15 +243,17 @@ def answer_seed_spread(results: Results) -> dict:
 
 
 def answer_averaging(results: Results) -> dict:
+    """Compare averaged generators with raw ones."""
     averaged, raw = split_rows(results, "ema.decay", bool, {0.0}.__contains__)
     return compare_rates(averaged, raw, ("averaged generator", "raw generator"))
 
 
 def answer_longer_training(results: Results) -> dict:
-    """Modes of Stacked MNIST at the end less those at a twentieth of the training.
+    """Compare modes of Stacked MNIST at the end with those at 1/20 of the training.
 
-    Of the plain GAN, on the first of STACKED that it was trained on. Not less those at
-    the best evaluation, which the end cannot exceed.
+    The runs are those of the plain GAN, on the first of STACKED_TASKS on which it was
+    trained. Modes at the best evaluation would be no fair rival: the end cannot exceed
+    them.
     """
     groups = [select_rows(results, task, "ns_gan") for task in STACKED_TASKS]
     rows = next((rows for rows in groups if rows), [])
@@ -260,7 +268,7 @@ def answer_longer_training(results: Results) -> dict:
 
 
 def early_modes(row: Row) -> float | None:
-    """At the last evaluation in the first twentieth of the steps, or the first one."""
+    """Return the modes at the last evaluation in the first 1/20, or at the first one."""
     at, modes = np.array(row["series"]["step"]), row["series"].get("modes", [])
     if not modes:
         return None
@@ -269,6 +277,7 @@ def early_modes(row: Row) -> float | None:
 
 
 AnswerFunction = Callable[[Results], dict]
+"""A function from results to the fields of an Answer that depend on them."""
 QUESTIONS: dict[str, tuple[str, str, AnswerFunction]] = {
     "H1": (
         "Stacked MNIST: is RpGAN + R1 + R2 better than GAN + R1 + R2?",
@@ -303,10 +312,14 @@ QUESTIONS: dict[str, tuple[str, str, AnswerFunction]] = {
         answer_longer_training,
     ),
 }
+"""By name, each question with its source and the function that answers it."""
 
 
 def answer_questions(results: Results) -> list[Answer]:
-    """All eight, in order; the answer is NONE where the rows say nothing of one."""
+    """Return the answers to all eight questions in order.
+
+    An answer is NO_ANSWER where the rows say nothing about its question.
+    """
     return [
         Answer(name, question, source, **ask(results))
         for name, (question, source, ask) in QUESTIONS.items()

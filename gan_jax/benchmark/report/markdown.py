@@ -1,4 +1,4 @@
-"""report.md: the same tables for a paper, in Markdown."""
+"""The text of report.md: the tables of the report for a paper."""
 
 from collections.abc import Iterable, Sequence
 
@@ -17,16 +17,21 @@ from gan_jax.benchmark.report.tables import (
     PUBLISHED_HEADS,
     Column,
     describe_task,
-    format_figure,
-    format_interval,
     list_crashes,
     published_cells,
     select_informative,
 )
-from gan_jax.benchmark.report.wording import count_noun, make_sentence, spoken_name
+from gan_jax.benchmark.report.wording import (
+    count_noun,
+    format_figure,
+    format_interval,
+    make_sentence,
+    spoken_name,
+)
 
 
 def render_markdown(findings: Findings) -> str:
+    """Return the whole report in Markdown."""
     results = findings.results
     parts = [
         f"# Stability benchmark: {results.plan['suite']}",
@@ -64,12 +69,13 @@ INTERVAL_NOTE = "Numbers in brackets are 95% intervals."
 
 
 def describe_baseline(results: Results) -> list[str]:
+    """Return a sentence that names the baseline; none for a single method."""
     several = len(results.methods) > 1
     return [f"The baseline is {spoken_name(results.baseline)}."] if several else []
 
 
 def render_published(findings: Findings) -> list[str]:
-    """The published numbers that stand beside ours; nothing where none do."""
+    """Return the section of published numbers that have ours beside them, or nothing."""
     beside = [one for one in findings.published if one.ours is not None]
     if not beside:
         return []
@@ -84,21 +90,25 @@ def render_published(findings: Findings) -> list[str]:
 
 
 def render_table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
     every = [heads, ["---"] * len(heads), *lines]
     return "\n".join(f"| {' | '.join(map(escape_cell, line))} |" for line in every)
 
 
 def escape_cell(words: str) -> str:
+    """Return words that cannot break a cell of a table."""
     return words.replace("|", "\\|").replace("\n", " ")
 
 
 def render_columns(columns: tuple[Column, ...], found: list) -> str:
+    """Return a table with a row for each of `summaries`."""
     columns = select_informative(columns, found)
     lines = [[column.cell(one)[0] for column in columns] for one in found]
     return render_table([column.name for column in columns], lines)
 
 
 def render_outcomes(entries: list[TaskSummary]) -> str:
+    """Return a table of how the runs of each method ended."""
     seen = list_outcomes(entries)
     heads = ["method", *(name.replace("_", " ") for name in seen)]
     lines = [[one.method, *(str(one.outcomes[n]) for n in seen)] for one in entries]
@@ -106,7 +116,7 @@ def render_outcomes(entries: list[TaskSummary]) -> str:
 
 
 def render_areas(findings: Findings) -> str:
-    """The area under each map, and success at every pair of learning rates."""
+    """Return a table of the area under each map and of success at each pair of rates."""
     lines = []
     for one in findings.maps:
         cells = [
@@ -121,6 +131,7 @@ def render_areas(findings: Findings) -> str:
 
 
 def render_questions(findings: Findings) -> list[str]:
+    """Return the section of the questions that these runs answer, or nothing."""
     known = select_answered(findings.answers)
     if not known:
         return []
@@ -140,4 +151,5 @@ def render_questions(findings: Findings) -> list[str]:
 
 
 def render_list(known: dict[str, str]) -> str:
+    """Return a list of names with what they mean."""
     return "\n".join(f"- **{name}**: {words}" for name, words in known.items())

@@ -1,4 +1,4 @@
-"""How each method is drawn: one colour, dash and marker, in every chart and figure.
+"""The style of each method in all charts and figures: one colour, dash and marker.
 
 A known method has the same style in every report, whatever else is in it.
 """
@@ -26,15 +26,17 @@ PALETTE = (
 """Matplotlib's `petroff10`, which colour-blind readers can tell apart.
 
 Petroff 2021, arXiv 2107.02270: the colours stay apart under simulated protanopia,
-deuteranopia and tritanopia, and on light and dark paper.
-"""
+deuteranopia and tritanopia, and on light and dark paper."""
 DASHES = ("", "6 3", "2 2.5", "8 3 2 3")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-"""Matplotlib's names; benchmarks.marks draws the same shapes on the page."""
+"""Matplotlib's names; html.markers draws the same shapes on the page."""
 
 
 class MethodStyle(NamedTuple):
-    """colour: `#rrggbb`. dash: an SVG dash array, "" is solid. marker: of MARKERS."""
+    """How a method is drawn.
+
+    colour: `#rrggbb`. dash: an SVG dash array; "" is solid. marker: one of MARKERS.
+    """
 
     colour: str
     dash: str
@@ -42,19 +44,21 @@ class MethodStyle(NamedTuple):
 
 
 StyleNumber = tuple[int, int]
-"""The index of a colour, and of a style among the methods of that colour."""
+"""The index of a colour, and the index of a method among those of that colour."""
 
 
 def make_style(number: StyleNumber) -> MethodStyle:
+    """Return the style with this number."""
     hue, style = number
     marker = MARKERS[(hue + 3 * style) % len(MARKERS)]
     return MethodStyle(PALETTE[hue], DASHES[style % len(DASHES)], marker)
 
 
 def number_known_methods() -> dict[str, StyleNumber]:
-    """Those of every known method; methods that suites compare by default come first.
+    """Return the style number of every known method.
 
-    So the methods that often stand side by side differ in colour as far as it goes.
+    Methods that suites compare by default come first, so that methods which often stand
+    side by side differ in colour as far as there are colours.
     """
     usual = [
         m for suite in SUITES.values() for m in suite.methods if m in BENCHMARK_METHODS
@@ -68,10 +72,11 @@ STYLE_NUMBERS = number_known_methods()
 
 
 def assign_styles(names: Iterable[str]) -> dict[str, MethodStyle]:
-    """A look for each name, no two alike.
+    """Return a style for each name, no two alike.
 
-    A name that is no known method (a plugin's, a point of a stress axis) gets the
-    colour least used here, so it depends on `names` and their order alone.
+    A name that is no known method (a plugin's, or a point of a stress axis) gets the
+    colour that is least used here. It therefore depends on `names` and their order
+    alone.
     """
     names = list(dict.fromkeys(names))
     numbers = {name: STYLE_NUMBERS[name] for name in names if name in STYLE_NUMBERS}

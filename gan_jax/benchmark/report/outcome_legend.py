@@ -1,26 +1,27 @@
-"""What each outcome means, with the thresholds that the rows were judged by."""
+"""The meaning of each outcome, with the thresholds by which the rows were judged."""
 
-from gan_jax.benchmark.report.html.svg import format_short
 from gan_jax.benchmark.report.results import Results, metric_title
 from gan_jax.benchmark.report.summary import TaskSummary, list_outcomes
+from gan_jax.benchmark.report.wording import format_short
 
 COMMON_MEANINGS = {
     "nonfinite": "a logged value or a sample became NaN or infinite",
     "error": "the program crashed, which says nothing about the method",
 }
+"""Meanings that no threshold enters."""
 GAME_MEANINGS = {
     "converged": "the path approaches the solution, which attracts it",
     "oscillating": "the path circles the solution",
     "exploded": "the path leaves the solution",
 }
-"""Of games that are played exactly."""
+"""Meanings in games that are played exactly."""
 
 
 def explain_outcomes(results: Results, entries: list[TaskSummary]) -> dict[str, str]:
-    """Each outcome that a run has, such as `collapsed`, with its rule in words.
+    """Return the rule in words of each outcome that a run has, such as `collapsed`.
 
-    The worst come first. A run that succeeds is `converged`, whatever else fits it; of
-    the other outcomes a run has the first that fits.
+    The worst come first. A run that succeeds is `converged`, whatever else fits it. Any
+    other run has the first of the other outcomes that fits it.
     """
     judged = list((results.plan.get("thresholds") or {}).values())
     limits = next((one for one in judged if "late_share" in one), None)
@@ -35,7 +36,7 @@ def explain_outcomes(results: Results, entries: list[TaskSummary]) -> dict[str, 
 
 
 def explain_rules(limits: dict, alive: str) -> dict[str, str]:
-    """The rules of benchmarks.outcome in words."""
+    """Return the rules of gan_jax.benchmark.outcome in words."""
     late = f"the last {limits['late_share']:.0%} of the steps"
     early = (
         f"its early median (the larger of those over the first "
@@ -60,7 +61,7 @@ def explain_rules(limits: dict, alive: str) -> dict[str, str]:
 
 
 def describe_alive_bounds(results: Results) -> str:
-    """`Modes with one hit < 4 (ring), < 12.5 (grid)`."""
+    """Return what a collapsed run misses, such as `Modes with one hit < 4 (ring)`."""
     parts: dict[str, list[str]] = {}
     for task in results.tasks:
         bound = results.plan["thresholds"][task]["alive"]

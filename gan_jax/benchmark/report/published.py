@@ -1,7 +1,8 @@
 """Published numbers beside ours, each with its source, and whether the two agree.
 
 PacGAN's and VEEGAN's tables, R3GAN's ablation and the upstream Dirac notebook were read
-in the paper or its code; the alpha-loss rates are recomputed from its per-seed results.
+in the paper or in its code. The rates of the alpha loss are recomputed from its results
+per seed.
 """
 
 import math
@@ -17,11 +18,12 @@ from gan_jax.benchmark.report.stats import Interval
 
 
 class PublishedNumber(NamedTuple):
-    """One number of a table.
+    """One number of a published table.
 
-    method: ours of that kind, None: we have none. error: its standard error, None: not
-    reported. runs: how many it is of. rate: whether it is the share of runs whose final
-    `metric` is at least `modes`, else a mean of `metric`. suite: ours of its protocol.
+    method: our method of that kind; None if there is none. error: the standard error;
+    None if it is not reported. runs: how many runs it is of. rate: whether it is the
+    share of runs whose final `metric` is at least `modes`; otherwise it is a mean of
+    `metric`. suite: our suite with its protocol.
     """
 
     source: str
@@ -44,6 +46,7 @@ ALPHA = "SankarLab/AlphaGan-Papers-Results, arXiv 2310.18291"
 DIRAC = "Mescheder et al. 2018, arXiv 1801.04406, notebook, 500 steps of .2"
 
 ValueAndError = tuple[float, float | None]
+"""A published value and its standard error."""
 
 TOY_COLUMNS = ("modes", "high_quality", "reverse_kl")
 PACGAN_TOYS: dict[str, dict[tuple[str, str | None], tuple[ValueAndError, ...]]] = {
@@ -62,7 +65,7 @@ PACGAN_TOYS: dict[str, dict[tuple[str, str | None], tuple[ValueAndError, ...]]] 
         ("PacGAN4", "pacgan4"): ((24.8, 0.2), (0.936, 0.006), (0.04, 0.01)),
     },
 }
-"""PacGAN's Table 1: 10 runs of 400,000 steps, +- is the standard error."""
+"""PacGAN's Table 1: 10 runs of 400,000 steps, with standard errors."""
 
 VEEGAN_TOYS: dict[str, dict[tuple[str, str | None], tuple[ValueAndError, ...]]] = {
     "ring": {
@@ -76,6 +79,7 @@ VEEGAN_TOYS: dict[str, dict[tuple[str, str | None], tuple[ValueAndError, ...]]] 
         ("VEEGAN", None): ((24.6, None), (0.40, None)),
     },
 }
+"""VEEGAN's Table 1."""
 
 STACKED_COLUMNS = ("modes", "kl")
 PACGAN_STACKED: dict[tuple[str, str | None], tuple[ValueAndError, ...]] = {
@@ -88,13 +92,14 @@ PACGAN_STACKED: dict[tuple[str, str | None], tuple[ValueAndError, ...]] = {
     ("PacDCGAN3", "pacgan3"): ((1000, None), (0.06, None)),
     ("PacDCGAN4", "pacgan4"): ((1000, None), (0.07, None)),
 }
+"""PacGAN's Table 2."""
 R3GAN_STACKED: dict[tuple[str, str | None], tuple[ValueAndError, ...]] = {
     ("RpGAN + R1 + R2", "r3gan"): ((1000, None), (0.0781, None)),
     ("GAN + R1 + R2", "r1_r2"): ((693, None), (0.9270, None)),
     ("RpGAN + R1", "rpgan_r1"): ((math.nan, None),),
     ("GAN + R1", "r1"): ((math.nan, None),),
 }
-"""The ablation of the loss, of single runs; nan: reported as a failure."""
+"""R3GAN's ablation of the loss, of single runs; nan stands for a reported failure."""
 
 ALPHA_RING = (
     ("saturating cross entropy", "minimax", 0.465, 200),
@@ -113,15 +118,16 @@ DIRAC_END = (
     ("NS + R1 .3", "non_saturating+r1", 2.21196e-6, 1.49942e-7),
     ("WGAN-GP .35", "wasserstein+wgan_gp", 1.80179, 1.22107),
 )
-"""The distance |(theta, psi)| from (1, -1), simultaneous and alternating, h = .2."""
+"""The distance |(theta, psi)| from (1, -1), simultaneous and alternating, at h = .2."""
 DIRAC_RATE = 0.2
 GAME_TOLERANCE = 0.01
-"""Of an exact game ours agrees if it is within 1%."""
+"""Our exact game agrees with a published one if it is within 1% of it."""
 
 
 def make_published_numbers(
     source: str, task: str, columns: tuple[str, ...], cells: dict, runs: int, suite: str
 ) -> list[PublishedNumber]:
+    """Return the numbers of one table."""
     return [
         PublishedNumber(source, task, label, method, metric, value, error, runs, suite)
         for (label, method), values in cells.items()
@@ -130,6 +136,7 @@ def make_published_numbers(
 
 
 def list_published() -> list[PublishedNumber]:
+    """Return all published numbers."""
     stacked = "stacked_mnist"
     veegan, resize = "stacked_veegan", "stacked_resize"
     found = []
@@ -158,7 +165,11 @@ def list_published() -> list[PublishedNumber]:
 
 
 class PublishedComparison(NamedTuple):
-    """ours: None if these rows have none of its method. agrees: None: cannot say."""
+    """A published number beside ours.
+
+    ours: None if these rows have none of its method. agrees: None if that cannot be
+    said.
+    """
 
     published: PublishedNumber
     ours: Interval | None
@@ -168,9 +179,9 @@ class PublishedComparison(NamedTuple):
 
 
 def compare_published(results: Results) -> list[PublishedComparison]:
-    """The published numbers of the tasks of these rows, beside ours.
+    """Return the published numbers of the tasks of these rows, each beside ours.
 
-    A method of which every run crashed has no number of its own.
+    A method whose every run crashed has no number of its own.
     """
     groups = {
         key: group
@@ -188,6 +199,7 @@ def compare_published(results: Results) -> list[PublishedComparison]:
 def compare_number(
     published: PublishedNumber, rows: list[Row], suite: str
 ) -> PublishedComparison:
+    """Return a published number beside that of these rows."""
     same = bool(published.suite) and suite == published.suite
     if not rows:
         return PublishedComparison(published, None, 0, None, same)
@@ -217,7 +229,7 @@ def compare_number(
 def compare_game(
     published: PublishedNumber, rows: list[Row], same: bool
 ) -> PublishedComparison:
-    """An exact game at the published step size: one number, without an interval."""
+    """Return a published game beside ours at its step size, without an interval."""
     ends = [r["final"]["distance"] for r in rows if r["axes"].get("h") == DIRAC_RATE]
     if not ends or ends[0] is None:
         return PublishedComparison(published, None, 0, None, same)
@@ -228,13 +240,16 @@ def compare_game(
 
 
 def end_value(row: Row, metric: str) -> float:
-    """A run's end; of a failed one 0 where more is better, else what is not finite."""
+    """Return a run's number at the end; 0 for a failed run where more is better.
+
+    Where less is better, the number of a failed run is infinite.
+    """
     value = metric_value(row, metric)
     return 0.0 if value == -math.inf else value
 
 
 def student_interval(values: np.ndarray) -> Interval:
-    """The mean and Student's interval of it, `mean +- t s / sqrt(n)`."""
+    """Return the mean with Student's interval, `mean +- t s / sqrt(n)`."""
     mean, n = float(values.mean()), len(values)
     if n < 2:
         return Interval(mean, mean, mean)

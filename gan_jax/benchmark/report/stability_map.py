@@ -1,4 +1,4 @@
-"""The stability map: success over learning rates of D and G, the area under it."""
+"""Stability maps: success over learning rates of D and G, and the area under it."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,10 @@ from gan_jax.benchmark.report.stats import Interval
 
 
 class StabilityMap(NamedTuple):
-    """rates[i][j]: (successes, runs) at d_lr[i], g_lr[j]; area: with its interval."""
+    """The stability map of a method on a task.
+
+    rates[i][j]: (successes, runs) at d_lr[i] and g_lr[j]. area: with its interval.
+    """
 
     task: str
     method: str
@@ -21,7 +24,7 @@ class StabilityMap(NamedTuple):
 
 
 def make_stability_maps(results: Results) -> list[StabilityMap]:
-    """The stability maps: of each method on each task with both learning-rate axes."""
+    """Return the map of each method on each task that has both axes of learning rates."""
     rows = [
         row for row in results.rows if all(axis in row["axes"] for axis in RATE_AXES)
     ]
@@ -33,12 +36,14 @@ def make_stability_maps(results: Results) -> list[StabilityMap]:
 def order_groups(
     results: Results, rows: list[Row]
 ) -> list[tuple[tuple[str, str], list[Row]]]:
+    """Return the groups of rows in the order of the tasks and methods."""
     groups = group_rows(rows)
     keys = [(t, m) for t in results.tasks for m in results.methods]
     return [(key, groups[key]) for key in keys if key in groups]
 
 
 def make_stability_map(task: str, method: str, rows: list[Row]) -> StabilityMap:
+    """Return the map of one method on one task."""
     g_lr, d_lr = (sorted({row["axes"][a] for row in rows}) for a in RATE_AXES)
     seeds = sorted({row["seed"] for row in rows})
     won = np.full((len(seeds), len(d_lr), len(g_lr)), np.nan)

@@ -1,4 +1,4 @@
-"""What is told of each method: on a task, over tasks, over the stability map."""
+"""Summaries of each method: on a task, and over all tasks."""
 
 import math
 from collections import Counter
@@ -13,25 +13,29 @@ from gan_jax.benchmark.report.results import (
     POOLED_AXES,
     Results,
     Row,
+    count_successes,
     group_rows,
     has_failed,
+    last_step,
     lower_is_better,
     metric_value,
+    planned_steps,
     task_floor,
     task_metrics,
     task_noise,
-    worst_value,
+    value_at_step,
 )
-from gan_jax.benchmark.report.stats import Interval, Survival
+from gan_jax.benchmark.report.stats import Interval, Survival, extended_median
 
 
 class TaskSummary(NamedTuple):
     """A method on a task.
 
-    difference, fisher_p, mcnemar_p: success against the baseline's; None: it is the
-    baseline. finals, bests: IQM over seeds. decline: the median of how many times worse
-    a run's end is than its best. step_ratio: step time over the baseline's.
-    gradients: evaluations of a run. equal: the IQM at equal cost, by kind of cost.
+    difference, fisher_p, mcnemar_p: success against the baseline's; None if it is the
+    baseline. finals, bests: the IQM over seeds. decline: the median of how many times
+    worse a run's end is than its best. step_ratio: the time of a step over the
+    baseline's. gradients: evaluations of a run. equal: the IQM at equal cost, by kind
+    of cost.
     """
 
     task: str
@@ -53,7 +57,7 @@ class TaskSummary(NamedTuple):
 
 
 class OverallSummary(NamedTuple):
-    """A method over all tasks, by scores: 0 noise or diverged, 1 the floor."""
+    """A method over all tasks, by scores: 0 is noise or diverged, 1 is the floor."""
 
     method: str
     runs: int
@@ -66,37 +70,25 @@ class OverallSummary(NamedTuple):
 
 
 def list_outcomes(entries: list[TaskSummary]) -> list[str]:
-    """The outcomes that runs of these came to, in their order."""
+    """Return the outcomes that runs of these entries have, in their order."""
     return [
         name for name in ORDERED_OUTCOMES if any(one.outcomes[name] for one in entries)
     ]
 
 
 PROFILE_TAUS = np.linspace(0, 1, 51)
+"""The scores at which performance profiles are computed."""
 STEP_COSTS: dict[str, Callable[[Row], float]] = {
     "gradient evaluations": lambda row: (
         row["gradient_evaluations"] / planned_steps(row)
     ),
     "wall seconds": lambda row: row["step_seconds"] or math.nan,
 }
-"""What a step costs; nan if it was not measured."""
-
-
-def planned_steps(row: Row) -> float:
-    """Those a run was to make, of which its gradient evaluations are told."""
-    return row["config"].get("steps") or last_step(row)
-
-
-def last_step(row: Row) -> float:
-    return max(row["series"]["step"], default=1) or 1
-
-
-def count_successes(rows: list[Row]) -> tuple[int, int]:
-    return sum(row["success"] for row in rows), len(rows)
+"""What a step costs, by kind of cost; nan if it was not measured."""
 
 
 def summarize_tasks(results: Results) -> list[TaskSummary]:
-    """Every method on every task, in the order of the plan."""
+    """Return every method on every task, in the order of the plan."""
     groups = group_rows(results.main)
     found = []
     for task in results.tasks:
@@ -122,6 +114,11 @@ def summarize_task(
     base: list[Row],
     budgets: dict[str, float],
 ) -> TaskSummary:
+    """Return the summary of a method on a task.
+
+    rival: the baseline's rows; None if the method is the baseline. base: the baseline's
+    rows in any case. budgets: what is spent at equal cost, by kind of cost.
+    """
     metrics = task_metrics(results, task)
     counts, steps = count_successes(rows), max(map(last_step, rows))
     difference, fisher_p, mcnemar_p = compare_success(rows, rival)
@@ -151,10 +148,11 @@ def summarize_task(
 def compare_success(
     rows: list[Row], rival: list[Row] | None
 ) -> tuple[Interval | None, float | None, float | None]:
-    """Success compared with the baseline's: difference, Fisher's p, McNemar's p.
+    """Return success against the baseline's: difference, Fisher's p, McNemar's p.
 
-    The last on runs that both have of a seed, at the same learning rates or step size.
-    The other axes are what tells entries apart: a seed is one key at all their points.
+    McNemar's test takes the runs that both have of a seed, at the same learning rates
+    or step size. The other axes tell entries apart: a seed is one key at all their
+    points.
     """
     if not rival:
         return None, None, None
@@ -172,18 +170,19 @@ def compare_success(
 
 
 def pairing_key(row: Row) -> tuple[float | None, ...]:
-    """What a run shares with its partner: the seed and the axes within an entry."""
+    """Return what a run shares with its partner: the seed and the axes within an entry."""
     return row["seed"], *(row["axes"].get(axis) for axis in POOLED_AXES)
 
 
 def metric_iqm(rows: list[Row], metric: str, part: str) -> Interval:
+    """Return the IQM of a metric over runs."""
     return aggregate.bootstrap_iqm(
         np.array([metric_value(row, metric, part) for row in rows])
     )
 
 
 def median_decline(rows: list[Row], metric: str) -> float:
-    """The median over seeds of how many times worse the end is than the best."""
+    """Return the median over seeds of how many times worse the end is than the best."""
     ratios = []
     for row in rows:
         final, best = metric_value(row, metric), metric_value(row, metric, "best")
@@ -197,21 +196,13 @@ def median_decline(rows: list[Row], metric: str) -> float:
     return extended_median(ratios)
 
 
-def extended_median(values: list[float]) -> float:
-    """The median of those that are known; of infinite ones, the upper of the two."""
-    known = [value for value in values if not math.isnan(value)]
-    if not known:
-        return math.nan
-    finite = np.isfinite(known).all()
-    return float(np.quantile(known, 0.5, method="linear" if finite else "higher"))
-
-
 def median_step_seconds(rows: list[Row]) -> float:
+    """Return the median seconds of a step."""
     return extended_median([STEP_COSTS["wall seconds"](row) for row in rows])
 
 
 def cheapest_cost(groups: dict, task: str, cost: Callable[[Row], float]) -> float:
-    """The cost of the cheapest method's whole run: what all can be compared at."""
+    """Return the cost of the cheapest method's whole run, at which all can be compared."""
     costs = [
         max(map(last_step, rows)) * extended_median([cost(r) for r in rows])
         for (name, _), rows in groups.items()
@@ -221,23 +212,16 @@ def cheapest_cost(groups: dict, task: str, cost: Callable[[Row], float]) -> floa
 
 
 def iqm_at_cost(rows: list[Row], metric: str, kind: str, limit: float) -> Interval:
-    """The IQM at the last evaluation within the cost; failed runs are the worst."""
+    """Return the IQM at the last evaluation within the cost; failed runs are the worst."""
     values = [value_at_step(row, metric, limit / STEP_COSTS[kind](row)) for row in rows]
     return aggregate.bootstrap_iqm(np.array(values))
 
 
-def value_at_step(row: Row, metric: str, step: float) -> float:
-    """A run's number at its last evaluation up to a step."""
-    pairs = zip(row["series"]["step"], row["series"].get(metric, []), strict=False)
-    known = [v for s, v in pairs if v is not None and s <= step * (1 + 1e-9)]
-    return worst_value(metric) if has_failed(row) or not known else float(known[-1])
-
-
 def score_scale(results: Results, task: str, metric: str) -> tuple[float, float]:
-    """What scores 0 and what scores 1.
+    """Return the values of a metric that score 0 and 1.
 
-    0: the plan's `noise`; where it has none, the worst end of a run that did not fail.
-    1: the floor; where there is none, the best of all runs.
+    0 is the plan's `noise`; without it, the worst end of a run that did not fail. 1 is
+    the floor; without it, the best of all runs.
     """
     rows = [r for r in results.main if r["task"] == task]
     ends = [v for r in rows if math.isfinite(v := metric_value(r, metric))]
@@ -253,20 +237,21 @@ def score_scale(results: Results, task: str, metric: str) -> tuple[float, float]
 
 
 WORST_SCORE = -1e9
-"""Of a run that failed: below any other, and finite."""
+"""The score of a run that failed: below any other, and finite."""
 
 
 def scale_score(value: float, zero: float, one: float) -> float:
-    """`(value - zero) / (one - zero)`; WORST_SCORE for what is not finite."""
+    """Return `(value - zero) / (one - zero)`, and WORST_SCORE for what is not finite."""
     if not math.isfinite(value):
         return WORST_SCORE
     return 0.0 if zero == one else (value - zero) / (one - zero)
 
 
 def score_matrix(results: Results, method: str) -> np.ndarray:
-    """`[runs, tasks]`: runs by seed, over tasks of the method with equal counts.
+    """Return the scores `[runs, tasks]` of a method, runs by seed.
 
-    Where tasks have unequal numbers of runs (a plan not finished), the first ones.
+    Tasks on which the method has no runs are left out. If tasks have unequal numbers of
+    runs (in a plan that is not finished), the first runs are taken.
     """
     groups, columns = group_rows(results.main), []
     for task in results.tasks:
@@ -281,10 +266,11 @@ def score_matrix(results: Results, method: str) -> np.ndarray:
 
 
 def summarize_overall(results: Results) -> list[OverallSummary]:
-    """The methods with runs on every task, compared over all of them.
+    """Return the methods with runs on every task, compared over all of them.
 
-    Who is better than whom is asked of the scores; a mean has none below 0, so that one
-    run that ends far worse than noise counts as one that ends as noise.
+    The scores decide which method is better. Before they are averaged, scores below 0
+    are raised to 0, so that a run which ends far worse than noise counts as one that
+    ends as noise.
     """
     matrices = {m: score_matrix(results, m) for m in results.methods}
     full = {m: s for m, s in matrices.items() if s.shape[-1:] == (len(results.tasks),)}

@@ -1,11 +1,10 @@
-"""The tables: what each column says of a method, for people and for sorting."""
+"""The columns of the tables: what each says about a method, for people and for sorting."""
 
 import math
 from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gan_jax.benchmark.report.html.svg import format_short
 from gan_jax.benchmark.report.published import PublishedComparison
 from gan_jax.benchmark.report.results import (
     Results,
@@ -14,13 +13,23 @@ from gan_jax.benchmark.report.results import (
     task_floor,
     task_metrics,
 )
-from gan_jax.benchmark.report.stats import Interval
 from gan_jax.benchmark.report.summary import TaskSummary
-from gan_jax.benchmark.report.wording import count_noun, join_names
+from gan_jax.benchmark.report.wording import (
+    count_noun,
+    format_difference,
+    format_interval,
+    format_probability,
+    format_short,
+    join_names,
+)
 
 
 class Column(NamedTuple):
-    """explain: one sentence. cell: `(text, sort key)` of an Entry or an Overall."""
+    """A column of a table.
+
+    explain: one sentence. cell: returns `(text, sort key)` of a TaskSummary or an
+    OverallSummary.
+    """
 
     name: str
     explain: str
@@ -28,11 +37,11 @@ class Column(NamedTuple):
 
 
 UNINFORMATIVE = ("–", "baseline", "1.00x", "1.0 [1.0, 1.0]")
-"""Cells that tell nothing where a whole column has no others."""
+"""Texts of cells that say nothing if a whole column has no others."""
 
 
 def select_informative(columns: tuple[Column, ...], found: list) -> tuple[Column, ...]:
-    """The columns that say something of any of these methods."""
+    """Return the columns that say something about any of these summaries."""
     return tuple(
         column
         for column in columns
@@ -40,27 +49,8 @@ def select_informative(columns: tuple[Column, ...], found: list) -> tuple[Column
     )
 
 
-def format_interval(interval: Interval | None, digits: int | None = None) -> str:
-    """`0.80 [0.49, 0.94]`."""
-    if interval is None or math.isnan(interval.value):
-        return "–"
-    show = format_short if digits is None else lambda v: f"{v:.{digits}f}"
-    return f"{show(interval.value)} [{show(interval.low)}, {show(interval.high)}]"
-
-
-def format_difference(interval: Interval | None) -> str:
-    if interval is None:
-        return "baseline"
-    return f"{interval.value:+.2f} [{interval.low:+.2f}, {interval.high:+.2f}]"
-
-
-def format_probability(p: float | None) -> str:
-    if p is None:
-        return "–"
-    return "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
-
-
 def success_cell(entry: TaskSummary) -> tuple[str, float]:
+    """Return how many runs succeeded, with the interval of the rate."""
     won, runs = entry.outcomes["converged"], len(entry.rows)
     return (
         f"{won}/{runs} [{entry.rate.low:.2f}, {entry.rate.high:.2f}]",
@@ -69,15 +59,17 @@ def success_cell(entry: TaskSummary) -> tuple[str, float]:
 
 
 def sort_key(value: float | None, other: float = math.inf) -> float:
+    """Return the value, or `other` where there is none."""
     return other if value is None or math.isnan(value) else value
 
 
 def main_metric(entry: TaskSummary) -> str | None:
+    """Return the metric that scores the task."""
     return next(iter(entry.finals), None)
 
 
 def metric_cell(entry: TaskSummary, part: str) -> tuple[str, float]:
-    """The IQM of the metric that scores the task, at the end or at its best."""
+    """Return the IQM of the metric that scores the task; part: "finals" or "bests"."""
     name = main_metric(entry)
     if name is None:
         return "–", math.inf
@@ -86,6 +78,7 @@ def metric_cell(entry: TaskSummary, part: str) -> tuple[str, float]:
 
 
 def decline_cell(entry: TaskSummary) -> tuple[str, float]:
+    """Return how many times worse the end of a run is than its best."""
     name = main_metric(entry)
     value = math.nan if name is None else entry.decline[name]
     known = "failed" if math.isinf(value) else f"{value:.2f}"
@@ -93,12 +86,13 @@ def decline_cell(entry: TaskSummary) -> tuple[str, float]:
 
 
 def step_time_cell(entry: TaskSummary) -> tuple[str, float]:
+    """Return the time of a step over the baseline's."""
     ratio = entry.step_ratio
     return ("–" if math.isnan(ratio) else f"{ratio:.2f}x"), sort_key(ratio)
 
 
 def modes_cell(entry: TaskSummary) -> tuple[str, float]:
-    """Robust modes and, as the literature counts, those with one hit."""
+    """Return robust modes and, as the literature counts, modes with one hit."""
     both = [entry.finals.get(name) for name in ("robust_modes", "modes")]
     if both[0] is None and both[1] is None:
         return "–", -1.0
@@ -107,6 +101,8 @@ def modes_cell(entry: TaskSummary) -> tuple[str, float]:
 
 
 def equal_cost_cell(kind: str) -> Callable[[TaskSummary], tuple[str, float]]:
+    """Return a cell that shows the task's metric at equal cost."""
+
     def cell(entry: TaskSummary) -> tuple[str, float]:
         found = entry.equal.get(kind)
         return format_interval(found), sort_key(found and found.value)
@@ -115,6 +111,7 @@ def equal_cost_cell(kind: str) -> Callable[[TaskSummary], tuple[str, float]]:
 
 
 def time_to_success_cell(entry: TaskSummary) -> tuple[str, float]:
+    """Return the step from which half of the runs succeed."""
     median = entry.survival.median
     return ("not reached" if math.isinf(median) else f"{median:.0f}"), median
 
@@ -243,7 +240,7 @@ OVERALL_COLUMNS: tuple[Column, ...] = (
 
 
 def describe_thresholds(results: Results, task: str) -> str:
-    """What success on a task is, in words."""
+    """Return what success on a task is, in words."""
     parts = []
     for bound in success_bounds(results, task):
         limits = {"≥": bound.get("at_least"), "≤": bound.get("at_most")}
@@ -256,7 +253,7 @@ def describe_thresholds(results: Results, task: str) -> str:
 
 
 def list_crashes(results: Results) -> list[str]:
-    """What crashed: `grid, r1: 10 runs: RuntimeError: no memory`."""
+    """Return what crashed, such as `grid, r1: 10 runs: RuntimeError: no memory`."""
     counts = Counter(
         (row["task"], row["label"], row["error"])
         for row in results.rows
@@ -269,7 +266,7 @@ def list_crashes(results: Results) -> list[str]:
 
 
 def describe_task(results: Results, task: str) -> str:
-    """What is known of a task beforehand: its runs, metric, floor, goal."""
+    """Return what is known of a task beforehand: its runs, metric, floor and goal."""
     metrics = task_metrics(results, task)
     rows = [row for row in results.main if row["task"] == task]
     methods = {row["label"] for row in rows}
@@ -287,7 +284,7 @@ PUBLISHED_HEADS = ("task", "method", "number", "published", "ours", "agree", "so
 
 
 def published_cells(comparison: PublishedComparison) -> tuple[str, ...]:
-    """The cells of a published number, as text."""
+    """Return the cells of a published number as text."""
     theirs = comparison.published
     value = "fails" if math.isnan(theirs.value) else format_short(theirs.value)
     if theirs.error is not None:
@@ -305,7 +302,3 @@ def published_cells(comparison: PublishedComparison) -> tuple[str, ...]:
         verdict += ", other protocol"
     source = theirs.source
     return theirs.task, theirs.label, number, value, ours, verdict, source
-
-
-def format_figure(interval: Interval, runs: int) -> str:
-    return f"{interval.value:+.3g} [{interval.low:+.3g}, {interval.high:+.3g}], {runs} runs"

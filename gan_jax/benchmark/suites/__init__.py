@@ -1,4 +1,4 @@
-"""SUITES: name -> a plan of tasks, methods and axes."""
+"""The suites of the comparison: each is a plan of tasks, methods and axes."""
 
 from gan_jax.assembly.registry import choose
 from gan_jax.benchmark.suites import games, images, toys
@@ -8,7 +8,7 @@ SUITES: dict[str, Suite] = {**games.SUITES, **toys.SUITES, **images.SUITES}
 
 
 def find_suite(name: str) -> Suite:
-    """SUITES[name], or a ValueError with the nearest name."""
+    """Return SUITES[name], or raise a ValueError with the nearest name."""
     return choose(SUITES, name, "suite")
 
 

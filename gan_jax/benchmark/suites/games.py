@@ -1,4 +1,4 @@
-"""The Dirac-GAN, exactly: every loss x penalty (a method) under every way of moving."""
+"""The suite of the Dirac-GAN, played exactly: losses and penalties under every rule."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from gan_jax.config import (
 from gan_jax.dynamics import DYNAMICS
 
 SGD = OptimizerConfig("sgd", learning_rate=1.0)
-"""At rate 1, which the suite's rates multiply."""
+"""SGD at rate 1, which the rates of the suite multiply."""
 GAME = Config(
     batch_size=1,
     dataset=DatasetConfig("dirac"),
@@ -23,14 +23,19 @@ GAME = Config(
     d_optimizer=SGD,
 )
 LOSSES = ("minimax", "non_saturating", "relativistic", "wasserstein", "hinge")
-"""Not lsgan: without a bias D(0) is never its target."""
+"""The losses of the game. lsgan is not among them: without a bias D(0) never reaches
+its target."""
 PENALTIES = {"r1": 0.3, "r2": 0.3, "r1_r2": 0.3, "wgan_gp": 0.35}
-"""With their weights: 0.3 is Mescheder's (1801.04406), 0.35 his 0.7 / 2."""
+"""Penalties with their weights: 0.3 is Mescheder's (arXiv 1801.04406), and 0.35 is his
+0.7 / 2."""
 CORE = (*LOSSES, *(f"{loss}+r1" for loss in LOSSES), "wasserstein+wgan_gp")
 
 
 def game_methods() -> dict[str, Config]:
-    """`minimax`, `minimax+r1`, ...: every loss, alone and with every penalty."""
+    """Return the methods: `minimax`, `minimax+r1` and so on.
+
+    Each loss stands alone and with every penalty.
+    """
     found = {}
     for loss in LOSSES:
         found[loss] = replace(GAME, loss=LossConfig(loss))
@@ -41,10 +46,12 @@ def game_methods() -> dict[str, Config]:
 
 
 def make_game_task(about: str, changes: Changes) -> Task:
+    """Return the Dirac-GAN as a task under these changes."""
     return Task(about, DatasetConfig("dirac"), None, changes=changes)
 
 
 def change_both_players(**fields: object) -> Changes:
+    """Return changes that set these fields of both players' optimizers."""
     players = ("g_optimizer", "d_optimizer")
     return {f"{player}.{k}": v for player in players for k, v in fields.items()}
 

@@ -1,4 +1,4 @@
-"""Suites on images: digits in minutes; MNIST, Stacked MNIST and CIFAR-10 for a GPU."""
+"""The suites on images: digits take minutes; MNIST, Stacked MNIST, CIFAR-10 need a GPU."""
 
 from dataclasses import replace
 
@@ -7,13 +7,14 @@ from gan_jax.benchmark.suites.spec import Cost, Suite, Task
 from gan_jax.config import DatasetConfig
 
 COVERAGE = 0.8 * 0.969
-"""0.969 is the coverage of the data's own at k = 5."""
+"""The least coverage of a success; the data's own is 0.969 at k = 5."""
 DIGITS_N = 898
-"""Samples of an evaluation: half of the digits, so that the others give the floor."""
+"""Samples of an evaluation: half of the digits, so that the other half gives the floor.
+"""
 
 
 def distance_goal(factor: float, alive: Bound) -> Goal:
-    """Frechet distance within `factor` floors, and coverage."""
+    """Return the goal of a Frechet distance within `factor` floors, and of coverage."""
     return Goal(
         (
             Bound("frechet_distance", at_most=factor, of_floor=True),

@@ -1,4 +1,4 @@
-"""What a suite is: tasks x methods x points of its axes, each a complete Config."""
+"""The parts of a suite: tasks, methods and points of axes, each a complete Config."""
 
 import dataclasses
 from collections import ChainMap
@@ -13,7 +13,7 @@ from gan_jax.methods import METHODS
 from gan_jax.methods.changes import Changes, changed, with_rates
 
 EVALUATIONS = 20
-"""Of each run: five of them are in its last quarter."""
+"""Evaluations of each run; five of them are in its last quarter."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Task:
     """What is learned, and when that has succeeded.
 
     about: one line. goal: None where diagnostics.phase.verdict decides. metrics: names
-    of gan_jax.evaluate.metric_registry, of n samples. changes: of every Config.
+    of gan_jax.evaluate.metric_registry, taken of n samples. changes: made to every
+    Config.
     """
 
     about: str
@@ -34,8 +35,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds on 2 CPU cores for one GAN: a player's update, D's with a penalty, an
-    evaluation. Measured; they only serve to say beforehand what a plan will take."""
+    """Seconds that one GAN takes on 2 CPU cores.
+
+    update: of a player's update. penalized: of an update of D with a penalty.
+    evaluation: of an evaluation. The numbers are measured, and only serve to say
+    beforehand what a plan will take.
+    """
 
     update: float
     penalized: float
@@ -44,16 +49,16 @@ class Cost:
 
 @dataclass(frozen=True)
 class Suite:
-    """A factorial plan.
+    """A factorial plan of tasks, methods and axes.
 
-    network: changes of the model of methods that do not bring a model of their own.
-    changes: of every Config. adam_rate: what the faster player's learning rate is made
-    where Adam is used (the ratio of the two stays); None: each as published. decay:
-    whether learning rates go linearly to 0. methods: those compared by default; none
-    named: all that apply. axes: name -> value -> changes. sweep: axes within one
-    program, factors on both learning rates. catalogue: the methods that there are.
-    rates: learning rates of both players, of a suite that is exact (`benchmarks.exact`)
-    and has no seeds.
+    network: changes to the model of each method that does not bring its own. changes:
+    made to every Config. adam_rate: the learning rate of the faster player where Adam
+    is used (the ratio of the two stays); None keeps each as published. decay: whether
+    learning rates go linearly to 0. methods: those compared by default; () stands for
+    all that apply. axes: name -> value -> changes. sweep: axes within one program,
+    which are factors on both learning rates. catalogue: the methods there are to choose
+    from. rates: learning rates of both players in a suite that is played exactly
+    (`gan_jax.benchmark.exact_games`) and has no seeds.
     """
 
     about: str
@@ -94,7 +99,7 @@ METHOD_VARIANTS: dict[str, MethodVariant] = {
     "pacgan3": MethodVariant("pacgan2", {"model.pack": 3}),
     "pacgan4": MethodVariant("pacgan2", {"model.pack": 4}),
 }
-"""Methods of the benchmark alone: the questions ask for them."""
+"""Methods that only the benchmark has: its questions ask for them."""
 
 
 BENCHMARK_METHODS: Mapping[str, Config] = ChainMap(
@@ -119,7 +124,7 @@ def refuse_variant_names() -> None:
 
 
 def set_network(config: Config, network: Changes) -> Config:
-    """The suite's model, unless the method has another one that is part of it."""
+    """Return the Config with the suite's model, unless the method brings its own."""
     own = config.model.name
     if own not in (None, network["model.name"]):
         return config
@@ -129,9 +134,10 @@ def set_network(config: Config, network: Changes) -> Config:
 def make_config(
     suite: Suite, task: Task, method: str, point: Changes, steps: int, seeds: int
 ) -> Config:
-    """The run of a method on a task at a point of the axes, of all seeds and factors.
+    """Return the Config of a method on a task at a point of the axes.
 
-    A method that has D judge packs sees as many packs as others see examples.
+    It is one run of all seeds and factors. A method whose D judges packs sees as many
+    packs as others see examples.
     """
     config = set_network(suite.catalogue[method], suite.network)
     config = with_rates(config, suite.adam_rate, suite.decay)
@@ -150,9 +156,10 @@ def make_config(
 
 
 def evaluation_intervals(steps: int) -> tuple[int, int]:
-    """Steps between evaluations and between rows, the first a multiple of the second.
+    """Return the steps between evaluations and between rows.
 
-    So all dispatches are equally long, and compiled once.
+    The first is a multiple of the second, so that all dispatches are equally long and
+    are compiled once.
     """
     row = 20 if steps <= 20_000 else 100
     every = max(1, steps // EVALUATIONS)
@@ -160,20 +167,21 @@ def evaluation_intervals(steps: int) -> tuple[int, int]:
 
 
 def point_dataset(task: Task, point: Changes) -> DatasetConfig:
-    """The task's data, with what a point of the axes changes of them."""
+    """Return the task's data with the changes that a point of the axes makes to them."""
     return changed(Config(dataset=task.dataset), select_group(point, "dataset")).dataset
 
 
 def select_group(changes: Changes, group: str) -> Changes:
+    """Return the changes to one group of the Config."""
     return {k: v for k, v in changes.items() if k.startswith(f"{group}.")}
 
 
 def make_axis(*fields: str, values: Iterable[Any]) -> dict[Any, Changes]:
-    """An axis along which these fields take these values."""
+    """Return an axis along which these fields take these values."""
     return {value: dict.fromkeys(fields, value) for value in values}
 
 
 def sweep_factors(sweep: SweepConfig) -> dict[str, list[float]]:
-    """The axes within one program that have values."""
+    """Return the axes within one program that have values."""
     names = (f.name for f in dataclasses.fields(sweep))
     return {name: list(getattr(sweep, name)) for name in names if getattr(sweep, name)}

@@ -1,4 +1,4 @@
-"""Suites on points: tier T1, its stability map, its stress axes, PacGAN's protocol."""
+"""The suites on points: tier T1, its map and stress axes, PacGAN's protocol."""
 
 from dataclasses import replace
 
@@ -13,13 +13,15 @@ from gan_jax.benchmark.suites.spec import (
 from gan_jax.config import DatasetConfig, SweepConfig
 
 SAMPLES_PER_EVALUATION = 2500
-"""Of each evaluation, as published."""
+"""Samples of each evaluation, as published."""
 
 
 def coverage_goal(modes: int) -> Goal:
-    """All modes robustly, their shares within .05 nats, shape within 3 floors.
+    """Return the goal of covering all modes.
 
-    A generator that hits half of the modes has not collapsed, however wide it draws.
+    All modes are hit robustly, their shares are within 0.05 nats, and the shape is
+    within 3 floors. A generator that hits half of the modes has not collapsed, however
+    wide it draws.
     """
     return Goal(
         (
@@ -32,6 +34,7 @@ def coverage_goal(modes: int) -> Goal:
 
 
 def mixture_task(about: str, modes: int, dataset: DatasetConfig) -> Task:
+    """Return the task of covering the modes of a mixture."""
     return Task(
         about, dataset, coverage_goal(modes), ("modes", "swd"), SAMPLES_PER_EVALUATION
     )
@@ -112,7 +115,7 @@ STRESS = {
     "ema": make_axis("ema.decay", values=(0.0, 0.999)),
     "lazy": make_axis("penalty.every", values=(1, 8, 16)),
 }
-"""One-line plans: what is varied, and its values. Each is a suite `stress_NAME`."""
+"""What each suite `stress_NAME` varies, and the values it takes."""
 
 PACGAN = Suite(
     "PacGAN's networks and 400,000 steps on its 100,000 points (for a GPU)",

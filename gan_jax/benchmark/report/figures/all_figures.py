@@ -1,4 +1,4 @@
-"""The report's figures for a paper, PNG and SVG, in the folder's figures/."""
+"""The figures of a report for a paper, PNG and SVG, in the folder figures/."""
 
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from gan_jax.benchmark.report.summary import PROFILE_TAUS, list_outcomes
 
 
 def draw_figures(findings: Findings) -> list[Path]:
-    """Write every figure that the rows allow; the files written."""
+    """Write every figure that the rows allow, and return the paths of the files."""
     import matplotlib
 
     folder = findings.results.folder / "figures"
@@ -50,7 +50,7 @@ def draw_figures(findings: Findings) -> list[Path]:
 
 
 def draw_task_figures(findings: Findings, task: str) -> dict[str, Any]:
-    """The figures of a task that have something to show."""
+    """Return the figures of a task that have something to show."""
     if not shown_metrics(findings.results, task):
         return {}
     drawn = {
@@ -65,6 +65,7 @@ def draw_task_figures(findings: Findings, task: str) -> dict[str, Any]:
 
 
 def save_figure(figure: Any, folder: Path, name: str) -> list[Path]:
+    """Write a figure as PNG and as SVG, and return both paths."""
     name = name.replace("/", "-").replace(":", "-")
     figure.savefig(folder / f"{name}.png", dpi=150)
     figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
@@ -72,7 +73,7 @@ def save_figure(figure: Any, folder: Path, name: str) -> list[Path]:
 
 
 def draw_stability_maps(maps: list[StabilityMap]) -> Any:
-    """A panel for each method: success over the learning rates of D and G."""
+    """Return a panel for each method: success over the learning rates of D and G."""
     rows, columns = grid_shape(len(maps))
     figure, axes = make_figure(2.5 * columns, 2.7 * rows, rows, columns)
     for axis, one in zip(axes.flat, maps, strict=False):
@@ -99,7 +100,10 @@ def draw_stability_maps(maps: list[StabilityMap]) -> Any:
 
 
 def draw_rates(findings: Findings) -> Any:
-    """Success with Wilson's interval, a panel for each task; exact games have none."""
+    """Return success with Wilson's interval, a panel for each task.
+
+    Exact games have no interval.
+    """
     exact = is_exact(findings.results)
     label = "share of step sizes that converge" if exact else "success, 95% interval"
     tasks, methods = findings.results.tasks, findings.results.methods
@@ -125,7 +129,7 @@ def draw_rates(findings: Findings) -> Any:
 
 
 def draw_outcomes(findings: Findings) -> Any:
-    """How all runs of each method ended, a panel for each task."""
+    """Return how all runs of each method ended, a panel for each task."""
     tasks, methods = findings.results.tasks, findings.results.methods
     rows, columns = grid_shape(len(tasks))
     high = 1.4 + 0.24 * len(methods)
@@ -150,7 +154,7 @@ def draw_outcomes(findings: Findings) -> Any:
 
 
 def draw_profiles(findings: Findings) -> Any:
-    """The share of runs above each score, with its interval."""
+    """Return the share of runs above each score, with its interval."""
     figure, axes = make_figure(5.4, 3.2)
     axis = axes.flat[0]
     for one in findings.overall:

@@ -1,4 +1,4 @@
-"""The figures of a task: every seed at the end, curves, cost against quality."""
+"""The figures of a task: every seed at the end, curves, and cost against quality."""
 
 import math
 from typing import Any
@@ -49,9 +49,9 @@ BUDGET = {"color": "#646b73", "linewidth": 0.8, "linestyle": ":"}
 
 
 def draw_seeds(findings: Findings, task: str) -> Any:
-    """Every run at the end, its IQM's interval, floor, noise; x: what failed.
+    """Return every run at the end, the IQM's interval, floor and noise; x: what failed.
 
-    None where every run failed.
+    Returns None if every run failed.
     """
     mine, metric = (
         task_entries(findings, task),
@@ -85,7 +85,7 @@ def draw_seeds(findings: Findings, task: str) -> Any:
 def draw_dots(
     axis: Any, y: int, entry: TaskSummary, metric: str, lane: float, colour: str
 ) -> None:
-    """A method's runs, and below them the interval of their IQM in its colour."""
+    """Draw a method's runs, and below them the interval of their IQM in its colour."""
     for index, row in enumerate(entry.rows):
         value, high = metric_value(row, metric), y - 0.12 * (index % 3)
         fill = OUTCOME_COLOURS[row["outcome"]]
@@ -99,9 +99,9 @@ def draw_dots(
 
 
 def draw_curves(findings: Findings, task: str) -> Any:
-    """A panel for each method: seeds thin, the IQM and its interval.
+    """Return a panel for each method: seeds thin, the IQM and its interval.
 
-    None where no method has a number.
+    Returns None if no method has a number.
     """
     mine, metric = (
         task_entries(findings, task),
@@ -129,14 +129,14 @@ def draw_curves(findings: Findings, task: str) -> Any:
 
 
 def append_line(label: str, words: str) -> str:
-    """A label, and below it what is drawn across the figure."""
+    """Return a label, with what is drawn across the figure below it."""
     return f"{label}\n{words}" if words else label
 
 
 def draw_curve(
     axis: Any, steps: np.ndarray, values: np.ndarray, style: dict[str, Any]
 ) -> None:
-    """A method's seeds, their IQM in the method's look, and its interval."""
+    """Draw a method's seeds, their IQM in the method's style, and its interval."""
     shown = np.where(np.isfinite(values), values, np.nan)
     centre, low, high = iqm_curve(values)
     axis.plot(steps, shown.T, color="#9aaaae", linewidth=0.5, alpha=0.6)
@@ -146,7 +146,7 @@ def draw_curve(
 
 
 def draw_cost(findings: Findings, task: str) -> Any:
-    """The IQM over gradient evaluations and over wall time; None without a line."""
+    """Return the IQM against gradient evaluations and wall time; None without lines."""
     mine, metric = (
         task_entries(findings, task),
         shown_metrics(findings.results, task)[0],
@@ -177,6 +177,7 @@ def draw_cost(findings: Findings, task: str) -> Any:
 
 
 def draw_cost_lines(axis: Any, findings: Findings, lines: Lines) -> None:
+    """Draw the lines of one kind of cost, and the cost of the cheapest whole run."""
     whole = []
     for index, (method, (x, y)) in enumerate(lines.items()):
         shown = np.where(np.isfinite(y), y, np.nan)
@@ -189,7 +190,7 @@ def draw_cost_lines(axis: Any, findings: Findings, lines: Lines) -> None:
 
 
 def add_method_legend(figure: Any, axes: np.ndarray) -> None:
-    """Every method that any of the axes draws, right of them all."""
+    """Name every method that any of the axes draws, right of them all."""
     known = [axis.get_legend_handles_labels() for axis in axes.flat]
     entries = {
         label: mark

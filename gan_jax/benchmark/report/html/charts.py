@@ -1,4 +1,4 @@
-"""Charts as SVG: panels scale as a whole; strips stretch, their dots do not."""
+"""Charts as SVG: panels scale as a whole; strips stretch, but their dots do not."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -11,12 +11,12 @@ from gan_jax.benchmark.report.html.svg import (
     Scale,
     element,
     format_percent,
-    format_short,
     format_tick,
     round_ticks,
     text_element,
     tooltip,
 )
+from gan_jax.benchmark.report.wording import format_short
 
 Coordinates = Sequence[float] | np.ndarray
 
@@ -25,7 +25,7 @@ STRIP_INSET, STRIP_SHARE = 0.02, 0.90
 
 
 def strip_position(scale: Scale, value: float) -> str:
-    """Where on a strip; what is not finite is in the lane of failures."""
+    """Return the place of a value on a strip, in the lane of failures if not finite."""
     share = STRIP_INSET + STRIP_SHARE * scale(value) if math.isfinite(value) else 0.97
     return format_percent(share)
 
@@ -37,8 +37,11 @@ def draw_strip(
     interval: tuple[float, float, float] | None,
     ink: str,
 ) -> str:
-    """Each seed a dot `(value, colour, words)`; a bar for the interval; the ends
-    (floor, noise) upright lines."""
+    """Return a strip of the runs of a method.
+
+    dots: a `(value, colour, words)` for each seed. ends: upright lines at floor and
+    noise. interval: `(middle, low, high)`, drawn as a bar in the colour `ink`.
+    """
     parts = [draw_upright_line(format_percent(0.945), "lane")]
     for name, value in ends.items():
         words = tooltip(f"{name} {format_short(value)}")
@@ -66,11 +69,12 @@ def draw_strip(
 
 
 def draw_upright_line(x: str, kind: str, *inside: str) -> str:
+    """Return a line over the whole height of a strip."""
     return element("line", *inside, x1=x, x2=x, y1=0, y2=30, class_=kind)
 
 
 def draw_strip_axis(scale: Scale, ends: dict[str, float], failures: bool) -> str:
-    """The axis under strips: ticks, the ends' names, the lane of failures."""
+    """Return the axis under strips: ticks, names of the ends, the lane of failures."""
     parts = []
     for value in round_ticks(scale):
         if failures and scale(value) > 0.9:
@@ -94,7 +98,7 @@ def draw_strip_axis(scale: Scale, ends: dict[str, float], failures: bool) -> str
 
 
 class Frame(NamedTuple):
-    """A panel's plot area within its view box."""
+    """The plot area of a panel within its view box."""
 
     width: float
     height: float
@@ -103,7 +107,8 @@ class Frame(NamedTuple):
     x: Scale
     y: Scale
 
-    def at(self, x: float, y: float) -> tuple[float, float]:
+    def position(self, x: float, y: float) -> tuple[float, float]:
+        """Return where a point of the plot is in the view box."""
         wide, high = self.width - self.left - 14, self.height - self.bottom - 8
         return self.left + wide * self.x(x), 8 + high * (1 - self.y(y))
 
@@ -111,12 +116,12 @@ class Frame(NamedTuple):
 def draw_axes(
     frame: Frame, x_name: str, floor: float | None, x_ticks: int = 3
 ) -> list[str]:
-    """Grid lines, tick labels, the name of x, the floor."""
+    """Return grid lines, tick labels, the name of x and the floor."""
     left, right = frame.left, frame.width - 14
     base = frame.height - frame.bottom
     parts = []
     for value in round_ticks(frame.y, 4):
-        y = round(frame.at(frame.x.low, value)[1], 1)
+        y = round(frame.position(frame.x.low, value)[1], 1)
         parts.append(element("line", x1=left, x2=right, y1=y, y2=y, class_="grid"))
         parts.append(
             text_element(
@@ -124,7 +129,7 @@ def draw_axes(
             )
         )
     for value in round_ticks(frame.x, x_ticks):
-        x = round(frame.at(value, frame.y.low)[0], 1)
+        x = round(frame.position(value, frame.y.low)[0], 1)
         parts.append(element("line", x1=x, x2=x, y1=base, y2=base + 4, class_="tick"))
         parts.append(
             text_element(
@@ -141,7 +146,7 @@ def draw_axes(
         )
     )
     if floor is not None:
-        y = round(frame.at(frame.x.low, floor)[1], 1)
+        y = round(frame.position(frame.x.low, floor)[1], 1)
         parts.append(
             element(
                 "line",
@@ -157,13 +162,13 @@ def draw_axes(
 
 
 def polyline_path(frame: Frame, xs: Coordinates, ys: Coordinates) -> str:
-    """Points of a path; where y is not finite the line is interrupted."""
+    """Return the path of a line, which is interrupted where y is not finite."""
     parts, pen = [], "M"
     for x, y in zip(xs, ys, strict=True):
         if not math.isfinite(y):
             pen = "M"
             continue
-        px, py = frame.at(x, y)
+        px, py = frame.position(x, y)
         parts.append(f"{pen}{px:.1f} {py:.1f}")
         pen = "L"
     return "".join(parts)
@@ -172,20 +177,25 @@ def polyline_path(frame: Frame, xs: Coordinates, ys: Coordinates) -> str:
 def band_path(
     frame: Frame, xs: Coordinates, low: Coordinates, high: Coordinates
 ) -> str:
-    """A closed path between two lines; infinity is the edge of the panel.
+    """Return the closed path between two lines; infinity is the edge of the panel.
 
-    Where a line has no number the band leaves the point out.
+    The band leaves out the points at which a line has no number.
     """
     known = [p for p in zip(xs, low, high, strict=True) if not any(map(math.isnan, p))]
     if not known:
         return ""
     xs, low, high = zip(*known, strict=True)
-    up = [frame.at(x, min(y, frame.y.high)) for x, y in zip(xs, high, strict=True)]
-    down = [frame.at(x, max(y, frame.y.low)) for x, y in zip(xs, low, strict=True)]
+    up = [
+        frame.position(x, min(y, frame.y.high)) for x, y in zip(xs, high, strict=True)
+    ]
+    down = [
+        frame.position(x, max(y, frame.y.low)) for x, y in zip(xs, low, strict=True)
+    ]
     points = up + down[::-1]
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points) + "Z"
 
 
 def make_panel(frame: Frame, parts: Iterable[str], **attributes: object) -> str:
+    """Return the SVG of a panel."""
     box = f"0 0 {frame.width:g} {frame.height:g}"
     return element("svg", *parts, viewBox=box, role="img", **attributes)

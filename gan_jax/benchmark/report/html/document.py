@@ -40,11 +40,11 @@ from gan_jax.benchmark.report.tables import (
 
 PAGE_FOLDER = Path(__file__).parent / "page"
 MANY_TASKS = 5
-"""Tasks over which a page folds what is told of each."""
+"""Tasks above which the page folds what it says about each."""
 
 
 def render_page(findings: Findings) -> str:
-    """The whole page, with its style and script inside."""
+    """Return the whole page, with its style and script inside."""
     template = Template((PAGE_FOLDER / "template.html").read_text("utf-8"))
     return template.substitute(
         title=html.escape(make_heading(findings.results)),
@@ -58,11 +58,13 @@ def render_page(findings: Findings) -> str:
 
 
 def make_heading(results: Results) -> str:
+    """Return the title of the page."""
     suite = results.plan["suite"]
     return f"How stably each method trains: {suite}"
 
 
 def make_intro(findings: Findings) -> str:
+    """Return the first sentences and the sizes of the comparison."""
     results = findings.results
     seeds = {row["seed"] for row in results.rows}
     sizes = {row["axes"].get("h") for row in results.rows}
@@ -84,6 +86,7 @@ def make_intro(findings: Findings) -> str:
 
 
 def make_sections(findings: Findings) -> list[str]:
+    """Return all sections of the page in order."""
     results, styles = findings.results, findings.results.styles
     order = "A click on the head of a column sorts the table. "
     order += "The numbers in brackets are 95% intervals."
@@ -108,7 +111,7 @@ def make_sections(findings: Findings) -> list[str]:
 
 
 def make_rates_section(findings: Findings) -> str:
-    """How often each method succeeded, and how its runs ended."""
+    """Return how often each method succeeded and how its runs ended."""
     results, entries = findings.results, findings.entries
     heat = make_heat_map(results, entries)
     bars = make_outcome_bars(results, entries)
@@ -121,7 +124,7 @@ def make_rates_section(findings: Findings) -> str:
 
 
 def make_task_section(findings: Findings, task: str) -> str:
-    """Every seed, curves, costs and samples of a task."""
+    """Return every seed, curves, costs and samples of a task."""
     parts = make_task_parts(findings, task)
     if len(findings.results.tasks) > MANY_TASKS:
         parts = [make_folded("Every run, curves, costs", *parts)]
@@ -129,6 +132,7 @@ def make_task_section(findings: Findings, task: str) -> str:
 
 
 def make_task_parts(findings: Findings, task: str) -> list[str]:
+    """Return the parts of a task's section."""
     results = findings.results
     mine = [one for one in findings.entries if one.task == task]
     metrics = shown_metrics(results, task)
@@ -152,12 +156,13 @@ def make_task_parts(findings: Findings, task: str) -> list[str]:
 
 
 def make_folded(words: str, *parts: str) -> str:
-    """Shown by a click: what is too long for a page of many tasks."""
+    """Return parts that a click opens, as they are too long for a page of many tasks."""
     summary = element("summary", html.escape(words))
     return element("details", summary, *parts, class_="folded")
 
 
 def make_scores_section(findings: Findings) -> str:
+    """Return the scores of each method over all tasks, or nothing without them."""
     if not findings.overall:
         return ""
     results = findings.results
@@ -179,6 +184,7 @@ def make_scores_section(findings: Findings) -> str:
 
 
 def make_footer(results: Results) -> str:
+    """Return the devices, versions and command of the runs, and how intervals are made."""
     row = results.rows[0]
     devices = sorted({str(r["device"]) for r in results.rows})
     commits = sorted({str(r["commit"])[:12] for r in results.rows})

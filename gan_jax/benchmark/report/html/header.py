@@ -23,13 +23,14 @@ from gan_jax.benchmark.report.summary import TaskSummary, list_outcomes
 
 
 def make_section(name: str, heading: str, words: str, *parts: str) -> str:
+    """Return a section with a heading and a sentence on what it shows."""
     head = element("h2", html.escape(heading))
     note = element("p", html.escape(words), class_="lead") if words else ""
     return element("section", head, note, *parts, id=name)
 
 
 def make_filters(results: Results) -> str:
-    """Buttons that show and hide tasks and methods, where there are several."""
+    """Return buttons that show and hide tasks and methods, where there are several."""
     tasks = [make_filter_button("task", name, "") for name in results.tasks]
     methods = [
         make_filter_button("method", m, draw_swatch(results.styles[m]))
@@ -47,17 +48,18 @@ def make_filters(results: Results) -> str:
 
 
 def make_filter_button(kind: str, name: str, mark: str) -> str:
+    """Return the button of a task or a method; mark: what is drawn before its name."""
     words = mark + html.escape(name)
     named = {f"data_chip_{kind}": name}
     return element("button", words, type="button", aria_pressed="true", **named)
 
 
 CELL_SIDE, LABEL_WIDTH = 66, 46
-"""Of a map in its view box: a cell's side, the room for D's learning rates."""
+"""The side of a map's cell in the view box, and the width of the labels left of it."""
 
 
 def draw_map(stability_map: StabilityMap, style: MethodStyle) -> str:
-    """Success at each pair of learning rates; darker is more."""
+    """Return success at each pair of learning rates; darker is more."""
     width = LABEL_WIDTH + CELL_SIDE * len(stability_map.g_lr) + 6
     height = CELL_SIDE * len(stability_map.d_lr) + 50
     parts = []
@@ -84,7 +86,7 @@ def draw_map(stability_map: StabilityMap, style: MethodStyle) -> str:
 
 
 def draw_map_axes(stability_map: StabilityMap) -> list[str]:
-    """The learning rates along both sides, and their names."""
+    """Return the learning rates along both sides, and their names."""
     base, middle = (
         CELL_SIDE * len(stability_map.d_lr),
         LABEL_WIDTH + CELL_SIDE * len(stability_map.g_lr) / 2,
@@ -109,6 +111,7 @@ def draw_map_axes(stability_map: StabilityMap) -> list[str]:
 
 
 def draw_map_cell(x: float, y: float, side: float, won: int, runs: int) -> list[str]:
+    """Return one square of a map."""
     if not runs:
         return [text_element(x + side / 2, y + side / 2 + 4, "–", text_anchor="middle")]
     rate = won / runs
@@ -134,6 +137,7 @@ def draw_map_cell(x: float, y: float, side: float, won: int, runs: int) -> list[
 
 
 def make_map_section(results: Results, stability_maps: list[StabilityMap]) -> str:
+    """Return the section of the stability maps, or nothing without them."""
     if not stability_maps:
         return ""
     words = (
@@ -155,11 +159,11 @@ def make_map_section(results: Results, stability_maps: list[StabilityMap]) -> st
 
 
 MAX_WIDE_TASKS = 8
-"""Tasks of a heat map over which its columns are narrow."""
+"""Tasks above which the columns of a heat map are narrow."""
 
 
 def make_heat_map(results: Results, entries: list[TaskSummary]) -> str:
-    """Success of each method on each task."""
+    """Return success of each method on each task."""
     cells = {(e.task, e.method): e for e in entries}
     head = [element("th", "")] + [
         element("th", html.escape(task), data_task=task) for task in results.tasks
@@ -179,6 +183,7 @@ def make_heat_map(results: Results, entries: list[TaskSummary]) -> str:
 
 
 def make_heat_cell(entry: TaskSummary | None, task: str) -> str:
+    """Return success of one method on one task."""
     if entry is None:
         return element("td", "–", data_task=task)
     value, low, high = entry.rate
@@ -191,7 +196,7 @@ def make_heat_cell(entry: TaskSummary | None, task: str) -> str:
 
 
 def make_outcome_bars(results: Results, entries: list[TaskSummary]) -> str:
-    """How the runs of each method ended."""
+    """Return how the runs of each method ended."""
     blocks = [make_outcome_legend(list_outcomes(entries))]
     for task in results.tasks:
         rows = [
@@ -211,6 +216,7 @@ def make_outcome_bars(results: Results, entries: list[TaskSummary]) -> str:
 
 
 def make_outcome_bar(entry: TaskSummary, style: MethodStyle) -> str:
+    """Return how the runs of one method on one task ended."""
     parts = []
     for name in ORDERED_OUTCOMES:
         if count := entry.outcomes[name]:

@@ -24,18 +24,18 @@ from gan_jax.benchmark.report.html.task_panels import (
 from gan_jax.benchmark.report.method_styles import MethodStyle
 from gan_jax.benchmark.report.results import (
     Results,
+    last_step,
     lower_is_better,
     metric_title,
     shown_metrics,
     task_floor,
 )
+from gan_jax.benchmark.report.stats import extended_median
 from gan_jax.benchmark.report.summary import (
     PROFILE_TAUS,
     STEP_COSTS,
     OverallSummary,
     TaskSummary,
-    extended_median,
-    last_step,
 )
 from gan_jax.benchmark.report.wording import explain_not_drawn, join_names
 
@@ -44,17 +44,17 @@ MARKERS_PER_LINE = 5
 """Markers of a line."""
 
 Lines = dict[str, tuple[np.ndarray, np.ndarray]]
-"""Of each method x and y, some of which may not be finite."""
+"""The x and y of each method, some of which may not be finite."""
 
 
 def select_drawable(lines: Lines) -> Lines:
-    """Those with a point to draw."""
+    """Return the lines with at least one point to draw."""
     known = {m: np.isfinite(x) & np.isfinite(y) for m, (x, y) in lines.items()}
     return {m: lines[m] for m, points in known.items() if points.any()}
 
 
 def make_cost_lines(entries: list[TaskSummary], metric: str, kind: str) -> Lines:
-    """The IQM over seeds, over what it has cost."""
+    """Return the IQM over seeds against what it has cost."""
     lines = {}
     for one in entries:
         steps, values = evaluation_matrix(one.rows, metric)
@@ -64,7 +64,7 @@ def make_cost_lines(entries: list[TaskSummary], metric: str, kind: str) -> Lines
 
 
 def make_cost_charts(results: Results, task: str, entries: list[TaskSummary]) -> str:
-    """Quality over what it costs: gradient evaluations, wall time."""
+    """Return quality against its cost in gradient evaluations and in wall time."""
     metric = shown_metrics(results, task)[0]
     panels, missing = [], {}
     for kind in STEP_COSTS:
@@ -88,6 +88,7 @@ def make_cost_charts(results: Results, task: str, entries: list[TaskSummary]) ->
 def draw_cost_chart(
     results: Results, task: str, metric: str, kind: str, lines: Lines
 ) -> str:
+    """Return quality against one kind of cost."""
     floor = task_floor(results, task, metric)
     y = make_scale(axis_values(lines.values(), floor, cut=0), lower_is_better(metric))
     ends = [float(x.max()) for x, _ in lines.values() if x.max() > 0] or [1.0]
@@ -95,7 +96,7 @@ def draw_cost_chart(
         CHART_WIDTH, CHART_HEIGHT, 46, 34, Scale(0.0, max(ends) * 1.02, False), y
     )
     parts = draw_axes(frame, kind, floor, 5)
-    at, base = frame.at(min(ends), y.low)
+    at, base = frame.position(min(ends), y.low)
     parts.append(element("line", x1=at, x2=at, y1=8, y2=base, class_="budget"))
     parts += draw_lines(frame, lines, results.styles)
     return make_chart_figure(
@@ -111,7 +112,7 @@ def make_chart_figure(
     styles: dict[str, MethodStyle],
     **attributes: object,
 ) -> str:
-    """A chart under its heading, with a legend of the methods below."""
+    """Return a chart under its heading, with a legend of the methods below."""
     shown = element("figcaption", html.escape(head))
     drawn = make_panel(frame, parts, aria_label=head)
     key = make_legend(list(methods), styles)
@@ -121,7 +122,7 @@ def make_chart_figure(
 def draw_lines(
     frame: Frame, lines: Lines, styles: dict[str, MethodStyle], stepped: bool = False
 ) -> list[str]:
-    """The lines; the markers of one stand between those of the others."""
+    """Return the lines; the markers of one line stand between those of the others."""
     drawn = []
     for index, (method, (x, y)) in enumerate(lines.items()):
         places = marker_positions(frame, x, y, index / len(lines), stepped)
@@ -133,7 +134,7 @@ def draw_lines(
 def marker_positions(
     frame: Frame, x: np.ndarray, y: np.ndarray, shift: float, stepped: bool
 ) -> list[tuple[float, float]]:
-    """Where a line has its markers: evenly along its own width."""
+    """Return where a line has its markers: evenly along its own width."""
     known = np.isfinite(x) & np.isfinite(y)
     x, y = x[known], y[known]
     at = (
@@ -145,11 +146,11 @@ def marker_positions(
         heights = 10 ** np.interp(at, x, np.log10(y))
     else:
         heights = np.interp(at, x, y)
-    return [frame.at(*point) for point in zip(at, heights, strict=True)]
+    return [frame.position(*point) for point in zip(at, heights, strict=True)]
 
 
 def draw_profile_chart(results: Results, summaries: list[OverallSummary]) -> str:
-    """The share of runs above each score, a line for each method."""
+    """Return the share of runs above each score, a line for each method."""
     frame = Frame(
         CHART_WIDTH, CHART_HEIGHT, 40, 34, Scale(0, 1.02, False), Scale(0, 1, False)
     )
@@ -165,8 +166,8 @@ def draw_profile_chart(results: Results, summaries: list[OverallSummary]) -> str
         parts.append(
             element("path", d=band_path(frame, PROFILE_TAUS, low, high), **named)
         )
-    edge, top = frame.at(1, 1)
-    base = frame.at(1, 0)[1]
+    edge, top = frame.position(1, 1)
+    base = frame.position(1, 0)[1]
     floor = element("line", x1=edge, x2=edge, y1=top, y2=base, class_="floor")
     parts += [*draw_lines(frame, lines, styles), floor]
     words = "Performance profiles: the share of runs above a score"
@@ -174,14 +175,14 @@ def draw_profile_chart(results: Results, summaries: list[OverallSummary]) -> str
 
 
 def survival_stairs(entry: TaskSummary, end: float) -> tuple[np.ndarray, np.ndarray]:
-    """The corners of the stairs that Kaplan and Meier draw."""
+    """Return the corners of the stairs of a Kaplan-Meier curve."""
     steps = np.repeat([0.0, *entry.survival.steps, end], 2)[1:]
     share = np.repeat([1.0, *entry.survival.waiting], 2)
     return steps, np.append(share, share[-1])
 
 
 def draw_waiting_chart(results: Results, entries: list[TaskSummary], task: str) -> str:
-    """The share of runs without success after each step, by Kaplan and Meier."""
+    """Return the share of runs without success after each step, by Kaplan and Meier."""
     mine = [one for one in entries if one.task == task]
     if not any(len(one.survival.steps) for one in mine):
         return ""
@@ -199,7 +200,7 @@ def draw_waiting_chart(results: Results, entries: list[TaskSummary], task: str) 
 def draw_waiting_charts(
     results: Results, entries: list[TaskSummary]
 ) -> tuple[list[str], str]:
-    """The charts of all tasks with a success, and a sentence on those without."""
+    """Return the charts of the tasks with a success, and a sentence on the others."""
     charts = {
         task: draw_waiting_chart(results, entries, task) for task in results.tasks
     }

@@ -1,4 +1,4 @@
-"""Looks as SVG: a method's line with its markers, its swatch, a chart's legend."""
+"""Method styles as SVG: a line with its markers, a swatch, the legend of a chart."""
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,13 +19,14 @@ MARKER_SHAPES = {
 
 
 def draw_marker(style: MethodStyle, x: float, y: float, radius: float = 3.2) -> str:
+    """Return a marker of this style at a place."""
     place = f"translate({x:.1f} {y:.1f}) scale({radius})"
     shape = MARKER_SHAPES[style.marker]
     return element("path", d=shape, transform=place, fill=style.colour, class_="mark")
 
 
 def draw_swatch(style: MethodStyle) -> str:
-    """A piece of the method's line with its marker."""
+    """Return a piece of the method's line with its marker."""
     ends = {"x1": 0, "x2": 26, "y1": 6, "y2": 6}
     line = element("line", **ends, stroke=style.colour, stroke_dasharray=style.dash)
     drawn = (line, draw_marker(style, 13, 6, 3.6))
@@ -35,12 +36,12 @@ def draw_swatch(style: MethodStyle) -> str:
 
 
 def label_method(method: str, style: MethodStyle) -> str:
-    """The name of a method behind its swatch."""
+    """Return the name of a method behind its swatch."""
     return draw_swatch(style) + element("span", html.escape(method))
 
 
 def make_legend(methods: Sequence[str], styles: Mapping[str, MethodStyle]) -> str:
-    """An entry for each method that a chart draws."""
+    """Return a legend with an entry for each method that a chart draws."""
     entries = [
         element("span", label_method(method, styles[method]), data_method=method)
         for method in methods
@@ -49,7 +50,7 @@ def make_legend(methods: Sequence[str], styles: Mapping[str, MethodStyle]) -> st
 
 
 def make_outcome_legend(outcomes: Iterable[str]) -> str:
-    """What the colours of dots and bars say of how runs ended."""
+    """Return what the colours of dots and bars say about how runs ended."""
     marks = [
         element("i", style=f"background:{OUTCOME_COLOURS[name]}")
         + html.escape(name.replace("_", " "))
@@ -62,7 +63,10 @@ def make_outcome_legend(outcomes: Iterable[str]) -> str:
 def draw_method_line(
     method: str, style: MethodStyle, path: str, points: Iterable[tuple[float, float]]
 ) -> str:
-    """A line with markers at some of its points; both vanish with the method's chip."""
+    """Return a line with markers at some of its points.
+
+    Both vanish with the method's filter button.
+    """
     drawn = {"class_": "method-line", "stroke": style.colour}
     line = element("path", d=path, stroke_dasharray=style.dash, **drawn)
     marks = [draw_marker(style, x, y) for x, y in points]

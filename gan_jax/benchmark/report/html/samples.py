@@ -1,4 +1,4 @@
-"""Samples of the median and the worst seed, from the cells' checkpoints."""
+"""Samples of the median and the worst seed, drawn from the cells' checkpoints."""
 
 import base64
 import html
@@ -32,7 +32,10 @@ SAMPLE_SEED = 0
 
 
 def draw_samples(results: Results) -> list[Path]:
-    """The pictures that are not there yet and whose cells can still make samples."""
+    """Draw the pictures that are missing and whose cells still have a generator.
+
+    Returns the paths of the new pictures.
+    """
     drawn = []
     for found in summarize_tasks(results):
         for row in choose_rows(found).values():
@@ -49,14 +52,14 @@ def draw_samples(results: Results) -> list[Path]:
 
 
 def find_cell_folder(results: Results, row: Row) -> Path | None:
-    """The run's folder, if it is here."""
+    """Return the run's folder, or None if it is not here."""
     folder = results.folder / "cells" / row.get("cell", "")
     known = (folder / "config.json").is_file()
     return folder if known and find_member_index(folder, row) is not None else None
 
 
 def find_member_index(folder: Path, row: Row) -> int | None:
-    """Which GAN of the run the row is of; None: it is of another cell."""
+    """Return which GAN of the run the row is of; None if it is of another cell."""
     config = from_file(folder / "config.json")
     members: list[dict[str, Any]] = members_of(config) or [{"seed": config.seed}]
     wanted = {f"sweep.{axis}": row["axes"].get(axis, 1.0) for axis in RATE_AXES}
@@ -68,7 +71,7 @@ def find_member_index(folder: Path, row: Row) -> int | None:
 
 
 def draw_run_samples(folder: Path, row: Row, path: Path) -> None:
-    """A scatter of points over the data's centres, or a grid of images."""
+    """Draw a scatter of points over the data's centres, or a grid of images."""
     sample, config = load_generator(folder, index=find_member_index(folder, row) or 0)
     key = jax.random.key(SAMPLE_SEED)
     points = config.dataset.name in TOYS
@@ -80,6 +83,7 @@ def draw_run_samples(folder: Path, row: Row, path: Path) -> None:
 
 
 def draw_scatter(path: Path, made: np.ndarray, config: Config) -> None:
+    """Draw points over the data's centres, or a histogram in one dimension."""
     from matplotlib.figure import Figure
 
     centres = TOYS[config.dataset.name](config.dataset).centres
@@ -100,7 +104,7 @@ def draw_scatter(path: Path, made: np.ndarray, config: Config) -> None:
 
 
 def make_sample_section(results: Results, task: str, entries: list[TaskSummary]) -> str:
-    """Pictures of the median and the worst seed, where the folder has them."""
+    """Return pictures of the median and the worst seed, where the folder has them."""
     figures = []
     for e in entries:
         for kind, row in choose_rows(e).items():
@@ -117,7 +121,7 @@ def make_sample_section(results: Results, task: str, entries: list[TaskSummary])
 
 
 def choose_rows(entry: TaskSummary) -> dict[str, Row]:
-    """The rows of the median and of the worst seed, by the task's metric."""
+    """Return the rows of the median and of the worst seed, by the task's metric."""
     metric = next(iter(entry.finals), None)
     if metric is None:
         return {}
@@ -127,7 +131,7 @@ def choose_rows(entry: TaskSummary) -> dict[str, Row]:
 
 
 def sample_path(results: Results, row: Row) -> Path:
-    """`samples/ring-r1-3.png`, made by benchmarks.samples."""
+    """Return the picture's path, such as `samples/ring-r1-3.png`."""
     name = f"{row['task']}-{row['label']}-{row['seed']}.png".replace(", ", "-")
     return results.folder / "samples" / name.replace(" ", "-")
 
@@ -135,6 +139,7 @@ def sample_path(results: Results, row: Row) -> Path:
 def make_sample_figure(
     method: str, style: MethodStyle, kind: str, row: Row, path: Path
 ) -> str:
+    """Return a picture inside the page, with the method and how the run ended."""
     data = base64.b64encode(path.read_bytes()).decode()
     ended = row["outcome"].replace("_", " ")
     words = f"{kind} run (seed {row['seed']}): {ended}"

@@ -13,17 +13,16 @@ from gan_jax.benchmark.report.summary import OverallSummary, TaskSummary
 from gan_jax.benchmark.report.tables import (
     PUBLISHED_HEADS,
     Column,
-    format_figure,
     published_cells,
     select_informative,
 )
-from gan_jax.benchmark.report.wording import make_sentence
+from gan_jax.benchmark.report.wording import format_figure, make_sentence
 
 
 def make_sortable_table(
     columns: tuple[Column, ...], found: list, name: str, styles: dict[str, MethodStyle]
 ) -> str:
-    """A table whose heads sort it; each head says in a sentence what it is."""
+    """Return a table that its heads sort; each head says in a sentence what it shows."""
     columns = select_informative(columns, found)
     heads = [
         element(
@@ -58,6 +57,7 @@ def make_table_row(
     summary: TaskSummary | OverallSummary,
     styles: dict[str, MethodStyle],
 ) -> str:
+    """Return the row of one summary."""
     cells = []
     for column in columns:
         words, key = column.cell(summary)
@@ -73,6 +73,7 @@ def make_table_row(
 
 
 def make_published_section(comparisons: list[PublishedComparison]) -> str:
+    """Return the section of published numbers beside ours, or nothing without any."""
     beside = [one for one in comparisons if one.ours is not None]
     alone = [one for one in comparisons if one.ours is None]
     if not beside:
@@ -92,6 +93,7 @@ def make_published_section(comparisons: list[PublishedComparison]) -> str:
 
 
 def make_published_table(comparisons: list[PublishedComparison]) -> str:
+    """Return a table of published numbers."""
     head = element("tr", *(element("th", name) for name in PUBLISHED_HEADS))
     rows = [make_published_row(one) for one in comparisons]
     table = element("table", element("thead", head), element("tbody", *rows))
@@ -99,11 +101,13 @@ def make_published_table(comparisons: list[PublishedComparison]) -> str:
 
 
 def make_published_row(comparison: PublishedComparison) -> str:
+    """Return the row of one published number."""
     cells = [element("td", html.escape(words)) for words in published_cells(comparison)]
     return element("tr", *cells, data_task=comparison.published.task)
 
 
 def make_crashes_section(lines: list[str]) -> str:
+    """Return the section of crashed cells, or nothing without any."""
     if not lines:
         return ""
     words = (
@@ -115,6 +119,7 @@ def make_crashes_section(lines: list[str]) -> str:
 
 
 def make_answers_section(answers: list[Answer]) -> str:
+    """Return the section of the questions that these runs answer, or nothing."""
     known = select_answered(answers)
     if not known:
         return ""

@@ -1,4 +1,4 @@
-"""The pictures of a task: every seed at the end, curves over training."""
+"""The panels of a task: every seed at the end, and curves over training."""
 
 import html
 import math
@@ -25,7 +25,6 @@ from gan_jax.benchmark.report.html.svg import (
     OUTCOME_COLOURS,
     Scale,
     element,
-    format_short,
     make_scale,
 )
 from gan_jax.benchmark.report.method_styles import MethodStyle
@@ -34,6 +33,7 @@ from gan_jax.benchmark.report.results import (
     Results,
     Row,
     has_failed,
+    last_step,
     lower_is_better,
     metric_title,
     metric_value,
@@ -42,19 +42,20 @@ from gan_jax.benchmark.report.results import (
     task_noise,
     worst_value,
 )
-from gan_jax.benchmark.report.summary import TaskSummary, last_step, list_outcomes
-from gan_jax.benchmark.report.wording import explain_not_drawn
+from gan_jax.benchmark.report.summary import TaskSummary, list_outcomes
+from gan_jax.benchmark.report.wording import explain_not_drawn, format_short
 
 MetricCurves = dict[str, tuple[np.ndarray, np.ndarray]]
-"""Of each method the steps `[E]` and the values `[runs, E]`."""
+"""The steps `[E]` and the values `[runs, E]` of each method."""
 
 
 def describe_direction(metric: str) -> str:
+    """Return which way a metric is better."""
     return "Lower is better" if lower_is_better(metric) else "Higher is better"
 
 
 def describe_floor(results: Results, task: str, metric: str) -> str:
-    """`The floor, what real data reach, is .021 (held-out reals)`; "" without one."""
+    """Return a sentence on the floor, what real data reach; "" without one."""
     value = task_floor(results, task, metric)
     if value is None:
         return ""
@@ -74,19 +75,22 @@ REFERENCE_NOTES = {
     "floor": "The dashed line is the floor.",
     "noise": "The dotted line is what noise scores.",
 }
+"""What the lines at floor and noise are."""
 
 
 def make_note(words: str) -> str:
+    """Return a paragraph in small print."""
     return element("p", words, class_="note")
 
 
 def make_caption(results: Results, task: str, metric: str) -> str:
+    """Return which way the metric is better, and its floor."""
     parts = (f"{describe_direction(metric)}.", describe_floor(results, task, metric))
     return element("p", html.escape(" ".join(filter(None, parts))), class_="note")
 
 
 def make_metric_chooser(task: str, metrics: list[str]) -> str:
-    """Which metric the pictures of a task show; nothing where there is one alone."""
+    """Return a choice of the metric that a task's panels show, if there are several."""
     if len(metrics) < 2:
         return ""
     options = [element("option", metric_title(m), value=m) for m in metrics]
@@ -97,13 +101,13 @@ def make_metric_chooser(task: str, metrics: list[str]) -> str:
 def make_metric_block(
     metric: str, first: bool, *parts: str, **attributes: object
 ) -> str:
-    """A block that is shown while its metric is chosen."""
+    """Return a block that shows while its metric is chosen."""
     hidden = None if first else "hidden"
     return element("div", *parts, data_metric=metric, hidden=hidden, **attributes)
 
 
 def draw_seed_strips(results: Results, task: str, entries: list[TaskSummary]) -> str:
-    """The end of every seed, a row for each method."""
+    """Return the end of every seed, a row for each method."""
     blocks = []
     for index, metric in enumerate(shown_metrics(results, task)):
         ends = reference_values(results, task, metric)
@@ -130,7 +134,7 @@ def draw_seed_strips(results: Results, task: str, entries: list[TaskSummary]) ->
 
 
 def reference_values(results: Results, task: str, metric: str) -> dict[str, float]:
-    """`{"floor", "noise"}`, those that the plan has: what scores 1 and 0."""
+    """Return `{"floor", "noise"}`, as far as the plan has them: they score 1 and 0."""
     known = {
         "floor": task_floor(results, task, metric),
         "noise": task_noise(results, task, metric),
@@ -139,6 +143,7 @@ def reference_values(results: Results, task: str, metric: str) -> dict[str, floa
 
 
 def explain_all_failed(metric: str) -> str:
+    """Return a sentence on a metric that no run has."""
     return f"{metric_title(metric)}: every run diverged or crashed, so none has a number here."
 
 
@@ -149,6 +154,7 @@ def draw_strip_row(
     ends: dict[str, float],
     style: MethodStyle,
 ) -> str:
+    """Return the strip of one method behind its name."""
     dots = []
     for row in entry.rows:
         value = metric_value(row, metric)
@@ -161,7 +167,10 @@ def draw_strip_row(
 
 
 def evaluation_matrix(rows: list[Row], metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """`(steps [E], values [runs, E])`; after a failed run's end the worst there is."""
+    """Return `(steps [E], values [runs, E])` of a metric.
+
+    After the end of a failed run its values are the worst there are.
+    """
     steps = sorted({step for row in rows for step in row["series"]["step"]})
     values = np.full((len(rows), len(steps)), math.nan)
     for row, line in zip(rows, values, strict=True):
@@ -179,7 +188,7 @@ def evaluation_matrix(rows: list[Row], metric: str) -> tuple[np.ndarray, np.ndar
 
 
 def iqm_curve(values: np.ndarray) -> np.ndarray:
-    """`[3, E]`: IQM, low and high over runs at each evaluation."""
+    """Return `[3, E]`: the IQM over runs at each evaluation, with its low and high."""
     columns = [column[~np.isnan(column)] for column in values.T]
     found = [aggregate.bootstrap_iqm(c) if len(c) else (math.nan,) * 3 for c in columns]
     return np.array(found, float).reshape(-1, 3).T
@@ -188,7 +197,7 @@ def iqm_curve(values: np.ndarray) -> np.ndarray:
 def draw_training_curves(
     results: Results, task: str, entries: list[TaskSummary]
 ) -> str:
-    """A panel for each method: every seed thin, the IQM and its interval."""
+    """Return a panel for each method: every seed thin, the IQM and its interval."""
     blocks = []
     for index, metric in enumerate(shown_metrics(results, task)):
         every = {e.method: evaluation_matrix(e.rows, metric) for e in entries}
@@ -204,7 +213,7 @@ def draw_training_curves(
 def draw_curve_panels(
     results: Results, task: str, metric: str, lines: MetricCurves
 ) -> list[str]:
-    """The panels of a metric on axes of one scale, and what they show."""
+    """Return the panels of a metric on axes of one scale, and what they show."""
     floor = task_floor(results, task, metric)
     y = make_scale(axis_values(lines.values(), floor), lower_is_better(metric))
     ends = [float(steps.max(initial=0.0)) for steps, _ in lines.values()]
@@ -220,7 +229,7 @@ def draw_curve_panels(
 
 
 def axis_values(lines: Iterable, floor: float | None, cut: float = 0.01) -> list[float]:
-    """What an axis must hold: all values but a share at either end, and the floor."""
+    """Return what an axis must hold: the floor, and all values but a share at each end."""
     known = np.concatenate([v[np.isfinite(v)] for _, v in lines] or [np.zeros(1)])
     edges = list(np.quantile(known, [cut, 1 - cut])) if len(known) else []
     return [*map(float, edges), *([] if floor is None else [floor])]
@@ -234,6 +243,7 @@ def draw_curve_panel(
     values: np.ndarray,
     floor: float | None,
 ) -> str:
+    """Return the panel of one method."""
     parts = draw_axes(frame, "step", floor)
     centre, low, high = iqm_curve(values)
     own = {"fill": style.colour, "class_": "band"}
@@ -244,7 +254,7 @@ def draw_curve_panel(
         drawn = {"stroke": style.colour, "class_": "middle"}
         parts.append(element("path", d=path, **drawn))
     parts += [
-        draw_marker(style, *frame.at(x, y), 2.6)
+        draw_marker(style, *frame.position(x, y), 2.6)
         for x, y in list(zip(steps, centre, strict=True))[:: max(1, len(steps) // 4)]
         if math.isfinite(y)
     ]
