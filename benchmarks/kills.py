@@ -45,7 +45,7 @@ CONFIG = Config(
 
 
 def read_metrics(run: Path) -> list[dict]:
-    """Return the metrics of a run without wall time, and without the checksum over it."""
+    """Return the metrics of a run without wall time and the checksum over it."""
     lines = (run / "metrics.jsonl").read_text("utf-8").splitlines()
     found = [json.loads(line) for line in lines]
     timed = {"wall_seconds", "crc32"}
@@ -99,7 +99,7 @@ def start_and_kill(run: Path, config: Path, chance: random.Random) -> None:
 
 
 def survives(kills: int, steps: int, folder: Path, seed: int = 0) -> bool:
-    """Return whether a run that was killed often equals one that was not, bit for bit."""
+    """Return whether a run killed often equals one never killed, bit for bit."""
     config = replace(CONFIG, steps=steps)
     path, run, chance = folder / "config.json", folder / "run", random.Random(seed)
     path.write_text(to_json(config), "utf-8")

@@ -21,7 +21,7 @@ import numpy as np
 import tyro
 from jax.sharding import Mesh
 
-from benchmarks.speed import contenders
+from benchmarks.speed.contenders import torch_contender
 from gan_jax import (
     METHODS,
     Batch,
@@ -127,28 +127,27 @@ def make_our_contenders(config: Config, flags: Flags) -> list[SeedContender]:
     def alone() -> TrainState:
         return jax.tree.map(jnp.copy, state)
 
-    found = [
-        make_seed_contender(
-            "plain loop", placed_jit(one), alone(), batch, 1, flags.steps
-        ),
-        make_seed_contender("scan", placed_jit(several), alone(), batch, steps),
+    plain, scan = placed_jit(one), placed_jit(several)
+    contenders = [
+        make_seed_contender("plain loop", plain, alone(), batch, 1, flags.steps),
+        make_seed_contender("scan", scan, alone(), batch, steps),
     ]
     for count in flags.seeds:
         keys = jax.vmap(jax.random.key)(jnp.arange(count))
         states = jax.jit(partial(init_states, gan))(keys)
-        mesh, copy = make_even_mesh(count), jax.tree.map(jnp.copy, states)
+        mesh = make_even_mesh(count)
         how = f"vmap on {mesh.size} device(s)"
+        body, name = (one, how) if slow_loops else (several, f"scan + {how}")
         if slow_loops:
-            turn = placed_in_turn(one, None, False)
-            found.append(make_seed_contender("in turn", turn, copy, batch, 1))
-            placed = placed_members(one, mesh, False)
-            found.append(make_seed_contender(how, placed, states, batch, 1))
-        else:
-            placed = placed_members(several, mesh, False)
-            found.append(
-                make_seed_contender(f"scan + {how}", placed, states, batch, steps)
+            turn, copy = (
+                placed_in_turn(one, None, False),
+                jax.tree.map(jnp.copy, states),
             )
-    return found
+            contenders.append(make_seed_contender("in turn", turn, copy, batch, 1))
+        placed = placed_members(body, mesh, False)
+        each = 1 if slow_loops else steps
+        contenders.append(make_seed_contender(name, placed, states, batch, each))
+    return contenders
 
 
 def make_even_mesh(count: int) -> Mesh:
@@ -163,7 +162,7 @@ def make_torch_contenders(config: Config, flags: Flags) -> list[SeedContender]:
     if find_spec("torch") is None:
         print("torch is not installed: no comparison (pip install -e '.[oracle]')")
         return []
-    run_units = contenders.torch_contender(config, compiled=False).run_units
+    run_units = torch_contender(config, compiled=False).run_units
     return [
         SeedContender("PyTorch eager", 1, flags.steps, partial(run_units, flags.steps))
     ]

@@ -74,7 +74,7 @@ def case_config(case: str, variant: str, batch: int | None = None) -> Config:
 
 
 def our_contender(config: Config) -> Contender:
-    """Return a run of gan_jax as `train` makes it: batches are gathered on the device."""
+    """Return a run of gan_jax as `train` makes it, batches gathered on the device."""
     data = dataset(config)
     work = program(config, data)
     unit = work.steps_per_call
@@ -88,7 +88,7 @@ def our_contender(config: Config) -> Contender:
         jax.block_until_ready(metrics)
 
     return Contender(
-        turn, unit, count_flops(*trace_arguments(config)), planned_bytes(config)
+        run_units, unit, count_flops(*trace_arguments(config)), planned_bytes(config)
     )
 
 
@@ -102,7 +102,7 @@ def trace_arguments(config: Config) -> tuple[Callable, TrainState, Batch]:
 
 
 def planned_bytes(config: Config) -> int:
-    """Return the bytes of a step's arguments and of all that XLA plans to hold at once."""
+    """Return the bytes of a step's arguments and of what XLA plans to hold at once."""
     step, *arguments = trace_arguments(config)
     options = compiler_options()
     jitted = jax.jit(step, donate_argnums=0, compiler_options=options)

@@ -188,8 +188,8 @@ def peak_bytes() -> int:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
-    told = jax.local_devices()[0].memory_stats() or {}
+    on_device = jax.local_devices()[0].memory_stats() or {}
     on_host = 0
     if resource is not None:
         on_host = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return told.get("peak_bytes_in_use", on_host)
+    return on_device.get("peak_bytes_in_use", on_host)

@@ -76,7 +76,7 @@ def row_labels(row: SpeedRow) -> list[str]:
 
 def render_report(rows: list[SpeedRow], about: dict[str, Any]) -> str:
     """Return everything as Markdown."""
-    told = ", ".join(f"{name} {value}" for name, value in about.items())
+    setup = ", ".join(f"{name} {value}" for name, value in about.items())
     parts = dict.fromkeys(row.part for row in rows)
     tables = [
         f"## {part}\n\n"
@@ -86,4 +86,4 @@ def render_report(rows: list[SpeedRow], about: dict[str, Any]) -> str:
         for part in parts
     ]
     legend = "\n".join(f"- {name}: {words}" for name, words in COLUMNS.items())
-    return "\n\n".join([f"# Speed\n\n{told}.", *tables, legend]) + "\n"
+    return "\n\n".join([f"# Speed\n\n{setup}.", *tables, legend]) + "\n"

@@ -64,7 +64,10 @@ class PenaltyInputs(NamedTuple):
 
 
 class Penalty(NamedTuple):
-    """A penalty: at_reals: whether reals need a gradient. term: `[B]`, and its metrics."""
+    """A penalty.
+
+    at_reals: whether reals need a gradient. term: returns `[B]` and metrics.
+    """
 
     at_reals: bool
     term: Callable[[PenaltyInputs], tuple[Tensor, Metrics]]
@@ -157,7 +160,7 @@ def wgan_gp(seen: PenaltyInputs) -> tuple[Tensor, Metrics]:
 
 
 def add_spectral_norms(module: nn.Module) -> nn.Module:
-    """Return the network with each convolution and dense layer spectrally normalized."""
+    """Return the network, each convolution and dense layer spectrally normalized."""
     for layer in list(module.modules()):
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             spectral_norm(layer)

@@ -85,8 +85,8 @@ def require_one_plan(folders: tuple[Path, ...], plans: list[Json]) -> None:
     for folder, plan in zip(folders, plans, strict=True):
         if plan["hash"] != first["hash"]:
             raise ValueError(
-                f"{folder}: is of another plan ({describe_plan(plan)}) than {folders[0]} "
-                f"({describe_plan(first)}); merge results of one plan"
+                f"{folder}: is of another plan ({describe_plan(plan)}) than "
+                f"{folders[0]} ({describe_plan(first)}); merge results of one plan"
             )
         ours, theirs = (p.get("thresholds") for p in (first, plan))
         if not is_alike(ours, theirs, FLOOR_TOLERANCE):

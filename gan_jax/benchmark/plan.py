@@ -248,8 +248,9 @@ def store_plan(plan: Json, out: Path) -> Json:
     found = read_plan(out)
     if found["hash"] != plan["hash"]:
         raise ValueError(
-            f"out {out}: holds results of another plan ({describe_plan(found)}; this one: "
-            f"{describe_plan(plan)}); choose another --out, or give the command that made it: "
+            f"out {out}: holds results of another plan ({describe_plan(found)}; "
+            f"this one: {describe_plan(plan)}); choose another --out, or give the "
+            "command that made it: "
             f"{found['command']}"
         )
     return found

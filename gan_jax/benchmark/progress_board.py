@@ -158,7 +158,7 @@ def render_plan(plan: Json, cells: list[Json]) -> Group:
         table,
         Text(
             f"{len(cells)} cells, {members} GANs, about {in_time(total)} on 2 cores "
-            "(from the suite's table of measured costs, gan_jax/benchmark/suites; nothing was "
-            "timed here; a GPU is faster)"
+            "(from the suite's table of measured costs, gan_jax/benchmark/suites; "
+            "nothing was timed here; a GPU is faster)"
         ),
     )

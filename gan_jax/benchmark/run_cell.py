@@ -38,7 +38,7 @@ CELLS_FOLDER = "cells"
 
 
 class CellInterrupted(Exception):
-    """A signal stopped a cell: it is saved and can go on. The message names the signal."""
+    """A signal, which the message names, stopped a cell: it is saved and can go on."""
 
 
 def run_cell(plan: Json, cell: Json, out: Path, tell: Callable) -> list[Json]:
@@ -152,7 +152,7 @@ def read_thresholds(stored: Json) -> tuple[Goal, Thresholds]:
 
 
 def summarize_evaluations(course: RunCourse) -> Json:
-    """Return the evaluations of a run, its last and best numbers and largest gradients."""
+    """Return a run's evaluations, its last and best numbers and largest gradients."""
     measured = evaluation_rows(course)
     names = [name for name in METRIC_INFO if any(name in row for row in measured)]
     series: Json = {"step": [row["step"] for row in measured]}

@@ -1,7 +1,7 @@
 """The cells of a plan, run one after another or on a cluster, with a progress board."""
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import jax
@@ -15,6 +15,7 @@ from gan_jax.benchmark.plan import (
     store_plan,
 )
 from gan_jax.benchmark.progress_board import (
+    ProgressBoard,
     describe_cell,
     describe_progress,
     make_board,
@@ -32,6 +33,11 @@ from gan_jax.benchmark.suites import find_suite
 from gan_jax.plugins.load import write_copies
 from gan_jax.run.signals import stop_request
 from gan_jax.terminal.output import plain_console, working
+
+NoteStep = Callable[[str, int], None]
+"""A function that is called with a cell's name and the step it has reached."""
+NoteRows = Callable[[Json, list[Json]], None]
+"""A function that is called with a finished cell and its rows."""
 
 
 def open_results(plan: Json, out: Path) -> Json:
@@ -63,36 +69,51 @@ def run_plan(
     with working("reading the results so far"):
         done = resume_results(plan, out)
         waiting = [cell for cell in cells if cell["id"] not in done]
-        stored = [row for rows in done.values() for row in rows]
         if launcher == "local" and not find_suite(plan["suite"]).rates:
-            require_same_evaluation(stored, waiting)
+            require_same_evaluation(
+                [r for rows in done.values() for r in rows], waiting
+            )
     remote = ray_cluster() if launcher == "ray" else nullcontext(1)
+    launch = run_cells_on_ray if launcher == "ray" else run_cells_locally
     with remote as workers:
-        launch = run_cells_on_ray if launcher == "ray" else run_cells_locally
         board = make_board(plan, cells, done, workers)
-        console = plain_console()
-        live = Live(
-            get_renderable=lambda: render_board(board),
-            console=console,
-            refresh_per_second=1,
-        )
-        in_lines = not console.is_terminal
-        training = working("training the cells", enabled=in_lines, stderr=False)
-
-        def note_step(name: str, step: int) -> None:
-            board.running[name] = step
-            lines.update(0, f"{name} at step {step}; {describe_progress(board)}")
-
-        with training as lines, nullcontext() if in_lines else live:
+        with show_progress(board) as (note_step, note_rows):
             for cell, rows in launch(plan, waiting, out, note_step):
                 append_rows(out, rows)
-                board.done[cell["id"]] = rows
-                if in_lines:
-                    lines.tell(describe_cell(cell, rows))
-                    lines.tell(describe_progress(board))
-        if in_lines:
-            console.print(render_board(board))
+                note_rows(cell, rows)
     return done
+
+
+@contextmanager
+def show_progress(board: ProgressBoard) -> Iterator[tuple[NoteStep, NoteRows]]:
+    """Show the board while cells run: live in a terminal, in lines elsewhere.
+
+    Yields two functions that keep it up to date: one is called with a cell's name and
+    its step, the other with a finished cell and its rows.
+    """
+    console = plain_console()
+    in_lines = not console.is_terminal
+    training = working("training the cells", enabled=in_lines, stderr=False)
+    live = Live(
+        get_renderable=lambda: render_board(board),
+        console=console,
+        refresh_per_second=1,
+    )
+
+    def note_step(name: str, step: int) -> None:
+        board.running[name] = step
+        lines.update(0, f"{name} at step {step}; {describe_progress(board)}")
+
+    def note_rows(cell: Json, rows: list[Json]) -> None:
+        board.done[cell["id"]] = rows
+        if in_lines:
+            lines.tell(describe_cell(cell, rows))
+            lines.tell(describe_progress(board))
+
+    with training as lines, nullcontext() if in_lines else live:
+        yield note_step, note_rows
+    if in_lines:
+        console.print(render_board(board))
 
 
 def require_same_evaluation(rows: list[Json], cells: list[Json]) -> None:
@@ -111,7 +132,7 @@ def require_same_evaluation(rows: list[Json], cells: list[Json]) -> None:
 
 
 def run_cells_locally(
-    plan: Json, cells: list[Json], out: Path, note_step: Callable[[str, int], None]
+    plan: Json, cells: list[Json], out: Path, note_step: NoteStep
 ) -> Iterator[tuple[Json, list[Json]]]:
     """Run the cells one after another in this process, and yield each with its rows.
 

@@ -77,7 +77,7 @@ def require_scores(scores: np.ndarray) -> None:
 
 
 def interval_limits(values: np.ndarray) -> np.ndarray:
-    """Return the limits `[2, ...]` of the 95% percentile interval over the first axis."""
+    """Return the limits `[2, ...]` of the 95% percentile interval over axis 0."""
     return np.quantile(values, [0.025, 0.975], axis=0)
 
 

@@ -159,12 +159,13 @@ def describe_ranking(ranked: list[Tally], exact: bool) -> str:
         return describe_tie(ranked)
     top = [one for one in ranked if one.rate.value == best]
     rest = [one for one in ranked if one.rate.value == last]
+    winners, losers = name_tallied(top, ranked), name_tallied(rest, ranked)
     if all(one.runs == 1 for one in ranked):
-        return f"{name_tallied(top, ranked)} succeeded; {name_tallied(rest, ranked)} did not."
-    first = f"{name_tallied(top, ranked)} succeeded most often, {describe_frequency(top, exact)}"
+        return f"{winners} succeeded; {losers} did not."
+    first = f"{winners} succeeded most often, {describe_frequency(top, exact)}"
     if last == 0:
-        return f"{first}; {name_tallied(rest, ranked)} never succeeded."
-    return f"{first}; {name_tallied(rest, ranked)} least often, {describe_frequency(rest, exact)}."
+        return f"{first}; {losers} never succeeded."
+    return f"{first}; {losers} least often, {describe_frequency(rest, exact)}."
 
 
 def describe_only_method(one: Tally, exact: bool) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import f as f_ratio
@@ -16,8 +16,10 @@ from gan_jax.benchmark.report.results import (
     metric_value,
     select_by_config,
     select_rows,
+    split_rows,
+    success_by_seed,
 )
-from gan_jax.benchmark.report.stats import Interval
+from gan_jax.benchmark.report.stats import Interval, compare_pairs
 from gan_jax.benchmark.report.wording import (
     format_difference,
     format_p,
@@ -70,16 +72,6 @@ def compare_rates(one: list[Row], other: list[Row], names: tuple[str, str]) -> d
     return {"answer": text, "figure": gap, "runs": len(one) + len(other)}
 
 
-def success_by_seed(rows: list[Row], seeds: list[int]) -> np.ndarray:
-    """Return success `[seeds, cells]`, with nan where there is no run."""
-    cells = sorted({(row["task"], row["label"]) for row in rows})
-    won = np.full((len(seeds), len(cells)), np.nan)
-    for row in rows:
-        cell = row["task"], row["label"]
-        won[seeds.index(row["seed"]), cells.index(cell)] = row["success"]
-    return won
-
-
 def answer_r3gan_ablation(results: Results) -> dict:
     """Compare RpGAN + R1 + R2 with GAN + R1 + R2, and show GAN + R1."""
     task = STACKED_TASKS
@@ -92,20 +84,6 @@ def answer_r3gan_ablation(results: Results) -> dict:
     if found.get("figure") and one:
         found["answer"] += f"; {describe_rate('GAN + R1', one)}"
     return found
-
-
-def split_rows(
-    results: Results, field: str, one: Callable[[Any], bool], other: Callable
-) -> tuple[list[Row], list[Row]]:
-    """The rows whose field is one and is another, of tasks and methods with both."""
-    groups: list[dict[tuple[str, str], list[Row]]] = [{}, {}]
-    for row in results.main:
-        for group, wanted in zip(groups, (one, other), strict=True):
-            if wanted(row["config"].get(field)):
-                group.setdefault((row["task"], row["method"]), []).append(row)
-    both = sorted(groups[0].keys() & groups[1].keys())
-    first, second = ([row for key in both for row in g[key]] for g in groups)
-    return first, second
 
 
 def answer_lazy_penalty(results: Results) -> dict:
@@ -165,13 +143,14 @@ def answer_packing(results: Results) -> dict:
         for task in ("ring", "grid")
         for metric in ("modes", "robust_modes")
     }
-    told = {key: one for key, gap in gaps.items() if (one := compare_pairs(gap))}
-    if ("ring", "modes") not in told:
+    pairs = {key: one for key, gap in gaps.items() if (one := compare_pairs(gap))}
+    if ("ring", "modes") not in pairs:
         return {"answer": NO_ANSWER}
-    first = told["ring", "modes"]
+    first = pairs["ring", "modes"]
     words = [
-        f"{task}, {metric_title(metric).lower()} {format_difference(one.figure)}, {format_p(one.p)}"
-        for (task, metric), one in told.items()
+        f"{task}, {metric_title(metric).lower()} "
+        f"{format_difference(one.figure)}, {format_p(one.p)}"
+        for (task, metric), one in pairs.items()
     ]
     text = (
         f"{first.verdict}; PacGAN2 minus GAN by seed: {'; '.join(words)}; {TEST_NOTE}"
@@ -191,31 +170,8 @@ TEST_NOTE = "p by sign flips, intervals by a bootstrap over seeds"
 """How paired differences are tested."""
 
 
-class PairedComparison(NamedTuple):
-    """The result of paired differences.
-
-    figure: the mean difference. verdict: by p, which is of sign flips.
-    """
-
-    verdict: str
-    figure: Interval
-    p: float
-
-
-def compare_pairs(gaps: np.ndarray) -> PairedComparison | None:
-    """Return what paired differences show.
-
-    None stands for fewer than two differences, or one that is not finite.
-    """
-    if len(gaps) < 2 or not np.isfinite(gaps).all():
-        return None
-    p = stats.sign_flip_test(gaps)
-    verdict = "it differs" if p < 1 - stats.LEVEL else "no difference shown"
-    return PairedComparison(verdict, stats.bootstrap_mean(gaps), p)
-
-
 def answer_alpha_rates(results: Results) -> dict:
-    """Compare the shares of runs that end with all 8 modes hit, as the source counts."""
+    """Compare the shares of runs that end with all 8 modes, as the source counts."""
     groups = [select_rows(results, "ring", name) for name in ("alpha", "minimax")]
     if not all(groups):
         return {"answer": NO_ANSWER}
@@ -227,7 +183,7 @@ def answer_alpha_rates(results: Results) -> dict:
 
 
 def answer_seed_spread(results: Results) -> dict:
-    """Return the ratio of standard deviations over seeds, its interval by F quantiles."""
+    """Return the ratio of deviations over seeds, its interval by F quantiles."""
     groups = [select_rows(results, "cifar10", name) for name in ("lsgan", "ns_gan")]
     x, y = ([metric_value(r, "frechet_distance") for r in rows] for rows in groups)
     if min(len(x), len(y)) < 2:
@@ -268,7 +224,7 @@ def answer_longer_training(results: Results) -> dict:
 
 
 def early_modes(row: Row) -> float | None:
-    """Return the modes at the last evaluation in the first 1/20, or at the first one."""
+    """Return the modes at the last evaluation of the first 1/20, or at the first."""
     at, modes = np.array(row["series"]["step"]), row["series"].get("modes", [])
     if not modes:
         return None

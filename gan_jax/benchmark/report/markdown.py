@@ -9,16 +9,15 @@ from gan_jax.benchmark.report.findings import (
     summarize_findings,
 )
 from gan_jax.benchmark.report.outcome_legend import explain_outcomes
+from gan_jax.benchmark.report.published import PUBLISHED_HEADS, published_cells
 from gan_jax.benchmark.report.results import Results
 from gan_jax.benchmark.report.summary import TaskSummary, list_outcomes
 from gan_jax.benchmark.report.tables import (
     ENTRY_COLUMNS,
     OVERALL_COLUMNS,
-    PUBLISHED_HEADS,
     Column,
     describe_task,
     list_crashes,
-    published_cells,
     select_informative,
 )
 from gan_jax.benchmark.report.wording import (
@@ -75,7 +74,7 @@ def describe_baseline(results: Results) -> list[str]:
 
 
 def render_published(findings: Findings) -> list[str]:
-    """Return the section of published numbers that have ours beside them, or nothing."""
+    """Return the section of published numbers that have ours beside them."""
     beside = [one for one in findings.published if one.ours is not None]
     if not beside:
         return []
@@ -83,8 +82,8 @@ def render_published(findings: Findings) -> list[str]:
     parts = ["## Published numbers", render_table(PUBLISHED_HEADS, lines)]
     if more := len(findings.published) - len(beside):
         parts.append(
-            f"The page has {count_noun(more, 'published number')} more, of methods that "
-            "did not run here."
+            f"The page has {count_noun(more, 'published number')} more, of methods "
+            "that did not run here."
         )
     return parts
 
@@ -116,7 +115,7 @@ def render_outcomes(entries: list[TaskSummary]) -> str:
 
 
 def render_areas(findings: Findings) -> str:
-    """Return a table of the area under each map and of success at each pair of rates."""
+    """Return a table of the area under each map and of success at each pair."""
     lines = []
     for one in findings.maps:
         cells = [

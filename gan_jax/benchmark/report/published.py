@@ -13,8 +13,15 @@ import numpy as np
 from scipy import stats as distributions
 
 from gan_jax.benchmark.report import stats
-from gan_jax.benchmark.report.results import Results, Row, group_rows, metric_value
+from gan_jax.benchmark.report.results import (
+    Results,
+    Row,
+    group_rows,
+    metric_title,
+    metric_value,
+)
 from gan_jax.benchmark.report.stats import Interval
+from gan_jax.benchmark.report.wording import format_interval, format_short
 
 
 class PublishedNumber(NamedTuple):
@@ -221,8 +228,8 @@ def compare_number(
         return PublishedComparison(published, None, len(rows), None, same)
     ours = student_interval(values)
     half = math.hypot((ours.high - ours.low) / 2, 1.96 * (published.error or 0.0))
-    told = len(values) > 1 and math.isfinite(published.value)
-    agrees = abs(ours.value - published.value) <= half if told else None
+    comparable = len(values) > 1 and math.isfinite(published.value)
+    agrees = abs(ours.value - published.value) <= half if comparable else None
     return PublishedComparison(published, ours, len(rows), agrees, same)
 
 
@@ -255,3 +262,28 @@ def student_interval(values: np.ndarray) -> Interval:
         return Interval(mean, mean, mean)
     half = distributions.t.ppf(0.975, n - 1) * values.std(ddof=1) / math.sqrt(n)
     return Interval(mean, mean - float(half), mean + float(half))
+
+
+PUBLISHED_HEADS = ("task", "method", "number", "published", "ours", "agree", "source")
+"""The heads of a table of published numbers."""
+
+
+def published_cells(comparison: PublishedComparison) -> tuple[str, ...]:
+    """Return the cells of a published number as text."""
+    theirs = comparison.published
+    value = "fails" if math.isnan(theirs.value) else format_short(theirs.value)
+    if theirs.error is not None:
+        value += f" ± {format_short(theirs.error)}"
+    elif theirs.rate:
+        value += f" of {theirs.runs}"
+    number = f"P({theirs.modes} modes)" if theirs.rate else metric_title(theirs.metric)
+    ours = (
+        f"{format_interval(comparison.ours)}, n = {comparison.runs}"
+        if comparison.ours
+        else "–"
+    )
+    verdict = "–" if comparison.agrees is None else "yes" if comparison.agrees else "no"
+    if comparison.agrees is not None and not comparison.same_protocol:
+        verdict += ", other protocol"
+    source = theirs.source
+    return theirs.task, theirs.label, number, value, ours, verdict, source

@@ -2,8 +2,11 @@
 
 import math
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from gan_jax.benchmark.metric_info import METRIC_INFO
 from gan_jax.benchmark.outcome import ERROR, OUTCOMES
@@ -60,8 +63,8 @@ def read_results(folder: str | Path, baseline: str | None = None) -> Results:
     plan, rows = read_plan(folder), read_rows(folder)
     if not rows:
         raise ValueError(
-            f"{folder / ROWS_FILE}: holds no rows; run {plan['command']} until a cell is "
-            "finished"
+            f"{folder / ROWS_FILE}: holds no rows; run {plan['command']} until a cell "
+            "is finished"
         )
     require_rows_of_plan(folder, plan, rows)
     tasks = order_names(plan["tasks"], [row["task"] for row in rows])
@@ -107,7 +110,7 @@ def row_label(row: Row) -> str:
 
 
 def select_main_rows(rows: list[Row]) -> list[Row]:
-    """Return the rows at unchanged learning rates; all rows of a method without such."""
+    """Return the rows at unchanged learning rates, or all rows of a method."""
     by_cell = group_rows(rows)
     kept = []
     for group in by_cell.values():
@@ -194,7 +197,7 @@ def task_noise(results: Results, task: str, metric: str) -> float | None:
 
 
 def planned_steps(row: Row) -> float:
-    """Return how many steps a run was to make, which its gradient evaluations are of."""
+    """Return how many steps a run was to make; its gradient evaluations are of them."""
     return row["config"].get("steps") or last_step(row)
 
 
@@ -234,3 +237,30 @@ def select_by_config(
 def select_rows(results: Results, task: str, method: str) -> list[Row]:
     """Return the main rows of a method on a task."""
     return [r for r in results.main if (r["task"], r["method"]) == (task, method)]
+
+
+def success_by_seed(rows: list[Row], seeds: list[int]) -> np.ndarray:
+    """Return success `[seeds, cells]`, with nan where there is no run."""
+    cells = sorted({(row["task"], row["label"]) for row in rows})
+    won = np.full((len(seeds), len(cells)), np.nan)
+    for row in rows:
+        cell = row["task"], row["label"]
+        won[seeds.index(row["seed"]), cells.index(cell)] = row["success"]
+    return won
+
+
+def split_rows(
+    results: Results, field: str, one: Callable[[Any], bool], other: Callable
+) -> tuple[list[Row], list[Row]]:
+    """Return the main rows whose field passes one test, and those that pass the other.
+
+    Only tasks and methods that have rows of both kinds count.
+    """
+    groups: list[dict[tuple[str, str], list[Row]]] = [{}, {}]
+    for row in results.main:
+        for group, wanted in zip(groups, (one, other), strict=True):
+            if wanted(row["config"].get(field)):
+                group.setdefault((row["task"], row["method"]), []).append(row)
+    both = sorted(groups[0].keys() & groups[1].keys())
+    first, second = ([row for key in both for row in g[key]] for g in groups)
+    return first, second

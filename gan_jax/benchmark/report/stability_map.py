@@ -24,7 +24,7 @@ class StabilityMap(NamedTuple):
 
 
 def make_stability_maps(results: Results) -> list[StabilityMap]:
-    """Return the map of each method on each task that has both axes of learning rates."""
+    """Return the map of each method on each task that has both learning-rate axes."""
     rows = [
         row for row in results.rows if all(axis in row["axes"] for axis in RATE_AXES)
     ]

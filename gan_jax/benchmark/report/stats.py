@@ -180,7 +180,7 @@ def difference_of_mean_rates(
 
 
 def count_columns(successes: np.ndarray) -> list[tuple[int, int]]:
-    """Return (successes, runs) of each column of `[seeds, cells]`, where nan is no run."""
+    """Return (successes, runs) of each column of `[seeds, cells]`; nan is no run."""
     known = np.isfinite(successes)
     columns = [column[mask] for column, mask in zip(successes.T, known.T, strict=True)]
     return [(int(column.sum()), len(column)) for column in columns if len(column)]
@@ -252,3 +252,26 @@ def extended_median(values: list[float]) -> float:
         return math.nan
     finite = np.isfinite(known).all()
     return float(np.quantile(known, 0.5, method="linear" if finite else "higher"))
+
+
+class PairedComparison(NamedTuple):
+    """The result of paired differences.
+
+    figure: the mean difference. verdict: by p, which is of sign flips.
+    """
+
+    verdict: str
+    figure: Interval
+    p: float
+
+
+def compare_pairs(gaps: np.ndarray) -> PairedComparison | None:
+    """Return what paired differences show.
+
+    None stands for fewer than two differences, or one that is not finite.
+    """
+    if len(gaps) < 2 or not np.isfinite(gaps).all():
+        return None
+    p = sign_flip_test(gaps)
+    verdict = "it differs" if p < 1 - LEVEL else "no difference shown"
+    return PairedComparison(verdict, bootstrap_mean(gaps), p)

@@ -170,7 +170,7 @@ def compare_success(
 
 
 def pairing_key(row: Row) -> tuple[float | None, ...]:
-    """Return what a run shares with its partner: the seed and the axes within an entry."""
+    """Return what a run shares with its partner: seed and axes within an entry."""
     return row["seed"], *(row["axes"].get(axis) for axis in POOLED_AXES)
 
 
@@ -202,7 +202,7 @@ def median_step_seconds(rows: list[Row]) -> float:
 
 
 def cheapest_cost(groups: dict, task: str, cost: Callable[[Row], float]) -> float:
-    """Return the cost of the cheapest method's whole run, at which all can be compared."""
+    """Return the cost of the cheapest method's whole run: all can be compared there."""
     costs = [
         max(map(last_step, rows)) * extended_median([cost(r) for r in rows])
         for (name, _), rows in groups.items()
@@ -212,7 +212,7 @@ def cheapest_cost(groups: dict, task: str, cost: Callable[[Row], float]) -> floa
 
 
 def iqm_at_cost(rows: list[Row], metric: str, kind: str, limit: float) -> Interval:
-    """Return the IQM at the last evaluation within the cost; failed runs are the worst."""
+    """Return the IQM at the last evaluation within the cost; failures are the worst."""
     values = [value_at_step(row, metric, limit / STEP_COSTS[kind](row)) for row in rows]
     return aggregate.bootstrap_iqm(np.array(values))
 
@@ -241,7 +241,7 @@ WORST_SCORE = -1e9
 
 
 def scale_score(value: float, zero: float, one: float) -> float:
-    """Return `(value - zero) / (one - zero)`, and WORST_SCORE for what is not finite."""
+    """Return `(value - zero) / (one - zero)`, or WORST_SCORE if it is not finite."""
     if not math.isfinite(value):
         return WORST_SCORE
     return 0.0 if zero == one else (value - zero) / (one - zero)

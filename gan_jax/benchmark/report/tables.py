@@ -1,11 +1,10 @@
-"""The columns of the tables: what each says about a method, for people and for sorting."""
+"""The columns of the tables: their texts for people, and keys for sorting."""
 
 import math
 from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gan_jax.benchmark.report.published import PublishedComparison
 from gan_jax.benchmark.report.results import (
     Results,
     metric_title,
@@ -244,10 +243,10 @@ def describe_thresholds(results: Results, task: str) -> str:
     parts = []
     for bound in success_bounds(results, task):
         limits = {"≥": bound.get("at_least"), "≤": bound.get("at_most")}
-        told = [
+        texts = [
             f"{sign} {format_short(v)}" for sign, v in limits.items() if v is not None
         ]
-        parts.append(f"{metric_title(bound['metric'])} {', '.join(told)}")
+        parts.append(f"{metric_title(bound['metric'])} {', '.join(texts)}")
     rule = (results.plan.get("thresholds", {}).get(task) or {}).get("rule")
     return join_names(parts) if parts else f"judged by {rule or 'the plan'}"
 
@@ -278,27 +277,3 @@ def describe_task(results: Results, task: str) -> str:
         parts.append(f"Metric: {metric_title(metrics[0])}{ends}.")
     parts.append(f"Success: {describe_thresholds(results, task)}.")
     return " ".join(parts)
-
-
-PUBLISHED_HEADS = ("task", "method", "number", "published", "ours", "agree", "source")
-
-
-def published_cells(comparison: PublishedComparison) -> tuple[str, ...]:
-    """Return the cells of a published number as text."""
-    theirs = comparison.published
-    value = "fails" if math.isnan(theirs.value) else format_short(theirs.value)
-    if theirs.error is not None:
-        value += f" ± {format_short(theirs.error)}"
-    elif theirs.rate:
-        value += f" of {theirs.runs}"
-    number = f"P({theirs.modes} modes)" if theirs.rate else metric_title(theirs.metric)
-    ours = (
-        f"{format_interval(comparison.ours)}, n = {comparison.runs}"
-        if comparison.ours
-        else "–"
-    )
-    verdict = "–" if comparison.agrees is None else "yes" if comparison.agrees else "no"
-    if comparison.agrees is not None and not comparison.same_protocol:
-        verdict += ", other protocol"
-    source = theirs.source
-    return theirs.task, theirs.label, number, value, ours, verdict, source

@@ -45,8 +45,8 @@ def explain_not_drawn(names: Sequence[str]) -> str:
         return ""
     are, their = ("is", "its") if len(names) == 1 else ("are", "their")
     return (
-        f"{join_names(names)} {are} not drawn: too many of {their} runs diverged, or no "
-        "number of them is known."
+        f"{join_names(names)} {are} not drawn: too many of {their} runs diverged, or "
+        "no number of them is known."
     )
 
 
@@ -85,7 +85,8 @@ def format_probability(p: float | None) -> str:
 
 def format_figure(interval: Interval, runs: int) -> str:
     """Return the figure of an answer with the number of its runs."""
-    return f"{interval.value:+.3g} [{interval.low:+.3g}, {interval.high:+.3g}], {runs} runs"
+    value, low, high = interval
+    return f"{value:+.3g} [{low:+.3g}, {high:+.3g}], {runs} runs"
 
 
 def format_p(p: float) -> str:

@@ -1,4 +1,4 @@
-"""The suites on images: digits take minutes; MNIST, Stacked MNIST, CIFAR-10 need a GPU."""
+"""The suites on images: digits take minutes, all others need a GPU."""
 
 from dataclasses import replace
 
@@ -32,9 +32,12 @@ STACKED = Goal(
 LIKE_DIGITS = ("fid", "prdc", "modes")
 
 DIGITS = Task(
-    "1,797 scans of 8 x 8", DatasetConfig("digits"), distance_goal(2.0, CLASSES), LIKE_DIGITS,
+    "1,797 scans of 8 x 8",
+    DatasetConfig("digits"),
+    distance_goal(2.0, CLASSES),
+    LIKE_DIGITS,
     DIGITS_N,
-)  # fmt: skip
+)
 
 DIGITS_SUITE = Suite(
     "scikit-learn's digits, MLP of 2 x 128, 10,000 steps; with planted failures",

@@ -113,7 +113,7 @@ BENCHMARK_METHODS: Mapping[str, Config] = ChainMap(
 
 
 def refuse_variant_names() -> None:
-    """Raise a ValueError if a plugin registers a method named as one of the variants."""
+    """Raise a ValueError if a plugin's method has the name of a variant."""
     for plugin in PLUGINS.values():
         for kind, name in plugin.names:
             if kind == "method" and name in METHOD_VARIANTS:
@@ -167,7 +167,7 @@ def evaluation_intervals(steps: int) -> tuple[int, int]:
 
 
 def point_dataset(task: Task, point: Changes) -> DatasetConfig:
-    """Return the task's data with the changes that a point of the axes makes to them."""
+    """Return the task's data with the changes that a point of the axes makes."""
     return changed(Config(dataset=task.dataset), select_group(point, "dataset")).dataset
 
 

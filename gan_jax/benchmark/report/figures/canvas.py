@@ -83,7 +83,7 @@ def line_style(findings: Findings, method: str) -> dict[str, Any]:
 
 
 def marker_style(findings: Findings, method: str) -> dict[str, Any]:
-    """Return a method's marker, with an outline since some colours are faint on paper."""
+    """Return a method's marker; its outline shows where colours are faint on paper."""
     own = findings.results.styles[method]
     edge = {"markeredgecolor": OUTLINE, "markeredgewidth": 0.5, "markersize": 5}
     return {"color": own.colour, "marker": own.marker} | edge
@@ -102,10 +102,10 @@ def add_method_labels(
 
 def describe_ends(ends: dict[str, float]) -> str:
     """Return what the lines across a figure are, such as `dashed: floor 0.02`."""
-    told = [
+    texts = [
         f"{ENDS[name][0]}: {name} {format_short(value)}" for name, value in ends.items()
     ]
-    return ", ".join(told)
+    return ", ".join(texts)
 
 
 def finish_axis(axis: Any, which: str, edges: Scale, ends: dict[str, float]) -> None:

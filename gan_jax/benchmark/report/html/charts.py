@@ -118,47 +118,44 @@ def draw_axes(
 ) -> list[str]:
     """Return grid lines, tick labels, the name of x and the floor."""
     left, right = frame.left, frame.width - 14
-    base = frame.height - frame.bottom
+    middle = {"text_anchor": "middle"}
+    x, y = (left + right) / 2, frame.height - 3
+    name = text_element(x, y, x_name, class_="axis name", **middle)
+    return [
+        *draw_grid(frame, left, right),
+        *draw_x_ticks(frame, x_ticks),
+        name,
+        *([] if floor is None else [draw_floor(frame, floor, left, right)]),
+    ]
+
+
+def draw_grid(frame: Frame, left: float, right: float) -> list[str]:
+    """Return a line across the plot at each tick of y, with its number."""
     parts = []
     for value in round_ticks(frame.y, 4):
         y = round(frame.position(frame.x.low, value)[1], 1)
+        number = {"class_": "axis", "text_anchor": "end"}
         parts.append(element("line", x1=left, x2=right, y1=y, y2=y, class_="grid"))
-        parts.append(
-            text_element(
-                left - 5, y + 3.5, format_tick(value), class_="axis", text_anchor="end"
-            )
-        )
-    for value in round_ticks(frame.x, x_ticks):
-        x = round(frame.position(value, frame.y.low)[0], 1)
-        parts.append(element("line", x1=x, x2=x, y1=base, y2=base + 4, class_="tick"))
-        parts.append(
-            text_element(
-                x, base + 16, format_tick(value), class_="axis", text_anchor="middle"
-            )
-        )
-    parts.append(
-        text_element(
-            (left + right) / 2,
-            frame.height - 3,
-            x_name,
-            class_="axis name",
-            text_anchor="middle",
-        )
-    )
-    if floor is not None:
-        y = round(frame.position(frame.x.low, floor)[1], 1)
-        parts.append(
-            element(
-                "line",
-                tooltip(f"floor {format_short(floor)}"),
-                x1=left,
-                x2=right,
-                y1=y,
-                y2=y,
-                class_="floor",
-            )
-        )
+        parts.append(text_element(left - 5, y + 3.5, format_tick(value), **number))
     return parts
+
+
+def draw_x_ticks(frame: Frame, most: int) -> list[str]:
+    """Return a short line below the plot at each tick of x, with its number."""
+    base, parts = frame.height - frame.bottom, []
+    for value in round_ticks(frame.x, most):
+        x = round(frame.position(value, frame.y.low)[0], 1)
+        number = {"class_": "axis", "text_anchor": "middle"}
+        parts.append(element("line", x1=x, x2=x, y1=base, y2=base + 4, class_="tick"))
+        parts.append(text_element(x, base + 16, format_tick(value), **number))
+    return parts
+
+
+def draw_floor(frame: Frame, floor: float, left: float, right: float) -> str:
+    """Return the line of the floor across the plot."""
+    y = round(frame.position(frame.x.low, floor)[1], 1)
+    words = tooltip(f"floor {format_short(floor)}")
+    return element("line", words, x1=left, x2=right, y1=y, y2=y, class_="floor")
 
 
 def polyline_path(frame: Frame, xs: Coordinates, ys: Coordinates) -> str:

@@ -90,13 +90,13 @@ def make_sections(findings: Findings) -> list[str]:
     results, styles = findings.results, findings.results.styles
     order = "A click on the head of a column sorts the table. "
     order += "The numbers in brackets are 95% intervals."
-    told = [
+    about = [
         element(
             "p", html.escape(f"{task}: {describe_task(results, task)}"), data_task=task
         )
         for task in results.tasks
     ]
-    notes = element("div", *told, class_="note") if len(told) <= MANY_TASKS else ""
+    notes = element("div", *about, class_="note") if len(about) <= MANY_TASKS else ""
     table = make_sortable_table(ENTRY_COLUMNS, findings.entries, "entries", styles)
     return [
         make_map_section(results, findings.maps),
@@ -156,7 +156,7 @@ def make_task_parts(findings: Findings, task: str) -> list[str]:
 
 
 def make_folded(words: str, *parts: str) -> str:
-    """Return parts that a click opens, as they are too long for a page of many tasks."""
+    """Return parts that a click opens: they are too long for a page of many tasks."""
     summary = element("summary", html.escape(words))
     return element("details", summary, *parts, class_="folded")
 
@@ -184,19 +184,19 @@ def make_scores_section(findings: Findings) -> str:
 
 
 def make_footer(results: Results) -> str:
-    """Return the devices, versions and command of the runs, and how intervals are made."""
+    """Return the command, devices and versions of the runs, and kinds of intervals."""
     row = results.rows[0]
     devices = sorted({str(r["device"]) for r in results.rows})
     commits = sorted({str(r["commit"])[:12] for r in results.rows})
     versions = ", ".join(f"{k} {v}" for k, v in row["versions"].items())
     command = element("code", html.escape(results.plan["command"]))
-    told = f"Device: {', '.join(devices)}; commit: {', '.join(commits)}; {versions}; "
-    told += f"plan {results.plan['hash']:.12}."
+    facts = f"Device: {', '.join(devices)}; commit: {', '.join(commits)}; {versions}; "
+    facts += f"plan {results.plan['hash']:.12}."
     how = (
         "All intervals are 95% intervals. Those of rates are Wilson's, of differences "
         "Newcombe's, of times Kaplan and Meier's; those of scores are by a bootstrap "
         "over runs within tasks (rliable, arXiv 2108.13264)."
     )
     note = html.escape(results.plan.get("note", ""))
-    parts = filter(None, (command, note, html.escape(told), html.escape(how)))
+    parts = filter(None, (command, note, html.escape(facts), html.escape(how)))
     return "".join(element("p", part) for part in parts)

@@ -224,8 +224,8 @@ def make_outcome_bar(entry: TaskSummary, style: MethodStyle) -> str:
             css = f"flex:{count};background:{OUTCOME_COLOURS[name]}"
             dark = name in ("converged", "exploded", "nonfinite")
             ink = "light" if dark else "dark"
-            told = {"title": words, "style": css, "class_": ink}
-            parts.append(element("span", str(count), **told))
+            attributes = {"title": words, "style": css, "class_": ink}
+            parts.append(element("span", str(count), **attributes))
     name = element("span", label_method(entry.method, style), class_="name")
     bar = element("div", *parts, class_="bar-line")
     return element("div", name, bar, class_="bar-row", data_method=entry.method)

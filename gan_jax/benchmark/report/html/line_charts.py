@@ -208,7 +208,7 @@ def draw_waiting_charts(
     words = ""
     if never:
         words = make_note(
-            f"No run of {join_names(never)} succeeded, so there is no curve of the time "
-            "to success."
+            f"No run of {join_names(never)} succeeded, so there is no curve of the "
+            "time to success."
         )
     return [chart for chart in charts.values() if chart], words

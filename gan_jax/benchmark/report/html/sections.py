@@ -8,21 +8,20 @@ from gan_jax.benchmark.report.html.markers import label_method
 from gan_jax.benchmark.report.html.svg import element
 from gan_jax.benchmark.report.hypotheses import Answer
 from gan_jax.benchmark.report.method_styles import MethodStyle
-from gan_jax.benchmark.report.published import PublishedComparison
-from gan_jax.benchmark.report.summary import OverallSummary, TaskSummary
-from gan_jax.benchmark.report.tables import (
+from gan_jax.benchmark.report.published import (
     PUBLISHED_HEADS,
-    Column,
+    PublishedComparison,
     published_cells,
-    select_informative,
 )
+from gan_jax.benchmark.report.summary import OverallSummary, TaskSummary
+from gan_jax.benchmark.report.tables import Column, select_informative
 from gan_jax.benchmark.report.wording import format_figure, make_sentence
 
 
 def make_sortable_table(
     columns: tuple[Column, ...], found: list, name: str, styles: dict[str, MethodStyle]
 ) -> str:
-    """Return a table that its heads sort; each head says in a sentence what it shows."""
+    """Return a table that its heads sort; each head says what its column shows."""
     columns = select_informative(columns, found)
     heads = [
         element(

@@ -21,7 +21,7 @@ OUTLINE = "#4a5258"
 
 
 def element(tag: str, *children: str, **attributes: object) -> str:
-    """Return `<tag attributes>children</tag>`; `data_x` is data-x, `class_` is class."""
+    """Return `<tag attributes>children</tag>`; `data_x` is data-x, `class_` class."""
     named = "".join(
         f' {name.rstrip("_").replace("_", "-")}="{html.escape(str(value))}"'
         for name, value in attributes.items()

@@ -60,7 +60,8 @@ def describe_floor(results: Results, task: str, metric: str) -> str:
     if value is None:
         return ""
     words = f" ({METRIC_INFO[metric].floor_text})" if metric in METRIC_INFO else ""
-    return f"The floor is {format_short(value)}{words}: no generator is expected to do better."
+    floor = f"{format_short(value)}{words}"
+    return f"The floor is {floor}: no generator is expected to do better."
 
 
 DOTS_NOTE = (
@@ -144,7 +145,8 @@ def reference_values(results: Results, task: str, metric: str) -> dict[str, floa
 
 def explain_all_failed(metric: str) -> str:
     """Return a sentence on a metric that no run has."""
-    return f"{metric_title(metric)}: every run diverged or crashed, so none has a number here."
+    title = metric_title(metric)
+    return f"{title}: every run diverged or crashed, so none has a number here."
 
 
 def draw_strip_row(
@@ -229,7 +231,7 @@ def draw_curve_panels(
 
 
 def axis_values(lines: Iterable, floor: float | None, cut: float = 0.01) -> list[float]:
-    """Return what an axis must hold: the floor, and all values but a share at each end."""
+    """Return what an axis must hold: the floor, and values but a share at each end."""
     known = np.concatenate([v[np.isfinite(v)] for _, v in lines] or [np.zeros(1)])
     edges = list(np.quantile(known, [cut, 1 - cut])) if len(known) else []
     return [*map(float, edges), *([] if floor is None else [floor])]
