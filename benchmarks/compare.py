@@ -1,4 +1,4 @@
-"""`python -m benchmarks.compare`: the command of `gan_jax.commands.compare`."""
+"""The launcher of `gan_jax.commands.compare`: `python -m benchmarks.compare`."""
 
 from gan_jax.commands import run
 

@@ -1,4 +1,4 @@
-"""What a long run costs beside its steps: `python -m benchmarks.endurance`.
+"""The costs of a long run beside its steps: `python -m benchmarks.endurance`.
 
 Trains a ring GAN for 20,000 steps, logging and saving, and prints how much resident
 memory grew after the first 2,000 steps; then times runs with a checkpoint every 2,000

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.merge`: the command of `gan_jax.commands.merge`."""
+"""The launcher of `gan_jax.commands.merge`: `python -m benchmarks.merge`."""
 
 from gan_jax.commands import run
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.report`: the command of `gan_jax.commands.report`."""
+"""The launcher of `gan_jax.commands.report`: `python -m benchmarks.report`."""
 
 from gan_jax.commands import run
 

@@ -64,9 +64,9 @@ DIGITS = replace(
 @dataclass(frozen=True)
 class Flags:
     what: Annotated[Literal["ring", "digits", "both"], tyro.conf.Positional] = "both"
-    """Which GAN."""
+    """The GANs to time."""
     seeds: tuple[int, ...] = (1, 4, 16, 64)
-    """How many seeds at once."""
+    """Numbers of seeds at once."""
     steps: int = 50
     """Steps in one scan, and in one timing of the plain loop."""
     rounds: int = 5
@@ -124,13 +124,11 @@ def make_our_contenders(config: Config, flags: Flags) -> list[SeedContender]:
         repeated = jax.tree.map(lambda x: jnp.stack([x] * steps), batch)
         return train_steps(gan, state, repeated)
 
-    def alone() -> TrainState:
-        return jax.tree.map(jnp.copy, state)
-
+    copy = partial(jax.tree.map, jnp.copy)
     plain, scan = placed_jit(one), placed_jit(several)
     contenders = [
-        make_seed_contender("plain loop", plain, alone(), batch, 1, flags.steps),
-        make_seed_contender("scan", scan, alone(), batch, steps),
+        make_seed_contender("plain loop", plain, copy(state), batch, 1, flags.steps),
+        make_seed_contender("scan", scan, copy(state), batch, steps),
     ]
     for count in flags.seeds:
         keys = jax.vmap(jax.random.key)(jnp.arange(count))
@@ -139,11 +137,10 @@ def make_our_contenders(config: Config, flags: Flags) -> list[SeedContender]:
         how = f"vmap on {mesh.size} device(s)"
         body, name = (one, how) if slow_loops else (several, f"scan + {how}")
         if slow_loops:
-            turn, copy = (
-                placed_in_turn(one, None, False),
-                jax.tree.map(jnp.copy, states),
+            turn, states_too = placed_in_turn(one, None, False), copy(states)
+            contenders.append(
+                make_seed_contender("in turn", turn, states_too, batch, 1)
             )
-            contenders.append(make_seed_contender("in turn", turn, copy, batch, 1))
         placed = placed_members(body, mesh, False)
         each = 1 if slow_loops else steps
         contenders.append(make_seed_contender(name, placed, states, batch, each))

@@ -72,9 +72,9 @@ def measure_waiting_share(data: Dataset, batch_size: int, batches: int = 200) ->
     next(stream)
     waited, started = 0.0, time.perf_counter()
     for _ in range(batches):
-        asked = time.perf_counter()
+        request_time = time.perf_counter()
         jax.block_until_ready(jax.device_put(next(stream)))
-        waited += time.perf_counter() - asked
+        waited += time.perf_counter() - request_time
         time.sleep(batch_size / CONSUMER)
     return waited / (time.perf_counter() - started)
 

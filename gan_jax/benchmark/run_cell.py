@@ -41,20 +41,21 @@ class CellInterrupted(Exception):
     """A signal, which the message names, stopped a cell: it is saved and can go on."""
 
 
-def run_cell(plan: Json, cell: Json, out: Path, tell: Callable) -> list[Json]:
+def run_cell(plan: Json, cell: Json, out: Path, note_row: Callable) -> list[Json]:
     """Train a cell, or go on with it, and return a row for each of its GANs.
 
-    tell: called with each logged row. A cell that crashes has rows with its error.
+    note_row: called with each logged row. A cell that crashes has rows with its error.
     Raises CellInterrupted if Ctrl-C or SIGTERM stopped it.
     """
     config = cell_config(cell)
     try:
-        found = train_or_play(plan, cell, config, out / CELLS_FOLDER / cell["id"], tell)
+        folder = out / CELLS_FOLDER / cell["id"]
+        results = train_or_play(plan, cell, config, folder, note_row)
     except CellInterrupted:
         raise
     except Exception as error:
         return make_error_rows(plan, cell, error)
-    return [complete_row(plan, cell, config, row) for row in found]
+    return [complete_row(plan, cell, config, row) for row in results]
 
 
 def make_error_rows(plan: Json, cell: Json, error: Exception) -> list[Json]:
@@ -87,13 +88,13 @@ def complete_row(plan: Json, cell: Json, config: Config, row: Json) -> Json:
 
 
 def train_or_play(
-    plan: Json, cell: Json, config: Config, folder: Path, tell: Callable
+    plan: Json, cell: Json, config: Config, folder: Path, note_row: Callable
 ) -> list[Json]:
     """Train the cell, or play it exactly if its suite has rates; return its rows."""
     rates = find_suite(plan["suite"]).rates
     if rates:
         return play_cell(config, rates)
-    _, summary = train(config, folder, callback=tell, resume=True, progress=False)
+    _, summary = train(config, folder, callback=note_row, resume=True, progress=False)
     if summary["verdict"] == "interrupted":
         raise CellInterrupted(summary["stopped_by"])
     return judge_members(plan["thresholds"][cell["task"]], config, folder, summary)
@@ -118,12 +119,12 @@ def judge_members(
     common = {"fingerprint": evaluation_fingerprint(config)} | measure_times(
         everything, len(ends)
     )
-    found = []
+    results = []
     for label, end in zip(own or [{}], ends, strict=True):
         rows = [row for row in everything if label_of(row) == label]
         course = RunCourse(rows, config.steps, config.metrics.every)
         outcome, step = find_outcome(course, goal, limits)
-        found.append(
+        results.append(
             member_identity(label, config)
             | {
                 "verdict": end["verdict"],
@@ -134,7 +135,7 @@ def judge_members(
             | summarize_evaluations(course)
             | common
         )
-    return found
+    return results
 
 
 def member_identity(label: Member, config: Config) -> Json:

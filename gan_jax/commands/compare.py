@@ -1,15 +1,17 @@
 """Compare methods: `python -m benchmarks.compare --suite toy --out results/toy`.
 
-Trains every method of a suite on every task with many seeds; a cell of the plan is a
-method on a task, with all seeds in one program where that is faster. Results lie in
-`out`: plan.json, rows.jsonl (a line for each GAN) and cells/ (the runs). Stopped in any
-way, the same command goes on: a finished cell is never run again, one that was begun
-goes on from its newest checkpoint, one that crashed is tried again.
+Trains every method of a suite on every task with many seeds. A cell of the plan is a
+method on a task, with all seeds in one program where that is faster. The results are in
+`out`: plan.json, rows.jsonl (a line for each GAN) and cells/ (the runs). If the command
+is stopped in any way, the same command goes on: a finished cell is never run again, a
+cell that was begun goes on from its newest checkpoint, and one that crashed is tried
+again.
 
-Seed i is the same key for every method: equal networks begin with equal parameters, and
-all see the same data in the same order and the same latents (where a method takes more
-D steps or larger batches, those of its first). Networks with layers of their own
-(packing, minibatch layers, spectral norms) begin with parameters of their own there.
+Seed i is the same key for every method. Equal networks begin with equal parameters, and
+all methods see the same data in the same order and the same latents (where a method
+takes more D steps or larger batches, its first ones are these). Networks with layers of
+their own (packing, minibatch layers, spectral norms) begin with parameters of their own
+there.
 
 Exit codes: 0 all cells are finished, 1 some crashed, 2 bad input, 130 and 143 stopped
 by Ctrl-C and SIGTERM.
@@ -47,27 +49,27 @@ STOP_CODES = {"SIGINT": 130, "SIGTERM": 143}
 @dataclass(frozen=True)
 class Flags:
     suite: str
-    """What to run: a name of gan_jax.benchmark.suites.SUITES."""
+    """The suite to run: a name of gan_jax.benchmark.suites.SUITES."""
     methods: str = ""
-    """Names, a,b,c, or all (that apply to a task); without: the suite's own."""
+    """Names a,b,c, or `all` for those that apply; by default the suite's own."""
     tasks: str = ""
-    """Names of the suite's tasks, a,b; without: all."""
+    """Names a,b of the suite's tasks; by default all."""
     seeds: int = 10
     """GANs of each method on each task (exact suites have no seeds)."""
     steps: int | None = None
-    """Of each run; without: the suite's."""
+    """Steps of each run; by default those of the suite."""
     out: str | None = None
-    """Folder of the results; without: results/SUITE."""
+    """The folder of the results; by default results/SUITE."""
     plan: bool = False
-    """Print the cells and what they will cost, and run nothing."""
+    """Print the cells and their estimated costs, and run nothing."""
     launcher: Literal["local", "ray"] = "local"
-    """Where cells run: here, one after the other, or on the workers of a Ray cluster
-    (RAY_ADDRESS; else a local one), which must share the out folder."""
+    """Where cells run: here, one after another, or on the workers of a Ray cluster
+    (at RAY_ADDRESS, else a local one), which must share the out folder."""
     part: str = "1/1"
-    """Which of equal shares of the cells this machine runs, 2/3; benchmarks.merge joins
-    the results."""
+    """The share of the cells that this machine runs, such as 2/3; benchmarks.merge
+    joins the results."""
     plugin: tuple[str, ...] = ()
-    """Python files of one's own that register methods: docs/plugins.md."""
+    """Your Python files that register methods: docs/plugins.md."""
 
 
 def parse_names(field: str, text: str) -> tuple[str, ...]:

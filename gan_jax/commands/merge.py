@@ -1,8 +1,9 @@
 """Join the results of several machines: `python -m benchmarks.merge A B --out C`.
 
-All must be of one plan (shares of it: `benchmarks.compare --part 1/2`), measured in one
-way and judged by the same thresholds. A GAN that several have must have come out alike.
-The runs themselves (cells/, and so samples) stay where they are.
+All folders must hold results of one plan (shares of it: `benchmarks.compare --part
+1/2`), measured in one way and judged by the same thresholds. If several folders have
+the same GAN, their rows must agree. The runs themselves (cells/, and so samples) stay
+where they are.
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
 """The report of a benchmark: `python -m benchmarks.report results/x`.
 
 Writes report.md (tables for a paper), report.html (one page that opens offline) and
-figures/ (PNG and SVG) into the folder, from its plan.json and rows.jsonl alone; samples
-of the median and the worst seed are drawn once from the cells' checkpoints, where they
-are still there, and kept in samples/.
+figures/ (PNG and SVG) into the folder, from its plan.json and rows.jsonl alone. Samples
+of the median and the worst seed are drawn once, from the checkpoints of cells that
+still have them, and are kept in samples/.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Flags:
     folder: Annotated[Path, tyro.conf.Positional]
     """A folder that benchmarks.compare has written."""
     baseline: str | None = None
-    """What all methods are compared with; by default ns_gan, or the first method."""
+    """The method that all others are compared with; by default ns_gan, or the first."""
 
 
 def start(arguments: list[str]) -> None:

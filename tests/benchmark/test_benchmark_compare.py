@@ -24,7 +24,7 @@ TINY = ["--suite", "toy", "--tasks", "ring", "--methods", "ns_gan,r1_weak"]
 
 
 @pytest.mark.parametrize(
-    "flags, told",
+    "flags, message",
     [
         (["--suite", "toyy"], "suite 'toyy' is unknown; did you mean 'toy'?"),
         (["--suite", "toy", "--methods", "r11"], "did you mean 'r1'?"),
@@ -37,11 +37,11 @@ TINY = ["--suite", "toy", "--tasks", "ring", "--methods", "ns_gan,r1_weak"]
         (["--suite", "toy", "--tasks", ", "], "tasks ', ': names none; give a,b"),
     ],
 )
-def test_bad_input_gets_one_line(tmp_path, monkeypatch, capsys, flags, told):
+def test_bad_input_gets_one_line(tmp_path, monkeypatch, capsys, flags, message):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     assert compare.main([*flags, "--out", str(tmp_path / "out")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ") and told in line
+    assert line.startswith("error: ") and message in line
     assert not (tmp_path / "out").exists()
 
 
@@ -66,10 +66,10 @@ def test_the_plan_is_printed_and_nothing_is_run(tmp_path, capsys):
 
 def test_what_was_played_exactly_is_reported_beside_the_published_numbers(tmp_path):
     """Mescheder et al. 2018, simultaneous: distances after 500 steps at 0.2."""
-    wish = PlanRequest("dirac", ("minimax", "minimax+r1"), ("simultaneous",))
-    made = store_plan(add_floors(make_plan(wish), {}), tmp_path)
-    for cell in made["cells"]:
-        append_rows(tmp_path, run_cell(made, cell, tmp_path, print))
+    request = PlanRequest("dirac", ("minimax", "minimax+r1"), ("simultaneous",))
+    plan = store_plan(add_floors(make_plan(request), {}), tmp_path)
+    for cell in plan["cells"]:
+        append_rows(tmp_path, run_cell(plan, cell, tmp_path, print))
     results = read_results(tmp_path)
     assert is_exact(results) and results.baseline == "minimax"
     ours = {c.published.label: c.agrees for c in compare_published(results) if c.ours}
@@ -94,8 +94,9 @@ def test_a_signal_in_a_game_says_how_to_go_on(
     before = signal.getsignal(sent)
     flags = ["--suite", "dirac", "--methods", "minimax", "--out", str(tmp_path)]
     assert compare.main(flags) == code
-    told = capsys.readouterr().err
-    assert "stopped: 1 of " in told and "the same command goes on:\npython -m" in told
+    message = capsys.readouterr().err
+    assert "stopped: 1 of " in message
+    assert "the same command goes on:\npython -m" in message
     assert signal.getsignal(sent) == before
 
 

@@ -29,9 +29,9 @@ from gan_jax.gan import init_state
 from gan_jax.methods import METHODS
 
 
-def toy_plan(**wish):
-    wish = {"methods": ("ns_gan", "r1"), "tasks": ("ring",), "seeds": 2} | wish
-    return make_plan(PlanRequest("toy", **wish))
+def toy_plan(**request):
+    request = {"methods": ("ns_gan", "r1"), "tasks": ("ring",), "seeds": 2} | request
+    return make_plan(PlanRequest("toy", **request))
 
 
 def toy_config(method, task="ring", **point):
@@ -47,25 +47,25 @@ def by_cost(names):
 
 
 def test_a_plan_has_a_cell_for_each_task_method_and_point_of_the_axes():
-    made = make_plan(PlanRequest("stress_b1", ("r1", "lsgan"), ("grid",), seeds=3))
+    plan = make_plan(PlanRequest("stress_b1", ("r1", "lsgan"), ("grid",), seeds=3))
     ids = [f"grid--{m}--b1={b}" for m in ("r1", "lsgan") for b in (0.0, 0.5, 0.9)]
-    assert [cell["id"] for cell in made["cells"]] == ids
-    assert made["axes"] == {"b1": [0.0, 0.5, 0.9]}
-    config = cell_config(made["cells"][5])
+    assert [cell["id"] for cell in plan["cells"]] == ids
+    assert plan["axes"] == {"b1": [0.0, 0.5, 0.9]}
+    config = cell_config(plan["cells"][5])
     assert (config.g_optimizer.b1, config.d_optimizer.b1, config.seeds) == (0.9, 0.9, 3)
-    assert config.loss.name == "lsgan" and made["cells"][5]["members"] == 3
+    assert config.loss.name == "lsgan" and plan["cells"][5]["members"] == 3
 
 
 def test_the_stability_map_is_one_program_for_each_method():
-    made = make_plan(PlanRequest("map", ("r1",), ("grid",), seeds=2))
-    (cell,) = made["cells"]
+    plan = make_plan(PlanRequest("map", ("r1",), ("grid",), seeds=2))
+    (cell,) = plan["cells"]
     assert cell["members"] == 2 * 3 * 3
-    assert made["axes"] == {"g_lr": [0.1, 1.0, 10.0], "d_lr": [0.1, 1.0, 10.0]}
+    assert plan["axes"] == {"g_lr": [0.1, 1.0, 10.0], "d_lr": [0.1, 1.0, 10.0]}
 
 
 def test_all_methods_are_those_that_can_make_points():
-    made = toy_plan(methods=("all",), steps=40)
-    found = set(made["methods"])
+    plan = toy_plan(methods=("all",), steps=40)
+    found = set(plan["methods"])
     assert {"ns_gan", "wgan_gp", "r3gan", "pacgan2", "consensus", "r1_weak"} <= found
     # Convolutions, a sigmoid, changes of images: nothing for points.
     assert not found & {"conv_7x7", "dense_conv", "dcgan64_gp", "mlp_sgd", "ada"}

@@ -13,9 +13,9 @@ from gan_jax.commands.report import main
 
 def one_line(capsys, *arguments):
     assert main([str(a) for a in arguments]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith("error: ") and told.count("\n") == 1
-    return told
+    message = capsys.readouterr().err
+    assert message.startswith("error: ") and message.count("\n") == 1
+    return message
 
 
 def test_what_cannot_be_reported_is_refused_in_one_line(toy, tmp_path, capsys):
@@ -25,16 +25,16 @@ def test_what_cannot_be_reported_is_refused_in_one_line(toy, tmp_path, capsys):
     plan = json.loads((toy / "plan.json").read_text())
     assert "no rows" in one_line(capsys, synthetic.write(tmp_path / "bare", [], plan))
     assert "choose of" in one_line(capsys, toy, "--baseline", "gan")
-    told = one_line(capsys, toy / "rows.jsonl")
-    assert "is a file; give the folder" in told
+    message = one_line(capsys, toy / "rows.jsonl")
+    assert "is a file; give the folder" in message
 
 
 def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path, capsys):
     small = synthetic.toy(2, ("ring",), ("ns_gan",))
     folder = synthetic.write(tmp_path / "toy", *small)
     (folder / "figures").write_text("")
-    told = one_line(capsys, folder)
-    assert str(folder / "figures") in told and "move it away" in told
+    message = one_line(capsys, folder)
+    assert str(folder / "figures") in message and "move it away" in message
 
 
 @pytest.mark.parametrize("line", ["[]", "{}"])
@@ -52,20 +52,20 @@ def test_mixed_fingerprints_are_refused_in_one_line(toy, tmp_path, capsys):
         own[3]["fingerprint"] = own[3]["fingerprint"] | {"n_real": 10_000}
         return own
 
-    told = one_line(capsys, synthetic.rewrite(toy, tmp_path / "mixed", mixed))
-    assert "rows of ring: mixed fingerprints" in told and "n_real" in told
+    message = one_line(capsys, synthetic.rewrite(toy, tmp_path / "mixed", mixed))
+    assert "rows of ring: mixed fingerprints" in message and "n_real" in message
 
 
 def test_rows_of_another_plan_and_twice_the_same_are_refused(toy, tmp_path, capsys):
     def foreign(own):
         return [*own[:-1], own[-1] | {"plan": "f" * 64}]
 
-    told = one_line(capsys, synthetic.rewrite(toy, tmp_path / "a", foreign))
-    assert "of plan ffffffff" in told
-    told = one_line(
+    message = one_line(capsys, synthetic.rewrite(toy, tmp_path / "a", foreign))
+    assert "of plan ffffffff" in message
+    message = one_line(
         capsys, synthetic.rewrite(toy, tmp_path / "b", lambda own: own + own[:1])
     )
-    assert "benchmarks.merge" in told
+    assert "benchmarks.merge" in message
 
 
 def test_a_last_line_cut_off_is_left_out_another_is_refused(toy, tmp_path, capsys):

@@ -146,15 +146,15 @@ def test_ends_worse_than_noise_are_told_apart_but_do_not_weigh(toy, tmp_path):
 def test_the_gist_names_one_method_and_counts_those_that_tie(findings):
     # Of 20 runs r3gan succeeds in all: Wilson's [.72, 1] of 10 on each of two tasks,
     # averaged by MOVER: 1 - sqrt(2 (1 - .7225)^2) / 2 = .80.
-    told = "r3gan succeeded most often, in 20 of 20 runs (95% interval 80% to 100%); "
-    assert f"{told}ns_gan never succeeded." in summarize_findings(findings)
+    words = "r3gan succeeded most often, in 20 of 20 runs (95% interval 80% to 100%); "
+    assert f"{words}ns_gan never succeeded." in summarize_findings(findings)
     lost = {"success": False, "outcome": "not_reached"}
     tied = [
         e if e.method == "r3gan" else e._replace(rows=[row | lost for row in e.rows])
         for e in findings.entries
     ]
-    words = summarize_findings(findings._replace(entries=tied))
-    assert f"{told}5 of the 6 methods never succeeded." in words
+    summary_of_ties = summarize_findings(findings._replace(entries=tied))
+    assert f"{words}5 of the 6 methods never succeeded." in summary_of_ties
 
 
 def test_a_run_that_was_good_only_at_the_end_counts_as_still_waiting(toy, tmp_path):
