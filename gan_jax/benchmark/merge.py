@@ -9,7 +9,7 @@ from gan_jax.benchmark.outcome import ERROR
 from gan_jax.benchmark.plan import Json, describe_plan, read_plan
 from gan_jax.benchmark.results_io import (
     ROWS_FILE,
-    read_rows,
+    read_result_rows,
     require_comparable,
     require_rows_of_plan,
     to_json_lines,
@@ -119,7 +119,7 @@ def merge_results(folders: tuple[Path, ...], out: Path) -> tuple[int, int]:
         raise ValueError("results: at least two folders are needed; give them by name")
     plans = [read_plan(folder) for folder in folders]
     require_one_plan(folders, plans)
-    groups = [read_rows(folder) for folder in folders]
+    groups = [read_result_rows(folder) for folder in folders]
     for folder, plan, rows in zip(folders, plans, groups, strict=True):
         require_rows_of_plan(folder, plan, rows)
     merged = merge_rows(groups)

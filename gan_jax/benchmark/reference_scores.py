@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gan_jax.assembly.compatibility import dataset as load_dataset
+from gan_jax.assembly.compatibility import dataset as find_dataset
 from gan_jax.benchmark.suites import Task
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import TOYS
@@ -26,7 +26,7 @@ FLOOR_DRAWS = 20
 
 
 @cache
-def make_evaluator(
+def task_evaluator(
     dataset: DatasetConfig, metrics: tuple[str, ...], n: int
 ) -> Yardstick:
     """Return the evaluator of runs on these data, made once for the whole process."""
@@ -36,7 +36,7 @@ def make_evaluator(
 def evaluation_fingerprint(config: Config) -> Fingerprint:
     """Return the fingerprint of the evaluations of a run."""
     wanted = config.metrics
-    return make_evaluator(config.dataset, wanted.names, wanted.n).fingerprint
+    return task_evaluator(config.dataset, wanted.names, wanted.n).fingerprint
 
 
 def measure_floors(task: Task) -> dict[str, Any]:
@@ -46,9 +46,9 @@ def measure_floors(task: Task) -> dict[str, Any]:
     alone is off by a third. Where nothing is held out, one half of the data is compared
     with the other, n examples each; n may then be half of the data at most.
     """
-    measure = make_evaluator(task.dataset, task.metrics, task.n)
+    measure = task_evaluator(task.dataset, task.metrics, task.n)
     if measure.others is None:
-        return floor(make_evaluator(task.dataset, task.metrics, 2 * task.n))
+        return floor(task_evaluator(task.dataset, task.metrics, 2 * task.n))
     if task.dataset.name not in TOYS:
         return floor(measure)
     own = replace(task.dataset, flip=False)
@@ -65,8 +65,8 @@ def measure_noise(task: Task) -> dict[str, float]:
     Every coordinate is Gaussian with the mean and the deviation of the data, and
     independent of the others. Images are clipped to [-1, 1].
     """
-    measure = make_evaluator(task.dataset, task.metrics, task.n)
-    data = load_dataset(Config(dataset=task.dataset))
+    measure = task_evaluator(task.dataset, task.metrics, task.n)
+    data = find_dataset(Config(dataset=task.dataset))
     real = np.asarray(data.get(chosen(data, task.n, 0)).image, np.float64)
     noise = independent_noise(real).astype(np.float32)
     if task.dataset.name not in TOYS:

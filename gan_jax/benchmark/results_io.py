@@ -22,7 +22,7 @@ ROW_FIELDS = {
 """The fields that readers expect in every row."""
 
 
-def read_rows(out: Path) -> list[Json]:
+def read_result_rows(out: Path) -> list[Json]:
     """Return the rows of a results folder.
 
     A last line that a kill cut off is left out. Raises ValueError for any other broken
@@ -59,7 +59,7 @@ def to_json_lines(rows: list[Json]) -> str:
     return "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
 
 
-def append_rows(out: Path, rows: list[Json]) -> None:
+def append_result_rows(out: Path, rows: list[Json]) -> None:
     """Append the rows in one write, and wait until they are on the disk."""
     with (
         telling(out / ROWS_FILE, RERUN_HINT),
@@ -110,7 +110,7 @@ def resume_results(plan: Json, out: Path) -> dict[str, list[Json]]:
 
     Raises ValueError for rows of another plan; the file is then left as it is.
     """
-    rows = read_rows(out)
+    rows = read_result_rows(out)
     require_rows_of_plan(out, plan, rows)
     whole = select_finished_cells(plan, rows)
     kept = [row for own in whole.values() for row in own]

@@ -27,7 +27,11 @@ from gan_jax.benchmark.reference_scores import (
     measure_floors,
     measure_noise,
 )
-from gan_jax.benchmark.results_io import append_rows, require_comparable, resume_results
+from gan_jax.benchmark.results_io import (
+    append_result_rows,
+    require_comparable,
+    resume_results,
+)
 from gan_jax.benchmark.run_cell import CellInterrupted, run_cell
 from gan_jax.benchmark.suites import find_suite
 from gan_jax.plugins.load import write_copies
@@ -77,15 +81,15 @@ def run_plan(
     launch = run_cells_on_ray if launcher == "ray" else run_cells_locally
     with remote as workers:
         board = make_board(plan, cells, done, workers)
-        with show_progress(board) as (note_step, note_rows):
+        with show_board(board) as (note_step, note_rows):
             for cell, rows in launch(plan, waiting, out, note_step):
-                append_rows(out, rows)
+                append_result_rows(out, rows)
                 note_rows(cell, rows)
     return done
 
 
 @contextmanager
-def show_progress(board: ProgressBoard) -> Iterator[tuple[NoteStep, NoteRows]]:
+def show_board(board: ProgressBoard) -> Iterator[tuple[NoteStep, NoteRows]]:
     """Show the board while cells run: live in a terminal, in lines elsewhere.
 
     Yields two functions that keep it up to date: one is called with a cell's name and

@@ -27,7 +27,11 @@ from typing import Literal
 from gan_jax.benchmark.outcome import ERROR
 from gan_jax.benchmark.plan import Json, PlanRequest, make_plan, select_share
 from gan_jax.benchmark.progress_board import describe_cell, render_plan
-from gan_jax.benchmark.results_io import ROWS_FILE, read_rows, select_finished_cells
+from gan_jax.benchmark.results_io import (
+    ROWS_FILE,
+    read_result_rows,
+    select_finished_cells,
+)
 from gan_jax.benchmark.run_cell import CellInterrupted
 from gan_jax.benchmark.run_plan import open_results, run_plan
 from gan_jax.benchmark.suites import find_suite
@@ -109,7 +113,7 @@ def run_comparison(flags: Flags, arguments: list[str]) -> int:
         try:
             done = run_plan(plan, cells, out, flags.launcher)
         except (CellInterrupted, KeyboardInterrupt) as error:
-            finished = select_finished_cells(plan, read_rows(out))
+            finished = select_finished_cells(plan, read_result_rows(out))
             count = sum(cell["id"] in finished for cell in cells)
             print(
                 f"stopped: {count} of {len(cells)} cells are finished, the others are "

@@ -16,7 +16,7 @@ from gan_jax.benchmark.report.html.document import render_page
 from gan_jax.benchmark.report.published import compare_published
 from gan_jax.benchmark.report.results import is_exact, read_results, shown_metrics
 from gan_jax.benchmark.report.summary import score_scale
-from gan_jax.benchmark.results_io import append_rows, read_rows
+from gan_jax.benchmark.results_io import append_result_rows, read_result_rows
 from gan_jax.benchmark.run_cell import run_cell
 from gan_jax.commands import compare, report
 
@@ -69,7 +69,7 @@ def test_what_was_played_exactly_is_reported_beside_the_published_numbers(tmp_pa
     request = PlanRequest("dirac", ("minimax", "minimax+r1"), ("simultaneous",))
     plan = store_plan(add_floors(make_plan(request), {}), tmp_path)
     for cell in plan["cells"]:
-        append_rows(tmp_path, run_cell(plan, cell, tmp_path, print))
+        append_result_rows(tmp_path, run_cell(plan, cell, tmp_path, print))
     results = read_results(tmp_path)
     assert is_exact(results) and results.baseline == "minimax"
     ours = {c.published.label: c.agrees for c in compare_published(results) if c.ours}
@@ -144,12 +144,12 @@ def test_a_plan_killed_in_a_cell_ends_as_if_it_had_not_been(tmp_path, whole):
         with launched(out) as process:
             until(lambda cell=cell: logged(out, cell), process)
             process.kill()
-    first = read_rows(out)
+    first = read_result_rows(out)
     with launched(out) as stopped:
         text = output(stopped)
     assert stopped.returncode == 0, text
-    assert read_rows(out)[: len(first)] == first
-    ours, theirs = (without_times(read_rows(f)) for f in (out, whole))
+    assert read_result_rows(out)[: len(first)] == first
+    ours, theirs = (without_times(read_result_rows(f)) for f in (out, whole))
     assert ours == theirs and len(ours) == 4
 
 
@@ -176,7 +176,7 @@ def test_a_worker_that_dies_has_its_cell_run_again(tmp_path, whole):
         text = output(process)
     assert process.returncode == 0, text
     order = lambda row: (row["cell"], row["seed"])  # noqa: E731
-    found = [sorted(read_rows(f), key=order) for f in (out, whole)]
+    found = [sorted(read_result_rows(f), key=order) for f in (out, whole)]
     ours, theirs = ([(order(r), r["outcome"]) for r in rows] for rows in found)
     assert ours == theirs and len(ours) == 4
 

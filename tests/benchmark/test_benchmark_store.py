@@ -17,8 +17,8 @@ from gan_jax.benchmark.progress_board import estimate_seconds_left, make_board
 from gan_jax.benchmark.results_io import (
     ROW_FIELDS,
     ROWS_FILE,
-    append_rows,
-    read_rows,
+    append_result_rows,
+    read_result_rows,
     resume_results,
     to_json_lines,
 )
@@ -47,7 +47,7 @@ def row_of(own_plan, index=0, seed=0, **changes):
 def folder(path, plan, rows):
     path.mkdir()
     (path / "plan.json").write_text(json.dumps(plan))
-    append_rows(path, rows)
+    append_result_rows(path, rows)
     return path
 
 
@@ -59,7 +59,7 @@ def test_only_cells_with_all_their_rows_are_finished(tmp_path):
         file.write('{"cell": "ring--r1", "se')
     found = resume_results(plan, out)
     assert found == {"ring--ns_gan": whole}
-    assert read_rows(out) == whole
+    assert read_result_rows(out) == whole
 
 
 def test_a_cell_that_crashed_is_tried_again(tmp_path):
@@ -98,7 +98,7 @@ def test_merging_joins_the_rows_of_one_plan(tmp_path, capsys):
     theirs = [row_of(plan, 0, 1, wall_seconds=9.0, device="b"), row_of(plan, 1, 0)]
     a, b = folder(tmp_path / "a", plan, ours), folder(tmp_path / "b", plan, theirs)
     assert merge.main([str(a), str(b), "--out", str(tmp_path / "c")]) == 0
-    assert read_rows(tmp_path / "c") == [*ours, theirs[1]]
+    assert read_result_rows(tmp_path / "c") == [*ours, theirs[1]]
     assert "3 of 4 GANs" in capsys.readouterr().out
 
 
@@ -196,7 +196,7 @@ def test_merging_and_going_on_refuse_rows_of_another_plan(tmp_path, capsys):
     assert not (tmp_path / "c").exists()
     with pytest.raises(ValueError, match="has a row of plan ffffffff"):
         resume_results(plan, b)
-    assert read_rows(b) == [foreign(plan)]
+    assert read_result_rows(b) == [foreign(plan)]
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_line_that_is_no_row_is_told_with_the_command(tmp_path, line, why):
     path = out / ROWS_FILE
     path.write_text(f"{line}\n{path.read_text()}")
     with pytest.raises(ValueError) as message:
-        read_rows(out)
+        read_result_rows(out)
     assert why in str(message.value)
     assert str(message.value).startswith(f"{path}: line 1 is no")
     assert str(message.value).endswith(

@@ -14,7 +14,7 @@ from gan_jax.benchmark.plan import read_plan
 from gan_jax.benchmark.report.method_styles import MethodStyle, assign_styles
 from gan_jax.benchmark.results_io import (
     ROWS_FILE,
-    read_rows,
+    read_result_rows,
     require_comparable,
     require_rows_of_plan,
 )
@@ -60,7 +60,7 @@ def read_results(folder: str | Path, baseline: str | None = None) -> Results:
     fingerprints; a baseline that is not among the methods.
     """
     folder = Path(folder)
-    plan, rows = read_plan(folder), read_rows(folder)
+    plan, rows = read_plan(folder), read_result_rows(folder)
     if not rows:
         raise ValueError(
             f"{folder / ROWS_FILE}: holds no rows; run {plan['command']} until a cell "
