@@ -54,8 +54,8 @@ def make_plan(request: PlanRequest, command: str = "") -> Json:
     """Return the plan of a request, without the floors of its tasks.
 
     Floors have to be measured and are added by `add_floors`. Raises ValueError for an
-    unknown name, for a named method that applies to none of the tasks, and for a data
-    set that is missing.
+    unknown name, for a named method that cannot be built on one of the tasks, and
+    for a data set that is missing.
     """
     suite = find_suite(request.suite)
     names = request.tasks or tuple(suite.tasks)

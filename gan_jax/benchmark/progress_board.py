@@ -157,8 +157,8 @@ def render_plan(plan: Json, cells: list[Json]) -> Group:
     return Group(
         table,
         Text(
-            f"{len(cells)} cells, {members} GANs, about {in_time(total)} on 2 cores "
-            "(from the suite's table of measured costs, gan_jax/benchmark/suites; "
-            "nothing was timed here; a GPU is faster)"
+            f"{len(cells)} cells, {members} GANs, about {in_time(total)} "
+            "on 2 cores (from the suite's table of measured costs, "
+            "gan_jax/benchmark/suites; nothing was timed here; a GPU is faster)"
         ),
     )

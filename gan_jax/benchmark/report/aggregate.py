@@ -156,8 +156,9 @@ def resample_task_iqms(
 
 
 def mean_ranks(middles: np.ndarray) -> np.ndarray:
-    """Return mean ranks `[methods, reps]` of middles `[methods, reps, tasks]`, high
-    first.
+    """Return each method's mean rank over tasks in every resample `[methods, reps]`.
+
+    middles: `[methods, reps, tasks]`, where higher is better; 1 is the best rank.
     """
     return stats.rankdata(-middles, axis=0).mean(axis=-1)
 

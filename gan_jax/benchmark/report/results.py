@@ -110,7 +110,10 @@ def row_label(row: Row) -> str:
 
 
 def select_main_rows(rows: list[Row]) -> list[Row]:
-    """Return the rows at unchanged learning rates, or all rows of a method."""
+    """Return the rows at unchanged learning rates.
+
+    A method that has no such rows on a task keeps all of its rows there.
+    """
     by_cell = group_rows(rows)
     kept = []
     for group in by_cell.values():

@@ -151,7 +151,7 @@ def area_under_map(successes: np.ndarray, reps: int = 2000) -> Interval:
 
 
 def mean_over_points(successes: np.ndarray) -> float:
-    """Return the mean over points, which have runs, of the mean over seeds."""
+    """Return the mean over seeds, averaged over the points that have runs."""
     known = np.isfinite(successes)
     runs = known.sum(axis=0)
     rates = np.where(known, successes, 0).sum(axis=0)[runs > 0] / runs[runs > 0]
