@@ -1,4 +1,4 @@
-"""What a long run costs beside its steps: `python -m benchmarks.endurance`.
+"""The costs of a long run beside its steps: `python -m benchmarks.endurance`.
 
 Trains a ring GAN for 20,000 steps, logging and saving, and prints how much resident
 memory grew after the first 2,000 steps; then times runs with a checkpoint every 2,000
@@ -27,13 +27,13 @@ SAVED, UNSAVED = CheckpointConfig(every=2000), CheckpointConfig(every=10**9)
 
 
 def resident_bytes() -> int:
-    """Of this process (Linux)."""
+    """Return the resident memory of this process (Linux)."""
     pages = int(Path("/proc/self/statm").read_text("utf-8").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def growth(steps: int, folder: Path) -> dict[str, float]:
-    """Megabytes held after 2,000 steps and at the end."""
+def measure_growth(steps: int, folder: Path) -> dict[str, float]:
+    """Return the megabytes held after 2,000 steps and at the end."""
     sizes: dict[int, int] = {}
 
     def note(row: dict) -> None:
@@ -46,19 +46,22 @@ def growth(steps: int, folder: Path) -> dict[str, float]:
     return {"after_2000": early, "largest_later": late, "growth": late - early}
 
 
-def seconds(config: Config, folder: Path) -> float:
-    """Wall time of the steps after the first dispatch."""
+def time_run(config: Config, folder: Path) -> float:
+    """Return the wall time of the steps after the first dispatch."""
     _, summary = train(config, folder, overwrite=True, progress=False)
     return summary["wall_seconds"] - summary["first_row_seconds"]
 
 
 def main(steps: int = 20_000, repeats: int = 3) -> int:
-    """steps: of each run. repeats: pairs of timed runs."""
+    """Measure memory and checkpoints, and print both.
+
+    steps: of each run. repeats: pairs of timed runs.
+    """
     with tempfile.TemporaryDirectory() as name:
-        memory = growth(steps, Path(name) / "memory")
+        memory = measure_growth(steps, Path(name) / "memory")
         pairs = [
             [
-                seconds(
+                time_run(
                     dataclasses.replace(RING, steps=steps, checkpoint=kind),
                     Path(name) / "timed",
                 )

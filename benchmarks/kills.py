@@ -44,8 +44,8 @@ CONFIG = Config(
 )
 
 
-def rows(run: Path) -> list[dict]:
-    """The metrics of a run, without the wall time and with it the checksum."""
+def read_metrics(run: Path) -> list[dict]:
+    """Return the metrics of a run without wall time and the checksum over it."""
     lines = (run / "metrics.jsonl").read_text("utf-8").splitlines()
     found = [json.loads(line) for line in lines]
     timed = {"wall_seconds", "crc32"}
@@ -53,6 +53,7 @@ def rows(run: Path) -> list[dict]:
 
 
 def same_bits(state: TrainState, other: TrainState) -> bool:
+    """Return whether two states are equal bit for bit."""
     pairs = zip(
         *(
             jax.tree.leaves(
@@ -66,7 +67,7 @@ def same_bits(state: TrainState, other: TrainState) -> bool:
 
 
 def wait_for_row(run: Path, process: subprocess.Popen, seconds: float = 300) -> None:
-    """Until the run logs or ends; an error if it does not within so many seconds."""
+    """Wait until the run logs a row or ends; raise RuntimeError after `seconds`."""
     begin, log = time.time(), run / "metrics.jsonl"
     while process.poll() is None and not (log.exists() and log.stat().st_mtime > begin):
         if time.time() > begin + seconds:
@@ -74,7 +75,7 @@ def wait_for_row(run: Path, process: subprocess.Popen, seconds: float = 300) -> 
         time.sleep(0.02)
 
 
-def killed(run: Path, config: Path, chance: random.Random) -> None:
+def start_and_kill(run: Path, config: Path, chance: random.Random) -> None:
     """Start or resume the run, and kill it at a random moment."""
     command = [sys.executable, "-m", "experiments.train", "--config", str(config)]
     process = subprocess.Popen(
@@ -98,22 +99,27 @@ def killed(run: Path, config: Path, chance: random.Random) -> None:
 
 
 def survives(kills: int, steps: int, folder: Path, seed: int = 0) -> bool:
-    """Whether a run that was killed so often is one that never was, bit for bit."""
+    """Return whether a run killed often equals one never killed, bit for bit."""
     config = replace(CONFIG, steps=steps)
     path, run, chance = folder / "config.json", folder / "run", random.Random(seed)
     path.write_text(to_json(config), "utf-8")
     expected, _ = train(config, folder / "whole", progress=False)
     for count in range(1, kills + 1):
-        killed(run, path, chance)
+        start_and_kill(run, path, chance)
         print(f"\rkilled {count} of {kills}", end="", flush=True)
     print()
     state, _ = train(config, run, resume=True, progress=False)
-    return same_bits(state, expected) and rows(run) == rows(folder / "whole")
+    return same_bits(state, expected) and read_metrics(run) == read_metrics(
+        folder / "whole"
+    )
 
 
 def main(kills: int = 200, steps: int = 30_000, seed: int = 0) -> int:
-    """kills: how many. steps: of the run, enough that it does not end by itself. seed:
-    of the moments."""
+    """Kill a run again and again, and compare it with one that was not killed.
+
+    kills: how many. steps: of the run, enough that it does not end by itself. seed: of
+    the moments.
+    """
     with tempfile.TemporaryDirectory() as folder:
         same = survives(kills, steps, Path(folder), seed)
     print(f"{kills} kills: {'the same bits' if same else 'NOT the same bits'}")

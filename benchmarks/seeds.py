@@ -21,7 +21,7 @@ import numpy as np
 import tyro
 from jax.sharding import Mesh
 
-from benchmarks.speed import contenders
+from benchmarks.speed.contenders import torch_contender
 from gan_jax import (
     METHODS,
     Batch,
@@ -58,9 +58,9 @@ DIGITS = replace(
 @dataclass(frozen=True)
 class Flags:
     what: Annotated[Literal["ring", "digits", "both"], tyro.conf.Positional] = "both"
-    """Which GAN."""
+    """The GANs to time."""
     seeds: tuple[int, ...] = (1, 4, 16, 64)
-    """How many seeds at once."""
+    """Numbers of seeds at once."""
     steps: int = 50
     """Steps in one scan, and in one timing of the plain loop."""
     rounds: int = 5
@@ -69,8 +69,11 @@ class Flags:
     """R1; without it the plain non-saturating GAN."""
 
 
-class Contender(NamedTuple):
-    """run: makes `steps` steps of each of `seeds` GANs, and waits for them."""
+class SeedContender(NamedTuple):
+    """A way to make steps of several seeds.
+
+    run: makes `steps` steps of each of `seeds` GANs, and waits for them.
+    """
 
     name: str
     seeds: int
@@ -78,10 +81,13 @@ class Contender(NamedTuple):
     run: Callable[[], Any]
 
 
-def contender(
+def make_seed_contender(
     name: str, placed: Body, state: TrainState, batch: Batch, steps: int, calls: int = 1
-) -> Contender:
-    """A placed body of `steps` steps, called `calls` times, from where it stopped."""
+) -> SeedContender:
+    """Return a contender that calls a placed body of `steps` steps `calls` times.
+
+    Each run goes on from the state at which the one before stopped.
+    """
     held = [state]
 
     def run() -> None:
@@ -91,11 +97,14 @@ def contender(
         jax.block_until_ready(metrics)
 
     seeds = state.key.size
-    return Contender(name, seeds, steps * calls, run)
+    return SeedContender(name, seeds, steps * calls, run)
 
 
-def ours(config: Config, flags: Flags) -> list[Contender]:
-    """gan_jax: one batch for all steps and seeds, so that the step alone is timed."""
+def make_our_contenders(config: Config, flags: Flags) -> list[SeedContender]:
+    """Return gan_jax's contenders.
+
+    They take one batch for all steps and seeds, so that the step alone is timed.
+    """
     gan = build(config)
     batch = find_dataset(config).get(np.arange(config.batch_size)[None])
     state = jax.jit(partial(init_state, gan))(jax.random.key(0))
@@ -109,50 +118,52 @@ def ours(config: Config, flags: Flags) -> list[Contender]:
         repeated = jax.tree.map(lambda x: jnp.stack([x] * steps), batch)
         return train_steps(gan, state, repeated)
 
-    def alone() -> TrainState:
-        return jax.tree.map(jnp.copy, state)
-
-    found = [
-        contender("plain loop", place_jit(one), alone(), batch, 1, flags.steps),
-        contender("scan", place_jit(several), alone(), batch, steps),
+    copy = partial(jax.tree.map, jnp.copy)
+    plain, scan = place_jit(one), place_jit(several)
+    contenders = [
+        make_seed_contender("plain loop", plain, copy(state), batch, 1, flags.steps),
+        make_seed_contender("scan", scan, copy(state), batch, steps),
     ]
     for count in flags.seeds:
         keys = jax.vmap(jax.random.key)(jnp.arange(count))
         states = jax.jit(partial(init_states, gan))(keys)
-        mesh, copy = even_row(count), jax.tree.map(jnp.copy, states)
+        mesh = make_even_mesh(count)
         how = f"vmap on {mesh.size} device(s)"
+        body, name = (one, how) if slow_loops else (several, f"scan + {how}")
         if slow_loops:
-            turn = place_in_turn(one, None, False)
-            found.append(contender("in turn", turn, copy, batch, 1))
-            placed = place_members(one, mesh, False)
-            found.append(contender(how, placed, states, batch, 1))
-        else:
-            placed = place_members(several, mesh, False)
-            found.append(contender(f"scan + {how}", placed, states, batch, steps))
-    return found
+            turn, states_too = place_in_turn(one, None, False), copy(states)
+            contenders.append(
+                make_seed_contender("in turn", turn, states_too, batch, 1)
+            )
+        placed = place_members(body, mesh, False)
+        each = 1 if slow_loops else steps
+        contenders.append(make_seed_contender(name, placed, states, batch, each))
+    return contenders
 
 
-def even_row(count: int) -> Mesh:
-    """The most devices that share out `count` GANs evenly."""
+def make_even_mesh(count: int) -> Mesh:
+    """Return the most devices that share out `count` GANs evenly."""
     devices = jax.devices()
     most = next(n for n in range(len(devices), 0, -1) if count % n == 0)
     return make_mesh(devices[:most], SEED_AXIS)
 
 
-def theirs(config: Config, flags: Flags) -> list[Contender]:
-    """PyTorch eager, if it is installed."""
+def make_torch_contenders(config: Config, flags: Flags) -> list[SeedContender]:
+    """Return PyTorch eager, if it is installed."""
     if find_spec("torch") is None:
         print("torch is not installed: no comparison (pip install -e '.[oracle]')")
         return []
-    turn = contenders.theirs(config, compiled=False).turn
-    return [Contender("PyTorch eager", 1, flags.steps, partial(turn, flags.steps))]
+    run_units = torch_contender(config, compiled=False).run_units
+    return [
+        SeedContender("PyTorch eager", 1, flags.steps, partial(run_units, flags.steps))
+    ]
 
 
-def measure(config: Config, flags: Flags) -> None:
+def print_timings(config: Config, flags: Flags) -> None:
     """Time all contenders in turn, round after round, and print a table."""
-    everyone = theirs(config, flags) + ours(config, flags)
-    first = [timed(one) for one in everyone]
-    rounds = [[timed(one) for one in everyone] for _ in range(flags.rounds)]
+    everyone = make_torch_contenders(config, flags) + make_our_contenders(config, flags)
+    first = [time_call(one) for one in everyone]
+    rounds = [[time_call(one) for one in everyone] for _ in range(flags.rounds)]
     print(f"{'':26}{'seeds':>6}{'us per step':>13}{'us per seed-step':>18}", end="")
     print(f"{'least':>9}{'most':>9}{'of PyTorch':>12}{'first call s':>14}")
     baseline = None
@@ -169,13 +180,15 @@ def measure(config: Config, flags: Flags) -> None:
         )
 
 
-def timed(one: Contender) -> float:
+def time_call(one: SeedContender) -> float:
+    """Return the seconds of one run of a contender."""
     started = time.perf_counter()
     one.run()
     return time.perf_counter() - started
 
 
 def main(arguments: list[str]) -> None:
+    """Time the contenders on each GAN that the flags ask for."""
     flags = tyro.cli(
         Flags, args=arguments, prog="python -m benchmarks.seeds", description=__doc__
     )
@@ -191,7 +204,7 @@ def main(arguments: list[str]) -> None:
             f"\n{name}: {model}, batch {config.batch_size}, "
             f"{config.penalty.name}, {jax.device_count()} x {device}"
         )
-        measure(config, flags)
+        print_timings(config, flags)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class Flags:
 
 
 def median_seconds(function, repeats: int) -> float:
-    """The median time of a call, after one that is not counted."""
+    """Return the median time of a call, after one that is not counted."""
     jax.block_until_ready(function())
     times = []
     for _ in range(repeats):
@@ -55,8 +55,8 @@ def median_seconds(function, repeats: int) -> float:
     return float(np.median(times))
 
 
-def gather_and_step_seconds(config: Config, data: Dataset) -> tuple[float, float]:
-    """Medians of a jitted gather, and of a jitted gather with a training step."""
+def time_gather_and_step(config: Config, data: Dataset) -> tuple[float, float]:
+    """Return the median seconds of a jitted gather, and of a jitted training step."""
     gan = build(config)
     state = init_state(gan, jax.random.key(0))
     held = make_batch_source(data, np.inf)
@@ -71,21 +71,22 @@ def gather_and_step_seconds(config: Config, data: Dataset) -> tuple[float, float
     )
 
 
-def waiting_share(data: Dataset, batch_size: int, batches: int = 200) -> float:
-    """Share of the time a consumer of 2,000 images/s waits for streamed batches."""
+def measure_waiting_share(data: Dataset, batch_size: int, batches: int = 200) -> float:
+    """Return the share of time that a consumer of 2,000 images/s waits for batches."""
     order = partial(step_indices, data, batch_size, 1, [0])
     stream = stream_batches(make_batch_source(data, 0), order, np.arange(batches + 2))
     next(stream)
     waited, started = 0.0, time.perf_counter()
     for _ in range(batches):
-        asked = time.perf_counter()
+        request_time = time.perf_counter()
         jax.block_until_ready(jax.device_put(next(stream)))
-        waited += time.perf_counter() - asked
+        waited += time.perf_counter() - request_time
         time.sleep(batch_size / CONSUMER)
     return waited / (time.perf_counter() - started)
 
 
 def start(arguments: list[str]) -> None:
+    """Measure the supply and print it."""
     flags = parse(
         Flags, arguments, prog="python -m benchmarks.supply", description=__doc__
     )
@@ -95,7 +96,7 @@ def start(arguments: list[str]) -> None:
     started = time.perf_counter()
     _ = find_dataset(config).on_host
     cached = time.perf_counter() - started
-    gather, step = gather_and_step_seconds(config, data)
+    gather, step = time_gather_and_step(config, data)
     facts = {
         "dataset": config.dataset.name,
         "batch_size": config.batch_size,
@@ -104,13 +105,14 @@ def start(arguments: list[str]) -> None:
         "step_ms": round(1e3 * step, 1),
         "gather_share_of_step": round(gather / step, 4),
         "consumer_images_per_second": CONSUMER,
-        "waiting_share": round(waiting_share(data, config.batch_size), 4),
+        "waiting_share": round(measure_waiting_share(data, config.batch_size), 4),
         "device": jax.devices()[0].device_kind,
     }
     print(json.dumps(facts, indent=2))
 
 
 def main(arguments: list[str]) -> int:
+    """Run the command and return its exit code."""
     return catch_user_errors(partial(start, arguments))
 
 

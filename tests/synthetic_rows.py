@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from gan_jax.benchmark.outcome import Thresholds
-from gan_jax.benchmark.plan import hash_of
+from gan_jax.benchmark.plan import plan_hash
 
 STEPS = 10_000
 EVALUATIONS = np.arange(500, STEPS + 1, 500)
@@ -62,6 +62,19 @@ def write(folder, rows, plan):
     return folder
 
 
+def rewrite(folder, path, change):
+    """Write a copy of a results folder to `path`, with its rows changed."""
+    lines = (folder / "rows.jsonl").read_text().splitlines()
+    rows = change([json.loads(line) for line in lines])
+    return write(path, rows, json.loads((folder / "plan.json").read_text()))
+
+
+def find_entry(findings, task, method):
+    """Return the summary of a method on a task."""
+    entries = findings.entries
+    return next(e for e in entries if (e.task, e.method) == (task, method))
+
+
 def plan_of(tasks, methods, seeds, suite="toy", axes=None):
     plan = {
         "suite": suite,
@@ -79,7 +92,7 @@ def plan_of(tasks, methods, seeds, suite="toy", axes=None):
         "floors": {task: FLOORS[task] for task in tasks},
         "noise": {task: {"sliced_wasserstein": NOISE} for task in tasks},
     }
-    return plan | {"hash": hash_of(plan)}
+    return plan | {"hash": plan_hash(plan)}
 
 
 def thresholds(task):

@@ -1,1 +1,1 @@
-"""How fast the step is: `python -m benchmarks.speed`."""
+"""The time of a training step: `python -m benchmarks.speed`."""

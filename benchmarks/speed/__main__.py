@@ -1,4 +1,4 @@
-"""`python -m benchmarks.speed`: see `benchmarks.speed.measure`."""
+"""`python -m benchmarks.speed`: the command of `benchmarks.speed.measure`."""
 
 import sys
 

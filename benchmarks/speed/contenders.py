@@ -1,4 +1,4 @@
-"""What `benchmarks.speed` times: a GAN's step, ours or PyTorch's, on the same work."""
+"""The contenders of `benchmarks.speed`: a GAN's step in gan_jax and in PyTorch."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,42 +9,46 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.speed.flops import flops
+from benchmarks.speed.flops import count_flops
 from gan_jax import METHODS, Batch, Config, TrainState, build, init_state, train_step
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import DatasetConfig, EmaConfig, ModelConfig, PenaltyConfig
 from gan_jax.parallel.compiler import compiler_options
 from gan_jax.parallel.execution import make_program
 
-Turn = Callable[[int], None]
-"""Makes so many units of steps and waits for them."""
-ENDLESS = 10**6
+RunUnits = Callable[[int], None]
+"""A function that makes so many units of steps and waits for them."""
+MANY_CALLS = 10**6
+"""Calls for which indices of batches are prepared: more than are ever timed."""
 
 
 class Contender(NamedTuple):
-    """unit: steps of the least turn. flops: of a step. bytes: what a step holds at
-    once, if a compiler has planned it."""
+    """A step that is timed.
 
-    turn: Turn
+    run_units: makes steps. unit: the steps of its smallest call. flops: of a step.
+    bytes: what a step holds at once, if a compiler has planned it.
+    """
+
+    run_units: RunUnits
     unit: int
     flops: int
     bytes: int | None = None
 
 
-def digits(side: int) -> DatasetConfig:
-    """The scanned digits as colour images: real data that needs no download."""
+def digits_dataset(side: int) -> DatasetConfig:
+    """Return the scanned digits as colour images: real data that needs no download."""
     return DatasetConfig("digits", resolution=side, rgb=True)
 
 
 CASES: dict[str, tuple[int, DatasetConfig, ModelConfig]] = {
     "ring": (256, DatasetConfig("ring"), ModelConfig("mlp", width=128)),
     "digits": (64, DatasetConfig("digits"), ModelConfig("dcgan", width=64)),
-    "dcgan32": (64, digits(32), ModelConfig("dcgan", width=64)),
-    "dcgan64": (64, digits(64), ModelConfig("dcgan", width=64)),
-    "resnet32": (16, digits(32), ModelConfig("resnet", width=128)),
-    "resize32": (64, digits(32), ModelConfig("resize", width=32)),
+    "dcgan32": (64, digits_dataset(32), ModelConfig("dcgan", width=64)),
+    "dcgan64": (64, digits_dataset(64), ModelConfig("dcgan", width=64)),
+    "resnet32": (16, digits_dataset(32), ModelConfig("resnet", width=128)),
+    "resize32": (64, digits_dataset(32), ModelConfig("resize", width=32)),
 }
-"""Batch size, data and networks."""
+"""Batch size, data and networks of each case."""
 
 VARIANTS: dict[str, tuple[str, bool]] = {
     "none": ("ns_gan", False),
@@ -55,8 +59,8 @@ VARIANTS: dict[str, tuple[str, bool]] = {
 """An entry of METHODS, at one D step, and whether D is spectrally normalized."""
 
 
-def config_of(case: str, variant: str, batch: int | None = None) -> Config:
-    """batch: another batch size."""
+def case_config(case: str, variant: str, batch: int | None = None) -> Config:
+    """Return the Config of a case; batch: another batch size."""
     size, data, model = CASES[case]
     name, spectral = VARIANTS[variant]
     return replace(
@@ -69,25 +73,27 @@ def config_of(case: str, variant: str, batch: int | None = None) -> Config:
     )
 
 
-def ours(config: Config) -> Contender:
-    """A run of gan_jax as `train` makes it: batches are gathered on the device."""
+def our_contender(config: Config) -> Contender:
+    """Return a run of gan_jax as `train` makes it, batches gathered on the device."""
     data = find_dataset(config)
     work = make_program(config, data)
     unit = work.steps_per_call
-    splits: Iterator[Any] = iter(work.splits(np.arange(0, ENDLESS * unit, unit)))
+    splits: Iterator[Any] = iter(work.splits(np.arange(0, MANY_CALLS * unit, unit)))
     held = [work.init()]
 
-    def turn(units: int) -> None:
+    def run_units(units: int) -> None:
         metrics: Any = ()
         for _ in range(units):
             held[0], metrics = work.advance(held[0], next(splits))
         jax.block_until_ready(metrics)
 
-    return Contender(turn, unit, flops(*traced(config)), planned_bytes(config))
+    return Contender(
+        run_units, unit, count_flops(*trace_arguments(config)), planned_bytes(config)
+    )
 
 
-def traced(config: Config) -> tuple[Callable, TrainState, Batch]:
-    """A step and the shapes of its arguments; nothing is computed."""
+def trace_arguments(config: Config) -> tuple[Callable, TrainState, Batch]:
+    """Return a step and the shapes of its arguments; nothing is computed."""
     gan = build(config)
     state = jax.eval_shape(partial(init_state, gan), jax.random.key(0))
     shape = (config.d_steps, config.batch_size, *gan.data_shape)
@@ -96,8 +102,8 @@ def traced(config: Config) -> tuple[Callable, TrainState, Batch]:
 
 
 def planned_bytes(config: Config) -> int:
-    """Of a step's arguments and all that XLA plans to hold beside them at once."""
-    step, *arguments = traced(config)
+    """Return the bytes of a step's arguments and of what XLA plans to hold at once."""
+    step, *arguments = trace_arguments(config)
     options = compiler_options()
     jitted = jax.jit(step, donate_argnums=0, compiler_options=options)
     plan = jitted.lower(*arguments).compile().memory_analysis()
@@ -105,53 +111,61 @@ def planned_bytes(config: Config) -> int:
     return plan.argument_size_in_bytes + plan.temp_size_in_bytes
 
 
-def theirs(config: Config, compiled: bool) -> Contender:
-    """PyTorch, one fixed batch; compiled: by torch.compile. See `benchmarks.eager`."""
+def torch_contender(config: Config, compiled: bool) -> Contender:
+    """Return PyTorch's step on one fixed batch; compiled: by torch.compile.
+
+    See `benchmarks.speed.torch_step`.
+    """
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    step = torch_step(config, device, compiled)
+    step = make_torch_step(config, device, compiled)
 
-    def turn(units: int) -> None:
+    def run_units(units: int) -> None:
         for _ in range(units):
             step()
         if device == "cuda":
             torch.cuda.synchronize()
 
-    abstract = torch_step(config, "meta", compiled=False)
-    return Contender(turn, 1, flops_of_torch(abstract))
+    abstract = make_torch_step(config, "meta", compiled=False)
+    return Contender(run_units, 1, count_torch_flops(abstract))
 
 
-def torch_step(config: Config, device: str, compiled: bool) -> Callable[[], Any]:
-    """A function that makes one step of PyTorch's GAN; on the device "meta" it computes
-    nothing. compiled: by torch.compile."""
+def make_torch_step(config: Config, device: str, compiled: bool) -> Callable[[], Any]:
+    """Return a function that makes one step of PyTorch's GAN.
+
+    On the device "meta" it computes nothing. compiled: by torch.compile.
+    """
     import torch
 
-    from benchmarks.speed import torch_step as eager
+    from benchmarks.speed import torch_step
 
     gan, group = build(config), config.d_optimizer
     *space, channels = gan.data_shape
     shape = (channels, *space) if space else (channels,)
-    pair = eager.NETWORKS[config.model.name or "mlp"](
+    pair = torch_step.NETWORKS[config.model.name or "mlp"](
         gan.data_shape, config.model.width or 0, gan.z_dim
     )
     if config.model.d_spectral:
-        pair = pair[0], eager.spectral(pair[1])
-    return eager.step_function(
+        pair = pair[0], torch_step.add_spectral_norms(pair[1])
+    return torch_step.make_step_function(
         pair,
         torch.rand(config.batch_size, *shape, device=device) * 2 - 1,
         gan.z_dim,
         config.loss.name,
         config.penalty.name,
         config.penalty.weight,
-        eager.Adam(group.learning_rate, (group.b1, group.b2 or 0.999)),
+        torch_step.Adam(group.learning_rate, (group.b1, group.b2 or 0.999)),
         config.ema.decay,
         compiled=compiled,
     )
 
 
-def flops_of_torch(step: Callable[[], Any]) -> int:
-    """By the formulas of PyTorch's own counter, which cannot follow a penalty."""
+def count_torch_flops(step: Callable[[], Any]) -> int:
+    """Return a step's FLOPs by PyTorch's own formulas.
+
+    PyTorch's own counter cannot follow a penalty.
+    """
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils.flop_counter import flop_registry
 
@@ -170,20 +184,20 @@ def flops_of_torch(step: Callable[[], Any]) -> int:
     return counter.total
 
 
-def products(n: int = 2048) -> Contender:
-    """Matrix products: the rate that a step is held against."""
+def product_contender(n: int = 2048) -> Contender:
+    """Return matrix products, the rate that a step is held against."""
     a = jnp.ones((n, n))
     product = jax.jit(jnp.matmul)
 
-    def turn(units: int) -> None:
+    def run_units(units: int) -> None:
         found = a
         for _ in range(units):
             found = product(a, a)
         jax.block_until_ready(found)
 
-    return Contender(turn, 1, 2 * n**3)
+    return Contender(run_units, 1, 2 * n**3)
 
 
-def with_penalty(name: str) -> Config:
-    """The plain GAN on `dcgan32`, with a penalty of PENALTIES (weight 10)."""
-    return replace(config_of("dcgan32", "none"), penalty=PenaltyConfig(name))
+def penalty_config(name: str) -> Config:
+    """Return the plain GAN on `dcgan32` with a penalty of PENALTIES (weight 10)."""
+    return replace(case_config("dcgan32", "none"), penalty=PenaltyConfig(name))

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.speed.table import Row
-from gan_jax.benchmark.report.figures.canvas import FLOOR, STYLE, blank
-from gan_jax.benchmark.report.looks import PALETTE
+from benchmarks.speed.table import SpeedRow
+from gan_jax.benchmark.report.figures.canvas import FLOOR, STYLE, make_figure
+from gan_jax.benchmark.report.method_styles import PALETTE
 
 
-def draw(part: str, rows: list[Row], folder: Path) -> None:
-    """Write `PART.png` of the rows that have a time; none of none."""
+def draw_part(part: str, rows: list[SpeedRow], folder: Path) -> None:
+    """Write `PART.png` of the rows that have a time; nothing if none has."""
     import matplotlib
 
     shown = [row for row in rows if not row.timing.fault]
@@ -21,20 +21,20 @@ def draw(part: str, rows: list[Row], folder: Path) -> None:
             FIGURES[part](shown).savefig(folder / f"{part}.png", dpi=150)
 
 
-def against_others(rows: list[Row]) -> Any:
-    """Seconds a step over PyTorch's, with the range over rounds."""
+def draw_ratios(rows: list[SpeedRow]) -> Any:
+    """Return seconds a step over PyTorch's, with the range over rounds."""
     pairs = list(dict.fromkeys((row.case, row.variant) for row in rows))
     against = rows[0].against
     names = dict.fromkeys(r.contender for r in rows if r.contender != against)
-    figure, axes = blank(7.5, 0.8 + 0.28 * len(pairs))
+    figure, axes = make_figure(7.5, 0.8 + 0.28 * len(pairs))
     axis = axes[0, 0]
     for index, name in enumerate(names):
         own = [row for row in rows if row.contender == name and row.ratio]
         at = [pairs.index((row.case, row.variant)) for row in own]
         ratios = np.array([row.ratio for row in own]).reshape(-1, 3)
-        look = {"color": PALETTE[index]}
-        axis.hlines(at, ratios[:, 1], ratios[:, 2], alpha=0.5, **look)
-        axis.plot(ratios[:, 0], at, "o", label=name, markersize=5, **look)
+        colour = {"color": PALETTE[index]}
+        axis.hlines(at, ratios[:, 1], ratios[:, 2], alpha=0.5, **colour)
+        axis.plot(ratios[:, 0], at, "o", label=name, markersize=5, **colour)
     axis.axvline(1.0, label=against, **FLOOR)
     axis.set_xlim(left=0)
     axis.set_xlabel(
@@ -47,11 +47,11 @@ def against_others(rows: list[Row]) -> Any:
     return figure
 
 
-def costs(rows: list[Row]) -> Any:
-    """Seconds a step with each penalty over those of the plain step."""
+def draw_costs(rows: list[SpeedRow]) -> Any:
+    """Return seconds a step with each penalty over those of the plain step."""
     known = {row.variant: row.ratio for row in rows if row.contender != row.against}
     own = sorted((ratio, name) for name, ratio in known.items() if ratio)
-    figure, axes = blank(6.5, 0.8 + 0.26 * len(own))
+    figure, axes = make_figure(6.5, 0.8 + 0.26 * len(own))
     axis, at = axes[0, 0], range(len(own))
     axis.barh(at, [ratio[0] for ratio, _ in own], color=PALETTE[0])
     axis.set_yticks(at, [name for _, name in own])
@@ -60,11 +60,11 @@ def costs(rows: list[Row]) -> Any:
     return figure
 
 
-def growing(rows: list[Row]) -> Any:
-    """Time and memory of R1's step, over batch and over pixels."""
+def draw_growth(rows: list[SpeedRow]) -> Any:
+    """Return time and memory of R1's step, over batch and over pixels."""
     kinds = ("batch", "pixels")
     shown = [k for k in kinds if any(k in row.contender for row in rows)]
-    figure, axes = blank(7.5, 4.6, 2, len(shown))
+    figure, axes = make_figure(7.5, 4.6, 2, len(shown))
     for column, kind in enumerate(shown):
         own = [row for row in rows if kind in row.contender]
         size = np.array([int(row.contender.replace(kind, "")) for row in own])
@@ -86,8 +86,8 @@ def growing(rows: list[Row]) -> Any:
     return figure
 
 
-FIGURES: dict[str, Callable[[list[Row]], Any]] = {
-    "models": against_others,
-    "penalties": costs,
-    "growth": growing,
+FIGURES: dict[str, Callable[[list[SpeedRow]], Any]] = {
+    "models": draw_ratios,
+    "penalties": draw_costs,
+    "growth": draw_growth,
 }

@@ -1,7 +1,7 @@
 """Contenders timed in turn, A B A B, each in a process of its own.
 
-So all see the same moments of a noisy machine, none shares threads or a cache of
-programs with another, and the memory of each is its own.
+So all of them see the same moments of a noisy machine, none shares threads or a cache
+of programs with another, and the memory of each is its own.
 """
 
 import multiprocessing
@@ -25,17 +25,17 @@ try:
 except ImportError:  # Windows
     resource = None
 
-Make = tuple[Callable[..., Contender], tuple[Any, ...]]
-"""A function of `benchmarks.contenders` and its arguments."""
+ContenderMaker = tuple[Callable[..., Contender], tuple[Any, ...]]
+"""A function of `benchmarks.speed.contenders` and its arguments."""
 
 
 class Timing(NamedTuple):
     """Seconds per step: median, least and most over the rounds, and each in its turn.
 
     first: seconds of the first call, of `unit` steps, which compiles. flops: of a step.
-    planned: bytes of a step's arguments and what its compiler plans beside them, None
-    without a compiler. grown: by how many bytes memory peaked above what it was before
-    the first step. fault: why there is nothing else.
+    planned: bytes of a step's arguments and of what its compiler plans beside them;
+    None without a compiler. grown: by how many bytes memory peaked above what it was
+    before the first step. fault: why there is nothing else.
     """
 
     seconds: float = 0.0
@@ -51,7 +51,7 @@ class Timing(NamedTuple):
 
 
 class Runner(NamedTuple):
-    """A contender's process. units: those of its turn."""
+    """The process of a contender; units: those of its turn."""
 
     pipe: Connection
     unit: int
@@ -60,43 +60,44 @@ class Runner(NamedTuple):
     flops: int
 
 
-def timed(
-    contenders: dict[str, Make], rounds: int, seconds: float
+def time_in_turn(
+    contenders: dict[str, ContenderMaker], rounds: int, seconds: float
 ) -> dict[str, Timing]:
-    """Each contender's timing over so many rounds; a turn lasts about `seconds`.
+    """Return each contender's timing over `rounds` turns of about `seconds` each.
 
-    Every other round goes backwards, so that none always follows the same one. Whoever
-    fails drops out, with its fault.
+    Every other round goes backwards, so that none always follows the same one. A
+    contender that fails drops out, with its fault.
     """
     found: dict[str, Timing] = {}
     with ExitStack() as stack:
         runners: dict[str, Runner] = {}
         for name, make in contenders.items():
             try:
-                runners[name] = stack.enter_context(running(make, seconds))
+                runners[name] = stack.enter_context(run_process(make, seconds))
             except RuntimeError as error:
                 found[name] = Timing(fault=str(error))
         times: dict[str, list[float]] = {name: [] for name in runners}
         for index in range(rounds):
             for name in list(runners)[:: 1 - index % 2 * 2]:
                 try:
-                    times[name].append(turn(runners[name]))
+                    times[name].append(time_turn(runners[name]))
                 except RuntimeError as error:
                     found[name] = Timing(fault=str(error))
                     del runners[name]
         for name, runner in runners.items():
-            found[name] = summed_up(runner, times[name])
+            found[name] = summarize_timing(runner, times[name])
     return {name: found[name] for name in contenders}
 
 
-def turn(runner: Runner) -> float:
-    """Seconds per step of a turn made now."""
-    return asked(runner.pipe, runner.units) / (runner.units * runner.unit)
+def time_turn(runner: Runner) -> float:
+    """Return the seconds per step of a turn made now."""
+    return ask_process(runner.pipe, runner.units) / (runner.units * runner.unit)
 
 
-def summed_up(runner: Runner, times: list[float]) -> Timing:
+def summarize_timing(runner: Runner, times: list[float]) -> Timing:
+    """Return the timing of a contender from the seconds of its turns."""
     try:
-        held = asked(runner.pipe, 0)
+        held = ask_process(runner.pipe, 0)
     except RuntimeError as error:
         return Timing(fault=str(error))
     middle = statistics.median(times)
@@ -106,14 +107,15 @@ def summed_up(runner: Runner, times: list[float]) -> Timing:
     )
 
 
-def asked(pipe: Connection, units: int) -> Any:
-    """The answer of a process; RuntimeError with its fault."""
+def ask_process(pipe: Connection, units: int) -> Any:
+    """Return the answer of a process, or raise RuntimeError with its fault."""
     with suppress(OSError):  # one that ended has told why
         pipe.send(units)
-    return answer(pipe)
+    return receive_answer(pipe)
 
 
-def answer(pipe: Connection) -> Any:
+def receive_answer(pipe: Connection) -> Any:
+    """Return the next answer of a process, or raise RuntimeError with its fault."""
     try:
         found = pipe.recv()
     except (EOFError, OSError):
@@ -124,17 +126,19 @@ def answer(pipe: Connection) -> Any:
 
 
 @contextmanager
-def running(make: Make, seconds: float) -> Iterator[Runner]:
-    """The contender in a process of its own, after its first steps."""
+def run_process(make: ContenderMaker, seconds: float) -> Iterator[Runner]:
+    """Run the contender in a process of its own; yield it after its first steps."""
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     context = multiprocessing.get_context("spawn")
     pipe, far_end = context.Pipe()
-    process = context.Process(target=serve, args=(far_end, *make), daemon=True)
+    process = context.Process(
+        target=serve_contender, args=(far_end, *make), daemon=True
+    )
     process.start()
     far_end.close()
     try:
-        unit, flops, first = answer(pipe)
-        warm = asked(pipe, 1)
+        unit, flops, first = receive_answer(pipe)
+        warm = ask_process(pipe, 1)
         yield Runner(pipe, unit, max(1, round(seconds / warm)), first, flops)
     finally:
         pipe.close()
@@ -142,26 +146,26 @@ def running(make: Make, seconds: float) -> Iterator[Runner]:
         process.join()
 
 
-def serve(
+def serve_contender(
     pipe: Connection, make: Callable[..., Contender], arguments: tuple[Any, ...]
 ) -> None:
-    """In the process: build, make the first turn, then as many units as are asked for.
+    """Build the contender in its process, and make as many units as are asked for.
 
-    All keep their memory, PyTorch too (its steps take 4 to 7 % less time so).
-    The answer to 0 units is `(planned, grown)`, bytes.
-    Ctrl-C is the other process's to heed.
+    The first turn is made at once. The answer to 0 units is `(planned, grown)`, in
+    bytes. All contenders keep their memory, PyTorch too (its steps take 4 to 7 % less
+    time so). Ctrl-C is left to the other process.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_memory()
     try:
         contender = make(*arguments)
         before = peak_bytes()
-        first = clocked(contender, 1)
+        first = time_units(contender, 1)
         pipe.send((contender.unit, contender.flops, first))
         while True:
             units = pipe.recv()
             memory = contender.bytes, peak_bytes() - before
-            pipe.send(clocked(contender, units) if units else memory)
+            pipe.send(time_units(contender, units) if units else memory)
     except (EOFError, OSError):
         pass
     except Exception as error:
@@ -169,19 +173,23 @@ def serve(
         pipe.send(f"{type(error).__name__}: {reason:.160}")
 
 
-def clocked(contender: Contender, units: int) -> float:
+def time_units(contender: Contender, units: int) -> float:
+    """Return the seconds of so many units."""
     started = time.perf_counter()
-    contender.turn(units)
+    contender.run_units(units)
     return time.perf_counter() - started
 
 
 def peak_bytes() -> int:
-    """The most memory so far: of the accelerator, else of the process (Windows: 0)."""
+    """Return the most memory so far: of the accelerator, else of the process.
+
+    On Windows the process has no such number, and it is 0.
+    """
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
-    told = jax.local_devices()[0].memory_stats() or {}
+    on_device = jax.local_devices()[0].memory_stats() or {}
     on_host = 0
     if resource is not None:
         on_host = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return told.get("peak_bytes_in_use", on_host)
+    return on_device.get("peak_bytes_in_use", on_host)

@@ -26,10 +26,10 @@ import jax
 import tyro
 
 from benchmarks.speed import contenders
-from benchmarks.speed.contenders import CASES, VARIANTS, config_of
-from benchmarks.speed.figures import draw
-from benchmarks.speed.interleave import Make, Timing, timed
-from benchmarks.speed.table import Row, cells, report
+from benchmarks.speed.contenders import CASES, VARIANTS, case_config
+from benchmarks.speed.figures import draw_part
+from benchmarks.speed.interleave import ContenderMaker, Timing, time_in_turn
+from benchmarks.speed.table import SpeedRow, render_report, row_cells
 from gan_jax import Config
 from gan_jax.command_line.flags import find_given_fields, parse, refuse_unread_flags
 from gan_jax.command_line.paths import expand_home
@@ -68,100 +68,116 @@ class Flags:
 
 
 class Comparison(NamedTuple):
-    """makes: by contender. batches: of each. against: the one that ratios are of."""
+    """Contenders that are timed together.
+
+    makes: how each contender is made. batches: of each. against: the contender that
+    ratios are of.
+    """
 
     part: str
     case: str
     variant: str
-    makes: dict[str, Make]
+    makes: dict[str, ContenderMaker]
     batches: dict[str, int]
     against: str
 
 
-def models(flags: Flags) -> Iterator[Comparison]:
+def compare_models(flags: Flags) -> Iterator[Comparison]:
+    """Yield gan_jax against PyTorch, for each case and penalty."""
     rivals = [f"PyTorch {rival}" for rival in flags.rivals if has_torch()]
     for case in flags.cases:
         for variant in flags.variants:
-            config = config_of(case, variant, flags.batch)
-            makes: dict[str, Make] = {OURS: (contenders.ours, (config,))}
+            config = case_config(case, variant, flags.batch)
+            makes: dict[str, ContenderMaker] = {
+                OURS: (contenders.our_contender, (config,))
+            }
             for rival in rivals:
-                makes[rival] = contenders.theirs, (config, rival == COMPILED)
+                makes[rival] = contenders.torch_contender, (config, rival == COMPILED)
             sizes = dict.fromkeys(makes, config.batch_size)
             against = (*rivals, OURS)[0]
             yield Comparison("models", case, variant, makes, sizes, against)
 
 
-def penalties(flags: Flags) -> Iterator[Comparison]:
-    plain = config_of("dcgan32", "none")
+def compare_penalties(flags: Flags) -> Iterator[Comparison]:
+    """Yield each critic penalty against the plain step."""
+    plain = case_config("dcgan32", "none")
     for name in sorted(PENALTIES.keys() - {"none"}):
-        config = contenders.with_penalty(name)
+        config = contenders.penalty_config(name)
         makes = {"plain": plain, OURS: config}
-        yield compared_configs("penalties", name, makes, "plain")
+        yield make_comparison("penalties", name, makes, "plain")
 
 
-def growth(flags: Flags) -> Iterator[Comparison]:
-    """R1 at all batches in one comparison, at all sides in another."""
-    base = config_of("dcgan32", "r1")
-    batches = {f"batch {b}": config_of("dcgan32", "r1", b) for b in BATCHES}
+def compare_growth(flags: Flags) -> Iterator[Comparison]:
+    """Yield R1 at all batches in one comparison, and at all sides in another."""
+    base = case_config("dcgan32", "r1")
+    batches = {f"batch {b}": case_config("dcgan32", "r1", b) for b in BATCHES}
     sides = {
-        f"{side} pixels": dataclasses.replace(base, dataset=contenders.digits(side))
+        f"{side} pixels": dataclasses.replace(
+            base, dataset=contenders.digits_dataset(side)
+        )
         for side in SIDES
     }
     for configs in (batches, sides):
-        yield compared_configs("growth", "r1", configs, next(iter(configs)))
+        yield make_comparison("growth", "r1", configs, next(iter(configs)))
 
 
-def compared_configs(
+def make_comparison(
     part: str, variant: str, configs: dict[str, Config], against: str
 ) -> Comparison:
-    """Of gan_jax with itself, on `dcgan32`."""
-    makes: dict[str, Make] = {n: (contenders.ours, (c,)) for n, c in configs.items()}
+    """Return a comparison of gan_jax with itself, on `dcgan32`."""
+    makes: dict[str, ContenderMaker] = {
+        n: (contenders.our_contender, (c,)) for n, c in configs.items()
+    }
     sizes = {name: config.batch_size for name, config in configs.items()}
     return Comparison(part, "dcgan32", variant, makes, sizes, against)
 
 
 PARTS: dict[str, Callable[[Flags], Iterator[Comparison]]] = {
-    "models": models,
-    "penalties": penalties,
-    "growth": growth,
+    "models": compare_models,
+    "penalties": compare_penalties,
+    "growth": compare_growth,
 }
 
 
 def has_torch() -> bool:
+    """Return whether PyTorch is installed."""
     return find_spec("torch") is not None
 
 
-def compared(one: Comparison, flags: Flags) -> Iterator[Row]:
-    """The rows of a comparison, timed now."""
-    makes = one.makes | {RATE: (contenders.products, ())}
-    found = timed(makes, flags.rounds, flags.seconds)
+def time_comparison(one: Comparison, flags: Flags) -> Iterator[SpeedRow]:
+    """Yield the rows of a comparison, timed now."""
+    makes = one.makes | {RATE: (contenders.product_contender, ())}
+    found = time_in_turn(makes, flags.rounds, flags.seconds)
     product, rival = found[RATE], found[one.against]
     for name in one.makes:
         own = found[name]
-        rate = paired(product, own)
-        yield Row(
+        rate = paired_ratio(product, own)
+        yield SpeedRow(
             one.part,
             one.case,
             one.variant,
             name,
             one.batches[name],
             own,
-            paired(own, rival),
+            paired_ratio(own, rival),
             one.against,
             rate and own.flops / product.flops * rate[0],
         )
 
 
-def paired(one: Timing, other: Timing) -> tuple[float, float, float] | None:
-    """The ratio of seconds within a round: median, least and most over the rounds; None
-    if one has no times."""
+def paired_ratio(one: Timing, other: Timing) -> tuple[float, float, float] | None:
+    """Return the ratio of seconds within a round: median, least and most over rounds.
+
+    It is None if one of the two has no times.
+    """
     if not (one.rounds and other.rounds):
         return None
     ratios = [a / b for a, b in zip(one.rounds, other.rounds, strict=True)]
     return statistics.median(ratios), min(ratios), max(ratios)
 
 
-def about(flags: Flags) -> dict[str, Any]:
+def describe_setup(flags: Flags) -> dict[str, Any]:
+    """Return device, versions and lengths of the measurement."""
     device = jax.devices()[0].device_kind
     torch = {"torch": version("torch")} if has_torch() else {}
     return {
@@ -176,18 +192,20 @@ def about(flags: Flags) -> dict[str, Any]:
     }
 
 
-def write(flags: Flags, rows: list[Row]) -> None:
-    """The results so far."""
+def write_results(flags: Flags, rows: list[SpeedRow]) -> None:
+    """Write the results so far."""
     found = [row._asdict() | {"timing": row.timing._asdict()} for row in rows]
-    text = json.dumps({"about": about(flags), "rows": found}, indent=1)
+    text = json.dumps({"about": describe_setup(flags), "rows": found}, indent=1)
     (flags.out / "speed.json").write_text(text, "utf-8")
-    (flags.out / "speed.md").write_text(report(rows, about(flags)), "utf-8")
+    (flags.out / "speed.md").write_text(
+        render_report(rows, describe_setup(flags)), "utf-8"
+    )
     for part in dict.fromkeys(row.part for row in rows):
-        draw(part, [row for row in rows if row.part == part], flags.out)
+        draw_part(part, [row for row in rows if row.part == part], flags.out)
 
 
 def refuse_unknown(flags: Flags) -> None:
-    """A ValueError for names there are not, before anything is timed."""
+    """Raise a ValueError for unknown names before anything is timed."""
     for field, known in (("cases", CASES), ("variants", VARIANTS)):
         for name in getattr(flags, field):
             if name not in known:
@@ -197,13 +215,14 @@ def refuse_unknown(flags: Flags) -> None:
 
 
 def start(arguments: list[str]) -> int:
+    """Time all comparisons, and write the results after each."""
     flags = parse(
         Flags, arguments, prog="python -m benchmarks.speed", description=__doc__
     )
     flags = expand_home(flags, "out")
     if "models" not in flags.parts:
         of_models = ("cases", "variants", "batch", "rivals")
-        reasons = dict.fromkeys(of_models, "without the part 'models'")
+        reasons: dict[str, str] = dict.fromkeys(of_models, "without the part 'models'")
         refuse_unread_flags(find_given_fields(Flags, arguments), reasons)
     refuse_unknown(flags)
     flags.out.mkdir(parents=True, exist_ok=True)
@@ -213,11 +232,11 @@ def start(arguments: list[str]) -> int:
         for index, one in enumerate(todo):
             name = f"{index + 1} of {len(todo)}: {one.part} {one.case} {one.variant}"
             print(name, flush=True)
-            new = list(compared(one, flags))
+            new = list(time_comparison(one, flags))
             rows += new
             for row in new:
-                print("  ".join(cell for cell in cells(row) if cell), flush=True)
-            write(flags, rows)
+                print("  ".join(cell for cell in row_cells(row) if cell), flush=True)
+            write_results(flags, rows)
     except KeyboardInterrupt:
         print("stopped; comparisons that ended are written", file=sys.stderr)
         raise
@@ -226,4 +245,5 @@ def start(arguments: list[str]) -> int:
 
 
 def main(arguments: list[str]) -> int:
+    """Run the command and return its exit code."""
     return catch_user_errors(partial(start, arguments))

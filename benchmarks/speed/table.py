@@ -1,15 +1,18 @@
-"""The rows of `benchmarks.speed`, as Markdown."""
+"""The rows of `benchmarks.speed` as Markdown."""
 
 from typing import Any, NamedTuple
 
 from benchmarks.speed.interleave import Timing
-from gan_jax.benchmark.report.markdown import table
+from gan_jax.benchmark.report.markdown import render_table
 
 
-class Row(NamedTuple):
-    """One contender of a comparison. ratio: seconds over those of the `against` one
-    within a round: median, least and most over the rounds. utilization: FLOP/s over
-    those of the matrix product beside it, the median."""
+class SpeedRow(NamedTuple):
+    """One contender of a comparison.
+
+    ratio: its seconds over those of the contender `against`, within a round: median,
+    least and most over the rounds. utilization: its FLOP/s over those of the matrix
+    product beside it, the median.
+    """
 
     part: str
     case: str
@@ -23,7 +26,7 @@ class Row(NamedTuple):
 
 
 COLUMNS = {
-    "case": "network, data and their sizes: CASES of benchmarks/contenders.py",
+    "case": "network, data and their sizes: CASES of benchmarks/speed/contenders.py",
     "penalty": "of D; spectral: D spectrally normalized (PyTorch iterates in each of "
     "D's three passes, as its users do, gan_jax once a step)",
     "contender": "gan_jax makes `calls` steps in a dispatch, as `train` does",
@@ -41,12 +44,13 @@ COLUMNS = {
     "MB grown": "peak of the process (accelerator: of its memory) above what it held "
     "before the first step, compiling included",
 }
+"""The columns of the table, and what each says."""
 
 
-def cells(row: Row) -> list[str]:
-    """A row of the table."""
+def row_cells(row: SpeedRow) -> list[str]:
+    """Return a row of the table."""
     t = row.timing
-    names = labels(row)
+    names = row_labels(row)
     if t.fault:
         return [*names, t.fault, *[""] * (len(COLUMNS) - 5)]
     ratio = "{:.2f} [{:.2f}, {:.2f}]".format(*row.ratio) if row.ratio else ""
@@ -64,20 +68,22 @@ def cells(row: Row) -> list[str]:
     ]
 
 
-def labels(row: Row) -> list[str]:
-    """Case, penalty, contender and batch; the plain step has no penalty."""
+def row_labels(row: SpeedRow) -> list[str]:
+    """Return case, penalty, contender and batch; the plain step has no penalty."""
     variant = "none" if row.contender == "plain" else row.variant
     return [row.case, variant, row.contender, str(row.batch)]
 
 
-def report(rows: list[Row], about: dict[str, Any]) -> str:
-    """Everything as Markdown."""
-    told = ", ".join(f"{name} {value}" for name, value in about.items())
+def render_report(rows: list[SpeedRow], about: dict[str, Any]) -> str:
+    """Return everything as Markdown."""
+    setup = ", ".join(f"{name} {value}" for name, value in about.items())
     parts = dict.fromkeys(row.part for row in rows)
     tables = [
         f"## {part}\n\n"
-        + table(tuple(COLUMNS), [cells(row) for row in rows if row.part == part])
+        + render_table(
+            tuple(COLUMNS), [row_cells(row) for row in rows if row.part == part]
+        )
         for part in parts
     ]
     legend = "\n".join(f"- {name}: {words}" for name, words in COLUMNS.items())
-    return "\n\n".join([f"# Speed\n\n{told}.", *tables, legend]) + "\n"
+    return "\n\n".join([f"# Speed\n\n{setup}.", *tables, legend]) + "\n"

@@ -1,8 +1,8 @@
-"""Pairs of `MODELS` in PyTorch, without norms: the networks of `benchmarks.eager`.
+"""Pairs of `MODELS` in PyTorch, without norms, for `benchmarks.speed.torch_step`.
 
-A pair is made by `NETWORKS[name](shape, width, z_dim)`, shape being that of our data,
-`(2,)` or `(H, W, C)`; images here are `[B, C, H, W]`. Generators map `[B, Z]` to data,
-discriminators data to logits `[B]`.
+A pair is made by `NETWORKS[name](shape, width, z_dim)`, where the shape is that of our
+data, `(2,)` or `(H, W, C)`. Images here are `[B, C, H, W]`. Generators map `[B, Z]` to
+data, and discriminators map data to logits `[B]`.
 """
 
 import math
@@ -17,8 +17,8 @@ Pair = tuple[nn.Module, nn.Module]
 SLOPE = 0.2
 
 
-class Points(nn.Module):
-    """`[B, n] -> [B, *shape]`, of images channels first."""
+class ToShape(nn.Module):
+    """A layer `[B, n] -> [B, *shape]`, of images channels first."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -29,12 +29,12 @@ class Points(nn.Module):
 
 
 def halvings(side: int) -> int:
-    """How often a side is halved to reach 4 to 7 pixels."""
+    """Return how often a side is halved to reach 4 to 7 pixels."""
     return math.floor(math.log2(side / 4))
 
 
 def mlp(shape: Shape, width: int, z_dim: int) -> Pair:
-    """Two hidden layers each; tanh for images, linear for points."""
+    """Return two networks of two hidden layers; tanh for images, linear for points."""
     size = math.prod(shape)
     generator = nn.Sequential(
         nn.Linear(z_dim, width),
@@ -43,7 +43,7 @@ def mlp(shape: Shape, width: int, z_dim: int) -> Pair:
         nn.ReLU(),
         nn.Linear(width, size),
         nn.Tanh() if len(shape) > 1 else nn.Identity(),
-        Points(shape),
+        ToShape(shape),
     )
     discriminator = nn.Sequential(
         nn.Flatten(),
@@ -58,13 +58,13 @@ def mlp(shape: Shape, width: int, z_dim: int) -> Pair:
 
 
 def base_layers(side: int, channels: int, z_dim: int) -> Iterator[nn.Module]:
-    """G's first: dense to `[B, channels, side, side]`."""
+    """Yield G's first layers: dense to `[B, channels, side, side]`."""
     yield nn.Linear(z_dim, side * side * channels)
     yield nn.Unflatten(1, (channels, side, side))
 
 
 def dcgan(shape: Shape, width: int, z_dim: int) -> Pair:
-    """Transposed and strided 4x4 convolutions, then dense 1."""
+    """Return transposed and strided 4x4 convolutions, then dense 1."""
     side, count = shape[0], halvings(shape[0])
     base = side // 2**count
     channels = [shape[-1], *(width * 2**i for i in range(count))]
@@ -88,7 +88,7 @@ def conv3(few: int, many: int) -> nn.Module:
 
 
 def resize(shape: Shape, width: int, z_dim: int) -> Pair:
-    """Nearest upsampling or mean pooling with 3x3 convolutions."""
+    """Return nearest upsampling or mean pooling with 3x3 convolutions."""
     side, count = shape[0], halvings(shape[0])
     base = side // 2**count
     channels = [width * 2**i for i in range(count + 1)]
@@ -107,7 +107,7 @@ def resize(shape: Shape, width: int, z_dim: int) -> Pair:
     return nn.Sequential(*g_layers), nn.Sequential(*d_layers)
 
 
-def same(x: Tensor) -> Tensor:
+def identity(x: Tensor) -> Tensor:
     return x
 
 
@@ -125,13 +125,13 @@ class ResBlock(nn.Module):
     def __init__(
         self,
         width: int,
-        before: Callable[[Tensor], Tensor] = same,
-        after: Callable[[Tensor], Tensor] = same,
+        before: Callable[[Tensor], Tensor] = identity,
+        after: Callable[[Tensor], Tensor] = identity,
     ) -> None:
         super().__init__()
         self.before, self.after = before, after
         self.body = nn.Sequential(conv3(width, width), nn.ReLU(), conv3(width, width))
-        resized = before is not same or after is not same
+        resized = before is not identity or after is not identity
         self.shortcut = nn.Conv2d(width, width, 1) if resized else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -140,7 +140,7 @@ class ResBlock(nn.Module):
 
 
 class FirstBlock(nn.Module):
-    """D's first: `conv(shrink(x)) + shrink(conv(relu(conv(x))))`."""
+    """D's first block: `conv(shrink(x)) + shrink(conv(relu(conv(x))))`."""
 
     def __init__(
         self, channels: int, width: int, shrink: Callable[[Tensor], Tensor]
@@ -157,14 +157,14 @@ class FirstBlock(nn.Module):
 
 
 class SpaceSum(nn.Module):
-    """`[B, C, H, W] -> [B, C]`."""
+    """The sum over space: `[B, C, H, W] -> [B, C]`."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.sum((2, 3))
 
 
 def resnet(shape: Shape, width: int, z_dim: int) -> Pair:
-    """Residual blocks, of 2 width channels in G; D sums over space."""
+    """Return residual blocks, of 2 width channels in G; D sums over space."""
     side, count = shape[0], halvings(shape[0])
     channels, down = shape[-1], count - 1
     generator = nn.Sequential(
@@ -175,7 +175,7 @@ def resnet(shape: Shape, width: int, z_dim: int) -> Pair:
         nn.Tanh(),
     )
     discriminator = nn.Sequential(
-        FirstBlock(channels, width, halve if down else same),
+        FirstBlock(channels, width, halve if down else identity),
         *(ResBlock(width, after=halve) for _ in range(down - 1)),
         *(ResBlock(width) for _ in range(2)),
         nn.ReLU(),

@@ -1,4 +1,4 @@
-"""A cell of the Dirac-GAN: played exactly, in float64, at several learning rates."""
+"""The Dirac-GAN played exactly, in float64 and at several learning rates."""
 
 import time
 from functools import partial
@@ -10,20 +10,28 @@ import numpy as np
 
 from gan_jax.assembly.assemble import build
 from gan_jax.assembly.choices import choose_rule
-from gan_jax.benchmark.outcome import number
+from gan_jax.benchmark.outcome import finite_or_none
 from gan_jax.config import Config
 from gan_jax.data import DATASETS
 from gan_jax.diagnostics import phase
 from gan_jax.gan import init_state
 
-SHOWN = 25
+SERIES_STEPS = 25
 """Steps between two points of a series."""
-OUTCOMES = {"converges": "converged", "cycles": "oscillating", "diverges": "exploded"}
-"""What a verdict of `phase.verdict` is among the outcomes of runs."""
+VERDICT_OUTCOMES = {
+    "converges": "converged",
+    "cycles": "oscillating",
+    "diverges": "exploded",
+}
+"""The outcome that each verdict of `phase.verdict` stands for."""
 
 
-class Play(NamedTuple):
-    """distance `[steps + 1]` to the solution; factor: by which a step contracts."""
+class GameResult(NamedTuple):
+    """A game at one learning rate.
+
+    distance: `[steps + 1]`, to the solution. factor: by which one step contracts the
+    distance near the solution.
+    """
 
     rate: float
     distance: np.ndarray
@@ -31,10 +39,11 @@ class Play(NamedTuple):
     verdict: str
 
 
-def at_rates(config: Config, rates: tuple[float, ...]) -> list[Play]:
-    """The game from (1, -1) with SGD, or another optimizer, of each rate.
+def play_at_rates(config: Config, rates: tuple[float, ...]) -> list[GameResult]:
+    """Play the game from (1, -1) with SGD, or another optimizer, at each rate.
 
-    The Config has rate 1: rates are the state's traced multipliers, all one program.
+    The Config has rate 1. The rates are multipliers in the state that are traced, so
+    that all games are one program.
     """
     period = choose_rule(config.dynamics).period
     with jax.enable_x64(True):
@@ -52,30 +61,37 @@ def at_rates(config: Config, rates: tuple[float, ...]) -> list[Play]:
         found = jax.jit(jax.vmap(study))(jnp.array(rates))
         points, matrices = map(np.asarray, found)
     distances = np.linalg.norm(points, axis=2)
-    return list(map(partial(play, period), rates, distances, matrices))
+    return list(map(partial(judge_game, period), rates, distances, matrices))
 
 
-def play(period: int, rate: float, distance: np.ndarray, matrix: np.ndarray) -> Play:
+def judge_game(
+    period: int, rate: float, distance: np.ndarray, matrix: np.ndarray
+) -> GameResult:
+    """Return the result of a game from its distances and the Jacobian of its period."""
     factor = np.nan
     if np.isfinite(matrix).all():
         factor = phase.spectral_radius(matrix) ** (1 / period)
     became = phase.verdict(distance, factor) if np.isfinite(factor) else "diverges"
-    return Play(rate, distance, factor, became)
+    return GameResult(rate, distance, factor, became)
 
 
-def results(config: Config, rates: tuple[float, ...]) -> list[dict[str, Any]]:
-    """What of a row is found by playing: one for each rate."""
+def play_cell(config: Config, rates: tuple[float, ...]) -> list[dict[str, Any]]:
+    """Play a cell and return its part of a row for each rate."""
     started = time.perf_counter()
-    plays = at_rates(config, rates)
+    plays = play_at_rates(config, rates)
     seconds = (time.perf_counter() - started) / len(plays)
-    return [result(one, config.steps, seconds) for one in plays]
+    return [make_game_row(one, config.steps, seconds) for one in plays]
 
 
-def result(one: Play, steps: int, seconds: float) -> dict[str, Any]:
+def make_game_row(one: GameResult, steps: int, seconds: float) -> dict[str, Any]:
+    """Return the part of a row that a game decides."""
     finite = bool(np.isfinite(one.distance).all())
-    outcome = OUTCOMES[one.verdict] if finite else "nonfinite"
-    at = [*range(SHOWN, steps + 1, SHOWN)] or [steps]
-    last = {"distance": number(one.distance[-1]), "spectral_radius": number(one.factor)}
+    outcome = VERDICT_OUTCOMES[one.verdict] if finite else "nonfinite"
+    at = [*range(SERIES_STEPS, steps + 1, SERIES_STEPS)] or [steps]
+    last = {
+        "distance": finite_or_none(one.distance[-1]),
+        "spectral_radius": finite_or_none(one.factor),
+    }
     best = last | {"distance": float(np.nanmin(one.distance))}
     success = outcome == "converged"
     return {
@@ -85,7 +101,10 @@ def result(one: Play, steps: int, seconds: float) -> dict[str, Any]:
         "outcome": outcome,
         "success": success,
         "success_step": at[-1] if success else None,
-        "series": {"step": at, "distance": [number(one.distance[step]) for step in at]},
+        "series": {
+            "step": at,
+            "distance": [finite_or_none(one.distance[step]) for step in at],
+        },
         "final": last,
         "best": best,
         "gradients": {"max_g_grad_norm": None, "max_d_grad_norm": None},

@@ -1,4 +1,4 @@
-"""What the metrics of results are called, which way is better, and their floors."""
+"""The metrics of results: their titles, which way is better, and their floors."""
 
 from typing import NamedTuple
 
@@ -6,19 +6,22 @@ from gan_jax.evaluate.metric import LOWER, Number
 from gan_jax.evaluate.metric_registry import known_numbers
 
 
-class Metric(NamedTuple):
-    """floor_text: what a perfect generator would reach, in words."""
+class MetricInfo(NamedTuple):
+    """What a report says about a metric.
+
+    floor_text: what a perfect generator would reach, in words.
+    """
 
     title: str
     lower_is_better: bool
     floor_text: str
 
 
-GAMES = {
+GAME_NUMBERS = {
     "distance": Number(LOWER, "Distance to the equilibrium", "0"),
     "spectral_radius": Number(LOWER, "Contraction factor", "under 1: converges"),
 }
-"""The numbers of games."""
+"""The numbers of exact games."""
 ORDER = (
     "frechet_distance",
     "kl",
@@ -45,11 +48,10 @@ ORDER = (
     "memorization_ratio",
     "diversity",
 )
-"""The order of the numbers: a task's scores are of the first that it has. Further ones
-follow."""
-NUMBERS = known_numbers() | GAMES
-METRICS: dict[str, Metric] = {
-    name: Metric(number.title, number.better == LOWER, number.floor_text)
+"""The order of the numbers: the first that a task has scores it. Others follow."""
+NUMBERS = known_numbers() | GAME_NUMBERS
+METRIC_INFO: dict[str, MetricInfo] = {
+    name: MetricInfo(number.title, number.better == LOWER, number.floor_text)
     for name in dict.fromkeys((*ORDER, *NUMBERS))
     for number in [NUMBERS[name]]
 }

@@ -1,25 +1,27 @@
-"""What became of a run, from the rows of its metrics.jsonl alone.
+"""The outcome of a run, decided from the rows of its metrics.jsonl alone.
 
-The outcomes, of which the first that matches is the run's:
-- nonfinite: a logged term was NaN or infinite, or the last samples could not be
-  measured because they were;
-- converged: all late evaluations are a success, so that it is held, not met by chance.
-  A run that does what it was asked to do has not failed, whatever its gradients did;
-- exploded: the gradient norm of a player was over `explode_factor` times its reference,
-  or the mean logits of reals and fakes were over `explode_logit` apart, or one of them
-  and D's loss were over that, for `explode_steps` steps on end. A critic whose loss
-  ignores a constant may let both logits drift together, which is no explosion;
-- vanished: G's gradient norm was under `vanish_factor` times its reference in at least
-  `vanish_share` of the steps, and the last evaluation is no success;
-- collapsed: the last evaluation hits less than half of the modes;
-- oscillating: a late evaluation is no success, and the one before it was;
+The first of these outcomes that matches is the run's:
+- nonfinite: a logged term is NaN or infinite, or the last samples could not be measured
+  because they were not finite.
+- converged: all late evaluations are successes, so that success is held and not met by
+  chance. A run that does what it was asked to do has not failed, whatever its gradients
+  did.
+- exploded: for `explode_steps` steps on end, the gradient norm of a player is over
+  `explode_factor` times its reference, or the mean logits of reals and fakes are over
+  `explode_logit` apart, or one of them and D's loss are over that number. A critic
+  whose loss ignores a constant may let both logits drift together, which is no
+  explosion.
+- vanished: G's gradient norm is under `vanish_factor` times its reference in at least
+  `vanish_share` of the steps, and the last evaluation is no success.
+- collapsed: the last evaluation hits less than half of the modes.
+- oscillating: a late evaluation is no success, and the one before it is.
 - not_reached: a late evaluation is no success.
 
 The reference of a gradient norm is the larger of two medians: over the first
-`warmup_steps`, and over the first `reference_share` of the steps after them. So a
-gradient that was tiny for a moment early on does not make all later ones explosions.
-The late evaluations are those in the last `late_share` of the steps. Rows are logged
-every few steps; each stands for those since the row before.
+`warmup_steps`, and over the first `reference_share` of the steps after them. A gradient
+that is tiny for a moment early on therefore does not turn all later ones into
+explosions. The late evaluations are those in the last `late_share` of the steps. Rows
+are logged every few steps; each row stands for the steps since the row before.
 """
 
 import math
@@ -41,13 +43,14 @@ OUTCOMES = (
     "not_reached",
     "converged",
 )
+"""The outcomes from the worst to the best."""
 ERROR = "error"
-"""In place of an outcome: the cell crashed, which says nothing of the method."""
+"""The outcome of a cell that crashed, which says nothing about the method."""
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Where one outcome ends and the next begins."""
+    """The numbers at which one outcome ends and the next begins."""
 
     explode_factor: float = 1e3
     explode_logit: float = 1e3
@@ -61,7 +64,10 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Bound:
-    """A metric must be at least, or at most, so much; of_floor: times its floor."""
+    """A bound on a metric, from below or from above.
+
+    of_floor: whether the bound is a multiple of the metric's floor.
+    """
 
     metric: str
     at_least: float | None = None
@@ -71,32 +77,44 @@ class Bound:
 
 @dataclass(frozen=True)
 class Goal:
-    """success: all of these must hold, and alive. alive: what a generator that has not
-    collapsed reaches: half of the modes, where they are counted."""
+    """The goal of a task.
+
+    success: bounds that must all hold for a success, together with `alive`. alive: the
+    bound that a generator which has not collapsed keeps: half of the modes, where modes
+    are counted.
+    """
 
     success: tuple[Bound, ...]
     alive: Bound
 
 
-class Course(NamedTuple):
-    """A run: rows of one GAN; the steps it was to make; those between evaluations."""
+class RunCourse(NamedTuple):
+    """The course of a run.
+
+    rows: the logged rows of one GAN. steps: how many steps it was to make. every: the
+    steps between evaluations.
+    """
 
     rows: list[Row]
     steps: int
     every: int
 
 
-class Finding(NamedTuple):
-    """success_step: of the first evaluation from which on all are a success."""
+class Judgement(NamedTuple):
+    """The outcome of a run.
+
+    success_step: the first evaluation from which on all are successes; None if the last
+    one is not.
+    """
 
     outcome: str
     success_step: int | None
 
 
-def resolved(goal: Goal, floors: dict[str, float]) -> Goal:
-    """The goal with its bounds in the metrics' own units.
+def resolve_goal(goal: Goal, floors: dict[str, float]) -> Goal:
+    """Return the goal with its bounds in the metrics' own units.
 
-    Raises ValueError if a bound's metric has no floor.
+    Raises ValueError if a bound is a multiple of a floor that is not there.
     """
 
     def absolute(bound: Bound) -> Bound:
@@ -117,23 +135,27 @@ def resolved(goal: Goal, floors: dict[str, float]) -> Goal:
     return replace(goal, success=tuple(map(absolute, goal.success)))
 
 
-def plain(row: Row) -> Row:
-    """`frechet_distance@1000` as `frechet_distance`."""
+def strip_sample_counts(row: Row) -> Row:
+    """Return the row with names like `frechet_distance@1000` cut at the `@`."""
     return {name.partition("@")[0]: value for name, value in row.items()}
 
 
-def number(value: Any) -> float | None:
-    """What is not finite, or missing, as None."""
+def finite_or_none(value: Any) -> float | None:
+    """Return the number, or None if it is missing or not finite."""
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def evaluations(course: Course) -> list[Row]:
-    """The rows at which the samples were to be measured."""
-    return [plain(row) for row in course.rows if row["step"] % course.every == 0]
+def evaluation_rows(course: RunCourse) -> list[Row]:
+    """Return the rows of the steps at which the samples were evaluated."""
+    return [
+        strip_sample_counts(row)
+        for row in course.rows
+        if row["step"] % course.every == 0
+    ]
 
 
-def within(row: Row, bound: Bound) -> bool:
-    """Whether the row has the metric, and within its bound."""
+def is_within(row: Row, bound: Bound) -> bool:
+    """Return whether the row has the metric and keeps its bound."""
     value = row.get(bound.metric)
     if value is None or not math.isfinite(value):
         return False
@@ -142,12 +164,13 @@ def within(row: Row, bound: Bound) -> bool:
     return low <= value <= high
 
 
-def succeeds(row: Row, goal: Goal) -> bool:
-    return all(within(row, bound) for bound in (*goal.success, goal.alive))
+def meets_goal(row: Row, goal: Goal) -> bool:
+    """Return whether a row of an evaluation is a success."""
+    return all(is_within(row, bound) for bound in (*goal.success, goal.alive))
 
 
-def stretches(rows: list[Row], holds: Callable[[Row], bool]) -> Iterator[int]:
-    """The steps of each series of rows that hold, one after the other."""
+def consecutive_steps(rows: list[Row], holds: Callable[[Row], bool]) -> Iterator[int]:
+    """Yield, after each row, for how many steps on end the rows have held."""
     length, before = 0, 0
     for row in rows:
         length = length + row["step"] - before if holds(row) else 0
@@ -155,11 +178,12 @@ def stretches(rows: list[Row], holds: Callable[[Row], bool]) -> Iterator[int]:
         yield length
 
 
-def reference(course: Course, name: str, limits: Thresholds) -> float | None:
-    """What a gradient norm is early in the run; None: there is none, or it is 0.
+def reference_norm(course: RunCourse, name: str, limits: Thresholds) -> float | None:
+    """Return the reference of a gradient norm; None if it was not logged or is 0.
 
-    The larger of its median in the warm-up and its median in the early steps after it
-    (of the first row after the warm-up where those have no row).
+    It is the larger of the median in the warm-up and the median in the early steps
+    after it. If no row falls into those steps, the first row after the warm-up stands
+    for them.
     """
     begin = limits.warmup_steps
     end = begin + limits.reference_share * course.steps
@@ -171,31 +195,31 @@ def reference(course: Course, name: str, limits: Thresholds) -> float | None:
     return max((median(part) for part in (warmup, early) if part), default=0.0) or None
 
 
-def logits_of(row: Row) -> float:
-    """The size of a row's mean logits."""
+def logit_size_of_row(row: Row) -> float:
+    """Return the size of a row's mean logits."""
     names = "real_logits", "fake_logits", "d_loss"
     return float(logit_size(*(row.get(name, 0.0) for name in names)))
 
 
-def explodes(course: Course, limits: Thresholds) -> bool:
-    """Whether any one signal is too large for long enough."""
+def has_exploded(course: RunCourse, limits: Thresholds) -> bool:
+    """Return whether any one signal is too large for long enough."""
 
     def lasts(signal: Callable[[Row], float], roof: float) -> bool:
-        lengths = stretches(course.rows, lambda row: signal(row) > roof)
+        lengths = consecutive_steps(course.rows, lambda row: signal(row) > roof)
         return max(lengths, default=0) >= limits.explode_steps
 
     def grows(name: str) -> bool:
-        unit = reference(course, name, limits)
+        unit = reference_norm(course, name, limits)
         roof = limits.explode_factor * (unit or math.inf)
         return lasts(lambda row: row.get(name, 0.0), roof)
 
-    large_logits = lasts(logits_of, limits.explode_logit)
+    large_logits = lasts(logit_size_of_row, limits.explode_logit)
     return large_logits or grows("g_grad_norm") or grows("d_grad_norm")
 
 
-def vanishes(course: Course, limits: Thresholds) -> bool:
-    """Whether G's gradient is small in a large enough share of the steps."""
-    unit = reference(course, "g_grad_norm", limits)
+def has_vanished(course: RunCourse, limits: Thresholds) -> bool:
+    """Return whether G's gradient is small in a large enough share of the steps."""
+    unit = reference_norm(course, "g_grad_norm", limits)
     if unit is None:
         return False
     total, before = 0, 0
@@ -206,42 +230,45 @@ def vanishes(course: Course, limits: Thresholds) -> bool:
     return total >= limits.vanish_share * course.steps
 
 
-def find(course: Course, goal: Goal, limits: Thresholds) -> Finding:
-    """The outcome; the goal is a resolved one.
+def find_outcome(course: RunCourse, goal: Goal, limits: Thresholds) -> Judgement:
+    """Return the outcome of a run under a goal that `resolve_goal` has returned.
 
-    A run that ended before its first late evaluation reached nothing.
+    A run that ended before its first late evaluation has reached nothing.
     """
     if not all(row["finite"] for row in course.rows):
-        return Finding("nonfinite", None)
-    measured = evaluations(course)
-    good = [succeeds(row, goal) for row in measured]
-    held = len(good) - next(
-        (i for i, g in enumerate(reversed(good)) if not g), len(good)
+        return Judgement("nonfinite", None)
+    measured = evaluation_rows(course)
+    successes = [meets_goal(row, goal) for row in measured]
+    held = len(successes) - next(
+        (i for i, g in enumerate(reversed(successes)) if not g), len(successes)
     )
-    since = measured[held]["step"] if held < len(good) else None
-    return Finding(named(course, goal, limits, measured, good), since)
+    since = measured[held]["step"] if held < len(successes) else None
+    return Judgement(name_outcome(course, goal, limits, measured, successes), since)
 
 
-def named(
-    course: Course,
+def name_outcome(
+    course: RunCourse,
     goal: Goal,
     limits: Thresholds,
     measured: list[Row],
-    good: list[bool],
+    successes: list[bool],
 ) -> str:
-    """The first outcome that matches, of a run whose logged terms are finite."""
+    """Return the first outcome that matches a run whose logged terms are finite.
+
+    successes: whether each of the evaluations is a success.
+    """
     begin = (1 - limits.late_share) * course.steps
     late = [i for i, row in enumerate(measured) if row["step"] > begin]
-    if measured and number(measured[-1].get(goal.alive.metric)) is None:
+    if measured and finite_or_none(measured[-1].get(goal.alive.metric)) is None:
         return "nonfinite"
-    if late and all(good[i] for i in late):
+    if late and all(successes[i] for i in late):
         return "converged"
-    if explodes(course, limits):
+    if has_exploded(course, limits):
         return "exploded"
-    if vanishes(course, limits) and not (good and good[-1]):
+    if has_vanished(course, limits) and not (successes and successes[-1]):
         return "vanished"
-    if measured and not within(measured[-1], goal.alive):
+    if measured and not is_within(measured[-1], goal.alive):
         return "collapsed"
-    if any(good[i - 1] and not good[i] for i in late if i):
+    if any(successes[i - 1] and not successes[i] for i in late if i):
         return "oscillating"
     return "not_reached"

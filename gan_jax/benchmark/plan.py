@@ -1,4 +1,4 @@
-"""A plan: the cells of a suite, what they are judged by, what they will cost."""
+"""A plan: the cells of a suite, the thresholds that judge them, and what they cost."""
 
 import dataclasses
 import hashlib
@@ -14,9 +14,9 @@ from gan_jax.assembly.assemble import build
 from gan_jax.assembly.choices import choose_rule, choose_update_rule
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.assembly.registry import choose
-from gan_jax.benchmark.outcome import Thresholds, resolved
-from gan_jax.benchmark.suites import Suite, Task, config_of, suite_of
-from gan_jax.benchmark.suites.spec import EVALUATIONS, Changes, factors
+from gan_jax.benchmark.outcome import Thresholds, resolve_goal
+from gan_jax.benchmark.suites import Suite, Task, find_suite, make_config
+from gan_jax.benchmark.suites.spec import EVALUATIONS, Changes, sweep_factors
 from gan_jax.config import Config
 from gan_jax.config.serialization import from_json
 from gan_jax.dynamics import extra_evaluations
@@ -25,20 +25,23 @@ from gan_jax.parallel.execution import members_of
 from gan_jax.terminal.command_name import name_command
 
 Json = dict[str, Any]
-UNHASHED = ("command", "note", "thresholds", "floors", "noise", "hash")
-"""What is measured or said of a plan: it may differ between machines."""
-AGAIN = (
+UNHASHED_FIELDS = ("command", "note", "thresholds", "floors", "noise", "hash")
+"""Fields of a plan that do not enter its hash: they are measured or are only notes, and
+may differ between machines."""
+PLAN_HINT = (
     "put back the file that was there, or delete it and give the command that made it "
     "again"
 )
+"""What a user can do about a broken plan.json."""
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What of a suite is wanted.
+class PlanRequest:
+    """The part of a suite that a user asks for.
 
-    methods: names, "all", or () for the suite's own. tasks: () for all. steps: None for
-    the suite's. plugin: those of every Config, loaded.
+    methods: names, ("all",), or () for the suite's own. tasks: names, or () for all.
+    steps: None stands for the suite's. plugin: the loaded plugins that every Config
+    records.
     """
 
     suite: str
@@ -49,55 +52,59 @@ class Wish:
     plugin: tuple[str, ...] = ()
 
 
-def plan_of(wish: Wish, command: str = "") -> Json:
-    """The plan, without the floors, which have to be measured (`with_floors`).
+def make_plan(request: PlanRequest, command: str = "") -> Json:
+    """Return the plan of a request, without the floors of its tasks.
 
-    Raises ValueError for names that there are not, methods that do not apply to any of
-    the tasks, a missing data set.
+    Floors have to be measured and are added by `add_floors`. Raises ValueError for an
+    unknown name, for a named method that cannot be built on one of the tasks, and
+    for a data set that is missing.
     """
-    suite = suite_of(wish.suite)
-    names = wish.tasks or tuple(suite.tasks)
+    suite = find_suite(request.suite)
+    names = request.tasks or tuple(suite.tasks)
     tasks = {name: choose(suite.tasks, name, "tasks") for name in names}
-    for name, value in (("seeds", wish.seeds), ("steps", wish.steps)):
+    for name, value in (("seeds", request.seeds), ("steps", request.steps)):
         if value is not None and value < 1:
             raise ValueError(f"{name} {value}: must be 1 or more")
     for task in tasks.values():
         find_dataset(Config(dataset=task.dataset))  # prepared, before methods are tried
-    methods = methods_of(suite, wish.methods)
-    steps = wish.steps or suite.steps
-    seeds = 1 if suite.rates else wish.seeds
-    asked = wish.methods not in ((), ("all",))
+    methods = select_methods(suite, request.methods)
+    steps = request.steps or suite.steps
+    seeds = 1 if suite.rates else request.seeds
+    named = request.methods not in ((), ("all",))
     catalogue = {
-        name: dataclasses.replace(suite.catalogue[name], plugin=wish.plugin)
+        name: dataclasses.replace(suite.catalogue[name], plugin=request.plugin)
         for name in methods
     }
     suite = dataclasses.replace(suite, catalogue=catalogue)
-    cells = list(cells_of(suite, tasks, methods, steps, seeds, asked))
+    cells = list(make_cells(suite, tasks, methods, steps, seeds, named))
     used = {cell["method"] for cell in cells}
     plan = {
-        "suite": wish.suite,
+        "suite": request.suite,
         "command": command,
         "tasks": list(tasks),
         "methods": [name for name in methods if name in used],
         "seeds": seeds,
         "steps": steps,
         "axes": {name: list(values) for name, values in suite.axes.items()}
-        | factors(suite.sweep)
+        | sweep_factors(suite.sweep)
         | ({"h": list(suite.rates)} if suite.rates else {}),
         "cells": cells,
     }
-    return plan | {"hash": hash_of(plan)}
+    return plan | {"hash": plan_hash(plan)}
 
 
-def hash_of(plan: Json) -> str:
-    """SHA-256 of what the plan asks for, as canonical JSON."""
-    asked = {k: v for k, v in plan.items() if k not in UNHASHED}
-    text = json.dumps(asked, sort_keys=True, separators=(",", ":"))
+def plan_hash(plan: Json) -> str:
+    """Return the SHA-256 of what the plan asks for, written as canonical JSON."""
+    hashed = {k: v for k, v in plan.items() if k not in UNHASHED_FIELDS}
+    text = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def methods_of(suite: Suite, wanted: tuple[str, ...]) -> list[str]:
-    """The methods by name; ValueError with the nearest one for a name there is not."""
+def select_methods(suite: Suite, wanted: tuple[str, ...]) -> list[str]:
+    """Return the names of the wanted methods of a suite.
+
+    Raises ValueError for an unknown name, with the nearest known one.
+    """
     if wanted == ("all",) or not (wanted or suite.methods):
         return list(suite.catalogue)
     for name in wanted:
@@ -105,24 +112,27 @@ def methods_of(suite: Suite, wanted: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys(wanted or suite.methods))
 
 
-def cells_of(
+def make_cells(
     suite: Suite,
     tasks: dict[str, Task],
     methods: list[str],
     steps: int,
     seeds: int,
-    asked: bool,
+    named: bool,
 ) -> Iterator[Json]:
-    """Every task x method x point of the axes that can be built.
+    """Yield a cell for every task, method and point of the axes that can be built.
 
-    asked: the methods were named one by one, so that one that cannot be is an error.
+    named: whether the user named the methods one by one. Then a method that cannot be
+    built is a ValueError; otherwise it is skipped.
     """
     for (name, task), method in product(tasks.items(), methods):
-        for point in points(suite):
-            changes = merged(suite.axes[axis][value] for axis, value in point.items())
-            config = config_of(suite, task, method, changes, steps, seeds)
-            fault = fault_of(config)
-            if fault and asked:
+        for point in axis_points(suite):
+            changes = merge_changes(
+                suite.axes[axis][value] for axis, value in point.items()
+            )
+            config = make_config(suite, task, method, changes, steps, seeds)
+            fault = find_build_error(config)
+            if fault and named:
                 raise ValueError(f"methods {method!r} on {name}: {fault}")
             if fault:
                 continue
@@ -138,18 +148,32 @@ def cells_of(
             }
 
 
-def points(suite: Suite) -> Iterator[dict[str, Any]]:
-    """Every combination of the axes' values."""
+def select_share(cells: list[Json], part: str) -> list[Json]:
+    """Return the cells of a part like `2/3`: every third one, from the second on.
+
+    Raises ValueError for a part that is no such share.
+    """
+    which, slash, count = part.partition("/")
+    if not (slash and which.isdecimal() and count.isdecimal()) or not (
+        1 <= int(which) <= int(count)
+    ):
+        raise ValueError(f"part {part!r}: must be like 2/3, the second of three shares")
+    return cells[int(which) - 1 :: int(count)]
+
+
+def axis_points(suite: Suite) -> Iterator[dict[str, Any]]:
+    """Yield every combination of the values of the suite's axes."""
     for values in product(*suite.axes.values()):
         yield dict(zip(suite.axes, values, strict=True))
 
 
-def merged(changes: Iterable[Changes]) -> Changes:
+def merge_changes(changes: Iterable[Changes]) -> Changes:
+    """Return all changes as one."""
     return {name: value for part in changes for name, value in part.items()}
 
 
-def fault_of(config: Config) -> str | None:
-    """Why such a GAN cannot be built; None: it can."""
+def find_build_error(config: Config) -> str | None:
+    """Return why such a GAN cannot be built, or None if it can."""
     try:
         build(config)
     except ValueError as error:
@@ -157,35 +181,36 @@ def fault_of(config: Config) -> str | None:
     return None
 
 
-def config_in(cell: Json) -> Config:
-    """The Config of a cell of a plan."""
+def cell_config(cell: Json) -> Config:
+    """Return the Config of a cell of a plan."""
     return from_json(json.dumps(cell["config"]), f"cell {cell['id']}")
 
 
-def plugins_of(plan: Json) -> tuple[str, ...]:
-    """The plugins that the cells of a plan record; all record the same ones."""
-    return config_in(plan["cells"][0]).plugin if plan["cells"] else ()
+def plan_plugins(plan: Json) -> tuple[str, ...]:
+    """Return the plugins that a plan records: all its cells record the same ones."""
+    return cell_config(plan["cells"][0]).plugin if plan["cells"] else ()
 
 
-def gradient_evaluations(config: Config, steps: int) -> int:
-    """Gradients of a player's loss taken in so many steps.
+def count_gradient_evaluations(config: Config, steps: int) -> int:
+    """Return how many gradients of a player's loss are taken in `steps` steps.
 
-    In each D takes `d_steps` and G one; the last move is of both. Extragradient makes
-    it twice, unrolled adds its k steps of D; rules that need products with the
-    Jacobian add them. What a penalty costs shows in the seconds.
+    In each step D takes `d_steps` and G takes one; the last update is joint.
+    Extragradient makes the joint update twice. Unrolled play adds its k steps of D, and
+    rules that need products with the Jacobian add those. What a penalty costs is not
+    counted here: it shows in the seconds.
     """
     joint = choose_update_rule(config.dynamics).updates
     extra = extra_evaluations(choose_rule(config.dynamics), config.dynamics)
     return steps * (2 * joint + config.d_steps - 1 + extra)
 
 
-def seconds_of(cell: Json, suite: Suite) -> float:
-    """An estimate, from the suite's measured costs on 2 CPU cores."""
-    config, cost = config_in(cell), suite.cost
+def estimate_seconds(cell: Json, suite: Suite) -> float:
+    """Return the estimated seconds of a cell, from costs measured on 2 CPU cores."""
+    config, cost = cell_config(cell), suite.cost
     if suite.rates:  # compilation
         extra = extra_evaluations(choose_rule(config.dynamics), config.dynamics)
         return 1.5 + extra / 8
-    own = gradient_evaluations(config, 1)
+    own = count_gradient_evaluations(config, 1)
     penalized = config.d_steps if config.penalty.name != "none" else 0
     step = (own - penalized) * cost.update + penalized * cost.penalized
     step *= config.batch_size / suite.changes.get("batch_size", config.batch_size)
@@ -193,61 +218,62 @@ def seconds_of(cell: Json, suite: Suite) -> float:
     return 10 + cell["members"] * member
 
 
-def thresholds_of(suite: Suite, names: Iterable[str], floors: Json) -> Json:
-    """What each task is judged by, in numbers."""
+def make_thresholds(suite: Suite, names: Iterable[str], floors: Json) -> Json:
+    """Return what each task is judged by, in numbers."""
     found = {}
     for name in names:
         goal = suite.tasks[name].goal
         if goal is None:
             found[name] = {"rule": "gan_jax.diagnostics.phase.verdict"}
             continue
-        found[name] = dataclasses.asdict(resolved(goal, floors[name]))
+        found[name] = dataclasses.asdict(resolve_goal(goal, floors[name]))
         found[name] |= dataclasses.asdict(Thresholds())
     return found
 
 
-def with_floors(plan: Json, floors: dict[str, Json]) -> Json:
-    """The plan with the floors of its tasks, and so with their thresholds."""
-    suite = suite_of(plan["suite"])
-    thresholds = thresholds_of(suite, plan["tasks"], floors)
+def add_floors(plan: Json, floors: dict[str, Json]) -> Json:
+    """Return the plan with the floors of its tasks and the thresholds they lead to."""
+    suite = find_suite(plan["suite"])
+    thresholds = make_thresholds(suite, plan["tasks"], floors)
     return plan | {"floors": floors, "thresholds": thresholds}
 
 
-def keep(plan: Json, out: Path) -> Json:
-    """Write plan.json, or find the same plan in the folder.
+def store_plan(plan: Json, out: Path) -> Json:
+    """Write plan.json, or return the equal plan that the folder has already.
 
-    Raises ValueError if another plan's results are in it.
+    Raises ValueError if the folder holds results of another plan.
     """
     path = out / "plan.json"
     if not path.exists():
         write_json(path, plan)
         return plan
-    found = read(out)
+    found = read_plan(out)
     if found["hash"] != plan["hash"]:
         raise ValueError(
-            f"out {out}: holds results of another plan ({told(found)}; this one: "
-            f"{told(plan)}); choose another --out, or give the command that made it: "
+            f"out {out}: holds results of another plan ({describe_plan(found)}; "
+            f"this one: {describe_plan(plan)}); choose another --out, or give the "
+            "command that made it: "
             f"{found['command']}"
         )
     return found
 
 
-def read(out: str | Path) -> Json:
-    """The plan of a folder of results; a ValueError if there is none."""
+def read_plan(out: str | Path) -> Json:
+    """Return the plan of a results folder, or raise a ValueError if there is none."""
     path = Path(out) / "plan.json"
     if not path.is_file():
-        raise ValueError(f"{out}: {why_none(path.parent)}")
+        raise ValueError(f"{out}: {explain_missing_plan(path.parent)}")
     try:
         plan = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path}: is not JSON ({error}); {AGAIN}") from None
-    if not isinstance(plan, dict) or plan.get("hash") != hash_of(plan):
-        raise ValueError(f"{path}: was changed by hand (its hash differs); {AGAIN}")
+        raise ValueError(f"{path}: is not JSON ({error}); {PLAN_HINT}") from None
+    if not isinstance(plan, dict) or plan.get("hash") != plan_hash(plan):
+        raise ValueError(f"{path}: was changed by hand (its hash differs); {PLAN_HINT}")
     return plan
 
 
-def why_none(folder: Path) -> str:
-    """Why a folder has no plan, and what to do."""
+def explain_missing_plan(folder: Path) -> str:
+    """Return why a folder has no plan and what can be done about it."""
     if folder.is_file():
         return f"is a file; give the folder that {name_command('compare')} has written"
     why = "holds no results (no plan.json)" if folder.is_dir() else "no such folder"
@@ -255,7 +281,8 @@ def why_none(folder: Path) -> str:
     return f"{why}; run {name_command('compare')} --suite NAME --out {place}"
 
 
-def told(plan: Json) -> str:
+def describe_plan(plan: Json) -> str:
+    """Return the sizes of a plan in words."""
     return (
         f"{plan['suite']}, {len(plan['tasks'])} tasks, {len(plan['methods'])} methods, "
         f"{plan['seeds']} seeds, {plan['steps']} steps"

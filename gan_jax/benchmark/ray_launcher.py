@@ -1,7 +1,7 @@
 """Cells on the workers of a Ray cluster: `python -m benchmarks.compare --launcher ray`.
 
-Ray places each cell on a free core, and again if its worker dies: it then goes on from
-its newest checkpoint. The out folder has to be the same for all workers.
+Ray places each cell on a free core. If its worker dies, Ray places it again, and the
+cell goes on from its newest checkpoint. All workers have to share the results folder.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,17 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gan_jax.benchmark.plan import Json, plugins_of
-from gan_jax.benchmark.run_cell import errored_rows, rows_of
+from gan_jax.benchmark.plan import Json, plan_plugins
+from gan_jax.benchmark.run_cell import make_error_rows, run_cell
 from gan_jax.parallel.compiler import cache_compilations
 from gan_jax.plugins.load import load_copies
 
-RETRIES = 3
-"""Of a cell whose worker died."""
+CELL_RETRIES = 3
+"""How often a cell is placed again after its worker died."""
 
 
-def imported() -> Any:
-    """The package, or a ValueError that says how to get it."""
+def import_ray() -> Any:
+    """Return the package Ray, or raise a ValueError that says how to install it."""
     try:
         import ray  # pyright: ignore[reportMissingImports]
     except ImportError:
@@ -30,9 +30,9 @@ def imported() -> Any:
 
 
 @contextmanager
-def opened() -> Iterator[int]:
-    """The cluster at RAY_ADDRESS, or one of these cores: how many there are."""
-    ray = imported()
+def ray_cluster() -> Iterator[int]:
+    """Connect to the cluster at RAY_ADDRESS, or start one here; yield its cores."""
+    ray = import_ray()
     ray.init(log_to_driver=False, include_dashboard=False)
     try:
         yield max(1, int(ray.cluster_resources().get("CPU", 1)))
@@ -40,29 +40,34 @@ def opened() -> Iterator[int]:
         ray.shutdown()
 
 
-def run_cell(plan: Json, cell: Json, out: str) -> list[Json]:
-    """On a worker."""
+def run_on_worker(plan: Json, cell: Json, out: str) -> list[Json]:
+    """Run a cell on a worker and return its rows."""
     cache_compilations()
-    load_copies(Path(out), plugins_of(plan))
-    return rows_of(plan, cell, Path(out), lambda row: None)
+    load_copies(Path(out), plan_plugins(plan))
+    return run_cell(plan, cell, Path(out), lambda row: None)
 
 
-def on_workers(
-    plan: Json, cells: list[Json], out: Path, begun: Callable[[str, int], None]
+def run_cells_on_ray(
+    plan: Json, cells: list[Json], out: Path, note_step: Callable[[str, int], None]
 ) -> Iterator[tuple[Json, list[Json]]]:
-    """The cells with their rows, in the order in which they finish."""
-    ray = imported()
+    """Run the cells on the cluster, and yield each with its rows as it finishes.
+
+    note_step: called with a cell's name and 0 when the cell is submitted.
+    """
+    ray = import_ray()
     gpus = 1 if ray.cluster_resources().get("GPU") else 0
-    place = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(run_cell)
+    place = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=CELL_RETRIES)(
+        run_on_worker
+    )
     shared = ray.put(plan)
     waiting = {place.remote(shared, cell, str(out.resolve())): cell for cell in cells}
     for cell in cells:
-        begun(cell["id"], 0)
+        note_step(cell["id"], 0)
     while waiting:
         (done,), _ = ray.wait(list(waiting), num_returns=1)
         cell = waiting.pop(done)
         try:
             rows = ray.get(done)
         except ray.exceptions.RayError as error:
-            rows = errored_rows(plan, cell, error)
+            rows = make_error_rows(plan, cell, error)
         yield cell, rows

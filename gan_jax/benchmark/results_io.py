@@ -1,33 +1,35 @@
-"""rows.jsonl: a line for each GAN, added a whole cell at a time."""
+"""Reading and writing of rows.jsonl: one line for each GAN, a whole cell at a time."""
 
 import json
 import os
 from pathlib import Path
 
 from gan_jax.benchmark.outcome import ERROR
-from gan_jax.benchmark.plan import Json, read
+from gan_jax.benchmark.plan import Json, read_plan
 from gan_jax.evaluate.evaluator import require_one_fingerprint
 from gan_jax.logs.files import explain_write_errors, write_text
 from gan_jax.terminal.command_name import name_command
 
-SAME = "mend that, then go on with the same command"
+RERUN_HINT = "mend that, then go on with the same command"
+"""What a user can do if rows.jsonl cannot be written."""
 
-ROWS = "rows.jsonl"
-FIELDS = {
+ROWS_FILE = "rows.jsonl"
+ROW_FIELDS = {
     "plan", "task", "method", "cell", "seed", "axes", "config", "error", "verdict",
     "outcome", "success", "success_step", "series", "final", "best", "fingerprint",
     "gradient_evaluations", "wall_seconds", "step_seconds", "device", "versions",
     "commit",
 }  # fmt: skip
-"""What is read of every row."""
+"""The fields that readers expect in every row."""
 
 
-def read_rows(out: Path) -> list[Json]:
-    """The rows; a last line cut off by a kill is none.
+def read_result_rows(out: Path) -> list[Json]:
+    """Return the rows of a results folder.
 
-    Raises ValueError for any other line that is broken.
+    A last line that a kill cut off is left out. Raises ValueError for any other broken
+    line.
     """
-    path, rows = Path(out) / ROWS, []
+    path, rows = Path(out) / ROWS_FILE, []
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
     for number, line in enumerate(lines, start=1):
         try:
@@ -35,40 +37,45 @@ def read_rows(out: Path) -> list[Json]:
         except ValueError:
             if number == len(lines):
                 break
-            raise broken(path, f"line {number} is not JSON") from None
+            raise broken_row_error(path, f"line {number} is not JSON") from None
         if not isinstance(row, dict):
-            raise broken(path, f"line {number} is no row of results")
-        if missing := FIELDS - row.keys():
+            raise broken_row_error(path, f"line {number} is no row of results")
+        if missing := ROW_FIELDS - row.keys():
             names = ", ".join(sorted(missing))
-            raise broken(path, f"line {number} is no row of results (without {names})")
+            raise broken_row_error(
+                path, f"line {number} is no row of results (without {names})"
+            )
         rows.append(row)
     return rows
 
 
-def broken(path: Path, why: str) -> ValueError:
-    command = read(path.parent)["command"]
+def broken_row_error(path: Path, why: str) -> ValueError:
+    """Return the error for a broken line, with the command that goes on."""
+    command = read_plan(path.parent)["command"]
     return ValueError(f"{path}: {why:.200}; delete the line and go on with: {command}")
 
 
-def as_lines(rows: list[Json]) -> str:
+def to_json_lines(rows: list[Json]) -> str:
+    """Return the rows as lines of JSON."""
     return "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
 
 
-def add_rows(out: Path, rows: list[Json]) -> None:
-    """In one write, and onto the disk, before anything else happens."""
+def append_result_rows(out: Path, rows: list[Json]) -> None:
+    """Append the rows in one write, and wait until they are on the disk."""
     with (
-        explain_write_errors(out / ROWS, SAME),
-        (out / ROWS).open("a", encoding="utf-8") as file,
+        explain_write_errors(out / ROWS_FILE, RERUN_HINT),
+        (out / ROWS_FILE).open("a", encoding="utf-8") as file,
     ):
-        file.write(as_lines(rows))
+        file.write(to_json_lines(rows))
         file.flush()
         os.fsync(file.fileno())
 
 
-def finished(plan: Json, rows: list[Json]) -> dict[str, list[Json]]:
-    """The rows of each cell that has all of them, and none with an error.
+def select_finished_cells(plan: Json, rows: list[Json]) -> dict[str, list[Json]]:
+    """Return the rows of each cell that has all of its rows and none with an error.
 
-    A cell that crashed is tried again: what was missing may be there by now.
+    A cell that crashed is not finished: it is tried again, as what it missed may be
+    there by now.
     """
     found: dict[str, list[Json]] = {cell["id"]: [] for cell in plan["cells"]}
     for row in rows:
@@ -80,8 +87,8 @@ def finished(plan: Json, rows: list[Json]) -> dict[str, list[Json]]:
     }
 
 
-def refuse_strangers(folder: Path, plan: Json, rows: list[Json]) -> None:
-    """A ValueError for rows of another plan, or two rows of one run."""
+def require_rows_of_plan(folder: Path, plan: Json, rows: list[Json]) -> None:
+    """Raise a ValueError for rows of another plan, or for two rows of one run."""
     seen = set()
     for row in rows:
         if row["plan"] != plan["hash"]:
@@ -99,22 +106,22 @@ def refuse_strangers(folder: Path, plan: Json, rows: list[Json]) -> None:
         seen.add(key)
 
 
-def take_up(plan: Json, out: Path) -> dict[str, list[Json]]:
-    """The rows of finished cells; the file is left with these alone.
+def resume_results(plan: Json, out: Path) -> dict[str, list[Json]]:
+    """Return the rows of the finished cells, and leave only these in the file.
 
     Raises ValueError for rows of another plan; the file is then left as it is.
     """
-    rows = read_rows(out)
-    refuse_strangers(out, plan, rows)
-    whole = finished(plan, rows)
+    rows = read_result_rows(out)
+    require_rows_of_plan(out, plan, rows)
+    whole = select_finished_cells(plan, rows)
     kept = [row for own in whole.values() for row in own]
-    if (out / ROWS).exists():
-        write_text(out / ROWS, as_lines(kept))
+    if (out / ROWS_FILE).exists():
+        write_text(out / ROWS_FILE, to_json_lines(kept))
     return whole
 
 
 def require_comparable(rows: list[Json]) -> None:
-    """A ValueError if rows of one task were measured in different ways."""
+    """Raise a ValueError if rows of one task were evaluated in different ways."""
     groups: dict[tuple[str, str], list[Json]] = {}
     for row in rows:
         if row["fingerprint"] is not None:

@@ -10,21 +10,21 @@ from statistics import median
 
 import jax
 
-from gan_jax.benchmark import exact_games as exact
-from gan_jax.benchmark.metric_info import METRICS
+from gan_jax.benchmark.exact_games import play_cell
+from gan_jax.benchmark.metric_info import METRIC_INFO
 from gan_jax.benchmark.outcome import (
     ERROR,
     Bound,
-    Course,
     Goal,
+    RunCourse,
     Thresholds,
-    evaluations,
-    find,
-    number,
+    evaluation_rows,
+    find_outcome,
+    finite_or_none,
 )
-from gan_jax.benchmark.plan import Json, config_in, gradient_evaluations
-from gan_jax.benchmark.reference_scores import fingerprint_of
-from gan_jax.benchmark.suites import suite_of
+from gan_jax.benchmark.plan import Json, cell_config, count_gradient_evaluations
+from gan_jax.benchmark.reference_scores import evaluation_fingerprint
+from gan_jax.benchmark.suites import find_suite
 from gan_jax.config import Config
 from gan_jax.config.serialization import flat
 from gan_jax.logs.row_files import read_rows
@@ -33,42 +33,46 @@ from gan_jax.run.train_run import train
 from gan_jax.run_files.history import label_of
 from gan_jax.run_files.summary import framework_versions
 
-SCHEMA = 1
-CELLS = "cells"
-"""The folder of the cells' runs."""
+ROW_SCHEMA = 1
+CELLS_FOLDER = "cells"
+"""The folder of the cells' runs within a results folder."""
 
 
-class Interrupted(Exception):
-    """A cell was asked to stop, by this signal: it is saved and can go on."""
+class CellInterrupted(Exception):
+    """A signal, which the message names, stopped a cell: it is saved and can go on."""
 
 
-def rows_of(plan: Json, cell: Json, out: Path, tell: Callable) -> list[Json]:
-    """Train a cell, or go on with it, and judge each of its GANs.
+def run_cell(plan: Json, cell: Json, out: Path, note_row: Callable) -> list[Json]:
+    """Train a cell, or go on with it, and return a row for each of its GANs.
 
-    tell: called with each logged row. A cell that crashes has rows with its error.
-    Raises Interrupted if Ctrl-C or SIGTERM ended it.
+    note_row: called with each logged row. A cell that crashes has rows with its error.
+    Raises CellInterrupted if Ctrl-C or SIGTERM stopped it.
     """
-    config = config_in(cell)
+    config = cell_config(cell)
     try:
-        found = results_of(plan, cell, config, out / CELLS / cell["id"], tell)
-    except Interrupted:
+        folder = out / CELLS_FOLDER / cell["id"]
+        results = train_or_play(plan, cell, config, folder, note_row)
+    except CellInterrupted:
         raise
     except Exception as error:
-        return errored_rows(plan, cell, error)
-    return [completed(plan, cell, config, row) for row in found]
+        return make_error_rows(plan, cell, error)
+    return [complete_row(plan, cell, config, row) for row in results]
 
 
-def errored_rows(plan: Json, cell: Json, error: Exception) -> list[Json]:
-    """The rows of a cell that crashed."""
-    config = config_in(cell)
-    labels = labels_of(plan, cell, config)
-    return [completed(plan, cell, config, errored(label, error)) for label in labels]
+def make_error_rows(plan: Json, cell: Json, error: Exception) -> list[Json]:
+    """Return the rows of a cell that crashed."""
+    config = cell_config(cell)
+    labels = member_labels(plan, cell, config)
+    return [
+        complete_row(plan, cell, config, make_error_row(label, error))
+        for label in labels
+    ]
 
 
-def completed(plan: Json, cell: Json, config: Config, row: Json) -> Json:
-    """The row with what all rows of a cell share."""
+def complete_row(plan: Json, cell: Json, config: Config, row: Json) -> Json:
+    """Return the row with the fields that all rows of a cell share."""
     common = {
-        "schema": SCHEMA,
+        "schema": ROW_SCHEMA,
         "plan": plan["hash"],
         "suite": plan["suite"],
         "task": cell["task"],
@@ -76,104 +80,111 @@ def completed(plan: Json, cell: Json, config: Config, row: Json) -> Json:
         "cell": cell["id"],
         "config": flat(config),
         "error": None,
-        "gradient_evaluations": gradient_evaluations(config, config.steps),
-        "device": device(),
+        "gradient_evaluations": count_gradient_evaluations(config, config.steps),
+        "device": describe_device(),
         "versions": framework_versions(),
-        "commit": commit(),
+        "commit": find_commit(),
     }
     return common | row | {"axes": cell["axes"] | row["axes"]}
 
 
-def results_of(
-    plan: Json, cell: Json, config: Config, folder: Path, tell: Callable
+def train_or_play(
+    plan: Json, cell: Json, config: Config, folder: Path, note_row: Callable
 ) -> list[Json]:
-    rates = suite_of(plan["suite"]).rates
+    """Train the cell, or play it exactly if its suite has rates; return its rows."""
+    rates = find_suite(plan["suite"]).rates
     if rates:
-        return exact.results(config, rates)
-    _, summary = train(config, folder, callback=tell, resume=True, progress=False)
+        return play_cell(config, rates)
+    _, summary = train(config, folder, callback=note_row, resume=True, progress=False)
     if summary["verdict"] == "interrupted":
-        raise Interrupted(summary["stopped_by"])
-    return judged(plan["thresholds"][cell["task"]], config, folder, summary)
+        raise CellInterrupted(summary["stopped_by"])
+    return judge_members(plan["thresholds"][cell["task"]], config, folder, summary)
 
 
-def labels_of(plan: Json, cell: Json, config: Config) -> list[Member]:
-    """What tells the members of a cell from each other."""
-    rates = suite_of(plan["suite"]).rates
+def member_labels(plan: Json, cell: Json, config: Config) -> list[Member]:
+    """Return what tells the members of a cell apart."""
+    rates = find_suite(plan["suite"]).rates
     if rates:
         return [{"seed": 0, "sweep.h": rate} for rate in rates]
     return members_of(config) or [{"seed": config.seed}]
 
 
-def judged(thresholds: Json, config: Config, folder: Path, summary: Json) -> list[Json]:
-    """The results of each GAN of a run, from its folder."""
+def judge_members(
+    thresholds: Json, config: Config, folder: Path, summary: Json
+) -> list[Json]:
+    """Return the results of each GAN of a run, read from its folder."""
     everything = read_rows(folder / "metrics.jsonl")
     own = members_of(config)
     ends = read_rows(folder / "members.jsonl") if own else [summary]
     goal, limits = read_thresholds(thresholds)
-    common = {"fingerprint": fingerprint_of(config)} | times(everything, len(ends))
-    found = []
+    common = {"fingerprint": evaluation_fingerprint(config)} | measure_times(
+        everything, len(ends)
+    )
+    results = []
     for label, end in zip(own or [{}], ends, strict=True):
         rows = [row for row in everything if label_of(row) == label]
-        course = Course(rows, config.steps, config.metrics.every)
-        outcome, step = find(course, goal, limits)
-        found.append(
-            head(label, config)
+        course = RunCourse(rows, config.steps, config.metrics.every)
+        outcome, step = find_outcome(course, goal, limits)
+        results.append(
+            member_identity(label, config)
             | {
                 "verdict": end["verdict"],
                 "outcome": outcome,
                 "success": outcome == "converged",
                 "success_step": step,
             }
-            | curves(course)
+            | summarize_evaluations(course)
             | common
         )
-    return found
+    return results
 
 
-def head(label: Member, config: Config) -> Json:
-    """`seed` and `axes` of a member."""
+def member_identity(label: Member, config: Config) -> Json:
+    """Return `seed` and `axes` of a member."""
     axes = {k.removeprefix("sweep."): v for k, v in label.items() if k != "seed"}
     return {"seed": label.get("seed", config.seed), "axes": axes}
 
 
 def read_thresholds(stored: Json) -> tuple[Goal, Thresholds]:
-    """Goal and thresholds as `plan.thresholds_of` wrote them."""
+    """Return the goal and the thresholds that `plan.make_thresholds` wrote."""
     names = {f.name for f in dataclasses.fields(Thresholds)}
     limits = Thresholds(**{k: v for k, v in stored.items() if k in names})
     success = tuple(Bound(**bound) for bound in stored["success"])
     return Goal(success, Bound(**stored["alive"])), limits
 
 
-def curves(course: Course) -> Json:
-    """The evaluations, the last and the best of each metric, the largest gradients."""
-    measured = evaluations(course)
-    names = [name for name in METRICS if any(name in row for row in measured)]
+def summarize_evaluations(course: RunCourse) -> Json:
+    """Return a run's evaluations, its last and best numbers and largest gradients."""
+    measured = evaluation_rows(course)
+    names = [name for name in METRIC_INFO if any(name in row for row in measured)]
     series: Json = {"step": [row["step"] for row in measured]}
-    series |= {name: [number(row.get(name)) for row in measured] for name in names}
+    series |= {
+        name: [finite_or_none(row.get(name)) for row in measured] for name in names
+    }
     final, best = {}, {}
     for name in names:
         final[name] = series[name][-1]
         known = [value for value in series[name] if value is not None]
-        choose = min if METRICS[name].lower_is_better else max
+        choose = min if METRIC_INFO[name].lower_is_better else max
         best[name] = choose(known) if known else None
-    gradients = {f"max_{name}": largest(course, name) for name in NORMS}
+    gradients = {f"max_{name}": largest_value(course, name) for name in GRADIENT_NORMS}
     return {"series": series, "final": final, "best": best, "gradients": gradients}
 
 
-NORMS = ("g_grad_norm", "d_grad_norm")
+GRADIENT_NORMS = ("g_grad_norm", "d_grad_norm")
 
 
-def largest(course: Course, name: str) -> float | None:
-    """The largest finite value logged."""
-    values = [number(row.get(name)) for row in course.rows]
+def largest_value(course: RunCourse, name: str) -> float | None:
+    """Return the largest finite value logged under a name."""
+    values = [finite_or_none(row.get(name)) for row in course.rows]
     return max((value for value in values if value is not None), default=None)
 
 
-def times(rows: list[Json], members: int) -> Json:
-    """A member's share of the time, and of a step.
+def measure_times(rows: list[Json], members: int) -> Json:
+    """Return a member's share of the wall time and of the time of a step.
 
-    The step's is the median over the dispatches after the first one, so it holds
-    neither compilation nor, being rarer, evaluations and checkpoints.
+    The time of a step is the median over the dispatches after the first one. So it
+    holds no compilation, nor the evaluations and checkpoints, which are rarer.
     """
     at = sorted({(row["wall_seconds"], row["step"]) for row in rows})
     ends = dict(at)  # the last step of each moment
@@ -189,8 +200,8 @@ def times(rows: list[Json], members: int) -> Json:
     }
 
 
-def errored(label: Member, error: Exception) -> Json:
-    """The row of a member of a cell that crashed."""
+def make_error_row(label: Member, error: Exception) -> Json:
+    """Return the row of one member of a cell that crashed."""
     text = " ".join(str(error).split()) or "no message"
     return {
         "seed": label["seed"],
@@ -203,22 +214,25 @@ def errored(label: Member, error: Exception) -> Json:
         "series": {"step": []},
         "final": {},
         "best": {},
-        "gradients": {f"max_{name}": None for name in NORMS},
+        "gradients": {f"max_{name}": None for name in GRADIENT_NORMS},
         "wall_seconds": None,
         "step_seconds": None,
         "fingerprint": None,
     }
 
 
-def device() -> str:
-    """Where this is run."""
+def describe_device() -> str:
+    """Return the devices of this process and the machine's architecture."""
     kind = jax.devices()[0].device_kind
     return f"{jax.device_count()} x {kind} ({platform.machine()})"
 
 
 @cache
-def commit() -> str | None:
-    """Of the code that runs, `-dirty` if it was changed since; None: not in git."""
+def find_commit() -> str | None:
+    """Return the commit of the running code, or None if it is not in git.
+
+    It ends in `-dirty` if the code was changed since.
+    """
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         found = subprocess.run(

@@ -9,20 +9,22 @@ from importlib.util import find_spec
 import pytest
 from processes import output, running, until
 
-from gan_jax.benchmark import plan
-from gan_jax.benchmark import results_io as store
-from gan_jax.benchmark import run_cell as cells
-from gan_jax.benchmark.report import results as rows
-from gan_jax.benchmark.report import summary
-from gan_jax.benchmark.report.findings import findings
-from gan_jax.benchmark.report.published import compared
+from gan_jax.benchmark.exact_games import play_cell
+from gan_jax.benchmark.plan import PlanRequest, add_floors, make_plan, store_plan
+from gan_jax.benchmark.report.findings import collect_findings
+from gan_jax.benchmark.report.html.document import render_page
+from gan_jax.benchmark.report.published import compare_published
+from gan_jax.benchmark.report.results import is_exact, read_results, shown_metrics
+from gan_jax.benchmark.report.summary import score_scale
+from gan_jax.benchmark.results_io import append_result_rows, read_result_rows
+from gan_jax.benchmark.run_cell import run_cell
 from gan_jax.commands import compare, report
 
 TINY = ["--suite", "toy", "--tasks", "ring", "--methods", "ns_gan,r1_weak"]
 
 
 @pytest.mark.parametrize(
-    "flags, told",
+    "flags, message",
     [
         (["--suite", "toyy"], "suite 'toyy' is unknown; did you mean 'toy'?"),
         (["--suite", "toy", "--methods", "r11"], "did you mean 'r1'?"),
@@ -35,16 +37,16 @@ TINY = ["--suite", "toy", "--tasks", "ring", "--methods", "ns_gan,r1_weak"]
         (["--suite", "toy", "--tasks", ", "], "tasks ', ': names none; give a,b"),
     ],
 )
-def test_bad_input_gets_one_line(tmp_path, monkeypatch, capsys, flags, told):
+def test_bad_input_gets_one_line(tmp_path, monkeypatch, capsys, flags, message):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     assert compare.main([*flags, "--out", str(tmp_path / "out")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ") and told in line
+    assert line.startswith("error: ") and message in line
     assert not (tmp_path / "out").exists()
 
 
 def test_results_of_another_plan_are_left_alone(tmp_path, capsys):
-    other = plan.plan_of(plan.Wish("toy", ("r1",), ("ring",)))
+    other = make_plan(PlanRequest("toy", ("r1",), ("ring",)))
     out = tmp_path / "out"
     out.mkdir()
     (out / "plan.json").write_text(json.dumps(other))
@@ -64,15 +66,15 @@ def test_the_plan_is_printed_and_nothing_is_run(tmp_path, capsys):
 
 def test_what_was_played_exactly_is_reported_beside_the_published_numbers(tmp_path):
     """Mescheder et al. 2018, simultaneous: distances after 500 steps at 0.2."""
-    wish = plan.Wish("dirac", ("minimax", "minimax+r1"), ("simultaneous",))
-    made = plan.keep(plan.with_floors(plan.plan_of(wish), {}), tmp_path)
-    for cell in made["cells"]:
-        store.add_rows(tmp_path, cells.rows_of(made, cell, tmp_path, print))
-    results = rows.read(tmp_path)
-    assert rows.is_exact(results) and results.baseline == "minimax"
-    ours = {c.published.label: c.agrees for c in compared(results) if c.ours}
+    request = PlanRequest("dirac", ("minimax", "minimax+r1"), ("simultaneous",))
+    plan = store_plan(add_floors(make_plan(request), {}), tmp_path)
+    for cell in plan["cells"]:
+        append_result_rows(tmp_path, run_cell(plan, cell, tmp_path, print))
+    results = read_results(tmp_path)
+    assert is_exact(results) and results.baseline == "minimax"
+    ours = {c.published.label: c.agrees for c in compare_published(results) if c.ours}
     assert ours == {"GAN": True, "R1 .3": True}
-    page = report.page(findings(results))
+    page = render_page(collect_findings(results))
     assert "have no seeds" in page and "minimax+r1 succeeded" in page
 
 
@@ -82,21 +84,19 @@ def test_a_signal_in_a_game_says_how_to_go_on(
 ):
     """Games are played exactly, and not by a run that takes it as a request."""
 
-    played = cells.exact.results
+    played = play_cell
 
     def terminated(config, rates):
         signal.raise_signal(sent)
         return played(config, rates)
 
-    monkeypatch.setattr(cells.exact, "results", terminated)
+    monkeypatch.setattr("gan_jax.benchmark.run_cell.play_cell", terminated)
     before = signal.getsignal(sent)
     flags = ["--suite", "dirac", "--methods", "minimax", "--out", str(tmp_path)]
     assert compare.main(flags) == code
-    told = capsys.readouterr().err
-    assert (
-        "stopped: 1 of " in told
-        and "the same command goes on:\ngan-jax compare " in told
-    )
+    message = capsys.readouterr().err
+    assert "stopped: 1 of " in message
+    assert "the same command goes on:\npython -m" in message
     assert signal.getsignal(sent) == before
 
 
@@ -129,10 +129,10 @@ def whole(tmp_path_factory):
 def test_what_was_run_can_be_reported_with_samples(whole):
     """Floors, noise and thresholds of the plan, series of the rows, the cells."""
     assert report.main([str(whole)]) == 0
-    results = rows.read(whole)
-    zero, one = summary.scale(results, "ring", "sliced_wasserstein")
+    results = read_results(whole)
+    zero, one = score_scale(results, "ring", "sliced_wasserstein")
     assert zero > 3 * one > 0
-    assert rows.shown_metrics(results, "ring")[0] == "sliced_wasserstein"
+    assert shown_metrics(results, "ring")[0] == "sliced_wasserstein"
     assert len(list((whole / "samples").iterdir())) == 4
     assert "data:image/png" in (whole / "report.html").read_text()
 
@@ -144,12 +144,12 @@ def test_a_plan_killed_in_a_cell_ends_as_if_it_had_not_been(tmp_path, whole):
         with launched(out) as process:
             until(lambda cell=cell: logged(out, cell), process)
             process.kill()
-    first = store.read_rows(out)
+    first = read_result_rows(out)
     with launched(out) as stopped:
         text = output(stopped)
     assert stopped.returncode == 0, text
-    assert store.read_rows(out)[: len(first)] == first
-    ours, theirs = (without_times(store.read_rows(f)) for f in (out, whole))
+    assert read_result_rows(out)[: len(first)] == first
+    ours, theirs = (without_times(read_result_rows(f)) for f in (out, whole))
     assert ours == theirs and len(ours) == 4
 
 
@@ -161,7 +161,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         text = output(process)
     assert process.returncode == 130
     assert "stopped: 0 of 2 cells are finished" in text
-    assert "the same command goes on:\ngan-jax compare --suite toy" in text
+    assert "the same command goes on:\npython -m benchmarks.compare --suite toy" in text
 
 
 @pytest.mark.slow
@@ -176,7 +176,7 @@ def test_a_worker_that_dies_has_its_cell_run_again(tmp_path, whole):
         text = output(process)
     assert process.returncode == 0, text
     order = lambda row: (row["cell"], row["seed"])  # noqa: E731
-    found = [sorted(store.read_rows(f), key=order) for f in (out, whole)]
+    found = [sorted(read_result_rows(f), key=order) for f in (out, whole)]
     ours, theirs = ([(order(r), r["outcome"]) for r in rows] for rows in found)
     assert ours == theirs and len(ours) == 4
 
@@ -190,7 +190,7 @@ def worker_in(driver):
                     title = file.read().decode(errors="replace")
             except OSError:
                 continue
-            if title.startswith("ray::run_cell") and descends(int(entry), driver):
+            if title.startswith("ray::run_on_worker") and descends(int(entry), driver):
                 return int(entry)
     raise AssertionError("no worker runs a cell")
 
@@ -208,6 +208,6 @@ def test_ctrl_c_between_runs_says_how_to_go_on(monkeypatch, tmp_path, capsys):
     def interrupted(flags, arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(compare, "work", interrupted)
+    monkeypatch.setattr(compare, "run_comparison", interrupted)
     assert compare.main(["--suite", "toy", "--out", str(tmp_path)]) == 130
     assert capsys.readouterr().err == "stopped; the same command goes on\n"

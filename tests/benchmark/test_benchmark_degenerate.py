@@ -9,12 +9,17 @@ import synthetic_rows as synthetic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan_jax.benchmark.report import results as rows
-from gan_jax.benchmark.report.figures import all_figures as figures
-from gan_jax.benchmark.report.findings import Tally, findings, gist, ranking
-from gan_jax.benchmark.report.markdown import markdown
+from gan_jax.benchmark.report.figures.all_figures import draw_rates, draw_task_figures
+from gan_jax.benchmark.report.findings import (
+    Tally,
+    collect_findings,
+    describe_ranking,
+    summarize_findings,
+)
+from gan_jax.benchmark.report.html.document import render_page
+from gan_jax.benchmark.report.markdown import render_markdown
+from gan_jax.benchmark.report.results import read_results
 from gan_jax.benchmark.report.stats import wilson
-from gan_jax.commands.report import page
 
 LOST = {"outcome": "not_reached", "success": False, "success_step": None}
 WON = {"outcome": "converged", "success": True, "success_step": 3000}
@@ -138,8 +143,8 @@ def case(request, tmp_path_factory):
     own, plan = synthetic.toy(seeds, tasks, methods)
     kept = [row for row in map(change, own) if row is not None]
     folder = synthetic.write(tmp_path_factory.mktemp("results"), kept, plan)
-    found = findings(rows.read(folder))
-    return found, Tree(page(found)).root, markdown(found), words
+    found = collect_findings(read_results(folder))
+    return found, Tree(render_page(found)).root, render_markdown(found), words
 
 
 class Node:
@@ -191,10 +196,11 @@ MUST_HOLD = (
 
 def test_the_first_sentences_say_what_happened(case):
     found, tree, text, words = case
-    assert words in gist(found)
-    assert gist(found) in text
+    assert words in summarize_findings(found)
+    assert summarize_findings(found) in text
     assert (
-        gist(found) in next(n for n in tree.all("p") if "intro" in n.of.values()).text()
+        summarize_findings(found)
+        in next(n for n in tree.all("p") if "intro" in n.of.values()).text()
     )
 
 
@@ -216,10 +222,10 @@ def test_nothing_is_empty(case):
 
 def test_no_number_is_a_riddle(case):
     _, tree, text, _ = case
-    for told in [node.text() for node in tree.all("p", "td", "li", "dd")] + [text]:
-        assert not re.search(r"\b(nan|nanx|inf|None|NaN or infinite values)\b", told)
-        assert not re.search(r"\bin 0%|equally often, in|\b0 of 0\b", told)
-        assert not re.search(r"\b1 (runs|methods|tasks)\b", told)
+    for message in [node.text() for node in tree.all("p", "td", "li", "dd")] + [text]:
+        assert not re.search(r"\b(nan|nanx|inf|None|NaN or infinite values)\b", message)
+        assert not re.search(r"\bin 0%|equally often, in|\b0 of 0\b", message)
+        assert not re.search(r"\b1 (runs|methods|tasks)\b", message)
 
 
 def test_a_table_has_no_column_that_says_nothing(case):
@@ -247,29 +253,29 @@ def test_a_chart_names_the_methods_that_it_draws(case):
 
 def test_a_method_has_one_look_on_the_page_and_in_the_figures(case):
     found, tree, _, _ = case
-    looks = found.results.looks
+    styles = found.results.styles
     seen = set()
     for node in tree.all():
         method = node.of.get("data-method")
         for line in [n for n in node.all("path", "line") if method]:
             if line.of.get("class") in ("method-line", "middle", "bar"):
-                assert line.of["stroke"] == looks[method].colour
+                assert line.of["stroke"] == styles[method].colour
                 seen.add(method)
             if line.of.get("class") == "mark":
-                assert line.of["fill"] == looks[method].colour
+                assert line.of["fill"] == styles[method].colour
                 seen.add(method)
     assert seen == set(found.results.methods)
-    drawn = {"success": figures.rates(found)}
+    drawn = {"success": draw_rates(found)}
     for task in found.results.tasks:
-        drawn |= figures.of_one_task(found, task)
+        drawn |= draw_task_figures(found, task)
     for figure in drawn.values():
         assert figure.findobj(matplotlib.patches.Patch)
         for line in figure.findobj(matplotlib.lines.Line2D):
-            if line.get_label() in looks:
-                look = looks[line.get_label()]
+            if line.get_label() in styles:
+                style = styles[line.get_label()]
                 assert (line.get_color(), line.get_marker()) == (
-                    look.colour,
-                    look.marker,
+                    style.colour,
+                    style.marker,
                 )
 
 
@@ -284,7 +290,7 @@ def test_any_ranking_is_a_sensible_sentence(pairs, exact):
         for index, (won, runs) in enumerate(pairs)
     ]
     ranked = sorted(tallies, key=lambda one: -one.rate.value)
-    words = ranking(ranked, exact)
+    words = describe_ranking(ranked, exact)
     assert words.endswith(".") and words.count(".") == 1
     assert not re.search(r"\bin 0%|\bin 0 of|\bin 100%|\b1 (runs|methods)\b", words)
     rates = {one.rate.value for one in ranked}
@@ -302,6 +308,8 @@ def test_runs_that_all_crashed_are_not_held_against_published_numbers(tmp_path):
     own, plan = synthetic.toy(2, ("ring",), THREE)
     crashed = [row | CRASHED for row in own if row["method"] == "ns_gan"]
     whole = [row for row in own if row["method"] != "ns_gan"]
-    found = findings(rows.read(synthetic.write(tmp_path, crashed + whole, plan)))
+    found = collect_findings(
+        read_results(synthetic.write(tmp_path, crashed + whole, plan))
+    )
     ours = {one.published.method: one.ours for one in found.published}
     assert "ns_gan" in ours and ours["ns_gan"] is None

@@ -5,20 +5,20 @@ import pytest
 import synthetic_rows as synthetic
 from scipy.stats import binom
 
-from gan_jax.benchmark.report import results as rows
 from gan_jax.benchmark.report import stats, summary
-from gan_jax.benchmark.report.hypotheses import NONE, answers
+from gan_jax.benchmark.report.hypotheses import NO_ANSWER, answer_questions
+from gan_jax.benchmark.report.results import read_results
 
 
 def read(path, change, tasks=("ring",), methods=("ns_gan", "pacgan2"), seeds=10):
     """Synthetic rows, each of them changed to those of `change(row)`."""
     own, plan = synthetic.toy(seeds, tasks, methods)
     changed = [new for row in own for new in change(row)]
-    return rows.read(synthetic.write(path, changed, plan))
+    return read_results(synthetic.write(path, changed, plan))
 
 
 def answer(results, name):
-    return next(one for one in answers(results) if one.name == name)
+    return next(one for one in answer_questions(results) if one.name == name)
 
 
 def at_end(row, modes):
@@ -57,7 +57,7 @@ def test_packing_without_pairs_of_seeds_is_not_answered(tmp_path):
     def apart(row):
         return [row | {"seed": row["seed"] + 10 * (row["method"] == "pacgan2")}]
 
-    assert answer(read(tmp_path, apart), "H4").answer == NONE
+    assert answer(read(tmp_path, apart), "H4").answer == NO_ANSWER
 
 
 def test_longer_training_is_compared_with_an_early_evaluation(tmp_path):
@@ -110,12 +110,12 @@ def test_a_first_moment_of_nought_is_the_figure_where_there_is_no_half(tmp_path)
     assert found.figure is not None and found.figure.value == pytest.approx(0.5)
     assert "b1 = .5" not in found.answer
     assert found.answer.endswith("(the number below: .9 minus 0)")
-    assert answer(read(tmp_path / "one", stressed((0.5,))), "H3").answer == NONE
+    assert answer(read(tmp_path / "one", stressed((0.5,))), "H3").answer == NO_ANSWER
 
 
 def test_points_of_a_stress_axis_are_paired_with_the_baseline_by_seed(tmp_path):
     results = read(tmp_path, stressed((0.0, 0.5, 0.9)), methods=("ns_gan",))
-    known = {one.method: one.mcnemar_p for one in summary.entries(results)}
+    known = {one.method: one.mcnemar_p for one in summary.summarize_tasks(results)}
     # On 7 and 5 seeds they differ from the baseline, which wins on none.
     assert known["ns_gan, b1 0.0"] is None
     assert known["ns_gan, b1 0.5"] == pytest.approx(2 / 2**7)
@@ -129,7 +129,7 @@ def test_step_sizes_of_a_game_are_paired_with_the_same_step_size(tmp_path):
         held = won[row["method"]]
         return [row | {"axes": {"h": h}, "success": h in held} for h in (0.1, 0.2, 0.5)]
 
-    found = summary.entries(read(tmp_path, game, seeds=1))
+    found = summary.summarize_tasks(read(tmp_path, game, seeds=1))
     other = next(one for one in found if one.method == "pacgan2")
     assert other.mcnemar_p == pytest.approx(2 / 2**2)
 
@@ -137,21 +137,23 @@ def test_step_sizes_of_a_game_are_paired_with_the_same_step_size(tmp_path):
 @pytest.mark.parametrize("n", [2, 5, 10, 16])
 def test_differences_of_one_sign_are_two_of_all_sign_flips(n):
     gains = np.arange(1.0, n + 1)
-    assert stats.sign_flip(gains) == pytest.approx(2 / 2**n)
-    assert stats.sign_flip(-gains) == pytest.approx(2 / 2**n)
+    assert stats.sign_flip_test(gains) == pytest.approx(2 / 2**n)
+    assert stats.sign_flip_test(-gains) == pytest.approx(2 / 2**n)
 
 
 def test_a_tie_says_nothing_to_a_sign_flip():
-    assert stats.sign_flip(np.array([2.0, 1.0, 3.0, 0.0, 0.0])) == pytest.approx(2 / 8)
+    assert stats.sign_flip_test(np.array([2.0, 1.0, 3.0, 0.0, 0.0])) == pytest.approx(
+        2 / 8
+    )
 
 
 def test_sign_flips_of_ties_and_of_balanced_differences_show_nothing():
-    assert stats.sign_flip(np.zeros(6)) == 1
-    assert stats.sign_flip(np.array([3.0, -3.0, 1.0, -1.0])) == 1
+    assert stats.sign_flip_test(np.zeros(6)) == 1
+    assert stats.sign_flip_test(np.array([3.0, -3.0, 1.0, -1.0])) == 1
 
 
 def test_sign_flips_of_many_seeds_are_drawn_near_the_exact_share():
     gaps = np.array([1.0] * 13 + [-1.0] * 7)  # alike in size: a sign test
     tail = float(binom.sf(12, 20, 0.5))
     error = (tail * (1 - tail) / stats.FLIPS) ** 0.5
-    assert stats.sign_flip(gaps) == pytest.approx(2 * tail, abs=2 * 4 * error)
+    assert stats.sign_flip_test(gaps) == pytest.approx(2 * tail, abs=2 * 4 * error)

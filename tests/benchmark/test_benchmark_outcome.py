@@ -7,15 +7,15 @@ import pytest
 
 from gan_jax.benchmark.outcome import (
     Bound,
-    Course,
-    Finding,
     Goal,
+    Judgement,
+    RunCourse,
     Thresholds,
-    find,
-    reference,
-    resolved,
-    stretches,
-    within,
+    consecutive_steps,
+    find_outcome,
+    is_within,
+    reference_norm,
+    resolve_goal,
 )
 
 STEPS, EVERY, ROW = 10_000, 500, 20
@@ -43,11 +43,11 @@ def course(measured=lambda step: GOOD, **signals):
         | (measured(step) if step % EVERY == 0 else {})
         for step in (1, *range(ROW, STEPS + 1, ROW))
     ]
-    return Course(rows, STEPS, EVERY)
+    return RunCourse(rows, STEPS, EVERY)
 
 
 def outcome(*args, **signals):
-    return find(course(*args, **signals), GOAL, LIMITS).outcome
+    return find_outcome(course(*args, **signals), GOAL, LIMITS).outcome
 
 
 def during(start, length, value, otherwise=1.0):
@@ -57,25 +57,25 @@ def during(start, length, value, otherwise=1.0):
 
 def test_a_run_that_holds_its_goal_has_converged_from_its_first_success_on():
     late = course(lambda step: GOOD if step >= 3000 else ONE_SHORT)
-    assert find(late, GOAL, LIMITS) == Finding("converged", 3000)
-    assert find(course(), GOAL, LIMITS) == Finding("converged", 500)
+    assert find_outcome(late, GOAL, LIMITS) == Judgement("converged", 3000)
+    assert find_outcome(course(), GOAL, LIMITS) == Judgement("converged", 500)
 
 
 def test_success_has_to_hold_at_every_evaluation_of_the_last_quarter():
     """Those are at 8000, 8500, 9000, 9500 and 10000."""
     reached = {first: course(lambda s, f=first: GOOD if s >= f else ONE_SHORT)
                for first in (8000, 8500, 10_000)}  # fmt: skip
-    found = {first: find(one, GOAL, LIMITS) for first, one in reached.items()}
-    assert found[8000] == Finding("converged", 8000)
-    assert found[8500] == Finding("not_reached", 8500)
-    assert found[10_000] == Finding("not_reached", 10_000)
+    found = {first: find_outcome(one, GOAL, LIMITS) for first, one in reached.items()}
+    assert found[8000] == Judgement("converged", 8000)
+    assert found[8500] == Judgement("not_reached", 8500)
+    assert found[10_000] == Judgement("not_reached", 10_000)
 
 
 @pytest.mark.parametrize("lost", [8000, 9000, 10_000])
 def test_success_that_is_lost_in_the_last_quarter_oscillates(lost):
     one = course(lambda step: ONE_SHORT if step == lost else GOOD)
     since = lost + EVERY if lost < STEPS else None
-    assert find(one, GOAL, LIMITS) == Finding("oscillating", since)
+    assert find_outcome(one, GOAL, LIMITS) == Judgement("oscillating", since)
 
 
 def test_success_that_is_lost_before_the_last_quarter_and_regained_converges():
@@ -90,7 +90,7 @@ def test_success_that_is_lost_before_the_last_quarter_for_ever_is_not_reached():
 def test_success_that_is_lost_before_the_last_quarter_and_comes_late_is_not_reached():
     lost = {7000, 7500, 8000}
     one = course(lambda step: ONE_SHORT if step in lost else GOOD)
-    assert find(one, GOAL, LIMITS) == Finding("not_reached", 8500)
+    assert find_outcome(one, GOAL, LIMITS) == Judgement("not_reached", 8500)
 
 
 def test_less_than_half_of_the_modes_at_the_end_is_a_collapse():
@@ -105,7 +105,7 @@ def test_a_term_that_is_not_finite_comes_before_everything():
         finite=lambda step: step < STEPS,
         g_grad_norm=during(4000, 200, 1e9),
     )
-    assert find(one, GOAL, LIMITS) == Finding("nonfinite", None)
+    assert find_outcome(one, GOAL, LIMITS) == Judgement("nonfinite", None)
 
 
 def missed(step):
@@ -219,15 +219,19 @@ def test_steps_with_a_vanished_gradient_need_not_be_on_end():
 def test_the_reference_is_the_larger_median_of_the_warm_up_and_the_steps_after_it():
     """Steps 101 to 200 (the rows 120, 140, 160, 180, 200); 1 to 100 (1, 20, ...)."""
     ramp, fall = course(g_grad_norm=float), course(g_grad_norm=lambda step: -step)
-    assert reference(ramp, "g_grad_norm", LIMITS) == 160
-    assert reference(fall, "g_grad_norm", LIMITS) == -50  # of 1, 20, 40, 60, 80, 100
+    assert reference_norm(ramp, "g_grad_norm", LIMITS) == 160
+    assert (
+        reference_norm(fall, "g_grad_norm", LIMITS) == -50
+    )  # of 1, 20, 40, 60, 80, 100
     warm = replace(LIMITS, warmup_steps=0)
-    assert reference(ramp, "g_grad_norm", warm) == 50  # of 1, 20, 40, 60, 80, 100
-    short = Course([{"step": s, "g_grad_norm": s} for s in (1, 90, 130, 150)], 200, 10)
-    assert reference(short, "g_grad_norm", LIMITS) == 130
-    warm_up_alone = Course(short.rows[:2], 200, 10)
-    assert reference(warm_up_alone, "g_grad_norm", LIMITS) == 45.5
-    assert reference(Course([], 200, 10), "g_grad_norm", LIMITS) is None
+    assert reference_norm(ramp, "g_grad_norm", warm) == 50  # of 1, 20, 40, 60, 80, 100
+    short = RunCourse(
+        [{"step": s, "g_grad_norm": s} for s in (1, 90, 130, 150)], 200, 10
+    )
+    assert reference_norm(short, "g_grad_norm", LIMITS) == 130
+    warm_up_alone = RunCourse(short.rows[:2], 200, 10)
+    assert reference_norm(warm_up_alone, "g_grad_norm", LIMITS) == 45.5
+    assert reference_norm(RunCourse([], 200, 10), "g_grad_norm", LIMITS) is None
 
 
 def test_a_gradient_that_was_0_early_on_says_nothing_of_explosions():
@@ -237,14 +241,14 @@ def test_a_gradient_that_was_0_early_on_says_nothing_of_explosions():
 
 def test_a_row_stands_for_the_steps_since_the_row_before():
     rows = [{"step": step, "on": step > 20} for step in (20, 40, 100, 200)]
-    assert list(stretches(rows, lambda row: row["on"])) == [0, 20, 80, 180]
+    assert list(consecutive_steps(rows, lambda row: row["on"])) == [0, 20, 80, 180]
 
 
 def test_a_metric_that_is_missing_or_not_finite_meets_no_bound():
     bound = Bound("reverse_kl", at_most=0.05)
     values = (0.05, 0.051, math.nan, -math.inf, None)
-    assert [within({"reverse_kl": v}, bound) for v in values] == [True] + 4 * [False]
-    assert not within({}, bound)
+    assert [is_within({"reverse_kl": v}, bound) for v in values] == [True] + 4 * [False]
+    assert not is_within({}, bound)
 
 
 def test_samples_that_could_not_be_measured_are_no_success():
@@ -259,14 +263,16 @@ def test_a_goal_that_holds_without_life_is_a_collapse():
     """Stacked MNIST's goal counts stray samples; its sign of life does not."""
     goal = Goal((Bound("modes", at_least=990),), Bound("confident_modes", at_least=500))
     stray = {"modes": 1000, "confident_modes": 300}
-    assert find(course(lambda step: stray), goal, LIMITS) == Finding("collapsed", None)
+    assert find_outcome(course(lambda step: stray), goal, LIMITS) == Judgement(
+        "collapsed", None
+    )
     sure = stray | {"confident_modes": 500}
-    assert find(course(lambda step: sure), goal, LIMITS).outcome == "converged"
+    assert find_outcome(course(lambda step: sure), goal, LIMITS).outcome == "converged"
 
 
 def test_bounds_in_floors_are_resolved_to_the_metrics_units():
     goal = Goal((Bound("swd", at_most=3.0, of_floor=True), GOAL.success[0]), GOAL.alive)
-    found = resolved(goal, {"swd": 0.02})
+    found = resolve_goal(goal, {"swd": 0.02})
     assert found.success == (Bound("swd", at_most=0.06), GOAL.success[0])
     with pytest.raises(ValueError, match=r"goal swd.*floors are of kid"):
-        resolved(goal, {"kid": 0.02})
+        resolve_goal(goal, {"kid": 0.02})

@@ -4,7 +4,7 @@ import browser
 import pytest
 import synthetic_rows as synthetic
 
-from gan_jax.commands.report import report
+from gan_jax.benchmark.report.report import write_report
 
 pytestmark = [
     pytest.mark.slow,
@@ -18,7 +18,7 @@ METHODS = list(synthetic.METHODS)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = synthetic.write(tmp_path_factory.mktemp("toy"), *synthetic.toy())
-    report(path)
+    write_report(path)
     return path
 
 

@@ -8,13 +8,20 @@ import numpy as np
 import pytest
 
 from gan_jax.assembly.assemble import build
-from gan_jax.benchmark import exact_games as exact
-from gan_jax.benchmark import plan
-from gan_jax.benchmark import reference_scores as floors
-from gan_jax.benchmark.metric_info import METRICS
-from gan_jax.benchmark.outcome import resolved, succeeds
-from gan_jax.benchmark.suites import SUITES, config_of
-from gan_jax.benchmark.suites.spec import intervals
+from gan_jax.benchmark.exact_games import play_at_rates
+from gan_jax.benchmark.metric_info import METRIC_INFO
+from gan_jax.benchmark.outcome import meets_goal, resolve_goal
+from gan_jax.benchmark.plan import (
+    PlanRequest,
+    add_floors,
+    cell_config,
+    count_gradient_evaluations,
+    make_plan,
+    plan_hash,
+)
+from gan_jax.benchmark.reference_scores import measure_floors, measure_noise
+from gan_jax.benchmark.suites import SUITES, make_config
+from gan_jax.benchmark.suites.spec import evaluation_intervals
 from gan_jax.config import DatasetConfig, DynamicsConfig
 from gan_jax.data import DATASETS, TOYS
 from gan_jax.evaluate.metric_registry import toy_modes
@@ -22,13 +29,15 @@ from gan_jax.gan import init_state
 from gan_jax.methods import METHODS
 
 
-def toy_plan(**wish):
-    wish = {"methods": ("ns_gan", "r1"), "tasks": ("ring",), "seeds": 2} | wish
-    return plan.plan_of(plan.Wish("toy", **wish))
+def toy_plan(**request):
+    request = {"methods": ("ns_gan", "r1"), "tasks": ("ring",), "seeds": 2} | request
+    return make_plan(PlanRequest("toy", **request))
 
 
 def toy_config(method, task="ring", **point):
-    return config_of(SUITES["toy"], SUITES["toy"].tasks[task], method, point, 10_000, 3)
+    return make_config(
+        SUITES["toy"], SUITES["toy"].tasks[task], method, point, 10_000, 3
+    )
 
 
 def by_cost(names):
@@ -38,25 +47,25 @@ def by_cost(names):
 
 
 def test_a_plan_has_a_cell_for_each_task_method_and_point_of_the_axes():
-    made = plan.plan_of(plan.Wish("stress_b1", ("r1", "lsgan"), ("grid",), seeds=3))
+    plan = make_plan(PlanRequest("stress_b1", ("r1", "lsgan"), ("grid",), seeds=3))
     ids = [f"grid--{m}--b1={b}" for m in ("r1", "lsgan") for b in (0.0, 0.5, 0.9)]
-    assert [cell["id"] for cell in made["cells"]] == ids
-    assert made["axes"] == {"b1": [0.0, 0.5, 0.9]}
-    config = plan.config_in(made["cells"][5])
+    assert [cell["id"] for cell in plan["cells"]] == ids
+    assert plan["axes"] == {"b1": [0.0, 0.5, 0.9]}
+    config = cell_config(plan["cells"][5])
     assert (config.g_optimizer.b1, config.d_optimizer.b1, config.seeds) == (0.9, 0.9, 3)
-    assert config.loss.name == "lsgan" and made["cells"][5]["members"] == 3
+    assert config.loss.name == "lsgan" and plan["cells"][5]["members"] == 3
 
 
 def test_the_stability_map_is_one_program_for_each_method():
-    made = plan.plan_of(plan.Wish("map", ("r1",), ("grid",), seeds=2))
-    (cell,) = made["cells"]
+    plan = make_plan(PlanRequest("map", ("r1",), ("grid",), seeds=2))
+    (cell,) = plan["cells"]
     assert cell["members"] == 2 * 3 * 3
-    assert made["axes"] == {"g_lr": [0.1, 1.0, 10.0], "d_lr": [0.1, 1.0, 10.0]}
+    assert plan["axes"] == {"g_lr": [0.1, 1.0, 10.0], "d_lr": [0.1, 1.0, 10.0]}
 
 
 def test_all_methods_are_those_that_can_make_points():
-    made = toy_plan(methods=("all",), steps=40)
-    found = set(made["methods"])
+    plan = toy_plan(methods=("all",), steps=40)
+    found = set(plan["methods"])
     assert {"ns_gan", "wgan_gp", "r3gan", "pacgan2", "consensus", "r1_weak"} <= found
     # Convolutions, a sigmoid, changes of images: nothing for points.
     assert not found & {"conv_7x7", "dense_conv", "dcgan64_gp", "mlp_sgd", "ada"}
@@ -77,7 +86,7 @@ def test_d_judges_as_many_packs_as_others_judge_points():
 
 @pytest.mark.parametrize("steps", [7, 300, 1000, 10_000, 400_000])
 def test_a_run_is_evaluated_about_20_times_and_at_its_end(steps):
-    every, row = intervals(steps)
+    every, row = evaluation_intervals(steps)
     assert every % row == 0 and steps % every == 0
     assert min(steps, 20) <= steps // every <= 30
 
@@ -121,28 +130,28 @@ def test_the_seed_alone_decides_on_data_and_first_parameters():
     ],
 )
 def test_gradients_are_counted_for_both_players(method, updates):
-    assert plan.gradient_evaluations(METHODS[method], 100) == 100 * updates
+    assert count_gradient_evaluations(METHODS[method], 100) == 100 * updates
 
 
 def test_the_hash_is_of_the_work_and_not_of_what_was_measured():
     one = toy_plan()
     measured = {"ring": {"sliced_wasserstein": 0.02}}
-    assert plan.hash_of(plan.with_floors(one, measured)) == one["hash"]
-    assert plan.hash_of(json.loads(json.dumps(one))) == one["hash"]
+    assert plan_hash(add_floors(one, measured)) == one["hash"]
+    assert plan_hash(json.loads(json.dumps(one))) == one["hash"]
     assert toy_plan(seeds=3)["hash"] != one["hash"] != toy_plan(steps=5)["hash"]
 
 
 @pytest.mark.parametrize("name", by_cost(SUITES["toy"].tasks))
 def test_real_points_reach_the_goal_of_every_toy(name, monkeypatch):
-    monkeypatch.setattr(floors, "DRAWS", 2)
+    monkeypatch.setattr("gan_jax.benchmark.reference_scores.FLOOR_DRAWS", 2)
     task = SUITES["toy"].tasks[name]
-    found = floors.floors_of(task)
-    assert succeeds(found, resolved(task.goal, found))
+    found = measure_floors(task)
+    assert meets_goal(found, resolve_goal(task.goal, found))
 
 
 def test_noise_has_the_datas_spread_and_none_of_its_modes():
     """Of the ring, x and y with deviation sqrt(1/2): 8 pi 9 sigma^2 hold few points."""
-    found = floors.noise_of(SUITES["toy"].tasks["ring"])
+    found = measure_noise(SUITES["toy"].tasks["ring"])
     assert found["robust_modes"] == 0 and found["high_quality"] < 0.01
     assert 0.05 < found["sliced_wasserstein"] < 0.5
 
@@ -169,8 +178,8 @@ def test_modes_of_the_imbalanced_ring_are_weighed_by_their_shares():
 def test_the_dirac_gan_ends_where_the_published_notebook_ends():
     """Simultaneous minimax at 0.2: 3.09695 after 500 steps (Mescheder et al. 2018)."""
     suite = SUITES["dirac"]
-    config = config_of(suite, suite.tasks["simultaneous"], "minimax", {}, 500, 1)
-    slow, fast = exact.at_rates(config, (0.1, 0.2))
+    config = make_config(suite, suite.tasks["simultaneous"], "minimax", {}, 500, 1)
+    slow, fast = play_at_rates(config, (0.1, 0.2))
     np.testing.assert_allclose(fast.distance[-1], 3.09695, rtol=1e-5)
     np.testing.assert_allclose(fast.factor, np.sqrt(1 + 0.1**2), atol=1e-8)
     np.testing.assert_allclose(slow.factor, np.sqrt(1 + 0.05**2), atol=1e-8)
@@ -181,9 +190,9 @@ def test_the_dirac_gan_ends_where_the_published_notebook_ends():
 def test_a_rule_with_a_rate_of_its_own_gets_it_at_each_rate():
     """Competitive descent on the bilinear game contracts by 1 / sqrt(1 + h^2)."""
     suite = SUITES["dirac"]
-    config = config_of(suite, suite.tasks["competitive"], "wasserstein", {}, 20, 1)
+    config = make_config(suite, suite.tasks["competitive"], "wasserstein", {}, 20, 1)
     assert config.dynamics == DynamicsConfig("competitive")
-    for rate, found in zip((0.2, 0.5), exact.at_rates(config, (0.2, 0.5)), strict=True):
+    for rate, found in zip((0.2, 0.5), play_at_rates(config, (0.2, 0.5)), strict=True):
         np.testing.assert_allclose(found.factor, (1 + rate**2) ** -0.5, atol=1e-6)
 
 
@@ -191,4 +200,4 @@ def test_every_metric_of_results_has_a_title_and_a_direction():
     for suite in ("toy", "digits"):
         for task in SUITES[suite].tasks.values():
             names = {b.metric for b in (*task.goal.success, task.goal.alive)}
-            assert names <= METRICS.keys()
+            assert names <= METRIC_INFO.keys()

@@ -119,14 +119,17 @@ def test_area_under_a_map_covers_seeds_that_decide_everywhere():
 
 def test_difference_of_means_over_one_cell_is_no_narrower_than_newcombes():
     one, other = (np.array([[1.0]] * k + [[0.0]] * (10 - k)) for k in (8, 3))
-    found, known = stats.mean_difference(one, other), stats.newcombe((8, 10), (3, 10))
+    found, known = (
+        stats.difference_of_mean_rates(one, other),
+        stats.newcombe((8, 10), (3, 10)),
+    )
     assert found.value == pytest.approx(known.value)
     assert found.low <= known.low and known.high <= found.high
 
 
 def test_difference_of_means_counts_seeds_that_decide_everywhere_once():
     cells = [np.repeat([[1.0]] * k + [[0.0]] * (5 - k), 20, axis=1) for k in (4, 2)]
-    found = stats.mean_difference(*cells)
+    found = stats.difference_of_mean_rates(*cells)
     # Of 5 seeds two differ: the share drawn of those is Binomial(5, 2/5) / 5.
     low, high = scipy_stats.binom.ppf([0.025, 0.975], 5, 0.4) / 5
     assert found.value == pytest.approx(0.4)
@@ -171,8 +174,10 @@ def test_improvement_is_mann_whitneys_u_over_all_pairs():
             for x, y in zip(SCORES.T, OTHERS.T, strict=True)
         ]
     )
-    assert aggregate.improvement(SCORES, OTHERS) == pytest.approx(expected)
-    assert aggregate.improvement(SCORES, SCORES) == 0.5
+    assert aggregate.probability_of_improvement(SCORES, OTHERS) == pytest.approx(
+        expected
+    )
+    assert aggregate.probability_of_improvement(SCORES, SCORES) == 0.5
 
 
 def test_optimality_gap_does_not_reward_beating_the_floor():
@@ -182,11 +187,11 @@ def test_optimality_gap_does_not_reward_beating_the_floor():
 def test_profile_counts_runs_above_each_score():
     taus = np.array([0.0, 0.25, 0.5, 0.99])
     counted = [(SCORES > tau).mean() for tau in taus]
-    assert aggregate.profile(SCORES, taus).tolist() == counted
+    assert aggregate.performance_profile(SCORES, taus).tolist() == counted
 
 
 def test_bootstrap_of_a_mean_matches_its_exact_standard_error():
-    found = aggregate.bootstrap(SCORES, aggregate.mean)
+    found = aggregate.bootstrap_interval(SCORES, aggregate.mean)
     # Runs are drawn within tasks: var = sum_t var_t / n, over tasks squared.
     error = math.sqrt((SCORES.var(axis=0) / len(SCORES)).sum()) / SCORES.shape[1]
     assert found.value == pytest.approx(SCORES.mean())
@@ -195,17 +200,21 @@ def test_bootstrap_of_a_mean_matches_its_exact_standard_error():
 
 def test_bootstrap_resamples_runs_within_tasks_alone():
     scores = np.array([[0.0, 1.0]] * 6)  # tasks differ, runs do not: no spread
-    assert aggregate.bootstrap(scores, aggregate.mean, reps=500) == (0.5, 0.5, 0.5)
+    assert aggregate.bootstrap_interval(scores, aggregate.mean, reps=500) == (
+        0.5,
+        0.5,
+        0.5,
+    )
 
 
 def test_a_run_without_a_score_is_refused_not_dropped():
     with pytest.raises(ValueError, match="never left out"):
-        aggregate.bootstrap(np.array([[1.0], [np.nan]]), aggregate.iqm)
+        aggregate.bootstrap_interval(np.array([[1.0], [np.nan]]), aggregate.iqm)
 
 
 def test_ranks_order_methods_and_share_ties():
     low, high = np.full((4, 2), 0.1), np.full((6, 2), 0.9)
-    found = aggregate.ranks({"a": low, "b": high, "c": low}, reps=50)
+    found = aggregate.bootstrap_ranks({"a": low, "b": high, "c": low}, reps=50)
     assert [one.value for one in found.values()] == [2.5, 1.0, 2.5]
     assert found["b"] == (1, 1, 1)
 
@@ -213,7 +222,7 @@ def test_ranks_order_methods_and_share_ties():
 @FEW
 @given(st.lists(st.floats(0, 1), min_size=4, max_size=12))
 def test_iqm_of_one_task_is_scipys_and_within_its_interval(values):
-    found = aggregate.iqm_of(np.array(values))
+    found = aggregate.bootstrap_iqm(np.array(values))
     assert found.value == pytest.approx(scipy_stats.trim_mean(values, 0.25))
     least, most = min(values) - 1e-12, max(values) + 1e-12  # a mean of floats
     assert least <= found.low <= found.high <= most
@@ -221,10 +230,10 @@ def test_iqm_of_one_task_is_scipys_and_within_its_interval(values):
 
 def test_runs_that_diverged_pull_the_iqm_only_once_in_the_middle_half():
     some = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, math.inf])
-    assert aggregate.iqm_of(some).value == 1
+    assert aggregate.bootstrap_iqm(some).value == 1
     most = np.where(np.arange(8) < 3, 1.0, math.inf)
-    assert aggregate.iqm_of(most).value == math.inf
-    assert aggregate.iqm_of(some).high == math.inf
+    assert aggregate.bootstrap_iqm(most).value == math.inf
+    assert aggregate.bootstrap_iqm(some).high == math.inf
 
 
 @pytest.mark.oracle("rliable")
@@ -239,7 +248,9 @@ def test_estimators_are_rliables():
     for their, our in pairs.items():
         assert our(SCORES) == pytest.approx(their(SCORES))
     expected = theirs.probability_of_improvement(SCORES, OTHERS)
-    assert aggregate.improvement(SCORES, OTHERS) == pytest.approx(expected)
+    assert aggregate.probability_of_improvement(SCORES, OTHERS) == pytest.approx(
+        expected
+    )
 
 
 @pytest.mark.oracle("rliable")
@@ -251,7 +262,7 @@ def test_intervals_and_profiles_are_rliables():
     _, limits = library.get_interval_estimates(
         {"a": SCORES}, lambda x: np.array([metrics.aggregate_iqm(x)]), reps=4000
     )
-    ours = aggregate.bootstrap(SCORES, aggregate.iqm)
+    ours = aggregate.bootstrap_interval(SCORES, aggregate.iqm)
     width = ours.high - ours.low
     assert np.allclose(limits["a"][:, 0], ours[1:], atol=0.06 * width)
     taus = np.linspace(0, 1, 11)

@@ -18,7 +18,7 @@ from processes import output, running, until
 from undrawn import without_pictures
 
 import gan_jax
-from benchmarks.kills import rows
+from benchmarks.kills import read_metrics
 from gan_jax import METHODS, Config, load_generator, train
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.commands.train import main
@@ -408,7 +408,7 @@ def test_two_processes_resume_bit_for_bit(tmp_path):
         assert [worker.returncode for worker in workers] == [0, 0], outputs
     assert "resumed after 15 steps" in outputs[0]
     runs = [tmp_path / "whole", tmp_path / "again"]
-    assert rows(runs[0]) == rows(runs[1])
+    assert read_metrics(runs[0]) == read_metrics(runs[1])
     samples = [load_generator(run)[0](jax.random.key(0), 64) for run in runs]
     np.testing.assert_array_equal(*samples)
 

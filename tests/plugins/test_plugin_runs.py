@@ -18,7 +18,7 @@ from undrawn import without_pictures
 
 from gan_jax import LOSSES, Config, load_generator, load_plugin
 from gan_jax import train as train_run
-from gan_jax.benchmark.results_io import read_rows
+from gan_jax.benchmark.results_io import read_result_rows
 from gan_jax.command_line.plugin_flag import load_for_training
 from gan_jax.commands import diagnose, evaluate, report, sample, train
 from gan_jax.config import DatasetConfig, LossConfig, MetricsConfig, ModelConfig
@@ -265,7 +265,7 @@ def test_a_comparison_with_an_own_method_is_run_and_reported(tmp_path):
     compare += ["--methods", "plain", "--steps", 20, "--plugin", "own.py", "--out"]
     said = command([*compare, "out"], tmp_path)
     assert "ring--plain" in said
-    rows = read_rows(tmp_path / "out")
+    rows = read_result_rows(tmp_path / "out")
     pin = f"own.py@{hashlib.sha256(OWN_METHOD.encode()).hexdigest()}"
     assert [row["config"]["plugin"] for row in rows] == [[pin], [pin]]
     cell = tmp_path / "out" / "cells" / "ring--plain"

@@ -251,26 +251,29 @@ def method_file(path, name="plain", note=""):
 
 
 def wish(*pins):
-    return plan.Wish("toy", ("plain", "r1"), ("ring",), plugin=pins)
+    return plan.PlanRequest("toy", ("plain", "r1"), ("ring",), plugin=pins)
 
 
 def test_a_comparison_records_the_code_of_its_plugins(tmp_path):
     pin = load_plugin(method_file(tmp_path / "own.py"))
-    one = plan.plan_of(wish(pin))
+    one = plan.make_plan(wish(pin))
     assert [cell["config"]["plugin"] for cell in one["cells"]] == [(pin,), (pin,)]
-    assert plan.plugins_of(json.loads(json.dumps(one))) == (pin,)
+    assert plan.plan_plugins(json.loads(json.dumps(one))) == (pin,)
     other = load_plugin(method_file(tmp_path / "own.py", note="another version"))
-    assert plan.plan_of(wish(other))["hash"] != one["hash"]
-    assert plan.plugins_of(plan.plan_of(plan.Wish("toy", ("r1",), ("ring",)))) == ()
+    assert plan.make_plan(wish(other))["hash"] != one["hash"]
+    assert (
+        plan.plan_plugins(plan.make_plan(plan.PlanRequest("toy", ("r1",), ("ring",))))
+        == ()
+    )
 
 
 def test_results_of_another_version_are_not_gone_on_with(tmp_path, capsys):
     path = method_file(tmp_path / "own.py")
-    made = plan.plan_of(
-        plan.Wish("toy", ("plain",), ("ring",), 2, None, (load_plugin(path),))
+    made = plan.make_plan(
+        plan.PlanRequest("toy", ("plain",), ("ring",), 2, None, (load_plugin(path),))
     )
     (tmp_path / "out").mkdir()
-    plan.keep(made, tmp_path / "out")
+    plan.store_plan(made, tmp_path / "out")
     method_file(path, note="another version")
     said = refused(compare, [*TINY, "--plugin", path, "--out", "out"], capsys)
     assert "holds results of another plan" in said
@@ -282,8 +285,8 @@ def test_results_of_two_versions_are_not_merged(tmp_path, capsys):
     for note in ("one", "two"):
         pin = load_plugin(method_file(path, note=note))
         (tmp_path / note).mkdir()
-        made = plan.with_floors(plan.plan_of(wish(pin)), {"ring": FLOOR})
-        plan.keep(made, tmp_path / note)
+        made = plan.add_floors(plan.make_plan(wish(pin)), {"ring": FLOOR})
+        plan.store_plan(made, tmp_path / note)
     said = refused(merge, ["one", "two", "--out", "both"], capsys)
     assert "two: is of another plan" in said
     assert not (tmp_path / "both").exists()
@@ -297,14 +300,14 @@ def test_a_plan_of_an_own_method_is_printed(tmp_path, capsys):
 
 def test_a_worker_loads_the_plugins_of_a_plan_from_its_folder(tmp_path, monkeypatch):
     path = method_file(tmp_path / "own.py")
-    made = plan.plan_of(wish(load_plugin(path)))
-    plugins.write_copies(tmp_path, plan.plugins_of(made))
+    made = plan.make_plan(wish(load_plugin(path)))
+    plugins.write_copies(tmp_path, plan.plan_plugins(made))
     path.unlink()
     monkeypatch.setattr(cluster, "cache_compilations", lambda: None)
-    monkeypatch.setattr(cluster, "rows_of", lambda *arguments: [dict(METHODS)])
+    monkeypatch.setattr(cluster, "run_cell", lambda *arguments: [dict(METHODS)])
     with fresh():
         assert "plain" not in METHODS
-        (known,) = cluster.run_cell(made, made["cells"][0], str(tmp_path))
+        (known,) = cluster.run_on_worker(made, made["cells"][0], str(tmp_path))
     assert known["plain"] == Config()
 
 
@@ -316,7 +319,7 @@ def test_an_own_method_may_not_have_the_name_of_one_of_the_benchmark(tmp_path, c
 
 def test_all_methods_of_a_suite_hold_those_of_a_plugin(tmp_path):
     load_plugin(method_file(tmp_path / "own.py"))
-    suite = plan.suite_of("toy")
-    assert {"plain", "r1", "r1_weak"} <= set(plan.methods_of(suite, ("all",)))
+    suite = plan.find_suite("toy")
+    assert {"plain", "r1", "r1_weak"} <= set(plan.select_methods(suite, ("all",)))
     assert dataclasses.asdict(suite.catalogue["plain"]) == dataclasses.asdict(Config())
     assert METHODS["plain"] == Config()

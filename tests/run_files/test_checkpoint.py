@@ -10,7 +10,7 @@ import pytest
 from processes import running
 from resumed_runs import SMALL, flip_bit
 
-from benchmarks.kills import rows, same_bits
+from benchmarks.kills import read_metrics, same_bits
 from gan_jax import load_generator, train
 from gan_jax.config import (
     CheckpointConfig,
@@ -107,7 +107,7 @@ def test_run_goes_on_from_the_intact_checkpoint_or_says_that_none_is(
     flip_bit(list_checkpoints(run / CHECKPOINT_FOLDER)[0] / "manifest.json")
     state, _ = train(SMALL, run, resume=True)
     assert same_bits(state, uninterrupted[1])
-    assert rows(run) == rows(uninterrupted[0])
+    assert read_metrics(run) == read_metrics(uninterrupted[0])
     before = (run / "metrics.jsonl").read_bytes()
     for path in list_checkpoints(run / CHECKPOINT_FOLDER):
         flip_bit(path / "note.json")

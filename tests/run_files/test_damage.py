@@ -20,7 +20,7 @@ from PIL import Image
 from resumed_runs import SMALL, Died
 from test_row_files import WRONG
 
-from benchmarks.kills import rows, same_bits
+from benchmarks.kills import read_metrics, same_bits
 from gan_jax import build, load_generator, train
 from gan_jax.commands import data, diagnose, evaluate, sample
 from gan_jax.commands.train import main
@@ -110,7 +110,7 @@ def test_a_run_whose_name_is_a_pattern_leaves_alone_what_it_matches(whole, tmp_p
         train(SMALL, odd, callback=die)
     state, _ = train(SMALL, odd, resume=True)
     assert same_bits(state, whole[1])
-    assert rows(odd) == rows(whole[0])
+    assert read_metrics(odd) == read_metrics(whole[0])
     assert newest_intact(tmp_path / "r12" / CHECKPOINT_FOLDER) == before
     draw, _ = load_generator(odd)
     assert draw(jax.random.key(0), 3).shape == (3, 2)
@@ -128,7 +128,7 @@ def test_an_odd_path_is_refused_first_where_no_link_can_be_made(
     assert [path.name for path in tmp_path.iterdir()] == ["t[1]"]
 
 
-# Damaged rows.
+# Damaged read_metrics.
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -168,7 +168,7 @@ def test_rows_damaged_before_a_checkpoint_was_made_are_told_as_lost(run, capsys)
     _, told = resume_run(run, capsys)
     assert "1 damaged left out (line 2 first: its checksum differs)" in told
     assert "1 of 7 are lost" in told
-    assert [row["step"] for row in rows(run)] == [1, 14, 21, 28, 35, 40]
+    assert [row["step"] for row in read_metrics(run)] == [1, 14, 21, 28, 35, 40]
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -180,7 +180,7 @@ def test_a_run_of_an_earlier_version_resumes_and_its_damage_is_told(run, whole, 
         file.write("\n".join(WRONG) + '\n{"step": 41, "d_lo')
     _, told = resume_run(run, capsys)
     assert f"{len(WRONG) + 1} damaged left out (line 8 first: it is not a row" in told
-    assert rows(run) == rows(whole[0])
+    assert read_metrics(run) == read_metrics(whole[0])
     assert all("crc32" in line for line in path.read_text().splitlines())
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from resumed_runs import SMALL, crash_run, read_lines
 
-from benchmarks.kills import rows, same_bits
+from benchmarks.kills import read_metrics, same_bits
 from gan_jax import load_generator, train
 from gan_jax.config import (
     CheckpointConfig,
@@ -42,7 +42,7 @@ def test_restored_run_is_the_one_with_quarter_the_learning_rates(tmp_path):
     expected, _ = train(config, tmp_path / "calm")
     assert state.scales["g_lr"] == state.scales["d_lr"] == 0.25
     assert same_bits(state.replace(scales=expected.scales), expected)
-    assert rows(tmp_path / "hot") == rows(tmp_path / "calm")
+    assert read_metrics(tmp_path / "hot") == read_metrics(tmp_path / "calm")
     events = read_lines(tmp_path / "hot" / "events.jsonl")
     assert [event["restored"] for event in events] == [1, 2]
     assert all(event["fault"]["step"] > event["step"] == 0 for event in events)
@@ -78,10 +78,10 @@ def test_run_told_to_continue_goes_on_and_is_called_diverged(tmp_path):
     config = replace(HOT, on_divergence="continue")
     _, summary = train(config, tmp_path / "run")
     assert (summary["verdict"], summary["steps"]) == ("diverged", 100)
-    steps = [row["step"] for row in rows(tmp_path / "run")]
+    steps = [row["step"] for row in read_metrics(tmp_path / "run")]
     fault = summary["fault"]["step"]
     assert steps == sorted({1, 100, fault, *range(10, 100, 10)})
-    last = {row["step"]: row for row in rows(tmp_path / "run")}
+    last = {row["step"]: row for row in read_metrics(tmp_path / "run")}
     assert last[fault][summary["fault"]["term"]] is None and not last[100]["finite"]
     _, note = newest_intact(tmp_path / "run" / CHECKPOINT_FOLDER)
     assert note["step"] < fault

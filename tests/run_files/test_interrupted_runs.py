@@ -10,7 +10,7 @@ import pytest
 from processes import COMPILED, output, running, until
 from resumed_runs import SMALL, train_command
 
-from benchmarks.kills import rows, same_bits, survives
+from benchmarks.kills import read_metrics, same_bits, survives
 from gan_jax import train
 from gan_jax.commands.train import EXIT_CODES
 from gan_jax.config import (
@@ -46,7 +46,7 @@ def test_sigterm_saves_says_how_to_resume_and_exits_with_its_code(tmp_path):
     state, _ = train(further, run, resume=True)
     direct, _ = train(further, tmp_path / "direct")
     assert same_bits(state, direct)
-    assert rows(run) == rows(tmp_path / "direct")
+    assert read_metrics(run) == read_metrics(tmp_path / "direct")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_full_disk_stops_with_one_line_and_freeing_space_goes_on(tmp_path):
         state, _ = train(shorter, run, resume=True)
         expected, _ = train(shorter, tmp_path / "whole")
         assert same_bits(state, expected)
-        assert rows(run) == rows(tmp_path / "whole")
+        assert read_metrics(run) == read_metrics(tmp_path / "whole")
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
@@ -128,4 +128,4 @@ def test_disk_that_becomes_read_only_is_one_line_and_mending_that_goes_on(tmp_pa
     state, _ = train(SMALL, run, resume=True)
     expected, _ = train(SMALL, tmp_path / "whole")
     assert same_bits(state, expected)
-    assert rows(run) == rows(tmp_path / "whole")
+    assert read_metrics(run) == read_metrics(tmp_path / "whole")

@@ -10,7 +10,7 @@ import pytest
 from old_runs import without_copies
 from resumed_runs import SMALL, crash_run, read_lines
 
-from benchmarks.kills import rows, same_bits
+from benchmarks.kills import read_metrics, same_bits
 from gan_jax import METHODS, train
 from gan_jax.augment import AUGMENTS
 from gan_jax.commands.train import main
@@ -34,8 +34,8 @@ def assert_resumes(config, step, run, uninterrupted):
     crash_run(config, run, step)
     state, summary = train(config, run, resume=True)
     assert same_bits(state, uninterrupted[1])
-    assert rows(run) == rows(uninterrupted[0])
-    assert [row["step"] for row in rows(run)] == [1, 7, 14, 21, 28, 35, 40]
+    assert read_metrics(run) == read_metrics(uninterrupted[0])
+    assert [row["step"] for row in read_metrics(run)] == [1, 7, 14, 21, 28, 35, 40]
     assert summary["verdict"] == "completed"
     assert {**summary["last_row"]} == uninterrupted[2]["last_row"]
     walls = [row["wall_seconds"] for row in read_lines(run / "metrics.jsonl")]
@@ -61,7 +61,7 @@ def test_resumed_grid_is_the_uninterrupted_one_bit_for_bit(tmp_path):
     crash_run(config, tmp_path / "run", 14)
     again, summary = train(config, tmp_path / "run", resume=True)
     assert same_bits(again, state)
-    assert rows(tmp_path / "run") == rows(tmp_path / "whole")
+    assert read_metrics(tmp_path / "run") == read_metrics(tmp_path / "whole")
     assert summary["members"] == {"completed": 2, "diverged": 2}
     members = [read_lines(tmp_path / run / "members.jsonl") for run in ("run", "whole")]
     assert [m["verdict"] for m in members[0]] == [m["verdict"] for m in members[1]]
@@ -99,7 +99,7 @@ def test_every_method_resumes_bit_for_bit(name, tmp_path):
     crash_run(config, tmp_path / "run", 4)
     again, _ = train(config, tmp_path / "run", resume=True)
     assert same_bits(again, state)
-    assert rows(tmp_path / "run") == rows(tmp_path / "whole")
+    assert read_metrics(tmp_path / "run") == read_metrics(tmp_path / "whole")
 
 
 @pytest.mark.slow
@@ -113,7 +113,7 @@ def test_finished_run_resumes_to_itself_and_goes_further(uninterrupted, tmp_path
     state, _ = train(longer, run, resume=True)
     direct, _ = train(longer, tmp_path / "direct")
     assert same_bits(state, direct)
-    assert rows(run) == rows(tmp_path / "direct")
+    assert read_metrics(run) == read_metrics(tmp_path / "direct")
     with pytest.raises(ValueError, match="steps 40: the run has made 50"):
         train(SMALL, run, resume=True)
 
@@ -160,7 +160,7 @@ def test_interrupted_gans_that_continue_after_a_fault_resume_bit_for_bit(tmp_pat
     _, summary = train(config, tmp_path / "run", callback=terminate)
     assert summary["verdict"] == "interrupted"
     train(config, tmp_path / "run", resume=True)
-    assert rows(tmp_path / "run") == rows(tmp_path / "whole")
+    assert read_metrics(tmp_path / "run") == read_metrics(tmp_path / "whole")
 
 
 @pytest.mark.slow
@@ -170,7 +170,7 @@ def test_cut_off_metric_line_is_dropped(uninterrupted, tmp_path):
     with (run / "metrics.jsonl").open("a") as file:
         file.write('{"step": 29, "d_lo')
     train(SMALL, run, resume=True)
-    assert rows(run) == rows(uninterrupted[0])
+    assert read_metrics(run) == read_metrics(uninterrupted[0])
 
 
 def test_changes_are_listed_and_harmful_ones_refused(uninterrupted, tmp_path, capsys):
@@ -187,7 +187,7 @@ def test_changes_are_listed_and_harmful_ones_refused(uninterrupted, tmp_path, ca
     text = " ".join(capsys.readouterr().out.split())
     assert "another steps: 42 (was 40)" in text
     assert "another log.every: 3 (was 7)" in text
-    steps = [row["step"] for row in rows(run)]
+    steps = [row["step"] for row in read_metrics(run)]
     assert steps == [1, 7, 14, 21, 28, 35, 42]  # 40 was an end that is none now.
     assert main([*resume, "--steps", "44", "--penalty.weight", "1"]) == 2
     allowed = ["--penalty.weight", "1", "--allow-changes"]

@@ -12,10 +12,11 @@ from needs import require
 
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Term, init_state, named_arrays
-from gan_jax.layers import INITIALIZERS, NORMS, OUTPUTS, Style
+from gan_jax.layers import INITIALIZERS, NORMS, OUTPUTS
+from gan_jax.layers.basic import Style
 from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
-from gan_jax.objectives import draw, example_keys
+from gan_jax.objectives import example_keys, prepare_inputs
 from gan_jax.penalties import PENALTIES
 from gan_jax.step import player_keys, train_step
 from gan_jax.types import Batch
@@ -25,16 +26,22 @@ require(ORACLE)
 
 import torch  # noqa: E402
 
-from benchmarks.speed import torch_step as eager  # noqa: E402
-from benchmarks.speed.contenders import flops_of_torch  # noqa: E402
-from benchmarks.speed.flops import flops  # noqa: E402
+from benchmarks.speed.contenders import count_torch_flops  # noqa: E402
+from benchmarks.speed.flops import count_flops  # noqa: E402
+from benchmarks.speed.torch_step import (  # noqa: E402
+    NETWORKS,
+    Adam,
+    Draws,
+    add_spectral_norms,
+    make_step_function,
+)
 
 pytestmark = [pytest.mark.slow, ORACLE]
 
 BATCH, Z_DIM, STEPS = 3, 5, 2
 # A large eps: with a small one Adam's first update is the gradient's sign, which
 # rounding alone decides where the gradient is 0 but for rounding.
-ADAM = eager.Adam(learning_rate=0.01, betas=(0.5, 0.9), eps=0.01)
+ADAM = Adam(learning_rate=0.01, betas=(0.5, 0.9), eps=0.01)
 DECAY, WEIGHT = 0.75, 3.0
 
 
@@ -138,10 +145,10 @@ def drawn(gan, state, batch):
     """The latents of both players and the penalty's u, as `train_step` draws them."""
     d_key, g_key = player_keys(state)
     d_keys = example_keys(gan, jax.random.fold_in(d_key, 0), BATCH)
-    d_draws = draw(gan, d_keys)
-    g_draws = draw(gan, example_keys(gan, g_key, BATCH))
-    first = jax.vmap(jax.random.fold_in, (0, None))(d_draws.penalty_keys, 0)
-    return d_draws.z, g_draws.z, jax.vmap(jax.random.uniform)(first)
+    d_round = prepare_inputs(gan, state, batch, d_keys)
+    g_round = prepare_inputs(gan, state, batch, example_keys(gan, g_key, BATCH))
+    first = jax.vmap(jax.random.fold_in, (0, None))(d_round.penalty_keys, 0)
+    return d_round.z, g_round.z, jax.vmap(jax.random.uniform)(first)
 
 
 def assert_same(ours, theirs):
@@ -151,7 +158,7 @@ def assert_same(ours, theirs):
 
 def copied(case, state):
     """PyTorch's networks with our parameters."""
-    networks = eager.NETWORKS[case.network](case.shape, case.width, Z_DIM)
+    networks = NETWORKS[case.network](case.shape, case.width, Z_DIM)
     for player, flat, network in zip(ORDER, case.channels, networks, strict=True):
         params = translated(getattr(state, player).params, player, flat)
         for theirs, ours in zip(flat_parameters(network), params, strict=True):
@@ -162,7 +169,7 @@ def copied(case, state):
 def queued():
     """Draws, and the queues they take from."""
     normal, uniform = [], []
-    draws = eager.Draws(
+    draws = Draws(
         lambda *shape: normal.pop(0), lambda *shape: uniform.pop(0).reshape(shape)
     )
     return draws, normal, uniform
@@ -185,7 +192,7 @@ def test_step_is_that_of_train_step(case):
     networks = copied(case, state)
     draws, normal, uniform = queued()
     rules = (case.loss, case.penalty, WEIGHT, ADAM, DECAY, draws)
-    step = eager.step_function(networks, images(batch.image), Z_DIM, *rules)
+    step = make_step_function(networks, images(batch.image), Z_DIM, *rules)
     ours = jax.jit(partial(train_step, gan))
     for _ in range(STEPS):
         d_z, g_z, u = jax.jit(partial(drawn, gan))(state, batch)
@@ -206,14 +213,14 @@ def test_step_is_that_of_train_step(case):
     assert_same_network(averages, generator, "generator", case.channels[0])
 
 
-@pytest.mark.parametrize("name", eager.NETWORKS)
+@pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("side", [8, 28, 64])
 def test_networks_make_any_resolution_and_have_as_many_parameters_as_ours(name, side):
     shape = (side, side, 2)
     style = Style(NORMS["none"], None, INITIALIZERS["he"](1.0))
     ours = MODELS[name](shape, style, style, OUTPUTS["tanh"], width=4)
     inputs = [(BATCH, Z_DIM), (BATCH, *shape)]
-    theirs = eager.NETWORKS[name](shape, 4, Z_DIM)
+    theirs = NETWORKS[name](shape, 4, Z_DIM)
     for mine, other, x in zip(ours, theirs, inputs, strict=True):
         init = partial(mine.init, train=True)
         params = jax.eval_shape(init, jax.random.key(0), jnp.zeros(x))
@@ -225,8 +232,8 @@ def test_networks_make_any_resolution_and_have_as_many_parameters_as_ours(name, 
 
 
 def test_spectral_gives_every_layer_of_d_the_norm_1():
-    _, network = eager.NETWORKS["resnet"]((8, 8, 2), 4, Z_DIM)
-    eager.spectral(network)
+    _, network = NETWORKS["resnet"]((8, 8, 2), 4, Z_DIM)
+    add_spectral_norms(network)
     for _ in range(200):  # a power iteration each
         network(torch.zeros(1, 2, 8, 8))
     weights = flat_parameters(network.eval())[1::2]
@@ -235,9 +242,9 @@ def test_spectral_gives_every_layer_of_d_the_norm_1():
 
 
 def test_without_draws_each_step_has_its_own_latents():
-    networks = eager.NETWORKS["mlp"]((2,), 6, Z_DIM)
-    still = eager.Adam(learning_rate=0.0)
-    step = eager.step_function(
+    networks = NETWORKS["mlp"]((2,), 6, Z_DIM)
+    still = Adam(learning_rate=0.0)
+    step = make_step_function(
         networks, torch.zeros(BATCH, 2), Z_DIM, "hinge", "wgan_gp", 1.0, still, 0.9
     )
     first, second = step(), step()
@@ -245,15 +252,15 @@ def test_without_draws_each_step_has_its_own_latents():
     assert first["fake_logits"] != second["fake_logits"]
 
 
-@pytest.mark.parametrize("name", eager.NETWORKS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_plain_step_costs_pytorch_the_products_that_ours_needs(name):
     """Neither wastes a pass; but ours resizes and convolves in one."""
     case = Case(name, (32, 32, 3), 2, (0, 0), "non_saturating", "none")
     gan = gan_of(case)
     state = jax.eval_shape(partial(init_state, gan), jax.random.key(0))
     x = jnp.zeros((BATCH, *case.shape))
-    step = eager.step_function(
-        eager.NETWORKS[name](case.shape, case.width, Z_DIM),
+    step = make_step_function(
+        NETWORKS[name](case.shape, case.width, Z_DIM),
         images(x),
         Z_DIM,
         case.loss,
@@ -262,8 +269,8 @@ def test_plain_step_costs_pytorch_the_products_that_ours_needs(name):
         ADAM,
         DECAY,
     )
-    ours = flops(partial(train_step, gan), state, Batch(x[None], None))
-    assert flops_of_torch(step) == ours + saved_by_resized_convolutions(name)
+    ours = count_flops(partial(train_step, gan), state, Batch(x[None], None))
+    assert count_torch_flops(step) == ours + saved_by_resized_convolutions(name)
 
 
 def saved_by_resized_convolutions(name):
@@ -291,7 +298,7 @@ def test_pytorchs_counter_is_that_of_its_library():
     """Of a network, forward and back: what the library's own counter can follow."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    network = eager.NETWORKS["resnet"]((32, 32, 3), 2, Z_DIM)[1]
+    network = NETWORKS["resnet"]((32, 32, 3), 2, Z_DIM)[1]
     x = torch.zeros(BATCH, 3, 32, 32)
 
     def run():
@@ -299,4 +306,4 @@ def test_pytorchs_counter_is_that_of_its_library():
 
     with FlopCounterMode(display=False) as counter:
         run()
-    assert flops_of_torch(run) == counter.get_total_flops() > 0
+    assert count_torch_flops(run) == counter.get_total_flops() > 0

@@ -9,11 +9,12 @@ import optax
 import pytest
 from jax import lax
 
-from benchmarks.speed.flops import flops, forms
+from benchmarks.speed.flops import count_flops, count_products
 from gan_jax.augment import AUGMENTS
 from gan_jax.dynamics import alternating
 from gan_jax.gan import Gan, Term, init_state
-from gan_jax.layers import INITIALIZERS, NORMS, OUTPUTS, Style
+from gan_jax.layers import INITIALIZERS, NORMS, OUTPUTS
+from gan_jax.layers.basic import Style
 from gan_jax.layers.convolution import convolution, transposed_convolution
 from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
@@ -43,7 +44,7 @@ def test_dense_layer_costs_2_bio_forward_and_for_each_gradient(over, count):
     function = squared(jnp.matmul)
     if over:
         function = jax.grad(function, over)
-    assert flops(function, X, W) == count * DENSE
+    assert count_flops(function, X, W) == count * DENSE
 
 
 @pytest.mark.parametrize("over, count", [((), 1), ((1,), 2), ((0, 1), 3)])
@@ -56,7 +57,7 @@ def test_strided_convolution_and_its_gradients_cost_every_place_at_every_output(
     function = squared(layer)
     if over:
         function = jax.grad(function, over)
-    found = flops(function, some(3, 8, 8, 2), some(4, 4, 2, 5))
+    found = count_flops(function, some(3, 8, 8, 2), some(4, 4, 2, 5))
     assert found == count * 2 * 3 * (4 * 4) * (4 * 4) * 2 * 5
 
 
@@ -67,7 +68,7 @@ def test_transposed_convolution_costs_every_place_at_every_input(make, over, cou
     function = squared(layers[make])
     if over:
         function = jax.grad(function, over)
-    found = flops(function, some(3, 4, 4, 2), some(4, 4, 2, 5))
+    found = count_flops(function, some(3, 4, 4, 2), some(4, 4, 2, 5))
     assert found == count * 2 * 3 * (4 * 4) * (4 * 4) * 2 * 5
 
 
@@ -85,8 +86,8 @@ def test_vmap_over_kernels_costs_as_many_convolutions():
     one = partial(convolution, stride=1)
     x, w = some(3, 8, 8, 2), some(9, 3, 3, 2, 5)
     single = 2 * 3 * 64 * 9 * 2 * 5
-    assert flops(jax.vmap(one, (None, 0)), x, w) == 9 * single
-    assert flops(jax.vmap(one), some(9, *x.shape), w) == 9 * single
+    assert count_flops(jax.vmap(one, (None, 0)), x, w) == 9 * single
+    assert count_flops(jax.vmap(one), some(9, *x.shape), w) == 9 * single
 
 
 def test_groups_divide_the_channels_that_meet():
@@ -100,7 +101,7 @@ def test_groups_divide_the_channels_that_meet():
             feature_group_count=4,
         )
 
-    found = flops(grouped, some(3, 8, 8, 4), some(3, 3, 1, 8))
+    found = count_flops(grouped, some(3, 8, 8, 4), some(3, 3, 1, 8))
     assert found == 2 * 3 * 64 * 9 * 8
 
 
@@ -109,8 +110,8 @@ def test_unused_product_costs_nothing():
     def both(x, w):
         return x @ w, x + 1
 
-    assert flops(lambda x, w: both(x, w)[1], X, W) == 0
-    assert flops(both, X, W) == DENSE
+    assert count_flops(lambda x, w: both(x, w)[1], X, W) == 0
+    assert count_flops(both, X, W) == DENSE
 
 
 def test_product_computed_twice_costs_once():
@@ -120,13 +121,15 @@ def test_product_computed_twice_costs_once():
         once, again = x @ w, jax.jit(jnp.matmul)(x, w)
         return jax.nn.relu(once) @ w.T + jax.checkpoint(jax.nn.relu)(again) @ w.T
 
-    assert flops(twice, X, W) == 2 * DENSE
+    assert count_flops(twice, X, W) == 2 * DENSE
 
 
 def test_different_products_are_not_taken_for_one():
-    assert flops(lambda x, w: x @ w + (2 * x) @ w + (3 * x) @ w, X, W) == 3 * DENSE
+    assert (
+        count_flops(lambda x, w: x @ w + (2 * x) @ w + (3 * x) @ w, X, W) == 3 * DENSE
+    )
     square = some(6, 6)
-    assert flops(lambda a, b: a @ b + b @ a, square, square) == 2 * 2 * 6**3
+    assert count_flops(lambda a, b: a @ b + b @ a, square, square) == 2 * 2 * 6**3
 
 
 def test_scan_costs_its_length_and_a_branch_the_dearest():
@@ -140,9 +143,9 @@ def test_scan_costs_its_length_and_a_branch_the_dearest():
     def looped(x, w):
         return lax.while_loop(lambda x: x.sum() < 9, lambda x: x @ w @ w.T, x)
 
-    assert flops(scanned, X, W) == 5 * 2 * DENSE
-    assert flops(branched, X, W) == 2 * DENSE
-    assert flops(looped, X, W) == 2 * DENSE
+    assert count_flops(scanned, X, W) == 5 * 2 * DENSE
+    assert count_flops(branched, X, W) == 2 * DENSE
+    assert count_flops(looped, X, W) == 2 * DENSE
 
 
 def test_forms_are_counted_by_name():
@@ -150,7 +153,7 @@ def test_forms_are_counted_by_name():
         y = convolution(x, w, 2)
         return transposed_convolution(y, w.swapaxes(2, 3), 2), y.sum((1, 2)) @ w[0, 0].T
 
-    found = forms(three, some(3, 8, 8, 2), some(4, 4, 2, 5))
+    found = count_products(three, some(3, 8, 8, 2), some(4, 4, 2, 5))
     assert found == Counter(convolve=1, spread=1, dot_general=1)
 
 
@@ -179,7 +182,7 @@ def test_counts_are_those_of_pytorchs_counter():
     def loss(params, x):
         return ours.apply(params, x, train=True).sum()
 
-    assert flops(jax.value_and_grad(loss), params, x) == counter.get_total_flops()
+    assert count_flops(jax.value_and_grad(loss), params, x) == counter.get_total_flops()
 
 
 L = 3
@@ -226,6 +229,8 @@ def test_a_step_needs_no_convolution_but_those_derived_by_hand(penalty, augment,
         augment=AUGMENTS[augment],
     )
     state = jax.eval_shape(partial(init_state, gan), jax.random.key(0))
-    found = forms(partial(train_step, gan), state, Batch(some(1, 4, *shape), None))
+    found = count_products(
+        partial(train_step, gan), state, Batch(some(1, 4, *shape), None)
+    )
     expected = sum((PLAIN_STEP | more).values())
     assert sum(found[name] for name in CONVOLUTIONS) == expected

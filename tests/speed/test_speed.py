@@ -5,11 +5,18 @@ import json
 import pytest
 
 from benchmarks.speed import contenders
-from benchmarks.speed.contenders import CASES, VARIANTS, config_of
-from benchmarks.speed.figures import draw
-from benchmarks.speed.interleave import Timing, timed
-from benchmarks.speed.measure import PARTS, Flags, compared, main, paired, penalties
-from benchmarks.speed.table import COLUMNS, Row, cells
+from benchmarks.speed.contenders import CASES, VARIANTS, case_config
+from benchmarks.speed.figures import draw_part
+from benchmarks.speed.interleave import Timing, time_in_turn
+from benchmarks.speed.measure import (
+    PARTS,
+    Flags,
+    compare_penalties,
+    main,
+    paired_ratio,
+    time_comparison,
+)
+from benchmarks.speed.table import COLUMNS, SpeedRow, row_cells
 from gan_jax import build
 from gan_jax.penalties import PENALTIES
 
@@ -21,17 +28,17 @@ def timing(*rounds, **others):
 def test_a_ratio_is_the_median_of_those_within_rounds():
     """A round that was slow for both says what a quiet one says."""
     one, other = timing(2.0, 20.0, 3.0), timing(1.0, 10.0, 3.0)
-    assert paired(one, other) == (2.0, 1.0, 2.0)
-    assert paired(one, Timing(fault="none")) is None
+    assert paired_ratio(one, other) == (2.0, 1.0, 2.0)
+    assert paired_ratio(one, Timing(fault="none")) is None
 
 
 @pytest.mark.slow
 def test_contenders_are_timed_in_turn_and_faults_told():
     makes = {
-        "product": (contenders.products, (8,)),
-        "broken": (contenders.config_of, ("no such case", "none")),
+        "product": (contenders.product_contender, (8,)),
+        "broken": (contenders.case_config, ("no such case", "none")),
     }
-    found = timed(makes, rounds=2, seconds=0.0)
+    found = time_in_turn(makes, rounds=2, seconds=0.0)
     assert list(found) == ["product", "broken"]
     assert found["product"].unit == 1
     assert found["product"].flops == 2 * 8**3
@@ -43,16 +50,16 @@ def test_contenders_are_timed_in_turn_and_faults_told():
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_case_and_variant_builds_at_one_d_step(case, variant):
-    config = config_of(case, variant)
+    config = case_config(case, variant)
     gan = build(config)
     assert config.d_steps == 1
     assert len(gan.penalties) == (variant in ("r1", "wgan_gp"))
     assert config.model.d_spectral == (variant == "spectral")
-    assert config_of(case, variant, 8).batch_size == 8
+    assert case_config(case, variant, 8).batch_size == 8
 
 
 def test_every_penalty_is_held_against_the_plain_step():
-    found = list(penalties(Flags()))
+    found = list(compare_penalties(Flags()))
     assert {one.variant for one in found} == PENALTIES.keys() - {"none"}
     for one in found:
         assert list(one.makes) == ["plain", "gan_jax"] and one.against == "plain"
@@ -74,10 +81,10 @@ def dies_in_its_second_turn():
 @pytest.mark.slow
 def test_one_that_fails_late_drops_out_and_the_others_go_on():
     makes = {
-        "product": (contenders.products, (8,)),
+        "product": (contenders.product_contender, (8,)),
         "late": (dies_in_its_second_turn, ()),
     }
-    found = timed(makes, rounds=3, seconds=0.0)
+    found = time_in_turn(makes, rounds=3, seconds=0.0)
     assert len(found["product"].rounds) == 3
     assert found["late"].fault == "ValueError: late"
 
@@ -97,7 +104,7 @@ def test_figures_are_drawn_after_the_first_and_the_last_comparison(part, tmp_pat
     ratio = (1.0, 1.0, 1.0)
     comparisons = [
         [
-            Row(
+            SpeedRow(
                 part, one.case, one.variant, name, size, timing, ratio, one.against, 0.5
             )
             for name, size in one.batches.items()
@@ -105,18 +112,18 @@ def test_figures_are_drawn_after_the_first_and_the_last_comparison(part, tmp_pat
         for one in PARTS[part](Flags(rivals=("eager",)))
     ]
     for rows in (comparisons[0], sum(comparisons, [])):
-        draw(part, rows, tmp_path)
+        draw_part(part, rows, tmp_path)
         picture = tmp_path / f"{part}.png"
         assert picture.read_bytes().startswith(b"\x89PNG")
         picture.unlink()
 
 
 def test_a_fault_takes_the_place_of_the_figures():
-    row = Row(
+    row = SpeedRow(
         "models", "ring", "r1", "PyTorch compile", 8, Timing(fault="no"), None, "", None
     )
-    assert cells(row)[:5] == ["ring", "r1", "PyTorch compile", "8", "no"]
-    assert len(cells(row)) == len(COLUMNS)
+    assert row_cells(row)[:5] == ["ring", "r1", "PyTorch compile", "8", "no"]
+    assert len(row_cells(row)) == len(COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +160,7 @@ def test_without_torch_gan_jax_is_timed_alone(monkeypatch):
     monkeypatch.setattr("benchmarks.speed.measure.has_torch", lambda: False)
     flags = Flags(cases=("ring",), variants=("none",), rounds=1, seconds=0.0)
     (one,) = PARTS["models"](flags)
-    (row,) = compared(one, flags)
+    (row,) = time_comparison(one, flags)
     assert row.against == "gan_jax" and row.ratio == (1.0, 1.0, 1.0)
     assert row.utilization and row.timing.planned
     assert row.timing.grown is not None

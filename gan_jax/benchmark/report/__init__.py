@@ -1,1 +1,1 @@
-"""What the results of a comparison say: statistics, tables, findings."""
+"""The report of a comparison: statistics, tables, findings, figures and one page."""

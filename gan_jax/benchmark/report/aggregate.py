@@ -1,8 +1,9 @@
-"""Scores of many runs and tasks in one number with its interval, as rliable has it.
+"""Aggregate scores of many runs and tasks, with intervals as rliable computes them.
 
-Scores are `[runs, tasks]`, or `[..., runs, tasks]`: 0 is a noise generator or a run
-that diverged, 1 the floor, real data against real data. Runs are resampled within each
-task (stratified), percentile intervals of 95%. Agarwal et al. 2021, arXiv 2108.13264.
+Scores are `[runs, tasks]`, or `[..., runs, tasks]`. A score of 0 is a noise generator
+or a run that diverged; 1 is the floor, real data against real data. Runs are resampled
+within each task (stratified), and intervals are percentile intervals of 95%. Agarwal et
+al. 2021, arXiv 2108.13264.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,49 +13,52 @@ from scipy import stats
 
 from gan_jax.benchmark.report.stats import Interval
 
-REPS, PROFILE_REPS = 50_000, 2_000
+RESAMPLES, PROFILE_RESAMPLES = 50_000, 2_000
 Estimator = Callable[[np.ndarray], np.ndarray]
-"""Of scores `[..., runs, tasks]` to numbers `[...]`."""
+"""A function from scores `[..., runs, tasks]` to numbers `[...]`."""
 
 NUMBERS_AT_ONCE = 5_000_000
+"""The most scores that one part of the resamples holds, which bounds the memory."""
 
 
 def iqm(scores: np.ndarray) -> np.ndarray:
-    """The mean of the middle half of all runs of all tasks: the 25% trimmed mean."""
+    """Return the interquartile mean: the 25% trimmed mean of all runs of all tasks."""
     flat = scores.reshape(*scores.shape[:-2], -1)
     return stats.trim_mean(flat, 0.25, axis=-1)
 
 
 def mean(scores: np.ndarray) -> np.ndarray:
+    """Return the mean over all runs of all tasks."""
     return scores.mean(axis=(-2, -1))
 
 
 def optimality_gap(scores: np.ndarray) -> np.ndarray:
-    """How much is missing to the floor: `E max(0, 1 - score)`."""
+    """Return how far scores are below the floor: `E max(0, 1 - score)`."""
     return 1 - np.minimum(scores, 1).mean(axis=(-2, -1))
 
 
-def improvement(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """The probability that a run of ours beats one of theirs, averaged over tasks.
+def probability_of_improvement(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Return the probability that our run beats one of theirs, averaged over tasks.
 
-    The Mann-Whitney statistic over its most, U / nm: ties count one half.
+    It is the Mann-Whitney statistic over its largest value, U / nm; ties count one
+    half.
     """
     x, y = ours[..., :, None, :], theirs[..., None, :, :]
     wins = np.sign(x - y).mean(axis=(-3, -2))
     return (0.5 + wins / 2).mean(axis=-1)
 
 
-def profile(scores: np.ndarray, taus: np.ndarray) -> np.ndarray:
-    """The share of runs with a score above each tau: `[..., taus]`."""
+def performance_profile(scores: np.ndarray, taus: np.ndarray) -> np.ndarray:
+    """Return the share of runs with a score above each tau: `[..., taus]`."""
     flat = np.sort(scores.reshape(*scores.shape[:-2], -1), axis=-1)
     above = flat[..., None, :] > taus[:, None]
     return above.mean(axis=-1)
 
 
-def resampled(
+def resample_runs(
     scores: np.ndarray, reps: int, rng: np.random.Generator
 ) -> Iterator[np.ndarray]:
-    """Parts `[some, runs, tasks]` of so many resamples, runs drawn within each task."""
+    """Yield parts `[some, runs, tasks]` of `reps` resamples, drawn within each task."""
     runs, tasks = scores.shape
     each = max(1, NUMBERS_AT_ONCE // scores.size)
     for start in range(0, reps, each):
@@ -64,6 +68,7 @@ def resampled(
 
 
 def require_scores(scores: np.ndarray) -> None:
+    """Raise a ValueError unless the scores are finite numbers `[runs, tasks]`."""
     if scores.ndim != 2 or not scores.size or not np.isfinite(scores).all():
         raise ValueError(
             f"scores of shape {scores.shape}; finite numbers [runs, tasks] are needed: "
@@ -71,103 +76,112 @@ def require_scores(scores: np.ndarray) -> None:
         )
 
 
-def percentiles(values: np.ndarray) -> np.ndarray:
+def interval_limits(values: np.ndarray) -> np.ndarray:
+    """Return the limits `[2, ...]` of the 95% percentile interval over axis 0."""
     return np.quantile(values, [0.025, 0.975], axis=0)
 
 
-def bootstrap(
-    scores: np.ndarray, estimator: Estimator, reps: int = REPS, seed: int = 0
+def bootstrap_interval(
+    scores: np.ndarray, estimator: Estimator, reps: int = RESAMPLES, seed: int = 0
 ) -> Interval:
-    """An estimate of scores `[runs, tasks]` and its stratified bootstrap interval."""
+    """Return an estimate from scores `[runs, tasks]` with its stratified bootstrap."""
     require_scores(scores)
     rng = np.random.default_rng(seed)
-    values = [estimator(part) for part in resampled(scores, reps, rng)]
-    low, high = percentiles(np.concatenate(values))
+    values = [estimator(part) for part in resample_runs(scores, reps, rng)]
+    low, high = interval_limits(np.concatenate(values))
     return Interval(float(estimator(scores)), float(low), float(high))
 
 
 def bootstrap_improvement(
-    ours: np.ndarray, theirs: np.ndarray, reps: int = PROFILE_REPS, seed: int = 0
+    ours: np.ndarray, theirs: np.ndarray, reps: int = PROFILE_RESAMPLES, seed: int = 0
 ) -> Interval:
-    """The probability of improvement; both sides are resampled, independently."""
+    """Return the probability of improvement; both sides are resampled independently."""
     require_scores(ours)
     require_scores(theirs)
     rng = np.random.default_rng(seed)
     values = []
-    for one in resampled(ours, reps, rng):
-        other = np.concatenate(list(resampled(theirs, len(one), rng)))
-        values.append(improvement(one, other))
-    low, high = percentiles(np.concatenate(values))
-    return Interval(float(improvement(ours, theirs)), float(low), float(high))
+    for one in resample_runs(ours, reps, rng):
+        other = np.concatenate(list(resample_runs(theirs, len(one), rng)))
+        values.append(probability_of_improvement(one, other))
+    low, high = interval_limits(np.concatenate(values))
+    return Interval(
+        float(probability_of_improvement(ours, theirs)), float(low), float(high)
+    )
 
 
 def bootstrap_profile(
-    scores: np.ndarray, taus: np.ndarray, reps: int = PROFILE_REPS, seed: int = 0
+    scores: np.ndarray, taus: np.ndarray, reps: int = PROFILE_RESAMPLES, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The performance profile at each tau, and its pointwise interval."""
+    """Return the performance profile at each tau with its pointwise limits."""
     require_scores(scores)
     rng = np.random.default_rng(seed)
-    values = [profile(part, taus) for part in resampled(scores, reps, rng)]
-    low, high = percentiles(np.concatenate(values))
-    return profile(scores, taus), low, high
+    values = [
+        performance_profile(part, taus) for part in resample_runs(scores, reps, rng)
+    ]
+    low, high = interval_limits(np.concatenate(values))
+    return performance_profile(scores, taus), low, high
 
 
-def ranks(
-    scores: dict[str, np.ndarray], reps: int = PROFILE_REPS, seed: int = 0
+def bootstrap_ranks(
+    scores: dict[str, np.ndarray], reps: int = PROFILE_RESAMPLES, seed: int = 0
 ) -> dict[str, Interval]:
-    """Each method's mean rank over tasks, by the IQM of its runs of a task; 1 is best.
+    """Return each method's mean rank over tasks, by the IQM of its runs; 1 is the best.
 
-    Ties share the mean of their ranks. Intervals: runs of all methods are resampled.
-    Where methods have unequal numbers of runs, all draw as many as they have.
+    Ties share the mean of their ranks. For the intervals, the runs of all methods are
+    resampled. Methods with unequal numbers of runs each draw as many runs as they have.
     """
     rng = np.random.default_rng(seed)
     for matrix in scores.values():
         require_scores(matrix)
-    middles = [resampled_middles(matrix, reps, rng) for matrix in scores.values()]
+    middles = [resample_task_iqms(matrix, reps, rng) for matrix in scores.values()]
     drawn = mean_ranks(np.stack(middles))
-    low, high = percentiles(drawn.T)
-    own = np.stack([task_middles(matrix) for matrix in scores.values()])
+    low, high = interval_limits(drawn.T)
+    own = np.stack([task_iqms(matrix) for matrix in scores.values()])
     values = mean_ranks(own[:, None])[:, 0]
     triples = zip(values, low, high, strict=True)
     found = (Interval(*map(float, three)) for three in triples)
     return dict(zip(scores, found, strict=True))
 
 
-def task_middles(scores: np.ndarray) -> np.ndarray:
-    """The IQM of each task's runs: `[..., tasks]`."""
+def task_iqms(scores: np.ndarray) -> np.ndarray:
+    """Return the IQM of each task's runs: `[..., tasks]`."""
     return stats.trim_mean(scores, 0.25, axis=-2)
 
 
-def resampled_middles(
+def resample_task_iqms(
     scores: np.ndarray, reps: int, rng: np.random.Generator
 ) -> np.ndarray:
-    return np.concatenate([task_middles(p) for p in resampled(scores, reps, rng)])
+    """Return the IQM of each task in every resample: `[reps, tasks]`."""
+    return np.concatenate([task_iqms(p) for p in resample_runs(scores, reps, rng)])
 
 
 def mean_ranks(middles: np.ndarray) -> np.ndarray:
-    """Of `[methods, reps, tasks]`, higher is better, the ranks `[methods, reps]`."""
+    """Return each method's mean rank over tasks in every resample `[methods, reps]`.
+
+    middles: `[methods, reps, tasks]`, where higher is better; 1 is the best rank.
+    """
     return stats.rankdata(-middles, axis=0).mean(axis=-1)
 
 
-def iqm_of(values: np.ndarray) -> Interval:
-    """The IQM of one task's numbers `[runs]` and its bootstrap interval.
+def bootstrap_iqm(values: np.ndarray) -> Interval:
+    """Return the IQM of one task's numbers `[runs]` with its bootstrap interval.
 
-    Infinite numbers, of runs that diverged, are allowed: they are the worst there are.
-    Where they reach into the middle half, the estimate is infinite too.
+    Numbers may be infinite: these are the runs that diverged, and are the worst there
+    are. If they reach into the middle half, the estimate is infinite too.
     """
     ordered = np.sort(values)
     with np.errstate(invalid="ignore"):
         rng = np.random.default_rng(0)
-        size = (PROFILE_REPS, len(ordered))
+        size = (PROFILE_RESAMPLES, len(ordered))
         drawn = np.sort(rng.choice(ordered, size=size), axis=-1)
-        estimates = middle_mean(drawn)
-        value = float(middle_mean(ordered[None])[0])
+        estimates = trimmed_mean_of_sorted(drawn)
+        value = float(trimmed_mean_of_sorted(ordered[None])[0])
     low = float(np.quantile(estimates, 0.025, method="inverted_cdf"))
     high = float(np.quantile(estimates, 0.975, method="inverted_cdf"))
     return Interval(value, low, high)
 
 
-def middle_mean(ordered: np.ndarray) -> np.ndarray:
-    """The 25% trimmed mean of sorted rows."""
+def trimmed_mean_of_sorted(ordered: np.ndarray) -> np.ndarray:
+    """Return the 25% trimmed mean of rows that are sorted already."""
     cut = int(0.25 * ordered.shape[-1])
     return ordered[..., cut : ordered.shape[-1] - cut].mean(axis=-1)

@@ -1,54 +1,72 @@
-"""All that the report tells of a folder's rows."""
+"""All findings of a report, and the sentences that open it."""
 
 from typing import NamedTuple
 
-from gan_jax.benchmark.report import summary
-from gan_jax.benchmark.report.hypotheses import NONE, Answer, answers
-from gan_jax.benchmark.report.published import Compared, compared
-from gan_jax.benchmark.report.results import Results, failed, is_exact
-from gan_jax.benchmark.report.stability_map import Map, maps
+from gan_jax.benchmark.report.hypotheses import NO_ANSWER, Answer, answer_questions
+from gan_jax.benchmark.report.published import PublishedComparison, compare_published
+from gan_jax.benchmark.report.results import (
+    Results,
+    count_successes,
+    has_failed,
+    is_exact,
+)
+from gan_jax.benchmark.report.stability_map import StabilityMap, make_stability_maps
 from gan_jax.benchmark.report.stats import Interval, mean_rate
-from gan_jax.benchmark.report.summary import Entry, Overall, successes
-from gan_jax.benchmark.report.wording import between, counted, joined, some_of, spoken
+from gan_jax.benchmark.report.summary import (
+    OverallSummary,
+    TaskSummary,
+    summarize_overall,
+    summarize_tasks,
+)
+from gan_jax.benchmark.report.wording import (
+    count_noun,
+    describe_interval,
+    join_names,
+    name_some,
+    spoken_name,
+)
 
 
 class Findings(NamedTuple):
+    """Everything that a report says about the rows of a folder."""
+
     results: Results
-    entries: list[Entry]
-    overall: list[Overall]
-    maps: list[Map]
-    published: list[Compared]
+    entries: list[TaskSummary]
+    overall: list[OverallSummary]
+    maps: list[StabilityMap]
+    published: list[PublishedComparison]
     answers: list[Answer]
 
 
-def findings(results: Results) -> Findings:
+def collect_findings(results: Results) -> Findings:
+    """Return all findings of a results folder."""
     return Findings(
         results,
-        summary.entries(results),
-        summary.overall(results),
-        maps(results),
-        compared(results),
-        answers(results),
+        summarize_tasks(results),
+        summarize_overall(results),
+        make_stability_maps(results),
+        compare_published(results),
+        answer_questions(results),
     )
 
 
-EXACT = (
+EXACT_NOTE = (
     "These games are computed exactly and have no seeds: a run is one step size, rates "
     "are shares of the step sizes, and intervals mean nothing here."
 )
-COUNTED = "Every run counts, and a run that diverged counts as the worst."
+COUNT_NOTE = "Every run counts, and a run that diverged counts as the worst."
 
 
-def answered(found: list[Answer]) -> list[Answer]:
-    """Those of the questions that these runs answer."""
-    return [one for one in found if one.answer != NONE]
+def select_answered(answers: list[Answer]) -> list[Answer]:
+    """Return the answers to the questions that these runs answer."""
+    return [one for one in answers if one.answer != NO_ANSWER]
 
 
-def unanswered(found: list[Answer]) -> str:
-    """A sentence on the questions that need other runs; "" where all are answered."""
-    others = len(found) - len(answered(found))
+def describe_unanswered(answers: list[Answer]) -> str:
+    """Return a sentence on the questions that need other runs; "" if there are none."""
+    others = len(answers) - len(select_answered(answers))
     verb = "needs" if others == 1 else "need"
-    words = f"{counted(others, 'other question')} {verb} other runs than these."
+    words = f"{count_noun(others, 'other question')} {verb} other runs than these."
     return words if others else ""
 
 
@@ -61,15 +79,15 @@ class Tally(NamedTuple):
     rate: Interval
 
 
-def tallies(found: Findings) -> tuple[list[Tally], list[str]]:
-    """The methods with runs on every task, by success; and the names of the others."""
+def tally_methods(findings: Findings) -> tuple[list[Tally], list[str]]:
+    """Return the methods with runs on every task by success, and the others' names."""
     ranked, others = [], []
-    for method in found.results.methods:
-        mine = [one for one in found.entries if one.method == method]
-        if len(mine) < len(found.results.tasks):
+    for method in findings.results.methods:
+        mine = [one for one in findings.entries if one.method == method]
+        if len(mine) < len(findings.results.tasks):
             others.append(method)
             continue
-        counts = [successes(one.rows) for one in mine]
+        counts = [count_successes(one.rows) for one in mine]
         won, runs = map(sum, zip(*counts, strict=True))
         rate = mean_rate(counts)
         rate = rate._replace(value=round(rate.value, 12))  # equal counts tie
@@ -77,31 +95,37 @@ def tallies(found: Findings) -> tuple[list[Tally], list[str]]:
     return sorted(ranked, key=lambda one: -one.rate.value), others
 
 
-def gist(found: Findings) -> str:
-    """The first sentences: what a run is, and who succeeds most and least often."""
-    exact = is_exact(found.results)
-    ranked, others = tallies(found)
-    words = [EXACT if exact else sampled(found), ranking(ranked, exact)]
+def summarize_findings(findings: Findings) -> str:
+    """Return the first sentences of a report.
+
+    They say what a run is, and which methods succeed most and least often.
+    """
+    exact = is_exact(findings.results)
+    ranked, others = tally_methods(findings)
+    words = [
+        EXACT_NOTE if exact else describe_runs(findings),
+        describe_ranking(ranked, exact),
+    ]
     if others and ranked:
         words.append(
-            f"{joined(others)} did not run on every task, and "
+            f"{join_names(others)} did not run on every task, and "
             f"{'is' if len(others) == 1 else 'are'} not ranked here."
         )
-    return " ".join([*filter(None, words), *calamity(found)])
+    return " ".join([*filter(None, words), *describe_failures(findings)])
 
 
-def sampled(found: Findings) -> str:
-    """How many runs a method has on a task, and what that is worth."""
-    goal = success_words(found.results)
-    if {len(one.rows) for one in found.entries} != {1}:
-        return f"{goal} {COUNTED}".strip()
+def describe_runs(findings: Findings) -> str:
+    """Return what success means and how many runs a method has on a task."""
+    goal = describe_success(findings.results)
+    if {len(one.rows) for one in findings.entries} != {1}:
+        return f"{goal} {COUNT_NOTE}".strip()
     several = ", so a difference between methods may be chance"
-    once = several if len(found.results.methods) > 1 else ", which shows no spread"
+    once = several if len(findings.results.methods) > 1 else ", which shows no spread"
     return f"{goal} Each method was trained once on each task{once}.".strip()
 
 
-def success_words(results: Results) -> str:
-    """What makes a run a success; "" where the plan does not say."""
+def describe_success(results: Results) -> str:
+    """Return what makes a run a success; "" where the plan does not say."""
     judged = list((results.plan.get("thresholds") or {}).values())
     late = next((one["late_share"] for one in judged if "late_share" in one), None)
     if late is None:
@@ -112,39 +136,41 @@ def success_words(results: Results) -> str:
     )
 
 
-def calamity(found: Findings) -> list[str]:
-    """What has to be known before anything is read into a failure of all runs."""
-    rows = found.results.main
+def describe_failures(findings: Findings) -> list[str]:
+    """Return what a reader must know before reading anything into a failure of runs."""
+    rows = findings.results.main
     crashed = sum(row["error"] is not None for row in rows)
     if crashed == len(rows):
         return ["Every run crashed, which says nothing of the methods."]
     if crashed:
         count = "counts" if crashed == 1 else "count"
         return [f"{crashed} of the {len(rows)} runs crashed and {count} as the worst."]
-    return ["Every run diverged."] if all(map(failed, rows)) else []
+    return ["Every run diverged."] if all(map(has_failed, rows)) else []
 
 
-def ranking(ranked: list[Tally], exact: bool) -> str:
-    """Who succeeded most and least often, of one method or of several."""
+def describe_ranking(ranked: list[Tally], exact: bool) -> str:
+    """Return which methods succeeded most and least often."""
     if not ranked:
         return "No method has runs on every task yet, so there is no ranking over all."
     if len(ranked) == 1:
-        return alone(ranked[0], exact)
+        return describe_only_method(ranked[0], exact)
     best, last = ranked[0].rate.value, ranked[-1].rate.value
     if best == last:
-        return tie(ranked)
+        return describe_tie(ranked)
     top = [one for one in ranked if one.rate.value == best]
     rest = [one for one in ranked if one.rate.value == last]
+    winners, losers = name_tallied(top, ranked), name_tallied(rest, ranked)
     if all(one.runs == 1 for one in ranked):
-        return f"{who(top, ranked)} succeeded; {who(rest, ranked)} did not."
-    first = f"{who(top, ranked)} succeeded most often, {how_often(top, exact)}"
+        return f"{winners} succeeded; {losers} did not."
+    first = f"{winners} succeeded most often, {describe_frequency(top, exact)}"
     if last == 0:
-        return f"{first}; {who(rest, ranked)} never succeeded."
-    return f"{first}; {who(rest, ranked)} least often, {how_often(rest, exact)}."
+        return f"{first}; {losers} never succeeded."
+    return f"{first}; {losers} least often, {describe_frequency(rest, exact)}."
 
 
-def alone(one: Tally, exact: bool) -> str:
-    name = spoken(one.method)
+def describe_only_method(one: Tally, exact: bool) -> str:
+    """Return how often the only method succeeded."""
+    name = spoken_name(one.method)
     if one.runs == 1:
         verb = "succeeded" if one.won else "did not succeed"
         return f"The only run of {name} {verb}."
@@ -152,14 +178,14 @@ def alone(one: Tally, exact: bool) -> str:
         return f"{name} succeeded in none of its {one.runs} runs."
     if one.won == one.runs:
         return f"{name} succeeded in all of its {one.runs} runs."
-    return f"{name} succeeded {how_often([one], exact)}."
+    return f"{name} succeeded {describe_frequency([one], exact)}."
 
 
-def tie(ranked: list[Tally]) -> str:
-    """All succeed at one rate: never, always, or in some of their runs."""
+def describe_tie(ranked: list[Tally]) -> str:
+    """Return how often all methods succeeded, which have equal rates."""
     rate, sizes = ranked[0].rate.value, {one.runs for one in ranked}
     runs = f"{ranked[0].runs}" if len(sizes) == 1 else None
-    each = f": {ranked[0].won} of {counted(ranked[0].runs, 'run')} each"
+    each = f": {ranked[0].won} of {count_noun(ranked[0].runs, 'run')} each"
     if rate == 0:
         return f"No method succeeded{each if runs else ' in any of its runs'}."
     if rate == 1:
@@ -168,15 +194,19 @@ def tie(ranked: list[Tally]) -> str:
     return f"All {len(ranked)} methods succeeded equally often{often}."
 
 
-def who(some: list[Tally], ranked: list[Tally]) -> str:
-    return some_of([one.method for one in some], len(ranked), "method")
+def name_tallied(some: list[Tally], ranked: list[Tally]) -> str:
+    """Return the names of these methods, or how many of the ranked ones they are."""
+    return name_some([one.method for one in some], len(ranked), "method")
 
 
-def how_often(some: list[Tally], exact: bool) -> str:
-    """`in 7 of 20 runs (95% interval 20% to 52%)`."""
+def describe_frequency(some: list[Tally], exact: bool) -> str:
+    """Return how often these methods succeeded, which have equal rates.
+
+    For example `in 7 of 20 runs (95% interval 20% to 52%)`.
+    """
     sizes = {(one.won, one.runs) for one in some}
     won, runs = some[0].won, some[0].runs
-    limits = "" if exact else f" ({between(some[0].rate)})"
+    limits = "" if exact else f" ({describe_interval(some[0].rate)})"
     if len(sizes) > 1:
         share = some[0].rate.value
         return "in all of their runs" if share == 1 else f"in {share:.0%} of their runs"

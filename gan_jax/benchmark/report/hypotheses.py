@@ -1,24 +1,42 @@
-"""The eight pre-registered questions, answered from rows as far as they allow."""
+"""The eight pre-registered questions, answered from rows as far as these allow."""
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import f as f_ratio
 
 from gan_jax.benchmark.report import stats
-from gan_jax.benchmark.report.published import number
-from gan_jax.benchmark.report.results import Results, Row, title, value_of
-from gan_jax.benchmark.report.stats import Interval
-from gan_jax.benchmark.report.tables import probability, signed
+from gan_jax.benchmark.report.published import end_value
+from gan_jax.benchmark.report.results import (
+    Results,
+    Row,
+    metric_title,
+    metric_value,
+    select_by_config,
+    select_rows,
+    split_rows,
+    success_by_seed,
+)
+from gan_jax.benchmark.report.stats import Interval, compare_pairs
+from gan_jax.benchmark.report.wording import (
+    format_difference,
+    format_p,
+)
 
-NONE = "These runs do not answer it."
-STACKED = ("stacked_resize", "stacked_veegan")
+NO_ANSWER = "These runs do not answer it."
+"""The answer where the rows say nothing about a question."""
+STACKED_TASKS = ("stacked_resize", "stacked_veegan")
+"""The tasks on Stacked MNIST."""
 
 
 class Answer(NamedTuple):
-    """figure: with its interval; None: there is none, or the rows do not allow it."""
+    """A question with its answer.
+
+    figure: a number with its interval; None if the question has none, or if the rows do
+    not allow it. runs: how many runs the figure is of.
+    """
 
     name: str
     question: str
@@ -28,110 +46,84 @@ class Answer(NamedTuple):
     runs: int = 0
 
 
-def having(results: Results, tasks: tuple[str, ...], **fields: object) -> list[Row]:
-    """The main rows of tasks whose config has these values; `__` stands for a dot."""
-    wanted = {name.replace("__", "."): value for name, value in fields.items()}
-    return [
-        row
-        for row in results.main
-        if (not tasks or row["task"] in tasks)
-        and all(row["config"].get(name) == value for name, value in wanted.items())
-    ]
-
-
-def of(results: Results, task: str, method: str) -> list[Row]:
-    return [r for r in results.main if (r["task"], r["method"]) == (task, method)]
-
-
-def rate_text(name: str, rows: list[Row]) -> str:
+def describe_rate(name: str, rows: list[Row]) -> str:
+    """Return a success rate with its counts and Wilson's interval."""
     won = sum(row["success"] for row in rows)
     value, low, high = stats.wilson(won, len(rows))
     return f"{name}: {won}/{len(rows)} = {value:.2f} [{low:.2f}, {high:.2f}]"
 
 
-def by_rate(one: list[Row], other: list[Row], names: tuple[str, str]) -> dict:
-    """The difference of two success rates, in words and as a figure.
+def compare_rates(one: list[Row], other: list[Row], names: tuple[str, str]) -> dict:
+    """Return the difference of two success rates, in words and as a figure.
 
-    Of each the mean over its cells, whose seeds they share.
+    Each rate is the mean over its own cells, whose seeds the two sides share.
     """
     if not one or not other:
-        return {"answer": NONE}
+        return {"answer": NO_ANSWER}
     seeds = sorted({row["seed"] for row in one + other})
-    gap = stats.mean_difference(by_seed(one, seeds), by_seed(other, seeds))
+    gap = stats.difference_of_mean_rates(
+        success_by_seed(one, seeds), success_by_seed(other, seeds)
+    )
     verdict = "no difference shown"
     if not gap.low <= 0 <= gap.high:
         verdict = f"{names[0] if gap.value > 0 else names[1]} succeeds more often"
-    rates = rate_text(names[0], one), rate_text(names[1], other)
+    rates = describe_rate(names[0], one), describe_rate(names[1], other)
     text = f"{verdict} ({', '.join(rates)})"
     return {"answer": text, "figure": gap, "runs": len(one) + len(other)}
 
 
-def by_seed(rows: list[Row], seeds: list[int]) -> np.ndarray:
-    """Success `[seeds, cells]`; nan: no run."""
-    cells = sorted({(row["task"], row["label"]) for row in rows})
-    won = np.full((len(seeds), len(cells)), np.nan)
-    for row in rows:
-        cell = row["task"], row["label"]
-        won[seeds.index(row["seed"]), cells.index(cell)] = row["success"]
-    return won
-
-
-def r3gan_ablation(results: Results) -> dict:
-    task = STACKED
+def answer_r3gan_ablation(results: Results) -> dict:
+    """Compare RpGAN + R1 + R2 with GAN + R1 + R2, and show GAN + R1."""
+    task = STACKED_TASKS
     relative = {"loss__name": "relativistic", "penalty__name": "r1_r2"}
-    both = having(results, task, **relative)
+    both = select_by_config(results, task, **relative)
     plain = {"loss__name": "non_saturating"}
-    gan = having(results, task, penalty__name="r1_r2", **plain)
-    one = having(results, task, penalty__name="r1", **plain)
-    found = by_rate(both, gan, ("RpGAN + R1 + R2", "GAN + R1 + R2"))
+    gan = select_by_config(results, task, penalty__name="r1_r2", **plain)
+    one = select_by_config(results, task, penalty__name="r1", **plain)
+    found = compare_rates(both, gan, ("RpGAN + R1 + R2", "GAN + R1 + R2"))
     if found.get("figure") and one:
-        found["answer"] += f"; {rate_text('GAN + R1', one)}"
+        found["answer"] += f"; {describe_rate('GAN + R1', one)}"
     return found
 
 
-def split(
-    results: Results, field: str, one: Callable[[Any], bool], other: Callable
-) -> tuple[list[Row], list[Row]]:
-    """The rows whose field is one and is another, of tasks and methods with both."""
-    groups: list[dict[tuple[str, str], list[Row]]] = [{}, {}]
-    for row in results.main:
-        for group, wanted in zip(groups, (one, other), strict=True):
-            if wanted(row["config"].get(field)):
-                group.setdefault((row["task"], row["method"]), []).append(row)
-    both = sorted(groups[0].keys() & groups[1].keys())
-    first, second = ([row for key in both for row in g[key]] for g in groups)
-    return first, second
-
-
-def lazy_penalty(results: Results) -> dict:
+def answer_lazy_penalty(results: Results) -> dict:
+    """Compare R1 every 8 or 16 steps with R1 at every step."""
     gradient = [r for r in results.main if "r1" in str(r["config"].get("penalty.name"))]
     own = results._replace(main=gradient)
-    lazy, always = split(
+    lazy, always = split_rows(
         own, "penalty.every", lambda n: (n or 1) >= 8, {1, None}.__contains__
     )
-    return by_rate(lazy, always, ("a penalty every 8 or 16 steps", "at every step"))
+    return compare_rates(
+        lazy, always, ("a penalty every 8 or 16 steps", "at every step")
+    )
 
 
-def first_moment(results: Results) -> dict:
-    """.9 against .5 and against 0, each by itself; the figure is of the first known."""
+def answer_first_moment(results: Results) -> dict:
+    """Compare Adam's b1 of .9 with .5 and with 0, each by itself.
+
+    The figure is that of the first comparison for which there are runs.
+    """
     found = {}
     for other in (".5", "0"):
         sides = {0.9}.__contains__, {float(other)}.__contains__
-        groups = split(results, "g_optimizer.b1", *sides)
-        one = by_rate(*groups, ("b1 = .9", f"b1 = {other}"))
+        groups = split_rows(results, "g_optimizer.b1", *sides)
+        one = compare_rates(*groups, ("b1 = .9", f"b1 = {other}"))
         if "figure" in one:
-            p = p_words(by_seeds_of_both(*groups))
+            p = format_p(paired_p(*groups))
             found[other] = one | {"answer": f"{one['answer']}, McNemar's {p}"}
     if not found:
-        return {"answer": NONE}
-    words = [f"{o['answer']}, difference {signed(o['figure'])}" for o in found.values()]
+        return {"answer": NO_ANSWER}
+    words = [
+        f"{o['answer']}, difference {format_difference(o['figure'])}"
+        for o in found.values()
+    ]
     first = next(iter(found))
     text = f"{'; '.join(words)} (the number below: .9 minus {first})"
     return found[first] | {"answer": text}
 
 
-def by_seeds_of_both(one: list[Row], other: list[Row]) -> float:
-    """McNemar's p of runs that share their seed, task and method."""
+def paired_p(one: list[Row], other: list[Row]) -> float:
+    """Return McNemar's p of runs that share their seed, task and method."""
     mine, theirs = (
         {(r["seed"], r["task"], r["method"]): r["success"] for r in g}
         for g in (one, other)
@@ -140,79 +132,62 @@ def by_seeds_of_both(one: list[Row], other: list[Row]) -> float:
     return stats.mcnemar([mine[k] for k in shared], [theirs[k] for k in shared])
 
 
-def packing(results: Results) -> dict:
-    """One-hit modes of the ring, as the source counts; beside them the robust ones."""
+def answer_packing(results: Results) -> dict:
+    """Compare one-hit modes of the ring, as the source counts, and robust modes."""
     gaps = {
         (task, metric): seed_gaps(
-            of(results, task, "pacgan2"), of(results, task, "ns_gan"), metric
+            select_rows(results, task, "pacgan2"),
+            select_rows(results, task, "ns_gan"),
+            metric,
         )
         for task in ("ring", "grid")
         for metric in ("modes", "robust_modes")
     }
-    told = {key: one for key, gap in gaps.items() if (one := by_pairs(gap))}
-    if ("ring", "modes") not in told:
-        return {"answer": NONE}
-    first = told["ring", "modes"]
+    pairs = {key: one for key, gap in gaps.items() if (one := compare_pairs(gap))}
+    if ("ring", "modes") not in pairs:
+        return {"answer": NO_ANSWER}
+    first = pairs["ring", "modes"]
     words = [
-        f"{task}, {title(metric).lower()} {signed(one.figure)}, {p_words(one.p)}"
-        for (task, metric), one in told.items()
+        f"{task}, {metric_title(metric).lower()} "
+        f"{format_difference(one.figure)}, {format_p(one.p)}"
+        for (task, metric), one in pairs.items()
     ]
-    text = f"{first.verdict}; PacGAN2 minus GAN by seed: {'; '.join(words)}; {TESTED}"
+    text = (
+        f"{first.verdict}; PacGAN2 minus GAN by seed: {'; '.join(words)}; {TEST_NOTE}"
+    )
     runs = 2 * len(gaps["ring", "modes"])
     return {"answer": text, "figure": first.figure, "runs": runs}
 
 
 def seed_gaps(one: list[Row], other: list[Row], metric: str) -> np.ndarray:
-    """The differences at the end, by seeds that both ran."""
-    mine, theirs = ({r["seed"]: number(r, metric) for r in g} for g in (one, other))
+    """Return the differences at the end, by seeds that both methods ran."""
+    mine, theirs = ({r["seed"]: end_value(r, metric) for r in g} for g in (one, other))
     shared = sorted(mine.keys() & theirs.keys())
     return np.array([mine[seed] - theirs[seed] for seed in shared])
 
 
-TESTED = "p by sign flips, intervals by a bootstrap over seeds"
+TEST_NOTE = "p by sign flips, intervals by a bootstrap over seeds"
+"""How paired differences are tested."""
 
 
-class Paired(NamedTuple):
-    """figure: the mean difference; the verdict is by p, of sign flips."""
-
-    verdict: str
-    figure: Interval
-    p: float
-
-
-def by_pairs(gaps: np.ndarray) -> Paired | None:
-    """What paired differences show; None: fewer than two, or one that is not finite."""
-    if len(gaps) < 2 or not np.isfinite(gaps).all():
-        return None
-    p = stats.sign_flip(gaps)
-    verdict = "it differs" if p < 1 - stats.LEVEL else "no difference shown"
-    return Paired(verdict, stats.mean_of_seeds(gaps), p)
-
-
-def p_words(p: float) -> str:
-    """`p = .125`, `p < .001`."""
-    text = probability(p)
-    return f"p {text}" if text.startswith("<") else f"p = {text}"
-
-
-def alpha_rates(results: Results) -> dict:
-    """The share of runs that end with all 8 one-hit modes, as the source counts."""
-    groups = [of(results, "ring", name) for name in ("alpha", "minimax")]
+def answer_alpha_rates(results: Results) -> dict:
+    """Compare the shares of runs that end with all 8 modes, as the source counts."""
+    groups = [select_rows(results, "ring", name) for name in ("alpha", "minimax")]
     if not all(groups):
-        return {"answer": NONE}
-    counts = [(sum(value_of(r, "modes") >= 8 for r in g), len(g)) for g in groups]
+        return {"answer": NO_ANSWER}
+    counts = [(sum(metric_value(r, "modes") >= 8 for r in g), len(g)) for g in groups]
     gap = stats.newcombe(*counts)
     (a, n), (b, m) = counts
     text = f"all 8 modes at the end: alpha_D .3: {a}/{n}, cross entropy: {b}/{m}"
     return {"answer": text, "figure": gap, "runs": n + m}
 
 
-def seed_spread(results: Results) -> dict:
-    """The ratio of standard deviations over seeds, its interval by the F quantiles."""
-    groups = [of(results, "cifar10", name) for name in ("lsgan", "ns_gan")]
-    x, y = ([value_of(r, "frechet_distance") for r in rows] for rows in groups)
+def answer_seed_spread(results: Results) -> dict:
+    """Return the ratio of deviations over seeds, its interval by F quantiles."""
+    groups = [select_rows(results, "cifar10", name) for name in ("lsgan", "ns_gan")]
+    x, y = ([metric_value(r, "frechet_distance") for r in rows] for rows in groups)
     if min(len(x), len(y)) < 2:
-        return {"answer": NONE}
+        return {"answer": NO_ANSWER}
     if not np.isfinite(x + y).all() or np.std(y) == 0:
         return {"answer": "no spread to compare: a run failed, or all end alike"}
     ratio = np.var(x, ddof=1) / np.var(y, ddof=1)
@@ -223,31 +198,33 @@ def seed_spread(results: Results) -> dict:
     return {"answer": text, "figure": figure, "runs": len(x) + len(y)}
 
 
-def averaging(results: Results) -> dict:
-    averaged, raw = split(results, "ema.decay", bool, {0.0}.__contains__)
-    return by_rate(averaged, raw, ("averaged generator", "raw generator"))
+def answer_averaging(results: Results) -> dict:
+    """Compare averaged generators with raw ones."""
+    averaged, raw = split_rows(results, "ema.decay", bool, {0.0}.__contains__)
+    return compare_rates(averaged, raw, ("averaged generator", "raw generator"))
 
 
-def longer_training(results: Results) -> dict:
-    """Modes of Stacked MNIST at the end less those at a twentieth of the training.
+def answer_longer_training(results: Results) -> dict:
+    """Compare modes of Stacked MNIST at the end with those at 1/20 of the training.
 
-    Of the plain GAN, on the first of STACKED that it was trained on. Not less those at
-    the best evaluation, which the end cannot exceed.
+    The runs are those of the plain GAN, on the first of STACKED_TASKS on which it was
+    trained. Modes at the best evaluation would be no fair rival: the end cannot exceed
+    them.
     """
-    groups = [of(results, task, "ns_gan") for task in STACKED]
+    groups = [select_rows(results, task, "ns_gan") for task in STACKED_TASKS]
     rows = next((rows for rows in groups if rows), [])
-    pairs = [(number(r, "modes"), early_modes(r)) for r in rows]
+    pairs = [(end_value(r, "modes"), early_modes(r)) for r in rows]
     gained = np.array([end - early for end, early in pairs if early is not None])
-    found = by_pairs(gained)
+    found = compare_pairs(gained)
     if found is None:
-        return {"answer": NONE}
+        return {"answer": NO_ANSWER}
     words = "modes at the end minus those at 1/20 of the steps"
-    text = f"{found.verdict}: {words}, {p_words(found.p)}; {TESTED}"
+    text = f"{found.verdict}: {words}, {format_p(found.p)}; {TEST_NOTE}"
     return {"answer": text, "figure": found.figure, "runs": len(gained)}
 
 
 def early_modes(row: Row) -> float | None:
-    """At the last evaluation in the first twentieth of the steps, or the first one."""
+    """Return the modes at the last evaluation of the first 1/20, or at the first."""
     at, modes = np.array(row["series"]["step"]), row["series"].get("modes", [])
     if not modes:
         return None
@@ -255,45 +232,50 @@ def early_modes(row: Row) -> float | None:
     return modes[index]
 
 
-Asked = Callable[[Results], dict]
-QUESTIONS: dict[str, tuple[str, str, Asked]] = {
+AnswerFunction = Callable[[Results], dict]
+"""A function from results to the fields of an Answer that depend on them."""
+QUESTIONS: dict[str, tuple[str, str, AnswerFunction]] = {
     "H1": (
         "Stacked MNIST: is RpGAN + R1 + R2 better than GAN + R1 + R2?",
         "Huang et al. 2024, arXiv 2501.05441: 1000 and 693 modes; R1 alone fails",
-        r3gan_ablation,
+        answer_r3gan_ablation,
     ),
-    "H2": ("Does lazy R1 fail?", "Huang et al. 2024, App. E: yes", lazy_penalty),
-    "H3": ("Does Adam's b1 = .9 hurt?", "common advice: yes", first_moment),
+    "H2": ("Does lazy R1 fail?", "Huang et al. 2024, App. E: yes", answer_lazy_penalty),
+    "H3": ("Does Adam's b1 = .9 hurt?", "common advice: yes", answer_first_moment),
     "H4": (
         "Does packing raise the modes of the ring?",
         "Lin et al. 2018, Table 1: from 6.3 to 7.9 modes",
-        packing,
+        answer_packing,
     ),
     "H5": (
         "Saturating loss: is alpha_D = .3 better than cross entropy?",
         "AlphaGan-Papers-Results: yes, .870 against .465 of 200 seeds",
-        alpha_rates,
+        answer_alpha_rates,
     ),
     "H6": (
         "CIFAR-10: does LSGAN vary more from seed to seed?",
         "Lucic et al. 2018, arXiv 1711.10337 (cited elsewhere): SD 47.5, not 1.9",
-        seed_spread,
+        answer_seed_spread,
     ),
     "H7": (
         "Does averaging G's weights hide oscillation?",
         "a pilot on the ring: 0/8 succeed raw, 5/8 averaged",
-        averaging,
+        answer_averaging,
     ),
     "H8": (
         "Does longer training lose modes?",
         "AlphaGan-Papers-Results: yes, 685 modes at epoch 10, 400 at 200",
-        longer_training,
+        answer_longer_training,
     ),
 }
+"""By name, each question with its source and the function that answers it."""
 
 
-def answers(results: Results) -> list[Answer]:
-    """All eight, in order; the answer is NONE where the rows say nothing of one."""
+def answer_questions(results: Results) -> list[Answer]:
+    """Return the answers to all eight questions in order.
+
+    An answer is NO_ANSWER where the rows say nothing about its question.
+    """
     return [
         Answer(name, question, source, **ask(results))
         for name, (question, source, ask) in QUESTIONS.items()

@@ -1,115 +1,137 @@
-"""report.md: the same tables for a paper, in Markdown."""
+"""The text of report.md: the tables of the report for a paper."""
 
 from collections.abc import Iterable, Sequence
 
-from gan_jax.benchmark.report.findings import Findings, answered, gist, unanswered
-from gan_jax.benchmark.report.outcome_legend import outcome_meanings
+from gan_jax.benchmark.report.findings import (
+    Findings,
+    describe_unanswered,
+    select_answered,
+    summarize_findings,
+)
+from gan_jax.benchmark.report.outcome_legend import explain_outcomes
+from gan_jax.benchmark.report.published import PUBLISHED_HEADS, published_cells
 from gan_jax.benchmark.report.results import Results
-from gan_jax.benchmark.report.summary import Entry, seen_in
+from gan_jax.benchmark.report.summary import TaskSummary, list_outcomes
 from gan_jax.benchmark.report.tables import (
     ENTRY_COLUMNS,
     OVERALL_COLUMNS,
-    PUBLISHED_HEADS,
     Column,
-    about,
-    crashes,
-    interval_words,
-    published_texts,
-    ranged,
-    telling,
+    describe_task,
+    list_crashes,
+    select_informative,
 )
-from gan_jax.benchmark.report.wording import counted, sentence, spoken
+from gan_jax.benchmark.report.wording import (
+    count_noun,
+    format_figure,
+    format_interval,
+    make_sentence,
+    spoken_name,
+)
 
 
-def markdown(found: Findings) -> str:
-    results = found.results
+def render_markdown(findings: Findings) -> str:
+    """Return the whole report in Markdown."""
+    results = findings.results
     parts = [
         f"# Stability benchmark: {results.plan['suite']}",
         f"`{results.plan['command']}`",
         *([results.plan["note"]] if "note" in results.plan else []),
-        " ".join([gist(found), *compared_with(results), INTERVALS]),
+        " ".join(
+            [summarize_findings(findings), *describe_baseline(results), INTERVAL_NOTE]
+        ),
     ]
-    if found.maps:
-        parts += ["## Stability map", area_table(found)]
-    if found.overall:
+    if findings.maps:
+        parts += ["## Stability map", render_areas(findings)]
+    if findings.overall:
         head = "## Scores over all tasks" if len(results.tasks) > 1 else "## Scores"
-        parts += [head, columns_table(OVERALL_COLUMNS, found.overall)]
+        parts += [head, render_columns(OVERALL_COLUMNS, findings.overall)]
     for task in results.tasks:
-        mine = [one for one in found.entries if one.task == task]
-        parts += [f"## {task}", about(results, task)]
-        parts += [columns_table(ENTRY_COLUMNS[1:], mine), outcome_table(mine)]
-    if crashed := crashes(results):
+        mine = [one for one in findings.entries if one.task == task]
+        parts += [f"## {task}", describe_task(results, task)]
+        parts += [render_columns(ENTRY_COLUMNS[1:], mine), render_outcomes(mine)]
+    if crashed := list_crashes(results):
         parts += ["## Crashed cells", "\n".join(f"- {line}" for line in crashed)]
-    parts += published(found) + questions(found)
-    if ends := outcome_meanings(results, found.entries):
+    parts += render_published(findings) + render_questions(findings)
+    if ends := explain_outcomes(results, findings.entries):
         words = "A run has the first of these outcomes that fits it:"
-        parts += ["## How runs end", words, listed(ends)]
-    known = telling(OVERALL_COLUMNS, found.overall)
-    known += telling(ENTRY_COLUMNS[1:], found.entries)
-    parts += ["## What the columns mean", listed({c.name: c.explain for c in known})]
+        parts += ["## How runs end", words, render_list(ends)]
+    known = select_informative(OVERALL_COLUMNS, findings.overall)
+    known += select_informative(ENTRY_COLUMNS[1:], findings.entries)
+    parts += [
+        "## What the columns mean",
+        render_list({c.name: c.explain for c in known}),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
-INTERVALS = "Numbers in brackets are 95% intervals."
+INTERVAL_NOTE = "Numbers in brackets are 95% intervals."
 
 
-def compared_with(results: Results) -> list[str]:
+def describe_baseline(results: Results) -> list[str]:
+    """Return a sentence that names the baseline; none for a single method."""
     several = len(results.methods) > 1
-    return [f"The baseline is {spoken(results.baseline)}."] if several else []
+    return [f"The baseline is {spoken_name(results.baseline)}."] if several else []
 
 
-def published(found: Findings) -> list[str]:
-    """The published numbers that stand beside ours; nothing where none do."""
-    beside = [one for one in found.published if one.ours is not None]
+def render_published(findings: Findings) -> list[str]:
+    """Return the section of published numbers that have ours beside them."""
+    beside = [one for one in findings.published if one.ours is not None]
     if not beside:
         return []
-    lines = [published_texts(one) for one in beside]
-    parts = ["## Published numbers", table(PUBLISHED_HEADS, lines)]
-    if more := len(found.published) - len(beside):
+    lines = [published_cells(one) for one in beside]
+    parts = ["## Published numbers", render_table(PUBLISHED_HEADS, lines)]
+    if more := len(findings.published) - len(beside):
         parts.append(
-            f"The page has {counted(more, 'published number')} more, of methods that "
-            "did not run here."
+            f"The page has {count_noun(more, 'published number')} more, of methods "
+            "that did not run here."
         )
     return parts
 
 
-def table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+def render_table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
     every = [heads, ["---"] * len(heads), *lines]
-    return "\n".join(f"| {' | '.join(map(safe, line))} |" for line in every)
+    return "\n".join(f"| {' | '.join(map(escape_cell, line))} |" for line in every)
 
 
-def safe(words: str) -> str:
+def escape_cell(words: str) -> str:
+    """Return words that cannot break a cell of a table."""
     return words.replace("|", "\\|").replace("\n", " ")
 
 
-def columns_table(columns: tuple[Column, ...], found: list) -> str:
-    columns = telling(columns, found)
+def render_columns(columns: tuple[Column, ...], found: list) -> str:
+    """Return a table with a row for each of `summaries`."""
+    columns = select_informative(columns, found)
     lines = [[column.cell(one)[0] for column in columns] for one in found]
-    return table([column.name for column in columns], lines)
+    return render_table([column.name for column in columns], lines)
 
 
-def outcome_table(found: list[Entry]) -> str:
-    seen = seen_in(found)
+def render_outcomes(entries: list[TaskSummary]) -> str:
+    """Return a table of how the runs of each method ended."""
+    seen = list_outcomes(entries)
     heads = ["method", *(name.replace("_", " ") for name in seen)]
-    lines = [[one.method, *(str(one.outcomes[n]) for n in seen)] for one in found]
-    return "How the runs ended:\n\n" + table(heads, lines)
+    lines = [[one.method, *(str(one.outcomes[n]) for n in seen)] for one in entries]
+    return "How the runs ended:\n\n" + render_table(heads, lines)
 
 
-def area_table(found: Findings) -> str:
-    """The area under each map, and success at every pair of learning rates."""
+def render_areas(findings: Findings) -> str:
+    """Return a table of the area under each map and of success at each pair."""
     lines = []
-    for one in found.maps:
+    for one in findings.maps:
         cells = [
             f"D x{d:g}, G x{g:g}: {won}/{runs}"
             for d, line in zip(one.d_lr, one.rates, strict=True)
             for g, (won, runs) in zip(one.g_lr, line, strict=True)
         ]
-        lines.append([one.task, one.method, ranged(one.area, 2), "; ".join(cells)])
-    return table(("task", "method", "area", "success"), lines)
+        lines.append(
+            [one.task, one.method, format_interval(one.area, 2), "; ".join(cells)]
+        )
+    return render_table(("task", "method", "area", "success"), lines)
 
 
-def questions(found: Findings) -> list[str]:
-    known = answered(found.answers)
+def render_questions(findings: Findings) -> list[str]:
+    """Return the section of the questions that these runs answer, or nothing."""
+    known = select_answered(findings.answers)
     if not known:
         return []
     heads = ("", "question", "answer", "figure", "the literature")
@@ -117,15 +139,16 @@ def questions(found: Findings) -> list[str]:
         (
             one.name,
             one.question,
-            sentence(one.answer),
-            interval_words(one.figure, one.runs) if one.figure else "–",
+            make_sentence(one.answer),
+            format_figure(one.figure, one.runs) if one.figure else "–",
             one.source,
         )
         for one in known
     ]
-    parts = ["## Questions asked before the runs", table(heads, lines)]
-    return [*parts, *filter(None, [unanswered(found.answers)])]
+    parts = ["## Questions asked before the runs", render_table(heads, lines)]
+    return [*parts, *filter(None, [describe_unanswered(findings.answers)])]
 
 
-def listed(known: dict[str, str]) -> str:
+def render_list(known: dict[str, str]) -> str:
+    """Return a list of names with what they mean."""
     return "\n".join(f"- **{name}**: {words}" for name, words in known.items())

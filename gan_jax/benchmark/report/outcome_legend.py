@@ -1,37 +1,42 @@
-"""What each outcome means, with the thresholds that the rows were judged by."""
+"""The meaning of each outcome, with the thresholds by which the rows were judged."""
 
-from gan_jax.benchmark.report.html.svg import short
-from gan_jax.benchmark.report.results import Results, title
-from gan_jax.benchmark.report.summary import Entry, seen_in
+from gan_jax.benchmark.report.results import Results, metric_title
+from gan_jax.benchmark.report.summary import TaskSummary, list_outcomes
+from gan_jax.benchmark.report.wording import format_short
 
-ALWAYS = {
+COMMON_MEANINGS = {
     "nonfinite": "a logged value or a sample became NaN or infinite",
     "error": "the program crashed, which says nothing about the method",
 }
-EXACT = {
+"""Meanings that no threshold enters."""
+GAME_MEANINGS = {
     "converged": "the path approaches the solution, which attracts it",
     "oscillating": "the path circles the solution",
     "exploded": "the path leaves the solution",
 }
-"""Of games that are played exactly."""
+"""Meanings in games that are played exactly."""
 
 
-def outcome_meanings(results: Results, found: list[Entry]) -> dict[str, str]:
-    """Each outcome that a run has, such as `collapsed`, with its rule in words.
+def explain_outcomes(results: Results, entries: list[TaskSummary]) -> dict[str, str]:
+    """Return the rule in words of each outcome that a run has, such as `collapsed`.
 
-    The worst come first. A run that succeeds is `converged`, whatever else fits it; of
-    the other outcomes a run has the first that fits.
+    The worst come first. A run that succeeds is `converged`, whatever else fits it. Any
+    other run has the first of the other outcomes that fits it.
     """
     judged = list((results.plan.get("thresholds") or {}).values())
     limits = next((one for one in judged if "late_share" in one), None)
-    rules = EXACT if limits is None else judged_by(limits, alive_words(results))
-    known = ALWAYS | rules
-    seen = reversed(seen_in(found))
+    rules = (
+        GAME_MEANINGS
+        if limits is None
+        else explain_rules(limits, describe_alive_bounds(results))
+    )
+    known = COMMON_MEANINGS | rules
+    seen = reversed(list_outcomes(entries))
     return {n.replace("_", " "): known[n] for n in seen if n in known}
 
 
-def judged_by(limits: dict, alive: str) -> dict[str, str]:
-    """The rules of benchmarks.outcome in words."""
+def explain_rules(limits: dict, alive: str) -> dict[str, str]:
+    """Return the rules of gan_jax.benchmark.outcome in words."""
     late = f"the last {limits['late_share']:.0%} of the steps"
     early = (
         f"its early median (the larger of those over the first "
@@ -55,13 +60,15 @@ def judged_by(limits: dict, alive: str) -> dict[str, str]:
     }
 
 
-def alive_words(results: Results) -> str:
-    """`Modes with one hit < 4 (ring), < 12.5 (grid)`."""
+def describe_alive_bounds(results: Results) -> str:
+    """Return what a collapsed run misses, such as `Modes with one hit < 4 (ring)`."""
     parts: dict[str, list[str]] = {}
     for task in results.tasks:
         bound = results.plan["thresholds"][task]["alive"]
         signs = {"<": bound["at_least"], ">": bound["at_most"]}
-        edges = [f"{sign} {short(v)}" for sign, v in signs.items() if v is not None]
-        own = parts.setdefault(title(bound["metric"]), [])
+        edges = [
+            f"{sign} {format_short(v)}" for sign, v in signs.items() if v is not None
+        ]
+        own = parts.setdefault(metric_title(bound["metric"]), [])
         own.append(f"{' or '.join(edges)} ({task})")
     return "; ".join(f"{name} {', '.join(own)}" for name, own in parts.items())

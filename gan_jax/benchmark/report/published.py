@@ -1,7 +1,8 @@
 """Published numbers beside ours, each with its source, and whether the two agree.
 
 PacGAN's and VEEGAN's tables, R3GAN's ablation and the upstream Dirac notebook were read
-in the paper or its code; the alpha-loss rates are recomputed from its per-seed results.
+in the paper or in its code. The rates of the alpha loss are recomputed from its results
+per seed.
 """
 
 import math
@@ -12,16 +13,24 @@ import numpy as np
 from scipy import stats as distributions
 
 from gan_jax.benchmark.report import stats
-from gan_jax.benchmark.report.results import Results, Row, grouped, value_of
+from gan_jax.benchmark.report.results import (
+    Results,
+    Row,
+    group_rows,
+    metric_title,
+    metric_value,
+)
 from gan_jax.benchmark.report.stats import Interval
+from gan_jax.benchmark.report.wording import format_interval, format_short
 
 
-class Published(NamedTuple):
-    """One number of a table.
+class PublishedNumber(NamedTuple):
+    """One number of a published table.
 
-    method: ours of that kind, None: we have none. error: its standard error, None: not
-    reported. runs: how many it is of. rate: whether it is the share of runs whose final
-    `metric` is at least `modes`, else a mean of `metric`. suite: ours of its protocol.
+    method: our method of that kind; None if there is none. error: the standard error;
+    None if it is not reported. runs: how many runs it is of. rate: whether it is the
+    share of runs whose final `metric` is at least `modes`; otherwise it is a mean of
+    `metric`. suite: our suite with its protocol.
     """
 
     source: str
@@ -43,10 +52,11 @@ R3GAN = "Huang et al. 2024, arXiv 2501.05441"
 ALPHA = "SankarLab/AlphaGan-Papers-Results, arXiv 2310.18291"
 DIRAC = "Mescheder et al. 2018, arXiv 1801.04406, notebook, 500 steps of .2"
 
-Cell = tuple[float, float | None]
+ValueAndError = tuple[float, float | None]
+"""A published value and its standard error."""
 
 TOY_COLUMNS = ("modes", "high_quality", "reverse_kl")
-TOYS: dict[str, dict[tuple[str, str | None], tuple[Cell, ...]]] = {
+PACGAN_TOYS: dict[str, dict[tuple[str, str | None], tuple[ValueAndError, ...]]] = {
     "ring": {
         ("GAN", "ns_gan"): ((6.3, 0.5), (0.982, 0.002), (0.45, 0.09)),
         ("ALI", None): ((6.6, 0.3), (0.976, 0.004), (0.36, 0.04)),
@@ -62,9 +72,9 @@ TOYS: dict[str, dict[tuple[str, str | None], tuple[Cell, ...]]] = {
         ("PacGAN4", "pacgan4"): ((24.8, 0.2), (0.936, 0.006), (0.04, 0.01)),
     },
 }
-"""PacGAN's Table 1: 10 runs of 400,000 steps, +- is the standard error."""
+"""PacGAN's Table 1: 10 runs of 400,000 steps, with standard errors."""
 
-VEEGAN_TOYS: dict[str, dict[tuple[str, str | None], tuple[Cell, ...]]] = {
+VEEGAN_TOYS: dict[str, dict[tuple[str, str | None], tuple[ValueAndError, ...]]] = {
     "ring": {
         ("GAN", "ns_gan"): ((1, None), (0.993, None)),
         ("Unrolled", "unrolled"): ((7.6, None), (0.356, None)),
@@ -76,9 +86,10 @@ VEEGAN_TOYS: dict[str, dict[tuple[str, str | None], tuple[Cell, ...]]] = {
         ("VEEGAN", None): ((24.6, None), (0.40, None)),
     },
 }
+"""VEEGAN's Table 1."""
 
 STACKED_COLUMNS = ("modes", "kl")
-PACGAN_STACKED: dict[tuple[str, str | None], tuple[Cell, ...]] = {
+PACGAN_STACKED: dict[tuple[str, str | None], tuple[ValueAndError, ...]] = {
     ("DCGAN, as cited", None): ((99, None), (3.40, None)),
     ("ALI, as cited", None): ((16, None), (5.40, None)),
     ("Unrolled, as cited", "unrolled"): ((48.7, None), (4.32, None)),
@@ -88,13 +99,14 @@ PACGAN_STACKED: dict[tuple[str, str | None], tuple[Cell, ...]] = {
     ("PacDCGAN3", "pacgan3"): ((1000, None), (0.06, None)),
     ("PacDCGAN4", "pacgan4"): ((1000, None), (0.07, None)),
 }
-R3GAN_STACKED: dict[tuple[str, str | None], tuple[Cell, ...]] = {
+"""PacGAN's Table 2."""
+R3GAN_STACKED: dict[tuple[str, str | None], tuple[ValueAndError, ...]] = {
     ("RpGAN + R1 + R2", "r3gan"): ((1000, None), (0.0781, None)),
     ("GAN + R1 + R2", "r1_r2"): ((693, None), (0.9270, None)),
     ("RpGAN + R1", "rpgan_r1"): ((math.nan, None),),
     ("GAN + R1", "r1"): ((math.nan, None),),
 }
-"""The ablation of the loss, of single runs; nan: reported as a failure."""
+"""R3GAN's ablation of the loss, of single runs; nan stands for a reported failure."""
 
 ALPHA_RING = (
     ("saturating cross entropy", "minimax", 0.465, 200),
@@ -113,112 +125,165 @@ DIRAC_END = (
     ("NS + R1 .3", "non_saturating+r1", 2.21196e-6, 1.49942e-7),
     ("WGAN-GP .35", "wasserstein+wgan_gp", 1.80179, 1.22107),
 )
-"""The distance |(theta, psi)| from (1, -1), simultaneous and alternating, h = .2."""
+"""The distance |(theta, psi)| from (1, -1), simultaneous and alternating, at h = .2."""
 DIRAC_RATE = 0.2
-EXACT = 0.01
-"""Of an exact game ours agrees if it is within 1%."""
+GAME_TOLERANCE = 0.01
+"""Our exact game agrees with a published one if it is within 1% of it."""
 
 
-def table(
+def make_published_numbers(
     source: str, task: str, columns: tuple[str, ...], cells: dict, runs: int, suite: str
-) -> list[Published]:
+) -> list[PublishedNumber]:
+    """Return the numbers of one table."""
     return [
-        Published(source, task, label, method, metric, value, error, runs, suite)
+        PublishedNumber(source, task, label, method, metric, value, error, runs, suite)
         for (label, method), values in cells.items()
         for metric, (value, error) in zip(columns, values, strict=False)
     ]
 
 
-def all_published() -> list[Published]:
+def list_published() -> list[PublishedNumber]:
+    """Return all published numbers."""
     stacked = "stacked_mnist"
     veegan, resize = "stacked_veegan", "stacked_resize"
     found = []
-    for task, cells in TOYS.items():
-        found += table(f"{PACGAN}, Tab 1", task, TOY_COLUMNS, cells, 10, "pacgan")
-        found += table(VEEGAN, task, TOY_COLUMNS, VEEGAN_TOYS[task], 5, "")
+    for task, cells in PACGAN_TOYS.items():
+        found += make_published_numbers(
+            f"{PACGAN}, Tab 1", task, TOY_COLUMNS, cells, 10, "pacgan"
+        )
+        found += make_published_numbers(
+            VEEGAN, task, TOY_COLUMNS, VEEGAN_TOYS[task], 5, ""
+        )
     tab2 = f"{PACGAN}, Tab 2"
-    found += table(tab2, veegan, STACKED_COLUMNS, PACGAN_STACKED, 10, stacked)
-    found += table(R3GAN, resize, STACKED_COLUMNS, R3GAN_STACKED, 1, "")
-    rates = partial(Published, ALPHA, "ring", metric="modes", rate=True, modes=8)
+    found += make_published_numbers(
+        tab2, veegan, STACKED_COLUMNS, PACGAN_STACKED, 10, stacked
+    )
+    found += make_published_numbers(
+        R3GAN, resize, STACKED_COLUMNS, R3GAN_STACKED, 1, ""
+    )
+    rates = partial(PublishedNumber, ALPHA, "ring", metric="modes", rate=True, modes=8)
     for label, method, value, runs in ALPHA_RING:
         found.append(rates(label=label, method=method, value=value, runs=runs))
     for label, method, *ends in DIRAC_END:
         for task, value in zip(("simultaneous", "alternating"), ends, strict=True):
-            exact = Published(DIRAC, task, label, method, "distance", value)
+            exact = PublishedNumber(DIRAC, task, label, method, "distance", value)
             found.append(exact._replace(suite="dirac"))
     return found
 
 
-class Compared(NamedTuple):
-    """ours: None if these rows have none of its method. agrees: None: cannot say."""
+class PublishedComparison(NamedTuple):
+    """A published number beside ours.
 
-    published: Published
+    ours: None if these rows have none of its method. agrees: None if that cannot be
+    said.
+    """
+
+    published: PublishedNumber
     ours: Interval | None
     runs: int
     agrees: bool | None
     same_protocol: bool
 
 
-def compared(results: Results) -> list[Compared]:
-    """The published numbers of the tasks of these rows, beside ours.
+def compare_published(results: Results) -> list[PublishedComparison]:
+    """Return the published numbers of the tasks of these rows, each beside ours.
 
-    A method of which every run crashed has no number of its own.
+    A method whose every run crashed has no number of its own.
     """
     groups = {
         key: group
-        for key, group in grouped(results.main).items()
+        for key, group in group_rows(results.main).items()
         if any(row["error"] is None for row in group)
     }
     suite = results.plan["suite"]
     return [
-        beside(one, groups.get((one.task, one.method or ""), []), suite)
-        for one in all_published()
+        compare_number(one, groups.get((one.task, one.method or ""), []), suite)
+        for one in list_published()
         if one.task in results.tasks
     ]
 
 
-def beside(one: Published, rows: list[Row], suite: str) -> Compared:
-    same = bool(one.suite) and suite == one.suite
+def compare_number(
+    published: PublishedNumber, rows: list[Row], suite: str
+) -> PublishedComparison:
+    """Return a published number beside that of these rows."""
+    same = bool(published.suite) and suite == published.suite
     if not rows:
-        return Compared(one, None, 0, None, same)
-    if one.source == DIRAC:
-        return beside_game(one, rows, same)
-    if one.rate:
-        found = sum(value_of(row, one.metric) >= one.modes for row in rows)
+        return PublishedComparison(published, None, 0, None, same)
+    if published.source == DIRAC:
+        return compare_game(published, rows, same)
+    if published.rate:
+        found = sum(
+            metric_value(row, published.metric) >= published.modes for row in rows
+        )
         ours = stats.wilson(found, len(rows))
-        assert one.runs
-        theirs = (round(one.value * one.runs), one.runs)
+        assert published.runs
+        theirs = (round(published.value * published.runs), published.runs)
         gap = stats.newcombe((found, len(rows)), theirs)
-        return Compared(one, ours, len(rows), gap.low <= 0 <= gap.high, same)
-    values = np.array([number(row, one.metric) for row in rows])
+        return PublishedComparison(
+            published, ours, len(rows), gap.low <= 0 <= gap.high, same
+        )
+    values = np.array([end_value(row, published.metric) for row in rows])
     if not np.isfinite(values).all():
-        return Compared(one, None, len(rows), None, same)
-    ours = mean_interval(values)
-    half = math.hypot((ours.high - ours.low) / 2, 1.96 * (one.error or 0.0))
-    told = len(values) > 1 and math.isfinite(one.value)
-    agrees = abs(ours.value - one.value) <= half if told else None
-    return Compared(one, ours, len(rows), agrees, same)
+        return PublishedComparison(published, None, len(rows), None, same)
+    ours = student_interval(values)
+    half = math.hypot((ours.high - ours.low) / 2, 1.96 * (published.error or 0.0))
+    comparable = len(values) > 1 and math.isfinite(published.value)
+    agrees = abs(ours.value - published.value) <= half if comparable else None
+    return PublishedComparison(published, ours, len(rows), agrees, same)
 
 
-def beside_game(one: Published, rows: list[Row], same: bool) -> Compared:
-    """An exact game at the published step size: one number, without an interval."""
+def compare_game(
+    published: PublishedNumber, rows: list[Row], same: bool
+) -> PublishedComparison:
+    """Return a published game beside ours at its step size, without an interval."""
     ends = [r["final"]["distance"] for r in rows if r["axes"].get("h") == DIRAC_RATE]
     if not ends or ends[0] is None:
-        return Compared(one, None, 0, None, same)
-    agrees = math.isclose(ends[0], one.value, rel_tol=EXACT)
-    return Compared(one, Interval(ends[0], ends[0], ends[0]), 1, agrees, same)
+        return PublishedComparison(published, None, 0, None, same)
+    agrees = math.isclose(ends[0], published.value, rel_tol=GAME_TOLERANCE)
+    return PublishedComparison(
+        published, Interval(ends[0], ends[0], ends[0]), 1, agrees, same
+    )
 
 
-def number(row: Row, metric: str) -> float:
-    """A run's end; of a failed one 0 where more is better, else what is not finite."""
-    value = value_of(row, metric)
+def end_value(row: Row, metric: str) -> float:
+    """Return a run's number at the end; 0 for a failed run where more is better.
+
+    Where less is better, the number of a failed run is infinite.
+    """
+    value = metric_value(row, metric)
     return 0.0 if value == -math.inf else value
 
 
-def mean_interval(values: np.ndarray) -> Interval:
-    """The mean and Student's interval of it, `mean +- t s / sqrt(n)`."""
+def student_interval(values: np.ndarray) -> Interval:
+    """Return the mean with Student's interval, `mean +- t s / sqrt(n)`."""
     mean, n = float(values.mean()), len(values)
     if n < 2:
         return Interval(mean, mean, mean)
     half = distributions.t.ppf(0.975, n - 1) * values.std(ddof=1) / math.sqrt(n)
     return Interval(mean, mean - float(half), mean + float(half))
+
+
+PUBLISHED_HEADS = ("task", "method", "number", "published", "ours", "agree", "source")
+"""The heads of a table of published numbers."""
+
+
+def published_cells(comparison: PublishedComparison) -> tuple[str, ...]:
+    """Return the cells of a published number as text."""
+    theirs = comparison.published
+    value = "fails" if math.isnan(theirs.value) else format_short(theirs.value)
+    if theirs.error is not None:
+        value += f" ± {format_short(theirs.error)}"
+    elif theirs.rate:
+        value += f" of {theirs.runs}"
+    number = f"P({theirs.modes} modes)" if theirs.rate else metric_title(theirs.metric)
+    ours = (
+        f"{format_interval(comparison.ours)}, n = {comparison.runs}"
+        if comparison.ours
+        else "–"
+    )
+    verdict = "–" if comparison.agrees is None else "yes" if comparison.agrees else "no"
+    if comparison.agrees is not None and not comparison.same_protocol:
+        verdict += ", other protocol"
+    source = theirs.source
+    return theirs.task, theirs.label, number, value, ours, verdict, source

@@ -1,16 +1,19 @@
-"""The stability map: success over learning rates of D and G, the area under it."""
+"""Stability maps: success over learning rates of D and G, and the area under it."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from gan_jax.benchmark.report import stats
-from gan_jax.benchmark.report.results import RATES, Results, Row, grouped
+from gan_jax.benchmark.report.results import RATE_AXES, Results, Row, group_rows
 from gan_jax.benchmark.report.stats import Interval
 
 
-class Map(NamedTuple):
-    """rates[i][j]: (successes, runs) at d_lr[i], g_lr[j]; area: with its interval."""
+class StabilityMap(NamedTuple):
+    """The stability map of a method on a task.
+
+    rates[i][j]: (successes, runs) at d_lr[i] and g_lr[j]. area: with its interval.
+    """
 
     task: str
     method: str
@@ -20,22 +23,28 @@ class Map(NamedTuple):
     area: Interval
 
 
-def maps(results: Results) -> list[Map]:
-    """The stability maps: of each method on each task with both learning-rate axes."""
-    rows = [row for row in results.rows if all(axis in row["axes"] for axis in RATES)]
-    return [stability_map(*key, group) for key, group in ordered(results, rows)]
+def make_stability_maps(results: Results) -> list[StabilityMap]:
+    """Return the map of each method on each task that has both learning-rate axes."""
+    rows = [
+        row for row in results.rows if all(axis in row["axes"] for axis in RATE_AXES)
+    ]
+    return [
+        make_stability_map(*key, group) for key, group in order_groups(results, rows)
+    ]
 
 
-def ordered(
+def order_groups(
     results: Results, rows: list[Row]
 ) -> list[tuple[tuple[str, str], list[Row]]]:
-    groups = grouped(rows)
+    """Return the groups of rows in the order of the tasks and methods."""
+    groups = group_rows(rows)
     keys = [(t, m) for t in results.tasks for m in results.methods]
     return [(key, groups[key]) for key in keys if key in groups]
 
 
-def stability_map(task: str, method: str, rows: list[Row]) -> Map:
-    g_lr, d_lr = (sorted({row["axes"][a] for row in rows}) for a in RATES)
+def make_stability_map(task: str, method: str, rows: list[Row]) -> StabilityMap:
+    """Return the map of one method on one task."""
+    g_lr, d_lr = (sorted({row["axes"][a] for row in rows}) for a in RATE_AXES)
     seeds = sorted({row["seed"] for row in rows})
     won = np.full((len(seeds), len(d_lr), len(g_lr)), np.nan)
     for row in rows:
@@ -47,4 +56,4 @@ def stability_map(task: str, method: str, rows: list[Row]) -> Map:
         for pair in zip(wins, runs, strict=True)
     ]
     area = stats.area_under_map(won.reshape(len(seeds), -1))
-    return Map(task, method, g_lr, d_lr, counts, area)
+    return StabilityMap(task, method, g_lr, d_lr, counts, area)

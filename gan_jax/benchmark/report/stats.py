@@ -1,4 +1,4 @@
-"""Rates of success over seeds: their intervals, their differences, the time they take.
+"""Statistics of success over seeds: rates, differences of rates, time to success.
 
 Seeds are the sample. Intervals are two-sided, of 95% unless `level` says otherwise.
 Counts are of runs that succeeded, k of n.
@@ -13,8 +13,9 @@ import numpy as np
 from scipy import stats
 
 LEVEL = 0.95
+"""The confidence level of intervals."""
 FLIPS = 2**16
-"""Sign flips of a test: all there are of up to 16 differences."""
+"""Sign flips of a test; up to 16 differences have no more than these."""
 
 
 class Interval(NamedTuple):
@@ -26,6 +27,7 @@ class Interval(NamedTuple):
 
 
 def require_counts(successes: int, runs: int) -> None:
+    """Raise a ValueError for no runs, or for counts that cannot be."""
     if not 0 <= successes <= runs or runs == 0:
         raise ValueError(
             f"{successes} successes of {runs} runs; at least one run is needed, and "
@@ -34,11 +36,11 @@ def require_counts(successes: int, runs: int) -> None:
 
 
 def wilson(successes: int, runs: int, level: float = LEVEL) -> Interval:
-    """The rate p = k / n and Wilson's score interval, which is never empty at 0 or n.
+    """Return the rate p = k / n with Wilson's score interval, never empty at 0 or n.
 
-    `(p + z^2/2n +- z sqrt(p(1 - p)/n + z^2/4n^2)) / (1 + z^2/n)`, z the normal quantile
-    of (1 + level) / 2. Raises ValueError for no runs, or counts that cannot be.
-    Wilson 1927, JASA 22:209; Brown et al. 2001, doi 10.1214/ss/1009213286.
+    `(p + z^2/2n +- z sqrt(p(1 - p)/n + z^2/4n^2)) / (1 + z^2/n)`, where z is the normal
+    quantile of (1 + level) / 2. Raises ValueError for no runs, or counts that cannot
+    be. Wilson 1927, JASA 22:209; Brown et al. 2001, doi 10.1214/ss/1009213286.
     """
     require_counts(successes, runs)
     found = stats.binomtest(successes, runs).proportion_ci(level, method="wilson")
@@ -46,10 +48,11 @@ def wilson(successes: int, runs: int, level: float = LEVEL) -> Interval:
 
 
 def newcombe(one: tuple[int, int], other: tuple[int, int]) -> Interval:
-    """The difference p1 - p2 of two independent rates, each given as (k, n).
+    """Return the difference p1 - p2 of two independent rates, each given as (k, n).
 
-    `d - sqrt((p1 - l1)^2 + (u2 - p2)^2)` to `d + sqrt((u1 - p1)^2 + (p2 - l2)^2)`, with
-    l, u the Wilson limits. Newcombe 1998, Statistics in Medicine 17:873, method 10.
+    `d - sqrt((p1 - l1)^2 + (u2 - p2)^2)` to `d + sqrt((u1 - p1)^2 + (p2 - l2)^2)`,
+    where l and u are the Wilson limits. Newcombe 1998, Statistics in Medicine 17:873,
+    method 10.
     """
     p1, l1, u1 = wilson(*one)
     p2, l2, u2 = wilson(*other)
@@ -58,7 +61,7 @@ def newcombe(one: tuple[int, int], other: tuple[int, int]) -> Interval:
 
 
 def fisher(one: tuple[int, int], other: tuple[int, int]) -> float:
-    """Two-sided p of Fisher's exact test that two rates (k, n) are equal."""
+    """Return the two-sided p of Fisher's exact test that two rates (k, n) are equal."""
     for pair in (one, other):
         require_counts(*pair)
     table = [[k, n - k] for k, n in (one, other)]
@@ -66,11 +69,11 @@ def fisher(one: tuple[int, int], other: tuple[int, int]) -> float:
 
 
 def mcnemar(one: Sequence[bool], other: Sequence[bool]) -> float:
-    """Two-sided exact p that two methods on the same seeds succeed equally often.
+    """Return the two-sided exact p that two methods succeed equally on the same seeds.
 
-    Of the b + c seeds on which they differ, b go to the first: Binomial(b + c, 1/2).
-    1 where they never differ. Raises ValueError unless each seed is in both.
-    McNemar 1947, Psychometrika 12:153, in its exact form.
+    Of the b + c seeds on which they differ, b go to the first: Binomial(b + c, 1/2). p
+    is 1 where they never differ. Raises ValueError unless each seed is in both. McNemar
+    1947, Psychometrika 12:153, in its exact form.
     """
     first, second = np.asarray(one, bool), np.asarray(other, bool)
     if first.shape != second.shape:
@@ -82,13 +85,14 @@ def mcnemar(one: Sequence[bool], other: Sequence[bool]) -> float:
     return float(stats.binomtest(b, b + c).pvalue) if b + c else 1.0
 
 
-def sign_flip(differences: np.ndarray) -> float:
-    """Two-sided p that paired differences `[n]`, n >= 2, could be of the other sign.
+def sign_flip_test(differences: np.ndarray) -> float:
+    """Return the two-sided p that paired differences `[n]` are symmetric about 0.
 
-    The share of the 2^n ways to choose signs in which the mean is as extreme on the
-    observed side, twice, at most 1; so never below 2 / 2^k if k are not 0. Above n = 16
-    of `FLIPS` draws. Unlike Student's test it holds for few seeds that mostly tie, as
-    at a metric's ceiling. Fisher 1935, The Design of Experiments, section 21.
+    n is 2 or more. p is twice the share of the 2^n choices of signs in which the mean
+    is as extreme on the observed side, at most 1. So it is never below 2 / 2^k if k
+    differences are not 0. Above n = 16, `FLIPS` choices are drawn. Unlike Student's
+    test it holds for few seeds that mostly tie, as at a metric's ceiling. Fisher 1935,
+    The Design of Experiments, section 21.
     """
     found = stats.permutation_test(
         (differences,),
@@ -101,25 +105,26 @@ def sign_flip(differences: np.ndarray) -> float:
     return float(found.pvalue)
 
 
-def mean_of_seeds(differences: np.ndarray, reps: int = 2000) -> Interval:
-    """The mean of paired differences `[seeds]`, percentile bootstrap over seeds.
+def bootstrap_mean(differences: np.ndarray, reps: int = 2000) -> Interval:
+    """Return the mean of paired differences `[seeds]` with a bootstrap over seeds.
 
-    It stays within what was observed, as a ceiling asks for, but is narrow for few
-    seeds and may leave out a 0 that `sign_flip` does not reject.
+    The percentile interval stays within what was observed, as a ceiling asks for. But
+    it is narrow for few seeds, and may leave out a 0 that `sign_flip_test` does not
+    reject.
     """
-    low, high = seeds_interval(
+    low, high = bootstrap_seeds(
         lambda rows: float(differences[rows].mean()), len(differences), reps
     )
     return Interval(float(differences.mean()), low, high)
 
 
 def mean_rate(counts: Sequence[tuple[int, int]]) -> Interval:
-    """The mean of independent rates, each (k, n), equally weighted over m of them.
+    """Return the mean of m independent rates, each (k, n) and equally weighted.
 
-    `p - sqrt(sum_c (p_c - l_c)^2) / m` to `p + sqrt(sum_c (u_c - p_c)^2) / m`, l and u
-    the Wilson limits (MOVER, of which Newcombe's is the case of two). It has a width
-    where every rate is 0 or 1, unlike a bootstrap. Zou and Donner 2008, Statistics in
-    Medicine 27:1693.
+    `p - sqrt(sum_c (p_c - l_c)^2) / m` to `p + sqrt(sum_c (u_c - p_c)^2) / m`, where l
+    and u are the Wilson limits (MOVER, of which Newcombe's is the case of two). Unlike
+    a bootstrap it has a width where every rate is 0 or 1. Zou and Donner 2008,
+    Statistics in Medicine 27:1693.
     """
     if not counts:
         raise ValueError("no rates to average; give at least one (successes, runs)")
@@ -131,55 +136,60 @@ def mean_rate(counts: Sequence[tuple[int, int]]) -> Interval:
 
 
 def area_under_map(successes: np.ndarray, reps: int = 2000) -> Interval:
-    """The mean success of a map of axis points: the area under it, each axis 0 to 1.
+    """Return the mean success over the points of a map: the area under it, axes 0 to 1.
 
-    successes `[seeds, points]`, of 0 and 1, the same seeds at every point; nan: no run.
-    The interval is the hull of two: `mean_rate` over points, which takes points as
-    independent, and a percentile bootstrap over seeds, which keeps that one seed
-    starts alike at every point but has no width where all runs end alike.
+    successes: `[seeds, points]` of 0 and 1, the same seeds at every point; nan stands
+    for no run. The interval is the hull of two. `mean_rate` over points takes points as
+    independent. A percentile bootstrap over seeds keeps that one seed starts alike at
+    every point, but has no width where all runs end alike.
     """
-    value, low, high = mean_rate(counts_of(successes))
-    least, most = seeds_interval(
-        lambda rows: column_mean(successes[rows]), len(successes), reps
+    value, low, high = mean_rate(count_columns(successes))
+    least, most = bootstrap_seeds(
+        lambda rows: mean_over_points(successes[rows]), len(successes), reps
     )
     return Interval(value, min(low, least), max(high, most))
 
 
-def column_mean(successes: np.ndarray) -> float:
-    """The mean over points of the mean over seeds; a point not run is left out."""
+def mean_over_points(successes: np.ndarray) -> float:
+    """Return the mean over seeds, averaged over the points that have runs."""
     known = np.isfinite(successes)
     runs = known.sum(axis=0)
     rates = np.where(known, successes, 0).sum(axis=0)[runs > 0] / runs[runs > 0]
     return float(rates.mean()) if len(rates) else math.nan
 
 
-def mean_difference(one: np.ndarray, other: np.ndarray, reps: int = 2000) -> Interval:
-    """The difference of two mean rates, each over its own cells, on the same seeds.
+def difference_of_mean_rates(
+    one: np.ndarray, other: np.ndarray, reps: int = 2000
+) -> Interval:
+    """Return the difference of two mean rates over own cells, on the same seeds.
 
-    one, other `[seeds, cells]`, of 0 and 1; nan: no run. The interval is the hull of
-    two, as of `area_under_map`: Newcombe's of the two `mean_rate`s, which takes cells
-    as independent, and a percentile bootstrap over seeds, which all cells share.
+    one, other: `[seeds, cells]` of 0 and 1; nan stands for no run. The interval is the
+    hull of two, as in `area_under_map`. Newcombe's of the two `mean_rate`s takes cells
+    as independent. A percentile bootstrap over seeds takes account of the seeds that
+    all cells share.
     """
-    (p1, l1, u1), (p2, l2, u2) = (mean_rate(counts_of(x)) for x in (one, other))
+    (p1, l1, u1), (p2, l2, u2) = (mean_rate(count_columns(x)) for x in (one, other))
     below, above = math.hypot(p1 - l1, u2 - p2), math.hypot(u1 - p1, p2 - l2)
-    low, high = seeds_interval(
-        lambda rows: column_mean(one[rows]) - column_mean(other[rows]), len(one), reps
+    low, high = bootstrap_seeds(
+        lambda rows: mean_over_points(one[rows]) - mean_over_points(other[rows]),
+        len(one),
+        reps,
     )
     value = p1 - p2
     return Interval(value, min(value - below, low), max(value + above, high))
 
 
-def counts_of(successes: np.ndarray) -> list[tuple[int, int]]:
-    """Of `[seeds, cells]`, nan where there is no run: (successes, runs) by cell."""
+def count_columns(successes: np.ndarray) -> list[tuple[int, int]]:
+    """Return (successes, runs) of each column of `[seeds, cells]`; nan is no run."""
     known = np.isfinite(successes)
     columns = [column[mask] for column, mask in zip(successes.T, known.T, strict=True)]
     return [(int(column.sum()), len(column)) for column in columns if len(column)]
 
 
-def seeds_interval(
+def bootstrap_seeds(
     estimate: Callable[[np.ndarray], float], seeds: int, reps: int
 ) -> tuple[float, float]:
-    """The percentile bootstrap's limits; estimate: of the seeds drawn."""
+    """Return the limits of a percentile bootstrap; estimate: a function of seeds."""
     drawn = np.random.default_rng(0).integers(seeds, size=(reps, seeds))
     found = np.array([estimate(rows) for rows in drawn])
     found = found[np.isfinite(found)]
@@ -190,10 +200,11 @@ def seeds_interval(
 
 
 class Survival(NamedTuple):
-    """Kaplan-Meier: the share of runs without success after each step.
+    """The Kaplan-Meier curve: the share of runs without success after each step.
 
-    steps: where it falls. waiting, low, high: the share and its interval. median: the
-    first step at which at most half wait, inf if that is not within the budget.
+    steps: where the curve falls. waiting, low, high: the share and its interval.
+    median: the first step at which at most half of the runs wait; inf if that is not
+    within the budget.
     """
 
     steps: np.ndarray
@@ -204,12 +215,13 @@ class Survival(NamedTuple):
 
 
 def time_to_success(steps: Sequence[float | None], budget: float) -> Survival:
-    """How long success takes, where some runs never had it.
+    """Return how long success takes, where some runs never had it.
 
-    steps: of each run, that of its success; None: not within the budget, and it counts
-    as still waiting there, whatever ended it: a diverged run would not have succeeded.
-    `S(t) = prod_{t_i <= t} (1 - d_i / n_i)`, interval by log(-log). Kaplan and Meier
-    1958, JASA 53:457. Raises ValueError for no runs or a step above the budget.
+    steps: the step of each run's success, or None if it is not within the budget. Such
+    a run counts as still waiting there, whatever ended it: a diverged run would not
+    have succeeded. `S(t) = prod_{t_i <= t} (1 - d_i / n_i)`, with an interval by
+    log(-log). Kaplan and Meier 1958, JASA 53:457. Raises ValueError for no runs or a
+    step above the budget.
     """
     reached = [float(step) for step in steps if step is not None]
     if not steps or any(step > budget for step in reached):
@@ -231,3 +243,35 @@ def time_to_success(steps: Sequence[float | None], budget: float) -> Survival:
     below = at[waiting <= 0.5 + 1e-9]  # .9 x 7/9 x 5/7 is above .5 in floats
     median = float(below[0]) if len(below) else math.inf
     return Survival(at, waiting, np.nan_to_num(low), np.nan_to_num(high, nan=1), median)
+
+
+def extended_median(values: list[float]) -> float:
+    """Return the median of the known values; of infinite ones the upper of the two."""
+    known = [value for value in values if not math.isnan(value)]
+    if not known:
+        return math.nan
+    finite = np.isfinite(known).all()
+    return float(np.quantile(known, 0.5, method="linear" if finite else "higher"))
+
+
+class PairedComparison(NamedTuple):
+    """The result of paired differences.
+
+    figure: the mean difference. verdict: by p, which is of sign flips.
+    """
+
+    verdict: str
+    figure: Interval
+    p: float
+
+
+def compare_pairs(gaps: np.ndarray) -> PairedComparison | None:
+    """Return what paired differences show.
+
+    None stands for fewer than two differences, or one that is not finite.
+    """
+    if len(gaps) < 2 or not np.isfinite(gaps).all():
+        return None
+    p = sign_flip_test(gaps)
+    verdict = "it differs" if p < 1 - LEVEL else "no difference shown"
+    return PairedComparison(verdict, bootstrap_mean(gaps), p)

@@ -1,4 +1,4 @@
-"""What is told of each method: on a task, over tasks, over the stability map."""
+"""Summaries of each method: on a task, and over all tasks."""
 
 import math
 from collections import Counter
@@ -9,29 +9,33 @@ import numpy as np
 
 from gan_jax.benchmark.report import aggregate, stats
 from gan_jax.benchmark.report.results import (
-    OUTCOMES,
-    POOLED,
+    ORDERED_OUTCOMES,
+    POOLED_AXES,
     Results,
     Row,
-    failed,
-    floor_of,
-    grouped,
+    count_successes,
+    group_rows,
+    has_failed,
+    last_step,
     lower_is_better,
-    metrics_of,
-    noise_of,
-    value_of,
-    worst,
+    metric_value,
+    planned_steps,
+    task_floor,
+    task_metrics,
+    task_noise,
+    value_at_step,
 )
-from gan_jax.benchmark.report.stats import Interval, Survival
+from gan_jax.benchmark.report.stats import Interval, Survival, extended_median
 
 
-class Entry(NamedTuple):
+class TaskSummary(NamedTuple):
     """A method on a task.
 
-    difference, fisher_p, mcnemar_p: success against the baseline's; None: it is the
-    baseline. finals, bests: IQM over seeds. decline: the median of how many times worse
-    a run's end is than its best. step_ratio: step time over the baseline's.
-    gradients: evaluations of a run. equal: the IQM at equal cost, by kind of cost.
+    difference, fisher_p, mcnemar_p: success against the baseline's; None if it is the
+    baseline. finals, bests: the IQM over seeds. decline: the median of how many times
+    worse a run's end is than its best. step_ratio: the time of a step over the
+    baseline's. gradients: evaluations of a run. equal: the IQM at equal cost, by kind
+    of cost.
     """
 
     task: str
@@ -52,8 +56,8 @@ class Entry(NamedTuple):
     equal: dict[str, Interval]
 
 
-class Overall(NamedTuple):
-    """A method over all tasks, by scores: 0 noise or diverged, 1 the floor."""
+class OverallSummary(NamedTuple):
+    """A method over all tasks, by scores: 0 is noise or diverged, 1 is the floor."""
 
     method: str
     runs: int
@@ -65,47 +69,43 @@ class Overall(NamedTuple):
     profile: tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def seen_in(entries: list[Entry]) -> list[str]:
-    """The outcomes that runs of these came to, in their order."""
-    return [name for name in OUTCOMES if any(one.outcomes[name] for one in entries)]
+def list_outcomes(entries: list[TaskSummary]) -> list[str]:
+    """Return the outcomes that runs of these entries have, in their order."""
+    return [
+        name for name in ORDERED_OUTCOMES if any(one.outcomes[name] for one in entries)
+    ]
 
 
-TAUS = np.linspace(0, 1, 51)
-COSTS: dict[str, Callable[[Row], float]] = {
-    "gradient evaluations": lambda row: row["gradient_evaluations"] / steps_of(row),
+PROFILE_TAUS = np.linspace(0, 1, 51)
+"""The scores at which performance profiles are computed."""
+STEP_COSTS: dict[str, Callable[[Row], float]] = {
+    "gradient evaluations": lambda row: (
+        row["gradient_evaluations"] / planned_steps(row)
+    ),
     "wall seconds": lambda row: row["step_seconds"] or math.nan,
 }
-"""What a step costs; nan if it was not measured."""
+"""What a step costs, by kind of cost; nan if it was not measured."""
 
 
-def steps_of(row: Row) -> float:
-    """Those a run was to make, of which its gradient evaluations are told."""
-    return row["config"].get("steps") or last_step(row)
-
-
-def last_step(row: Row) -> float:
-    return max(row["series"]["step"], default=1) or 1
-
-
-def successes(rows: list[Row]) -> tuple[int, int]:
-    return sum(row["success"] for row in rows), len(rows)
-
-
-def entries(results: Results) -> list[Entry]:
-    """Every method on every task, in the order of the plan."""
-    groups = grouped(results.main)
+def summarize_tasks(results: Results) -> list[TaskSummary]:
+    """Return every method on every task, in the order of the plan."""
+    groups = group_rows(results.main)
     found = []
     for task in results.tasks:
-        budgets = {kind: budget(groups, task, cost) for kind, cost in COSTS.items()}
+        budgets = {
+            kind: cheapest_cost(groups, task, cost) for kind, cost in STEP_COSTS.items()
+        }
         base = groups.get((task, results.baseline), [])
         for method in results.methods:
             if rows := groups.get((task, method)):
                 rival = None if method == results.baseline else base
-                found.append(entry(results, task, method, rows, rival, base, budgets))
+                found.append(
+                    summarize_task(results, task, method, rows, rival, base, budgets)
+                )
     return found
 
 
-def entry(
+def summarize_task(
     results: Results,
     task: str,
     method: str,
@@ -113,45 +113,53 @@ def entry(
     rival: list[Row] | None,
     base: list[Row],
     budgets: dict[str, float],
-) -> Entry:
-    metrics = metrics_of(results, task)
-    counts, steps = successes(rows), max(map(last_step, rows))
-    difference, fisher_p, mcnemar_p = against(rows, rival)
+) -> TaskSummary:
+    """Return the summary of a method on a task.
+
+    rival: the baseline's rows; None if the method is the baseline. base: the baseline's
+    rows in any case. budgets: what is spent at equal cost, by kind of cost.
+    """
+    metrics = task_metrics(results, task)
+    counts, steps = count_successes(rows), max(map(last_step, rows))
+    difference, fisher_p, mcnemar_p = compare_success(rows, rival)
     times = [r["success_step"] if r["success"] else None for r in rows]
-    own_time, base_time = step_seconds(rows), step_seconds(base)
+    own_time, base_time = median_step_seconds(rows), median_step_seconds(base)
     main = metrics[0] if metrics else None
-    return Entry(
+    return TaskSummary(
         task,
         method,
         rows,
-        Counter({o: sum(r["outcome"] == o for r in rows) for o in OUTCOMES}),
+        Counter({o: sum(r["outcome"] == o for r in rows) for o in ORDERED_OUTCOMES}),
         stats.wilson(*counts),
         difference,
         fisher_p,
         mcnemar_p,
-        {m: iqm(rows, m, "final") for m in metrics},
-        {m: iqm(rows, m, "best") for m in metrics},
-        {m: decline(rows, m) for m in metrics},
+        {m: metric_iqm(rows, m, "final") for m in metrics},
+        {m: metric_iqm(rows, m, "best") for m in metrics},
+        {m: median_decline(rows, m) for m in metrics},
         stats.time_to_success(times, steps),
         own_time / base_time if base_time else math.nan,
-        steps * middle([COSTS["gradient evaluations"](r) for r in rows]),
+        steps * extended_median([STEP_COSTS["gradient evaluations"](r) for r in rows]),
         steps * own_time,
-        {k: iqm_at(rows, main, k, b) for k, b in budgets.items()} if main else {},
+        {k: iqm_at_cost(rows, main, k, b) for k, b in budgets.items()} if main else {},
     )
 
 
-def against(
+def compare_success(
     rows: list[Row], rival: list[Row] | None
 ) -> tuple[Interval | None, float | None, float | None]:
-    """Success compared with the baseline's: difference, Fisher's p, McNemar's p.
+    """Return success against the baseline's: difference, Fisher's p, McNemar's p.
 
-    The last on runs that both have of a seed, at the same learning rates or step size.
-    The other axes are what tells entries apart: a seed is one key at all their points.
+    McNemar's test takes the runs that both have of a seed, at the same learning rates
+    or step size. The other axes tell entries apart: a seed is one key at all their
+    points.
     """
     if not rival:
         return None, None, None
-    one, other = successes(rows), successes(rival)
-    mine, theirs = ({pair_of(r): r["success"] for r in some} for some in (rows, rival))
+    one, other = count_successes(rows), count_successes(rival)
+    mine, theirs = (
+        {pairing_key(r): r["success"] for r in some} for some in (rows, rival)
+    )
     shared = mine.keys() & theirs.keys()
     paired = (
         stats.mcnemar([mine[k] for k in shared], [theirs[k] for k in shared])
@@ -161,120 +169,112 @@ def against(
     return stats.newcombe(one, other), stats.fisher(one, other), paired
 
 
-def pair_of(row: Row) -> tuple[float | None, ...]:
-    """What a run shares with its partner: the seed and the axes within an entry."""
-    return row["seed"], *(row["axes"].get(axis) for axis in POOLED)
+def pairing_key(row: Row) -> tuple[float | None, ...]:
+    """Return what a run shares with its partner: seed and axes within an entry."""
+    return row["seed"], *(row["axes"].get(axis) for axis in POOLED_AXES)
 
 
-def iqm(rows: list[Row], metric: str, part: str) -> Interval:
-    return aggregate.iqm_of(np.array([value_of(row, metric, part) for row in rows]))
+def metric_iqm(rows: list[Row], metric: str, part: str) -> Interval:
+    """Return the IQM of a metric over runs."""
+    return aggregate.bootstrap_iqm(
+        np.array([metric_value(row, metric, part) for row in rows])
+    )
 
 
-def decline(rows: list[Row], metric: str) -> float:
-    """The median over seeds of how many times worse the end is than the best."""
+def median_decline(rows: list[Row], metric: str) -> float:
+    """Return the median over seeds of how many times worse the end is than the best."""
     ratios = []
     for row in rows:
-        final, best = value_of(row, metric), value_of(row, metric, "best")
+        final, best = metric_value(row, metric), metric_value(row, metric, "best")
         over, under = (final, best) if lower_is_better(metric) else (best, final)
-        if failed(row):
+        if has_failed(row):
             ratios.append(math.inf)
         elif over == under:
             ratios.append(1.0)
         else:
             ratios.append(over / under if under > 0 else math.inf)
-    return middle(ratios)
+    return extended_median(ratios)
 
 
-def middle(values: list[float]) -> float:
-    """The median of those that are known; of infinite ones, the upper of the two."""
-    known = [value for value in values if not math.isnan(value)]
-    if not known:
-        return math.nan
-    finite = np.isfinite(known).all()
-    return float(np.quantile(known, 0.5, method="linear" if finite else "higher"))
+def median_step_seconds(rows: list[Row]) -> float:
+    """Return the median seconds of a step."""
+    return extended_median([STEP_COSTS["wall seconds"](row) for row in rows])
 
 
-def step_seconds(rows: list[Row]) -> float:
-    return middle([COSTS["wall seconds"](row) for row in rows])
-
-
-def budget(groups: dict, task: str, cost: Callable[[Row], float]) -> float:
-    """The cost of the cheapest method's whole run: what all can be compared at."""
+def cheapest_cost(groups: dict, task: str, cost: Callable[[Row], float]) -> float:
+    """Return the cost of the cheapest method's whole run: all can be compared there."""
     costs = [
-        max(map(last_step, rows)) * middle([cost(r) for r in rows])
+        max(map(last_step, rows)) * extended_median([cost(r) for r in rows])
         for (name, _), rows in groups.items()
         if name == task
     ]
     return min((c for c in costs if c > 0), default=math.nan)
 
 
-def iqm_at(rows: list[Row], metric: str, kind: str, limit: float) -> Interval:
-    """The IQM at the last evaluation within the cost; failed runs are the worst."""
-    values = [value_at(row, metric, limit / COSTS[kind](row)) for row in rows]
-    return aggregate.iqm_of(np.array(values))
+def iqm_at_cost(rows: list[Row], metric: str, kind: str, limit: float) -> Interval:
+    """Return the IQM at the last evaluation within the cost; failures are the worst."""
+    values = [value_at_step(row, metric, limit / STEP_COSTS[kind](row)) for row in rows]
+    return aggregate.bootstrap_iqm(np.array(values))
 
 
-def value_at(row: Row, metric: str, step: float) -> float:
-    """A run's number at its last evaluation up to a step."""
-    pairs = zip(row["series"]["step"], row["series"].get(metric, []), strict=False)
-    known = [v for s, v in pairs if v is not None and s <= step * (1 + 1e-9)]
-    return worst(metric) if failed(row) or not known else float(known[-1])
+def score_scale(results: Results, task: str, metric: str) -> tuple[float, float]:
+    """Return the values of a metric that score 0 and 1.
 
-
-def scale(results: Results, task: str, metric: str) -> tuple[float, float]:
-    """What scores 0 and what scores 1.
-
-    0: the plan's `noise`; where it has none, the worst end of a run that did not fail.
-    1: the floor; where there is none, the best of all runs.
+    0 is the plan's `noise`; without it, the worst end of a run that did not fail. 1 is
+    the floor; without it, the best of all runs.
     """
     rows = [r for r in results.main if r["task"] == task]
-    ends = [v for r in rows if math.isfinite(v := value_of(r, metric))]
-    bests = [v for r in rows if math.isfinite(v := value_of(r, metric, "best"))]
+    ends = [v for r in rows if math.isfinite(v := metric_value(r, metric))]
+    bests = [v for r in rows if math.isfinite(v := metric_value(r, metric, "best"))]
     lower = lower_is_better(metric)
-    noise = noise_of(results, task, metric)
+    noise = task_noise(results, task, metric)
     if noise is None:
         noise = (max if lower else min)(ends, default=1.0)
-    top = floor_of(results, task, metric)
+    top = task_floor(results, task, metric)
     if top is None:
         top = (min if lower else max)(bests, default=0.0)
     return float(noise), float(top)
 
 
 WORST_SCORE = -1e9
-"""Of a run that failed: below any other, and finite."""
+"""The score of a run that failed: below any other, and finite."""
 
 
-def score(value: float, zero: float, one: float) -> float:
-    """`(value - zero) / (one - zero)`; WORST_SCORE for what is not finite."""
+def scale_score(value: float, zero: float, one: float) -> float:
+    """Return `(value - zero) / (one - zero)`, or WORST_SCORE if it is not finite."""
     if not math.isfinite(value):
         return WORST_SCORE
     return 0.0 if zero == one else (value - zero) / (one - zero)
 
 
 def score_matrix(results: Results, method: str) -> np.ndarray:
-    """`[runs, tasks]`: runs by seed, over tasks of the method with equal counts.
+    """Return the scores `[runs, tasks]` of a method, runs by seed.
 
-    Where tasks have unequal numbers of runs (a plan not finished), the first ones.
+    Tasks on which the method has no runs are left out. If tasks have unequal numbers of
+    runs (in a plan that is not finished), the first runs are taken.
     """
-    groups, columns = grouped(results.main), []
+    groups, columns = group_rows(results.main), []
     for task in results.tasks:
-        rows, metrics = groups.get((task, method)), metrics_of(results, task)
+        rows, metrics = groups.get((task, method)), task_metrics(results, task)
         if rows and metrics:
-            zero, one = scale(results, task, metrics[0])
-            columns.append([score(value_of(r, metrics[0]), zero, one) for r in rows])
+            zero, one = score_scale(results, task, metrics[0])
+            columns.append(
+                [scale_score(metric_value(r, metrics[0]), zero, one) for r in rows]
+            )
     runs = min(map(len, columns), default=0)
     return np.array([column[:runs] for column in columns]).T
 
 
-def overall(results: Results) -> list[Overall]:
-    """The methods with runs on every task, compared over all of them.
+def summarize_overall(results: Results) -> list[OverallSummary]:
+    """Return the methods with runs on every task, compared over all of them.
 
-    Who is better than whom is asked of the scores; a mean has none below 0, so that one
-    run that ends far worse than noise counts as one that ends as noise.
+    The scores decide which method is better. Before they are averaged, scores below 0
+    are raised to 0, so that a run which ends far worse than noise counts as one that
+    ends as noise.
     """
     matrices = {m: score_matrix(results, m) for m in results.methods}
     full = {m: s for m, s in matrices.items() if s.shape[-1:] == (len(results.tasks),)}
-    ranked = aggregate.ranks(full) if full else {}
+    ranked = aggregate.bootstrap_ranks(full) if full else {}
     base = full.get(results.baseline)
     found = []
     for method, scores in full.items():
@@ -285,15 +285,15 @@ def overall(results: Results) -> list[Overall]:
         rates = [[r for r in mine if r["task"] == task] for task in results.tasks]
         clipped = np.maximum(scores, 0)
         found.append(
-            Overall(
+            OverallSummary(
                 method,
                 len(mine),
-                stats.mean_rate([successes(rows) for rows in rates]),
-                aggregate.bootstrap(clipped, aggregate.iqm),
-                aggregate.bootstrap(clipped, aggregate.optimality_gap),
+                stats.mean_rate([count_successes(rows) for rows in rates]),
+                aggregate.bootstrap_interval(clipped, aggregate.iqm),
+                aggregate.bootstrap_interval(clipped, aggregate.optimality_gap),
                 better,
                 ranked[method],
-                aggregate.bootstrap_profile(clipped, TAUS),
+                aggregate.bootstrap_profile(clipped, PROFILE_TAUS),
             )
         )
     return found

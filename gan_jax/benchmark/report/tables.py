@@ -1,66 +1,55 @@
-"""The tables: what each column says of a method, for people and for sorting."""
+"""The columns of the tables: their texts for people, and keys for sorting."""
 
 import math
 from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gan_jax.benchmark.report.html.svg import short
-from gan_jax.benchmark.report.published import Compared
 from gan_jax.benchmark.report.results import (
     Results,
-    bounds_of,
-    floor_of,
-    metrics_of,
-    title,
+    metric_title,
+    success_bounds,
+    task_floor,
+    task_metrics,
 )
-from gan_jax.benchmark.report.stats import Interval
-from gan_jax.benchmark.report.summary import Entry
-from gan_jax.benchmark.report.wording import counted, joined
+from gan_jax.benchmark.report.summary import TaskSummary
+from gan_jax.benchmark.report.wording import (
+    count_noun,
+    format_difference,
+    format_interval,
+    format_probability,
+    format_short,
+    join_names,
+)
 
 
 class Column(NamedTuple):
-    """explain: one sentence. cell: `(text, sort key)` of an Entry or an Overall."""
+    """A column of a table.
+
+    explain: one sentence. cell: returns `(text, sort key)` of a TaskSummary or an
+    OverallSummary.
+    """
 
     name: str
     explain: str
     cell: Callable[..., tuple[str, float | str]]
 
 
-NOTHING = ("–", "baseline", "1.00x", "1.0 [1.0, 1.0]")
-"""Cells that tell nothing where a whole column has no others."""
+UNINFORMATIVE = ("–", "baseline", "1.00x", "1.0 [1.0, 1.0]")
+"""Texts of cells that say nothing if a whole column has no others."""
 
 
-def telling(columns: tuple[Column, ...], found: list) -> tuple[Column, ...]:
-    """The columns that say something of any of these methods."""
+def select_informative(columns: tuple[Column, ...], found: list) -> tuple[Column, ...]:
+    """Return the columns that say something about any of these summaries."""
     return tuple(
         column
         for column in columns
-        if any(column.cell(one)[0] not in NOTHING for one in found)
+        if any(column.cell(one)[0] not in UNINFORMATIVE for one in found)
     )
 
 
-def ranged(found: Interval | None, digits: int | None = None) -> str:
-    """`0.80 [0.49, 0.94]`."""
-    if found is None or math.isnan(found.value):
-        return "–"
-    show = short if digits is None else lambda v: f"{v:.{digits}f}"
-    return f"{show(found.value)} [{show(found.low)}, {show(found.high)}]"
-
-
-def signed(found: Interval | None) -> str:
-    if found is None:
-        return "baseline"
-    return f"{found.value:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
-
-
-def probability(p: float | None) -> str:
-    if p is None:
-        return "–"
-    return "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
-
-
-def rate(entry: Entry) -> tuple[str, float]:
+def success_cell(entry: TaskSummary) -> tuple[str, float]:
+    """Return how many runs succeeded, with the interval of the rate."""
     won, runs = entry.outcomes["converged"], len(entry.rows)
     return (
         f"{won}/{runs} [{entry.rate.low:.2f}, {entry.rate.high:.2f}]",
@@ -68,235 +57,223 @@ def rate(entry: Entry) -> tuple[str, float]:
     )
 
 
-def key(value: float | None, other: float = math.inf) -> float:
+def sort_key(value: float | None, other: float = math.inf) -> float:
+    """Return the value, or `other` where there is none."""
     return other if value is None or math.isnan(value) else value
 
 
-def main_metric(entry: Entry) -> str | None:
+def main_metric(entry: TaskSummary) -> str | None:
+    """Return the metric that scores the task."""
     return next(iter(entry.finals), None)
 
 
-def of_metric(entry: Entry, part: str) -> tuple[str, float]:
-    """The IQM of the metric that scores the task, at the end or at its best."""
+def metric_cell(entry: TaskSummary, part: str) -> tuple[str, float]:
+    """Return the IQM of the metric that scores the task; part: "finals" or "bests"."""
     name = main_metric(entry)
     if name is None:
         return "–", math.inf
     found = getattr(entry, part)[name]
-    return ranged(found), found.value
+    return format_interval(found), found.value
 
 
-def decline(entry: Entry) -> tuple[str, float]:
+def decline_cell(entry: TaskSummary) -> tuple[str, float]:
+    """Return how many times worse the end of a run is than its best."""
     name = main_metric(entry)
     value = math.nan if name is None else entry.decline[name]
     known = "failed" if math.isinf(value) else f"{value:.2f}"
-    return ("–" if math.isnan(value) else known), key(value)
+    return ("–" if math.isnan(value) else known), sort_key(value)
 
 
-def step_time(entry: Entry) -> tuple[str, float]:
+def step_time_cell(entry: TaskSummary) -> tuple[str, float]:
+    """Return the time of a step over the baseline's."""
     ratio = entry.step_ratio
-    return ("–" if math.isnan(ratio) else f"{ratio:.2f}x"), key(ratio)
+    return ("–" if math.isnan(ratio) else f"{ratio:.2f}x"), sort_key(ratio)
 
 
-def modes(entry: Entry) -> tuple[str, float]:
-    """Robust modes and, as the literature counts, those with one hit."""
+def modes_cell(entry: TaskSummary) -> tuple[str, float]:
+    """Return robust modes and, as the literature counts, modes with one hit."""
     both = [entry.finals.get(name) for name in ("robust_modes", "modes")]
     if both[0] is None and both[1] is None:
         return "–", -1.0
-    shown = [short(found.value) if found else "–" for found in both]
+    shown = [format_short(found.value) if found else "–" for found in both]
     return " / ".join(shown), next(found.value for found in both if found)
 
 
-def equal(kind: str) -> Callable[[Entry], tuple[str, float]]:
-    def cell(entry: Entry) -> tuple[str, float]:
+def equal_cost_cell(kind: str) -> Callable[[TaskSummary], tuple[str, float]]:
+    """Return a cell that shows the task's metric at equal cost."""
+
+    def cell(entry: TaskSummary) -> tuple[str, float]:
         found = entry.equal.get(kind)
-        return ranged(found), key(found and found.value)
+        return format_interval(found), sort_key(found and found.value)
 
     return cell
 
 
-def time_to(entry: Entry) -> tuple[str, float]:
+def time_to_success_cell(entry: TaskSummary) -> tuple[str, float]:
+    """Return the step from which half of the runs succeed."""
     median = entry.survival.median
     return ("not reached" if math.isinf(median) else f"{median:.0f}"), median
 
 
-METHOD = "The method's name, as `--methods` of benchmarks.compare takes it."
+METHOD_EXPLANATION = "The method's name, as `--methods` of benchmarks.compare takes it."
 
 ENTRY_COLUMNS: tuple[Column, ...] = (
     Column("task", "The data set.", lambda e: (e.task, e.task)),
-    Column("method", METHOD, lambda e: (e.method, e.method)),
+    Column("method", METHOD_EXPLANATION, lambda e: (e.method, e.method)),
     Column(
         "success",
         "How many of the runs succeeded: they met the task's goal at every evaluation "
         "of the last quarter of the training. With Wilson's 95% interval of the rate.",
-        rate,
+        success_cell,
     ),
     Column(
         "against baseline",
         "The method's success rate minus the baseline's, with Newcombe's 95% interval.",
-        lambda e: (signed(e.difference), key(e.difference and e.difference.value, 0.0)),
+        lambda e: (
+            format_difference(e.difference),
+            sort_key(e.difference and e.difference.value, 0.0),
+        ),
     ),
     Column(
         "p Fisher",
         "The p value of Fisher's exact test that both success rates are equal. It "
         "takes the runs of the two methods as independent, and is not corrected for "
         "the number of methods.",
-        lambda e: (probability(e.fisher_p), key(e.fisher_p)),
+        lambda e: (format_probability(e.fisher_p), sort_key(e.fisher_p)),
     ),
     Column(
         "p McNemar",
         "The p value of McNemar's exact test, on the seeds that both methods ran: only "
         "those seeds count on which one succeeded and the other did not. It is not "
         "corrected for the number of methods.",
-        lambda e: (probability(e.mcnemar_p), key(e.mcnemar_p)),
+        lambda e: (format_probability(e.mcnemar_p), sort_key(e.mcnemar_p)),
     ),
     Column(
         "modes",
         "Two counts of modes at the end, each the IQM over runs: robust modes, which "
         "get at least a quarter of their fair share of samples, and modes that get at "
         "least one sample, as the literature counts them.",
-        modes,
+        modes_cell,
     ),
     Column(
         "final",
         "The task's metric at the end: the IQM over runs (the mean of the middle half) "
         "with its 95% bootstrap interval. A run that diverged counts as the worst and "
         "is never left out.",
-        lambda e: of_metric(e, "finals"),
+        lambda e: metric_cell(e, "finals"),
     ),
     Column(
         "best",
         "The same at the best evaluation of each run, which is what most published "
         "tables report.",
-        lambda e: of_metric(e, "bests"),
+        lambda e: metric_cell(e, "bests"),
     ),
     Column(
         "final / best",
         "How many times worse the end of a run is than its best evaluation: the median "
         "over runs. A number far above 1 shows instability.",
-        decline,
+        decline_cell,
     ),
     Column(
         "steps to success",
         "The step from which half of the runs succeed (the Kaplan-Meier median, in "
         "which runs without success are censored at their end).",
-        time_to,
+        time_to_success_cell,
     ),
     Column(
         "step time",
         "The wall time of a step, divided by the baseline's.",
-        step_time,
+        step_time_cell,
     ),
     Column(
         "at equal gradients",
         "The task's metric after as many gradient evaluations of both players as the "
         "whole run of the cheapest method takes. A method whose discriminator judges "
         "packs of k samples sees k times as many examples in each evaluation.",
-        equal("gradient evaluations"),
+        equal_cost_cell("gradient evaluations"),
     ),
     Column(
         "at equal time",
         "The task's metric after as much wall time as the whole run of the fastest "
         "method takes.",
-        equal("wall seconds"),
+        equal_cost_cell("wall seconds"),
     ),
 )
 
 OVERALL_COLUMNS: tuple[Column, ...] = (
-    Column("method", METHOD, lambda o: (o.method, o.method)),
+    Column("method", METHOD_EXPLANATION, lambda o: (o.method, o.method)),
     Column("runs", "The number of runs on all tasks.", lambda o: (str(o.runs), o.runs)),
     Column(
         "success",
         "The share of runs that succeeded, averaged over tasks, with its 95% interval "
         "(Wilson's intervals of the tasks, combined by MOVER).",
-        lambda o: (ranged(o.successes, 2), o.successes.value),
+        lambda o: (format_interval(o.successes, 2), o.successes.value),
     ),
     Column(
         "IQM score",
         "The mean of the middle half of all scores. A score of 0 is noise, or a run "
         "that diverged; a score of 1 is the floor, the value of real data.",
-        lambda o: (ranged(o.iqm), o.iqm.value),
+        lambda o: (format_interval(o.iqm), o.iqm.value),
     ),
     Column(
         "optimality gap",
         "How far the scores are below 1, averaged over all runs.",
-        lambda o: (ranged(o.gap), o.gap.value),
+        lambda o: (format_interval(o.gap), o.gap.value),
     ),
     Column(
         "beats baseline",
         "The probability that a run of this method scores better than a run of the "
         "baseline, averaged over tasks.",
         lambda o: (
-            "baseline" if o.improvement is None else ranged(o.improvement, 2),
-            key(o.improvement and o.improvement.value, 0.5),
+            "baseline" if o.improvement is None else format_interval(o.improvement, 2),
+            sort_key(o.improvement and o.improvement.value, 0.5),
         ),
     ),
     Column(
         "rank",
         "The rank among the methods by the IQM on a task, averaged over tasks; 1 is "
         "the best.",
-        lambda o: (ranged(o.rank, 1), o.rank.value),
+        lambda o: (format_interval(o.rank, 1), o.rank.value),
     ),
 )
 
 
-def thresholds(results: Results, task: str) -> str:
-    """What success on a task is, in words."""
+def describe_thresholds(results: Results, task: str) -> str:
+    """Return what success on a task is, in words."""
     parts = []
-    for bound in bounds_of(results, task):
+    for bound in success_bounds(results, task):
         limits = {"≥": bound.get("at_least"), "≤": bound.get("at_most")}
-        told = [f"{sign} {short(v)}" for sign, v in limits.items() if v is not None]
-        parts.append(f"{title(bound['metric'])} {', '.join(told)}")
+        texts = [
+            f"{sign} {format_short(v)}" for sign, v in limits.items() if v is not None
+        ]
+        parts.append(f"{metric_title(bound['metric'])} {', '.join(texts)}")
     rule = (results.plan.get("thresholds", {}).get(task) or {}).get("rule")
-    return joined(parts) if parts else f"judged by {rule or 'the plan'}"
+    return join_names(parts) if parts else f"judged by {rule or 'the plan'}"
 
 
-def crashes(results: Results) -> list[str]:
-    """What crashed: `grid, r1: 10 runs: RuntimeError: no memory`."""
+def list_crashes(results: Results) -> list[str]:
+    """Return what crashed, such as `grid, r1: 10 runs: RuntimeError: no memory`."""
     counts = Counter(
         (row["task"], row["label"], row["error"])
         for row in results.rows
         if row["error"] is not None
     )
     return [
-        f"{task}, {method}: {counted(count, 'run')}: {error}"
+        f"{task}, {method}: {count_noun(count, 'run')}: {error}"
         for (task, method, error), count in counts.items()
     ]
 
 
-def about(results: Results, task: str) -> str:
-    """What is known of a task beforehand: its runs, metric, floor, goal."""
-    metrics = metrics_of(results, task)
+def describe_task(results: Results, task: str) -> str:
+    """Return what is known of a task beforehand: its runs, metric, floor and goal."""
+    metrics = task_metrics(results, task)
     rows = [row for row in results.main if row["task"] == task]
     methods = {row["label"] for row in rows}
-    runs, tried = counted(len(rows), "run"), counted(len(methods), "method")
+    runs, tried = count_noun(len(rows), "run"), count_noun(len(methods), "method")
     parts = [f"{runs} of {tried}."]
     if metrics:
-        floor = floor_of(results, task, metrics[0])
-        ends = "" if floor is None else f" (floor {short(floor)})"
-        parts.append(f"Metric: {title(metrics[0])}{ends}.")
-    parts.append(f"Success: {thresholds(results, task)}.")
+        floor = task_floor(results, task, metrics[0])
+        ends = "" if floor is None else f" (floor {format_short(floor)})"
+        parts.append(f"Metric: {metric_title(metrics[0])}{ends}.")
+    parts.append(f"Success: {describe_thresholds(results, task)}.")
     return " ".join(parts)
-
-
-PUBLISHED_HEADS = ("task", "method", "number", "published", "ours", "agree", "source")
-
-
-def published_texts(one: Compared) -> tuple[str, ...]:
-    """The cells of a published number, as text."""
-    theirs = one.published
-    value = "fails" if math.isnan(theirs.value) else short(theirs.value)
-    if theirs.error is not None:
-        value += f" ± {short(theirs.error)}"
-    elif theirs.rate:
-        value += f" of {theirs.runs}"
-    number = f"P({theirs.modes} modes)" if theirs.rate else title(theirs.metric)
-    ours = f"{ranged(one.ours)}, n = {one.runs}" if one.ours else "–"
-    verdict = "–" if one.agrees is None else "yes" if one.agrees else "no"
-    if one.agrees is not None and not one.same_protocol:
-        verdict += ", other protocol"
-    source = theirs.source
-    return theirs.task, theirs.label, number, value, ours, verdict, source
-
-
-def interval_words(found: Interval, runs: int) -> str:
-    return f"{found.value:+.3g} [{found.low:+.3g}, {found.high:+.3g}], {runs} runs"

@@ -1,15 +1,15 @@
-"""SUITES: name -> a plan of tasks, methods and axes."""
+"""The suites of the comparison: each is a plan of tasks, methods and axes."""
 
 from gan_jax.assembly.registry import choose
 from gan_jax.benchmark.suites import games, images, toys
-from gan_jax.benchmark.suites.spec import Suite, Task, config_of
+from gan_jax.benchmark.suites.spec import Suite, Task, make_config
 
 SUITES: dict[str, Suite] = {**games.SUITES, **toys.SUITES, **images.SUITES}
 
 
-def suite_of(name: str) -> Suite:
-    """SUITES[name], or a ValueError with the nearest name."""
+def find_suite(name: str) -> Suite:
+    """Return SUITES[name], or raise a ValueError with the nearest name."""
     return choose(SUITES, name, "suite")
 
 
-__all__ = ["SUITES", "Suite", "Task", "config_of", "suite_of"]
+__all__ = ["SUITES", "Suite", "Task", "find_suite", "make_config"]

@@ -1,4 +1,4 @@
-"""The Dirac-GAN, exactly: every loss x penalty (a method) under every way of moving."""
+"""The suite of the Dirac-GAN, played exactly: losses and penalties under every rule."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from gan_jax.config import (
 from gan_jax.dynamics import DYNAMICS
 
 SGD = OptimizerConfig("sgd", learning_rate=1.0)
-"""At rate 1, which the suite's rates multiply."""
+"""SGD at rate 1, which the rates of the suite multiply."""
 GAME = Config(
     batch_size=1,
     dataset=DatasetConfig("dirac"),
@@ -23,14 +23,19 @@ GAME = Config(
     d_optimizer=SGD,
 )
 LOSSES = ("minimax", "non_saturating", "relativistic", "wasserstein", "hinge")
-"""Not lsgan: without a bias D(0) is never its target."""
+"""The losses of the game. lsgan is not among them: without a bias D(0) never reaches
+its target."""
 PENALTIES = {"r1": 0.3, "r2": 0.3, "r1_r2": 0.3, "wgan_gp": 0.35}
-"""With their weights: 0.3 is Mescheder's (1801.04406), 0.35 his 0.7 / 2."""
+"""Penalties with their weights: 0.3 is Mescheder's (arXiv 1801.04406), and 0.35 is his
+0.7 / 2."""
 CORE = (*LOSSES, *(f"{loss}+r1" for loss in LOSSES), "wasserstein+wgan_gp")
 
 
-def methods() -> dict[str, Config]:
-    """`minimax`, `minimax+r1`, ...: every loss, alone and with every penalty."""
+def game_methods() -> dict[str, Config]:
+    """Return the methods: `minimax`, `minimax+r1` and so on.
+
+    Each loss stands alone and with every penalty.
+    """
     found = {}
     for loss in LOSSES:
         found[loss] = replace(GAME, loss=LossConfig(loss))
@@ -40,32 +45,42 @@ def methods() -> dict[str, Config]:
     return found
 
 
-def moving(about: str, changes: Changes) -> Task:
+def make_game_task(about: str, changes: Changes) -> Task:
+    """Return the Dirac-GAN as a task under these changes."""
     return Task(about, DatasetConfig("dirac"), None, changes=changes)
 
 
-def of_both(**fields: object) -> Changes:
+def change_both_players(**fields: object) -> Changes:
+    """Return changes that set these fields of both players' optimizers."""
     players = ("g_optimizer", "d_optimizer")
     return {f"{player}.{k}": v for player in players for k, v in fields.items()}
 
 
 ADAM = {"name": "adam", "b2": 0.9}
-TASKS = {name: moving(f"SGD, {name}", {"dynamics.name": name}) for name in DYNAMICS} | {
-    "alternating": moving(
+TASKS = {
+    name: make_game_task(f"SGD, {name}", {"dynamics.name": name}) for name in DYNAMICS
+} | {
+    "alternating": make_game_task(
         "SGD, alternating, G first as in the published notebook",
         {"dynamics.name": "alternating", "g_first": True},
     ),
-    "consensus": moving(
+    "consensus": make_game_task(
         "SGD, consensus of gamma 1",
         {"dynamics.name": "consensus", "dynamics.gamma": 1.0},
     ),
-    "momentum": moving("momentum 0.5, in turn", of_both(name="momentum", momentum=0.5)),
-    "negative_momentum": moving(
-        "momentum -0.5, in turn", of_both(name="momentum", momentum=-0.5)
+    "momentum": make_game_task(
+        "momentum 0.5, in turn", change_both_players(name="momentum", momentum=0.5)
     ),
-    "rmsprop": moving("RMSprop, in turn", of_both(name="rmsprop")),
-    "adam_b1_0": moving("Adam (0, 0.9), in turn", of_both(**ADAM, b1=0.0)),
-    "adam_b1_09": moving("Adam (0.9, 0.9), in turn", of_both(**ADAM, b1=0.9)),
+    "negative_momentum": make_game_task(
+        "momentum -0.5, in turn", change_both_players(name="momentum", momentum=-0.5)
+    ),
+    "rmsprop": make_game_task("RMSprop, in turn", change_both_players(name="rmsprop")),
+    "adam_b1_0": make_game_task(
+        "Adam (0, 0.9), in turn", change_both_players(**ADAM, b1=0.0)
+    ),
+    "adam_b1_09": make_game_task(
+        "Adam (0.9, 0.9), in turn", change_both_players(**ADAM, b1=0.9)
+    ),
 }
 
 SUITES = {
@@ -77,7 +92,7 @@ SUITES = {
         cost=Cost(1e-3, 1e-3, 0.0),
         methods=CORE,
         decay=False,
-        catalogue=methods(),
+        catalogue=game_methods(),
         rates=(0.01, 0.1, 0.2, 0.5),
     )
 }

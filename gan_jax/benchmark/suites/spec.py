@@ -1,4 +1,4 @@
-"""What a suite is: tasks x methods x points of its axes, each a complete Config."""
+"""The parts of a suite: tasks, methods and points of axes, each a complete Config."""
 
 import dataclasses
 from collections import ChainMap
@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gan_jax.assembly.registry import PLUGINS
 from gan_jax.benchmark.outcome import Goal
 from gan_jax.config import Config, DatasetConfig, MetricsConfig, SweepConfig
 from gan_jax.methods import METHODS
 from gan_jax.methods.changes import Changes, change_fields, change_rates
 
 EVALUATIONS = 20
-"""Of each run: five of them are in its last quarter."""
+"""Evaluations of each run; five of them are in its last quarter."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Task:
     """What is learned, and when that has succeeded.
 
     about: one line. goal: None where diagnostics.phase.verdict decides. metrics: names
-    of gan_jax.evaluate.metric_registry, of n samples. changes: of every Config.
+    of gan_jax.evaluate.metric_registry, taken of n samples. changes: made to every
+    Config.
     """
 
     about: str
@@ -33,8 +35,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds on 2 CPU cores for one GAN: a player's update, D's with a penalty, an
-    evaluation. Measured; they only serve to say beforehand what a plan will take."""
+    """Seconds that one GAN takes on 2 CPU cores.
+
+    update: of a player's update. penalized: of an update of D with a penalty.
+    evaluation: of an evaluation. The numbers are measured, and only serve to say
+    beforehand what a plan will take.
+    """
 
     update: float
     penalized: float
@@ -43,16 +49,16 @@ class Cost:
 
 @dataclass(frozen=True)
 class Suite:
-    """A factorial plan.
+    """A factorial plan of tasks, methods and axes.
 
-    network: changes of the model of methods that do not bring a model of their own.
-    changes: of every Config. adam_rate: what the faster player's learning rate is made
-    where Adam is used (the ratio of the two stays); None: each as published. decay:
-    whether learning rates go linearly to 0. methods: those compared by default; none
-    named: all that apply. axes: name -> value -> changes. sweep: axes within one
-    program, factors on both learning rates. catalogue: the methods that there are.
-    rates: learning rates of both players, of a suite that is exact (`benchmarks.exact`)
-    and has no seeds.
+    network: changes to the model of each method that does not bring its own. changes:
+    made to every Config. adam_rate: the learning rate of the faster player where Adam
+    is used (the ratio of the two stays); None keeps each as published. decay: whether
+    learning rates go linearly to 0. methods: those compared by default; () stands for
+    all that apply. axes: name -> value -> changes. sweep: axes within one program,
+    which are factors on both learning rates. catalogue: the methods there are to choose
+    from. rates: learning rates of both players in a suite that is played exactly
+    (`gan_jax.benchmark.exact_games`) and has no seeds.
     """
 
     about: str
@@ -66,98 +72,118 @@ class Suite:
     decay: bool = True
     axes: Mapping[str, Mapping[Any, Changes]] = field(default_factory=dict)
     sweep: SweepConfig = field(default_factory=SweepConfig)
-    catalogue: Mapping[str, Config] = field(default_factory=lambda: KNOWN)
+    catalogue: Mapping[str, Config] = field(default_factory=lambda: BENCHMARK_METHODS)
     rates: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
-class Variant:
+class MethodVariant:
     """A method that is another one with changes."""
 
     base: str
     changes: Changes
 
 
-VARIANTS: dict[str, Variant] = {
-    "r1_weak": Variant("r1", {"penalty.weight": 0.1}),
-    "r1_r2_weak": Variant("r1_r2", {"penalty.weight": 0.1}),
-    "wgan_gp_weak": Variant("wgan_gp", {"penalty.weight": 0.1, "d_steps": 1}),
-    "r1_weak_every8": Variant("r1", {"penalty.weight": 0.1, "penalty.every": 8}),
-    "r1_weak_every16": Variant("r1", {"penalty.weight": 0.1, "penalty.every": 16}),
-    "r3gan_weak": Variant("r3gan", {"penalty.weight": 0.1, "penalty.weight_end": None}),
-    "r3gan_every8": Variant("r3gan", {"penalty.every": 8}),
-    "pacgan3": Variant("pacgan2", {"model.pack": 3}),
-    "pacgan4": Variant("pacgan2", {"model.pack": 4}),
+METHOD_VARIANTS: dict[str, MethodVariant] = {
+    "r1_weak": MethodVariant("r1", {"penalty.weight": 0.1}),
+    "r1_r2_weak": MethodVariant("r1_r2", {"penalty.weight": 0.1}),
+    "wgan_gp_weak": MethodVariant("wgan_gp", {"penalty.weight": 0.1, "d_steps": 1}),
+    "r1_weak_every8": MethodVariant("r1", {"penalty.weight": 0.1, "penalty.every": 8}),
+    "r1_weak_every16": MethodVariant(
+        "r1", {"penalty.weight": 0.1, "penalty.every": 16}
+    ),
+    "r3gan_weak": MethodVariant(
+        "r3gan", {"penalty.weight": 0.1, "penalty.weight_end": None}
+    ),
+    "r3gan_every8": MethodVariant("r3gan", {"penalty.every": 8}),
+    "pacgan3": MethodVariant("pacgan2", {"model.pack": 3}),
+    "pacgan4": MethodVariant("pacgan2", {"model.pack": 4}),
 }
-"""Methods of the benchmark alone: the questions ask for them."""
+"""Methods that only the benchmark has: its questions ask for them."""
 
 
-KNOWN: Mapping[str, Config] = ChainMap(
+BENCHMARK_METHODS: Mapping[str, Config] = ChainMap(
     {
         name: change_fields(METHODS[variant.base], variant.changes)
-        for name, variant in VARIANTS.items()
+        for name, variant in METHOD_VARIANTS.items()
     },
     METHODS,
 )
 """All of METHODS, also those that a plugin registers later, and the variants."""
 
 
-def with_network(config: Config, network: Changes) -> Config:
-    """The suite's model, unless the method has another one that is part of it."""
+def refuse_variant_names() -> None:
+    """Raise a ValueError if a plugin's method has the name of a variant."""
+    for plugin in PLUGINS.values():
+        for kind, name in plugin.names:
+            if kind == "method" and name in METHOD_VARIANTS:
+                raise ValueError(
+                    f"plugin {plugin.path}: registers the method {name!r}, which the "
+                    "benchmark has already; choose another name"
+                )
+
+
+def set_network(config: Config, network: Changes) -> Config:
+    """Return the Config with the suite's model, unless the method brings its own."""
     own = config.model.name
     if own not in (None, network["model.name"]):
         return config
     return change_fields(config, network)
 
 
-def config_of(
+def make_config(
     suite: Suite, task: Task, method: str, point: Changes, steps: int, seeds: int
 ) -> Config:
-    """The run of a method on a task at a point of the axes, of all seeds and factors.
+    """Return the Config of a method on a task at a point of the axes.
 
-    A method that has D judge packs sees as many packs as others see examples.
+    It is one run of all seeds and factors. A method whose D judges packs sees as many
+    packs as others see examples.
     """
-    config = with_network(suite.catalogue[method], suite.network)
+    config = set_network(suite.catalogue[method], suite.network)
     config = change_rates(config, suite.adam_rate, suite.decay)
     config = change_fields(config, {**suite.changes, **task.changes, **point})
-    every, log_every = intervals(steps)
+    every, log_every = evaluation_intervals(steps)
     return replace(
         config,
         steps=steps,
         seeds=seeds,
         batch_size=config.batch_size * config.model.pack,
-        dataset=dataset_at(task, point),
+        dataset=point_dataset(task, point),
         metrics=MetricsConfig(every, task.metrics, task.n),
         log=replace(config.log, every=log_every),
         sweep=suite.sweep,
     )
 
 
-def intervals(steps: int) -> tuple[int, int]:
-    """Steps between evaluations and between rows, the first a multiple of the second.
+def evaluation_intervals(steps: int) -> tuple[int, int]:
+    """Return the steps between evaluations and between rows.
 
-    So all dispatches are equally long, and compiled once.
+    The first is a multiple of the second, so that all dispatches are equally long and
+    are compiled once.
     """
     row = 20 if steps <= 20_000 else 100
     every = max(1, steps // EVALUATIONS)
     return (every, every) if every < row else (every - every % row, row)
 
 
-def dataset_at(task: Task, point: Changes) -> DatasetConfig:
-    """The task's data, with what a point of the axes changes of them."""
-    return change_fields(Config(dataset=task.dataset), only(point, "dataset")).dataset
+def point_dataset(task: Task, point: Changes) -> DatasetConfig:
+    """Return the task's data with the changes that a point of the axes makes."""
+    return change_fields(
+        Config(dataset=task.dataset), select_group(point, "dataset")
+    ).dataset
 
 
-def only(changes: Changes, group: str) -> Changes:
+def select_group(changes: Changes, group: str) -> Changes:
+    """Return the changes to one group of the Config."""
     return {k: v for k, v in changes.items() if k.startswith(f"{group}.")}
 
 
-def axis(*fields: str, values: Iterable[Any]) -> dict[Any, Changes]:
-    """An axis along which these fields take these values."""
+def make_axis(*fields: str, values: Iterable[Any]) -> dict[Any, Changes]:
+    """Return an axis along which these fields take these values."""
     return {value: dict.fromkeys(fields, value) for value in values}
 
 
-def factors(sweep: SweepConfig) -> dict[str, list[float]]:
-    """The axes within one program that have values."""
+def sweep_factors(sweep: SweepConfig) -> dict[str, list[float]]:
+    """Return the axes within one program that have values."""
     names = (f.name for f in dataclasses.fields(sweep))
     return {name: list(getattr(sweep, name)) for name in names if getattr(sweep, name)}

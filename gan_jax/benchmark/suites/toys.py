@@ -1,19 +1,27 @@
-"""Suites on points: tier T1, its stability map, its stress axes, PacGAN's protocol."""
+"""The suites on points: tier T1, its map and stress axes, PacGAN's protocol."""
 
 from dataclasses import replace
 
 from gan_jax.benchmark.outcome import Bound, Goal
-from gan_jax.benchmark.suites.spec import KNOWN, Cost, Suite, Task, axis
+from gan_jax.benchmark.suites.spec import (
+    BENCHMARK_METHODS,
+    Cost,
+    Suite,
+    Task,
+    make_axis,
+)
 from gan_jax.config import DatasetConfig, SweepConfig
 
-SAMPLES = 2500
-"""Of each evaluation, as published."""
+SAMPLES_PER_EVALUATION = 2500
+"""Samples of each evaluation, as published."""
 
 
-def covered(modes: int) -> Goal:
-    """All modes robustly, their shares within .05 nats, shape within 3 floors.
+def coverage_goal(modes: int) -> Goal:
+    """Return the goal of covering all modes.
 
-    A generator that hits half of the modes has not collapsed, however wide it draws.
+    All modes are hit robustly, their shares are within 0.05 nats, and the shape is
+    within 3 floors. A generator that hits half of the modes has not collapsed, however
+    wide it draws.
     """
     return Goal(
         (
@@ -25,23 +33,28 @@ def covered(modes: int) -> Goal:
     )
 
 
-def mixture(about: str, modes: int, dataset: DatasetConfig) -> Task:
-    return Task(about, dataset, covered(modes), ("modes", "swd"), SAMPLES)
+def mixture_task(about: str, modes: int, dataset: DatasetConfig) -> Task:
+    """Return the task of covering the modes of a mixture."""
+    return Task(
+        about, dataset, coverage_goal(modes), ("modes", "swd"), SAMPLES_PER_EVALUATION
+    )
 
 
-RING = mixture("8 modes, sigma 0.01 (PacGAN)", 8, DatasetConfig("ring"))
-EASY_RING = mixture("8 modes, sigma 0.05", 8, DatasetConfig("ring", sigma=0.05))
-GRID = mixture("25 modes, sigma 0.05 (PacGAN)", 25, DatasetConfig("grid"))
+RING = mixture_task("8 modes, sigma 0.01 (PacGAN)", 8, DatasetConfig("ring"))
+EASY_RING = mixture_task("8 modes, sigma 0.05", 8, DatasetConfig("ring", sigma=0.05))
+GRID = mixture_task("25 modes, sigma 0.05 (PacGAN)", 25, DatasetConfig("grid"))
 
 TASKS = {
     "ring": RING,
     "ring_wide": EASY_RING,
     "grid": GRID,
-    "imbalanced_ring": mixture(
+    "imbalanced_ring": mixture_task(
         "8 modes, one of them 1 % of the data", 8, DatasetConfig("imbalanced_ring")
     ),
-    "random_mixture": mixture("20 modes anywhere", 20, DatasetConfig("random_mixture")),
-    "rings": mixture("8 rings of 8 modes", 64, DatasetConfig("rings")),
+    "random_mixture": mixture_task(
+        "20 modes anywhere", 20, DatasetConfig("random_mixture")
+    ),
+    "rings": mixture_task("8 rings of 8 modes", 64, DatasetConfig("rings")),
 }
 
 CORE = (
@@ -58,7 +71,9 @@ CORE = (
     "r3gan",
     "pacgan2",
 )
-PENALIZED = tuple(name for name in CORE if KNOWN[name].penalty.name != "none")
+PENALIZED = tuple(
+    name for name in CORE if BENCHMARK_METHODS[name].penalty.name != "none"
+)
 MAPPED = ("ns_gan", "wgan_gp_weak", "r1_weak", "r3gan")
 PILOT = (
     "minimax",
@@ -88,19 +103,19 @@ TOY = Suite(
 )
 
 STRESS = {
-    "b1": axis("g_optimizer.b1", "d_optimizer.b1", values=(0.0, 0.5, 0.9)),
-    "b2": axis("g_optimizer.b2", "d_optimizer.b2", values=(0.9, 0.99, 0.999)),
-    "d_steps": axis("d_steps", values=(1, 5)),
-    "batch": axis("batch_size", values=(32, 256)),
-    "d_width": axis("model.d_width", values=(32, 128, 512)),
-    "data": axis("dataset.size", values=(2500, 100_000)),
-    "gain": axis("model.init_scale", values=(0.25, 1.0, 4.0)),
-    "norm": axis("model.g_norm", values=("none", "batch")),
-    "precision": axis("precision", values=("float32", "bf16")),
-    "ema": axis("ema.decay", values=(0.0, 0.999)),
-    "lazy": axis("penalty.every", values=(1, 8, 16)),
+    "b1": make_axis("g_optimizer.b1", "d_optimizer.b1", values=(0.0, 0.5, 0.9)),
+    "b2": make_axis("g_optimizer.b2", "d_optimizer.b2", values=(0.9, 0.99, 0.999)),
+    "d_steps": make_axis("d_steps", values=(1, 5)),
+    "batch": make_axis("batch_size", values=(32, 256)),
+    "d_width": make_axis("model.d_width", values=(32, 128, 512)),
+    "data": make_axis("dataset.size", values=(2500, 100_000)),
+    "gain": make_axis("model.init_scale", values=(0.25, 1.0, 4.0)),
+    "norm": make_axis("model.g_norm", values=("none", "batch")),
+    "precision": make_axis("precision", values=("float32", "bf16")),
+    "ema": make_axis("ema.decay", values=(0.0, 0.999)),
+    "lazy": make_axis("penalty.every", values=(1, 8, 16)),
 }
-"""One-line plans: what is varied, and its values. Each is a suite `stress_NAME`."""
+"""What each suite `stress_NAME` varies, and the values it takes."""
 
 PACGAN = Suite(
     "PacGAN's networks and 400,000 steps on its 100,000 points (for a GPU)",

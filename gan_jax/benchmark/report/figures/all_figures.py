@@ -1,4 +1,4 @@
-"""The report's figures for a paper, PNG and SVG, in the folder's figures/."""
+"""The figures of a report for a paper, PNG and SVG, in the folder figures/."""
 
 from pathlib import Path
 from typing import Any
@@ -6,71 +6,84 @@ from typing import Any
 from gan_jax.benchmark.report.figures.canvas import (
     FLOOR,
     STYLE,
-    blank,
-    hide_rest,
+    add_method_labels,
+    add_outcome_legend,
+    grid_shape,
+    hide_unused_axes,
     line_style,
-    mark_style,
-    name_methods,
-    near_square,
-    of_task,
-    outcome_legend,
-    square,
+    make_figure,
+    make_square,
+    marker_style,
+    task_entries,
 )
-from gan_jax.benchmark.report.figures.task_figures import cost, curves, seeds
+from gan_jax.benchmark.report.figures.task_figures import (
+    draw_cost,
+    draw_curves,
+    draw_seeds,
+)
 from gan_jax.benchmark.report.findings import Findings
-from gan_jax.benchmark.report.html.svg import OUTCOME_COLOURS, ink_on, shade
+from gan_jax.benchmark.report.html.svg import OUTCOME_COLOURS, rate_colour, text_colour
 from gan_jax.benchmark.report.results import is_exact, shown_metrics
-from gan_jax.benchmark.report.stability_map import Map
-from gan_jax.benchmark.report.summary import TAUS, seen_in
+from gan_jax.benchmark.report.stability_map import StabilityMap
+from gan_jax.benchmark.report.summary import PROFILE_TAUS, list_outcomes
 
 
-def draw_all(found: Findings) -> list[Path]:
-    """Write every figure that the rows allow; the files written."""
+def draw_figures(findings: Findings) -> list[Path]:
+    """Write every figure that the rows allow, and return the paths of the files."""
     import matplotlib
 
-    folder = found.results.folder / "figures"
+    folder = findings.results.folder / "figures"
     folder.mkdir(exist_ok=True)
     with matplotlib.rc_context(STYLE):
-        drawn = {"success": rates(found), "outcomes": outcomes(found)}
-        if found.maps:
-            drawn["stability_map"] = map_figure(found.maps)
-        if found.overall:
-            drawn["profiles"] = profiles(found)
-        for task in found.results.tasks:
-            drawn |= of_one_task(found, task)
-        return [path for name, one in drawn.items() for path in save(one, folder, name)]
+        drawn = {"success": draw_rates(findings), "outcomes": draw_outcomes(findings)}
+        if findings.maps:
+            drawn["stability_map"] = draw_stability_maps(findings.maps)
+        if findings.overall:
+            drawn["profiles"] = draw_profiles(findings)
+        for task in findings.results.tasks:
+            drawn |= draw_task_figures(findings, task)
+        return [
+            path
+            for name, one in drawn.items()
+            for path in save_figure(one, folder, name)
+        ]
 
 
-def of_one_task(found: Findings, task: str) -> dict[str, Any]:
-    """The figures of a task that have something to show."""
-    if not shown_metrics(found.results, task):
+def draw_task_figures(findings: Findings, task: str) -> dict[str, Any]:
+    """Return the figures of a task that have something to show."""
+    if not shown_metrics(findings.results, task):
         return {}
     drawn = {
-        f"{name}_{task}": draw(found, task)
-        for name, draw in {"seeds": seeds, "curves": curves, "cost": cost}.items()
+        f"{name}_{task}": draw(findings, task)
+        for name, draw in {
+            "seeds": draw_seeds,
+            "curves": draw_curves,
+            "cost": draw_cost,
+        }.items()
     }
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
-def save(figure: Any, folder: Path, name: str) -> list[Path]:
+def save_figure(figure: Any, folder: Path, name: str) -> list[Path]:
+    """Write a figure as PNG and as SVG, and return both paths."""
     name = name.replace("/", "-").replace(":", "-")
     figure.savefig(folder / f"{name}.png", dpi=150)
     figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
     return [folder / f"{name}.png", folder / f"{name}.svg"]
 
 
-def map_figure(maps: list[Map]) -> Any:
-    """A panel for each method: success over the learning rates of D and G."""
-    rows, columns = near_square(len(maps))
-    figure, axes = blank(2.5 * columns, 2.7 * rows, rows, columns)
+def draw_stability_maps(maps: list[StabilityMap]) -> Any:
+    """Return a panel for each method: success over the learning rates of D and G."""
+    rows, columns = grid_shape(len(maps))
+    figure, axes = make_figure(2.5 * columns, 2.7 * rows, rows, columns)
     for axis, one in zip(axes.flat, maps, strict=False):
         for i, line in enumerate(one.rates):
             for j, (won, runs) in enumerate(line):
                 rate = won / runs if runs else 0.0
                 corner = (j - 0.47, i - 0.47)
-                axis.add_patch(square(corner, shade(rate)))
+                axis.add_patch(make_square(corner, rate_colour(rate)))
                 words = f"{won}/{runs}" if runs else "–"
-                ink = {"color": ink_on(rate), "ha": "center", "va": "center"}
+                ink = {"color": text_colour(rate), "ha": "center", "va": "center"}
                 axis.text(j, i, words, **ink)
         area = f"{one.area.value:.2f} [{one.area.low:.2f}, {one.area.high:.2f}]"
         axis.set_title(f"{one.method}, {one.task}\narea {area}")
@@ -82,24 +95,27 @@ def map_figure(maps: list[Map]) -> Any:
         axis.set(xlim=(-0.5, len(one.g_lr) - 0.5), ylim=(-0.5, len(one.d_lr) - 0.5))
         axis.spines[:].set_visible(False)
         axis.tick_params(length=0)
-    hide_rest(axes, len(maps))
+    hide_unused_axes(axes, len(maps))
     return figure
 
 
-def rates(found: Findings) -> Any:
-    """Success with Wilson's interval, a panel for each task; exact games have none."""
-    exact = is_exact(found.results)
+def draw_rates(findings: Findings) -> Any:
+    """Return success with Wilson's interval, a panel for each task.
+
+    Exact games have no interval.
+    """
+    exact = is_exact(findings.results)
     label = "share of step sizes that converge" if exact else "success, 95% interval"
-    tasks, methods = found.results.tasks, found.results.methods
+    tasks, methods = findings.results.tasks, findings.results.methods
     high = 1 + 0.24 * len(methods)
-    rows, columns = near_square(len(tasks))
+    rows, columns = grid_shape(len(tasks))
     size = (1 + 2.6 * columns, high * rows, rows, columns)
-    figure, axes = blank(*size, sharey=True)
+    figure, axes = make_figure(*size, sharey=True)
     for axis, task in zip(axes.flat, tasks, strict=False):
-        for one in of_task(found, task):
+        for one in task_entries(findings, task):
             y = methods.index(one.method)
             value, low, top = one.rate
-            style = mark_style(found, one.method)
+            style = marker_style(findings, one.method)
             if not exact:
                 axis.plot([low, top], [y, y], color=style["color"], linewidth=2)
             axis.plot(value, y, **style)
@@ -108,19 +124,21 @@ def rates(found: Findings) -> Any:
         axis.set_axisbelow(True)
     axes.flat[0].set_yticks(range(len(methods)), methods)
     axes.flat[0].set_ylim(len(methods) - 0.5, -0.5)
-    hide_rest(axes, len(tasks))
+    hide_unused_axes(axes, len(tasks))
     return figure
 
 
-def outcomes(found: Findings) -> Any:
-    """How all runs of each method ended, a panel for each task."""
-    tasks, methods = found.results.tasks, found.results.methods
-    rows, columns = near_square(len(tasks))
+def draw_outcomes(findings: Findings) -> Any:
+    """Return how all runs of each method ended, a panel for each task."""
+    tasks, methods = findings.results.tasks, findings.results.methods
+    rows, columns = grid_shape(len(tasks))
     high = 1.4 + 0.24 * len(methods)
-    figure, axes = blank(1 + 2.6 * columns, high * rows, rows, columns, sharey=True)
-    seen = seen_in(found.entries)
+    figure, axes = make_figure(
+        1 + 2.6 * columns, high * rows, rows, columns, sharey=True
+    )
+    seen = list_outcomes(findings.entries)
     for axis, task in zip(axes.flat, tasks, strict=False):
-        for one in of_task(found, task):
+        for one in task_entries(findings, task):
             left, y = 0.0, methods.index(one.method)
             for name in seen:
                 share = one.outcomes[name] / len(one.rows)
@@ -128,22 +146,24 @@ def outcomes(found: Findings) -> Any:
                 axis.barh(y, share, left=left, color=fill, height=0.75)
                 left += share
         axis.set(title=task, xlabel="share of runs", xlim=(0, 1))
-    name_methods(axes.flat[0], found, methods, -0.05)
+    add_method_labels(axes.flat[0], findings, methods, -0.05)
     axes.flat[0].set_ylim(len(methods) - 0.5, -0.5)
-    outcome_legend(figure, found.entries)
-    hide_rest(axes, len(tasks))
+    add_outcome_legend(figure, findings.entries)
+    hide_unused_axes(axes, len(tasks))
     return figure
 
 
-def profiles(found: Findings) -> Any:
-    """The share of runs above each score, with its interval."""
-    figure, axes = blank(5.4, 3.2)
+def draw_profiles(findings: Findings) -> Any:
+    """Return the share of runs above each score, with its interval."""
+    figure, axes = make_figure(5.4, 3.2)
     axis = axes.flat[0]
-    for one in found.overall:
-        style = line_style(found, one.method)
+    for one in findings.overall:
+        style = line_style(findings, one.method)
         share, low, high = one.profile
-        axis.fill_between(TAUS, low, high, color=style["color"], alpha=0.1, lw=0)
-        axis.plot(TAUS, share, markevery=0.15, **style)
+        axis.fill_between(
+            PROFILE_TAUS, low, high, color=style["color"], alpha=0.1, lw=0
+        )
+        axis.plot(PROFILE_TAUS, share, markevery=0.15, **style)
     axis.set(
         xlabel="score (0: noise or diverged, 1, dashed: the floor)",
         ylabel="share of runs above the score",

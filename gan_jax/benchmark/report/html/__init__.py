@@ -1,1 +1,1 @@
-"""The report as one page: sections, panels and charts."""
+"""The report as one page: its document, sections, panels and charts."""

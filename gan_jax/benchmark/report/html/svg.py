@@ -1,4 +1,4 @@
-"""SVG as text: elements, the colours of outcomes and of rates, scales, ticks."""
+"""SVG as text: elements, the colours of outcomes and of rates, scales and ticks."""
 
 import html
 import math
@@ -15,12 +15,13 @@ OUTCOME_COLOURS = {
     "nonfinite": "#3a3f47",
     "error": "#8b9098",
 }
+"""The colour of each outcome."""
 OUTLINE = "#4a5258"
-"""Of dots: the lighter colours alone are faint on paper."""
+"""The outline of dots: the lighter colours alone are faint on paper."""
 
 
 def element(tag: str, *children: str, **attributes: object) -> str:
-    """`<tag attributes>children</tag>`; `data_x` is data-x, `class_` is class."""
+    """Return `<tag attributes>children</tag>`; `data_x` is data-x, `class_` class."""
     named = "".join(
         f' {name.rstrip("_").replace("_", "-")}="{html.escape(str(value))}"'
         for name, value in attributes.items()
@@ -29,23 +30,25 @@ def element(tag: str, *children: str, **attributes: object) -> str:
     return f"<{tag}{named}>{''.join(children)}</{tag}>"
 
 
-def text(x: object, y: object, words: str, **attributes: object) -> str:
+def text_element(x: object, y: object, words: str, **attributes: object) -> str:
+    """Return words at a place."""
     return element("text", html.escape(words), x=x, y=y, **attributes)
 
 
-def tip(words: str) -> str:
+def tooltip(words: str) -> str:
+    """Return words that show while the pointer rests on an element."""
     return element("title", html.escape(words))
 
 
-def shade(rate: float) -> str:
-    """A colour from paper to deep teal, darker with the rate."""
+def rate_colour(rate: float) -> str:
+    """Return a colour from paper to deep teal, darker with the rate."""
     light, dark = (246, 243, 235), (24, 92, 92)
     mixed = (round(a + (b - a) * rate) for a, b in zip(light, dark, strict=True))
     return "#" + "".join(f"{value:02x}" for value in mixed)
 
 
 def luminance(colour: str) -> float:
-    """The relative luminance of `#rrggbb`, from 0 to 1: WCAG 2.1."""
+    """Return the relative luminance of `#rrggbb`, from 0 to 1, by WCAG 2.1."""
     parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     red, green, blue = (
         p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts
@@ -53,14 +56,14 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def ink_on(rate: float) -> str:
-    """Black or white, whichever stands out more from `shade(rate)`."""
-    behind = luminance(shade(rate)) + 0.05
+def text_colour(rate: float) -> str:
+    """Return black or white, whichever stands out more from `rate_colour(rate)`."""
+    behind = luminance(rate_colour(rate)) + 0.05
     return "#ffffff" if 1.05 / behind > behind / 0.05 else "#000000"
 
 
 class Scale(NamedTuple):
-    """Values from low to high, to 0 to 1."""
+    """A scale that maps values from low to high to 0 to 1."""
 
     low: float
     high: float
@@ -74,8 +77,11 @@ class Scale(NamedTuple):
         return (value - low) / (high - low)
 
 
-def scale_of(values: Iterable[float], may_be_log: bool = True) -> Scale:
-    """Around the finite values; logarithmic if it may be, and they span a factor 8."""
+def make_scale(values: Iterable[float], may_be_log: bool = True) -> Scale:
+    """Return a scale around the finite values.
+
+    It is logarithmic if it may be and the values span a factor of 8.
+    """
     known = [float(v) for v in values if math.isfinite(v)] or [0.0, 1.0]
     low, high = min(known), max(known)
     if may_be_log and low > 0 and high / low > 8:
@@ -84,8 +90,8 @@ def scale_of(values: Iterable[float], may_be_log: bool = True) -> Scale:
     return Scale(low - pad, high + pad, False)
 
 
-def ticks(scale: Scale, most: int = 5) -> list[float]:
-    """Round values within the scale."""
+def round_ticks(scale: Scale, most: int = 5) -> list[float]:
+    """Return round values within the scale."""
     if scale.log:
         first, last = (math.log10(v) for v in (scale.low, scale.high))
         tens = range(math.ceil(first), math.floor(last) + 1)
@@ -107,18 +113,8 @@ def ticks(scale: Scale, most: int = 5) -> list[float]:
     ]
 
 
-def short(value: float | None) -> str:
-    """Three digits; `failed` for infinity, a dash for nothing."""
-    if value is None or math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "failed"
-    if value == 0 or 0.001 <= abs(value) < 10_000:
-        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
-    return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e")
-
-
-def tick_text(value: float) -> str:
+def format_tick(value: float) -> str:
+    """Return the text of a tick, such as `15k`."""
     if abs(value) >= 1000 and value % 100 == 0 and abs(value) < 1e6:
         return f"{value / 1000:g}k"
     if value and (abs(value) >= 1e6 or abs(value) < 0.001):
@@ -126,5 +122,6 @@ def tick_text(value: float) -> str:
     return f"{value:g}"
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
+    """Return a share in percent, with two decimals."""
     return f"{100 * share:.2f}%"

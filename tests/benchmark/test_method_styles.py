@@ -5,10 +5,16 @@ import itertools
 import numpy as np
 import pytest
 
-from gan_jax.benchmark.report.html.marks import SHAPES
-from gan_jax.benchmark.report.looks import DASHES, MARKERS, PALETTE, Look, looks
+from gan_jax.benchmark.report.html.markers import MARKER_SHAPES
+from gan_jax.benchmark.report.method_styles import (
+    DASHES,
+    MARKERS,
+    PALETTE,
+    MethodStyle,
+    assign_styles,
+)
 from gan_jax.benchmark.suites import SUITES
-from gan_jax.benchmark.suites.spec import KNOWN
+from gan_jax.benchmark.suites.spec import BENCHMARK_METHODS
 
 # Linear RGB as protanopes, deuteranopes and tritanopes see it: Machado et al. 2009,
 # severity 1.
@@ -66,8 +72,8 @@ def test_colours_are_apart_for_every_reader(sight):
 
 
 def test_no_two_known_methods_look_alike():
-    known = looks(KNOWN)
-    assert len(set(known.values())) == len(KNOWN) > 40
+    known = assign_styles(BENCHMARK_METHODS)
+    assert len(set(known.values())) == len(BENCHMARK_METHODS) > 40
     for one, other in itertools.combinations(known.values(), 2):
         if one.colour == other.colour:
             assert (one.dash, one.marker) != (other.dash, other.marker)
@@ -76,26 +82,29 @@ def test_no_two_known_methods_look_alike():
 @pytest.mark.parametrize("name", SUITES)
 def test_the_methods_of_a_suite_differ_in_more_than_colour(name):
     methods = SUITES[name].methods or tuple(SUITES[name].catalogue)
-    drawn = list(looks(methods).values())
+    drawn = list(assign_styles(methods).values())
     assert len({(one.colour, one.dash) for one in drawn}) == len(drawn)
 
 
 def test_a_known_method_looks_the_same_whatever_stands_beside_it():
-    alone, beside = looks(["r1"]), looks(["a plugin", "ns_gan", "lsgan", "r1"])
+    alone, beside = (
+        assign_styles(["r1"]),
+        assign_styles(["a plugin", "ns_gan", "lsgan", "r1"]),
+    )
     assert alone["r1"] == beside["r1"]
-    assert looks(["r1", "ns_gan"])["ns_gan"] == beside["ns_gan"]
+    assert assign_styles(["r1", "ns_gan"])["ns_gan"] == beside["ns_gan"]
 
 
 def test_twenty_unknown_names_are_apart_and_take_free_colours():
     names = [f"mine_{n}" for n in range(20)]
-    drawn = looks([*names, "ns_gan"])
+    drawn = assign_styles([*names, "ns_gan"])
     assert len(set(drawn.values())) == 21
     assert drawn["ns_gan"].colour not in {drawn[name].colour for name in names[:9]}
-    assert looks([*names, "ns_gan"]) == drawn
+    assert assign_styles([*names, "ns_gan"]) == drawn
 
 
 def test_every_look_can_be_drawn():
-    assert tuple(SHAPES) == MARKERS
-    for one in looks(KNOWN).values():
-        assert isinstance(one, Look)
+    assert tuple(MARKER_SHAPES) == MARKERS
+    for one in assign_styles(BENCHMARK_METHODS).values():
+        assert isinstance(one, MethodStyle)
         assert one.colour in PALETTE and one.dash in DASHES and one.marker in MARKERS

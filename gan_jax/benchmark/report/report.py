@@ -1,0 +1,31 @@
+"""The report of a comparison: its texts, its figures and the samples it shows."""
+
+from pathlib import Path
+
+from gan_jax.benchmark.report.figures.all_figures import draw_figures
+from gan_jax.benchmark.report.findings import collect_findings
+from gan_jax.benchmark.report.html.document import render_page
+from gan_jax.benchmark.report.html.samples import draw_samples
+from gan_jax.benchmark.report.markdown import render_markdown
+from gan_jax.benchmark.report.results import read_results
+from gan_jax.logs.files import write_text
+
+
+def write_report(folder: Path, baseline: str | None = None) -> list[Path]:
+    """Write the report of a results folder and return the paths of its files.
+
+    The files are report.md, report.html and figures/. Samples that can still be drawn
+    from checkpoints are added to samples/ first.
+
+    Raises ValueError for a folder that `read_results` refuses.
+    """
+    results = read_results(folder, baseline)
+    draw_samples(results)
+    findings = collect_findings(results)
+    texts = {
+        "report.md": render_markdown(findings),
+        "report.html": render_page(findings),
+    }
+    for name, text in texts.items():
+        write_text(results.folder / name, text)
+    return [*(results.folder / name for name in texts), *draw_figures(findings)]
