@@ -1,6 +1,6 @@
 """Where the values of METHODS differ from those of their sources, field by field.
 
-docs/method_values.md is made of this by `python -m experiments.values`. What all
+docs/method_values.md is made of this by `python -m experiments.tables`. What all
 methods share is said there once and not repeated here.
 """
 

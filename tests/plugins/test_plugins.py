@@ -198,10 +198,10 @@ def test_the_flag_takes_a_file_and_more_that_end_in_py(arguments, rest, files):
 def test_the_list_and_the_help_show_what_a_plugin_registers(tmp_path, capsys):
     (tmp_path / "each.py").write_text(EACH_KIND)
     assert train.main(["--plugin", "each.py", "--list"]) == 0
-    listed = capsys.readouterr().out
+    listed = " ".join(capsys.readouterr().out.split())
     assert all(name in listed for name in KINDS.values() if name != "own_data")
-    assert f"own_method     Registered by {tmp_path / 'each.py'}." in listed
-    assert "own_data       256 points of three coordinates, about 1" in listed
+    assert f"own_method Registered by {tmp_path / 'each.py'}." in listed
+    assert "own_data 256 points of three coordinates, about 1" in listed
     with pytest.raises(SystemExit):
         train.main(["own_method", "--plugin", "each.py", "--help"])
     shown = capsys.readouterr().out

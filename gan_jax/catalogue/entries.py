@@ -1,0 +1,243 @@
+"""What each registry offers, read from the registries and their functions.
+
+Nothing here is a list kept by hand: an entry's sentence, formula and sources come from
+its docstring, its options and their defaults from its signature.
+"""
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gan_jax.catalogue.docstrings as docstrings
+from gan_jax.assembly.registry import choose, parameters
+from gan_jax.augment import AUGMENTS
+from gan_jax.config import Config
+from gan_jax.config.serialization import flat
+from gan_jax.data import DATASETS, PREFIXES, fields_of
+from gan_jax.dynamics import DYNAMICS
+from gan_jax.evaluate.gan_metrics import PROBES
+from gan_jax.evaluate.metric_registry import METRICS
+from gan_jax.features import EXTRACTORS
+from gan_jax.layers.basic import ACTIVATIONS, INITIALIZERS, NORMS
+from gan_jax.layers.minibatch import MINIBATCH
+from gan_jax.losses import LOSSES
+from gan_jax.methods import CATALOGUE, DEVIATIONS, IDEAS, METHODS, UNREAD
+from gan_jax.models import MODELS
+from gan_jax.optimizers import OPTIMIZERS
+from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
+from gan_jax.plugins.load import owner
+from gan_jax.running_statistics import RUNNING
+
+PACKAGE = Path(__file__).parents[1]
+
+
+class Kind(NamedTuple):
+    """One kind of choice.
+
+    singular: What one entry is called.
+    flag: The flag that chooses an entry, or "" if no flag does.
+    groups: The config groups whose fields are the entries' options.
+    registries: The entries, by name; those of metrics lie in two registries.
+    """
+
+    singular: str
+    flag: str
+    groups: tuple[str, ...]
+    registries: tuple[Mapping[str, Any], ...]
+
+
+class Entry(NamedTuple):
+    """One entry of a registry.
+
+    about: What it is or does, in one sentence; of a loss a line for each player.
+    formulas: Its formula; of a loss D's and G's. Empty if its docstring has none.
+    sources: The works it comes from, as `docstrings.sources` gives them.
+    options: The config fields that it reads, with their defaults.
+    file: The file that defines it, from the folder above the package.
+    """
+
+    name: str
+    about: str
+    formulas: tuple[str, ...]
+    sources: tuple[str, ...]
+    options: dict[str, Any]
+    file: str
+
+
+KINDS: dict[str, Kind] = {
+    "methods": Kind("method", "", (), (METHODS,)),
+    "losses": Kind("loss", "--loss.name", ("loss",), (LOSSES,)),
+    "penalties": Kind("penalty", "--penalty.name", ("penalty",), (PENALTIES,)),
+    "generator-penalties": Kind(
+        "generator penalty",
+        "--generator-penalty.name",
+        ("generator_penalty",),
+        (GENERATOR_PENALTIES,),
+    ),
+    "augmentations": Kind("augmentation", "--augment.name", ("augment",), (AUGMENTS,)),
+    "rules": Kind("rule of play", "--dynamics.name", ("dynamics",), (DYNAMICS,)),
+    "optimizers": Kind(
+        "optimizer", "--g-optimizer.name", ("g_optimizer",), (OPTIMIZERS,)
+    ),
+    "models": Kind("model", "--model.name", ("model",), (MODELS,)),
+    "norms": Kind("norm", "--model.g-norm", ("model",), (NORMS,)),
+    "minibatch-layers": Kind(
+        "minibatch layer", "--model.d-minibatch", ("model",), (MINIBATCH,)
+    ),
+    "activations": Kind("activation", "--model.activation", ("model",), (ACTIVATIONS,)),
+    "initializers": Kind("initializer", "--model.g-init", ("model",), (INITIALIZERS,)),
+    "data-sets": Kind("data set", "--dataset.name", ("dataset",), (DATASETS, PREFIXES)),
+    "metrics": Kind("metric", "--metrics.names", (), (METRICS, PROBES)),
+    "extractors": Kind("extractor", "--metrics.extractor", (), (EXTRACTORS,)),
+    "running-statistics": Kind(
+        "running statistic", "", ("penalty", "augment"), (RUNNING,)
+    ),
+}
+"""Every kind of choice, by the name that `gan-jax list` takes."""
+
+
+def entries(kind: str) -> dict[str, Entry]:
+    """Return the entries of a kind by name.
+
+    Raises:
+        ValueError: There is no such kind; the message names the nearest.
+    """
+    chosen = choose(KINDS, kind, "kind")
+    describe = DESCRIBED_OTHERWISE.get(kind, describe_function)
+    return {
+        name: describe(chosen, name, value)
+        for registry in chosen.registries
+        for name, value in registry.items()
+    }
+
+
+def describe_function(kind: Kind, name: str, value: Any) -> Entry:
+    """Return the entry of a registered function."""
+    function = documented_function(value)
+    text = function.__doc__
+    found = docstrings.formula(text)
+    return Entry(
+        name,
+        docstrings.first_sentence(text) or registered_by(kind, name),
+        (found,) if found else (),
+        docstrings.sources(text),
+        options_of(value, kind.groups),
+        file_of(function),
+    )
+
+
+def describe_loss(kind: Kind, name: str, loss: Any) -> Entry:
+    """Return the entry of a loss, which has one function for each player."""
+    players = loss.discriminator, loss.generator
+    texts = [player.__doc__ for player in players]
+    sentences = [docstrings.first_sentence(text) for text in texts]
+    works = [work for text in texts for work in docstrings.sources(text)]
+    options = {}
+    for player in players:
+        options |= options_of(player, kind.groups)
+    return Entry(
+        name,
+        "\n".join(
+            f"{player}: {sentence}"
+            for player, sentence in zip("DG", sentences, strict=True)
+            if sentence
+        )
+        or registered_by(kind, name),
+        tuple(filter(None, map(docstrings.formula, texts))),
+        tuple(dict.fromkeys(works)),
+        options,
+        file_of(documented_function(loss.discriminator)),
+    )
+
+
+def describe_data_set(kind: Kind, name: str, value: Any) -> Entry:
+    """Return the entry of a data set; its options are the fields that it reads."""
+    entry = describe_function(kind, name, value)
+    defaults = vars(Config().dataset)
+    options = {field: defaults[field] for field in fields_of(name)}
+    shown = f"{name}:{PREFIXED[name]}" if name in PREFIXED else name
+    return entry._replace(name=shown, options=options)
+
+
+def describe_method(kind: Kind, name: str, config: Config) -> Entry:
+    """Return the entry of a method.
+
+    Its options are the fields that it sets otherwise than a Config does by itself, but
+    for its optimizers' numbers.
+    """
+    text = CATALOGUE[name].about if name in CATALOGUE else ""
+    works = docstrings.sources(text)
+    if not works and name in DEVIATIONS and DEVIATIONS[name].read != UNREAD:
+        works = (DEVIATIONS[name].read,)
+    common = flat(Config())
+    changed = {k: v for k, v in flat(config).items() if v != common[k]}
+    numbers = {k for k in changed if "_optimizer." in k and not k.endswith(".name")}
+    return Entry(
+        name,
+        IDEAS.get(name) or registered_by(kind, name),
+        (),
+        works,
+        {k: v for k, v in changed.items() if k not in numbers},
+        "gan_jax/methods" if name in CATALOGUE else "",
+    )
+
+
+DESCRIBED_OTHERWISE: dict[str, Callable[[Kind, str, Any], Entry]] = {
+    "losses": describe_loss,
+    "data-sets": describe_data_set,
+    "methods": describe_method,
+}
+"""The kinds whose entries are not plain functions."""
+PREFIXED = {"tfds": "NAME", "folder": "PATH"}
+"""What stands behind the colon of a data set that is named by a prefix."""
+
+
+def documented_function(value: Any) -> Any:
+    """Return the function whose docstring describes a registered value.
+
+    A `functools.partial` is described by the function that it is given, if it is given
+    one (a toy by that which makes its mixture), and else by its own function.
+    """
+    if isinstance(value, functools.partial):
+        given = [argument for argument in value.args if inspect.isfunction(argument)]
+        return documented_function(given[0] if given else value.func)
+    return inspect.unwrap(getattr(value, "step", value))
+
+
+def options_of(function: Any, groups: tuple[str, ...]) -> dict[str, Any]:
+    """Return the fields of config groups that a function reads, with their defaults.
+
+    A field that is None in the Config stands for the function's own default. The fields
+    of the running statistics that the function reads are among them.
+    """
+    common = Config()
+    fields = {k: v for group in groups for k, v in vars(getattr(common, group)).items()}
+    found: dict[str, Any] = {}
+    for name, parameter in parameters(getattr(function, "step", function)).items():
+        if name in fields:
+            value = fields[name]
+            found[name] = parameter.default if value is None else value
+        elif name in RUNNING:
+            found |= options_of(RUNNING[name], groups)
+    return found
+
+
+def file_of(function: Any) -> str:
+    """Return the file that defines a function, such as `gan_jax/losses.py`.
+
+    Of a function of another library this is the library's name, and of a function
+    without a module "".
+    """
+    module = getattr(function, "__module__", None) or ""
+    path = Path(getattr(sys.modules.get(module), "__file__", None) or "")
+    if path.is_relative_to(PACKAGE):
+        return path.relative_to(PACKAGE.parent).as_posix()
+    return str(path) if module.startswith("gan_jax_plugin") else module.split(".")[0]
+
+
+def registered_by(kind: Kind, name: str) -> str:
+    """Return the sentence on an entry that says nothing of itself."""
+    return f"Registered by {owner(kind.singular, name)}."
