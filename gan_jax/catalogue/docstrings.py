@@ -1,8 +1,8 @@
 """Reading docstrings: their first sentence, their formula and their sources.
 
 A registered function says these things once, in its docstring. Its first sentence
-says what it is or does. The first text between backticks that is neither a name nor
-a shape is its formula. A source is an author and a year, with an arXiv or DOI number after it:
+says what it is or does. The first text between backticks that is neither a name nor a
+shape is its formula. A source is an author and a year, with an arXiv or DOI number:
 `Mescheder et al. 2018, arXiv 1801.04406`.
 """
 

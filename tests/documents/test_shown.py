@@ -16,22 +16,34 @@ from sklearn.datasets import load_digits
 from sklearn.svm import SVC
 
 from gan_jax import METHODS, load_generator
+from gan_jax.catalogue import KINDS
 from gan_jax.command_line.user_errors import flags_of
+from gan_jax.commands import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMAND = re.compile(r"python -m ((?:experiments|benchmarks)\.\w+)([^\n`#\"]*)")
+COMMAND = re.compile(
+    r"(?:python -m (?P<module>(?:experiments|benchmarks)\.\w+)"
+    r"|gan-jax (?P<name>[a-z]+))"
+    r"(?P<words>[^\n`#\"]*)"
+)
 
 
 def shown():
-    """Every command of the pages: its module and its words."""
-    return [
-        pytest.param(module, shlex.split(rest.partition(" > ")[0]), id=path.stem)
-        for path in PAGES
-        for module, rest in COMMAND.findall(
-            path.read_text("utf-8").replace("\\\n", " ")
-        )
-    ]
+    """Every command of the pages: its module and its words.
+
+    `python -m experiments.NAME` and `python -m benchmarks.NAME` launch the command NAME
+    of `gan-jax` where there is one.
+    """
+    found = []
+    for page in PAGES:
+        for match in COMMAND.finditer(page.read_text("utf-8").replace("\\\n", " ")):
+            name = match["name"] or match["module"].rpartition(".")[2]
+            known = match["name"] or name in COMMANDS
+            module = f"gan_jax.commands.{name}" if known else match["module"]
+            words = shlex.split(match["words"].partition(" > ")[0])
+            found.append(pytest.param(module, words, id=f"{page.stem}-{name}"))
+    return found
 
 
 @pytest.mark.parametrize(("module", "words"), shown())
@@ -45,8 +57,15 @@ def test_a_command_that_is_shown_has_flags_that_there_are(module, words):
         assert given <= known
     first = words[0] if words else "--list"
     own = "--plugin" in given
-    if module == "experiments.train" and not first.startswith("--") and not own:
+    if module == "gan_jax.commands.train" and not first.startswith("--") and not own:
         assert first in {*METHODS, "METHOD", "NAME"}
+    if module == "gan_jax.commands.list" and words:
+        assert "-".join(words) in {*KINDS, "KIND"}
+
+
+def test_every_command_is_shown():
+    pages = "".join(page.read_text("utf-8") for page in PAGES)
+    assert all(f"gan-jax {name}" in pages for name in COMMANDS)
 
 
 def measured(words, tmp_path, steps, *names):
