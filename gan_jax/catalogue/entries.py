@@ -4,6 +4,7 @@ Nothing here is a list kept by hand: an entry's sentence, formula and sources co
 its docstring, its options and their defaults from its signature.
 """
 
+import dataclasses
 import functools
 import inspect
 import sys
@@ -16,7 +17,7 @@ from gan_jax.assembly.registry import choose, parameters
 from gan_jax.augment import AUGMENTS
 from gan_jax.config import Config
 from gan_jax.config.serialization import flat
-from gan_jax.data import DATASETS, PREFIXES, fields_of
+from gan_jax.data import DATASETS, PREFIXES, READS
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.evaluate.gan_metrics import PROBES
 from gan_jax.evaluate.metric_registry import METRICS
@@ -116,8 +117,7 @@ def entries(kind: str) -> dict[str, Entry]:
 
 def describe_function(kind: Kind, name: str, value: Any) -> Entry:
     """Return the entry of a registered function."""
-    function = documented_function(value)
-    text = function.__doc__
+    text = docstring_of(value)
     found = docstrings.formula(text)
     return Entry(
         name,
@@ -125,7 +125,7 @@ def describe_function(kind: Kind, name: str, value: Any) -> Entry:
         (found,) if found else (),
         docstrings.sources(text),
         options_of(value, kind.groups),
-        file_of(function),
+        file_of(described_function(value)),
     )
 
 
@@ -149,7 +149,7 @@ def describe_loss(kind: Kind, name: str, loss: Any) -> Entry:
         tuple(filter(None, map(docstrings.formula, texts))),
         tuple(dict.fromkeys(works)),
         options,
-        file_of(documented_function(loss.discriminator)),
+        file_of(loss.discriminator),
     )
 
 
@@ -157,7 +157,8 @@ def describe_data_set(kind: Kind, name: str, value: Any) -> Entry:
     """Return the entry of a data set; its options are the fields that it reads."""
     entry = describe_function(kind, name, value)
     defaults = vars(Config().dataset)
-    options = {field: defaults[field] for field in fields_of(name)}
+    read = getattr(value, "reads", None) or READS.get(name, ())
+    options = {field: defaults[field] for field in read}
     shown = f"{name}:{PREFIXED[name]}" if name in PREFIXED else name
     return entry._replace(name=shown, options=options)
 
@@ -195,16 +196,33 @@ PREFIXED = {"tfds": "NAME", "folder": "PATH"}
 """What stands behind the colon of a data set that is named by a prefix."""
 
 
-def documented_function(value: Any) -> Any:
+def function_of(value: Any) -> Any:
+    """Return the function of a registered value.
+
+    An entry that holds more than a function, such as a Rule, holds it first.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return getattr(value, dataclasses.fields(value)[0].name)
+    return value
+
+
+def described_function(value: Any) -> Any:
     """Return the function whose docstring describes a registered value.
 
     A `functools.partial` is described by the function that it is given, if it is given
     one (a toy by that which makes its mixture), and else by its own function.
     """
-    if isinstance(value, functools.partial):
-        given = [argument for argument in value.args if inspect.isfunction(argument)]
-        return documented_function(given[0] if given else value.func)
-    return inspect.unwrap(getattr(value, "step", value))
+    function = function_of(value)
+    if isinstance(function, functools.partial):
+        given = [argument for argument in function.args if inspect.isfunction(argument)]
+        return described_function(given[0] if given else function.func)
+    return inspect.unwrap(function)
+
+
+def docstring_of(value: Any) -> str | None:
+    """Return the docstring that describes a registered value: its own, if any."""
+    own = getattr(value, "__dict__", {}).get("__doc__")
+    return own or described_function(value).__doc__
 
 
 def options_of(function: Any, groups: tuple[str, ...]) -> dict[str, Any]:
@@ -216,7 +234,7 @@ def options_of(function: Any, groups: tuple[str, ...]) -> dict[str, Any]:
     common = Config()
     fields = {k: v for group in groups for k, v in vars(getattr(common, group)).items()}
     found: dict[str, Any] = {}
-    for name, parameter in parameters(getattr(function, "step", function)).items():
+    for name, parameter in parameters(function_of(function)).items():
         if name in fields:
             value = fields[name]
             found[name] = parameter.default if value is None else value
