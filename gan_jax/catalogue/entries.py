@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import gan_jax.catalogue.docstrings as docstrings
-from gan_jax.assembly.registry import choose, parameters
+from gan_jax.assembly.registry import PLUGINS, choose, parameters
 from gan_jax.augment import AUGMENTS
 from gan_jax.config import Config
 from gan_jax.config.serialization import flat
@@ -29,7 +29,6 @@ from gan_jax.methods import CATALOGUE, DEVIATIONS, IDEAS, METHODS, UNREAD
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.plugins.load import owner
 from gan_jax.running_statistics import RUNNING
 
 PACKAGE = Path(__file__).parents[1]
@@ -258,4 +257,6 @@ def file_of(function: Any) -> str:
 
 def registered_by(kind: Kind, name: str) -> str:
     """Return the sentence on an entry that says nothing of itself."""
-    return f"Registered by {owner(kind.singular, name)}."
+    added = (kind.singular, name)
+    files = [plugin.path for plugin in PLUGINS.values() if added in plugin.names]
+    return f"Registered by {', '.join(files) or 'gan_jax or this program'}."

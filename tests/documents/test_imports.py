@@ -111,7 +111,6 @@ ALLOWED = {
         "dynamics",
         "assembly",
         "evaluate",
-        "plugins",
     },
     "run_files": {
         "version",
