@@ -8,28 +8,16 @@ import dataclasses
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import gan_jax.catalogue.docstrings as docstrings
 from gan_jax.assembly.registry import PLUGINS, choose, parameters
-from gan_jax.augment import AUGMENTS
 from gan_jax.config import Config
 from gan_jax.config.serialization import flat
-from gan_jax.data import DATASETS, PREFIXES, READS
-from gan_jax.dynamics import DYNAMICS
-from gan_jax.evaluate.gan_metrics import PROBES
-from gan_jax.evaluate.metric_registry import METRICS
-from gan_jax.features import EXTRACTORS
-from gan_jax.layers.basic import ACTIVATIONS, INITIALIZERS, NORMS
-from gan_jax.layers.minibatch import MINIBATCH
-from gan_jax.losses import LOSSES
-from gan_jax.methods import CATALOGUE, DEVIATIONS, IDEAS, METHODS, UNREAD
-from gan_jax.models import MODELS
-from gan_jax.optimizers import OPTIMIZERS
-from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.running_statistics import RUNNING
+from gan_jax.methods import CATALOGUE, DEVIATIONS, IDEAS, UNREAD
+from gan_jax.plugins.load import REGISTRIES
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -37,16 +25,14 @@ PACKAGE = Path(__file__).parents[1]
 class Kind(NamedTuple):
     """One kind of choice.
 
-    singular: What one entry is called.
+    registries: The names in REGISTRIES of the registries that hold its entries.
     flag: The flag that chooses an entry, or "" if no flag does.
     groups: The config groups whose fields are the entries' options.
-    registries: The entries, by name; those of metrics lie in two registries.
     """
 
-    singular: str
-    flag: str
-    groups: tuple[str, ...]
-    registries: tuple[Mapping[str, Any], ...]
+    registries: tuple[str, ...]
+    flag: str = ""
+    groups: tuple[str, ...] = ()
 
 
 class Entry(NamedTuple):
@@ -68,33 +54,24 @@ class Entry(NamedTuple):
 
 
 KINDS: dict[str, Kind] = {
-    "methods": Kind("method", "", (), (METHODS,)),
-    "losses": Kind("loss", "--loss.name", ("loss",), (LOSSES,)),
-    "penalties": Kind("penalty", "--penalty.name", ("penalty",), (PENALTIES,)),
+    "methods": Kind(("method",)),
+    "losses": Kind(("loss",), "--loss.name", ("loss",)),
+    "penalties": Kind(("penalty",), "--penalty.name", ("penalty",)),
     "generator-penalties": Kind(
-        "generator penalty",
-        "--generator-penalty.name",
-        ("generator_penalty",),
-        (GENERATOR_PENALTIES,),
+        ("generator penalty",), "--generator-penalty.name", ("generator_penalty",)
     ),
-    "augmentations": Kind("augmentation", "--augment.name", ("augment",), (AUGMENTS,)),
-    "rules": Kind("rule of play", "--dynamics.name", ("dynamics",), (DYNAMICS,)),
-    "optimizers": Kind(
-        "optimizer", "--g-optimizer.name", ("g_optimizer",), (OPTIMIZERS,)
-    ),
-    "models": Kind("model", "--model.name", ("model",), (MODELS,)),
-    "norms": Kind("norm", "--model.g-norm", ("model",), (NORMS,)),
-    "minibatch-layers": Kind(
-        "minibatch layer", "--model.d-minibatch", ("model",), (MINIBATCH,)
-    ),
-    "activations": Kind("activation", "--model.activation", ("model",), (ACTIVATIONS,)),
-    "initializers": Kind("initializer", "--model.g-init", ("model",), (INITIALIZERS,)),
-    "data-sets": Kind("data set", "--dataset.name", ("dataset",), (DATASETS, PREFIXES)),
-    "metrics": Kind("metric", "--metrics.names", (), (METRICS, PROBES)),
-    "extractors": Kind("extractor", "--metrics.extractor", (), (EXTRACTORS,)),
-    "running-statistics": Kind(
-        "running statistic", "", ("penalty", "augment"), (RUNNING,)
-    ),
+    "augmentations": Kind(("augmentation",), "--augment.name", ("augment",)),
+    "rules": Kind(("rule of play",), "--dynamics.name", ("dynamics",)),
+    "optimizers": Kind(("optimizer",), "--g-optimizer.name", ("g_optimizer",)),
+    "models": Kind(("model",), "--model.name", ("model",)),
+    "norms": Kind(("norm",), "--model.g-norm", ("model",)),
+    "minibatch-layers": Kind(("minibatch layer",), "--model.d-minibatch", ("model",)),
+    "activations": Kind(("activation",), "--model.activation", ("model",)),
+    "initializers": Kind(("initializer",), "--model.g-init", ("model",)),
+    "data-sets": Kind(("data set", "data set prefix"), "--dataset.name", ("dataset",)),
+    "metrics": Kind(("metric", "probe"), "--metrics.names"),
+    "extractors": Kind(("extractor",), "--metrics.extractor"),
+    "running-statistics": Kind(("running statistic",), "", ("penalty", "augment")),
 }
 """Every kind of choice, by the name that `gan-jax list` takes."""
 
@@ -110,7 +87,7 @@ def entries(kind: str) -> dict[str, Entry]:
     return {
         name: describe(chosen, name, value)
         for registry in chosen.registries
-        for name, value in registry.items()
+        for name, value in REGISTRIES[registry].items()
     }
 
 
@@ -156,7 +133,8 @@ def describe_data_set(kind: Kind, name: str, value: Any) -> Entry:
     """Return the entry of a data set; its options are the fields that it reads."""
     entry = describe_function(kind, name, value)
     defaults = vars(Config().dataset)
-    read = getattr(value, "reads", None) or READS.get(name, ())
+    listed = REGISTRIES["fields of a data set"]
+    read = getattr(value, "reads", None) or listed.get(name, ())
     options = {field: defaults[field] for field in read}
     shown = f"{name}:{PREFIXED[name]}" if name in PREFIXED else name
     return entry._replace(name=shown, options=options)
@@ -237,8 +215,8 @@ def options_of(function: Any, groups: tuple[str, ...]) -> dict[str, Any]:
         if name in fields:
             value = fields[name]
             found[name] = parameter.default if value is None else value
-        elif name in RUNNING:
-            found |= options_of(RUNNING[name], groups)
+        elif name in REGISTRIES["running statistic"]:
+            found |= options_of(REGISTRIES["running statistic"][name], groups)
     return found
 
 
@@ -257,6 +235,6 @@ def file_of(function: Any) -> str:
 
 def registered_by(kind: Kind, name: str) -> str:
     """Return the sentence on an entry that says nothing of itself."""
-    added = (kind.singular, name)
-    files = [plugin.path for plugin in PLUGINS.values() if added in plugin.names]
+    added = {(registry, name) for registry in kind.registries}
+    files = [plugin.path for plugin in PLUGINS.values() if added & {*plugin.names}]
     return f"Registered by {', '.join(files) or 'gan_jax or this program'}."

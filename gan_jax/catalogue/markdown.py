@@ -49,11 +49,11 @@ def format_table(rows: Rows) -> str:
 def kind_rows(kind: str) -> Rows:
     """Return one row for each entry of a kind: name, meaning, source and options."""
     options = "what it sets" if kind == "methods" else "options"
-    head = [KINDS[kind].singular if kind in KINDS else kind, "what it is", "source"]
     rows = [
         [f"`{entry.name}`", meaning(entry), source(entry), option_cell(entry)]
         for entry in entries(kind).values()
     ]
+    head = [KINDS[kind].registries[0], "what it is", "source"]
     table = [[*head, options], *rows]
     if kind == "rules":
         costs = ["gradients", *(cost(as_rule(rule)) for rule in DYNAMICS.values())]
