@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import jax
 import pytest
 from plugin_tools import fresh
 
@@ -31,7 +32,10 @@ WITHOUT_FORMULA = ("models", "data-sets", "methods")
 def my_gan(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("my_gan.py").write_text("\n\n".join(BLOCKS))
-    with fresh():
+    with (
+        fresh(),
+        jax.numpy_rank_promotion("allow"),
+    ):  # flax.linen.Dense adds its bias so
         yield "my_gan.py"
 
 
