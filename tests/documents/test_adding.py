@@ -59,7 +59,8 @@ def test_a_method_of_all_of_them_trains(my_gan):
     words = ["mine", "--plugin", my_gan, "--steps", "40", "--metrics.every", "20"]
     words += ["--metrics.n", "64", "--out", "run", "--log.every", "10"]
     assert train.main([*words, "--model.width", "8"]) in (0, 4)
-    rows = [json.loads(line) for line in Path("run/metrics.jsonl").open()]
+    lines = Path("run/metrics.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
     assert all(row["finite"] for row in rows if "finite" in row)
     assert any("mean_shift" in name for row in rows for name in row)
 
