@@ -33,7 +33,7 @@ def join_lines(docstring: str | None) -> str:
     return " ".join((docstring or "").split())
 
 
-def first_sentence(docstring: str | None) -> str:
+def read_sentence(docstring: str | None) -> str:
     """Return the first sentence of a docstring, with its full stop; "" without one."""
     text = join_lines((docstring or "").strip().partition("\n\n")[0])
     found = END_OF_SENTENCE.search(text)
@@ -41,7 +41,7 @@ def first_sentence(docstring: str | None) -> str:
     return f"{sentence.rstrip('.:')}." if sentence else ""
 
 
-def formula(docstring: str | None) -> str:
+def read_formula(docstring: str | None) -> str:
     """Return the first text between backticks that is no name and no shape, or ""."""
     for text in BACKTICKED.findall(join_lines(docstring)):
         if not NAME_OR_SHAPE.fullmatch(text) and "<http" not in text:
@@ -49,7 +49,7 @@ def formula(docstring: str | None) -> str:
     return ""
 
 
-def sources(docstring: str | None) -> tuple[str, ...]:
+def read_sources(docstring: str | None) -> tuple[str, ...]:
     """Return the works that a docstring cites as the source of what it describes.
 
     These are the citations that begin a sentence or a clause; where there are none, the
@@ -60,7 +60,7 @@ def sources(docstring: str | None) -> tuple[str, ...]:
     starts = {found.end() for found in CITING_SENTENCE.finditer(text)}
     cited = list(CITATION.finditer(text))
     leading = [found for found in cited if found.start() in starts]
-    works = dict.fromkeys(with_arxiv(found.group()) for found in leading or cited)
+    works = dict.fromkeys(add_arxiv(found.group()) for found in leading or cited)
     if works:
         return tuple(works)
     if "founding configuration" in text.lower():
@@ -68,6 +68,6 @@ def sources(docstring: str | None) -> tuple[str, ...]:
     return ("none",) if UNSOURCED in text else ()
 
 
-def with_arxiv(citation: str) -> str:
+def add_arxiv(citation: str) -> str:
     """Return a citation whose bare number has the word arXiv before it."""
     return re.sub(rf", ({BARE_NUMBER})$", r", arXiv \1", citation)

@@ -40,7 +40,7 @@ class Entry(NamedTuple):
 
     about: What it is or does, in one sentence; of a loss a line for each player.
     formulas: Its formula; of a loss D's and G's. Empty if its docstring has none.
-    sources: The works it comes from, as `docstrings.sources` gives them.
+    sources: The works it comes from, as `docstrings.read_sources` gives them.
     options: The config fields that it reads, with their defaults.
     file: The file that defines it, from the folder above the package.
     """
@@ -76,7 +76,7 @@ KINDS: dict[str, Kind] = {
 """Every kind of choice, by the name that `gan-jax list` takes."""
 
 
-def entries(kind: str) -> dict[str, Entry]:
+def describe_entries(kind: str) -> dict[str, Entry]:
     """Return the entries of a kind by name.
 
     Raises:
@@ -93,15 +93,15 @@ def entries(kind: str) -> dict[str, Entry]:
 
 def describe_function(kind: Kind, name: str, value: Any) -> Entry:
     """Return the entry of a registered function."""
-    text = docstring_of(value)
-    found = docstrings.formula(text)
+    text = read_docstring(value)
+    found = docstrings.read_formula(text)
     return Entry(
         name,
-        docstrings.first_sentence(text) or registered_by(kind, name),
+        docstrings.read_sentence(text) or name_origin(kind, name),
         (found,) if found else (),
-        docstrings.sources(text),
-        options_of(value, kind.groups),
-        file_of(described_function(value)),
+        docstrings.read_sources(text),
+        read_options(value, kind.groups),
+        find_file(find_documented_function(value)),
     )
 
 
@@ -109,11 +109,11 @@ def describe_loss(kind: Kind, name: str, loss: Any) -> Entry:
     """Return the entry of a loss, which has one function for each player."""
     players = loss.discriminator, loss.generator
     texts = [player.__doc__ for player in players]
-    sentences = [docstrings.first_sentence(text) for text in texts]
-    works = [work for text in texts for work in docstrings.sources(text)]
+    sentences = [docstrings.read_sentence(text) for text in texts]
+    works = [work for text in texts for work in docstrings.read_sources(text)]
     options = {}
     for player in players:
-        options |= options_of(player, kind.groups)
+        options |= read_options(player, kind.groups)
     return Entry(
         name,
         "\n".join(
@@ -121,11 +121,11 @@ def describe_loss(kind: Kind, name: str, loss: Any) -> Entry:
             for player, sentence in zip("DG", sentences, strict=True)
             if sentence
         )
-        or registered_by(kind, name),
-        tuple(filter(None, map(docstrings.formula, texts))),
+        or name_origin(kind, name),
+        tuple(filter(None, map(docstrings.read_formula, texts))),
         tuple(dict.fromkeys(works)),
         options,
-        file_of(loss.discriminator),
+        find_file(loss.discriminator),
     )
 
 
@@ -147,7 +147,7 @@ def describe_method(kind: Kind, name: str, config: Config) -> Entry:
     for its optimizers' numbers.
     """
     text = CATALOGUE[name].about if name in CATALOGUE else ""
-    works = docstrings.sources(text)
+    works = docstrings.read_sources(text)
     if not works and name in DEVIATIONS and DEVIATIONS[name].read != UNREAD:
         works = (DEVIATIONS[name].read,)
     common = flat(Config())
@@ -155,7 +155,7 @@ def describe_method(kind: Kind, name: str, config: Config) -> Entry:
     numbers = {k for k in changed if "_optimizer." in k and not k.endswith(".name")}
     return Entry(
         name,
-        IDEAS.get(name) or registered_by(kind, name),
+        IDEAS.get(name) or name_origin(kind, name),
         (),
         works,
         {k: v for k, v in changed.items() if k not in numbers},
@@ -173,7 +173,7 @@ PREFIXED = {"tfds": "NAME", "folder": "PATH"}
 """What stands behind the colon of a data set that is named by a prefix."""
 
 
-def function_of(value: Any) -> Any:
+def take_function(value: Any) -> Any:
     """Return the function of a registered value.
 
     An entry that holds more than a function, such as a Rule, holds it first.
@@ -183,26 +183,26 @@ def function_of(value: Any) -> Any:
     return value
 
 
-def described_function(value: Any) -> Any:
+def find_documented_function(value: Any) -> Any:
     """Return the function whose docstring describes a registered value.
 
     A `functools.partial` is described by the function that it is given, if it is given
     one (a toy by that which makes its mixture), and else by its own function.
     """
-    function = function_of(value)
+    function = take_function(value)
     if isinstance(function, functools.partial):
         given = [argument for argument in function.args if inspect.isfunction(argument)]
-        return described_function(given[0] if given else function.func)
+        return find_documented_function(given[0] if given else function.func)
     return inspect.unwrap(function)
 
 
-def docstring_of(value: Any) -> str | None:
+def read_docstring(value: Any) -> str | None:
     """Return the docstring that describes a registered value: its own, if any."""
     own = getattr(value, "__dict__", {}).get("__doc__")
-    return own or described_function(value).__doc__
+    return own or find_documented_function(value).__doc__
 
 
-def options_of(function: Any, groups: tuple[str, ...]) -> dict[str, Any]:
+def read_options(function: Any, groups: tuple[str, ...]) -> dict[str, Any]:
     """Return the fields of config groups that a function reads, with their defaults.
 
     A field that is None in the Config stands for the function's own default. The fields
@@ -211,16 +211,16 @@ def options_of(function: Any, groups: tuple[str, ...]) -> dict[str, Any]:
     common = Config()
     fields = {k: v for group in groups for k, v in vars(getattr(common, group)).items()}
     found: dict[str, Any] = {}
-    for name, parameter in parameters(function_of(function)).items():
+    for name, parameter in parameters(take_function(function)).items():
         if name in fields:
             value = fields[name]
             found[name] = parameter.default if value is None else value
         elif name in REGISTRIES["running statistic"]:
-            found |= options_of(REGISTRIES["running statistic"][name], groups)
+            found |= read_options(REGISTRIES["running statistic"][name], groups)
     return found
 
 
-def file_of(function: Any) -> str:
+def find_file(function: Any) -> str:
     """Return the file that defines a function, such as `gan_jax/losses.py`.
 
     Of a function of another library this is the library's name, and of a function
@@ -233,7 +233,7 @@ def file_of(function: Any) -> str:
     return str(path) if module.startswith("gan_jax_plugin") else module.split(".")[0]
 
 
-def registered_by(kind: Kind, name: str) -> str:
+def name_origin(kind: Kind, name: str) -> str:
     """Return the sentence on an entry that says nothing of itself."""
     added = {(registry, name) for registry in kind.registries}
     files = [plugin.path for plugin in PLUGINS.values() if added & {*plugin.names}]

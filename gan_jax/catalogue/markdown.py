@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from gan_jax.catalogue.entries import KINDS, Entry, entries
+from gan_jax.catalogue.entries import KINDS, Entry, describe_entries
 from gan_jax.config.serialization import flat
 from gan_jax.dynamics import DYNAMICS, Rule, as_rule
 from gan_jax.methods import DEVIATIONS, METHODS
@@ -25,16 +25,16 @@ def fill_tables(page: str) -> str:
     """
 
     def filled(found: re.Match[str]) -> str:
-        return f"{found[1]}{format_table(rows_of(found[2]))}{found[4]}"
+        return f"{found[1]}{format_table(make_rows(found[2]))}{found[4]}"
 
     return MARKED.sub(filled, page)
 
 
-def rows_of(table: str) -> Rows:
+def make_rows(table: str) -> Rows:
     """Return the head and the rows of a table of docs."""
     if table in DEVIATION_TABLES:
         return DEVIATION_TABLES[table]()
-    return kind_rows(table)
+    return make_kind_rows(table)
 
 
 def format_table(rows: Rows) -> str:
@@ -46,33 +46,41 @@ def format_table(rows: Rows) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def kind_rows(kind: str) -> Rows:
+def make_kind_rows(kind: str) -> Rows:
     """Return one row for each entry of a kind: name, meaning, source and options."""
     options = "what it sets" if kind == "methods" else "options"
     rows = [
-        [f"`{entry.name}`", meaning(entry), source(entry), option_cell(entry)]
-        for entry in entries(kind).values()
+        [
+            f"`{entry.name}`",
+            format_meaning(entry),
+            format_sources(entry),
+            format_options(entry),
+        ]
+        for entry in describe_entries(kind).values()
     ]
     head = [KINDS[kind].registries[0], "what it is", "source"]
     table = [[*head, options], *rows]
     if kind == "rules":
-        costs = ["gradients", *(cost(as_rule(rule)) for rule in DYNAMICS.values())]
+        costs = [
+            "gradients",
+            *(count_gradients(as_rule(rule)) for rule in DYNAMICS.values()),
+        ]
         table = [[*row, each] for row, each in zip(table, costs, strict=True)]
     return table
 
 
-def meaning(entry: Entry) -> str:
+def format_meaning(entry: Entry) -> str:
     """Return an entry's sentence, and its formulas that the sentence does not have."""
     further = [f"`{one}`" for one in entry.formulas if f"`{one}`" not in entry.about]
     return " ".join(["<br>".join(entry.about.splitlines()), *further])
 
 
-def source(entry: Entry) -> str:
+def format_sources(entry: Entry) -> str:
     """Return the cell of an entry's sources."""
     return "; ".join(work for work in entry.sources if work != "none")
 
 
-def option_cell(entry: Entry) -> str:
+def format_options(entry: Entry) -> str:
     """Return the cell of an entry's options, such as `` `k` 5, `alpha` 0.5``."""
     cells = (f"`{k}` {format_value(v)}".rstrip() for k, v in entry.options.items())
     return ", ".join(cells)
@@ -85,14 +93,14 @@ def format_value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def cost(rule: Rule) -> str:
+def count_gradients(rule: Rule) -> str:
     """Return how many gradients one step of a rule takes."""
     total = rule.updates + rule.evaluations
     each = rule.evaluations_per_k
     return f"{total} + {each if each > 1 else ''}k" if each else str(total)
 
 
-def source_rows() -> Rows:
+def make_source_rows() -> Rows:
     """Return what each method was compared with, and how many fields differ."""
     return [
         ["method", "compared with", "fields that differ"],
@@ -103,7 +111,7 @@ def source_rows() -> Rows:
     ]
 
 
-def deviation_rows() -> Rows:
+def make_deviation_rows() -> Rows:
     """Return every field of a method whose value is another than in its source."""
     rows = [["method", "field", "here", "there", "why"]]
     for name, found in DEVIATIONS.items():
@@ -116,7 +124,7 @@ def deviation_rows() -> Rows:
 
 
 DEVIATION_TABLES: dict[str, Callable[[], Rows]] = {
-    "sources": source_rows,
-    "deviations": deviation_rows,
+    "sources": make_source_rows,
+    "deviations": make_deviation_rows,
 }
 """The tables of docs/method_values.md."""

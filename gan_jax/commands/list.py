@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from gan_jax.assembly.unused_fields import read_fields
-from gan_jax.catalogue import KINDS, Entry, entries
+from gan_jax.catalogue import KINDS, Entry, describe_entries
 from gan_jax.catalogue.markdown import format_value
 from gan_jax.command_line.user_errors import exit_code
 from gan_jax.config import Config
@@ -33,15 +33,15 @@ def list_everything() -> str:
     """Return methods, data sets and models with a line each, and the other names."""
     lines: list[str] = []
     for kind in FIRST_KINDS:
-        lines.append(title(kind))
-        for entry in entries(kind).values():
-            lines += beside(entry.name, [" ".join(entry.about.splitlines())])
+        lines.append(format_title(kind))
+        for entry in describe_entries(kind).values():
+            lines += format_entry(entry.name, [" ".join(entry.about.splitlines())])
     lines.append("OTHER NAMES")
     others = [kind for kind in KINDS if kind not in FIRST_KINDS]
     lines += [
         line
         for kind in others
-        for line in wrap(f"{kind}: {', '.join(entries(kind))}", "  ", 4)
+        for line in wrap_text(f"{kind}: {', '.join(describe_entries(kind))}", "  ", 4)
     ]
     lines.append("`gan-jax list KIND` lists the entries of a kind with their formulas.")
     return "\n".join(lines)
@@ -49,20 +49,20 @@ def list_everything() -> str:
 
 def list_kind(kind: str) -> str:
     """Return each entry of a kind with its formula, source and options."""
-    found = entries(kind)
+    found = describe_entries(kind)
     flag = KINDS[kind].flag
-    lines = [f"{title(kind)}{f' ({flag} NAME)' if flag else ''}"]
+    lines = [f"{format_title(kind)}{f' ({flag} NAME)' if flag else ''}"]
     for entry in found.values():
-        lines += beside(entry.name, list(facts(entry)))
+        lines += format_entry(entry.name, list(list_facts(entry)))
     return "\n".join(lines)
 
 
-def title(kind: str) -> str:
+def format_title(kind: str) -> str:
     """Return the heading of a kind."""
     return kind.replace("-", " ").upper()
 
 
-def facts(entry: Entry) -> Iterator[str]:
+def list_facts(entry: Entry) -> Iterator[str]:
     """Yield what there is to say of an entry, one fact a paragraph."""
     yield from entry.about.splitlines()
     further = [one for one in entry.formulas if f"`{one}`" not in entry.about]
@@ -75,15 +75,15 @@ def facts(entry: Entry) -> Iterator[str]:
         yield f"Options: {', '.join(options)}"
 
 
-def beside(name: str, paragraphs: Iterable[str]) -> Iterator[str]:
+def format_entry(name: str, paragraphs: Iterable[str]) -> Iterator[str]:
     """Yield lines with a name at the left and paragraphs at its right."""
     first = f"  {name:{INDENT - 3}} "
     for paragraph in paragraphs:
-        yield from wrap(paragraph, first, INDENT)
+        yield from wrap_text(paragraph, first, INDENT)
         first = " " * INDENT
 
 
-def wrap(text: str, first: str, indent: int) -> list[str]:
+def wrap_text(text: str, first: str, indent: int) -> list[str]:
     """Return a text as lines, the first after `first`, the others indented."""
     return textwrap.wrap(
         text,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gan_jax.catalogue import KINDS, entries
-from gan_jax.catalogue.markdown import fill_tables, rows_of
+from gan_jax.catalogue import KINDS, describe_entries
+from gan_jax.catalogue.markdown import fill_tables, make_rows
 from gan_jax.commands.list import listing, main
 from gan_jax.plugins.load import REGISTRIES
 
@@ -37,7 +37,7 @@ def each(kinds):
     return [
         pytest.param(kind, name, id=f"{kind}-{name}")
         for kind in kinds
-        for name in entries(kind)
+        for name in describe_entries(kind)
     ]
 
 
@@ -56,25 +56,29 @@ def test_every_registry_is_a_kind_of_the_catalogue():
 
 @pytest.mark.parametrize(("kind", "name"), each(KINDS))
 def test_an_entry_says_what_it_is(kind, name):
-    about = entries(kind)[name].about
+    about = describe_entries(kind)[name].about
     assert about and "Registered by" not in about, f"give {name} a docstring"
 
 
 @pytest.mark.parametrize(("kind", "name"), each(WITH_FORMULA))
 def test_an_entry_has_a_formula(kind, name):
-    assert entries(kind)[name].formulas, f"write {name}'s formula between backticks"
+    assert describe_entries(kind)[name].formulas, (
+        f"write {name}'s formula between backticks"
+    )
 
 
 @pytest.mark.parametrize(("kind", "name"), each(WITH_SOURCE))
 def test_an_entry_has_a_source_or_says_that_it_has_none(kind, name):
-    assert name == "none" or entries(kind)[name].sources, (
+    assert name == "none" or describe_entries(kind)[name].sources, (
         f"end {name}'s docstring with its authors, year and arXiv number, or with "
         '"Source: none."'
     )
 
 
 def test_a_loss_has_a_formula_of_each_player():
-    assert all(len(entry.formulas) == 2 for entry in entries("losses").values())
+    assert all(
+        len(entry.formulas) == 2 for entry in describe_entries("losses").values()
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -83,7 +87,7 @@ def test_a_kind_is_listed_with_all_it_says(kind, capsys):
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 80
     flat = " ".join(text.split())
-    for name, entry in entries(kind).items():
+    for name, entry in describe_entries(kind).items():
         assert f"  {entry.name} " in text or f"  {entry.name}\n" in text, name
         for fact in (entry.about, *entry.formulas, *entry.sources):
             assert " ".join(fact.split()) in flat
@@ -95,7 +99,7 @@ def test_the_list_of_everything_has_every_name_in_80_columns():
     assert max(map(len, text.splitlines())) <= 80
     words = set(re.split(r"[\s,]+", text))
     for kind in KINDS:
-        assert {entry.name for entry in entries(kind).values()} <= words
+        assert {entry.name for entry in describe_entries(kind).values()} <= words
 
 
 @pytest.mark.parametrize(
@@ -131,7 +135,7 @@ def test_tables_of_a_page_are_what_the_code_says(page):
 
 def test_a_table_has_a_row_for_each_entry():
     for kind in KINDS:
-        assert len(rows_of(kind)) == 1 + len(entries(kind))
+        assert len(make_rows(kind)) == 1 + len(describe_entries(kind))
 
 
 def test_a_mark_of_an_unknown_table_is_refused():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gan_jax.catalogue.docstrings import first_sentence, formula, sources
+from gan_jax.catalogue.docstrings import read_formula, read_sentence, read_sources
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from gan_jax.catalogue.docstrings import first_sentence, formula, sources
     ],
 )
 def test_the_first_sentence_ends_at_its_full_stop(docstring, sentence):
-    assert first_sentence(docstring) == sentence
+    assert read_sentence(docstring) == sentence
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_the_first_sentence_ends_at_its_full_stop(docstring, sentence):
     ],
 )
 def test_the_formula_is_the_first_code_that_is_no_name(docstring, found):
-    assert formula(docstring) == found
+    assert read_formula(docstring) == found
 
 
 @pytest.mark.parametrize(
@@ -74,4 +74,4 @@ def test_the_formula_is_the_first_code_that_is_no_name(docstring, found):
     ],
 )
 def test_sources_are_what_a_sentence_begins_with(docstring, works):
-    assert list(sources(docstring)) == works
+    assert list(read_sources(docstring)) == works

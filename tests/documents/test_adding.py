@@ -9,7 +9,7 @@ import pytest
 from plugin_tools import fresh
 
 from gan_jax import load_plugin
-from gan_jax.catalogue import entries
+from gan_jax.catalogue import describe_entries
 from gan_jax.commands import train
 
 PAGE = Path(__file__).parents[2] / "docs" / "adding.md"
@@ -43,15 +43,15 @@ def test_each_kind_is_in_the_catalogue_with_its_formula_and_source(my_gan):
     load_plugin(my_gan)
     for kind, names in ADDED.items():
         for name in names:
-            entry = entries(kind)[name]
+            entry = describe_entries(kind)[name]
             assert entry.file.endswith(my_gan) or kind == "methods"
             if kind in WITHOUT_FORMULA:
                 continue
             assert "Registered by" not in entry.about and entry.formulas
             assert entry.sources
-    assert entries("losses")["exponential"].options == {"fake_weight": 1.0}
-    assert entries("penalties")["steady"].options == {"decay": 0.99}
-    assert set(entries("data-sets")["moons"].options) == {"size", "seed"}
+    assert describe_entries("losses")["exponential"].options == {"fake_weight": 1.0}
+    assert describe_entries("penalties")["steady"].options == {"decay": 0.99}
+    assert set(describe_entries("data-sets")["moons"].options) == {"size", "seed"}
 
 
 @pytest.mark.usefixtures("undrawn")

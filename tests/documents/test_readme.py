@@ -70,7 +70,7 @@ def test_what_a_page_links_to_is_there(page):
 
 
 def anchors(page: Path) -> set[str]:
-    """The places of a page that a link can lead to: its headings, as links name them."""
+    """The headings of a page, as links name them."""
     headings = re.findall(r"^#+ (.*)", page.read_text("utf-8"), re.MULTILINE)
     plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
     return {heading.replace(" ", "-") for heading in plain}
