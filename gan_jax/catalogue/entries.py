@@ -137,7 +137,7 @@ def describe_data_set(kind: Kind, name: str, value: Any) -> Entry:
     read = getattr(value, "reads", None) or listed.get(name, ())
     options = {field: defaults[field] for field in read}
     shown = f"{name}:{PREFIXED[name]}" if name in PREFIXED else name
-    return entry._replace(name=shown, options=options)
+    return entry._replace(name=shown, formulas=(), options=options)
 
 
 def describe_method(kind: Kind, name: str, config: Config) -> Entry:
