@@ -37,7 +37,10 @@ def take_pixels(image: Array, rows: Array, columns: Array) -> Array:
 
 
 def flip(images: Array, keys: Array, *, strength: float = 0.5) -> Array:
-    """`x[:, ::-1]`, x mirrored left to right, with probability `strength`, else `x`."""
+    """`x[:, ::-1]`, x mirrored left to right, with probability `strength`, else `x`.
+
+    Source: none.
+    """
     require_images("flip", images)
     chosen = jax.vmap(lambda key: jax.random.bernoulli(key, strength))(keys)
     return mirror_where(images, chosen)

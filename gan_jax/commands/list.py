@@ -1,79 +1,97 @@
-"""List what there is to choose from."""
+"""List what there is to choose from: `gan-jax list [KIND]`.
+
+Without a kind it lists methods, data sets and models with one line each, and the names
+of everything else. With a kind, such as `losses`, it lists each entry with its formula,
+its source, its options and their defaults. Exit codes: 0 done, 2 bad input.
+"""
 
 import argparse
-import re
+import textwrap
+from collections.abc import Iterable, Iterator
 from functools import partial
 
-from gan_jax.assembly.unused_fields import used_fields
-from gan_jax.augment import AUGMENTS
-from gan_jax.config import Config
-from gan_jax.config.serialization import flat
-from gan_jax.data import DATASETS, PREFIXES
-from gan_jax.dynamics import DYNAMICS
-from gan_jax.evaluate.metric_registry import METRICS
-from gan_jax.features import EXTRACTORS
-from gan_jax.layers import ACTIVATIONS, INITIALIZERS, MINIBATCH, NORMS
-from gan_jax.losses import LOSSES
-from gan_jax.methods import CATALOGUE, METHODS
-from gan_jax.models import MODELS
-from gan_jax.optimizers import OPTIMIZERS
-from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
-from gan_jax.plugins.registries import find_owner
+from gan_jax.catalogue import KINDS, Entry, describe_entries
+from gan_jax.catalogue.markdown import format_value
+from gan_jax.command_line.user_errors import catch_user_errors
+from gan_jax.terminal.command_name import name_command, name_commands_in
 
-PREFIXED = {"tfds:NAME": PREFIXES["tfds"], "folder:PATH": PREFIXES["folder"]}
-OTHERS = {
-    "losses": LOSSES,
-    "penalties": PENALTIES,
-    "generator penalties": GENERATOR_PENALTIES,
-    "optimizers": OPTIMIZERS,
-    "augmentations": AUGMENTS,
-    "dynamics": DYNAMICS,
-    "norms": NORMS,
-    "minibatch layers": MINIBATCH,
-    "activations": ACTIVATIONS,
-    "initializers": INITIALIZERS,
-    "metrics": METRICS,
-    "extractors": EXTRACTORS,
-}
-
-
-def first_sentence(text: str | None) -> str:
-    """Up to the first full stop that does not end "al."."""
-    return re.split(r"(?<!al)\.\s", (text or "").strip())[0].rstrip(".") + "."
-
-
-def told(kind: str, name: str) -> str:
-    """What is said of an entry that says nothing of itself."""
-    return f"Registered by {find_owner(kind, name)}"
+WIDTH, INDENT = 80, 17
+FIRST_KINDS = ("methods", "data-sets", "models")
+"""The kinds whose entries have a line each in the list of everything."""
 
 
 def listing(kind: str | None = None) -> str:
-    """Return the names of a kind, or methods, data sets, models and other names."""
-    if kind is not None:
-        kinds = {title.replace(" ", "-"): names for title, names in OTHERS.items()}
-        return "\n".join(choose(kinds, kind, "kind"))
-    methods = {
-        k: CATALOGUE[k].about if k in CATALOGUE else told("method", k) for k in METHODS
-    }
-    sets = {k: v.__doc__ for k, v in DATASETS.items()}
-    sets |= {k: v.__doc__ for k, v in PREFIXED.items()}
-    sets = {k: text or told("data set", k) for k, text in sets.items()}
-    models = {k: v.__doc__ or told("model", k) for k, v in MODELS.items()}
-    lines = []
-    for title, texts in (("METHODS", methods), ("DATASETS", sets), ("MODELS", models)):
-        lines.append(title)
-        lines += [f"  {k:14} {first_sentence(text)}" for k, text in texts.items()]
+    """Return the list of one kind with all it says, or of everything in short.
+
+    Raises:
+        ValueError: There is no such kind; the message names the nearest.
+    """
+    return list_everything() if kind is None else list_kind(kind)
+
+
+def list_everything() -> str:
+    """Return methods, data sets and models with a line each, and the other names."""
+    lines: list[str] = []
+    for kind in FIRST_KINDS:
+        lines.append(format_title(kind))
+        for entry in describe_entries(kind).values():
+            lines += format_entry(entry.name, [" ".join(entry.about.splitlines())])
     lines.append("OTHER NAMES")
-    lines += [f"  {title}: {', '.join(names)}" for title, names in OTHERS.items()]
+    others = [kind for kind in KINDS if kind not in FIRST_KINDS]
+    lines += [
+        line
+        for kind in others
+        for line in wrap_text(f"{kind}: {', '.join(describe_entries(kind))}", "  ", 4)
+    ]
+    hint = "`gan-jax list KIND` lists the entries of a kind with their formulas."
+    return "\n".join([*lines, name_commands_in(hint)])
+
+
+def list_kind(kind: str) -> str:
+    """Return each entry of a kind with its formula, source and options."""
+    found = describe_entries(kind)
+    flag = KINDS[kind].flag
+    lines = [f"{format_title(kind)}{f' ({flag} NAME)' if flag else ''}"]
+    for entry in found.values():
+        lines += format_entry(entry.name, list(list_facts(entry)))
     return "\n".join(lines)
 
 
-def printed(config: Config) -> str:
-    """Every field by its dotted name, those that have no effect marked."""
-    read = used_fields(config)
-    return "\n".join(
-        f"{name} = {value}{'' if name in read else '   (unused)'}"
-        for name, value in flat(config).items()
+def format_title(kind: str) -> str:
+    """Return the heading of a kind."""
+    return kind.replace("-", " ").upper()
+
+
+def list_facts(entry: Entry) -> Iterator[str]:
+    """Yield what there is to say of an entry, one fact a paragraph."""
+    yield from entry.about.splitlines()
+    further = [one for one in entry.formulas if f"`{one}`" not in entry.about]
+    if further:
+        yield f"Formula: {'; '.join(f'`{one}`' for one in further)}"
+    if entry.sources:
+        yield f"Source: {'; '.join(entry.sources)}"
+    if entry.options:
+        options = (f"{k} {format_value(v)}".rstrip() for k, v in entry.options.items())
+        yield f"Options: {', '.join(options)}"
+
+
+def format_entry(name: str, paragraphs: Iterable[str]) -> Iterator[str]:
+    """Yield lines with a name at the left and paragraphs at its right."""
+    first = f"  {name:{INDENT - 3}} "
+    for paragraph in paragraphs:
+        yield from wrap_text(paragraph, first, INDENT)
+        first = " " * INDENT
+
+
+def wrap_text(text: str, first: str, indent: int) -> list[str]:
+    """Return a text as lines, the first after `first`, the others indented."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=" " * indent,
+        break_on_hyphens=False,
+        break_long_words=False,
     )
 
 
@@ -89,8 +107,6 @@ def run_with_flags(arguments: list[str]) -> None:
         description=name_commands_in(__doc__),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "kind", nargs="*", help="such as losses, or data sets; without: every kind"
-    )
+    parser.add_argument("kind", nargs="*", help=f"one of {', '.join(KINDS)}")
     words = parser.parse_args(arguments).kind
     print(listing("-".join(words).replace(" ", "-") or None))

@@ -160,6 +160,7 @@ def rotation(inputs: GanMetricInputs, state: TrainState) -> Numbers:
     `A = (J - J^T) / 2` and `S = (J + J^T) / 2` are parts of the Jacobian J of plain
     play under the run's own rates and scales, on one batch; there are 4 random u. The
     index is 0 where a player's rate is 0, because then the players do not turn.
+    Source: none.
     """
     rate = last_learning_rates(inputs.config, state)
     if not min(rate) > 0:
@@ -180,7 +181,7 @@ def collect_real_logits(gan: Gan, state: TrainState, reals: list[Batch]) -> np.n
 def overfitting(inputs: GanMetricInputs, state: TrainState) -> Numbers:
     """Logit gap: `mean D(training) - mean D(held out)`, of `metrics.n` examples each.
 
-    It is returned in logits and in their pooled standard deviations.
+    It is returned in logits and in their pooled standard deviations. Source: none.
     """
     assert inputs.held_out is not None, "require_held_out refuses such a run"
     training, held_out = (

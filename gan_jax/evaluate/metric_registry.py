@@ -160,7 +160,7 @@ def mmd(sides: Comparison) -> Numbers:
 def memorization(sides: Comparison) -> Numbers:
     """Memorization ratio: `mean_j d(y_j) / mean_l d(t_l)`, `d(y) = min_i |y - x_i|`.
 
-    x are the training examples, y the samples, t held-out examples.
+    x are the training examples, y the samples, t held-out examples. Source: none.
     """
     if sides.held_out is None or not sides.real_is_complete:
         raise ValueError(

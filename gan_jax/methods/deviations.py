@@ -1,6 +1,6 @@
 """Where the values of METHODS differ from those of their sources, field by field.
 
-`python -m experiments.values` writes docs/method_values.md from DEVIATIONS. Deviations
+`python -m experiments.tables` writes docs/method_values.md from DEVIATIONS. Deviations
 that all methods share stand there once and are not repeated here.
 """
 

@@ -1,5 +1,6 @@
-"""README's Python blocks run as they stand."""
+"""README's and docs' Python blocks run as they stand, and what they name is there."""
 
+import importlib
 import re
 from dataclasses import replace
 from functools import partial
@@ -9,6 +10,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import pytest
+from test_imports import ORDER
 
 import gan_jax
 from gan_jax.assembly.assemble import build
@@ -17,8 +19,14 @@ from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import PENALTIES
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-STEP_PAGE = (Path(__file__).parents[2] / "docs" / "step.md").read_text()
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+STEP_PAGE = (ROOT / "docs" / "step.md").read_text("utf-8")
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -30,6 +38,66 @@ def block(phrase: str) -> str:
 def test_readme_is_short_and_has_three_python_blocks():
     assert len(README.splitlines()) < 200
     assert len(BLOCKS) == 3
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_lines_of_text_have_at_most_100_columns(page):
+    """Tables and code are excepted."""
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    for line in text.splitlines():
+        assert line.startswith("|") or len(line) <= 100, line
+
+
+def test_the_index_names_every_page_of_docs():
+    index = (ROOT / "docs" / "index.md").read_text("utf-8")
+    assert all(f"]({page.name})" in index for page in PAGES[2:] if page.stem != "index")
+
+
+def test_structure_lists_the_packages_in_the_order_of_imports():
+    text = (ROOT / "docs" / "structure.md").read_text("utf-8")
+    table = text.partition("| package | what it holds |")[2].partition("\n\n")[0]
+    cells = [line.split("|")[1] for line in table.strip().splitlines()[1:]]
+    assert re.findall(r"`([\w.]+)`", " ".join(cells)) == ORDER
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_a_page_links_to_is_there(page):
+    text = re.sub(r"```.*?```|`[^`]*`", "", page.read_text("utf-8"), flags=re.DOTALL)
+    for target, heading in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
+        place = page.parent / target if target else page
+        assert place.exists(), target
+        assert not heading or heading in anchors(place), heading
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page, as links name them."""
+    headings = re.findall(r"^#+ (.*)", page.read_text("utf-8"), re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_modules_that_a_page_names_are_there(page):
+    """`gan_jax.objectives.example_keys` is found as written, and so are files."""
+    text = page.read_text("utf-8")
+    for name in re.findall(r"`(gan_jax(?:\.\w+)+)", text):
+        assert resolved(name), name
+    for path in re.findall(r"`((?:gan_jax|tests|experiments)/[\w/.]+)`", text):
+        assert (ROOT / path).exists(), path
+
+
+def resolved(name: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:count]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[count:]:
+            found = getattr(found, part, None)
+        return found is not None
+    return False
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -73,7 +141,7 @@ def registries():
 
 
 def test_added_parts_train_together(registries):
-    exec(block("LOSSES["), {})
+    exec(block('METHODS["mine"]'), {})
     gan = build(gan_jax.METHODS["mine"])
     state = jax.jit(partial(gan_jax.init_state, gan))(jax.random.key(0))
     batch = gan_jax.Batch(jnp.zeros((1, 4, 8, 8, 1)))

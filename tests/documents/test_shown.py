@@ -16,6 +16,7 @@ from sklearn.datasets import load_digits
 from sklearn.svm import SVC
 
 from gan_jax import METHODS, load_generator
+from gan_jax.catalogue import KINDS
 from gan_jax.command_line.flag_sources import flag_names
 from gan_jax.commands import COMMANDS
 
@@ -55,6 +56,13 @@ def test_a_command_that_is_shown_has_flags_that_there_are(start, words):
     own = "--plugin" in given
     if name == "train" and not first.startswith("--") and not own:
         assert first in {*METHODS, "METHOD", "NAME"}
+    if name == "list" and words:
+        assert "-".join(words) in {*KINDS, "KIND"}
+
+
+def test_every_command_is_shown():
+    pages = "".join(page.read_text("utf-8") for page in PAGES)
+    assert all(f"gan-jax {name}" in pages for name in COMMANDS)
 
 
 def measured(words, tmp_path, steps, *names):
