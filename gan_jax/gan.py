@@ -36,8 +36,8 @@ class Memory(NamedTuple):
     """An entry of `state.aux`: what a method remembers from step to step.
 
     name: The key of the entry.
-    start: `(generator, discriminator) -> value` before the first step, from the two
-        players' NetStates.
+    start: Maps the two players' NetStates, `(generator, discriminator)`, to the value
+        before the first step.
     renew: `(value, metrics) -> value` after each step. None: the rule of play writes
         the entry itself.
     """
@@ -49,7 +49,7 @@ class Memory(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class StateDependent:
-    """A function some of whose keyword arguments follow the training state.
+    """A function that gets some of its keyword arguments from the training state.
 
     `values[name](state)` is the value of the argument `name` at a state: a schedule of
     the step, an entry of `state.aux`, or a network as it is now. `resolve` fills the
@@ -77,9 +77,10 @@ class Term(NamedTuple):
 
     penalty: An entry of PENALTIES or GENERATOR_PENALTIES, or a function like them.
     weight: The weight at a step.
-    every: The term is applied at the steps that this divides (a lazy penalty).
-    through_augment: Whether the penalty is given the argument `pullbacks`, with which
-        its gradients are with respect to the images before `Gan.augment`.
+    every: The term is computed only at steps that are multiples of this number. Above
+        1 it is a lazy penalty.
+    through_augment: Whether the penalty gets the argument `pullbacks`. With it, the
+        penalty takes D's gradients with respect to the images before `Gan.augment`.
     """
 
     penalty: Penalty | GeneratorPenalty | StateDependent
@@ -114,20 +115,21 @@ class Gan:
             `state.scales` act where a chain holds `gan_jax.scale_by_traced()`.
         dynamics: How the two players are updated, such as `gan_jax.alternating`.
         penalties, generator_penalties: Terms added to D's and to G's loss.
-        augment: A change of everything that D sees.
-        pack: How many fakes, or reals, D judges together (PacGAN), side by side as
-            channels.
+        augment: A differentiable change of every image that D sees, real or fake.
+        pack: The number of examples that D judges together (PacGAN). They lie side by
+            side as channels.
         memory: The entries of `state.aux` that the choices above need.
         ema_decay: Maps the step to the decay of the average of G's variables; a decay
             of 0 makes the average a copy.
         g_first: Whether G is updated before D, where the players take turns.
         label_count: How many classes the networks are conditioned on. None: they get
             no labels.
-        microbatches: Into how many equal parts a batch is split, whose gradients are
-            taken in turn.
+        microbatches: The number of equal parts of a batch. The gradients of the parts
+            are taken one after another and averaged.
         watch_layers: Whether the metrics hold the gradient norm and the relative
             update of each array of parameters.
-        axis_name: The device axis that means span, inside pmap or shard_map.
+        axis_name: The device axis over which means are taken, inside pmap or
+            shard_map. None: there is none.
     """
 
     generator: nn.Module

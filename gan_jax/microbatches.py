@@ -1,4 +1,4 @@
-"""Averages over the parts of a batch: microbatches, taken in turn, and devices."""
+"""Averages over the parts of a batch: microbatches, one after another, and devices."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,9 +16,9 @@ def average(
     """Average a function of a batch over all microbatches and devices.
 
     Args:
-        gan: Says how many microbatches there are, and names the device axis.
-        function: Maps examples `[B, ...]` to a pair of arrays to average and of arrays
-            of which the last microbatch's are kept.
+        gan: Its `microbatches` and `axis_name` are read.
+        function: Maps examples `[B, ...]` to a pair `(means, last)`. `means` is
+            averaged. Of `last`, the values of the last microbatch are kept.
         examples: The arguments of the function: this device's share of the batch.
     """
     if gan.microbatches == 1:
@@ -35,7 +35,7 @@ def accumulate(
 ) -> tuple[Any, Any]:
     """Average over `count` parts of the examples, taken in turn to save memory.
 
-    Part i holds the examples i, i + count, ...: under GSPMD each device then has its
+    Part i holds the examples i, i + count, and so on. So under GSPMD every device has a
     share of every part.
     """
     parts = jax.tree.map(

@@ -4,9 +4,9 @@ Notation: x are real examples, z latents, D(x) logits `[B]`, G(z) fakes. Both ob
 are differentiable in the parameters of both players; `gan_jax.step` takes the gradient
 of each with respect to its own player.
 
-Randomness belongs to the example: everything random in step t is drawn from
-`fold_in(state.key, t)`, the player, and the example's index in the global batch. The
-numbers therefore do not depend on how many devices share the work.
+All randomness is per example. In step t, an example's key follows from
+`fold_in(state.key, t)`, the player, the update, and the example's index in the global
+batch. So the numbers do not depend on how many devices share the work.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,8 @@ Variables = Any
 Network = Callable[[Array], Array]
 
 GENERATOR_PENALTY_STREAM = 2**31
-"""Folded into the keys of G's penalties, as D's may be drawn from the same keys."""
+"""This number is folded into the keys of G's penalties, because D's penalties may use
+the same keys."""
 
 
 def discriminator_loss(
@@ -37,10 +38,13 @@ def discriminator_loss(
     batch: Batch,
     draws: "Draws",
 ) -> tuple[Array, tuple[Variables, Metrics]]:
-    """`mean_i L_D(D(x_i), D(G(z_i))) + sum_k w_k mean_i P_k(D, x_i, G(z_i))`.
+    """Return D's objective.
+
+    It is `mean_i L_D(D(x_i), D(G(z_i))) + sum_k w_k mean_i P_k(D, x_i, G(z_i))`.
 
     Nothing is detached: the loss is differentiable in the parameters of both players.
-    The pass over the reals renews D's spectral vectors; every other pass shares them.
+    The pass over the reals renews D's spectral vectors. All later passes use the
+    renewed vectors.
 
     Args:
         gan: The networks and the rules of the game.
@@ -93,7 +97,9 @@ def generator_loss(
     batch: Batch,
     draws: "Draws",
 ) -> tuple[Array, tuple[Variables, Metrics]]:
-    """`mean_i L_G(D(x_i), D(G(z_i))) + sum_k w_k mean_i Q_k(G, z_i)`.
+    """Return G's objective.
+
+    It is `mean_i L_G(D(x_i), D(G(z_i))) + sum_k w_k mean_i Q_k(G, z_i)`.
 
     D's model state does not change.
 
@@ -142,7 +148,10 @@ class Draws(NamedTuple):
 
 
 def example_keys(gan: Gan, key: Array, count: int) -> Array:
-    """Return `[count]` keys, one per example, from its index in the global batch."""
+    """Return one key per example, `[count]`.
+
+    Each follows from `key` and the example's index in the global batch.
+    """
     first = lax.axis_index(gan.axis_name) * count if gan.axis_name else 0
     return jax.vmap(jax.random.fold_in, (None, 0))(key, first + jnp.arange(count))
 
@@ -166,7 +175,8 @@ class Inputs(NamedTuple):
     real, fake: Examples `[B, ...]`, augmented and packed (`B / pack` packs).
     pullbacks: Maps from gradients with respect to `real` and `fake` to gradients with
         respect to the images before the augmentation.
-    label: Classes `[B]`, shared by real and fake example i; None without labels.
+    label: Classes `[B]`. Real example i and fake example i have the same class. None
+        without labels.
     g_state: G's model state after it made the fakes.
     """
 

@@ -1,4 +1,7 @@
-"""The penalties of an objective: weighted, some of them at every few steps only."""
+"""The weighted penalties of an objective.
+
+A lazy penalty is computed only every few steps.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,14 +21,14 @@ def weighted_sum(
 ) -> tuple[Array, Metrics]:
     """Return `sum_k every_k w_k mean_i penalty_k,i` over the terms due at this step.
 
-    Beside it stands what the penalties measured, such as `critic_grad_norm`. At a step
-    where a lazy term is not due, its value and its measurements are 0.
+    Also return what the penalties measured, such as `critic_grad_norm`. At a step where
+    a lazy term is not due, its value and its measurements are 0.
 
     Args:
         terms: The weighted penalties.
-        state: Gives the step and what penalties read of the run.
+        state: The step, and the values that state-dependent penalties read.
         inputs: What a penalty takes before its keys: the network and its examples.
-        keys: One key per example; term k draws from these and k.
+        keys: One key per example. Term k folds k into each.
     """
     total, metrics = jnp.zeros(()), {}
     for index, term in enumerate(terms):
@@ -43,13 +46,13 @@ def weighted_sum(
 def mean_and_info(
     penalty: Callable, *inputs: Any, keys: Array
 ) -> tuple[Array, Metrics]:
-    """Return the means of a penalty `[B]` and of what it measured of each example."""
+    """Return the batch mean of a penalty, and the batch means of its measurements."""
     value, info = value_and_info(penalty)(*inputs, keys)
     return value.mean(), jax.tree.map(jnp.mean, info)
 
 
 def evaluate_if(due: Array, evaluate: Callable[[], Any]) -> Any:
-    """Return `evaluate()` if due, else zeros, which cost nothing.
+    """Return `evaluate()` if it is due, and else zeros, which cost no computation.
 
     On CPU, XLA runs convolutions inside a branch about ten times slower, so that lazy
     penalties of convolutional networks cost more there than they save.
@@ -61,7 +64,7 @@ def evaluate_if(due: Array, evaluate: Callable[[], Any]) -> Any:
 def pullback(
     pack: int, augment: Augment, images: Array, keys: Array
 ) -> Callable[[Array], Array]:
-    """Return the map `g -> J^T g`, J the augmentation's Jacobian at the images.
+    """Return the map `g -> J^T g`, where J is the augmentation's Jacobian at the images.
 
     g `[B, ...]` is a gradient with respect to the packs that D sees.
     """

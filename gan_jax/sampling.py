@@ -10,7 +10,8 @@ from gan_jax.objectives import draw_latents
 from gan_jax.types import Array, TrainState
 
 LABEL_STREAM = 2**32 - 1
-"""Folded into the root key for the labels' own key; no example has this number."""
+"""This number is folded into the root key to make the key of the labels. No example has
+this index."""
 
 
 def sample(
@@ -35,8 +36,8 @@ def sample(
         key: A typed random key.
         n: How many samples to draw.
         ema: Whether to use the averaged generator.
-        label: Classes of a conditional GAN, `[n]` or one for all. None: drawn with
-            `shares`, or without them 0, 1, 2, ... in turn.
+        label: Classes of a conditional GAN, `[n]` or one for all. None: classes are
+            drawn with `shares`. Without shares, the classes 0, 1, 2, ... take turns.
         first: The index of the first sample.
         shares: The frequency of each class, `[label_count]`; see `draw_labels`.
 
@@ -57,27 +58,28 @@ def generate(
 ) -> Array:
     """Generate `[n, ...]` from latents `[n, z_dim]` and labels `[n]` (or None).
 
-    Batch normalization uses stored statistics (in the averaged generator their
-    average), so that a sample does not depend on the others.
+    Batch normalization uses stored statistics, and the averaged generator uses their
+    average. So a sample does not depend on the other samples.
     """
     variables = state.ema if ema else net_variables(state.generator)
     return gan.generator.apply(variables, z, label, train=False)  # pyright: ignore
 
 
 def draw_labels(key: Array, index: Array, shares: ArrayLike) -> Array:
-    """Draw the labels `[n]` of the samples with these indices, with the shares `[K]`.
+    """Draw a label for each sample index: `[n]`; class c has the probability `shares[c]`.
 
     Label i depends on the key and `index[i]` alone; a class whose share is 0 is never
     drawn. A generator that is compared with data has to be asked for each class as
     often as the data have it: with equal shares even a perfect generator differs from
     data whose classes are not equally large. `gan_jax.data.label_shares` gives the
-    shares; they have to be known when a program is traced.
+    shares. They must be concrete numbers when a program is traced.
     """
     keys = jax.vmap(jax.random.fold_in, (None, 0))(
         jax.random.fold_in(key, LABEL_STREAM), index
     )
     points = jax.vmap(jax.random.uniform)(keys)
-    # In order, and in float64: XLA's float32 sum gives classes without a share some.
+    # NumPy sums in order and in float64. With XLA's float32 sum, a class with share 0
+    # could be drawn.
     edges = np.cumsum(np.asarray(shares, np.float64))
     edges = jnp.asarray(edges / edges[-1], jnp.float32)
     return jnp.searchsorted(edges, points, side="right")

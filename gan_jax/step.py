@@ -3,11 +3,11 @@
     train_step
         alternating                   the usual `gan.dynamics`
             update_discriminator
-                discriminator_gradient  of `objectives.discriminator_loss`
-                apply_to_discriminator  by D's optimizer
+                discriminator_gradient  differentiates `discriminator_loss`
+                apply_to_discriminator  applies D's optimizer
             update_generator
-                generator_gradient      of `objectives.generator_loss`
-                apply_to_generator      by G's optimizer
+                generator_gradient      differentiates `generator_loss`
+                apply_to_generator      applies G's optimizer
         update_statistics             running statistics that penalties read
         average_generator             the moving average of G
 
@@ -47,12 +47,12 @@ def train_step(gan: Gan, state: TrainState, batch: Batch) -> tuple[TrainState, M
     Args:
         gan: The networks and the rules of the game; static.
         state: The state before the step, from `init_state` or the step before.
-        batch: Real examples with the leading axes `[d_steps, B]`, also where d_steps
-            is 1: one batch for each update of D.
+        batch: Real examples with the leading axes `[d_steps, B]`: one batch for each
+            update of D. The first axis is there even if its length is 1.
 
     Returns:
-        The next state, and scalar metrics (of D's last update where it makes several).
-        The metric `finite` is False if any other metric is not finite.
+        The next state, and scalar metrics. If D makes several updates, D's metrics are
+        those of the last one. `finite` is False if any other metric is not finite.
     """
     before = state
     state, metrics = gan.dynamics(gan, state, batch)  # E.g. `alternating`, below.
@@ -96,7 +96,8 @@ def alternating(
 
     `psi' = psi - h grad_psi L_D(theta, psi)`, then
     `theta' = theta - h grad_theta L_G(theta, psi')`, where theta are G's parameters,
-    psi are D's, and each player's optimizer stands in for the plain descent.
+    psi are D's, and h is the learning rate. Each player's own optimizer takes the place
+    of the plain descent in these formulas.
 
     Goodfellow et al. 2014, arXiv 1406.2661, algorithm 1.
 
@@ -135,7 +136,7 @@ def update_discriminator(
 def update_generator(
     gan: Gan, state: TrainState, batch: Batch
 ) -> tuple[TrainState, Metrics]:
-    """Update G once, against the reals of D's last update."""
+    """Update G once. Its reals are those of D's last update."""
     _, key = player_keys(state)
     gradient, metrics = generator_gradient(gan, state, take(batch, -1), key)
     return apply_to_generator(gan, state, gradient), metrics
@@ -156,9 +157,9 @@ def take(batch: Batch, index: int) -> Batch:
 
 
 class Gradient(NamedTuple):
-    """The gradient of a player's objective, and its model state after the pass.
+    """The gradient of a player's objective, and its model state after the forward pass.
 
-    For both players at once, each field holds a `Players`.
+    In a joint move, each field is a `Players` that holds both players' values.
     """
 
     params: Any
@@ -215,7 +216,7 @@ def whole_batch_gradient(
 
 
 def gradient_norms(gan: Gan, player: str, gradient: Any) -> Metrics:
-    """Return the gradient's norm; with `watch_layers` also that of each array."""
+    """Return the norm of the gradient; with `watch_layers` also that of each array."""
     norms = {f"{player}_grad_norm": optax.tree.norm(gradient)}
     if gan.watch_layers:
         norms |= {
@@ -258,9 +259,10 @@ def apply_to_generator(gan: Gan, state: TrainState, gradient: Gradient) -> Train
 
 
 def average_generator(gan: Gan, state: TrainState) -> Variables:
-    """Return `d ema + (1 - d) w` of params and batch statistics, `d = ema_decay(step)`.
+    """Return G's averaged variables.
 
-    Other variables of G, such as spectral vectors, are copied.
+    Parameters and batch statistics become `d ema + (1 - d) w` with `d = ema_decay(step)`.
+    All other variables, such as spectral vectors, are copied.
     """
     now = net_variables(state.generator)
     decay = gan.ema_decay(state.step)
@@ -275,7 +277,7 @@ def average_generator(gan: Gan, state: TrainState) -> Variables:
 
 
 def update_statistics(gan: Gan, state: TrainState, metrics: Metrics) -> Metrics:
-    """Return the running statistics after a step with these metrics."""
+    """Return the running statistics, renewed with the metrics of this step."""
     return {
         memory.name: memory.renew(state.aux[memory.name], metrics)
         for memory in gan.memory

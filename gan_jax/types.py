@@ -42,7 +42,7 @@ class Loss(NamedTuple):
         (`gan_jax.losses.is_zero_sum`).
     correct: `(real_logits, fake_logits) -> ([B], [B])` of booleans: which reals and
         which fakes D classifies correctly. The logged accuracies are their means.
-        None: reals above `boundary`, and fakes below it.
+        None: a real is correct above `boundary`, a fake below it.
     """
 
     discriminator: Callable[..., Array]
@@ -83,7 +83,8 @@ class Augment(Protocol):
 class Batch(NamedTuple):
     """The data of one step.
 
-    image: Examples with the leading axes `[d_steps, B]`, also where d_steps is 1.
+    image: Examples with the leading axes `[d_steps, B]`: one batch for each update of
+        D. The first axis is there even if its length is 1.
     label: Classes, int32 `[d_steps, B]`; only conditional networks read them.
     """
 
@@ -102,16 +103,17 @@ class NetState:
 
 @struct.dataclass
 class TrainState:
-    """Everything that a run needs to go on.
+    """Everything that a run needs to continue.
 
-    step: How many updates of G were made, an int32 scalar.
+    step: The number of updates that G has made, an int32 scalar.
     key: The root of all randomness; it never changes. Step t uses `fold_in(key, t)`.
     generator, discriminator: The two players.
     ema: The average of G's variables (parameters and batch statistics), to be given to
         `generator.apply`.
     aux: What stateful methods remember; empty if there are none.
-    scales: Multipliers `penalty`, `g_lr` and `d_lr` (all 1.0). They are traced, so that
-        a grid over them is one vmap without recompilation.
+    scales: The multipliers `penalty`, `g_lr` and `d_lr`. All are 1.0 unless a sweep
+        sets them. They are traced, so that a grid over them is one vmap without
+        recompilation.
     """
 
     step: Array

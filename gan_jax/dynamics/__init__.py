@@ -1,7 +1,8 @@
 """Rules of play: how the two players are updated in one step.
 
-To add one, write `(gan, state, batch, *, options) -> (state, metrics)` and a line in
-the RULES of its file, or `DYNAMICS["mine"] = Rule(mine)` in a file of your own.
+To add a rule, write a function `(gan, state, batch, *, options) -> (state, metrics)`,
+and add a line to RULES in the same file. In a file of your own, write
+`DYNAMICS["mine"] = Rule(mine)`.
 """
 
 from gan_jax.dynamics import averaging, first_order, second_order

@@ -21,11 +21,11 @@ def lookahead(
     k: int = 5,
     alpha: float = 0.5,
 ) -> tuple[TrainState, Metrics]:
-    """After every k steps of `base`, both players go part of the way back.
+    """Play `base`, and after every k steps move both players part of the way back.
 
-    `slow' = slow + alpha (w - slow)`, then `w = slow'`. The optimizers keep their
-    memory. Chavdarova et al. 2020, arXiv 2006.14567, algorithm 1 (k 5 with alternating
-    steps, alpha 0.5).
+    Back means to the slow parameters: `slow' = slow + alpha (w - slow)`, then
+    `w = slow'`. The optimizers keep their memory. Chavdarova et al. 2020, arXiv
+    2006.14567, algorithm 1. The paper uses k 5 with alternating steps, and alpha 0.5.
     """
     state, metrics = base(gan, state, batch)
     due = (state.step + 1) % k == 0

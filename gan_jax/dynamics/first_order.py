@@ -1,14 +1,14 @@
-"""Rules of play that take gradients only: in turn, at once, ahead, from the past.
+"""Rules that need only gradients: alternating, simultaneous, extragradient, optimistic.
 
 Each is `(gan, state, batch) -> (state, metrics)` and updates both players' NetStates;
 the step count and the average of G are left to `train_step`. Keyword-only arguments are
 the fields of the config's `dynamics` group that a rule reads.
 
 Notation as in `gan_jax.dynamics.joint`: w = (theta, psi), the joint gradient g(w);
-plain descent moves by `-h g(w)`. "A move by g" is one update by both players' own
-optimizers, whatever these are. If D makes several updates in a step, all but the last
-are its own, and the last is the joint move, in which both players meet the same
-latents.
+plain descent moves by `-h g(w)`. "A move by g" means that both players' own optimizers
+make one update with the gradient g. If D makes several updates in a step, it makes all
+but the last one alone. The last one is the joint move, in which both players meet the
+same latents.
 """
 
 from dataclasses import replace
@@ -52,8 +52,8 @@ def extragradient(
 
     The optimizers' memory advances at both half-steps, which with Adam is ExtraAdam.
     Both half-steps see the same examples and latents, as Mishchenko et al. 2020, arXiv
-    1905.11373, advise (the authors' code: fresh ones). Metrics are of the half-way
-    point. Gidel et al. 2018, arXiv 1802.10551, algorithms 2 and 4.
+    1905.11373, advise. The authors' code draws fresh ones. The metrics are those of the
+    point ahead. Gidel et al. 2018, arXiv 1802.10551, algorithms 2 and 4.
     """
     state, joint = start_joint_move(gan, state, batch)
     ahead = apply_to_both(gan, state, joint_gradient(gan, state, joint)[0])
@@ -63,7 +63,7 @@ def extragradient(
 
 
 def optimistic(gan: Gan, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-    """A move with the last one as a forecast: `w' = w + 2 u_t - u_(t-1)`.
+    """Move by the present update and its change: `w' = w + 2 u_t - u_(t-1)`.
 
     u_t are the players' updates at g(w), and `u_(-1) = u_0`. With SGD this is
     extragradient from the past. Unlike with the optimizer `optimistic_adam`, both
@@ -90,7 +90,8 @@ def refuse_bounds(config: Config) -> str | None:
         if getattr(config, player).clip_params is not None:
             return (
                 f"dynamics.name {config.dynamics.name!r} with {player}.clip_params: "
-                "goes beyond the update, and so beyond the bound; use another rule"
+                "the rule moves farther than the optimizer's update, and so past the "
+                "bound; use another rule"
             )
     return None
 
@@ -104,9 +105,10 @@ def no_updates(generator: NetState, discriminator: NetState) -> Players:
 RULES = {
     "alternating": Rule(alternating, joint=False),
     "simultaneous": Rule(simultaneous),
-    # reach: a = -h l with 1 - a + a^2 < 1.
+    # reach: A step contracts while 1 - a + a^2 < 1, with a = -h l.
     "extragradient": Rule(extragradient, updates=2, reach=1 / 2),
-    # reach: the roots of z^2 - (1 - 2 a) z - a within the circle.
+    # reach: A step contracts while both roots of z^2 - (1 - 2 a) z - a lie inside the
+    # unit circle.
     "optimistic": Rule(
         optimistic,
         memory=(Memory("previous_update", no_updates),),

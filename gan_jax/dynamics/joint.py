@@ -123,7 +123,7 @@ def transposed_product(
 def coupling_product(
     gan: Gan, state: TrainState, joint: JointBatch, vector: Players
 ) -> Players:
-    """Return `O u`, where O holds the blocks of J off its diagonal.
+    """Return `O u`, where O holds the off-diagonal blocks of J.
 
     O says what each player's move does to the other player's gradient.
     """
@@ -131,10 +131,10 @@ def coupling_product(
 
     def product(batch: Batch, draws: Draws) -> Players:
         def crossed(params: Players) -> Players:
-            others_move_for_g = params._replace(generator=now.generator)
-            others_move_for_d = params._replace(discriminator=now.discriminator)
-            of_g = gradient_at(gan, state, others_move_for_g, batch, draws)[0]
-            of_d = gradient_at(gan, state, others_move_for_d, batch, draws)[0]
+            only_d_moves = params._replace(generator=now.generator)
+            only_g_moves = params._replace(discriminator=now.discriminator)
+            of_g = gradient_at(gan, state, only_d_moves, batch, draws)[0]
+            of_d = gradient_at(gan, state, only_g_moves, batch, draws)[0]
             return Players(of_g.generator, of_d.discriminator)
 
         return jax.jvp(crossed, (now,), (vector,))[1]
@@ -153,7 +153,10 @@ def mean_product(
 
 
 def zero_sum_loss(loss: Loss) -> Loss:
-    """Return the pair in which G minimizes minus D's whole loss, if it is zero-sum."""
+    """Return the pair in which G minimizes minus D's whole loss.
+
+    A loss that is not zero-sum is returned unchanged.
+    """
     if not loss.zero_sum:
         return loss
     return loss._replace(generator=negative(loss.discriminator))

@@ -22,14 +22,14 @@ class Rule:
         arguments are the fields of the config's `dynamics` group that it reads;
         `base` is the rule of that name, and `eta` is G's learning rate.
     memory: The entries of `state.aux` that it reads and writes.
-    updates: How often a joint move updates each player's optimizer.
-    evaluations: Evaluations of one player's gradient beyond plain play's in a step:
-        products with the game's Jacobian (two each), or updates that look ahead.
-    evaluations_per_k: The same for each of its `k`.
+    updates: How many updates each player's optimizer makes in one joint move.
+    evaluations: How many evaluations of one player's gradient a step needs beyond plain
+        play. A product with the game's Jacobian counts as two.
+    evaluations_per_k: Further evaluations for each unit of the option `k`.
     joint: Whether both players move from the same point. If not, `g_first` is read.
-    reach: The largest stable learning rate in a game without rotation, as a share of
-        plain descent's.
-    period: How many steps together are one fixed linear map in a linear game.
+    reach: The largest stable learning rate in a game without rotation, divided by that
+        of plain descent.
+    period: In a linear game, this many steps together are one fixed linear map.
     refuses: `Config -> message`: why the rule cannot play with these choices; None if
         it can.
     """
@@ -58,7 +58,10 @@ class Rule:
 
 
 def as_rule(entry: Dynamics | Rule) -> Rule:
-    """Return an entry of DYNAMICS as a Rule: a plain function has no special needs."""
+    """Return an entry of DYNAMICS as a Rule.
+
+    A plain function becomes a Rule with the default facts.
+    """
     return entry if isinstance(entry, Rule) else Rule(entry)
 
 

@@ -39,7 +39,7 @@ from gan_jax.types import Batch, Metrics, TrainState
 def consensus(
     gan: Gan, state: TrainState, batch: Batch, *, gamma: float = 10.0
 ) -> tuple[TrainState, Metrics]:
-    """A move by `g + gamma J^T g`, the gradient of the game and of `gamma |g|^2 / 2`.
+    """Move by `g + gamma J^T g`: g plus the gradient of `gamma |g|^2 / 2`.
 
     It is attracted to any stationary point of the game. Mescheder et al. 2017, arXiv
     1705.10461, algorithm 1 (gamma 10).
@@ -57,8 +57,8 @@ def sga(
     """A move by `g + gamma s A^T g`, A = (J - J^T) / 2: symplectic gradient adjustment.
 
     `s = sign(<g, J^T g> <A^T g, J^T g> / n + 0.1)` leads away from unstable and towards
-    stable stationary points; n is the number of parameters (in the released code: of
-    arrays of them). Balduzzi et al. 2018, arXiv 1802.05642, algorithm 1.
+    stable stationary points; n is the number of parameters. In the released code it is
+    the number of parameter arrays. Balduzzi et al. 2018, arXiv 1802.05642, algorithm 1.
     """
     state, joint = start_joint_move(gan, state, batch)
     gradient, metrics = joint_gradient(gan, state, joint)
@@ -78,10 +78,10 @@ def competitive(
 ) -> tuple[TrainState, Metrics]:
     """A move by d with `(I + eta O) d = g`, O the part of J that couples the players.
 
-    That is the Nash equilibrium of the game's bilinear approximation at distance eta,
-    which has to be the learning rate of both players' SGD (times the present
-    `state.scales`, which has to be one for both). d comes from at most k
-    matrix-free GMRES iterations, to a relative residual of 1e-6; O is not symmetric
+    d leads to the Nash equilibrium of the game's bilinear approximation with step size
+    eta, which must be the learning rate of both players' SGD. It is multiplied by
+    `state.scales["g_lr"]`, which must equal `state.scales["d_lr"]`. d comes from at
+    most k matrix-free GMRES iterations, to a relative residual of 1e-6. O is not symmetric
     unless the game is zero-sum. Schaefer and Anandkumar 2019, arXiv 1905.12103, eq. 3.
     """
     state, joint = start_joint_move(gan, state, batch)
@@ -121,14 +121,15 @@ def is_plain_descent(group: OptimizerConfig) -> bool:
 def unrolled(
     gan: Gan, state: TrainState, batch: Batch, *, k: int = 5
 ) -> tuple[TrainState, Metrics]:
-    """G descends `f(theta, psi_k(theta))`, psi_k after k updates of D; D makes one.
+    """G descends `f(theta, psi_k(theta))`, psi_k being D's parameters after k updates.
 
-    In a zero-sum game `f = -L_D`, whole: its real term depends on theta through psi_k.
-    L_D is the adversarial loss; D's updates have its penalties too, which the paper's D
-    has not. In other games `f = L_G`. G's own penalties are added to f. The k updates
-    are of D's own optimizer on G's own batch and latents, are differentiated through,
-    and are then forgotten; both players start from the same point. Metz et al. 2016,
-    arXiv 1611.02163, eq. 9 and 10; the released code descends minus D's whole loss.
+    D itself makes one update, from the same point. In a zero-sum game f is minus D's
+    whole adversarial loss, because its real term, too, depends on theta through psi_k.
+    In other games f is L_G. G's own penalties are added to f. D's own optimizer makes
+    the k updates, on G's batch and latents; G's gradient passes through them, and then
+    they are discarded. They include D's penalties; the paper's D has none. Metz et al.
+    2016, arXiv 1611.02163, eq. 9 and 10. The released code descends minus D's whole
+    loss.
     """
     state, (examples, key) = start_joint_move(gan, state, batch)
     d_gradient, d_metrics = discriminator_gradient(gan, state, examples, key)
