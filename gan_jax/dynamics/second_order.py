@@ -81,8 +81,9 @@ def competitive(
     d leads to the Nash equilibrium of the game's bilinear approximation with step size
     eta, which must be the learning rate of both players' SGD. It is multiplied by
     `state.scales["g_lr"]`, which must equal `state.scales["d_lr"]`. d comes from at
-    most k matrix-free GMRES iterations, to a relative residual of 1e-6. O is not symmetric
-    unless the game is zero-sum. Schaefer and Anandkumar 2019, arXiv 1905.12103, eq. 3.
+    most k matrix-free GMRES iterations, to a relative residual of 1e-6. O is not
+    symmetric unless the game is zero-sum. Schaefer and Anandkumar 2019, arXiv
+    1905.12103, eq. 3.
     """
     state, joint = start_joint_move(gan, state, batch)
     gradient, metrics = joint_gradient(gan, state, joint)
