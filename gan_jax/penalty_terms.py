@@ -64,7 +64,7 @@ def evaluate_if(due: Array, evaluate: Callable[[], Any]) -> Any:
 def pullback(
     pack: int, augment: Augment, images: Array, keys: Array
 ) -> Callable[[Array], Array]:
-    """Return the map `g -> J^T g`, where J is the augmentation's Jacobian at the images.
+    """Return the map `g -> J^T g`, where J is the Jacobian of the augmentation.
 
     g `[B, ...]` is a gradient with respect to the packs that D sees.
     """

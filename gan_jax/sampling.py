@@ -66,7 +66,9 @@ def generate(
 
 
 def draw_labels(key: Array, index: Array, shares: ArrayLike) -> Array:
-    """Draw a label for each sample index: `[n]`; class c has the probability `shares[c]`.
+    """Draw a label for each sample index, `[n]`.
+
+    Class c has the probability `shares[c]`.
 
     Label i depends on the key and `index[i]` alone; a class whose share is 0 is never
     drawn. A generator that is compared with data has to be asked for each class as

@@ -261,7 +261,7 @@ def apply_to_generator(gan: Gan, state: TrainState, gradient: Gradient) -> Train
 def average_generator(gan: Gan, state: TrainState) -> Variables:
     """Return G's averaged variables.
 
-    Parameters and batch statistics become `d ema + (1 - d) w` with `d = ema_decay(step)`.
+    Parameters and batch statistics become `d ema + (1 - d) w`, `d = ema_decay(step)`.
     All other variables, such as spectral vectors, are copied.
     """
     now = net_variables(state.generator)
