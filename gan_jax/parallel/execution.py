@@ -235,9 +235,10 @@ def refuse_placement_of_one(config: Config, hosts: int) -> None:
             f"placement {config.placement!r}: serves one process, and there are "
             f"{hosts}; choose shard_map or gspmd"
         )
-    if config.placement == "jit" and config.devices not in (None, 1):
+    count = config.devices
+    if config.placement == "jit" and count not in (None, 1):
         raise ValueError(
-            f"devices {config.devices}: placement 'jit' trains one GAN on one device; "
+            f"devices {count}: placement 'jit' trains one GAN on one device; "
             "choose placement pmap, shard_map or gspmd, or several --seeds"
         )
 

@@ -96,7 +96,7 @@ def test_a_signal_in_a_game_says_how_to_go_on(
     assert compare.main(flags) == code
     message = capsys.readouterr().err
     assert "stopped: 1 of " in message
-    assert "the same command goes on:\npython -m" in message
+    assert "the same command goes on:\ngan-jax compare" in message
     assert signal.getsignal(sent) == before
 
 

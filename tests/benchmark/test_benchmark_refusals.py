@@ -21,7 +21,7 @@ def one_line(capsys, *arguments):
 def test_what_cannot_be_reported_is_refused_in_one_line(toy, tmp_path, capsys):
     assert "no such folder" in one_line(capsys, tmp_path / "none")
     (tmp_path / "empty").mkdir()
-    assert "benchmarks.compare" in one_line(capsys, tmp_path / "empty")
+    assert "gan-jax compare" in one_line(capsys, tmp_path / "empty")
     plan = json.loads((toy / "plan.json").read_text())
     assert "no rows" in one_line(capsys, synthetic.write(tmp_path / "bare", [], plan))
     assert "choose of" in one_line(capsys, toy, "--baseline", "gan")
@@ -65,7 +65,7 @@ def test_rows_of_another_plan_and_twice_the_same_are_refused(toy, tmp_path, caps
     message = one_line(
         capsys, synthetic.rewrite(toy, tmp_path / "b", lambda own: own + own[:1])
     )
-    assert "benchmarks.merge" in message
+    assert "gan-jax merge" in message
 
 
 def test_a_last_line_cut_off_is_left_out_another_is_refused(toy, tmp_path, capsys):

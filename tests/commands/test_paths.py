@@ -47,8 +47,8 @@ def test_a_name_that_is_no_pictures_is_refused_before_anything_is_drawn(
 ):
     (place / "dir.png").mkdir()
     monkeypatch.setattr(sample, "load_run", None)  # nothing is loaded
-    monkeypatch.setattr(data, "dataset", None)
-    monkeypatch.setattr(dirac, "games", None)
+    monkeypatch.setattr(data, "find_dataset", None)
+    monkeypatch.setattr(dirac, "make_games", None)
     assert f"grid {name}: " in refused(sample, ["run", "--grid", name], capsys)
     assert f"out {name}: " in refused(data, ["digits", "--out", name], capsys)
     assert f"out {name}: " in refused(dirac, ["--out", name], capsys)

@@ -30,7 +30,7 @@ def test_machine_without_posix_modules_has_the_cache_and_the_timings(
     entry = place.parent / "home" / "cache" / "set-0123abcd"
     entry.mkdir(parents=True)
     (entry / "key.json").write_text("{}")
-    own["hold"](entry / "key.json", np.zeros(1))
-    (found,) = own["entries"]()
-    assert own["remove"](found) and not entry.exists()
+    own["lock_for_reader"](entry / "key.json", np.zeros(1))
+    (found,) = own["list_entries"]()
+    assert own["remove_entry"](found) and not entry.exists()
     assert runpy.run_path(interleave.__file__)["peak_bytes"]() >= 0

@@ -8,7 +8,7 @@ import pytest
 from gan_jax.diagnostics.report import charts, game_chart, html_page, outcome_charts
 from gan_jax.diagnostics.report.cards import INSTRUMENT_CARDS, OUTCOME_CARDS
 from gan_jax.diagnostics.report.tables import note_on_decay, note_on_game
-from gan_jax.logs import files as logs
+from gan_jax.logs import curves, point_plots
 from gan_jax.logs.curves import draw_curves
 from gan_jax.logs.figure_style import CURVES
 from gan_jax.logs.grids import tile_pixels
@@ -258,7 +258,8 @@ def test_legends_of_a_runs_own_figures_lie_over_nothing(tmp_path, monkeypatch):
         save.__self__.draw_without_rendering()
         figures.append(save.__self__)
 
-    monkeypatch.setattr(logs, "write_atomically", keep)
+    for module in (curves, point_plots):
+        monkeypatch.setattr(module, "write_atomically", keep)
     names = [name for columns, _ in CURVES.values() for name in columns]
     rows = [{"step": i, **dict.fromkeys(names, 1.0 + i)} for i in range(3)]
     draw_curves(tmp_path / "curves.png", [rows, rows])

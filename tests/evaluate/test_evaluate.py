@@ -35,8 +35,7 @@ from gan_jax.logs.sample_plots import PICTURE_SEED
 from gan_jax.run_files.latents import draw_truncated_latents, interpolate_latents
 from gan_jax.sampling import generate
 
-RING = Config(dataset=DatasetConfig("ring"))
-DIGITS = Config(dataset=DatasetConfig("digits"))
+RING, DIGITS = (Config(dataset=DatasetConfig(name)) for name in ("ring", "digits"))
 
 
 def ring_of(modes, count=2500, seed=0):

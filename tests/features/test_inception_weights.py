@@ -164,7 +164,7 @@ def test_foreign_file_is_refused_before_it_is_parsed(tmp_path, monkeypatch):
 def test_missing_file_gives_both_ways(tmp_path):
     with pytest.raises(ValueError, match="no such file") as error:
         load_inception(tmp_path / "weights.pth")
-    for words in ("python -m experiments.prepare inception", URL, str(tmp_path)):
+    for words in ("gan-jax prepare inception", URL, str(tmp_path)):
         assert words in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -233,7 +233,7 @@ def test_download_without_internet_gives_both_ways(tmp_path):
     url = "http://127.0.0.1:9/weights"  # Nobody listens at the discard port.
     with pytest.raises(OSError, match="cannot be fetched") as error:
         download(url, tmp_path / "weights.pth")
-    for words in ("experiments.prepare inception", "give --weights the path of a copy"):
+    for words in ("gan-jax prepare inception", "give --weights the path of a copy"):
         assert words in str(error.value)
     assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == []

@@ -60,7 +60,7 @@ def load_diagnosed_run(
     """Load a GAN of the run in a folder, by its index.
 
     data_name: the data set that holds the run's data by now; None: that of its Config.
-    Raises ValueError as `gan_jax.run_files.load.load_run` does.
+    Raises ValueError as `gan_jax.run_files.load_run.load_run` does.
     """
     folder = Path(folder)
     member = open_run(folder, index=index)
@@ -70,13 +70,10 @@ def load_diagnosed_run(
         config = dataclasses.replace(config, dataset=group)
     newest = newest_checkpoint(folder)
     step = int(newest.name)
-    sound = [
-        path
-        for path in list_checkpoints(folder / CHECKPOINT_FOLDER)
-        if find_fault(path) is None
-    ]
-    if sound[-1] != newest:
-        start = member.read(sound[-1])
+    kept = list_checkpoints(folder / CHECKPOINT_FOLDER)
+    oldest = [path for path in kept if find_fault(path) is None][-1]
+    if oldest != newest:
+        start = member.read(oldest)
     else:
         key = jax.random.key(member.label.get("seed", config.seed))
         start = init_state(member.gan, key)
