@@ -1,7 +1,6 @@
 """The sizes that keep the code easy to read."""
 
 import ast
-import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ ROOT = Path(__file__).parents[2]
 LIBRARY = sorted((ROOT / "gan_jax").rglob("*.py"))
 SCRIPTS = [p for d in ("experiments", "benchmarks") for p in (ROOT / d).rglob("*.py")]
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LAUNCHERS = {
     "experiments": "cache data diagnose dirac evaluate prepare runs sample train",
     "benchmarks": "compare merge report",
@@ -57,13 +55,6 @@ def test_a_launcher_has_at_most_20_lines():
 def test_a_folder_has_at_most_15_modules(folder):
     modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
     assert len(modules) <= 15
-
-
-@pytest.mark.parametrize("path", PAGES, ids=name)
-def test_prose_has_lines_of_at_most_100_columns(path):
-    text = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
-    for line in text.splitlines():
-        assert len(line) <= 100 or line.startswith(("|", "!", "- `", "<")), line
 
 
 def test_readme_has_at_most_200_lines():
