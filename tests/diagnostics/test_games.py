@@ -36,7 +36,6 @@ from gan_jax.diagnostics.phase import (
     trajectory,
     verdict,
 )
-from gan_jax.dynamics import DYNAMICS
 from gan_jax.gan import init_state
 
 RATE = 0.2
@@ -354,10 +353,6 @@ def test_contraction_of_a_rule_is_its_closed_form(name, w, column):
     factor = contraction(config, played.period)
     np.testing.assert_allclose(factor, closed_form(RATE * w), atol=1e-6)
     assert_to_its_last_digit(factor, figures[column - 1])
-
-
-def test_contraction_of_every_rule_is_tested():
-    assert {played.dynamics.name for played, *_ in RULES.values()} == set(DYNAMICS)
 
 
 CONSENSUS = replace(

@@ -75,10 +75,6 @@ def kernels(module, shape):
     return sorted(leaf.shape for path, leaf in leaves if path[-1].key == "kernel")
 
 
-def test_every_pair_is_tested():
-    assert {*SUPPORTED, "dirac"} == set(MODELS)  # dirac: in test_games
-
-
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(
     "name, side", [(name, side) for name in SUPPORTED for side in SUPPORTED[name]]
