@@ -168,7 +168,7 @@ def dead_critic(params, x):
     return jax.nn.relu(x @ params["w"] - 1e3) @ params["v"] + params["bias"]
 
 
-OF_INPUTS = [name for name in PENALTIES if name != "lecam"]
+OF_INPUTS = [name for name in GRADIENTS_TAKEN if name != "lecam"]
 
 
 @pytest.mark.parametrize("critic", [constant_critic, dead_critic])
