@@ -18,6 +18,26 @@ SHAPES = {"points": (2,), "images": (7, 7, 2)}
 Z_DIM = 3
 
 
+# How many gradients of D each penalty with a formula in the tests takes.
+GRADIENTS_TAKEN = {
+    "none": 0,
+    "wgan_gp": 1,
+    "wgan_lp": 1,
+    "gp_zero": 1,
+    "r1": 1,
+    "r2": 1,
+    "r1_r2": 2,
+    "ar1": 0,
+    "ar1_ar2": 0,
+    "roth": 2,
+    "dragan": 1,
+    "lecam": 0,
+    "cr": 0,
+    "bcr": 0,
+    "zcr": 0,
+}
+
+
 # Large enough that the finite difference does not cancel in float32.
 OPTIONS = {
     "ar1": {"sigma": 0.3},
