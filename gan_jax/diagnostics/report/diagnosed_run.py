@@ -60,7 +60,7 @@ def load_diagnosed_run(
     """Load a GAN of the run in a folder, by its index.
 
     data_name: the data set that holds the run's data by now; None: that of its Config.
-    Raises ValueError as `gan_jax.run_files.load.load_run` does.
+    Raises ValueError as `gan_jax.run_files.load_run.load_run` does.
     """
     folder = Path(folder)
     member = open_run(folder, index=index)
