@@ -12,8 +12,8 @@ from PIL import Image
 from undrawn import without_pictures
 
 from gan_jax import Config, build, init_state, load_generator, train
-from gan_jax.commands import evaluate as evaluate_command
-from gan_jax.commands import sample as sample_command
+from gan_jax.commands import evaluate as script
+from gan_jax.commands import sample as drawing
 from gan_jax.config import DatasetConfig, LogConfig, MetricsConfig, ModelConfig
 from gan_jax.data import DATASETS, TOYS
 from gan_jax.evaluate.evaluator import (
@@ -358,9 +358,7 @@ def test_samples_far_from_the_data_are_worse_on_the_side_that_is_told(name, far)
 
 
 def test_script_prints_numbers_and_floor_and_keeps_them(run, capsys):
-    assert (
-        evaluate_command.main([str(run), "--metrics", "modes,prdc", "--n", "500"]) == 0
-    )
+    assert script.main([str(run), "--metrics", "modes,prdc", "--n", "500"]) == 0
     printed = capsys.readouterr().out
     assert "samples (n = 500)" in printed and "real data (n = 500)" in printed
     table = [line.split() for line in printed.splitlines() if "│" in line]
@@ -375,10 +373,10 @@ def test_script_prints_numbers_and_floor_and_keeps_them(run, capsys):
     (row,) = read_rows(run / "evaluations.jsonl")
     assert row["fingerprint"]["ema"] is True
     assert f"{row['metrics']['coverage']:.5g}" in printed
-    assert evaluate_command.main(["--reference", "ring", "--n", "100"]) == 0
+    assert script.main(["--reference", "ring", "--n", "100"]) == 0
     assert "real data (n = 100)" in capsys.readouterr().out
     for wrong in ([str(run), "--metrics", "fdi"], [], [str(run / "nowhere")]):
-        assert evaluate_command.main(wrong) == 2
+        assert script.main(wrong) == 2
         assert capsys.readouterr().err.startswith("error: ")
     assert len(read_rows(run / "evaluations.jsonl")) == 1
 
@@ -405,7 +403,7 @@ def test_samples_are_numbered_from_the_first(run):
 def test_array_pictures_and_grid_hold_the_same_samples(pictures, tmp_path):
     places = {name: str(tmp_path / name) for name in ("a.npz", "folder", "g.png")}
     flags = ["--npz", places["a.npz"], "--folder", places["folder"]]
-    assert sample_command.main([str(pictures), "--n", "12", *flags]) == 0
+    assert drawing.main([str(pictures), "--n", "12", *flags]) == 0
     sample, _ = load_generator(pictures)
     expected = np.asarray(sample(jax.random.key(0), 12))
     with np.load(places["a.npz"]) as stored:
@@ -423,7 +421,7 @@ def test_array_pictures_and_grid_hold_the_same_samples(pictures, tmp_path):
 def test_interpolation_has_ten_pictures_a_row(pictures, tmp_path):
     path = tmp_path / "walk.png"
     flags = ["--n", "3", "--interpolate", "--grid", str(path)]
-    assert sample_command.main([str(pictures), *flags]) == 0
+    assert drawing.main([str(pictures), *flags]) == 0
     with Image.open(path) as picture:
         assert picture.size == (10 * 66, 3 * (66 + 14))  # each with its class
 
@@ -473,7 +471,7 @@ def test_what_cannot_be_drawn_is_refused(
     flags, words, pictures, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    assert sample_command.main([str(pictures), *flags]) == 2
+    assert drawing.main([str(pictures), *flags]) == 2
     assert words in capsys.readouterr().err
     assert not any(tmp_path.iterdir())
 
@@ -486,7 +484,7 @@ def test_samples_that_nobody_asked_elsewhere_land_in_the_run(
     for folder in (run, pictures):
         place = folder / "samples-drawn.png"
         assert not place.exists()
-        assert sample_command.main([str(folder), "--n", "9"]) == 0
+        assert drawing.main([str(folder), "--n", "9"]) == 0
         with Image.open(place) as picture:
             assert min(picture.size) >= 3 * 66
         place.unlink()
@@ -495,9 +493,9 @@ def test_samples_that_nobody_asked_elsewhere_land_in_the_run(
 
 def test_points_are_written_as_an_array(run, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert sample_command.main([str(run), "--folder", "p"]) == 2
+    assert drawing.main([str(run), "--folder", "p"]) == 2
     assert "--npz" in capsys.readouterr().err
-    assert sample_command.main([str(run), "--npz", "p.npz", "--n", "5"]) == 0
+    assert drawing.main([str(run), "--npz", "p.npz", "--n", "5"]) == 0
     with np.load("p.npz") as stored:
         assert stored["arr_0"].shape == (5, 2)
     assert [path.name for path in tmp_path.iterdir()] == ["p.npz"]
