@@ -8,10 +8,7 @@ from collections import OrderedDict
 import numpy as np
 
 from gan_jax.features import weights as inception_weights
-from gan_jax.features.inception import (
-    InceptionV3,
-    prepare_images,
-)
+from gan_jax.features.inception import InceptionV3, prepare_images
 
 # An independent statement of the network: name -> (in, out, height, width), stride 1
 # and the same size unless listed below. Branches of a block are concatenated in order.

@@ -7,12 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gan_jax import METHODS, Config, train
-from gan_jax.config import (
-    CheckpointConfig,
-    DatasetConfig,
-    LogConfig,
-    ModelConfig,
-)
+from gan_jax.config import CheckpointConfig, DatasetConfig, LogConfig, ModelConfig
 from gan_jax.config.serialization import to_json
 
 SMALL = Config(

@@ -23,18 +23,11 @@ from small_gans import (
 )
 
 from gan_jax.assembly.assemble import build
-from gan_jax.config import (
-    PenaltyConfig,
-)
+from gan_jax.config import PenaltyConfig
 from gan_jax.gan import Term, init_state
 from gan_jax.layers.spectral_norm import power_iteration
 from gan_jax.losses import LOSSES
-from gan_jax.objectives import (
-    discriminator_loss,
-    draw,
-    example_keys,
-    generator_loss,
-)
+from gan_jax.objectives import discriminator_loss, draw, example_keys, generator_loss
 from gan_jax.penalties import PENALTIES
 from gan_jax.step import train_step
 from gan_jax.types import Batch, Loss

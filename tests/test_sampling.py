@@ -6,9 +6,7 @@ import pytest
 from small_gans import PLAIN, SPECTRAL, assert_close, game, mlp_by_hand, scrambled
 
 from gan_jax.gan import net_variables
-from gan_jax.objectives import (
-    draw_latents,
-)
+from gan_jax.objectives import draw_latents
 from gan_jax.sampling import sample
 
 

@@ -35,12 +35,7 @@ from gan_jax.config import (
     PenaltyConfig,
 )
 from gan_jax.gan import Term, init_state, net_variables
-from gan_jax.objectives import (
-    discriminator_loss,
-    draw,
-    example_keys,
-    generator_loss,
-)
+from gan_jax.objectives import discriminator_loss, draw, example_keys, generator_loss
 from gan_jax.parallel.placements import jit_step
 from gan_jax.penalties import PENALTIES
 from gan_jax.step import player_keys, train_step, train_steps

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import gan_jax.catalogue.docstrings as docstrings
 from gan_jax.assembly.registry import PLUGINS, choose, parameters
+from gan_jax.catalogue import docstrings
 from gan_jax.config import Config
 from gan_jax.config.serialization import flat
 from gan_jax.methods import CATALOGUE, DEVIATIONS, IDEAS, UNREAD

@@ -27,8 +27,7 @@ import tyro
 
 from gan_jax.assembly.assemble import build
 from gan_jax.assembly.unused_fields import refuse_unused_fields, used_fields
-from gan_jax.command_line import plugin_flag as plugins
-from gan_jax.command_line import training_end as end
+from gan_jax.command_line import plugin_flag, training_end
 from gan_jax.command_line.early_signals import SIGNAL_WORDS
 from gan_jax.command_line.flag_sources import make_flag_rewriter
 from gan_jax.command_line.flags import (
@@ -125,7 +124,7 @@ def main(arguments: list[str]) -> int:
     accept_all_text()
     out = ""
     try:
-        arguments, plugin = plugins.load_for_training(arguments)
+        arguments, plugin = plugin_flag.load_for_training(arguments)
         if "--list" in arguments:
             return list_names(arguments)
         request = read_request(arguments, plugin)
@@ -143,10 +142,13 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt as error:
         code = exit_code_of(error)
         word = SIGNAL_WORDS[signal.Signals(code - 128)]
-        print(f"{word} at once; {end.advise_after_interrupt(out)}", file=sys.stderr)
+        print(
+            f"{word} at once; {training_end.advise_after_interrupt(out)}",
+            file=sys.stderr,
+        )
         return code
     if jax.process_index() == 0:
-        end.print_result(out, summary)
+        training_end.print_result(out, summary)
     if summary["verdict"] == "interrupted":
         return EXIT_CODES[summary["stopped_by"] or "SIGINT"]  # None: another process's
     return EXIT_CODES[summary["verdict"]]
@@ -166,7 +168,7 @@ def read_request(arguments: list[str], plugin: tuple[str, ...]) -> Request:
     base, name, rest = choose_base(arguments)
     base = replace(base, plugin=plugin)
     words = arguments[: len(arguments) - len(rest)] or ["METHOD"]
-    words = [*words, *plugins.plugin_words(plugin)]
+    words = [*words, *plugin_flag.plugin_words(plugin)]
     flags, given = read_flags(words, name, base, rest)
     config = validate(flags.run)
     out = expand_tilde(config.out or f"runs/{name}")
@@ -205,7 +207,7 @@ def read_flags(
         Flags,
         split_lists(rest),
         prog=command,
-        description=f"{__doc__}{plugins.format_plugin_help()}",
+        description=f"{__doc__}{plugin_flag.format_plugin_help()}",
         short_help=short_help,
         default=Flags(base),
     )
@@ -273,10 +275,14 @@ def end_failed_process(error: Exception) -> int:
     Raises the error where one process fails for another reason than its memory.
     """
     if jax.process_count() == 1:
-        if not end.is_out_of_memory(error):
+        if not training_end.is_out_of_memory(error):
             raise error
-        print(f"error: {end.describe_out_of_memory(error)}", file=sys.stderr)
+        print(f"error: {training_end.describe_out_of_memory(error)}", file=sys.stderr)
         return 2
-    print(f"error: {end.describe_lost_contact(error)}", file=sys.stderr, flush=True)
+    print(
+        f"error: {training_end.describe_lost_contact(error)}",
+        file=sys.stderr,
+        flush=True,
+    )
     time.sleep(3 * HEARTBEAT_SECONDS)
     os._exit(EXIT_CODES["abandoned"])

@@ -222,7 +222,7 @@ def format_rows(rows: Sequence[Row]) -> list[list[str]]:
             columns[title] = [
                 format_range(row[group].get(name)) or NOTHING for row in rows
             ]
-    columns["time"] = [format_duration(row["wall_seconds"]) for row in rows]
+    columns["time"] = [format_training_time(row["wall_seconds"]) for row in rows]
     columns["steps/s"] = [format_speed(row["steps_per_second"]) for row in rows]
     return [list(columns), *map(list, zip(*columns.values(), strict=True))]
 
@@ -247,7 +247,7 @@ def format_speed(number: float | None) -> str:
     return NOTHING if number is None else f"{number:.3g}"
 
 
-def format_duration(seconds: float | None) -> str:
+def format_training_time(seconds: float | None) -> str:
     """Return `95 s`, `12 min`, `3.4 h`, or `-`."""
     if seconds is None:
         return NOTHING

@@ -20,12 +20,7 @@ from gan_jax.models import MODELS
 from gan_jax.parallel.execution import Program
 from gan_jax.run.trackers import Tracker
 from gan_jax.run_files.folder import FRAMES
-from gan_jax.run_files.history import (
-    Record,
-    describe_event,
-    is_alive,
-    longest_rows,
-)
+from gan_jax.run_files.history import Record, describe_event, is_alive, longest_rows
 from gan_jax.run_files.sweeps import describe_member
 from gan_jax.terminal.progress import ProgressDisplay
 from gan_jax.terminal.progress_text import format_duration, format_rate

@@ -29,12 +29,7 @@ from gan_jax.run.monitor import make_sample_monitor, requested_evaluator
 from gan_jax.run.profiling import profile_steps
 from gan_jax.run.restores import run_with_restores
 from gan_jax.run.results import write_results
-from gan_jax.run.resume import (
-    RunStart,
-    require_same_data,
-    start_or_resume,
-    write_start,
-)
+from gan_jax.run.resume import RunStart, require_same_data, start_or_resume, write_start
 from gan_jax.run.signals import stop_request
 from gan_jax.run.trackers import Tracker, open_trackers, require_wandb
 from gan_jax.run_files.data_facts import DataFacts

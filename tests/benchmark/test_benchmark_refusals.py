@@ -5,9 +5,7 @@ import json
 import pytest
 import synthetic_rows as synthetic
 
-from gan_jax.benchmark.report.results import (
-    read_results,
-)
+from gan_jax.benchmark.report.results import read_results
 from gan_jax.commands.report import main
 
 

@@ -25,9 +25,7 @@ from gan_jax.benchmark.report.html.svg import (
 from gan_jax.benchmark.report.html.task_panels import draw_seed_strips
 from gan_jax.benchmark.report.markdown import render_markdown
 from gan_jax.benchmark.report.report import write_report
-from gan_jax.benchmark.report.results import (
-    read_results,
-)
+from gan_jax.benchmark.report.results import read_results
 from gan_jax.benchmark.report.wording import format_short
 
 VOID = {"meta", "link"}

@@ -9,8 +9,8 @@ from PIL import Image
 from undrawn import without_pictures
 
 from gan_jax import Config, comparison, load_generator, train
-from gan_jax.commands import evaluate as evaluation
-from gan_jax.commands.runs import main as compare
+from gan_jax.commands import evaluate as evaluate_command
+from gan_jax.commands.runs import main as runs_main
 from gan_jax.comparison.picture import load_samples
 from gan_jax.config import (
     DatasetConfig,
@@ -21,7 +21,7 @@ from gan_jax.config import (
     PenaltyConfig,
     SweepConfig,
 )
-from gan_jax.evaluate import evaluator as evaluate
+from gan_jax.evaluate import evaluator
 from gan_jax.logs.animation import is_readable_image
 from gan_jax.logs.row_files import read_rows
 from gan_jax.logs.sample_plots import PICTURE_SEED
@@ -56,12 +56,12 @@ def runs(tmp_path_factory):
 
 def test_every_gan_is_measured_as_it_is_alone(runs, capsys, monkeypatch):
     path, counted = runs / "sweep" / "evaluations.jsonl", []
-    floor = evaluate.measure_floor
+    floor = evaluator.measure_floor
     monkeypatch.setattr(
-        evaluate, "measure_floor", lambda measure: counted.append(1) or floor(measure)
+        evaluator, "measure_floor", lambda measure: counted.append(1) or floor(measure)
     )
     flags = [str(runs / "sweep"), "--metrics", "modes,swd", "--n", "200"]
-    assert evaluation.main([*flags, "--all"]) == 0
+    assert evaluate_command.main([*flags, "--all"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     every = read_rows(path)
     members = read_rows(runs / "sweep" / "members.jsonl")
@@ -75,7 +75,7 @@ def test_every_gan_is_measured_as_it_is_alone(runs, capsys, monkeypatch):
     assert f"floor {real['sliced_wasserstein']:.3g}" in text
     assert f"ceiling {real['high_quality']:.3g}" in text and "better" in text
     assert "warning: GAN 2: " in text and " x " not in text
-    assert evaluation.main([*flags, "--index", "5"]) == 0
+    assert evaluate_command.main([*flags, "--index", "5"]) == 0
     alone = read_rows(path)[-1]
     assert alone["fingerprint"] == every[-1]["fingerprint"]
     for name, value in alone["metrics"].items():
@@ -85,7 +85,7 @@ def test_every_gan_is_measured_as_it_is_alone(runs, capsys, monkeypatch):
 
 def test_all_is_for_runs_and_not_for_an_index(runs, capsys):
     for flags in (["--reference", "ring"], [str(runs / "sweep"), "--index", "1"]):
-        assert evaluation.main([*flags, "--all"]) == 2
+        assert evaluate_command.main([*flags, "--all"]) == 2
         assert "error: all: measures every GAN of a run" in capsys.readouterr().err
 
 
@@ -133,7 +133,7 @@ def test_runs_of_points_and_images_are_drawn_in_one_picture(runs, tmp_path, caps
     out = tmp_path / "comparison.png"
     digits = replace(RING, dataset=DatasetConfig("digits"), steps=2)
     train(digits, tmp_path / "digits")
-    assert compare([str(runs), str(tmp_path / "digits"), "--out", str(out)]) == 0
+    assert runs_main([str(runs), str(tmp_path / "digits"), "--out", str(out)]) == 0
     output = capsys.readouterr()
     assert "4 not_learned, 4 diverged" in output.out
     assert "the runs are of different data" in output.err

@@ -17,7 +17,7 @@ from benchmarks.speed import measure as speed
 from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.commands import COMMANDS, data, train
 from gan_jax.config.serialization import from_file
-from gan_jax.terminal import screens as terminal
+from gan_jax.terminal import screens
 from gan_jax.terminal.console import plain_console
 from gan_jax.terminal.progress import show_progress, track
 
@@ -114,8 +114,8 @@ def names_encoding(call):
 
 
 def test_names_are_printed_as_they_are(monkeypatch, capsys):
-    monkeypatch.setattr(terminal, "PATIENCE", 0.0)
-    monkeypatch.setattr(terminal, "TICK", 0.01)
+    monkeypatch.setattr(screens, "PATIENCE", 0.0)
+    monkeypatch.setattr(screens, "TICK", 0.01)
     with show_progress("reading"):
         for _ in track("ab", f"reading {HARD_NAME}"):
             time.sleep(0.1)
@@ -169,7 +169,7 @@ def test_no_other_module_makes_consoles_and_bars():
     """They would read names as markup."""
     makers = {"Console", "Progress", "track", "wrap_file"}
     for path in SOURCES:
-        if path.parent == Path(terminal.__file__).parent:
+        if path.parent == Path(screens.__file__).parent:
             continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call):

@@ -16,7 +16,7 @@ from gan_jax.command_line.training_end import print_result
 from gan_jax.commands import COMMANDS, data, evaluate, train
 from gan_jax.config import Config
 from gan_jax.config.serialization import flat
-from gan_jax.parallel import memory_check as memory
+from gan_jax.parallel import memory_check
 
 PACKAGE = Path(gan_jax.__file__).parent
 LIBRARY = [
@@ -187,7 +187,7 @@ def test_printed_commands_can_be_pasted(capsys, verdict):
 
 def test_no_message_shows_a_value_that_nobody_gave(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(memory, "memory_limit", lambda mesh: 1)
+    monkeypatch.setattr(memory_check, "memory_limit", lambda mesh: 1)
     ring = ["r1", "--dataset.name=ring", "--batch-size=8", "--model.width=4"]
     said = refused(train, [*ring, "--dataset.size=100"], capsys)
     assert "dataset.size" in said and "None" not in said

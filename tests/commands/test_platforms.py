@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.speed import interleave
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import storage
-from gan_jax.parallel import memory_check as memory
+from gan_jax.parallel import memory_check
 from gan_jax.run.train_run import prepare_run
 
 RING = Config(dataset=DatasetConfig("ring"))
@@ -17,7 +17,7 @@ RING = Config(dataset=DatasetConfig("ring"))
 
 def test_machine_that_hides_its_memory_trains(monkeypatch):
     monkeypatch.delattr(os, "sysconf")  # Windows
-    assert memory.machine_memory() is None
+    assert memory_check.machine_memory() is None
     prepare_run(RING, lambda: None)
 
 

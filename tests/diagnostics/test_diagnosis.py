@@ -13,7 +13,7 @@ from undrawn import without_pictures
 
 from gan_jax import Config, train
 from gan_jax.assembly.assemble import build
-from gan_jax.commands import diagnose as script
+from gan_jax.commands import diagnose as diagnose_command
 from gan_jax.config import (
     CheckpointConfig,
     DatasetConfig,
@@ -267,8 +267,8 @@ def test_script_writes_both_files_and_prints_the_verdict(
         asked.update(options, run=run)
         return numbers | GONE | {"game": HEALTHY["game"] | GAME}
 
-    monkeypatch.setattr(script, "diagnose", measured)
-    assert script.main([str(tmp_path), flag]) == 0
+    monkeypatch.setattr(diagnose_command, "diagnose", measured)
+    assert diagnose_command.main([str(tmp_path), flag]) == 0
     assert (asked["run"], asked["index"], asked["count"]) == (str(tmp_path), 0, count)
     printed = capsys.readouterr().out
     assert printed.startswith("ring, minimax + r1") and "diagnosis.html" in printed
@@ -289,7 +289,7 @@ def test_script_writes_both_files_and_prints_the_verdict(
 def test_wrong_input_gets_one_line_and_leaves_nothing(flags, words, run, capsys):
     before = sorted(run.parent.rglob("*"))
     place = {"RUN": str(run), "nowhere": str(run.parent / "nowhere")}
-    assert script.main([place.get(flag, flag) for flag in flags]) == 2
+    assert diagnose_command.main([place.get(flag, flag) for flag in flags]) == 2
     told = capsys.readouterr().err
     assert told.startswith("error: ") and told.count("\n") == 1 and words in told
     assert sorted(run.parent.rglob("*")) == before

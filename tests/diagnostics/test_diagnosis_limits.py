@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gan_jax.commands import diagnose as script
+from gan_jax.commands import diagnose as diagnose_command
 from gan_jax.diagnostics import spectrum, vector_game
 from gan_jax.diagnostics.report.measure_game import find_eigenvalues, limit_time
 from gan_jax.diagnostics.report.tables import note_on_count
-from gan_jax.terminal import screens as terminal
+from gan_jax.terminal import screens
 
 SIZE, ENDS = 1200, [-100.0, -80.0, -60.0, 50.0, 40.0, 30.0, 20.0]
 VALUES = np.concatenate([ENDS, np.linspace(-1, 1, SIZE - len(ENDS))])
@@ -51,7 +51,7 @@ def test_the_page_says_that_some_are_missing():
 
 
 def test_minutes_that_cannot_be_are_one_line(tmp_path, capsys):
-    assert script.main([str(tmp_path), "--minutes", "0"]) == 2
+    assert diagnose_command.main([str(tmp_path), "--minutes", "0"]) == 2
     assert capsys.readouterr().err == "error: minutes 0.0: must be over 0\n"
 
 
@@ -59,8 +59,8 @@ def test_ctrl_c_is_one_line_and_leaves_no_file(tmp_path, monkeypatch, capsys):
     def interrupted(run, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(script, "diagnose", interrupted)
-    assert script.main([str(tmp_path)]) == 130
+    monkeypatch.setattr(diagnose_command, "diagnose", interrupted)
+    assert diagnose_command.main([str(tmp_path)]) == 130
     assert capsys.readouterr().err == "interrupted\n"
     assert not any(tmp_path.iterdir())
 
@@ -74,10 +74,10 @@ def test_every_section_is_told_where_there_is_no_terminal(
             time.sleep(0.2)
         raise ValueError("enough")
 
-    monkeypatch.setattr(script, "diagnose", measured)
-    monkeypatch.setattr(terminal, "PATIENCE", 0.0)
-    monkeypatch.setattr(terminal, "TICK", 0.01)
-    assert script.main([str(tmp_path), "--out", str(tmp_path / "page")]) == 2
+    monkeypatch.setattr(diagnose_command, "diagnose", measured)
+    monkeypatch.setattr(screens, "PATIENCE", 0.0)
+    monkeypatch.setattr(screens, "TICK", 0.01)
+    assert diagnose_command.main([str(tmp_path), "--out", str(tmp_path / "page")]) == 2
     told = capsys.readouterr().err.splitlines()
     told = [line for line in told if line != "opening the run"]
     assert told == ["measuring the layers", "measuring the game", "error: enough"]

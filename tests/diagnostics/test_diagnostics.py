@@ -8,14 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from small_games import (
-    B,
-    dirac_game,
-    dirac_gan,
-    linear_game,
-    place,
-    rotation_matrix,
-)
+from small_games import B, dirac_game, dirac_gan, linear_game, place, rotation_matrix
 
 from gan_jax.assembly.assemble import build
 from gan_jax.config import (

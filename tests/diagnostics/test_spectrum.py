@@ -8,9 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from small_games import (
-    constant,
-)
+from small_games import constant
 
 from gan_jax.diagnostics import (
     alternating_jacobian,

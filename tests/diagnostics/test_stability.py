@@ -3,11 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_games import (
-    dirac_game,
-    linear_game,
-    rotation_matrix,
-)
+from small_games import dirac_game, linear_game, rotation_matrix
 
 from gan_jax.diagnostics import (
     alternating_jacobian,

@@ -12,10 +12,7 @@ import pytest
 from curved_games import DIRAC, RATE, flattened, game, points, slow_but, stepped
 
 from gan_jax.assembly.assemble import build
-from gan_jax.config import (
-    DynamicsConfig,
-    OptimizerConfig,
-)
+from gan_jax.config import DynamicsConfig, OptimizerConfig
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.gan import init_state
 from gan_jax.optimizers import OPTIMIZERS

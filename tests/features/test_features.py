@@ -10,8 +10,7 @@ import pytest
 from gan_jax.config import DatasetConfig
 from gan_jax.data import DATASETS, Spec, Stored
 from gan_jax.data.core import Dataset
-from gan_jax.features import EXTRACTORS, extract_features
-from gan_jax.features import classifier as module
+from gan_jax.features import EXTRACTORS, classifier, extract_features
 from gan_jax.features.classifier import (
     Classifier,
     classify,
@@ -30,7 +29,7 @@ def cache(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GAN_JAX_CACHE", str(folder))
-        patch.setattr(module, "SMALL_SET_EPOCHS", 2)
+        patch.setattr(classifier, "SMALL_SET_EPOCHS", 2)
         yield folder
 
 
@@ -57,7 +56,7 @@ def test_classifier_of_mnist_is_right_in_992_of_1000(tmp_path, monkeypatch):
 
 
 def test_classifier_is_trained_once(trained, monkeypatch):
-    monkeypatch.setattr(module, "train_classifier", None)
+    monkeypatch.setattr(classifier, "train_classifier", None)
     again = trained_classifier(DIGITS)
     assert again.weights == trained.weights
     assert again.test_accuracy == trained.test_accuracy
@@ -80,7 +79,9 @@ def test_damaged_classifier_is_trained_again(damage, trained, cache, monkeypatch
     with monkeypatch.context() as patch:
         params = jax.tree.map(np.asarray, trained.params)
         accuracy = trained.test_accuracy
-        patch.setattr(module, "train_classifier", lambda *given: (params, 10, accuracy))
+        patch.setattr(
+            classifier, "train_classifier", lambda *given: (params, 10, accuracy)
+        )
         assert trained_classifier(DIGITS).weights == trained.weights
     assert json.loads((place / "facts.json").read_text()) == json.loads(facts)
     (place / "weights.npz").write_bytes(weights)
@@ -166,7 +167,7 @@ def test_features_do_not_depend_on_the_batch(trained):
 def test_stacked_mnist_is_read_channel_by_channel(side_length, border, monkeypatch):
     net = Classifier(10)
     params = net.init(jax.random.key(0), jnp.zeros((1, 28, 28, 1)))
-    found = module.Trained(params, 10, "abc", 0.9)
+    found = classifier.Trained(params, 10, "abc", 0.9)
     asked = []
     monkeypatch.setattr(
         "gan_jax.features.extractors.trained_classifier",

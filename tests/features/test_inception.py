@@ -24,10 +24,7 @@ from gan_jax.features.inception import (
     prepare_images,
     resize_bilinear,
 )
-from gan_jax.features.weights import (
-    load_inception,
-    to_variables,
-)
+from gan_jax.features.weights import load_inception, to_variables
 
 
 @pytest.mark.oracle("torch")

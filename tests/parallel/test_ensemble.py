@@ -20,10 +20,7 @@ from placed_steps import (
 )
 
 from gan_jax.assembly.assemble import build
-from gan_jax.config import (
-    DatasetConfig,
-    PenaltyConfig,
-)
+from gan_jax.config import DatasetConfig, PenaltyConfig
 from gan_jax.gan import init_state
 from gan_jax.parallel.ensemble import (
     init_states,
@@ -33,11 +30,7 @@ from gan_jax.parallel.ensemble import (
     split_members,
 )
 from gan_jax.parallel.mesh import make_mesh
-from gan_jax.parallel.placements import (
-    as_body,
-    jit_step,
-    seeds_step,
-)
+from gan_jax.parallel.placements import as_body, jit_step, seeds_step
 from gan_jax.types import Batch
 
 # Seeds and scales in one program.

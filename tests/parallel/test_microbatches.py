@@ -17,10 +17,7 @@ from placed_steps import (
 )
 
 from gan_jax.assembly.assemble import build
-from gan_jax.config import (
-    LossConfig,
-    PenaltyConfig,
-)
+from gan_jax.config import LossConfig, PenaltyConfig
 from gan_jax.parallel.mesh import make_mesh
 from gan_jax.step import train_step
 

@@ -38,10 +38,7 @@ from gan_jax.layers.minibatch import MINIBATCH
 from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
 from gan_jax.optimizers import OPTIMIZERS, SCHEDULES
-from gan_jax.parallel.placements import (
-    PLACEMENTS,
-    jit_step,
-)
+from gan_jax.parallel.placements import PLACEMENTS, jit_step
 from gan_jax.penalties import GENERATOR_PENALTIES, PENALTIES
 
 # A pairwise cover of loss x penalty x model, and every entry of every registry.

@@ -26,12 +26,7 @@ from placed_steps import (
 )
 
 from gan_jax.assembly.assemble import build
-from gan_jax.config import (
-    AugmentConfig,
-    DynamicsConfig,
-    LossConfig,
-    PenaltyConfig,
-)
+from gan_jax.config import AugmentConfig, DynamicsConfig, LossConfig, PenaltyConfig
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.gan import init_state
 from gan_jax.layers.convolution import convolution

@@ -23,7 +23,7 @@ from gan_jax.command_line.plugin_flag import load_for_training
 from gan_jax.commands import diagnose, evaluate, report, sample, train
 from gan_jax.config import DatasetConfig, LossConfig, MetricsConfig, ModelConfig
 from gan_jax.config.serialization import from_file
-from gan_jax.logs.row_files import read_rows as read_lines
+from gan_jax.logs.row_files import read_rows
 from gan_jax.run_files.load_run import load_run
 
 OWN_METHOD = """
@@ -76,7 +76,7 @@ def test_a_run_records_its_plugin_and_keeps_a_copy(run):
     assert copy.read_text() == EACH_KIND
     (pin,) = json.loads((run / "config.json").read_text())["plugin"]
     assert pin == load_plugin(copy)
-    rows = read_lines(run / "metrics.jsonl")
+    rows = read_rows(run / "metrics.jsonl")
     assert [row["step"] for row in rows] == [1, 2, 4]
     assert [row.get("own_number@32") for row in rows] == [None, 32.0, 32.0]
 
@@ -94,7 +94,7 @@ def test_a_run_is_measured_with_its_own_metric_and_data(run, capsys):
     words = [str(run), "--metrics", "own_metric,swd", "--n", "64"]
     assert evaluate.main(words) == 0
     assert "own_number" in capsys.readouterr().out
-    (row,) = read_lines(run / "evaluations.jsonl")
+    (row,) = read_rows(run / "evaluations.jsonl")
     assert row["metrics"]["own_number"] == 64.0
     assert row["fingerprint"]["dataset"] == "own_data"
 
@@ -252,7 +252,7 @@ def test_the_example_of_the_docs_trains_as_they_say(tmp_path, capsys):
         for line in lines[1:]:
             name, *words = shlex.split(line)
             assert importlib.import_module(name).main(words) == 0, line
-    (row,) = read_lines(tmp_path / "runs" / "mine" / "evaluations.jsonl")
+    (row,) = read_rows(tmp_path / "runs" / "mine" / "evaluations.jsonl")
     assert row["metrics"]["modes"] == 8
     assert row["metrics"]["sliced_wasserstein"] < 0.11
     assert from_file(tmp_path / "runs/r1/config.json").loss.name == "squared_hinge"

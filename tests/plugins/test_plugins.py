@@ -12,8 +12,7 @@ from plugin_tools import EACH_KIND, KINDS, LOSS, fresh, loss_file, refused
 
 import gan_jax
 from gan_jax import Config, build, load_plugin
-from gan_jax.benchmark import plan
-from gan_jax.benchmark import ray_launcher as cluster
+from gan_jax.benchmark import plan, ray_launcher
 from gan_jax.command_line.plugin_flag import take_plugin_flags
 from gan_jax.commands import compare, data, merge, train
 from gan_jax.config import DatasetConfig, LossConfig, MetricsConfig
@@ -304,11 +303,11 @@ def test_a_worker_loads_the_plugins_of_a_plan_from_its_folder(tmp_path, monkeypa
     made = plan.make_plan(wish(load_plugin(path)))
     plugins.write_copies(tmp_path, plan.plan_plugins(made))
     path.unlink()
-    monkeypatch.setattr(cluster, "cache_compilations", lambda: None)
-    monkeypatch.setattr(cluster, "run_cell", lambda *arguments: [dict(METHODS)])
+    monkeypatch.setattr(ray_launcher, "cache_compilations", lambda: None)
+    monkeypatch.setattr(ray_launcher, "run_cell", lambda *arguments: [dict(METHODS)])
     with fresh():
         assert "plain" not in METHODS
-        (known,) = cluster.run_on_worker(made, made["cells"][0], str(tmp_path))
+        (known,) = ray_launcher.run_on_worker(made, made["cells"][0], str(tmp_path))
     assert known["plain"] == Config()
 
 

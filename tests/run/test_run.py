@@ -18,7 +18,7 @@ import gan_jax
 from gan_jax.commands.train import EXIT_CODES, main
 from gan_jax.config.serialization import flat, from_json
 from gan_jax.run_files.folder import RUN_FILES
-from gan_jax.terminal import screens as terminal
+from gan_jax.terminal import screens
 
 # Not of every run:
 SOME = {"members.jsonl", "events.jsonl", "training.gif", "evaluations.jsonl"}
@@ -63,8 +63,8 @@ def test_samples_are_a_grid_of_100_images(run):
 def test_config_of_a_run_repeats_it_and_a_log_tells_of_it(
     run, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(terminal, "PATIENCE", 0.0)
-    monkeypatch.setattr(terminal, "TICK", 0.01)
+    monkeypatch.setattr(screens, "PATIENCE", 0.0)
+    monkeypatch.setattr(screens, "TICK", 0.01)
     again = tmp_path / "again"
     assert main(["--config", str(run / "config.json"), "--out", str(again)]) == 0
     out, err = capsys.readouterr()

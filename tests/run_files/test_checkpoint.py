@@ -12,9 +12,7 @@ from resumed_runs import SMALL, flip_bit
 
 from benchmarks.kills import read_metrics, same_bits
 from gan_jax import load_generator, train
-from gan_jax.config import (
-    CheckpointConfig,
-)
+from gan_jax.config import CheckpointConfig
 from gan_jax.run_files.checkpoint import (
     CHECKPOINT_FOLDER,
     find_fault,

@@ -9,15 +9,8 @@ from resumed_runs import SMALL, crash_run, read_lines
 
 from benchmarks.kills import read_metrics, same_bits
 from gan_jax import load_generator, train
-from gan_jax.config import (
-    CheckpointConfig,
-    LogConfig,
-    OptimizerConfig,
-)
-from gan_jax.run_files.checkpoint import (
-    CHECKPOINT_FOLDER,
-    newest_intact,
-)
+from gan_jax.config import CheckpointConfig, LogConfig, OptimizerConfig
+from gan_jax.run_files.checkpoint import CHECKPOINT_FOLDER, newest_intact
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 

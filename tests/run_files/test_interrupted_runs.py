@@ -13,14 +13,8 @@ from resumed_runs import SMALL, train_command
 from benchmarks.kills import read_metrics, same_bits, survives
 from gan_jax import train
 from gan_jax.commands.train import EXIT_CODES
-from gan_jax.config import (
-    CheckpointConfig,
-    LogConfig,
-)
-from gan_jax.run_files.checkpoint import (
-    CHECKPOINT_FOLDER,
-    newest_intact,
-)
+from gan_jax.config import CheckpointConfig, LogConfig
+from gan_jax.run_files.checkpoint import CHECKPOINT_FOLDER, newest_intact
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 

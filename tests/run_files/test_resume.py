@@ -22,10 +22,7 @@ from gan_jax.config import (
     SweepConfig,
 )
 from gan_jax.config.serialization import to_json
-from gan_jax.run_files.checkpoint import (
-    CHECKPOINT_FOLDER,
-    newest_intact,
-)
+from gan_jax.run_files.checkpoint import CHECKPOINT_FOLDER, newest_intact
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 

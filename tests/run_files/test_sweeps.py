@@ -13,8 +13,7 @@ from gan_jax.command_line.training_end import print_swept_values
 from gan_jax.config import Config, OptimizerConfig, PenaltyConfig, SweepConfig
 from gan_jax.logs.grids import label_rows
 from gan_jax.parallel.execution import members_of
-from gan_jax.run_files import sweep_charts as overlays
-from gan_jax.run_files import sweeps
+from gan_jax.run_files import sweep_charts, sweeps
 from gan_jax.run_files.history import describe_event
 from gan_jax.run_files.sweep_charts import (
     CurveGroup,
@@ -169,11 +168,11 @@ def test_legend_lies_off_the_data():
     groups = [
         CurveGroup(f"a rather long name {i}", [rows_of(5, 1.0)]) for i in range(12)
     ]
-    figure = drawn(groups, overlays.distinct_colors(12))
+    figure = drawn(groups, sweep_charts.distinct_colors(12))
     assert not any(axis.get_legend() for axis in figure.axes)
     box = figure.legends[0].get_window_extent()
     assert not any(box.overlaps(axis.get_window_extent()) for axis in figure.axes)
-    assert len({tuple(color) for color in overlays.distinct_colors(12)}) == 12
+    assert len({tuple(color) for color in sweep_charts.distinct_colors(12)}) == 12
 
 
 def test_gan_that_ended_early_leaves_the_others_their_steps():

@@ -18,7 +18,7 @@ from gan_jax.run.callbacks import (
     reads_width,
 )
 from gan_jax.run_files.history import make_record
-from gan_jax.terminal import screens as terminal
+from gan_jax.terminal import screens
 from gan_jax.terminal.progress import show_progress, track
 from gan_jax.terminal.progress_text import (
     PAUSES,
@@ -32,9 +32,9 @@ from gan_jax.terminal.progress_text import (
 @pytest.fixture
 def impatient(monkeypatch):
     """A log that tells of everything soon."""
-    monkeypatch.setattr(terminal, "TICK", 0.01)
-    monkeypatch.setattr(terminal, "PATIENCE", 0.0)
-    monkeypatch.setattr(terminal, "pause_between_lines", lambda seconds: 0.1)
+    monkeypatch.setattr(screens, "TICK", 0.01)
+    monkeypatch.setattr(screens, "PATIENCE", 0.0)
+    monkeypatch.setattr(screens, "pause_between_lines", lambda seconds: 0.1)
 
 
 def a_terminal(monkeypatch):
@@ -157,7 +157,7 @@ def test_the_first_line_of_a_part_does_not_say_that_it_still_goes_on(
     impatient, monkeypatch, capsys
 ):
     """A part that begins shortly before a line is due is told of by that line."""
-    monkeypatch.setattr(terminal, "PATIENCE", 0.06)
+    monkeypatch.setattr(screens, "PATIENCE", 0.06)
     with show_progress("opening the run"):
         time.sleep(0.5)
     lines = capsys.readouterr().err.splitlines()

@@ -20,10 +20,7 @@ from gan_jax.benchmark.report.results import (
     success_by_seed,
 )
 from gan_jax.benchmark.report.stats import Interval, compare_pairs
-from gan_jax.benchmark.report.wording import (
-    format_difference,
-    format_p,
-)
+from gan_jax.benchmark.report.wording import format_difference, format_p
 
 NO_ANSWER = "These runs do not answer it."
 """The answer where the rows say nothing about a question."""

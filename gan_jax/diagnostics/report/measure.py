@@ -16,8 +16,7 @@ import numpy as np
 
 from gan_jax.config import Config
 from gan_jax.diagnostics import ema_gap, late_spread, snapshots, update_cosines
-from gan_jax.diagnostics.report import measure_networks as networks
-from gan_jax.diagnostics.report import measure_outcome as outcome
+from gan_jax.diagnostics.report import measure_networks, measure_outcome
 from gan_jax.diagnostics.report.diagnosed_run import (
     DiagnosedRun,
     Diagnosis,
@@ -159,7 +158,7 @@ def measure_motion(run: DiagnosedRun) -> dict[str, Any]:
         state = step(state, batches_of_step(run, ahead))
         states.append(state)
     cosines = {}
-    for player in networks.PLAYERS:
+    for player in measure_networks.PLAYERS:
         points = snapshots([getattr(state, player).params for state in states])
         cosines[player] = update_cosines(points).tolist()
     return {
@@ -176,7 +175,7 @@ def late_values(run: DiagnosedRun) -> dict[str, dict[str, float]]:
     """
     names = {k for row in run.rows for k in row if "@" in k or k == "diversity"}
     late_numbers = {}
-    for name in (*outcome.LOGGED, *sorted(names)):
+    for name in (*measure_outcome.LOGGED, *sorted(names)):
         values = [row[name] for row in run.rows if np.isfinite(row.get(name, np.nan))]
         if len(values) >= 8:
             late = values[-max(2, round(len(values) / 4)) :]
@@ -211,15 +210,15 @@ def measure_duality(run: DiagnosedRun) -> dict[str, Any]:
 
 
 SECTIONS: dict[str, Callable[..., dict[str, Any]]] = {
-    "samples": outcome.measure_samples,
-    "quality": outcome.measure_quality,
-    "losses": outcome.measure_losses,
-    "layers": networks.measure_layers,
-    "course": networks.measure_course,
-    "units": networks.measure_units,
-    "kernels": networks.measure_kernels,
-    "critic": networks.measure_critic,
-    "overfitting": networks.measure_overfitting,
+    "samples": measure_outcome.measure_samples,
+    "quality": measure_outcome.measure_quality,
+    "losses": measure_outcome.measure_losses,
+    "layers": measure_networks.measure_layers,
+    "course": measure_networks.measure_course,
+    "units": measure_networks.measure_units,
+    "kernels": measure_networks.measure_kernels,
+    "critic": measure_networks.measure_critic,
+    "overfitting": measure_networks.measure_overfitting,
     "game": measure_game,
     "path": measure_path,
     "motion": measure_motion,
