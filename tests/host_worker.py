@@ -21,7 +21,7 @@ join_processes(
     values["--coordinator"], int(values["--num-processes"]), int(values["--process-id"])
 )
 read, wrote = [], []
-open_source, append_rows = execution.source, callbacks.append_rows
+open_source, append_rows = execution.make_batch_source, callbacks.append_rows
 
 
 def open_recorded_source(*arguments):
@@ -35,7 +35,8 @@ def append_and_record(*arguments):
     append_rows(*arguments)
 
 
-execution.source, callbacks.append_rows = open_recorded_source, append_and_record
+execution.make_batch_source = open_recorded_source
+callbacks.append_rows = append_and_record
 train(from_json(Path(config_path).read_text()), out)
 rows = sum(indices.size for indices in read)
 first = read[0].reshape(-1, 1).tolist()

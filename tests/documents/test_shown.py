@@ -115,9 +115,7 @@ def test_digits_are_learned_in_an_eighth_of_the_demos_steps(tmp_path):
     .011. One half of the digits against the other: .964, .957.
     """
     makefile = (ROOT / "Makefile").read_text()
-    demo = re.search(
-        r"experiments\.train (r3gan) .* --steps 20000", makefile, re.DOTALL
-    )
+    demo = re.search(r"gan-jax train (r3gan) .* --steps 20000", makefile, re.DOTALL)
     assert demo
     words = [demo[1], "--metrics.n", "898", "--metrics.extractor", "pixels"]
     got = measured(words, tmp_path, 2500, "prdc")

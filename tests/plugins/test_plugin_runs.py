@@ -245,13 +245,16 @@ def test_the_example_of_the_docs_trains_as_they_say(tmp_path, capsys):
     text = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
     code = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]
     (tmp_path / "my_gan.py").write_text(code)
-    lines = re.findall(r"^python -m (experiments.*)$", text, re.MULTILINE)
+    lines = re.findall(r"^gan-jax (.*)$", text, re.MULTILINE)
     assert len(lines) == 4
     with jax.numpy_rank_promotion("allow"):  # flax.linen.Dense adds its bias so
-        command(shlex.split(lines[0]), tmp_path, XLA_FLAGS="")  # long: optimized
+        command(
+            ["gan_jax", *shlex.split(lines[0])], tmp_path, XLA_FLAGS=""
+        )  # long: optimized
         for line in lines[1:]:
             name, *words = shlex.split(line)
-            assert importlib.import_module(name).main(words) == 0, line
+            module = importlib.import_module(f"gan_jax.commands.{name}")
+            assert module.main(words) == 0, line
     (row,) = read_rows(tmp_path / "runs" / "mine" / "evaluations.jsonl")
     assert row["metrics"]["modes"] == 8
     assert row["metrics"]["sliced_wasserstein"] < 0.11

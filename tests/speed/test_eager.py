@@ -16,7 +16,7 @@ from gan_jax.layers import INITIALIZERS, NORMS, OUTPUTS
 from gan_jax.layers.basic import Style
 from gan_jax.losses import LOSSES
 from gan_jax.models import MODELS
-from gan_jax.objectives import example_keys, prepare_inputs
+from gan_jax.objectives import draw, example_keys
 from gan_jax.penalties import PENALTIES
 from gan_jax.step import player_keys, train_step
 from gan_jax.types import Batch
@@ -145,10 +145,10 @@ def drawn(gan, state, batch):
     """The latents of both players and the penalty's u, as `train_step` draws them."""
     d_key, g_key = player_keys(state)
     d_keys = example_keys(gan, jax.random.fold_in(d_key, 0), BATCH)
-    d_round = prepare_inputs(gan, state, batch, d_keys)
-    g_round = prepare_inputs(gan, state, batch, example_keys(gan, g_key, BATCH))
-    first = jax.vmap(jax.random.fold_in, (0, None))(d_round.penalty_keys, 0)
-    return d_round.z, g_round.z, jax.vmap(jax.random.uniform)(first)
+    d_draws = draw(gan, d_keys)
+    g_draws = draw(gan, example_keys(gan, g_key, BATCH))
+    first = jax.vmap(jax.random.fold_in, (0, None))(d_draws.penalty_keys, 0)
+    return d_draws.z, g_draws.z, jax.vmap(jax.random.uniform)(first)
 
 
 def assert_same(ours, theirs):
