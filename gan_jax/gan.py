@@ -1,7 +1,8 @@
 """A GAN: its networks and the rules of their game, and its state before the first step.
 
 `Gan` holds everything static about a run; `TrainState` (in `gan_jax.types`) holds
-everything that a step changes.
+the rest: everything that a step reads and
+renews.
 """
 
 from collections.abc import Callable
@@ -77,8 +78,8 @@ class Term(NamedTuple):
 
     penalty: An entry of PENALTIES or GENERATOR_PENALTIES, or a function like them.
     weight: The weight at a step.
-    every: The term is computed only at steps that are multiples of this number. Above
-        1 it is a lazy penalty.
+    every: The term is computed only at steps that are multiples of this number. If it
+        is above 1, the penalty is lazy.
     through_augment: Whether the penalty gets the argument `pullbacks`. With it, the
         penalty takes D's gradients with respect to the images before `Gan.augment`.
     """

@@ -5,8 +5,12 @@ are differentiable in the parameters of both players; `gan_jax.step` takes the g
 of each with respect to its own player.
 
 All randomness is per example. In step t, an example's key follows from
-`fold_in(state.key, t)`, the player, the update, and the example's index in the global
-batch. So the numbers do not depend on how many devices share the work.
+`fold_in(state.key, t)`, the player, the index of D's update, and the example's index in
+the global batch. In a joint move both players use D's key. So the numbers do not depend
+on how many devices share the work.
+
+x_i and G(z_i) in the formulas are what D sees: augmented, and packed if `gan.pack` is
+over 1. The penalties of G get the latents as they are.
 """
 
 from collections.abc import Callable
@@ -26,8 +30,8 @@ Variables = Any
 Network = Callable[[Array], Array]
 
 GENERATOR_PENALTY_STREAM = 2**31
-"""This number is folded into the keys of G's penalties, because D's penalties may use
-the same keys."""
+"""This number is folded into the keys of G's penalties, so that they differ from
+the keys of D's penalties, which may start from the same keys."""
 
 
 def discriminator_loss(
@@ -41,10 +45,11 @@ def discriminator_loss(
     """Return D's objective.
 
     It is `mean_i L_D(D(x_i), D(G(z_i))) + sum_k w_k mean_i P_k(D, x_i, G(z_i))`.
+    w_k is the weight of penalty k, times its `every`, times `state.scales["penalty"]`.
 
     Nothing is detached: the loss is differentiable in the parameters of both players.
     The pass over the reals renews D's spectral vectors. All later passes use the
-    renewed vectors.
+    renewed vectors. G makes its fakes in training mode; its new model state is dropped.
 
     Args:
         gan: The networks and the rules of the game.
@@ -100,6 +105,7 @@ def generator_loss(
     """Return G's objective.
 
     It is `mean_i L_G(D(x_i), D(G(z_i))) + sum_k w_k mean_i Q_k(G, z_i)`.
+    w_k is the weight of penalty k, times its `every`.
 
     D's model state does not change.
 

@@ -74,7 +74,7 @@ def draw_labels(key: Array, index: Array, shares: ArrayLike) -> Array:
     drawn. A generator that is compared with data has to be asked for each class as
     often as the data have it: with equal shares even a perfect generator differs from
     data whose classes are not equally large. `gan_jax.data.label_shares` gives the
-    shares. They must be concrete numbers when a program is traced.
+    shares. The shares must be concrete numbers, not traced ones.
     """
     keys = jax.vmap(jax.random.fold_in, (None, 0))(
         jax.random.fold_in(key, LABEL_STREAM), index

@@ -7,8 +7,8 @@ the fields of the config's `dynamics` group that a rule reads.
 Notation as in `gan_jax.dynamics.joint`: w = (theta, psi), the joint gradient g(w);
 plain descent moves by `-h g(w)`. "A move by g" means that both players' own optimizers
 make one update with the gradient g. If D makes several updates in a step, it makes all
-but the last one alone. The last one is the joint move, in which both players meet the
-same latents.
+its updates but the last by itself. The last one is the joint move, in which both
+players meet the same latents.
 """
 
 from dataclasses import replace

@@ -38,8 +38,8 @@ class JointBatch(NamedTuple):
     """The data `[B, ...]` and the random key of a joint move, one for both players.
 
     As both move from the same point, they meet the same latents and augmentations. A
-    zero-sum loss is then zero-sum on the batch too, and XLA, which merges equal
-    expressions, computes G's pass and D's passes once for both players. (D's passes are
+    zero-sum loss is then zero-sum on the batch too. XLA merges equal expressions, so it
+    computes G's pass and D's passes once for both players. (D's passes are
     computed twice where D has spectral vectors: its own loss renews them first.)
     """
 

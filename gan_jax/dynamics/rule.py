@@ -29,7 +29,8 @@ class Rule:
     joint: Whether both players move from the same point. If not, `g_first` is read.
     reach: The largest stable learning rate in a game without rotation, divided by that
         of plain descent.
-    period: In a linear game, this many steps together are one fixed linear map.
+    period: In a linear game, this many steps together are the same linear map each
+        time.
     refuses: `Config -> message`: why the rule cannot play with these choices; None if
         it can.
     """

@@ -57,8 +57,9 @@ def sga(
     """A move by `g + gamma s A^T g`, A = (J - J^T) / 2: symplectic gradient adjustment.
 
     `s = sign(<g, J^T g> <A^T g, J^T g> / n + 0.1)` leads away from unstable and towards
-    stable stationary points; n is the number of parameters. In the released code it is
-    the number of parameter arrays. Balduzzi et al. 2018, arXiv 1802.05642, algorithm 1.
+    stable stationary points; n is the number of parameters. The released code takes the
+    number of parameter arrays as n. Balduzzi et al. 2018, arXiv 1802.05642, algorithm
+    1.
     """
     state, joint = start_joint_move(gan, state, batch)
     gradient, metrics = joint_gradient(gan, state, joint)
@@ -125,12 +126,12 @@ def unrolled(
     """G descends `f(theta, psi_k(theta))`, psi_k being D's parameters after k updates.
 
     D itself makes one update, from the same point. In a zero-sum game f is minus D's
-    whole adversarial loss, because its real term, too, depends on theta through psi_k.
+    whole adversarial loss: its term of the reals, too, depends on theta through psi_k.
     In other games f is L_G. G's own penalties are added to f. D's own optimizer makes
-    the k updates, on G's batch and latents; G's gradient passes through them, and then
-    they are discarded. They include D's penalties; the paper's D has none. Metz et al.
-    2016, arXiv 1611.02163, eq. 9 and 10. The released code descends minus D's whole
-    loss.
+    the k updates, on G's batch and latents; G's gradient passes through them. The k
+    updates are discarded afterwards. They include D's penalties; the paper's D has
+    none. Metz et al. 2016, arXiv 1611.02163, eq. 9 and 10. The released code descends
+    minus D's whole loss.
     """
     state, (examples, key) = start_joint_move(gan, state, batch)
     d_gradient, d_metrics = discriminator_gradient(gan, state, examples, key)
