@@ -60,8 +60,9 @@ def test_shares_of_stored_examples_are_counts(tmp_path, monkeypatch):
     assert shares_in("digits")[8] == 174 / 1797  # the rarest of UCI's test digits
 
 
-def test_a_set_with_unknown_labels_has_no_shares():
-    image, label = np.zeros((3, 2, 2, 1), np.uint8), np.array([0, -1, 1])
+@pytest.mark.parametrize("unknown", [-1, 2])
+def test_a_set_with_unknown_labels_has_no_shares(unknown):
+    image, label = np.zeros((3, 2, 2, 1), np.uint8), np.array([0, unknown, 1])
     data = Dataset(Spec((2, 2, 1), 2, 3), lambda: Stored(image, label))
     assert label_shares(data) is None
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from gan_jax.assembly.assemble import build
 from gan_jax.assembly.datasets import find_dataset
+from gan_jax.assembly.registry import default_of, options
 from gan_jax.config import Config, OptimizerConfig
 from gan_jax.data import Dataset, batch_indices
 from gan_jax.diagnostics import (
@@ -34,15 +35,13 @@ from gan_jax.evaluate.metric import Numbers
 from gan_jax.evaluate.reference import comparison_batches, unseen_dataset
 from gan_jax.gan import Gan, Players, init_state, resolve
 from gan_jax.objectives import example_keys
-from gan_jax.optimizers import learning_rate
+from gan_jax.optimizers import OPTIMIZERS, learning_rate
 from gan_jax.types import Batch, NetState, TrainState
 
 RESPONSE_UPDATES = 10
 """Updates of each player's best response in the duality gap."""
 JUDGING_BATCHES = 4
 """Batches of other data on which the best responses are judged."""
-DEFAULT_B2 = {"adam": 0.999, "optimistic_adam": 0.999, "rmsprop": 0.99}
-"""The decay of second moments of each optimizer, where the config has None."""
 
 
 class GanMetricInputs(NamedTuple):
@@ -111,12 +110,19 @@ def gan_metric_inputs(config: Config) -> GanMetricInputs:
     )
 
 
+def second_moment_decay(group: OptimizerConfig) -> float | None:
+    """Return the decay of an optimizer's second moments; None if it keeps none."""
+    make = OPTIMIZERS[group.name]
+    if "b2" not in options(make):
+        return None
+    return default_of(make, "b2") if group.b2 is None else group.b2
+
+
 def optimizer_scales(config: Config, state: TrainState) -> Players:
     """Return each player's factors `1 / (sqrt(v) + eps)`; 1 without second moments."""
 
     def own(net: NetState, group: OptimizerConfig) -> Any:
-        b2 = DEFAULT_B2.get(group.name, 0.0) if group.b2 is None else group.b2
-        return adam_scales(net, b2=b2, eps=group.eps)
+        return adam_scales(net, b2=second_moment_decay(group) or 0.0, eps=group.eps)
 
     return Players(
         own(state.generator, config.g_optimizer),

@@ -59,3 +59,9 @@ def test_a_folder_has_at_most_15_modules(folder):
 
 def test_readme_has_at_most_200_lines():
     assert len(lines_of(ROOT / "README.md")) <= 200
+
+
+def test_no_two_files_of_tests_have_one_name():
+    """Pytest imports them by their names alone."""
+    names = [path.name for path in TESTS if path.name != "conftest.py"]
+    assert len(names) == len(set(names))

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from gan_jax.config import Config, DatasetConfig
+from gan_jax.config import Config, DatasetConfig, OptimizerConfig
 from gan_jax.data import (
     DATASETS,
     PREFIXES,
@@ -23,7 +23,7 @@ from gan_jax.data import (
 )
 from gan_jax.data.toys import toy_entry
 from gan_jax.evaluate.evaluator import evaluate, make_evaluator
-from gan_jax.evaluate.gan_metrics import PROBES
+from gan_jax.evaluate.gan_metrics import PROBES, second_moment_decay
 from gan_jax.evaluate.metric import HIGHER, LOWER, Number, SampleMetric
 from gan_jax.evaluate.metric_registry import (
     METRICS,
@@ -120,3 +120,17 @@ def test_an_unknown_data_set_reads_nothing_and_makes_nothing():
     assert dataset_fields("nowhere") == ()
     with pytest.raises(KeyError):
         dataset_entry("nowhere")(DatasetConfig("nowhere"))
+
+
+@pytest.mark.parametrize(
+    "group, decay",
+    [
+        (OptimizerConfig("adam"), 0.999),
+        (OptimizerConfig("adam", b2=0.9), 0.9),
+        (OptimizerConfig("rmsprop"), 0.99),
+        (OptimizerConfig("sgd"), None),
+        (OptimizerConfig("momentum", b2=0.9), None),
+    ],
+)
+def test_decay_of_second_moments_is_the_optimizers_own_or_the_configs(group, decay):
+    assert second_moment_decay(group) == decay

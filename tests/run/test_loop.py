@@ -7,7 +7,7 @@ import pytest
 
 from gan_jax.config import CheckpointConfig, Config, LogConfig, MetricsConfig
 from gan_jax.parallel.execution import Program
-from gan_jax.run.loop import Callbacks, run_steps
+from gan_jax.run.loop import Callbacks, is_checkpoint_due, run_steps
 from gan_jax.run_files.history import make_record
 
 CONFIG = Config(
@@ -70,3 +70,10 @@ def count_reads(config):
 def test_loop_waits_for_the_devices_only_at_steps_it_writes_of(changes, expected):
     """There it reads the metrics of all dispatches since the last such, once."""
     assert count_reads(replace(CONFIG, **changes)) == expected
+
+
+@pytest.mark.parametrize("every, seconds", [("60s", 60), ("5m", 300), ("2h", 7200)])
+def test_a_checkpoint_is_due_after_its_time(every, seconds):
+    config = replace(CONFIG, checkpoint=CheckpointConfig(every=every))
+    assert is_checkpoint_due(config, 0, 1, seconds)
+    assert not is_checkpoint_due(config, 0, 1, seconds - 1)

@@ -18,7 +18,12 @@ from gan_jax.config import (
 )
 from gan_jax.logs.row_files import read_rows
 from gan_jax.metrics import diversity, effective_number
-from gan_jax.run_files.health import TROUBLE_SIGNS, find_trouble, first_non_finite_term
+from gan_jax.run_files.health import (
+    TROUBLE_SIGNS,
+    discriminator_wins,
+    find_trouble,
+    first_non_finite_term,
+)
 from gan_jax.run_files.sample_checks import has_collapsed
 
 CALM = {
@@ -285,3 +290,9 @@ def test_dirac_gan_without_a_penalty_is_told_to_oscillate_and_with_r1_is_not(tmp
         events = read_rows(tmp_path / name / "events.jsonl")
         signs[name] = [event["sign"] for event in events]
     assert signs == {"ns_gan": ["oscillation"], "r1": []}
+
+
+def test_d_wins_only_if_it_is_right_about_nine_of_ten_of_both_kinds_together():
+    recent = {"real_accuracy": np.ones(5), "fake_accuracy": np.full(5, 0.7)}
+    assert not discriminator_wins(recent)
+    assert discriminator_wins(recent | {"fake_accuracy": np.full(5, 0.9)})

@@ -38,10 +38,10 @@ from gan_jax.diagnostics.report.diagnosed_run import (
 from gan_jax.diagnostics.spectrum import EXACT
 from gan_jax.dynamics import DYNAMICS, as_rule
 from gan_jax.evaluate.gan_metrics import (
-    DEFAULT_B2,
     last_learning_rates,
     parameter_scales,
     peak_learning_rates,
+    second_moment_decay,
 )
 from gan_jax.gan import with_params
 from gan_jax.types import Array
@@ -106,7 +106,7 @@ def describe_game(run: DiagnosedRun, rate: Players) -> dict[str, Any]:
         "d_rate": rate.discriminator,
         "last_rate": last.generator,
         "last_d_rate": last.discriminator,
-        "adaptive": any(group.name in DEFAULT_B2 for group in optimizers),
+        "adaptive": any(second_moment_decay(group) is not None for group in optimizers),
         "dynamics": dynamics,
         "reach": min(optimizer_reach(group, dynamics) for group in optimizers),
     }
