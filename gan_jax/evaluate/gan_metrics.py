@@ -114,13 +114,13 @@ def gan_metric_inputs(config: Config) -> GanMetricInputs:
 def optimizer_scales(config: Config, state: TrainState) -> Players:
     """Return each player's factors `1 / (sqrt(v) + eps)`; 1 without second moments."""
 
-    def own(net: NetState, group: OptimizerConfig) -> Any:
+    def scales_of_player(net: NetState, group: OptimizerConfig) -> Any:
         b2 = DEFAULT_B2.get(group.name, 0.0) if group.b2 is None else group.b2
         return adam_scales(net, b2=b2, eps=group.eps)
 
     return Players(
-        own(state.generator, config.g_optimizer),
-        own(state.discriminator, config.d_optimizer),
+        scales_of_player(state.generator, config.g_optimizer),
+        scales_of_player(state.discriminator, config.d_optimizer),
     )
 
 
@@ -128,11 +128,13 @@ def last_learning_rates(config: Config, state: TrainState) -> Players:
     """Return both players' learning rates in the last step."""
     taken = max(int(state.step) - 1, 0)
 
-    def rate(group: OptimizerConfig, scale: str) -> float:
+    def last_rate(group: OptimizerConfig, scale: str) -> float:
         schedule = learning_rate(group, config.steps, 1)
         return float(np.asarray(schedule(taken))) * float(state.scales[scale])
 
-    return Players(rate(config.g_optimizer, "g_lr"), rate(config.d_optimizer, "d_lr"))
+    return Players(
+        last_rate(config.g_optimizer, "g_lr"), last_rate(config.d_optimizer, "d_lr")
+    )
 
 
 def peak_learning_rates(config: Config, state: TrainState) -> Players:
