@@ -36,7 +36,7 @@ from gan_jax import (
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.config import DatasetConfig, ModelConfig, PenaltyConfig
-from gan_jax.parallel.ensemble import better_in_turn, place_in_turn, place_members
+from gan_jax.parallel.ensemble import is_faster_in_turn, place_in_turn, place_members
 from gan_jax.parallel.mesh import SEED_AXIS, Body, make_mesh
 from gan_jax.parallel.multihost import use_cores_as_devices
 from gan_jax.parallel.placements import place_jit
@@ -108,18 +108,20 @@ def make_our_contenders(config: Config, flags: Flags) -> list[SeedContender]:
     gan = build(config)
     batch = find_dataset(config).get(np.arange(config.batch_size)[None])
     state = jax.jit(partial(init_state, gan))(jax.random.key(0))
-    slow_loops = better_in_turn(gan)  # convolutions on CPU: few steps, then, in a scan
+    slow_loops = is_faster_in_turn(
+        gan
+    )  # convolutions on CPU: few steps, then, in a scan
     steps = 2 if slow_loops else flags.steps
 
-    def one(state: TrainState, shared: Any, batch: Batch) -> Any:
+    def make_one_step(state: TrainState, shared: Any, batch: Batch) -> Any:
         return train_step(gan, state, batch)
 
-    def several(state: TrainState, shared: Any, batch: Batch) -> Any:
+    def make_many_steps(state: TrainState, shared: Any, batch: Batch) -> Any:
         repeated = jax.tree.map(lambda x: jnp.stack([x] * steps), batch)
         return train_steps(gan, state, repeated)
 
     copy = partial(jax.tree.map, jnp.copy)
-    plain, scan = place_jit(one), place_jit(several)
+    plain, scan = place_jit(make_one_step), place_jit(make_many_steps)
     contenders = [
         make_seed_contender("plain loop", plain, copy(state), batch, 1, flags.steps),
         make_seed_contender("scan", scan, copy(state), batch, steps),
@@ -129,9 +131,11 @@ def make_our_contenders(config: Config, flags: Flags) -> list[SeedContender]:
         states = jax.jit(partial(init_states, gan))(keys)
         mesh = make_even_mesh(count)
         how = f"vmap on {mesh.size} device(s)"
-        body, name = (one, how) if slow_loops else (several, f"scan + {how}")
+        body, name = (
+            (make_one_step, how) if slow_loops else (make_many_steps, f"scan + {how}")
+        )
         if slow_loops:
-            turn, states_too = place_in_turn(one, None, False), copy(states)
+            turn, states_too = place_in_turn(make_one_step, None, False), copy(states)
             contenders.append(
                 make_seed_contender("in turn", turn, states_too, batch, 1)
             )

@@ -230,10 +230,10 @@ def is_zero_sum(loss: Loss) -> bool:
     """
     real, fake = jnp.linspace(-2.0, 2.0, 9), jnp.linspace(1.0, -1.5, 9)
 
-    def total(fake: Array) -> Array:
+    def sum_losses(fake: Array) -> Array:
         return jnp.sum(loss.generator(real, fake) + loss.discriminator(real, fake))
 
-    return bool(jnp.abs(jax.grad(total)(fake)).max() <= 1e-5)
+    return bool(jnp.abs(jax.grad(sum_losses)(fake)).max() <= 1e-5)
 
 
 def is_saturating(generator_loss: Callable[[Array, Array], Array]) -> bool:

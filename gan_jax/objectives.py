@@ -202,15 +202,15 @@ def prepare_inputs(gan: Gan, state: TrainState, batch: Batch, draws: Draws) -> I
     )
     augment = resolve(gan.augment, state)
 
-    def as_seen(images: Array, keys: Array) -> Array:
+    def augment_and_pack(images: Array, keys: Array) -> Array:
         return pack_examples(gan.pack, augment(images, keys))
 
     pullbacks = Pullbacks(
         pullback(gan.pack, augment, batch.image, draws.real_keys),
         pullback(gan.pack, augment, fake, draws.fake_keys),
     )
-    real = as_seen(batch.image, draws.real_keys)
-    fake = as_seen(fake, draws.fake_keys)
+    real = augment_and_pack(batch.image, draws.real_keys)
+    fake = augment_and_pack(fake, draws.fake_keys)
     return Inputs(real, fake, pullbacks, label, g_state)
 
 

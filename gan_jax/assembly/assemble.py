@@ -133,10 +133,12 @@ def make_networks(
         minibatch=choices.minibatch,
     )
 
-    def output(x: Array) -> Array:
+    def activate_output(x: Array) -> Array:
         return choices.output(cast_below_float64(x, jnp.float32))
 
-    return bind(choices.model, config, "model")(spec.shape, g_style, d_style, output)
+    return bind(choices.model, config, "model")(
+        spec.shape, g_style, d_style, activate_output
+    )
 
 
 def make_dynamics(choices: Choices) -> Dynamics:

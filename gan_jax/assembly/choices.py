@@ -98,7 +98,7 @@ def resolve_choices(config: Config, spec: Spec) -> Choices:
 
     Raises ValueError for a name that is unknown, with its field and the allowed names.
     """
-    config = complete_config(config, spec)
+    config = fill_in_defaults(config, spec)
     model, augment = config.model, config.augment.name
     g_penalty = config.generator_penalty.name
     transform = config.penalty.transform or "none"
@@ -126,7 +126,7 @@ def resolve_choices(config: Config, spec: Spec) -> Choices:
     )
 
 
-def complete_config(config: Config, spec: Spec) -> Config:
+def fill_in_defaults(config: Config, spec: Spec) -> Config:
     """Fill in the fields whose None stands for what suits the shape of the data."""
     image = len(spec.shape) == 3
     model, penalty = config.model, config.penalty

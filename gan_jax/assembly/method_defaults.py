@@ -9,7 +9,7 @@ from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import flat
 from gan_jax.methods import CATALOGUE
 from gan_jax.methods.changes import PLAYERS
-from gan_jax.methods.data_kinds import name_kind, suit_to_data
+from gan_jax.methods.data_kinds import adapt_to_data, name_kind
 
 
 def method_for(
@@ -41,7 +41,7 @@ def method_for(
         config = replace(config, penalty=replace(own.penalty, name=penalty))
     if name not in CATALOGUE:
         return config
-    return suit_to_data(name, config, find_dataset(config).spec.shape)
+    return adapt_to_data(name, config, find_dataset(config).spec.shape)
 
 
 def describe_changed_values(name: str, config: Config) -> str:

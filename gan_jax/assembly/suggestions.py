@@ -20,12 +20,12 @@ from gan_jax.data import TOYS, Spec
 from gan_jax.layers import BATCH_COUPLED
 from gan_jax.layers.norms import no_norm
 from gan_jax.losses import is_saturating
-from gan_jax.methods.data_kinds import KINDS, SLOPE_PENALTIES, SLOPE_WEIGHT
+from gan_jax.methods.data_kinds import DATA_KINDS, SLOPE_PENALTIES, SLOPE_WEIGHT
 from gan_jax.models import resize
 
-POINTS = KINDS["points"]
+POINTS = DATA_KINDS["points"]
 """The values with which points are learned."""
-IMAGES_RATE = KINDS["small images"].adam_rate or 0.0
+IMAGES_RATE = DATA_KINDS["small images"].adam_rate or 0.0
 """The highest rate of an Adam with which images are learned."""
 
 

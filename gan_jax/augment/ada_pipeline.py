@@ -15,7 +15,7 @@ from gan_jax.types import Array
 product = partial(jnp.matmul, precision="highest")
 
 
-class Geometry(NamedTuple):
+class ImageGeometry(NamedTuple):
     """The random geometry of one image. The identity is 0 0 0 1 0 1 0 0.
 
     mirror: 0 or 1.
@@ -53,7 +53,7 @@ def apply_with_probability(
     return jnp.where(random.uniform(key) < p, value, otherwise)
 
 
-def draw_geometry(key: Array, p: ArrayLike, height: int, width: int) -> Geometry:
+def draw_geometry(key: Array, p: ArrayLike, height: int, width: int) -> ImageGeometry:
     """Draw the geometry of one image, each kind of change with probability p.
 
     mirror ~ U{0, 1}, quarters ~ U{0..3}, shift ~ round(U(-1/8, 1/8) side); scale and
@@ -66,7 +66,7 @@ def draw_geometry(key: Array, p: ArrayLike, height: int, width: int) -> Geometry
     uniform, normal, integer = random.uniform, random.normal, random.randint
     angles = [uniform(values[i], minval=-jnp.pi, maxval=jnp.pi) for i in (4, 6)]
     shift = jnp.round(uniform(values[2], (2,), minval=-0.125, maxval=0.125) * sides)
-    return Geometry(
+    return ImageGeometry(
         mirror=apply_with_probability(gates[0], p, integer(values[0], (), 0, 2), 0),
         quarters=apply_with_probability(gates[1], p, integer(values[1], (), 0, 4), 0),
         shift=apply_with_probability(gates[2], p, shift, 0),
@@ -116,7 +116,7 @@ def translation(shift: Array) -> Array:
     return affine_matrix([1.0, 0.0, shift[0]], [0.0, 1.0, shift[1]])
 
 
-def source_map(geometry: Geometry) -> Array:
+def source_map(geometry: ImageGeometry) -> Array:
     """Return the map `[3, 3]` from a pixel to the place that it is taken from.
 
     Both are measured from the middle of the image. It is the inverse of mirror,
@@ -203,13 +203,13 @@ def bgc(images: Array, keys: Array, *, strength: ArrayLike = 0.2) -> Array:
     require_images("bgc", images)
     height, width = images.shape[1:3]
 
-    def change(image: Array, key: Array) -> Array:
+    def augment_image(image: Array, key: Array) -> Array:
         key_geometry, key_colour = random.split(key)
         geometry = draw_geometry(key_geometry, strength, height, width)
         image = resample(image, source_map(geometry))
         return recolour(image, draw_colour(key_colour, strength))
 
-    return jax.vmap(change)(images, keys)
+    return jax.vmap(augment_image)(images, keys)
 
 
 AUGMENTS = {"bgc": Augmentation(bgc, images_only=True, strength_is_probability=True)}

@@ -10,7 +10,7 @@ import numpy as np
 
 from gan_jax.assembly.assemble import build
 from gan_jax.assembly.choices import choose_rule
-from gan_jax.benchmark.outcome import finite_or_none
+from gan_jax.benchmark.outcome import finite_number_or_none
 from gan_jax.config import Config
 from gan_jax.data import DATASETS
 from gan_jax.diagnostics import phase
@@ -52,13 +52,13 @@ def play_at_rates(config: Config, rates: tuple[float, ...]) -> list[GameResult]:
         data = DATASETS[config.dataset.name](config.dataset)
         batch = data.get(np.zeros((config.d_steps, config.batch_size), int))
 
-        def study(scale: jax.Array) -> tuple[jax.Array, jax.Array]:
+        def play_at_scale(scale: jax.Array) -> tuple[jax.Array, jax.Array]:
             own = state.scales | {"g_lr": scale, "d_lr": scale}
             slower = state.replace(scales=own)  # pyright: ignore
             points = phase.trajectory(gan, slower, batch, config.steps)
             return points, phase.step_matrix(gan, slower, batch, period=period)
 
-        found = jax.jit(jax.vmap(study))(jnp.array(rates))
+        found = jax.jit(jax.vmap(play_at_scale))(jnp.array(rates))
         points, matrices = map(np.asarray, found)
     distances = np.linalg.norm(points, axis=2)
     return list(map(partial(judge_game, period), rates, distances, matrices))
@@ -89,8 +89,8 @@ def make_game_row(one: GameResult, steps: int, seconds: float) -> dict[str, Any]
     outcome = VERDICT_OUTCOMES[one.verdict] if finite else "nonfinite"
     at = [*range(SERIES_STEPS, steps + 1, SERIES_STEPS)] or [steps]
     last = {
-        "distance": finite_or_none(one.distance[-1]),
-        "spectral_radius": finite_or_none(one.factor),
+        "distance": finite_number_or_none(one.distance[-1]),
+        "spectral_radius": finite_number_or_none(one.factor),
     }
     best = last | {"distance": float(np.nanmin(one.distance))}
     success = outcome == "converged"
@@ -103,7 +103,7 @@ def make_game_row(one: GameResult, steps: int, seconds: float) -> dict[str, Any]
         "success_step": at[-1] if success else None,
         "series": {
             "step": at,
-            "distance": [finite_or_none(one.distance[step]) for step in at],
+            "distance": [finite_number_or_none(one.distance[step]) for step in at],
         },
         "final": last,
         "best": best,

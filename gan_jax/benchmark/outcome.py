@@ -117,7 +117,7 @@ def resolve_goal(goal: Goal, floors: dict[str, float]) -> Goal:
     Raises ValueError if a bound is a multiple of a floor that is not there.
     """
 
-    def absolute(bound: Bound) -> Bound:
+    def multiply_by_floor(bound: Bound) -> Bound:
         if not bound.of_floor:
             return bound
         if bound.metric not in floors:
@@ -132,7 +132,7 @@ def resolve_goal(goal: Goal, floors: dict[str, float]) -> Goal:
         )
         return Bound(bound.metric, low, high)
 
-    return replace(goal, success=tuple(map(absolute, goal.success)))
+    return replace(goal, success=tuple(map(multiply_by_floor, goal.success)))
 
 
 def strip_sample_counts(row: Row) -> Row:
@@ -140,7 +140,7 @@ def strip_sample_counts(row: Row) -> Row:
     return {name.partition("@")[0]: value for name, value in row.items()}
 
 
-def finite_or_none(value: Any) -> float | None:
+def finite_number_or_none(value: Any) -> float | None:
     """Return the number, or None if it is missing or not finite."""
     return None if value is None or not math.isfinite(value) else float(value)
 
@@ -204,17 +204,17 @@ def logit_size_of_row(row: Row) -> float:
 def has_exploded(course: RunCourse, limits: Thresholds) -> bool:
     """Return whether any one signal is too large for long enough."""
 
-    def lasts(signal: Callable[[Row], float], roof: float) -> bool:
+    def stays_above(signal: Callable[[Row], float], roof: float) -> bool:
         lengths = consecutive_steps(course.rows, lambda row: signal(row) > roof)
         return max(lengths, default=0) >= limits.explode_steps
 
-    def grows(name: str) -> bool:
+    def norm_explodes(name: str) -> bool:
         unit = reference_norm(course, name, limits)
         roof = limits.explode_factor * (unit or math.inf)
-        return lasts(lambda row: row.get(name, 0.0), roof)
+        return stays_above(lambda row: row.get(name, 0.0), roof)
 
-    large_logits = lasts(logit_size_of_row, limits.explode_logit)
-    return large_logits or grows("g_grad_norm") or grows("d_grad_norm")
+    large_logits = stays_above(logit_size_of_row, limits.explode_logit)
+    return large_logits or norm_explodes("g_grad_norm") or norm_explodes("d_grad_norm")
 
 
 def has_vanished(course: RunCourse, limits: Thresholds) -> bool:
@@ -259,7 +259,7 @@ def name_outcome(
     """
     begin = (1 - limits.late_share) * course.steps
     late = [i for i, row in enumerate(measured) if row["step"] > begin]
-    if measured and finite_or_none(measured[-1].get(goal.alive.metric)) is None:
+    if measured and finite_number_or_none(measured[-1].get(goal.alive.metric)) is None:
         return "nonfinite"
     if late and all(successes[i] for i in late):
         return "converged"

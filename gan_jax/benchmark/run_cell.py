@@ -20,7 +20,7 @@ from gan_jax.benchmark.outcome import (
     Thresholds,
     evaluation_rows,
     find_outcome,
-    finite_or_none,
+    finite_number_or_none,
 )
 from gan_jax.benchmark.plan import Json, cell_config, count_gradient_evaluations
 from gan_jax.benchmark.reference_scores import evaluation_fingerprint
@@ -98,7 +98,7 @@ def train_or_play(
     _, summary = train(config, folder, callback=note_row, resume=True, progress=False)
     if summary["verdict"] == "interrupted":
         raise CellInterrupted(summary["stopped_by"])
-    return judge_members(plan["thresholds"][cell["task"]], config, folder, summary)
+    return judge_cell(plan["thresholds"][cell["task"]], config, folder, summary)
 
 
 def member_labels(plan: Json, cell: Json, config: Config) -> list[Member]:
@@ -109,7 +109,7 @@ def member_labels(plan: Json, cell: Json, config: Config) -> list[Member]:
     return members_of(config) or [{"seed": config.seed}]
 
 
-def judge_members(
+def judge_cell(
     thresholds: Json, config: Config, folder: Path, summary: Json
 ) -> list[Json]:
     """Return the results of each GAN of a run, read from its folder."""
@@ -117,7 +117,7 @@ def judge_members(
     own = members_of(config)
     ends = read_rows(folder / "members.jsonl") if own else [summary]
     goal, limits = read_thresholds(thresholds)
-    common = {"fingerprint": evaluation_fingerprint(config)} | measure_times(
+    common = {"fingerprint": evaluation_fingerprint(config)} | share_times(
         everything, len(ends)
     )
     results = []
@@ -159,7 +159,8 @@ def summarize_evaluations(course: RunCourse) -> Json:
     names = [name for name in METRIC_INFO if any(name in row for row in measured)]
     series: Json = {"step": [row["step"] for row in measured]}
     series |= {
-        name: [finite_or_none(row.get(name)) for row in measured] for name in names
+        name: [finite_number_or_none(row.get(name)) for row in measured]
+        for name in names
     }
     final, best = {}, {}
     for name in names:
@@ -176,11 +177,11 @@ GRADIENT_NORMS = ("g_grad_norm", "d_grad_norm")
 
 def largest_value(course: RunCourse, name: str) -> float | None:
     """Return the largest finite value logged under a name."""
-    values = [finite_or_none(row.get(name)) for row in course.rows]
+    values = [finite_number_or_none(row.get(name)) for row in course.rows]
     return max((value for value in values if value is not None), default=None)
 
 
-def measure_times(rows: list[Json], members: int) -> Json:
+def share_times(rows: list[Json], members: int) -> Json:
     """Return a member's share of the wall time and of the time of a step.
 
     The time of a step is the median over the dispatches after the first one. So it

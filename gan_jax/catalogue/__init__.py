@@ -1,5 +1,10 @@
 """The catalogue: every registered name, with its formula, source and options."""
 
-from gan_jax.catalogue.entries import KINDS, Entry, Kind, describe_entries
+from gan_jax.catalogue.entries import (
+    CHOICE_KINDS,
+    CatalogueEntry,
+    ChoiceKind,
+    describe_entries,
+)
 
-__all__ = ["KINDS", "Entry", "Kind", "describe_entries"]
+__all__ = ["CHOICE_KINDS", "CatalogueEntry", "ChoiceKind", "describe_entries"]

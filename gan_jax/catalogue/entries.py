@@ -22,7 +22,7 @@ from gan_jax.plugins.registries import REGISTRIES
 PACKAGE = Path(__file__).parents[1]
 
 
-class Kind(NamedTuple):
+class ChoiceKind(NamedTuple):
     """One kind of choice.
 
     registries: The names in REGISTRIES of the registries that hold its entries.
@@ -35,7 +35,7 @@ class Kind(NamedTuple):
     groups: tuple[str, ...] = ()
 
 
-class Entry(NamedTuple):
+class CatalogueEntry(NamedTuple):
     """One entry of a registry.
 
     about: What it is or does, in one sentence; of a loss a line for each player.
@@ -53,36 +53,42 @@ class Entry(NamedTuple):
     file: str
 
 
-KINDS: dict[str, Kind] = {
-    "methods": Kind(("method",)),
-    "losses": Kind(("loss",), "--loss.name", ("loss",)),
-    "penalties": Kind(("penalty",), "--penalty.name", ("penalty",)),
-    "generator-penalties": Kind(
+CHOICE_KINDS: dict[str, ChoiceKind] = {
+    "methods": ChoiceKind(("method",)),
+    "losses": ChoiceKind(("loss",), "--loss.name", ("loss",)),
+    "penalties": ChoiceKind(("penalty",), "--penalty.name", ("penalty",)),
+    "generator-penalties": ChoiceKind(
         ("generator penalty",), "--generator-penalty.name", ("generator_penalty",)
     ),
-    "augmentations": Kind(("augmentation",), "--augment.name", ("augment",)),
-    "rules": Kind(("rule of play",), "--dynamics.name", ("dynamics",)),
-    "optimizers": Kind(("optimizer",), "--g-optimizer.name", ("g_optimizer",)),
-    "models": Kind(("model",), "--model.name", ("model",)),
-    "norms": Kind(("norm",), "--model.g-norm", ("model",)),
-    "minibatch-layers": Kind(("minibatch layer",), "--model.d-minibatch", ("model",)),
-    "activations": Kind(("activation",), "--model.activation", ("model",)),
-    "initializers": Kind(("initializer",), "--model.g-init", ("model",)),
-    "data-sets": Kind(("data set", "data set prefix"), "--dataset.name", ("dataset",)),
-    "metrics": Kind(("metric", "probe"), "--metrics.names"),
-    "extractors": Kind(("extractor",), "--metrics.extractor"),
-    "running-statistics": Kind(("running statistic",), "", ("penalty", "augment")),
+    "augmentations": ChoiceKind(("augmentation",), "--augment.name", ("augment",)),
+    "rules": ChoiceKind(("rule of play",), "--dynamics.name", ("dynamics",)),
+    "optimizers": ChoiceKind(("optimizer",), "--g-optimizer.name", ("g_optimizer",)),
+    "models": ChoiceKind(("model",), "--model.name", ("model",)),
+    "norms": ChoiceKind(("norm",), "--model.g-norm", ("model",)),
+    "minibatch-layers": ChoiceKind(
+        ("minibatch layer",), "--model.d-minibatch", ("model",)
+    ),
+    "activations": ChoiceKind(("activation",), "--model.activation", ("model",)),
+    "initializers": ChoiceKind(("initializer",), "--model.g-init", ("model",)),
+    "data-sets": ChoiceKind(
+        ("data set", "data set prefix"), "--dataset.name", ("dataset",)
+    ),
+    "metrics": ChoiceKind(("metric", "probe"), "--metrics.names"),
+    "extractors": ChoiceKind(("extractor",), "--metrics.extractor"),
+    "running-statistics": ChoiceKind(
+        ("running statistic",), "", ("penalty", "augment")
+    ),
 }
 """Every kind of choice, by the name that `gan-jax list` takes."""
 
 
-def describe_entries(kind: str) -> dict[str, Entry]:
+def describe_entries(kind: str) -> dict[str, CatalogueEntry]:
     """Return the entries of a kind by name.
 
     Raises:
         ValueError: There is no such kind; the message names the nearest.
     """
-    chosen = choose(KINDS, kind, "kind")
+    chosen = choose(CHOICE_KINDS, kind, "kind")
     describe = DESCRIBED_OTHERWISE.get(kind, describe_function)
     return {
         name: describe(chosen, name, value)
@@ -91,11 +97,11 @@ def describe_entries(kind: str) -> dict[str, Entry]:
     }
 
 
-def describe_function(kind: Kind, name: str, value: Any) -> Entry:
+def describe_function(kind: ChoiceKind, name: str, value: Any) -> CatalogueEntry:
     """Return the entry of a registered function."""
     text = read_docstring(value)
     found = docstrings.read_formula(text)
-    return Entry(
+    return CatalogueEntry(
         name,
         docstrings.read_sentence(text) or name_origin(kind, name),
         (found,) if found else (),
@@ -105,7 +111,7 @@ def describe_function(kind: Kind, name: str, value: Any) -> Entry:
     )
 
 
-def describe_loss(kind: Kind, name: str, loss: Any) -> Entry:
+def describe_loss(kind: ChoiceKind, name: str, loss: Any) -> CatalogueEntry:
     """Return the entry of a loss, which has one function for each player."""
     players = loss.discriminator, loss.generator
     texts = [player.__doc__ for player in players]
@@ -114,7 +120,7 @@ def describe_loss(kind: Kind, name: str, loss: Any) -> Entry:
     options = {}
     for player in players:
         options |= read_options(player, kind.groups)
-    return Entry(
+    return CatalogueEntry(
         name,
         "\n".join(
             f"{player}: {sentence}"
@@ -129,7 +135,7 @@ def describe_loss(kind: Kind, name: str, loss: Any) -> Entry:
     )
 
 
-def describe_data_set(kind: Kind, name: str, value: Any) -> Entry:
+def describe_data_set(kind: ChoiceKind, name: str, value: Any) -> CatalogueEntry:
     """Return the entry of a data set; its options are the fields that it reads."""
     entry = describe_function(kind, name, value)
     defaults = vars(Config().dataset)
@@ -140,7 +146,7 @@ def describe_data_set(kind: Kind, name: str, value: Any) -> Entry:
     return entry._replace(name=shown, formulas=(), options=options)
 
 
-def describe_method(kind: Kind, name: str, config: Config) -> Entry:
+def describe_method(kind: ChoiceKind, name: str, config: Config) -> CatalogueEntry:
     """Return the entry of a method.
 
     Its options are the fields that it sets otherwise than a Config does by itself, but
@@ -153,7 +159,7 @@ def describe_method(kind: Kind, name: str, config: Config) -> Entry:
     common = flat(Config())
     changed = {k: v for k, v in flat(config).items() if v != common[k]}
     numbers = {k for k in changed if "_optimizer." in k and not k.endswith(".name")}
-    return Entry(
+    return CatalogueEntry(
         name,
         IDEAS.get(name) or name_origin(kind, name),
         (),
@@ -163,7 +169,7 @@ def describe_method(kind: Kind, name: str, config: Config) -> Entry:
     )
 
 
-DESCRIBED_OTHERWISE: dict[str, Callable[[Kind, str, Any], Entry]] = {
+DESCRIBED_OTHERWISE: dict[str, Callable[[ChoiceKind, str, Any], CatalogueEntry]] = {
     "losses": describe_loss,
     "data-sets": describe_data_set,
     "methods": describe_method,
@@ -233,7 +239,7 @@ def find_file(function: Any) -> str:
     return str(path) if module.startswith("gan_jax_plugin") else module.split(".")[0]
 
 
-def name_origin(kind: Kind, name: str) -> str:
+def name_origin(kind: ChoiceKind, name: str) -> str:
     """Return the sentence on an entry that says nothing of itself."""
     added = {(registry, name) for registry in kind.registries}
     files = [plugin.path for plugin in PLUGINS.values() if added & {*plugin.names}]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from gan_jax.catalogue.entries import KINDS, Entry, describe_entries
+from gan_jax.catalogue.entries import CHOICE_KINDS, CatalogueEntry, describe_entries
 from gan_jax.config.serialization import flat
 from gan_jax.dynamics import DYNAMICS, Rule, as_rule
 from gan_jax.methods import DEVIATIONS, METHODS
@@ -24,10 +24,10 @@ def fill_tables(page: str) -> str:
         ValueError: A mark names no table.
     """
 
-    def filled(found: re.Match[str]) -> str:
+    def fill_table(found: re.Match[str]) -> str:
         return f"{found[1]}{format_table(make_rows(found[2]))}{found[4]}"
 
-    return MARKED.sub(filled, page)
+    return MARKED.sub(fill_table, page)
 
 
 def make_rows(table: str) -> Rows:
@@ -58,7 +58,7 @@ def make_kind_rows(kind: str) -> Rows:
         ]
         for entry in describe_entries(kind).values()
     ]
-    head = [KINDS[kind].registries[0], "what it is", "source"]
+    head = [CHOICE_KINDS[kind].registries[0], "what it is", "source"]
     table = [[*head, options], *rows]
     if kind == "rules":
         costs = [
@@ -69,18 +69,18 @@ def make_kind_rows(kind: str) -> Rows:
     return table
 
 
-def format_meaning(entry: Entry) -> str:
+def format_meaning(entry: CatalogueEntry) -> str:
     """Return an entry's sentence, and its formulas that the sentence does not have."""
     further = [f"`{one}`" for one in entry.formulas if f"`{one}`" not in entry.about]
     return " ".join(["<br>".join(entry.about.splitlines()), *further])
 
 
-def format_sources(entry: Entry) -> str:
+def format_sources(entry: CatalogueEntry) -> str:
     """Return the cell of an entry's sources."""
     return "; ".join(work for work in entry.sources if work != "none")
 
 
-def format_options(entry: Entry) -> str:
+def format_options(entry: CatalogueEntry) -> str:
     """Return the cell of an entry's options, such as `` `k` 5, `alpha` 0.5``."""
     cells = (f"`{k}` {format_value(v)}".rstrip() for k, v in entry.options.items())
     return ", ".join(cells)

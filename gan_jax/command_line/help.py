@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from gan_jax.assembly.assemble import build
-from gan_jax.assembly.choices import complete_config
+from gan_jax.assembly.choices import fill_in_defaults
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.assembly.unused_fields import used_fields
 from gan_jax.command_line.field_texts import CONFIG_KINDS, describe_field
@@ -105,7 +105,7 @@ def format_general_help() -> str:
 def format_method_help(words: str, name: str, base: Config, kind: type) -> str:
     """Return what a method is and uses, its main flags and three commands."""
     about = f"Here: {CATALOGUE[name].about}" if name in CATALOGUE else ""
-    resolved = complete_config(base, find_dataset(base).spec)
+    resolved = fill_in_defaults(base, find_dataset(base).spec)
     shown = resolved if base.out else replace(resolved, out=f"runs/{name}")
     own = find_own_fields(base)
     others = ", ".join(format_flag(field, shown) for field in own[MOST_OWN_ROWS:])

@@ -45,7 +45,7 @@ def interrupt_on_signals() -> Iterator[list[str]]:
         return
     over = threading.Event()
 
-    def react(number: int) -> bool:
+    def announce_and_end(number: int) -> bool:
         if number in early_signals.SIGNALS and not over.wait(WORD_SECONDS):
             printed.append(early_signals.SIGNAL_WORDS[signal.Signals(number)])
             print_to_stderr(printed[-1])
@@ -53,7 +53,7 @@ def interrupt_on_signals() -> Iterator[list[str]]:
                 end_process_at_once(128 + number)
         return True
 
-    with watch_signals(react), hide_lost_interrupts():
+    with watch_signals(announce_and_end), hide_lost_interrupts():
         for number in early_signals.SIGNALS:
             if signal.getsignal(number) is early_signals.end_on_signal:
                 signal.signal(number, interrupt)
@@ -71,11 +71,11 @@ def hide_lost_interrupts() -> Iterator[None]:
     """
     previous_hook = sys.unraisablehook
 
-    def hook(unraisable: Any) -> None:
+    def hide_interrupt(unraisable: Any) -> None:
         if unraisable.exc_type is not KeyboardInterrupt:
             previous_hook(unraisable)
 
-    sys.unraisablehook = hook
+    sys.unraisablehook = hide_interrupt
     try:
         yield
     finally:

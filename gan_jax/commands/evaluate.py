@@ -173,13 +173,13 @@ def make_sampler(
     """
     key = jax.random.key(flags.seed)
 
-    def take(first: int, count: int) -> Array:
+    def draw_counted(first: int, count: int) -> Array:
         work.advance(count)
         if first + count == n:
             work.begin("computing the metrics")
         return draw(state, key, n=count, ema=flags.ema, first=first)
 
-    return take
+    return draw_counted
 
 
 def prepare_evaluator(flags: Flags, config: Config, work: ProgressDisplay) -> Evaluator:

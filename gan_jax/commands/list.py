@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from gan_jax.catalogue import KINDS, Entry, describe_entries
+from gan_jax.catalogue import CHOICE_KINDS, CatalogueEntry, describe_entries
 from gan_jax.catalogue.markdown import format_value
 from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.terminal.command_name import name_command, name_commands_in
@@ -37,7 +37,7 @@ def list_everything() -> str:
         for entry in describe_entries(kind).values():
             lines += format_entry(entry.name, [" ".join(entry.about.splitlines())])
     lines.append("OTHER NAMES")
-    others = [kind for kind in KINDS if kind not in FIRST_KINDS]
+    others = [kind for kind in CHOICE_KINDS if kind not in FIRST_KINDS]
     lines += [
         line
         for kind in others
@@ -50,7 +50,7 @@ def list_everything() -> str:
 def list_kind(kind: str) -> str:
     """Return each entry of a kind with its formula, source and options."""
     found = describe_entries(kind)
-    flag = KINDS[kind].flag
+    flag = CHOICE_KINDS[kind].flag
     lines = [f"{format_title(kind)}{f' ({flag} NAME)' if flag else ''}"]
     for entry in found.values():
         lines += format_entry(entry.name, list(list_facts(entry)))
@@ -62,7 +62,7 @@ def format_title(kind: str) -> str:
     return kind.replace("-", " ").upper()
 
 
-def list_facts(entry: Entry) -> Iterator[str]:
+def list_facts(entry: CatalogueEntry) -> Iterator[str]:
     """Yield what there is to say of an entry, one fact a paragraph."""
     yield from entry.about.splitlines()
     further = [one for one in entry.formulas if f"`{one}`" not in entry.about]
@@ -107,6 +107,6 @@ def run_with_flags(arguments: list[str]) -> None:
         description=name_commands_in(__doc__),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("kind", nargs="*", help=f"one of {', '.join(KINDS)}")
+    parser.add_argument("kind", nargs="*", help=f"one of {', '.join(CHOICE_KINDS)}")
     words = parser.parse_args(arguments).kind
     print(listing("-".join(words).replace(" ", "-") or None))

@@ -23,7 +23,7 @@ OPTIONAL_GROUPS = ("penalty", "generator_penalty", "augment")
 """Groups whose other fields are not read where their name is none."""
 
 
-class Entry(NamedTuple):
+class ComparedEntry(NamedTuple):
     """A line of a comparison: a run, and the indices of the GANs it stands for."""
 
     name: str
@@ -46,15 +46,17 @@ class Entry(NamedTuple):
         return [self.run.verdicts[i] for i in self.indices]
 
 
-def make_entries(runs: Sequence[Run], members: bool = False) -> list[Entry]:
+def make_entries(runs: Sequence[Run], members: bool = False) -> list[ComparedEntry]:
     """Return an entry for each run, or with `members` for each GAN of every run."""
     entries = []
     for run in runs:
         count = len(run.members)
         if members and count > 1:
-            entries += [Entry(f"{run.name}[{i}]", run, [i]) for i in range(count)]
+            entries += [
+                ComparedEntry(f"{run.name}[{i}]", run, [i]) for i in range(count)
+            ]
         else:
-            entries.append(Entry(run.name, run, list(range(count))))
+            entries.append(ComparedEntry(run.name, run, list(range(count))))
     return entries
 
 
@@ -63,7 +65,7 @@ def belongs_to(name: str, groups: set[str]) -> bool:
     return bool({name, name.partition(".")[0]} & groups)
 
 
-def field_values(entry: Entry) -> dict[str, list[Any]]:
+def field_values(entry: ComparedEntry) -> dict[str, list[Any]]:
     """Return each field's values among an entry's GANs, with a sweep's real values.
 
     A field that the run does not read, as of a penalty of none, has no values.
@@ -84,7 +86,7 @@ def field_values(entry: Entry) -> dict[str, list[Any]]:
     return fields
 
 
-def differing_fields(entries: Sequence[Entry]) -> dict[str, list[list[Any]]]:
+def differing_fields(entries: Sequence[ComparedEntry]) -> dict[str, list[list[Any]]]:
     """Return the fields that tell entries apart, with the values of each entry.
 
     Fields that change no result (`out`, `log.every`) or have a column of their own

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gan_jax.assembly.datasets import find_dataset
-from gan_jax.comparison.entries import Entry
+from gan_jax.comparison.entries import ComparedEntry
 from gan_jax.logs.files import write_atomically
 from gan_jax.logs.grids import tile_pixels
 from gan_jax.logs.images import to_uint8
@@ -47,7 +47,7 @@ class Samples(NamedTuple):
 
 def write_picture(
     path: Path,
-    entries: Sequence[Entry],
+    entries: Sequence[ComparedEntry],
     tell: Callable[[str], None] = lambda name: None,
 ) -> None:
     """Write the picture to a file.
@@ -92,7 +92,7 @@ def sample_height(count: int) -> float:
     return 0.6 + 4.2 * math.ceil(count / COLUMNS)
 
 
-def load_samples(entry: Entry) -> Samples:
+def load_samples(entry: ComparedEntry) -> Samples:
     """Return samples of the averaged generator of an entry's first GAN.
 
     Every run is given the same latents, if its latents have the same size.

@@ -83,7 +83,7 @@ def open_runs(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
     runs, warnings = [], []
     for folder, name in zip(folders, short_names(folders), strict=True):
         try:
-            run, faults = open_run(folder, name)
+            run, faults = read_run(folder, name)
         except (ValueError, OSError) as error:
             warnings.append(f"{name} is left out: {error}")
             continue
@@ -99,7 +99,7 @@ def short_names(folders: Sequence[Path]) -> list[str]:
     return [os.path.relpath(path, above) for path in whole]
 
 
-def open_run(folder: Path, name: str) -> tuple[Run, list[str]]:
+def read_run(folder: Path, name: str) -> tuple[Run, list[str]]:
     """Return a run, and a line for each thing that is wrong with its files.
 
     Raises ValueError for a run that cannot be read at all.

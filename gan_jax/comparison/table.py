@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gan_jax.comparison.entries import (
-    Entry,
+    ComparedEntry,
     differing_fields,
     field_values,
     nearest_method,
@@ -30,7 +30,7 @@ LOSSES = ("d_loss", "g_loss")
 NOTHING = "-"
 
 
-def make_rows(entries: Sequence[Entry]) -> tuple[list[Row], list[str]]:
+def make_rows(entries: Sequence[ComparedEntry]) -> tuple[list[Row], list[str]]:
     """Return a row of values for each entry, and lines on what is not comparable.
 
     A number of several GANs is a dictionary of its median, least and most, over those
@@ -70,27 +70,27 @@ def row_to_json(row: Row) -> Row:
     return row | groups
 
 
-def count_steps(entry: Entry) -> int:
+def count_steps(entry: ComparedEntry) -> int:
     """Return the newest step that an entry logged, 0 if none."""
     return max((row["step"] for rows in entry.rows for row in rows), default=0)
 
 
-def newest_numbers(entry: Entry) -> Row:
+def newest_numbers(entry: ComparedEntry) -> Row:
     """Return the newest losses, and the newest of what was measured of the samples."""
     names = measured_names(row for rows in entry.rows for row in rows)
     alive = [rows for rows in entry.rows if rows and rows[-1]["finite"]]
     last = [last_values(rows, (*LOSSES, *names)) for rows in alive]
 
-    def spreads(wanted: Sequence[str]) -> Row:
+    def summarize_names(wanted: Sequence[str]) -> Row:
         own = {
             n: median_and_range([row[n] for row in last if n in row]) for n in wanted
         }
         return {name: value for name, value in own.items() if value is not None}
 
-    return {"losses": spreads(LOSSES), "measured": spreads(names)}
+    return {"losses": summarize_names(LOSSES), "measured": summarize_names(names)}
 
 
-def measure_times(entry: Entry) -> Row:
+def measure_times(entry: ComparedEntry) -> Row:
     """Return time and speed of the whole run, whose GANs are trained together."""
     rows = [own for own in entry.run.rows if own]
     records = [make_record({}, own, {}, []) for own in rows]
@@ -104,7 +104,7 @@ def measure_times(entry: Entry) -> Row:
     }
 
 
-def choose_evaluations(entries: Sequence[Entry]) -> tuple[list[Row], list[str]]:
+def choose_evaluations(entries: Sequence[ComparedEntry]) -> tuple[list[Row], list[str]]:
     """Return the newest evaluation of each entry, and lines on what is left out.
 
     Only numbers of one fingerprint are comparable. Those of the fingerprint that most
@@ -135,7 +135,7 @@ def choose_evaluations(entries: Sequence[Entry]) -> tuple[list[Row], list[str]]:
     return rows, warnings
 
 
-def warn_of_stale(entry: Entry, rows: list[Row]) -> list[str]:
+def warn_of_stale(entry: ComparedEntry, rows: list[Row]) -> list[str]:
     """Return a line if an entry was evaluated before it made its newest steps."""
     step = min((row.get("step", math.inf) for row in rows), default=math.inf)
     if step >= count_steps(entry):
@@ -146,7 +146,7 @@ def warn_of_stale(entry: Entry, rows: list[Row]) -> list[str]:
     ]
 
 
-def newest_by_fingerprint(entry: Entry) -> dict[str, list[Row]]:
+def newest_by_fingerprint(entry: ComparedEntry) -> dict[str, list[Row]]:
     """Return the newest evaluation of each of the entry's GANs, by fingerprint."""
     newest: dict[str, dict[int, Row]] = {}
     for row in entry.run.evaluations:
@@ -170,7 +170,7 @@ def explain_difference(
     return "evaluate all of them alike"
 
 
-def warn_of_different_data(entries: Sequence[Entry]) -> list[str]:
+def warn_of_different_data(entries: Sequence[ComparedEntry]) -> list[str]:
     """Return a line if the runs were trained on different data."""
     names = {entry.run.config.dataset for entry in entries}
     contents = {entry.run.content for entry in entries} - {None}
@@ -183,7 +183,7 @@ def warn_of_different_data(entries: Sequence[Entry]) -> list[str]:
     return [f"{what}: their diversity and their metrics are not comparable"]
 
 
-def describe_common_fields(entries: Sequence[Entry]) -> str:
+def describe_common_fields(entries: Sequence[ComparedEntry]) -> str:
     """Return a line such as `3 compared; the same in all: method r1, data ring`."""
     first, differs = field_values(entries[0]), differing_fields(entries)
     names = {"dataset.name": "data", "batch_size": "batch size", "seed": "seed"}

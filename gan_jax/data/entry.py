@@ -35,7 +35,7 @@ class Parts(NamedTuple):
     separate: Callable[[DatasetConfig, Array], Array]
 
 
-def nothing_held_out(trained: DatasetConfig, compared: DatasetConfig) -> None:
+def no_held_out_config(trained: DatasetConfig, compared: DatasetConfig) -> None:
     """Return None: no example is held out."""
     return None
 
@@ -73,7 +73,7 @@ class DatasetEntry:
     split: str = "train"
     mixture: Callable[[DatasetConfig], Mixture] | None = None
     held_out: Callable[[DatasetConfig, DatasetConfig], DatasetConfig | None] = (
-        nothing_held_out
+        no_held_out_config
     )
     unseen: Callable[[DatasetConfig], DatasetConfig | None] | None = None
     train_test: Callable[[DatasetConfig], TrainTest] | None = None

@@ -29,14 +29,14 @@ def draw_points(sigma: float, stored: tuple[Array, Array], indices: Array) -> Ba
     """Return the points at `indices [...]`, labelled with their mode."""
     centres, mode_of = (jnp.asarray(array) for array in stored)
 
-    def one(index: Array) -> tuple[Array, Array]:
+    def draw_point(index: Array) -> tuple[Array, Array]:
         key = jax.random.fold_in(jax.random.key(ROOT), index)
         key_mode, key_noise = jax.random.split(key)
         which = jax.random.bits(key_mode) % len(centres)
         noise = jax.random.normal(key_noise, centres.shape[1:])
         return centres[which] + sigma * noise, mode_of[which]
 
-    points, modes = jax.vmap(one)(indices.reshape(-1))
+    points, modes = jax.vmap(draw_point)(indices.reshape(-1))
     return Batch(points.reshape(*indices.shape, -1), modes.reshape(indices.shape))
 
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from gan_jax.diagnostics.field import without_laziness
+from gan_jax.diagnostics.field import make_penalties_eager
 from gan_jax.gan import Gan, Players, params_of, resolve
 from gan_jax.losses import is_zero_sum
 from gan_jax.objectives import discriminator_loss, draw, example_keys, generator_loss
@@ -55,14 +55,14 @@ def duality_gap(
         resolve(gan.loss.discriminator, state),
     )
     require_zero_sum(g_loss, d_loss)
-    gan = without_laziness(gan)
+    gan = make_penalties_eager(gan)
     own = Players(gan.g_optimizer, gan.d_optimizer)
     g_chain, d_chain = optimizers or own
     if optimizers is not None:
         state = with_fresh_memory(state, optimizers)
     key_g, key_d, key_test = jax.random.split(key, 3)
-    after_d = respond(gan, d_chain, "discriminator", state, batches, key_d)
-    after_g = respond(gan, g_chain, "generator", state, batches, key_g)
+    after_d = update_repeatedly(gan, d_chain, "discriminator", state, batches, key_d)
+    after_g = update_repeatedly(gan, g_chain, "generator", state, batches, key_g)
     value, worst, best = (
         zero_sum_value(gan, s, test, key_test) for s in (state, after_d, after_g)
     )
@@ -89,7 +89,7 @@ def with_fresh_memory(state: TrainState, optimizers: Players) -> TrainState:
     return state.replace(generator=g, discriminator=d)  # pyright: ignore
 
 
-def respond(
+def update_repeatedly(
     gan: Gan,
     chain: optax.GradientTransformation,
     player: str,
@@ -104,12 +104,12 @@ def respond(
     for index in range(len(batches.image)):
         batch = jax.tree.map(lambda x, i=index: x[i], batches)
         batch_key = jax.random.fold_in(key, index)
-        state = respond_once(gan, chain, player, state, batch, batch_key)
+        state = update_player(gan, chain, player, state, batch, batch_key)
     return state
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def respond_once(
+def update_player(
     gan: Gan,
     chain: optax.GradientTransformation,
     player: str,

@@ -62,7 +62,7 @@ def field(
     docstring says.
     """
     g_params, d_params = players
-    gan, draws = without_laziness(gan), draw(gan, keys)
+    gan, draws = make_penalties_eager(gan), draw(gan, keys)
     g = jax.grad(generator_loss, 1, has_aux=True)
     d = jax.grad(discriminator_loss, 1, has_aux=True)
     g_gradient, _ = g(gan, g_params, d_params, state, batch, draws)
@@ -70,20 +70,20 @@ def field(
     return Players(*jax.tree.map(jnp.negative, (g_gradient, d_gradient)))
 
 
-def without_laziness(gan: Gan) -> Gan:
+def make_penalties_eager(gan: Gan) -> Gan:
     """Return the Gan with every penalty at every step, at its mean weight.
 
     A lazy term, `every * weight` at one step in `every`, becomes `weight`. So no
     diagnosis depends on the step's number.
     """
 
-    def at_every_step(terms: tuple) -> tuple:
+    def set_every_to_one(terms: tuple) -> tuple:
         return tuple(term._replace(every=1) for term in terms)
 
     return replace(
         gan,
-        penalties=at_every_step(gan.penalties),
-        generator_penalties=at_every_step(gan.generator_penalties),
+        penalties=set_every_to_one(gan.penalties),
+        generator_penalties=set_every_to_one(gan.generator_penalties),
     )
 
 
@@ -245,7 +245,7 @@ def to_float64(tree: Any) -> Any:
     if not jax.config.jax_enable_x64:  # pyright: ignore
         raise ValueError("to_float64: float64 is off; use `with jax.enable_x64(True):`")
 
-    def double(x: Array) -> Array:
+    def cast_to_float64(x: Array) -> Array:
         return x.astype(jnp.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x
 
-    return jax.tree.map(double, tree)
+    return jax.tree.map(cast_to_float64, tree)

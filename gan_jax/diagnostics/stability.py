@@ -33,7 +33,7 @@ DOUBLINGS = 40
 """The number of doublings after which `alternating_limit` is infinite."""
 
 
-def essential(values: np.ndarray, negligible: float = NEGLIGIBLE) -> np.ndarray:
+def drop_negligible(values: np.ndarray, negligible: float = NEGLIGIBLE) -> np.ndarray:
     """Return the eigenvalues whose magnitude exceeds `negligible` times the largest."""
     magnitude = np.abs(values)
     return values[magnitude > negligible * magnitude.max(initial=0.0)]
@@ -49,7 +49,7 @@ def imaginary_ratio(values: np.ndarray, negligible: float = NEGLIGIBLE) -> float
 
     The stable rate falls with its square. Mescheder et al. 2017, arXiv 1705.10461.
     """
-    kept = essential(values, negligible)
+    kept = drop_negligible(values, negligible)
     with np.errstate(divide="ignore"):
         return float(np.max(np.abs(np.imag(kept) / np.real(kept)), initial=0.0))
 
@@ -61,7 +61,7 @@ def simultaneous_limit(values: np.ndarray, negligible: float = NEGLIGIBLE) -> fl
     0 if some l has Re l >= 0, infinite if there is no l but 0. Mescheder et al. 2017,
     arXiv 1705.10461.
     """
-    kept = essential(values, negligible)
+    kept = drop_negligible(values, negligible)
     rates = -2 * np.real(kept) / np.abs(kept) ** 2
     return max(0.0, float(np.min(rates, initial=np.inf)))
 
@@ -74,7 +74,9 @@ def step_radius(
     The step is a simultaneous one for J's eigenvalues, an alternating one for those of
     K(h).
     """
-    return float(np.max(np.abs(1 + rate * essential(values, negligible)), initial=0.0))
+    return float(
+        np.max(np.abs(1 + rate * drop_negligible(values, negligible)), initial=0.0)
+    )
 
 
 def alternating_jacobian(
@@ -205,6 +207,6 @@ def contracts(values: np.ndarray, rate: float, negligible: float = NEGLIGIBLE) -
     That is `Re l + h |l|^2 / 2 < 0`, by more than `negligible` times the largest
     magnitude, because rounding gives a rotation some sign.
     """
-    kept = essential(values, negligible)
+    kept = drop_negligible(values, negligible)
     margin = np.real(kept) + rate * np.abs(kept) ** 2 / 2
     return bool(np.all(margin < -negligible * np.abs(kept).max(initial=0.0)))

@@ -75,11 +75,11 @@ def optimistic(gan: Gan, state: TrainState, batch: Batch) -> tuple[TrainState, M
     now, following = params_of(state), params_of(plain)
     update = jax.tree.map(jnp.subtract, following, now)
 
-    def once_more(following: Array, update: Array, previous: Array) -> Array:
+    def extrapolate(following: Array, update: Array, previous: Array) -> Array:
         return following + jnp.where(state.step == 0, 0.0, update - previous)
 
     previous = state.aux["previous_update"]
-    params = jax.tree.map(once_more, following, update, previous)
+    params = jax.tree.map(extrapolate, following, update, previous)
     state = replace(plain, aux=state.aux | {"previous_update": update})
     return with_params(state, params), metrics
 

@@ -27,7 +27,7 @@ from gan_jax.step import (
     apply_to_generator,
     gradient_norms,
     player_keys,
-    take,
+    select_update_batch,
     update_discriminator,
     whole_batch_gradient,
 )
@@ -53,7 +53,7 @@ def start_joint_move(
     """Make all of D's updates but the last, and return the data of the joint move."""
     last = len(batch.image) - 1
     key, _ = player_keys(state)
-    joint = JointBatch(take(batch, last), jax.random.fold_in(key, last))
+    joint = JointBatch(select_update_batch(batch, last), jax.random.fold_in(key, last))
     if last:
         earlier = jax.tree.map(lambda x: x[:-1], batch)
         state, _ = update_discriminator(gan, state, earlier)
@@ -130,14 +130,14 @@ def coupling_product(
     now = params_of(state)
 
     def product(batch: Batch, draws: Draws) -> Players:
-        def crossed(params: Players) -> Players:
+        def cross_field(params: Players) -> Players:
             only_d_moves = params._replace(generator=now.generator)
             only_g_moves = params._replace(discriminator=now.discriminator)
             of_g = gradient_at(gan, state, only_d_moves, batch, draws)[0]
             of_d = gradient_at(gan, state, only_g_moves, batch, draws)[0]
             return Players(of_g.generator, of_d.discriminator)
 
-        return jax.jvp(crossed, (now,), (vector,))[1]
+        return jax.jvp(cross_field, (now,), (vector,))[1]
 
     return mean_product(gan, product, joint)
 
@@ -159,11 +159,11 @@ def zero_sum_loss(loss: Loss) -> Loss:
     """
     if not loss.zero_sum:
         return loss
-    return loss._replace(generator=negative(loss.discriminator))
+    return loss._replace(generator=negate_loss(loss.discriminator))
 
 
-def negative(loss: Callable | StateDependent) -> Callable | StateDependent:
+def negate_loss(loss: Callable | StateDependent) -> Callable | StateDependent:
     """Return minus a loss."""
     if isinstance(loss, StateDependent):
-        return replace(loss, function=negative(loss.function))
+        return replace(loss, function=negate_loss(loss.function))
     return lambda real, fake, **options: -loss(real, fake, **options)

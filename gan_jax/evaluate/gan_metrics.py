@@ -121,12 +121,12 @@ def second_moment_decay(group: OptimizerConfig) -> float | None:
 def optimizer_scales(config: Config, state: TrainState) -> Players:
     """Return each player's factors `1 / (sqrt(v) + eps)`; 1 without second moments."""
 
-    def own(net: NetState, group: OptimizerConfig) -> Any:
+    def scales_of_player(net: NetState, group: OptimizerConfig) -> Any:
         return adam_scales(net, b2=second_moment_decay(group) or 0.0, eps=group.eps)
 
     return Players(
-        own(state.generator, config.g_optimizer),
-        own(state.discriminator, config.d_optimizer),
+        scales_of_player(state.generator, config.g_optimizer),
+        scales_of_player(state.discriminator, config.d_optimizer),
     )
 
 
@@ -134,11 +134,13 @@ def last_learning_rates(config: Config, state: TrainState) -> Players:
     """Return both players' learning rates in the last step."""
     taken = max(int(state.step) - 1, 0)
 
-    def rate(group: OptimizerConfig, scale: str) -> float:
+    def last_rate(group: OptimizerConfig, scale: str) -> float:
         schedule = learning_rate(group, config.steps, 1)
         return float(np.asarray(schedule(taken))) * float(state.scales[scale])
 
-    return Players(rate(config.g_optimizer, "g_lr"), rate(config.d_optimizer, "d_lr"))
+    return Players(
+        last_rate(config.g_optimizer, "g_lr"), last_rate(config.d_optimizer, "d_lr")
+    )
 
 
 def peak_learning_rates(config: Config, state: TrainState) -> Players:

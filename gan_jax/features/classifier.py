@@ -170,11 +170,11 @@ def shift_randomly(image: Array, key: Array) -> Array:
     wide = jnp.pad(image, ((0, 0), margin, margin, (0, 0)), mode="edge")
     corners = jax.random.randint(key, (len(image), 2), 0, 2 * reach + 1)
 
-    def cut(one: Array, corner: Array) -> Array:
+    def crop(one: Array, corner: Array) -> Array:
         start = (corner[0], corner[1], 0)
         return jax.lax.dynamic_slice(one, start, image.shape[1:])
 
-    return jax.vmap(cut)(wide, corners)
+    return jax.vmap(crop)(wide, corners)
 
 
 def measure_accuracy(

@@ -22,10 +22,10 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from gan_jax.layers import cpu_lowering, lowering
-from gan_jax.layers.lowering import Geometry
+from gan_jax.layers.lowering import ConvolutionSizes
 
 Array = jax.Array
-Form = Callable[[Array, Array, Geometry], Array]
+Form = Callable[[Array, Array, ConvolutionSizes], Array]
 
 
 def convolution(x: Array, kernel: Array, stride: int) -> Array:
@@ -39,7 +39,9 @@ def convolution(x: Array, kernel: Array, stride: int) -> Array:
     out = tuple(-(-n // stride) for n in image)
     pairs = zip(image, size, out, strict=True)
     low = tuple(max((m - 1) * stride + k - n, 0) // 2 for n, k, m in pairs)
-    return bind_one(CONVOLVE, x, kernel, Geometry(stride, low, image, size, out))
+    return bind_one(
+        CONVOLVE, x, kernel, ConvolutionSizes(stride, low, image, size, out)
+    )
 
 
 def transposed_convolution(y: Array, kernel: Array, stride: int) -> Array:
@@ -53,7 +55,7 @@ def transposed_convolution(y: Array, kernel: Array, stride: int) -> Array:
     ends = (k - 1 if stride >= k else -(-(k + stride - 2) // 2) for k in size)
     low = tuple(k - 1 - end for k, end in zip(size, ends, strict=True))
     kernel = kernel[::-1, ::-1].swapaxes(2, 3)
-    return bind_one(SPREAD, y, kernel, Geometry(stride, low, image, size, out))
+    return bind_one(SPREAD, y, kernel, ConvolutionSizes(stride, low, image, size, out))
 
 
 def upsampled_convolution(x: Array, kernel: Array, stride: int) -> Array:
@@ -67,7 +69,7 @@ def upsampled_convolution(x: Array, kernel: Array, stride: int) -> Array:
     kernel = box_kernel(kernel, stride)[::-1, ::-1].swapaxes(2, 3)
     out = x.shape[1:3]
     image, low = tuple(stride * n for n in out), tuple(k // 2 for k in size)
-    geometry = Geometry(stride, low, image, kernel.shape[:2], out)
+    geometry = ConvolutionSizes(stride, low, image, kernel.shape[:2], out)
     return bind_one(SPREAD, x, kernel, geometry)
 
 
@@ -96,7 +98,7 @@ def box_kernel(kernel: Array, s: int) -> Array:
     return reduce(jnp.add, shifted).astype(kernel.dtype)
 
 
-def bind_one(form: Primitive, a: Array, b: Array, geometry: Geometry) -> Array:
+def bind_one(form: Primitive, a: Array, b: Array, geometry: ConvolutionSizes) -> Array:
     """Return a form of one pair of operands."""
     return form.bind(a[None], b[None], geometry=geometry)[0]
 
@@ -129,17 +131,17 @@ def make_bilinear_primitive(
     """Return a form as a primitive, with its shape, batching and lowering rules."""
     form = Primitive(name)
 
-    def abstract_result(a: Any, b: Any, *, geometry: Geometry) -> ShapedArray:
+    def abstract_result(a: Any, b: Any, *, geometry: ConvolutionSizes) -> ShapedArray:
         if a.dtype != b.dtype:
             raise ValueError(f"{name}: {a.dtype} and {b.dtype}; cast one of them")
         lengths = axis_sizes(name, axes, a, b, geometry)
         return ShapedArray(tuple(lengths[axis] for axis in axes[2]), a.dtype)
 
-    def on_cpu(a: Array, b: Array, *, geometry: Geometry) -> Array:
+    def on_cpu(a: Array, b: Array, *, geometry: ConvolutionSizes) -> Array:
         function = implementations.cpu if len(a) == 1 else implementations.matmul
         return map_forms(function, a, b, geometry=geometry).astype(a.dtype)
 
-    def run(a: Array, b: Array, *, geometry: Geometry) -> Array:
+    def run(a: Array, b: Array, *, geometry: ConvolutionSizes) -> Array:
         with jax.disable_jit(False):  # A primitive has no other way to run.
             return jitted_form(form, geometry)(a, b)
 
@@ -156,7 +158,7 @@ def make_bilinear_primitive(
 
 
 def axis_sizes(
-    name: str, axes: Axes, a: Any, b: Any, geometry: Geometry
+    name: str, axes: Axes, a: Any, b: Any, geometry: ConvolutionSizes
 ) -> dict[str, int]:
     """Return the size of each letter's axes.
 
@@ -174,7 +176,7 @@ def axis_sizes(
 
 
 def batch_form(
-    form: Primitive, axes: Axes, arrays: Any, over: Any, *, geometry: Geometry
+    form: Primitive, axes: Axes, arrays: Any, over: Any, *, geometry: ConvolutionSizes
 ) -> tuple[Array, int]:
     """Return a form under vmap, and the place of the new axis.
 
@@ -202,7 +204,9 @@ def merge_axes(x: Array, axis: int) -> Array:
     return x.reshape(*x.shape[:axis], size, *x.shape[axis + 2 :])
 
 
-def map_forms(function: Form, a: Array, b: Array, *, geometry: Geometry) -> Array:
+def map_forms(
+    function: Form, a: Array, b: Array, *, geometry: ConvolutionSizes
+) -> Array:
     """Return a form of each of n pairs of operands."""
     if len(a) == 1:
         return function(a[0], b[0], geometry)[None]
@@ -210,7 +214,9 @@ def map_forms(function: Form, a: Array, b: Array, *, geometry: Geometry) -> Arra
 
 
 @cache
-def jitted_form(form: Primitive, geometry: Geometry) -> Callable[[Array, Array], Array]:
+def jitted_form(
+    form: Primitive, geometry: ConvolutionSizes
+) -> Callable[[Array, Array], Array]:
     """Return a form compiled for a geometry, which runs outside of jit."""
     return jax.jit(partial(form.bind, geometry=geometry))
 

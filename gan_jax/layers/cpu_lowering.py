@@ -11,7 +11,7 @@ from jax import lax
 
 from gan_jax.layers.lowering import (
     FEW_CHANNELS,
-    Geometry,
+    ConvolutionSizes,
     matmul_convolve,
     matmul_correlate,
     matmul_spread,
@@ -26,11 +26,11 @@ Array = jax.Array
 # s^2 times the channels. The stride becomes 1.
 
 
-def fold_geometry(g: Geometry) -> Geometry:
+def fold_geometry(g: ConvolutionSizes) -> ConvolutionSizes:
     """Return the geometry of a folded form."""
     kernel = tuple(-(-k // g.stride) for k in g.kernel)
     image = tuple(m + k - 1 for m, k in zip(g.out, kernel, strict=True))
-    return Geometry(1, (0, 0), image, kernel, g.out)
+    return ConvolutionSizes(1, (0, 0), image, kernel, g.out)
 
 
 def fold(x: Array, s: int) -> Array:
@@ -47,7 +47,7 @@ def unfold(x: Array, s: int) -> Array:
     return squares.reshape(*n, s * high, s * wide, many // (s * s), o)
 
 
-def fold_image(x: Array, g: Geometry) -> Array:
+def fold_image(x: Array, g: ConvolutionSizes) -> Array:
     """Return the part of an image that the kernel sees, folded."""
     pads = [
         (low, g.stride * m - n - low, 0)
@@ -57,7 +57,7 @@ def fold_image(x: Array, g: Geometry) -> Array:
     return fold(x[..., None], g.stride)[..., 0]
 
 
-def unfold_image(x: Array, g: Geometry) -> Array:
+def unfold_image(x: Array, g: ConvolutionSizes) -> Array:
     """Return the transpose of `fold_image`: zeros where the kernel sees nothing."""
     x = unfold(x[..., None], g.stride)[..., 0]
     pads = [
@@ -67,18 +67,18 @@ def unfold_image(x: Array, g: Geometry) -> Array:
     return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *pads, (0, 0, 0)])
 
 
-def fold_kernel(w: Array, g: Geometry) -> Array:
+def fold_kernel(w: Array, g: ConvolutionSizes) -> Array:
     """Return a folded kernel, with zeros beyond its last places."""
     ends = [(0, -k % g.stride) for k in g.kernel]
     return fold(jnp.pad(w, (*ends, (0, 0), (0, 0))), g.stride)
 
 
-def unfold_kernel(w: Array, g: Geometry) -> Array:
+def unfold_kernel(w: Array, g: ConvolutionSizes) -> Array:
     """Return the transpose of `fold_kernel`."""
     return unfold(w, g.stride)[: g.kernel[0], : g.kernel[1]]
 
 
-def cpu_convolve(x: Array, w: Array, g: Geometry) -> Array:
+def cpu_convolve(x: Array, w: Array, g: ConvolutionSizes) -> Array:
     """Return `convolve` in the way that is fastest on CPU."""
     if g.stride > 1 and min(w.shape[2:]) <= FEW_CHANNELS:
         return cpu_convolve(fold_image(x, g), fold_kernel(w, g), fold_geometry(g))
@@ -86,7 +86,7 @@ def cpu_convolve(x: Array, w: Array, g: Geometry) -> Array:
     return form(x, w, g)
 
 
-def cpu_spread(y: Array, w: Array, g: Geometry) -> Array:
+def cpu_spread(y: Array, w: Array, g: ConvolutionSizes) -> Array:
     """Return `spread` in the way that is fastest on CPU."""
     if g.stride > 1 and min(w.shape[2:]) <= FEW_CHANNELS:
         return unfold_image(cpu_spread(y, fold_kernel(w, g), fold_geometry(g)), g)
@@ -94,7 +94,7 @@ def cpu_spread(y: Array, w: Array, g: Geometry) -> Array:
     return form(y, w, g)
 
 
-def cpu_correlate(x: Array, y: Array, g: Geometry) -> Array:
+def cpu_correlate(x: Array, y: Array, g: ConvolutionSizes) -> Array:
     """Return `correlate` in the way that is fastest on CPU."""
     if (
         g.stride > 1 and y.shape[-1] <= FEW_CHANNELS

@@ -22,7 +22,7 @@ from jax import lax
 Array = jax.Array
 
 
-class Geometry(NamedTuple):
+class ConvolutionSizes(NamedTuple):
     """The sizes of a form, for each of the two axes of the image.
 
     low: the numbers of rows and columns of zeros before the image. image, kernel, out:
@@ -39,7 +39,7 @@ class Geometry(NamedTuple):
 # The forms as XLA has them. Padding is (before, after) and may be negative.
 
 
-def plain_convolve(x: Array, w: Array, g: Geometry) -> Array:
+def plain_convolve(x: Array, w: Array, g: ConvolutionSizes) -> Array:
     """Return `convolve` as one convolution of XLA."""
     pads = [
         (low, (m - 1) * g.stride + k - n - low)
@@ -51,7 +51,7 @@ def plain_convolve(x: Array, w: Array, g: Geometry) -> Array:
     )
 
 
-def plain_spread(y: Array, w: Array, g: Geometry) -> Array:
+def plain_spread(y: Array, w: Array, g: ConvolutionSizes) -> Array:
     """Return `spread` as one convolution of XLA, of y dilated by the stride."""
     pads = [
         (k - 1 - low, n - 1 - (m - 1) * g.stride + low)
@@ -67,7 +67,7 @@ def plain_spread(y: Array, w: Array, g: Geometry) -> Array:
     )
 
 
-def plain_correlate(x: Array, y: Array, g: Geometry) -> Array:
+def plain_correlate(x: Array, y: Array, g: ConvolutionSizes) -> Array:
     """Return `correlate` as one convolution of XLA, with y as a dilated kernel."""
     pads = [
         (low, k + (m - 1) * g.stride - n - low)
@@ -99,7 +99,7 @@ class Phase(NamedTuple):
     pads: tuple[int, int]
 
 
-def split_phases(g: Geometry, axis: int) -> list[Phase]:
+def split_phases(g: ConvolutionSizes, axis: int) -> list[Phase]:
     """Return the phase of each r < s along an axis.
 
     Pixel s t + r is `sum_q w[q] y[t + (r + low - q) / s]`.
@@ -114,7 +114,7 @@ def split_phases(g: Geometry, axis: int) -> list[Phase]:
     return phases
 
 
-def phased_spread(y: Array, w: Array, g: Geometry) -> Array:
+def phased_spread(y: Array, w: Array, g: ConvolutionSizes) -> Array:
     """Return `spread` as a convolution of y with the needed places, for each phase."""
     s = g.stride
     if s == 1 or min(g.kernel) < s:  # One phase, or phases that nothing reaches.
@@ -149,12 +149,12 @@ FEW_CHANNELS = 12
 """The number of channels that counts as few: a folded colour image has 3 x 2 x 2."""
 
 
-def kernel_places(g: Geometry) -> list[tuple[int, int]]:
+def kernel_places(g: ConvolutionSizes) -> list[tuple[int, int]]:
     """Return all places q of the kernel, row by row."""
     return [(i, j) for i in range(g.kernel[0]) for j in range(g.kernel[1])]
 
 
-def gather_place(x: Array, q: tuple[int, int], g: Geometry) -> Array:
+def gather_place(x: Array, q: tuple[int, int], g: ConvolutionSizes) -> Array:
     """Return `x[s p + q - low]` at p, which place q of the kernel sees.
 
     The result is `[B, h, w, in]`.
@@ -171,7 +171,7 @@ def gather_place(x: Array, q: tuple[int, int], g: Geometry) -> Array:
     return padded[:, high, wide]
 
 
-def scatter_place(y: Array, q: tuple[int, int], g: Geometry) -> Array:
+def scatter_place(y: Array, q: tuple[int, int], g: ConvolutionSizes) -> Array:
     """Return an image with y[p] at s p + q - low: the transpose of `gather_place`."""
     pads = [
         (i - low, n - 1 - (m - 1) * g.stride - i + low, g.stride - 1)
@@ -199,7 +199,7 @@ def multiply_by_places(x: Array, kernels: Array) -> Array:
     return jnp.moveaxis(parts, -2, 0)
 
 
-def matmul_convolve(x: Array, w: Array, g: Geometry) -> Array:
+def matmul_convolve(x: Array, w: Array, g: ConvolutionSizes) -> Array:
     """Return `convolve` by matrix products."""
     kernels = w.reshape(len(kernel_places(g)), *w.shape[2:])
     if w.shape[3] <= FEW_CHANNELS < w.shape[2] and g.stride == 1:
@@ -213,7 +213,7 @@ def matmul_convolve(x: Array, w: Array, g: Geometry) -> Array:
     )
 
 
-def matmul_spread(y: Array, w: Array, g: Geometry) -> Array:
+def matmul_spread(y: Array, w: Array, g: ConvolutionSizes) -> Array:
     """Return `spread` by matrix products."""
     kernels = w.reshape(len(kernel_places(g)), *w.shape[2:]).swapaxes(1, 2)
     if w.shape[3] <= FEW_CHANNELS < w.shape[2] and g.stride == 1:
@@ -226,7 +226,7 @@ def matmul_spread(y: Array, w: Array, g: Geometry) -> Array:
     return sum_arrays(scatter_place(part, q, g) for part, q in parts)
 
 
-def matmul_correlate(x: Array, y: Array, g: Geometry) -> Array:
+def matmul_correlate(x: Array, y: Array, g: ConvolutionSizes) -> Array:
     """Return `correlate` by matrix products."""
     if x.shape[-1] <= FEW_CHANNELS:
         patches = jnp.concatenate(

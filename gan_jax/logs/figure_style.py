@@ -8,11 +8,11 @@ BELOW = 3.8
 """The room for labels between the axes and the legend, in font sizes."""
 
 PLAYERS = ("discriminator (D)", DISCRIMINATOR), ("generator (G)", GENERATOR)
-KINDS = ("real examples", REAL), ("generated examples", FAKE)
+EXAMPLES = ("real examples", REAL), ("generated examples", FAKE)
 CURVES = {
     "losses (without penalties)": (("d_loss", "g_loss"), PLAYERS),
     "gradient norms": (("d_grad_norm", "g_grad_norm"), PLAYERS),
-    "D's mean logit (higher: more real)": (("real_logits", "fake_logits"), KINDS),
+    "D's mean logit (higher: more real)": (("real_logits", "fake_logits"), EXAMPLES),
 }
 """The panels by title: the columns of the log, and their labels and colors."""
 

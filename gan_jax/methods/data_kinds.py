@@ -2,8 +2,8 @@
 
 METHODS has every method as its source has it, and most sources are of images of 28
 pixels and more. The same numbers do not fit points or tiny images: with the values of
-its source R1's generator stays in the middle of a ring of eight points. KINDS says what
-is changed for each kind of data, and why; `suit_to_data` changes it.
+its source R1's generator stays in the middle of a ring of eight points. DATA_KINDS says
+what is changed for each kind of data, and why; `adapt_to_data` changes it.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ SMALL, GREY = 16, 32
 """The longest sides in pixels of small images and of grey images."""
 
 
-class Kind(NamedTuple):
+class DataKind(NamedTuple):
     """The values that suit a kind of data.
 
     about: the values, the reason for them and what they reach. adam_rate: the rate of
@@ -59,8 +59,8 @@ AS_PUBLISHED = dict.fromkeys(
 SHORT_AVERAGE = {"extra_adam": {"ema.decay": 0.999}}
 """A shorter average: one over 10,000 steps would still hold the start after 5,000."""
 
-KINDS: dict[str, Kind] = {
-    "points": Kind(
+DATA_KINDS: dict[str, DataKind] = {
+    "points": DataKind(
         "Latents of 2 numbers, not 64: a G of 128 units cannot fold so many into sharp "
         "modes (R1, seed 0: 7 robust modes of the ring, else 0). Penalties of the "
         "slope of D have the weight 0.1; with R1's own 10 and all else alike 6 modes "
@@ -83,7 +83,7 @@ KINDS: dict[str, Kind] = {
             **SHORT_AVERAGE,
         },
     ),
-    "small images": Kind(
+    "small images": DataKind(
         "Dense networks, batch 128, Adam 1e-3 that goes to 0: the digits suite of the "
         "benchmark. 5,000 steps of r3gan take 33 core-seconds; penalties have their "
         "source's weights.",
@@ -91,7 +91,7 @@ KINDS: dict[str, Kind] = {
         changes={"batch_size": 128, "model.name": "mlp"},
         exceptions={"pacgan2": {"batch_size": 256}, **AS_PUBLISHED, **SHORT_AVERAGE},
     ),
-    "grey images": Kind(
+    "grey images": DataKind(
         "DCGAN of 16 channels: a step of wgan_gp costs 0.12 core-seconds, of the "
         "resize pair of 32 1.8. Adam 1e-3 that goes to 0, and R1's weight of 1: the "
         "MNIST picture of README.",
@@ -100,7 +100,7 @@ KINDS: dict[str, Kind] = {
         changes={"model.name": "dcgan", "model.width": 16},
         exceptions={**AS_PUBLISHED, **SHORT_AVERAGE},
     ),
-    "images": Kind(
+    "images": DataKind(
         "DCGAN of 32 channels: a step of R1 on 32 colour pixels costs 0.18 "
         "core-seconds, of the resize pair of 32 0.97. Quality was not measured.",
         changes={"model.name": "dcgan", "model.width": 32},
@@ -109,7 +109,7 @@ KINDS: dict[str, Kind] = {
 
 
 def name_kind(shape: tuple[int, ...]) -> str:
-    """Return the name in KINDS of points `(D,)` or images `(H, W, C)`."""
+    """Return the name in DATA_KINDS of points `(D,)` or images `(H, W, C)`."""
     if len(shape) == 1:
         return "points"
     *sides, channels = shape
@@ -118,14 +118,14 @@ def name_kind(shape: tuple[int, ...]) -> str:
     return "grey images" if max(sides) <= GREY and channels == 1 else "images"
 
 
-def suit_to_data(name: str, config: Config, shape: tuple[int, ...]) -> Config:
+def adapt_to_data(name: str, config: Config, shape: tuple[int, ...]) -> Config:
     """Return the Config of a method with the values that suit data of a shape.
 
     name: the method's name. config: its Config. shape: that of one example. The
     penalty's weight is that of `config.penalty.name`, which may be another penalty than
     the method's own. A method with networks of its own keeps all its values on images.
     """
-    kind = KINDS[name_kind(shape)]
+    kind = DATA_KINDS[name_kind(shape)]
     if config.model.name is not None and len(shape) == 3:
         return config
     config = change_rates(config, kind.adam_rate, decay=kind.adam_rate is not None)

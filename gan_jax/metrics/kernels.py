@@ -44,15 +44,19 @@ def distance_sum(squares: Features) -> Features:
     return (squares**0.5).sum(axis=1)
 
 
-def u_statistic(over: Callable, real: Features, fake: Features, own: float) -> float:
+def u_statistic(
+    sum_kernel: Callable, real: Features, fake: Features, own: float
+) -> float:
     """Return `E k(x, x') + E k(y, y') - 2 E k(x, y)`; `own` makes k(x, x) count 0.
 
-    over: `(queries, references, own) -> [N]`, the sums of k over the references.
+    sum_kernel: `(queries, references, own) -> [N]`, the sums of k over the references.
     """
     within = [
-        sum_float64(over(x, x, own=own)) / (len(x) * (len(x) - 1)) for x in (real, fake)
+        sum_float64(sum_kernel(x, x, own=own)) / (len(x) * (len(x) - 1))
+        for x in (real, fake)
     ]
-    return sum(within) - 2 * sum_float64(over(real, fake)) / (len(real) * len(fake))
+    between = sum_float64(sum_kernel(real, fake)) / (len(real) * len(fake))
+    return sum(within) - 2 * between
 
 
 def kernel_distance(real: Features, fake: Features) -> float:
@@ -67,10 +71,10 @@ def kernel_distance(real: Features, fake: Features) -> float:
     real, fake = match_features(2, real=real, fake=fake)
     width = float(real.shape[1])
 
-    def over(queries: Features, references: Features, own: float | None = None):
+    def sum_kernel(queries: Features, references: Features, own: float | None = None):
         return reduce_products(cubic_sum, queries, references, width, own=own)
 
-    return u_statistic(over, real, fake, -width)
+    return u_statistic(sum_kernel, real, fake, -width)
 
 
 def kernel_distance_subsets(
@@ -142,10 +146,10 @@ def rbf_mmd(
         )
     rates = [float(1 / (2 * h**2)) for h in bandwidths]
 
-    def over(queries: Features, references: Features, own: float | None = None):
+    def sum_kernel(queries: Features, references: Features, own: float | None = None):
         return reduce_squares(gaussian_sum, queries, references, *rates, own=own)
 
-    return u_statistic(over, real, fake, np.inf)
+    return u_statistic(sum_kernel, real, fake, np.inf)
 
 
 def energy_distance(real: Features, fake: Features) -> float:
@@ -159,10 +163,10 @@ def energy_distance(real: Features, fake: Features) -> float:
     """
     real, fake = match_features(2, real=real, fake=fake)
 
-    def over(queries: Features, references: Features, own: float | None = None):
+    def sum_kernel(queries: Features, references: Features, own: float | None = None):
         return reduce_squares(distance_sum, queries, references, own=own)
 
-    return -u_statistic(over, real, fake, 0.0)
+    return -u_statistic(sum_kernel, real, fake, 0.0)
 
 
 def sliced_wasserstein(

@@ -56,18 +56,18 @@ class Conv7x7Generator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None, *, train: bool) -> Array:
-        def hidden(x: Array) -> Array:
+        def normalize_and_activate(x: Array) -> Array:
             return self.style.activate(self.style.normalize(x, train))
 
-        x = hidden(
+        x = normalize_and_activate(
             Dense(16 * self.width, self.style)(
                 append_label_embedding(z, label, self.style)
             )
         )
-        x = hidden(Dense(7 * 7 * 4 * self.width, self.style)(x))
+        x = normalize_and_activate(Dense(7 * 7 * 4 * self.width, self.style)(x))
         x = x.reshape(-1, 7, 7, 4 * self.width)
-        x = hidden(ConvTranspose(2 * self.width, 4, self.style)(x))
-        x = hidden(ConvTranspose(self.width, 4, self.style)(x))
+        x = normalize_and_activate(ConvTranspose(2 * self.width, 4, self.style)(x))
+        x = normalize_and_activate(ConvTranspose(self.width, 4, self.style)(x))
         last_stride = self.shape[0] // 28
         return self.output(
             ConvTranspose(self.shape[-1], 4, self.style, stride=last_stride)(x)

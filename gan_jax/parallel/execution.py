@@ -24,9 +24,9 @@ from gan_jax.data.batch_source import make_batch_source, step_indices
 from gan_jax.data.core import ENDLESS
 from gan_jax.gan import Gan, init_state
 from gan_jax.parallel.ensemble import (
-    better_in_turn,
     has_convolutions,
     init_states,
+    is_faster_in_turn,
     place_in_turn,
     place_members,
 )
@@ -163,7 +163,7 @@ def place_many_gans(members: list[Member], gan: Gan, body: Body, mesh: Mesh) -> 
         # anew.
         return replicate(states, mesh) if mesh.size == 1 else states
 
-    if mesh.size == 1 and better_in_turn(gan):
+    if mesh.size == 1 and is_faster_in_turn(gan):
         how = "in turn (with convolutions on CPU, vmap over weights is slower)"
         return init, place_in_turn(body, None, True), f"{len(members)} GANs {how}"
     placed = place_members(body, mesh if mesh.size > 1 else None, True)
@@ -223,7 +223,7 @@ def count_devices_of_many(members: int, available: int, gan: Gan) -> int:
 
     It is one device if the GANs train in turn.
     """
-    if better_in_turn(gan):
+    if is_faster_in_turn(gan):
         return 1
     return next(n for n in range(available, 0, -1) if members % n == 0)
 

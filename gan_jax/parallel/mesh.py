@@ -60,8 +60,8 @@ def place_on_mesh(
         is_leaf=lambda x: isinstance(x, P),
     )
 
-    def placed(state: TrainState, shared: Any, split: Any) -> Any:
+    def place_and_step(state: TrainState, shared: Any, split: Any) -> Any:
         require(state, split)
         return step(*put_on_mesh((state, shared, split), layout))
 
-    return placed
+    return place_and_step

@@ -17,7 +17,7 @@ from jax.sharding import PartitionSpec as P
 
 from gan_jax.gan import Gan
 from gan_jax.parallel.compiler import compile_step
-from gan_jax.parallel.ensemble import better_in_turn, place_in_turn, place_members
+from gan_jax.parallel.ensemble import is_faster_in_turn, place_in_turn, place_members
 from gan_jax.parallel.mesh import (
     DATA_AXIS,
     SEED_AXIS,
@@ -46,7 +46,7 @@ def jit_step(gan: Gan) -> Step:
         ValueError: The GAN was built with an `axis_name`.
     """
     require_no_axis(gan)
-    return as_step(place_jit(as_body(gan)))
+    return body_to_step(place_jit(make_body(gan)))
 
 
 def pmap_step(gan: Gan, devices: Sequence[Any] | None = None) -> Step:
@@ -68,7 +68,7 @@ def pmap_step(gan: Gan, devices: Sequence[Any] | None = None) -> Step:
         ValueError: The GAN was built without an `axis_name`.
     """
     mesh = make_mesh(devices or jax.local_devices(), require_axis(gan))
-    return as_step(place_pmap(as_body(gan), mesh, 1))
+    return body_to_step(place_pmap(make_body(gan), mesh, 1))
 
 
 def shard_map_step(gan: Gan, mesh: Mesh) -> Step:
@@ -95,7 +95,7 @@ def shard_map_step(gan: Gan, mesh: Mesh) -> Step:
             f"mesh: its axes are {mesh.axis_names}, but the Gan was built with "
             f"axis_name {gan.axis_name!r}; name them alike"
         )
-    return as_step(place_shard_map(as_body(gan), mesh, 1, require_axis(gan)))
+    return body_to_step(place_shard_map(make_body(gan), mesh, 1, require_axis(gan)))
 
 
 def gspmd_step(gan: Gan, mesh: Mesh) -> Step:
@@ -115,14 +115,14 @@ def gspmd_step(gan: Gan, mesh: Mesh) -> Step:
         ValueError: The GAN was built with an `axis_name`.
     """
     require_no_axis(gan)
-    return as_step(place_gspmd(as_body(gan), mesh, 1))
+    return body_to_step(place_gspmd(make_body(gan), mesh, 1))
 
 
 def seeds_step(gan: Gan, mesh: Mesh | None = None) -> Step:
     """Compile `train_step` for many GANs in one program.
 
     The step count is one for all, so a lazy penalty remains a branch. Where `vmap` is
-    slow and there is no mesh, the GANs train in turn (`better_in_turn`).
+    slow and there is no mesh, the GANs train in turn (`is_faster_in_turn`).
 
     Args:
         gan: The networks and the rules of the game, from `build(config)`.
@@ -144,8 +144,8 @@ def seeds_step(gan: Gan, mesh: Mesh | None = None) -> Step:
         raise ValueError(
             f"mesh: its axes are {mesh.axis_names}; name one {SEED_AXIS!r}"
         )
-    place = place_in_turn if mesh is None and better_in_turn(gan) else place_members
-    own, common = (place(as_body(gan), mesh, split) for split in (True, False))
+    place = place_in_turn if mesh is None and is_faster_in_turn(gan) else place_members
+    own, common = (place(make_body(gan), mesh, split) for split in (True, False))
 
     def step(states: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         if states.step.ndim:  # stacked, as from a plain vmap of init_state
@@ -170,12 +170,12 @@ def require_stacked(states: TrainState, batch: Batch | None) -> None:
         )
 
 
-def as_body(gan: Gan) -> Body:
+def make_body(gan: Gan) -> Body:
     """Return `train_step` as a body without shared data."""
     return lambda state, shared, batch: train_step(gan, state, batch)
 
 
-def as_step(placed: Body) -> Step:
+def body_to_step(placed: Body) -> Step:
     """Return a placed body without shared data as a step."""
     return lambda state, batch: placed(state, (), batch)
 

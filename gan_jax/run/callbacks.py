@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from gan_jax.assembly.choices import complete_config
+from gan_jax.assembly.choices import fill_in_defaults
 from gan_jax.assembly.registry import choose, options
 from gan_jax.config import Config
 from gan_jax.data import Dataset
@@ -86,7 +86,7 @@ def make_step_counter(
 
 def reads_width(config: Config, data: Dataset) -> bool:
     """Whether `model.width` changes the networks."""
-    name = complete_config(config, data.spec).model.name or ""
+    name = fill_in_defaults(config, data.spec).model.name or ""
     return "width" in options(choose(MODELS, name, "model.name"))
 
 
@@ -169,7 +169,7 @@ def make_event_writer(
         for event in events:
             print_line(describe_event(config, event))
             for tracker in trackers if "restored" in event else ():
-                tracker.void_after(event["step"])
+                tracker.discard_later_rows(event["step"])
 
     return write
 

@@ -89,7 +89,7 @@ def run_steps(
             callbacks.print_line(f"first call, compiled, in {seconds:.1f} s")
         callbacks.reach(end)
         unseen.append(metrics)
-        due = what_is_due(config, start, end, saved_at, callbacks.stop_signals)
+        due = find_what_is_due(config, start, end, saved_at, callbacks.stop_signals)
         last = due.last
         if due.fetched:
             metrics, span = fetch_metrics(unseen), (seen, end)
@@ -148,7 +148,7 @@ def prepare_first_step(
         callbacks.begin("compiling the step")
 
 
-def what_is_due(
+def find_what_is_due(
     config: Config, start: int, end: int, saved_at: float, stop_signals: list[str]
 ) -> Due:
     """Return what follows the dispatch of the steps (start, end].

@@ -34,13 +34,13 @@ def profile_steps(
         return
     with ExitStack() as trace:
 
-        def splits(bounds: np.ndarray) -> Iterator[Any]:
+        def plan_splits(bounds: np.ndarray) -> Iterator[Any]:
             trace.close()  # A run that goes back may compile another dispatch.
             lengths = np.diff(bounds).tolist()
             coming[:] = [] if traced else plan_traces(lengths, wanted, print_line)
             return work.splits(bounds)
 
-        def advance(state: TrainState, split: Any) -> tuple[TrainState, Metrics]:
+        def advance_traced(state: TrainState, split: Any) -> tuple[TrainState, Metrics]:
             is_traced = bool(coming) and coming.pop(0)
             if not is_traced:
                 return work.advance(state, split)
@@ -54,7 +54,7 @@ def profile_steps(
                 trace.close()
             return state, metrics
 
-        yield work._replace(advance=advance, splits=splits)
+        yield work._replace(advance=advance_traced, splits=plan_splits)
 
 
 @contextmanager

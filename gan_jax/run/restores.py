@@ -76,13 +76,15 @@ def restore_run(
     tried: the step of the checkpoint that the last attempt began with, or None.
     """
 
-    def by_the_first(action: Callable[[], None]) -> None:
+    def run_in_first_process(action: Callable[[], None]) -> None:
         fail_together(action if jax.process_index() == 0 else lambda: None)
 
-    by_the_first(partial(choose_older_checkpoint, folder, tried, event, write_events))
+    run_in_first_process(
+        partial(choose_older_checkpoint, folder, tried, event, write_events)
+    )
     start = fail_together(partial(begin, False))
     require_same_everywhere(step=start.step, restores=start.restores)
-    by_the_first(partial(prepare_to_resume, folder, config, start.step))
+    run_in_first_process(partial(prepare_to_resume, folder, config, start.step))
     return start
 
 

@@ -21,13 +21,13 @@ class Tracker(NamedTuple):
     """One other place where a run is logged.
 
     log_rows: takes new rows of metrics. log_picture: takes a picture's file and its
-    step. void_after: makes invalid what was logged after a step, as the run goes on
-    from that step.
+    step. discard_later_rows: makes invalid what was logged after a step, as the run
+    goes on from that step.
     """
 
     log_rows: Callable[[list[Row]], None]
     log_picture: Callable[[Path, int], None]
-    void_after: Callable[[int], None]
+    discard_later_rows: Callable[[int], None]
 
 
 def require_wandb(config: Config) -> None:
@@ -102,11 +102,11 @@ def open_tensorboard(
         pixels = image("samples", read_pixels(picture), dataformats="HWC")
         write([Event(step=step, summary=pixels)])
 
-    def void_after(step: int) -> None:
+    def discard_later_rows(step: int) -> None:
         write([Event(step=step + 1, session_log=SessionLog(status=SessionLog.START))])
 
     try:
-        yield Tracker(log_rows, log_picture, void_after)
+        yield Tracker(log_rows, log_picture, discard_later_rows)
     finally:
         with suppress(OSError):  # `write` has raised it already.
             writer.close()

@@ -96,7 +96,7 @@ def train(
         "preparing the data", enabled=progress and first, stderr=False
     ) as display:
         print_line = display.print_line
-        config = fail_together(lambda: complete_config(config))
+        config = fail_together(lambda: validate_with_plugins(config))
         fresh = not (resume and (folder / "config.json").exists())
         refuse = choose_refusal(config, folder, fresh, overwrite, allow_changes)
         run = make_run(config, folder, display, refuse)
@@ -138,7 +138,7 @@ class Run(NamedTuple):
     display: ProgressDisplay
 
 
-def complete_config(config: Config) -> Config:
+def validate_with_plugins(config: Config) -> Config:
     """Return the valid Config with absolute paths and the content of its plugins."""
     return with_plugins(with_absolute_path(validate(config)))
 
@@ -157,7 +157,7 @@ def make_run(
 ) -> Run:
     """Prepare the run in every process, and print its first line."""
     first = jax.process_index() == 0
-    prepare = partial(prepare_run, config, refuse if first else do_nothing)
+    prepare = partial(prepare_run, config, refuse if first else skip_action)
     data, work, evaluator = fail_together(prepare)
     display.print_line(opening_line(config, folder, len(work.members or [None])))
     return Run(config, folder if first else None, data, work, evaluator, display)
@@ -183,7 +183,7 @@ def prepare_run(
     return data, make_program(config, data), requested_evaluator(config)
 
 
-def do_nothing(*arguments: object) -> None:
+def skip_action(*arguments: object) -> None:
     """Stand in for an action that the first process alone takes."""
 
 
@@ -209,13 +209,13 @@ def open_run_folder(
     """Lock the folder until the stack ends, and start or resume the run in it."""
     config, path = run.config, run.path
     if path is None:
-        fail_together(do_nothing)
+        fail_together(skip_action)
     else:
         fail_together(partial(stack.enter_context, lock_folder(path)))
     start = fail_together(partial(begin, fresh))
     require_same_everywhere(fresh=fresh, step=start.step)
     if path is None:
-        fail_together(do_nothing)
+        fail_together(skip_action)
     else:
         fail_together(partial(write_start, config, path, facts, refuse, start))
     for line in run.program.about:
@@ -233,7 +233,7 @@ def start_trackers(run: Run, start: RunStart, stack: ExitStack) -> list[Tracker]
         context = open_trackers(run.config, run.path, run.program.members or [{}])
     trackers = fail_together(partial(stack.enter_context, context))
     for tracker in trackers if start.found else ():
-        tracker.void_after(start.step)
+        tracker.discard_later_rows(start.step)
     return trackers
 
 
@@ -249,7 +249,7 @@ def make_callbacks(
     The first process alone writes files and pictures.
     """
     config, path, data, work, evaluator, display = run
-    draw, print_line = do_nothing, display.print_line
+    draw, print_line = skip_action, display.print_line
     if path is not None:
         draw = make_picture_writer(config, path, work, data, trackers)
     counter = make_step_counter(config, data, display)
@@ -259,7 +259,7 @@ def make_callbacks(
         print_line=print_line,
         begin=counter.begin,
         reach=counter.reach,
-        save=do_nothing,
+        save=skip_action,
         draw=draw,
         measure=make_sample_monitor(config, work.gan, data, work.members, evaluator),
         stop_signals=stop_signals,

@@ -99,7 +99,7 @@ def write_checkpoint(
         folder.mkdir(exist_ok=True)  # The run's folder may have vanished: no parents.
         part.mkdir()
         fill_checkpoint(part, arrays, note, [path for path in copied if path.exists()])
-        old = set_aside(final)
+        old = rename_for_removal(final)
         os.replace(part, final)
         shutil.rmtree(old, ignore_errors=True)
     except Exception as error:  # Orbax and TensorStore have many for a full disk.
@@ -136,7 +136,7 @@ def remove_unfinished(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def set_aside(path: Path) -> Path:
+def rename_for_removal(path: Path) -> Path:
     """Rename a checkpoint, if it is there, and return its new name.
 
     A checkpoint that is removed under its own name looks damaged if the run is killed
@@ -152,7 +152,7 @@ def set_aside(path: Path) -> Path:
 def remove_checkpoint(path: Path) -> None:
     """Remove a checkpoint; one that cannot be removed stays."""
     with suppress(OSError):
-        shutil.rmtree(set_aside(path), ignore_errors=True)
+        shutil.rmtree(rename_for_removal(path), ignore_errors=True)
 
 
 def describe_arrays(tree: Any) -> dict[str, str]:

@@ -73,13 +73,13 @@ def usual_norm(name: str, earlier: Series) -> float:
     return max(float(np.median(earlier[name])), float(earlier[name][0]))
 
 
-def has_vanished(name: str, recent: Series, earlier: Series) -> bool:
+def norm_has_vanished(name: str, recent: Series, earlier: Series) -> bool:
     """Whether a norm is under 1/1000 of its usual size or under 1e-8, while D wins."""
     floor = max(usual_norm(name, earlier) / 1000, 1e-8)
     return bool((recent[name] < floor).all()) and discriminator_wins(recent)
 
 
-def has_exploded(name: str, recent: Series, earlier: Series) -> bool:
+def norm_has_exploded(name: str, recent: Series, earlier: Series) -> bool:
     """Whether a norm is over 100 times its usual size and over 1."""
     roof = max(100 * usual_norm(name, earlier), 1.0)
     return bool((recent[name] > roof).all())
@@ -144,26 +144,26 @@ DEPTH = (
 TROUBLE_SIGNS = {
     "vanishing_g_gradient": TroubleSign(
         10,
-        lambda recent, earlier: has_vanished("g_grad_norm", recent, earlier),
+        lambda recent, earlier: norm_has_vanished("g_grad_norm", recent, earlier),
         "G's gradient is under 1/1000 of its usual size while D wins: G learns nothing",
         ("non_saturating", "penalty", "penalty_of_points", "larger_weight", "slower_d"),
     ),
     "vanishing_d_gradient": TroubleSign(
         10,
-        lambda recent, earlier: has_vanished("d_grad_norm", recent, earlier),
+        lambda recent, earlier: norm_has_vanished("d_grad_norm", recent, earlier),
         "D's gradient is under 1/1000 of its usual size while it wins: it is sure of "
         "everything",
         ("penalty", "larger_weight", "instance_noise", "slower_d"),
     ),
     "exploding_g_gradient": TroubleSign(
         10,
-        lambda recent, earlier: has_exploded("g_grad_norm", recent, earlier),
+        lambda recent, earlier: norm_has_exploded("g_grad_norm", recent, earlier),
         "G's gradient is over 100 times its usual size",
         ("penalty", "penalty_on_fakes", "clip_g", "slower"),
     ),
     "exploding_d_gradient": TroubleSign(
         10,
-        lambda recent, earlier: has_exploded("d_grad_norm", recent, earlier),
+        lambda recent, earlier: norm_has_exploded("d_grad_norm", recent, earlier),
         "D's gradient is over 100 times its usual size",
         ("slower_d", "clip_d", "spectral"),
     ),

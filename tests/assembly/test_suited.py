@@ -11,7 +11,7 @@ from gan_jax.commands import train
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import flat, to_json, validate
 from gan_jax.data import Spec
-from gan_jax.methods.data_kinds import KINDS, name_kind, suit_to_data
+from gan_jax.methods.data_kinds import DATA_KINDS, adapt_to_data, name_kind
 from gan_jax.penalties import PENALTIES
 
 SHAPES = {
@@ -39,9 +39,9 @@ def test_kind_of_data_follows_from_the_shape(shape, kind):
 
 
 def test_every_exception_is_of_a_method_and_of_fields_that_there_are():
-    assert KINDS.keys() == SHAPES.keys()
+    assert DATA_KINDS.keys() == SHAPES.keys()
     fields = flat(Config()).keys()
-    for kind in KINDS.values():
+    for kind in DATA_KINDS.values():
         assert kind.exceptions.keys() <= METHODS.keys()
         assert kind.weights.keys() <= PENALTIES.keys()
         for changes in (kind.changes, *kind.exceptions.values()):
@@ -76,7 +76,7 @@ def test_every_method_can_be_built_with_the_values_that_suit(kind):
     shape = SHAPES[kind]
     for name, config in METHODS.items():
         config = dataclasses.replace(config, dataset=DatasetConfig())
-        found = builds(suit_to_data(name, config, shape), shape)
+        found = builds(adapt_to_data(name, config, shape), shape)
         assert found == (name not in REFUSED[kind]), name
 
 
@@ -152,7 +152,7 @@ def test_a_method_of_ones_own_has_no_values_that_suit_the_data(monkeypatch):
 )
 def test_a_command_begins_from_what_suits_the_data_it_names(words, kind):
     base = find_base_config("r1", words)
-    expected = suit_to_data("r1", METHODS["r1"], SHAPES[kind])
+    expected = adapt_to_data("r1", METHODS["r1"], SHAPES[kind])
     assert base == dataclasses.replace(expected, dataset=base.dataset)
     assert base.dataset.name == ("ring" if kind == "points" else "digits")
 

@@ -356,7 +356,9 @@ def test_bgc_draws_its_published_distributions(p):
 def test_bgc_moves_whole_pixels_exactly():
     """Mirrored, then turned by a quarter, then shifted: against NumPy."""
     x = images(1, (8, 8, 2))[0]
-    still = ada_pipeline.Geometry(*map(jnp.asarray, (0, 0, [0, 0], 1, 0, 1, 0, [0, 0])))
+    still = ada_pipeline.ImageGeometry(
+        *map(jnp.asarray, (0, 0, [0, 0], 1, 0, 1, 0, [0, 0]))
+    )
 
     @jax.jit
     def resampled(geometry):

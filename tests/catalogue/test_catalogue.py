@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gan_jax.catalogue import KINDS, describe_entries
+from gan_jax.catalogue import CHOICE_KINDS, describe_entries
 from gan_jax.catalogue.markdown import fill_tables, make_rows
 from gan_jax.commands.list import listing, main
 from gan_jax.plugins.registries import REGISTRIES
@@ -43,7 +43,9 @@ def each(kinds):
 
 def test_every_registry_is_a_kind_of_the_catalogue():
     """But for tables of facts, and functions that are chosen by other names."""
-    listed = {registry for kind in KINDS.values() for registry in kind.registries}
+    listed = {
+        registry for kind in CHOICE_KINDS.values() for registry in kind.registries
+    }
     assert listed <= REGISTRIES.keys()
     assert REGISTRIES.keys() - listed <= {
         "toy",
@@ -54,7 +56,7 @@ def test_every_registry_is_a_kind_of_the_catalogue():
     }
 
 
-@pytest.mark.parametrize(("kind", "name"), each(KINDS))
+@pytest.mark.parametrize(("kind", "name"), each(CHOICE_KINDS))
 def test_an_entry_says_what_it_is(kind, name):
     about = describe_entries(kind)[name].about
     assert about and "Registered by" not in about, f"give {name} a docstring"
@@ -81,7 +83,7 @@ def test_a_loss_has_a_formula_of_each_player():
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CHOICE_KINDS)
 def test_a_kind_is_listed_with_all_it_says(kind, capsys):
     assert main([kind]) == 0
     text = capsys.readouterr().out
@@ -98,7 +100,7 @@ def test_the_list_of_everything_has_every_name_in_80_columns():
     text = listing()
     assert max(map(len, text.splitlines())) <= 80
     words = set(re.split(r"[\s,]+", text))
-    for kind in KINDS:
+    for kind in CHOICE_KINDS:
         assert {entry.name for entry in describe_entries(kind).values()} <= words
 
 
@@ -124,7 +126,7 @@ def marked_tables():
 
 def test_every_kind_has_one_table_in_the_docs():
     marked = marked_tables()
-    assert len(marked) == len(set(marked)) and KINDS.keys() <= set(marked)
+    assert len(marked) == len(set(marked)) and CHOICE_KINDS.keys() <= set(marked)
 
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: page.stem)
@@ -134,7 +136,7 @@ def test_tables_of_a_page_are_what_the_code_says(page):
 
 
 def test_a_table_has_a_row_for_each_entry():
-    for kind in KINDS:
+    for kind in CHOICE_KINDS:
         assert len(make_rows(kind)) == 1 + len(describe_entries(kind))
 
 

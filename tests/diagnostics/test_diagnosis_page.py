@@ -197,7 +197,7 @@ def test_disc_is_round_and_everything_is_in_sight(game, drawn):
 
 
 def test_marks_of_one_eigenvalue_show_under_each_other(drawn):
-    kinds = {kind: [[0.1, 0.5], [0.1, -0.5]] for kind in game_chart.KINDS}
+    kinds = {kind: [[0.1, 0.5], [0.1, -0.5]] for kind in game_chart.EIGENVALUE_MARKERS}
     axis = drawn(game_chart.draw_game, {"game": {"eigenvalues": kinds}}).axes[0]
     sizes = [dots.get_sizes()[0] for dots in axis.collections]
     assert sizes == sorted(set(sizes))

@@ -125,7 +125,7 @@ def test_all_lowerings_of_a_form_are_equal(case, channels):
     """What CPU runs in its own ways is what any other device runs."""
     image, size, stride = case
     out = tuple(-(-n // stride) for n in image)
-    g = lowering.Geometry(stride, (1, 0), image, size, out)
+    g = lowering.ConvolutionSizes(stride, (1, 0), image, size, out)
     x, w, y = (
         numbers(2, *image, channels[0]),
         numbers(*size, *channels),
@@ -202,7 +202,7 @@ def test_operands_that_do_not_fit_are_named(x, w, words):
 
 def test_the_three_forms_are_one_trilinear_number():
     """`<y, convolve(x, w)> = <x, spread(y, w)> = <w, correlate(x, y)>`."""
-    g = lowering.Geometry(2, (1, 0), (5, 6), (3, 2), (3, 3))
+    g = lowering.ConvolutionSizes(2, (1, 0), (5, 6), (3, 2), (3, 3))
     x, w, y = numbers(2, 5, 6, 3), numbers(3, 2, 3, 4), numbers(2, 3, 3, 4)
     pairs = [
         (y, conv.CONVOLVE, x, w),

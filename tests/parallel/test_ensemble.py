@@ -30,7 +30,7 @@ from gan_jax.parallel.ensemble import (
     split_members,
 )
 from gan_jax.parallel.mesh import make_mesh
-from gan_jax.parallel.placements import as_body, jit_step, seeds_step
+from gan_jax.parallel.placements import jit_step, make_body, seeds_step
 from gan_jax.types import Batch
 
 # Seeds and scales in one program.
@@ -127,7 +127,7 @@ def test_a_seed_that_diverges_does_not_disturb_the_others():
 def test_scales_make_a_grid_without_recompiling():
     config = replace(PLAIN, penalty=PenaltyConfig("r1", weight=2.0))
     gan = build(config)
-    step = jax.jit(jax.vmap(as_body(gan), (per_member(None, 0), None, None)))
+    step = jax.jit(jax.vmap(make_body(gan), (per_member(None, 0), None, None)))
     keys = jax.vmap(jax.random.key)(jnp.full(2, 3))
     states = init_states(gan, keys)
     factors = {"penalty": jnp.array([1.0, 3.0]), "g_lr": jnp.array([1.0, 0.5])}
@@ -176,7 +176,7 @@ def test_lazy_penalty_stays_a_branch_for_many_seeds():
     states = jax.eval_shape(
         lambda: init_states(gan, jax.random.split(jax.random.key(0), 2))
     )
-    step = place_members(as_body(gan), None, split=False)
+    step = place_members(make_body(gan), None, split=False)
     program = str(jax.make_jaxpr(step)(states, (), make_batches(config)[0]))
     assert "cond[" in program
 

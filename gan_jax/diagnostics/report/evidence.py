@@ -17,7 +17,7 @@ from gan_jax.diagnostics.report.limits import (
     is_plain_play,
     least_modes,
     overshoot_limit,
-    turns_fast,
+    rotates_fast,
     value_at,
 )
 from gan_jax.run_files.health import UNEVEN
@@ -114,7 +114,7 @@ def find_rotation(diagnosis: Diagnosis) -> str | None:
     if numbers is None:
         return None
     ratio, index = numbers
-    if ratio > TURNING and turns_fast(diagnosis):
+    if ratio > TURNING and rotates_fast(diagnosis):
         return f"Im / Re of the leading modes is {ratio:.3g}"
     return f"the rotation index is {index:.3g}" if index > TURNING else None
 

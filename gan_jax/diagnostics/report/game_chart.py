@@ -8,7 +8,7 @@ from gan_jax.diagnostics.report.charts import GREEN, make_canvas, to_png
 from gan_jax.diagnostics.report.diagnosed_run import Diagnosis
 from gan_jax.logs.figure_style import DISCRIMINATOR, GREY
 
-KINDS = {
+EIGENVALUE_MARKERS = {
     "leading": ("o", 20, "#4a4e57", "fastest of all"),
     "growing": ("^", 60, DISCRIMINATOR, "fastest growth"),
     "turning": ("s", 110, "#e0a458", "fastest rotation"),
@@ -72,7 +72,7 @@ def draw_eigenvalues(
     edge = Circle((-1, 0), 1, fill=False, edgecolor=GREEN, lw=0.8)
     axis.add_patch(edge)
     for kind, own in values.items():
-        marker, size, color, label = KINDS[kind]
+        marker, size, color, label = EIGENVALUE_MARKERS[kind]
         axis.scatter(
             *own.T, s=size, marker=marker, facecolors="none", edgecolors=color,
             label=label,

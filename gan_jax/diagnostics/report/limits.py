@@ -65,7 +65,7 @@ def is_plain_play(diagnosis: Diagnosis) -> bool:
     return is_plain and has_constant_rates(diagnosis)
 
 
-def turns_fast(diagnosis: Diagnosis) -> bool:
+def rotates_fast(diagnosis: Diagnosis) -> bool:
     """Return whether the leading eigenvalues are of plain play and large enough."""
     size = value_at(diagnosis, "game", "leading_magnitude")
     return is_plain_play(diagnosis) and size is not None and size > MOVING
@@ -94,42 +94,45 @@ def averaged_distance(diagnosis: Diagnosis) -> float | None:
     return value_at(diagnosis, "motion", "ema", "averaged")
 
 
-def under(limit: float | None) -> str:
+def say_under(limit: float | None) -> str:
     """Say that a number is usually under a limit; say nothing without a limit."""
     return "" if limit is None else f"under {limit:.3g}"
 
 
-def over(limit: float | None) -> str:
+def say_over(limit: float | None) -> str:
     """Say that a number is usually over a limit; say nothing without a limit."""
     return "" if limit is None else f"over {limit:.3g}"
 
 
 LIMITS: dict[tuple[str, ...], Limit] = {
     ("quality", "sample_modes"): Limit(
-        "missing_modes", lambda diagnosis: over(least_modes(diagnosis))
+        "missing_modes", lambda diagnosis: say_over(least_modes(diagnosis))
     ),
-    ("quality", "sample_precision"): Limit("low_precision", lambda _: over(PRECISE)),
-    ("quality", "sample_distance"): Limit("far_from_data", lambda _: under(NEAR)),
-    ("quality", "diversity"): Limit("low_diversity", lambda _: over(DIVERSE)),
+    ("quality", "sample_precision"): Limit(
+        "low_precision", lambda _: say_over(PRECISE)
+    ),
+    ("quality", "sample_distance"): Limit("far_from_data", lambda _: say_under(NEAR)),
+    ("quality", "diversity"): Limit("low_diversity", lambda _: say_over(DIVERSE)),
     ("game", "largest_real_part"): Limit(
         "unstable",
-        lambda diagnosis: under(GROWTH) if is_plain_play(diagnosis) else "",
+        lambda diagnosis: say_under(GROWTH) if is_plain_play(diagnosis) else "",
     ),
     ("game", "overshoot"): Limit(
-        "overshoot", lambda diagnosis: under(overshoot_limit(diagnosis))
+        "overshoot", lambda diagnosis: say_under(overshoot_limit(diagnosis))
     ),
     ("game", "leading_imaginary_ratio"): Limit(
-        "rotation", lambda diagnosis: under(TURNING) if turns_fast(diagnosis) else ""
+        "rotation",
+        lambda diagnosis: say_under(TURNING) if rotates_fast(diagnosis) else "",
     ),
     ("game", "rotation_index"): Limit(
         "rotation",
-        lambda diagnosis: under(TURNING) if is_plain_play(diagnosis) else "",
+        lambda diagnosis: say_under(TURNING) if is_plain_play(diagnosis) else "",
     ),
     ("motion", "ema", "gap"): Limit(
-        "circling", lambda diagnosis: under(averaged_distance(diagnosis))
+        "circling", lambda diagnosis: say_under(averaged_distance(diagnosis))
     ),
     ("overfitting", "gap", "deviations"): Limit(
-        "overfitting", lambda _: under(OVERFITTED)
+        "overfitting", lambda _: say_under(OVERFITTED)
     ),
 }
 """The limits by the path of the number in a diagnosis."""
