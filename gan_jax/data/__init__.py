@@ -10,13 +10,14 @@ from collections.abc import Callable
 
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import digits, folder, stacked_mnist, tfds, toys
+from gan_jax.data.batch_order import batch_indices
 from gan_jax.data.batch_source import (
     BatchSource,
     make_batch_source,
     step_indices,
     stream_batches,
 )
-from gan_jax.data.core import Dataset, Spec, Stored, batch_indices, gather
+from gan_jax.data.core import Dataset, Spec, Stored, gather
 from gan_jax.data.entry import DatasetEntry, TrainTest
 from gan_jax.data.mixture import Mixture, distinct_centres, log_density
 from gan_jax.data.shares import label_shares

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gan_jax.data.core import Dataset, batch_indices, read_rows, rows_to_batch
+from gan_jax.data.batch_order import batch_indices
+from gan_jax.data.core import Dataset, read_rows, rows_to_batch
 from gan_jax.types import Batch
 
 READ_AHEAD = 8

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -157,35 +157,3 @@ def rows_to_batch(shared: tuple[()], read: Stored) -> Batch:
 def to_float(image: Array) -> Array:
     """Map uint8 0..255 to float32 in [-1, 1], and leave floats as they are."""
     return image / 127.5 - 1 if image.dtype == jnp.uint8 else image
-
-
-def batch_indices(
-    size: int, batch_size: int, d_steps: int, seed: int, step: int
-) -> np.ndarray:
-    """Return the indices `[d_steps, batch_size]` of a step, a function of (seed, step).
-
-    Epoch e is `default_rng((seed, e)).permutation(size)`. Its steps take
-    `d_steps * batch_size` indices in turn, and its remainder is dropped. An endless set
-    is taken in order, from a start that depends on the seed.
-    """
-    per_step = d_steps * batch_size
-    if size == ENDLESS:
-        chosen = (endless_start(seed) + step * per_step + np.arange(per_step)) % ENDLESS
-        return chosen.reshape(d_steps, batch_size).astype(np.int32)
-    epoch, turn = divmod(step, size // per_step)
-    chosen = epoch_permutation(size, seed, epoch)[
-        turn * per_step : (turn + 1) * per_step
-    ]
-    return chosen.reshape(d_steps, batch_size)
-
-
-@lru_cache(maxsize=64)
-def endless_start(seed: int) -> int:
-    """Return the index from which a run of this seed takes an endless set."""
-    return int(np.random.default_rng((seed, 0)).integers(ENDLESS))
-
-
-@lru_cache(maxsize=64)
-def epoch_permutation(size: int, seed: int, epoch: int) -> np.ndarray:
-    """Return the order of the examples in an epoch."""
-    return np.random.default_rng((seed, epoch)).permutation(size).astype(np.int32)

@@ -19,8 +19,7 @@ from jax.sharding import PartitionSpec as P
 
 from gan_jax.assembly.assemble import build
 from gan_jax.config import Config
-from gan_jax.data import Dataset, stream_batches
-from gan_jax.data.batch_source import make_batch_source, step_indices
+from gan_jax.data import Dataset
 from gan_jax.data.core import ENDLESS
 from gan_jax.gan import Gan, init_state
 from gan_jax.parallel.ensemble import (
@@ -30,6 +29,7 @@ from gan_jax.parallel.ensemble import (
     place_in_turn,
     place_members,
 )
+from gan_jax.parallel.feed import BATCH_AXIS, make_feed
 from gan_jax.parallel.memory_check import require_memory
 from gan_jax.parallel.mesh import (
     DATA_AXIS,
@@ -39,7 +39,6 @@ from gan_jax.parallel.mesh import (
     replicate,
     require_multiple,
 )
-from gan_jax.parallel.multihost import read_own_share
 from gan_jax.parallel.placements import PLACEMENTS
 from gan_jax.step import train_step
 from gan_jax.terminal.command_name import name_command
@@ -47,8 +46,6 @@ from gan_jax.types import Batch, Metrics, TrainState
 
 Member = dict[str, Any]
 """What distinguishes one GAN of a run: its seed and its factors of the sweep."""
-BATCH_AXIS = 2
-"""The place of the batch axis in what `advance` takes: `[K, d_steps, B, ...]`."""
 LONGEST_CALL = 100
 """The most steps in one dispatch whose number is `auto`."""
 MOST_MEMBERS = 2**16
@@ -88,33 +85,24 @@ def make_program(config: Config, data: Dataset) -> Program:
     gan = build(config, axis_name=axis_name, spec=data.spec)
     mesh = choose_mesh(config, members, gan)
     require_memory(config, gan, data, mesh, len(members or [None]))
-    examples = make_batch_source(data, config.dataset.device_limit)
-    body = partial(run_several_steps, gan, examples.gather)
-    order = partial(step_indices, data, config.batch_size, config.d_steps)
-    read, shared = examples.read, replicate(examples.shared, mesh)
+    seeds = None if members is None else [member["seed"] for member in members]
+    feed = make_feed(config, data, mesh, seeds)
+    body = partial(run_several_steps, gan, feed.find_batch)
     if members is None:
         init, placed, how = place_one_gan(config, gan, body, mesh)
-        if jax.process_count() > 1:
-            read = read_own_share(mesh, BATCH_AXIS, read)
     else:
-        init, placed, how = place_many_gans(members, gan, body, mesh)
-    steps_per_call, reason = choose_steps_per_call(config, gan, examples.streams)
-
-    def indices(steps: range) -> np.ndarray:
-        if members is None:
-            return order([config.seed], steps)[0]
-        return order([member["seed"] for member in members], steps)
-
+        init, placed, how = place_many_gans(members, gan, body, mesh, feed.streams)
+    steps_per_call, reason = choose_steps_per_call(config, gan, feed.streams)
     return Program(
         gan,
         members,
         init,
-        lambda state, split: placed(state, shared, split),
-        partial(stream_batches, examples._replace(read=read), indices),
+        lambda state, split: placed(state, feed.shared, split),
+        feed.splits,
         steps_per_call,
         [
             f"placement: {how} on {mesh.size} x {mesh.devices.flat[0].device_kind}",
-            *describe_data(config.dataset.name, data, examples.streams),
+            *describe_data(config.dataset.name, data, feed.streams),
             f"steps per call: {steps_per_call} ({reason})",
         ],
     )
@@ -148,8 +136,13 @@ def place_one_gan(config: Config, gan: Gan, body: Body, mesh: Mesh) -> Parts:
     return init, placed, config.placement
 
 
-def place_many_gans(members: list[Member], gan: Gan, body: Body, mesh: Mesh) -> Parts:
-    """Place the step of several GANs, which are shared out over the mesh."""
+def place_many_gans(
+    members: list[Member], gan: Gan, body: Body, mesh: Mesh, split: bool
+) -> Parts:
+    """Place the step of several GANs, which are shared out over the mesh.
+
+    split: whether a dispatch takes a part of its own for each GAN.
+    """
 
     def init() -> TrainState:
         keys = jnp.stack([jax.random.key(member["seed"]) for member in members])
@@ -165,8 +158,8 @@ def place_many_gans(members: list[Member], gan: Gan, body: Body, mesh: Mesh) -> 
 
     if mesh.size == 1 and is_faster_in_turn(gan):
         how = "in turn (with convolutions on CPU, vmap over weights is slower)"
-        return init, place_in_turn(body, None, True), f"{len(members)} GANs {how}"
-    placed = place_members(body, mesh if mesh.size > 1 else None, True)
+        return init, place_in_turn(body, None, split), f"{len(members)} GANs {how}"
+    placed = place_members(body, mesh if mesh.size > 1 else None, split)
     return init, placed, f"{len(members)} GANs by vmap"
 
 
@@ -280,18 +273,19 @@ def choose_steps_per_call(config: Config, gan: Gan, streams: bool) -> tuple[int,
 
 def run_several_steps(
     gan: Gan,
-    gather: Callable[[Any, Any], Batch],
+    find_batch: Callable[[TrainState, Any, Any], Batch],
     state: TrainState,
     shared: Any,
     split: Any,
 ) -> tuple[TrainState, Metrics]:
-    """Gather a batch and make a step for each entry of the leading axis of `split`.
+    """Make a step for each entry of the leading axis of `split`.
 
-    Returns the last state, and metrics `[K]`.
+    find_batch: `(state, shared, entry) -> Batch`. Returns the last state, and metrics
+    `[K]`.
     """
 
     def step(state: TrainState, part: Any) -> tuple[TrainState, Metrics]:
-        return train_step(gan, state, gather(shared, part))
+        return train_step(gan, state, find_batch(state, shared, part))
 
     if len(jax.tree.leaves(split)[0]) > 1:
         return lax.scan(step, state, split)

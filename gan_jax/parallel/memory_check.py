@@ -13,7 +13,6 @@ from jax.sharding import Mesh
 
 from gan_jax.config import Config
 from gan_jax.data import Dataset, gather
-from gan_jax.data.core import ENDLESS
 from gan_jax.gan import Gan, init_state
 
 
@@ -27,11 +26,8 @@ def require_memory(
     shared_out = mesh.size if members > 1 and not on_host(mesh) else 1
     state = state_bytes(gan) * math.ceil(members / shared_out)
     model, per_step = config.model, config.batch_size * config.d_steps
-    per_call = config.steps_per_call
-    steps = 1 if per_call == "auto" else min(int(per_call), config.steps)
     split = mesh.size if members == 1 else 1
-    batches = per_step * (4 * math.prod(data.spec.shape) + 4 * steps * config.seeds)
-    batches //= split
+    batches = members * per_step * 4 * math.prod(data.spec.shape) // split
     side = format_field("dataset.resolution", config.dataset.resolution)
     width = format_field("model.width", model.width)
     parts = {
@@ -40,8 +36,8 @@ def require_memory(
         ),
         f"{width}, model.z_dim {model.z_dim}, {side}, seeds {config.seeds}: the states "
         f"of {members} GAN(s)": state,
-        f"batch_size {config.batch_size}, d_steps {config.d_steps}, steps_per_call "
-        f"{config.steps_per_call}: the batches of one dispatch": batches,
+        f"batch_size {config.batch_size}, d_steps {config.d_steps}, seeds "
+        f"{config.seeds}: the batches of one step": batches,
     }
     limit = memory_limit(mesh)
     if limit is None:
@@ -66,15 +62,12 @@ def state_bytes(gan: Gan) -> int:
 
 
 def data_bytes(data: Dataset) -> int:
-    """Return the bytes of an epoch's order, and of images that are held as floats.
+    """Return the bytes of images that are held as floats.
 
-    These take their place twice while they are made.
+    They take their place twice while they are made.
     """
-    if data.spec.size == ENDLESS:
-        return 0
     in_full = data.gather is gather and not data.streams
-    example = 2 * 4 * math.prod(data.spec.shape) if in_full else 0
-    return 8 * len(data) + example * data.spec.size
+    return 8 * math.prod(data.spec.shape) * data.spec.size if in_full else 0
 
 
 def on_host(mesh: Mesh) -> bool:
