@@ -3,7 +3,7 @@
 import itertools
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -15,11 +15,23 @@ from gan_jax.run_files.history import (
     Record,
     add_measurements,
     add_rows,
-    fetch_metrics,
     is_alive,
     last_wall_seconds,
 )
+from gan_jax.run_files.logged_steps import PickedSteps, fetch_steps, pick_steps
 from gan_jax.types import Row, TrainState
+
+
+class Measurement(Protocol):
+    """The measurement of the GANs of a state, which devices may still be making.
+
+    is_ready: whether it is made. read: returns the numbers of each GAN; None if the
+    measurement was given up, because the run is to stop.
+    """
+
+    def is_ready(self) -> bool: ...
+
+    def read(self) -> list[Row] | None: ...
 
 
 class Callbacks(NamedTuple):
@@ -28,8 +40,8 @@ class Callbacks(NamedTuple):
     write_rows, write_events: take new rows and new events. print_line: prints a line.
     begin: takes the description of the part of the work that begins. reach: takes the
     number of steps made. save: takes the state after so many steps. draw: takes it too,
-    with None for the steps at the end of the run. measure: returns the measurements of
-    each GAN of a state. stop_signals: the names of the signals that ask the loop to
+    with None for the steps at the end of the run. measure: begins the measurement of a
+    state. stop_signals: the names of the signals that ask the loop to
     stop; a signal handler fills the list.
     """
 
@@ -40,7 +52,7 @@ class Callbacks(NamedTuple):
     reach: Callable[[int], None]
     save: Callable[[TrainState, int], None]
     draw: Callable[[TrainState, int | None], None]
-    measure: Callable[[TrainState], list[Row]]
+    measure: Callable[[TrainState], Measurement]
     stop_signals: list[str]
 
 
@@ -55,10 +67,23 @@ class Due(NamedTuple):
     saved: bool
     last: bool
 
-    @property
-    def fetched(self) -> bool:
-        """Whether the host has to wait for the metrics."""
-        return any(self)
+
+class Unread(NamedTuple):
+    """What the devices make of some dispatches, and the host has not read yet.
+
+    picked: the steps of each dispatch that get a row. measured: the measurement of the
+    state after them, if one is due. last: whether the run ends with them.
+    """
+
+    picked: list[PickedSteps]
+    measured: Measurement | None
+    last: bool
+
+    def is_ready(self) -> bool:
+        """Return whether all of it is made, so that to read it is not to wait."""
+        made = [leaf for one in self.picked for leaf in jax.tree.leaves(one.values)]
+        measured = self.measured is None or self.measured.is_ready()
+        return measured and all(leaf.is_ready() for leaf in made)
 
 
 def run_steps(
@@ -71,15 +96,17 @@ def run_steps(
 ) -> TrainState:
     """Make the steps of a run after `begin`, and return the state after them.
 
-    The loop adds rows to the records, one record per GAN. It fetches metrics only when
-    a step that it logs, measures or saves has been made. It ends at the last step, on
-    request, or when no GAN is finite any more, unless they are to continue. It never
-    saves a state of which no GAN is finite.
+    The loop adds rows to the records, one record per GAN. The host reads what is made,
+    and while it writes this down, the devices go on: what was dispatched last is read
+    after the next dispatch, unless it is ready at once. Before a state is saved, and at
+    the end, all is read. The loop ends at the last step, on request, or when no GAN is
+    finite any more, unless they are to continue; what was dispatched since that step is
+    then dropped. It never saves a state of which no GAN is finite.
     """
     prepare_first_step(config, state, begin, callbacks)
     started = time.perf_counter() - last_wall_seconds(records)
     bounds = dispatch_bounds(config, work.steps_per_call, begin)
-    seen, unseen, saved_at = begin, [], time.monotonic()
+    picked, unread, saved_at = [], [], time.monotonic()
     ends = itertools.pairwise(bounds.tolist())
     for (start, end), split in zip(ends, work.splits(bounds), strict=True):
         called = time.perf_counter()
@@ -88,51 +115,66 @@ def run_steps(
             seconds = time.perf_counter() - called
             callbacks.print_line(f"first call, compiled, in {seconds:.1f} s")
         callbacks.reach(end)
-        unseen.append(metrics)
+        picked.append(pick_steps(config, metrics, state.step, start, end))
         due = find_what_is_due(config, start, end, saved_at, callbacks.stop_signals)
-        last = due.last
-        if due.fetched:
-            metrics, span = fetch_metrics(unseen), (seen, end)
-            unseen, seen = [], end
-            saved, last = record_steps(
-                config, records, state, metrics, span, started, due, callbacks
-            )
-            saved_at = time.monotonic() if saved else saved_at
+        if any(due):
+            measured = callbacks.measure(state) if due.measured else None
+            unread.append(Unread(picked, measured, due.last))
+            picked = []
+            wait_for_all = due.saved or due.last or jax.process_count() > 1
+            ready = take_ready(unread, wait_for_all)
+            sound = record_steps(config, records, ready, started, callbacks)
+            if sound and (due.saved or due.last):
+                callbacks.save(state, end)
+                saved_at = time.monotonic()
+            if due.last or not (sound or config.on_divergence == "continue"):
+                break
         if crosses_multiple(config.log.samples_every, start, end):
             callbacks.draw(state, end)
-        if last:
-            break
     return state
+
+
+def take_ready(unread: list[Unread], wait_for_all: bool) -> list[Unread]:
+    """Take what the host reads now out of the list of what it has not read.
+
+    It is all that is ready, and all but the newest; or everything.
+    """
+    count = len(unread)
+    if not wait_for_all:
+        count -= 1
+        while count < len(unread) and unread[count].is_ready():
+            count += 1
+    taken, unread[:] = unread[:count], unread[count:]
+    return taken
 
 
 def record_steps(
     config: Config,
     records: list[Record],
-    state: TrainState,
-    metrics: dict[str, np.ndarray],
-    span: tuple[int, int],
+    ready: list[Unread],
     started: float,
-    due: Due,
     callbacks: Callbacks,
-) -> tuple[bool, bool]:
-    """Write the rows and events of the steps in `span`, (start, end], and save.
+) -> bool:
+    """Write the rows and events of what was made, and return whether a GAN is finite.
 
-    metrics: those of the steps. started: when the run began, by `time.perf_counter`.
-    Returns whether the state was saved, and whether the run ends.
+    started: when the run began, by `time.perf_counter`.
     """
-    start, end = span
-    stopped = due.logged and is_true_anywhere(bool(callbacks.stop_signals))
-    last = due.last or stopped
-    rows, events = add_rows(config, records, metrics, start, started, last)
-    if due.measured:
-        add_measurements(records, end, callbacks.measure(state))
-    callbacks.write_rows(rows)
-    callbacks.write_events(events)
-    sound = any(map(is_alive, records))
-    saved = sound and (due.saved or last)
-    if saved:
-        callbacks.save(state, end)
-    return saved, last or not (sound or config.on_divergence == "continue")
+    fetched = [fetch_steps(one.picked) for one in ready]
+    found = [one.measured and one.measured.read() for one in ready]
+    wall_seconds = time.perf_counter() - started
+    for one, dispatches, measurements in zip(ready, fetched, found, strict=True):
+        rows, events = [], []
+        for picked in dispatches:
+            last = one.last and picked is dispatches[-1]
+            new = add_rows(config, records, picked, wall_seconds, last)
+            rows += new[0]
+            events += new[1]
+        if measurements:
+            end = dispatches[-1].start + dispatches[-1].length
+            add_measurements(records, end, measurements)
+        callbacks.write_rows(rows)
+        callbacks.write_events(events)
+    return any(map(is_alive, records))
 
 
 def prepare_first_step(
@@ -153,17 +195,18 @@ def find_what_is_due(
 ) -> Due:
     """Return what follows the dispatch of the steps (start, end].
 
-    Several processes have different clocks, so each of them saves only at steps at
-    which all of them fetch. They also agree on a request to stop only there.
+    Several processes have different clocks, so each of them saves only at steps that
+    all of them log. They also agree on a request to stop only there.
     """
     alone = jax.process_count() == 1
     logged = start == 0 or crosses_multiple(config.log.every, start, end)
     saved = is_checkpoint_due(config, start, end, time.monotonic() - saved_at)
+    stopped = (alone or logged) and is_true_anywhere(bool(stop_signals))
     return Due(
         logged=logged,
         measured=crosses_multiple(config.metrics.every, start, end),
         saved=saved and (alone or logged),
-        last=end == config.steps or (alone and bool(stop_signals)),
+        last=end == config.steps or stopped,
     )
 
 

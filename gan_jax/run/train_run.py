@@ -237,6 +237,21 @@ def start_trackers(run: Run, start: RunStart, stack: ExitStack) -> list[Tracker]
     return trackers
 
 
+class Finished:
+    def __init__(self, rows):
+        self.rows = rows
+
+    def is_ready(self):
+        return True
+
+    def read(self):
+        return self.rows
+
+
+def finished(measure):
+    return lambda state: Finished(measure(state))
+
+
 def make_callbacks(
     run: Run,
     records: list[Record],
@@ -261,6 +276,8 @@ def make_callbacks(
         reach=counter.reach,
         save=skip_action,
         draw=draw,
-        measure=make_sample_monitor(config, work.gan, data, work.members, evaluator),
+        measure=finished(
+            make_sample_monitor(config, work.gan, data, work.members, evaluator)
+        ),
         stop_signals=stop_signals,
     )

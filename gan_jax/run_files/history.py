@@ -1,28 +1,19 @@
 """The history of each GAN of a run: its rows, its faults, its signs of trouble."""
 
-import time
 from typing import NamedTuple
-
-import jax
-import numpy as np
 
 from gan_jax.assembly.suggestions import suggest_flags
 from gan_jax.config import Config
 from gan_jax.parallel.execution import Member
 from gan_jax.run_files.health import TROUBLE_SIGNS, find_trouble, first_non_finite_term
+from gan_jax.run_files.logged_steps import (
+    PickedSteps,
+    has_row,
+    is_made_within,
+    lazy_intervals,
+)
 from gan_jax.run_files.sweeps import describe_member
-from gan_jax.types import Metrics, Row
-
-
-def fetch_metrics(unseen: list[Metrics]) -> dict[str, np.ndarray]:
-    """Fetch the metrics of several dispatches to the host, and join them.
-
-    They are `[S, n]` for S GANs and n steps; S is 1 for a single GAN.
-    """
-    parts = [
-        {k: np.atleast_2d(v) for k, v in m.items()} for m in jax.device_get(unseen)
-    ]
-    return {name: np.concatenate([m[name] for m in parts], axis=1) for name in parts[0]}
+from gan_jax.types import Row
 
 
 class Record(NamedTuple):
@@ -66,31 +57,31 @@ def is_alive(record: Record) -> bool:
 def add_rows(
     config: Config,
     records: list[Record],
-    metrics: dict[str, np.ndarray],
-    seen: int,
-    started: float,
+    picked: PickedSteps,
+    wall_seconds: float,
     last: bool,
 ) -> tuple[list[Row], list[Row]]:
-    """Add the rows of the steps after `seen` to the record of each GAN.
+    """Add the rows of a dispatch to the record of each GAN.
 
     The steps with a row are the first one of the run, each that `log.every` or
     `metrics.every` divides, the end of the run, and the first step that is not finite.
-    The latter is a GAN's last unless it is to continue. started: when the run began, by
-    `time.perf_counter`. last: whether the run ends here. Returns the new rows and the
+    The latter is a GAN's last unless it is to continue. picked: the steps of the
+    dispatch, on the host. last: whether the run ends here. Returns the new rows and the
     new events.
     """
-    wall_seconds = time.perf_counter() - started
     added, events = [], []
+    intervals = lazy_intervals(config, picked.values)
+    columns = {name: values.tolist() for name, values in picked.values.items()}
     for index, record in enumerate(records):
-        steps = len(metrics["finite"][index])
-        for i in range(steps):
-            if not is_alive(record) and config.on_divergence != "continue":
-                break
-            step = seen + i + 1
-            now = {name: values[index, i].item() for name, values in metrics.items()}
-            record.due.update(lazy_penalty_metrics(config, now, step - 1))
-            fails = is_alive(record) and not now["finite"]
-            if fails or has_row(config, step) or (last and i == steps - 1):
+        fault = int(picked.fault[index])
+        for place, column in places_of_member(config, record, picked, fault):
+            step = picked.start + place + 1
+            now = {name: values[index][column] for name, values in columns.items()}
+            for name, interval in intervals:
+                if is_made_within(picked, place, interval):
+                    record.due[name] = now[name]
+            fails = place == fault and is_alive(record)
+            if fails or has_row(config, step) or (last and place == picked.length - 1):
                 head = {"step": step, "wall_seconds": wall_seconds}
                 record.rows.append(head | record.label | now | record.due)
                 added.append(record.rows[-1])
@@ -101,10 +92,25 @@ def add_rows(
     return added, events
 
 
-def has_row(config: Config, step: int) -> bool:
-    """Whether a step has a row even if the run does not end there."""
-    every = (config.log.every, config.metrics.every)
-    return step in (1, config.steps) or any(n and step % n == 0 for n in every)
+def places_of_member(
+    config: Config, record: Record, picked: PickedSteps, fault: int
+) -> list[tuple[int, int]]:
+    """Return the places of a GAN's steps that count, each with its column in `picked`.
+
+    They are in order, up to the fault unless the run is to continue. A GAN that has
+    ended has none.
+    """
+    goes_on = config.on_divergence == "continue"
+    if not is_alive(record) and not goes_on:
+        return []
+    columns = {place: column for column, place in enumerate(picked.places)}
+    if fault < picked.length:
+        columns.setdefault(fault, len(picked.places))
+    return sorted(
+        (place, column)
+        for place, column in columns.items()
+        if goes_on or place <= fault
+    )
 
 
 def add_measurements(records: list[Record], step: int, values: list[Row]) -> None:
@@ -120,20 +126,6 @@ def new_trouble_events(record: Record) -> list[Row]:
     record.known.update(found)
     step = record.rows[-1]["step"]
     return [{"step": step, **record.label, "sign": sign} for sign in found]
-
-
-def lazy_penalty_metrics(config: Config, now: Row, taken: int) -> Row:
-    """Return the metrics of the penalties that were due after `taken` steps."""
-    every = {
-        "d_penalty": config.penalty.every,
-        "critic_grad_norm": config.penalty.every,
-        "g_penalty": config.generator_penalty.every,
-    }
-    return {
-        name: now[name]
-        for name, interval in every.items()
-        if name in now and taken % interval == 0
-    }
 
 
 def label_of(row: Row) -> Member:

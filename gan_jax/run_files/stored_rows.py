@@ -7,7 +7,8 @@ from gan_jax.config import Config
 from gan_jax.config.serialization import from_file
 from gan_jax.logs import row_files
 from gan_jax.run_files import checkpoint
-from gan_jax.run_files.history import has_row, label_of
+from gan_jax.run_files.history import label_of
+from gan_jax.run_files.logged_steps import has_row
 from gan_jax.types import Row
 
 ROW_FILES = ("metrics.jsonl", "events.jsonl")
