@@ -17,7 +17,7 @@ from gan_jax.metrics.classes import (
     report_stacked_modes,
 )
 from gan_jax.traced_metrics.metric import Fakes, Fetched, Numbers, Sums, TracedMetric
-from gan_jax.traced_metrics.sums import join_pair, sum_with_error
+from gan_jax.traced_metrics.sums import join_parts, sum_with_error
 
 
 def require_probabilities(fakes: Fakes) -> jax.Array:
@@ -42,8 +42,8 @@ def prepare_inception_score(splits: int = 10) -> TracedMetric:
     def finish(sums: Fetched, count: int) -> Numbers:
         bounds = np.array([i * count // splits for i in range(splits + 1)])
         sizes = np.diff(bounds)
-        marginal = join_pair(sums["classes"]) / sizes[:, None]
-        conditional = join_pair(sums["terms"]) / sizes
+        marginal = join_parts(sums["classes"]) / sizes[:, None]
+        conditional = join_parts(sums["terms"]) / sizes
         scores = np.exp(conditional - entropy_terms(marginal).sum(axis=1))
         return {
             "inception_score": float(scores.mean()),

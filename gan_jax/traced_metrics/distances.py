@@ -31,7 +31,7 @@ from gan_jax.traced_metrics.pairs import (
     sum_between,
     sum_within,
 )
-from gan_jax.traced_metrics.sums import join_pair, sum_with_error
+from gan_jax.traced_metrics.sums import join_parts, sum_with_error
 
 
 def centre_examples(real: np.ndarray) -> tuple[np.ndarray, jax.Array]:
@@ -63,7 +63,7 @@ def prepare_sliced_wasserstein(
         return {"gaps": sum_with_error(gaps.sum(axis=0))}
 
     def finish(sums: Fetched, count: int) -> Numbers:
-        total = float(join_pair(sums["gaps"]))
+        total = float(join_parts(sums["gaps"]))
         return {"sliced_wasserstein": total / (count * directions)}
 
     return TracedMetric(constants, measure, finish)
@@ -103,8 +103,8 @@ def finish_u_statistic(
 
     real_mean: E k(x, x') over the pairs of different examples.
     """
-    within = 2 * float(join_pair(sums["within"])) / (count * (count - 1))
-    between = float(join_pair(sums["between"])) / (real_count * count)
+    within = 2 * float(join_parts(sums["within"])) / (count * (count - 1))
+    between = float(join_parts(sums["between"])) / (real_count * count)
     return real_mean + within - 2 * between
 
 
@@ -166,7 +166,7 @@ def prepare_effective_number(bandwidth: float) -> TracedMetric:
         return {"within": sum_within(kernel, points - points.mean(axis=0))}
 
     def finish(sums: Fetched, count: int) -> Numbers:
-        within = 2 * float(join_pair(sums["within"]))
+        within = 2 * float(join_parts(sums["within"]))
         return {"effective_number": count**2 / (count + within)}
 
     return TracedMetric((), measure, finish)

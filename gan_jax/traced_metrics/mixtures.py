@@ -23,7 +23,7 @@ from gan_jax.metrics.mixtures import (
 from gan_jax.traced_metrics.classes import count_classes
 from gan_jax.traced_metrics.metric import Fakes, Fetched, Numbers, Sums, TracedMetric
 from gan_jax.traced_metrics.pairs import distances, map_rows, sum_within
-from gan_jax.traced_metrics.sums import Total, add_values, join_pair, zero_total
+from gan_jax.traced_metrics.sums import Total, add_values, fold, join_parts, zero_total
 
 Table = dict[str, jax.Array]
 KNOTS_PER_UNIT = 32
@@ -159,8 +159,8 @@ def prepare_energy_to_mixture(
         }
 
     def finish(sums: Fetched, count: int) -> Numbers:
-        cross = fair @ join_pair(sums["to_centres"]) / count
-        own = 2 * float(join_pair(sums["own"])) / (count * (count - 1))
+        cross = fair @ join_parts(sums["to_centres"]) / count
+        own = 2 * float(join_parts(sums["own"])) / (count * (count - 1))
         return {"energy_distance": float(2 * cross - own - within)}
 
     return TracedMetric(constants, measure, finish)
@@ -172,7 +172,7 @@ def sum_to_centres(
     table: Table,
     sigma: float,
 ) -> jax.Array:
-    """Return `sum_i E|x_i - c_k - sigma e|` for each centre, `[K, 2]`: high and low."""
+    """Return `sum_i E|x_i - c_k - sigma e|` per centre, in four parts: `[K, 4]`."""
     count, modes = len(points), len(centres[0])
     blocks = -(-count // ROWS)
     size = -(-count // blocks)
@@ -183,10 +183,11 @@ def sum_to_centres(
         norms = jnp.sqrt(squares_to_centres(rows[turn], centres))
         excess = sigma * expected_excess(norms / sigma, table)
         counted = (turn * size + jnp.arange(size) < count)[:, None]
-        parts = (jnp.where(counted, x, 0).sum(axis=0) for x in (norms, excess))
-        return [add_values(t, part) for t, part in zip(totals, parts, strict=True)]
+        return [
+            add_values(total, jnp.where(counted, values, 0).T)
+            for total, values in zip(totals, (norms, excess), strict=True)
+        ]
 
-    start = [zero_total((modes,)), zero_total((modes,))]
+    start = [zero_total((modes, size)), zero_total((modes, size))]
     norms, excess = lax.fori_loop(0, blocks, add_block, start)
-    both = add_values(norms, excess.high)
-    return jnp.stack([both.high, both.low + excess.low], axis=-1)
+    return jnp.concatenate([fold(norms), fold(excess)], axis=-1)

@@ -11,7 +11,7 @@ from jax import lax
 
 from gan_jax.metrics.frechet import Moments, frechet_of_moments, moments
 from gan_jax.traced_metrics.metric import Fakes, Fetched, Numbers, Sums, TracedMetric
-from gan_jax.traced_metrics.sums import Total, add_values, join_pair, zero_total
+from gan_jax.traced_metrics.sums import Total, add_values, join_parts, zero_total
 
 ROWS = 512
 """The rows whose outer products float32 adds before the errors are kept."""
@@ -60,9 +60,9 @@ def prepare_moments(centre: np.ndarray) -> tuple:
         return shifted_moments(fakes.features, centre)
 
     def finish(sums: Fetched, count: int) -> Moments:
-        mean = join_pair(sums["sums"]) / count
+        mean = join_parts(sums["sums"]) / count
         rest = mean - sums["mean"]
-        scatter = join_pair(sums["scatter"]) - count * np.outer(rest, rest)
+        scatter = join_parts(sums["scatter"]) - count * np.outer(rest, rest)
         return Moments(shift + mean, scatter / max(count - 1, 1), count)
 
     return measure, finish

@@ -15,25 +15,38 @@ from gan_jax.metrics import nearest_distances
 from gan_jax.traced_metrics.distances import centre_examples
 from gan_jax.traced_metrics.metric import Fakes, Fetched, Numbers, Sums, TracedMetric
 from gan_jax.traced_metrics.pairs import FEW_FEATURES, map_rows, squared_distances
-from gan_jax.traced_metrics.sums import join_pair, sum_with_error
+from gan_jax.traced_metrics.sums import join_parts, sum_with_error
 
-
-def kth_smallest(values: jax.Array, k: int) -> jax.Array:
-    """Return the k-th smallest value of each row, `[B]`."""
-    return -lax.top_k(-values, k)[0][:, -1]
+REFERENCES = 16
+"""The points that all others are compared with at a time."""
 
 
 def neighbour_radii(points: jax.Array, k: int) -> jax.Array:
-    """Return the squared distance of each point to its k-th nearest other, `[N]`."""
-    everyone = jnp.arange(len(points))
+    """Return the squared distance of each point to its k-th nearest other, `[N]`.
 
-    def find_radii(rows: tuple[jax.Array, jax.Array]) -> jax.Array:
-        some, index = rows
-        squares = squared_distances(some, points)
-        itself = index[:, None] == everyone[None]
-        return kth_smallest(jnp.where(itself, math.inf, squares), k)
+    The k least distances of all points are kept in order, `[k, N]`, while one point
+    after the other is compared with all. These are minima and maxima of vectors, which
+    take a tenth of the time of XLA's `top_k` on CPU.
+    """
+    count, everyone = len(points), jnp.arange(len(points))
+    blocks = -(-count // REFERENCES)
+    padded = jnp.pad(points, ((0, blocks * REFERENCES - count), (0, 0)))
 
-    return map_rows(find_radii, (points, everyone), len(points))
+    def insert_block(turn: jax.Array, least: tuple[jax.Array, ...]):
+        index = turn * REFERENCES + jnp.arange(REFERENCES)[:, None]
+        some = lax.dynamic_slice_in_dim(padded, turn * REFERENCES, REFERENCES)
+        left_out = (index == everyone[None]) | (index >= count)
+        squares = jnp.where(left_out, math.inf, squared_distances(some, points))
+        for values in squares:
+            kept = []
+            for old in least:
+                kept.append(jnp.minimum(old, values))
+                values = jnp.maximum(old, values)
+            least = tuple(kept)
+        return least
+
+    start = tuple(jnp.full(count, math.inf, jnp.float32) for _ in range(k))
+    return lax.fori_loop(0, blocks, insert_block, start)[-1]
 
 
 def prepare_precision_recall(real: np.ndarray, k: int = 5) -> TracedMetric:
@@ -67,7 +80,7 @@ def prepare_precision_recall(real: np.ndarray, k: int = 5) -> TracedMetric:
         return {
             "precision": int(sums["precise"]) / count,
             "recall": int(sums["recalled"]) / len(real),
-            "density": float(join_pair(sums["balls"])) / (k * count),
+            "density": float(join_parts(sums["balls"])) / (k * count),
             "coverage": int(sums["covered"]) / len(real),
         }
 
@@ -106,7 +119,7 @@ def prepare_nearest_distance(real: np.ndarray) -> TracedMetric:
         }
 
     def finish(sums: Fetched, count: int) -> Numbers:
-        return {"nearest_distance": float(join_pair(sums["nearest"])) / count}
+        return {"nearest_distance": float(join_parts(sums["nearest"])) / count}
 
     return TracedMetric(constants, measure, finish)
 

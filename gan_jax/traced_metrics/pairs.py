@@ -19,6 +19,8 @@ FEW_FEATURES = 8
 """The most features whose distances are taken of differences."""
 TILE = 1024
 """The most rows of a tile: the reduction of 1,024 by 1,024 pairs stays in caches."""
+GROUP = 32
+"""The rows of a tile whose plain sum is added to sums that keep their errors."""
 BLOCK_ENTRIES = 2**19
 """The pairs of a block of rows that is reduced at a time: 2 MiB in float32."""
 
@@ -46,10 +48,10 @@ def products(x: jax.Array, y: jax.Array) -> jax.Array:
 
 
 def split_tiles(points: jax.Array) -> jax.Array:
-    """Return the points in tiles of equal size, the last one padded: `[T, B, F]`."""
+    """Return the points in tiles of whole groups, the last one padded: `[T, B, F]`."""
     count, width = points.shape
     tiles = -(-count // TILE)
-    size = -(-count // tiles)
+    size = -(-count // (tiles * GROUP)) * GROUP
     padded = jnp.pad(points, ((0, tiles * size - count), (0, 0)))
     return padded.reshape(tiles, size, width)
 
@@ -61,7 +63,7 @@ def sum_tiles(
     pairs: np.ndarray,
     is_counted: Callable[[jax.Array, jax.Array], jax.Array],
 ) -> Total:
-    """Return the sums of a kernel over pairs of tiles, one sum for each row of y.
+    """Return the sums of a kernel over pairs of tiles, of many parts, `[S]`.
 
     pairs: `[P, 2]`, the numbers of the tiles of x and of y. is_counted: a function of
     the indices `[A, 1]` in x and `[1, B]` in y, to whether the pair counts.
@@ -75,9 +77,12 @@ def sum_tiles(
         values = kernel(x_tiles[first], y_tiles[second])
         # A column is summed over rows, which XLA vectorizes; a row is not.
         values = jnp.where(is_counted(x_index, y_index), values, 0)
-        return add_values(total, values.sum(axis=0))
+        groups = values.reshape(-1, GROUP, y_size).sum(axis=1)
+        return add_values(total, groups)
 
-    return lax.fori_loop(0, len(pairs), add_tile, zero_total((y_size,)))
+    start = zero_total((x_size // GROUP, y_size))
+    total = lax.fori_loop(0, len(pairs), add_tile, start)
+    return jax.tree.map(jnp.ravel, total)
 
 
 def sum_within(kernel: Pair, points: jax.Array) -> jax.Array:
@@ -87,7 +92,7 @@ def sum_within(kernel: Pair, points: jax.Array) -> jax.Array:
     alone = np.stack([np.arange(len(tiles))] * 2, axis=1)
     total = sum_tiles(kernel, tiles, tiles, alone, lambda i, j: (i < j) & (j < count))
     if len(apart):
-        # The first of two tiles is never the last one, so all of its rows count.
+        # The first of two tiles comes before the last one, so all of its rows count.
         more = sum_tiles(kernel, tiles, tiles, apart, lambda i, j: j < count)
         total = jax.tree.map(lambda *parts: jnp.concatenate(parts), total, more)
     return fold(total)

@@ -58,6 +58,6 @@ def sum_with_error(values: jax.Array) -> jax.Array:
     return fold(Total(values, jnp.zeros_like(values)))
 
 
-def join_pair(pair: np.ndarray) -> np.ndarray:
-    """Return the sums `[...]` in float64 from the fetched `[..., 2]`."""
-    return np.asarray(pair, np.float64).sum(axis=-1)
+def join_parts(parts: np.ndarray) -> np.ndarray:
+    """Return the sums `[...]` in float64 from their parts `[..., P]`."""
+    return np.asarray(parts, np.float64).sum(axis=-1)
