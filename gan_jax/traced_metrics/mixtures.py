@@ -1,11 +1,12 @@
 """Mode reports and the energy distance to a mixture of Gaussians.
 
-The traced forms of `gan_jax.metrics.mode_report` and `energy_to_mixture`. A centre is
-kept as the sum of two float32 numbers, because its own rounding would move the energy
-distance by more than its digits.
+The traced forms of `gan_jax.metrics.mode_report` and `energy_to_mixture`. For the
+energy distance a centre is the sum of two float32 numbers, because its own rounding
+would move the distance by more than its digits.
 """
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -41,19 +42,31 @@ def split_float64(values: np.ndarray) -> tuple[jax.Array, jax.Array]:
     return jnp.asarray(high), jnp.asarray(low)
 
 
-def squares_to_centres(
-    points: jax.Array, centres: tuple[jax.Array, jax.Array]
-) -> jax.Array:
-    """Return `|x_i - c_k|^2`, `[N, K]`, of differences.
+def gaps_to_centres(points: jax.Array, centres: jax.Array) -> list[jax.Array]:
+    """Return `x_i - c_k`, an array `[N, K]` for each of the D coordinates."""
+    return [points[:, None, d] - centres[None, :, d] for d in range(points.shape[1])]
 
-    centres: `[K, D]` each, the high and the low part.
+
+def squares_to_centres(points: jax.Array, centres: jax.Array) -> jax.Array:
+    """Return `|x_i - c_k|^2`, `[N, K]`, of differences."""
+    gaps = gaps_to_centres(points, centres)
+    return sum((gap * gap for gap in gaps), start=jnp.float32(0))
+
+
+def norms_to_centres(
+    points: jax.Array, centres: tuple[jax.Array, jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    """Return `|x_i - h_k|`, `[N, K]`, and how much more `|x_i - h_k - l_k|` is.
+
+    centres: `[K, D]` each, the high part h and the low part l. The correction is of
+    first order, `-l.(x - h) / |x - h|`; added to the norm it would be rounded away.
     """
     high, low = centres
-    gaps = (
-        (points[:, None, d] - high[None, :, d]) - low[None, :, d]
-        for d in range(points.shape[1])
-    )
-    return sum((gap * gap for gap in gaps), start=jnp.float32(0))
+    gaps = gaps_to_centres(points, high)
+    norms = jnp.sqrt(sum((gap * gap for gap in gaps), start=jnp.float32(0)))
+    along = (gap * low[None, :, d] for d, gap in enumerate(gaps))
+    shift = -sum(along, start=jnp.float32(0)) / jnp.where(norms > 0, norms, 1)
+    return norms, shift
 
 
 def prepare_mode_report(
@@ -70,13 +83,13 @@ def prepare_mode_report(
     fair, modes = normalize_weights(weights, len(centers)), len(centers)
     radius = np.float32((within * sigma) ** 2)
 
-    def locate(constants: tuple, rows: jax.Array) -> tuple[jax.Array, jax.Array]:
-        squares = squares_to_centres(rows, constants)
+    def locate(centres: jax.Array, rows: jax.Array) -> tuple[jax.Array, jax.Array]:
+        squares = squares_to_centres(rows, centres)
         return squares.argmin(axis=1), squares.min(axis=1) < radius
 
-    def measure(constants: tuple, fakes: Fakes) -> Sums:
+    def measure(centres: jax.Array, fakes: Fakes) -> Sums:
         rows = fakes.features
-        nearest, good = map_rows(lambda x: locate(constants, x), rows, modes)
+        nearest, good = map_rows(partial(locate, centres), rows, modes)
         return {
             "hits": count_classes(nearest, modes),
             "good_hits": count_classes(nearest, modes, good),
@@ -85,7 +98,7 @@ def prepare_mode_report(
     def finish(sums: Fetched, count: int) -> Numbers:
         return report_modes(sums["hits"], sums["good_hits"], fair)
 
-    return TracedMetric(split_float64(centers), measure, finish)
+    return TracedMetric(jnp.asarray(centers, jnp.float32), measure, finish)
 
 
 def expected_excess_table(dimension: int) -> Table:
@@ -180,8 +193,8 @@ def sum_to_centres(
     rows = rows.reshape(blocks, size, -1)
 
     def add_block(turn: jax.Array, totals: list[Total]) -> list[Total]:
-        norms = jnp.sqrt(squares_to_centres(rows[turn], centres))
-        excess = sigma * expected_excess(norms / sigma, table)
+        norms, shift = norms_to_centres(rows[turn], centres)
+        excess = shift + sigma * expected_excess(norms / sigma, table)
         counted = (turn * size + jnp.arange(size) < count)[:, None]
         return [
             add_values(total, jnp.where(counted, values, 0).T)
