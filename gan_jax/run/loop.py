@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from gan_jax.config import Config
+from gan_jax.evaluate.batched import Pending
 from gan_jax.parallel.execution import Program
 from gan_jax.parallel.multihost import is_true_anywhere
 from gan_jax.run_files.history import (
@@ -40,7 +41,7 @@ class Callbacks(NamedTuple):
     reach: Callable[[int], None]
     save: Callable[[TrainState, int], None]
     draw: Callable[[TrainState, int | None], None]
-    measure: Callable[[TrainState], list[Row]]
+    measure: Callable[[TrainState], Pending]
     stop_signals: list[str]
 
 
@@ -125,7 +126,7 @@ def record_steps(
     last = due.last or stopped
     rows, events = add_rows(config, records, metrics, start, started, last)
     if due.measured:
-        add_measurements(records, end, callbacks.measure(state))
+        add_measurements(records, end, callbacks.measure(state).read())
     callbacks.write_rows(rows)
     callbacks.write_events(events)
     sound = any(map(is_alive, records))

@@ -22,7 +22,12 @@ from gan_jax.traced_metrics.kernel_distances import (
     prepare_kernel_distance,
     prepare_kernel_distance_subsets,
 )
-from gan_jax.traced_metrics.metric import Fakes, TracedMetric
+from gan_jax.traced_metrics.metric import (
+    Fakes,
+    TracedMetric,
+    change_numbers,
+    join_metrics,
+)
 from gan_jax.traced_metrics.mixtures import (
     prepare_energy_to_mixture,
     prepare_mode_report,
@@ -37,6 +42,8 @@ from gan_jax.traced_metrics.neighbours import (
 __all__ = [
     "Fakes",
     "TracedMetric",
+    "change_numbers",
+    "join_metrics",
     "prepare_class_hits",
     "prepare_diversity",
     "prepare_effective_number",

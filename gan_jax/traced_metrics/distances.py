@@ -1,25 +1,23 @@
 """Distances between distributions: sliced Wasserstein, energy and kernel distances.
 
 The traced forms of `gan_jax.metrics.kernels`. What only the examples decide (their
-sorted projections, their own mean kernel) is computed once, by the host in float64. The
-fakes' features are centred on the examples' mean, which no distance notices, so that
+sorted projections, the mean of a kernel over their pairs) is computed once. The fakes'
+features are centred on the examples' mean, which no distance notices, so that
 float32 loses less.
 """
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gan_jax.metrics.blocks import reduce_squares, sum_float64
 from gan_jax.metrics.diversity import effective_number
 from gan_jax.metrics.kernels import (
     choose_bandwidths,
-    distance_sum,
     draw_directions,
-    gaussian_sum,
     median_distance,
 )
 from gan_jax.traced_metrics.metric import Fakes, Fetched, Numbers, Sums, TracedMetric
@@ -108,12 +106,17 @@ def finish_u_statistic(
     return real_mean + within - 2 * between
 
 
+def mean_within(kernel: Pair, points: jax.Array) -> float:
+    """Return the mean of a symmetric kernel over the pairs of different points."""
+    total = join_parts(np.asarray(jax.jit(partial(sum_within, kernel))(points)))
+    return 2 * float(total) / (len(points) * (len(points) - 1))
+
+
 def prepare_energy_distance(real: np.ndarray) -> TracedMetric:
     """Prepare `gan_jax.metrics.energy_distance` from these examples; see there."""
     centred, centre = centre_examples(real)
-    own = sum_float64(reduce_squares(distance_sum, centred, centred, own=0.0))
-    mean = own / (len(real) * (len(real) - 1))
     constants = jnp.asarray(centred, jnp.float32), centre
+    mean = mean_within(distances, constants[0])
 
     def measure(constants: tuple, fakes: Fakes) -> Sums:
         real, centre = constants
@@ -142,10 +145,9 @@ def prepare_rbf_mmd(
     widths = choose_bandwidths(real, bandwidths)
     rates = [float(1 / (2 * h**2)) for h in widths]
     centred, centre = centre_examples(real)
-    own = reduce_squares(gaussian_sum, centred, centred, *rates, own=np.inf)
-    mean = sum_float64(own) / (len(real) * (len(real) - 1))
     constants = jnp.asarray(centred, jnp.float32), centre
     kernel = gaussian_kernel(rates)
+    mean = mean_within(kernel, constants[0])
 
     def measure(constants: tuple, fakes: Fakes) -> Sums:
         real, centre = constants

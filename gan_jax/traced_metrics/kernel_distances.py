@@ -9,11 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from gan_jax.metrics.blocks import reduce_products, sum_float64
-from gan_jax.metrics.kernels import cubic_sum, draw_subsets
-from gan_jax.traced_metrics.distances import finish_u_statistic, u_statistic_parts
+from gan_jax.metrics.kernels import draw_subsets
+from gan_jax.traced_metrics.distances import (
+    finish_u_statistic,
+    mean_within,
+    u_statistic_parts,
+)
 from gan_jax.traced_metrics.metric import Fakes, Fetched, Numbers, Sums, TracedMetric
-from gan_jax.traced_metrics.pairs import products
+from gan_jax.traced_metrics.pairs import products, sum_within
+from gan_jax.traced_metrics.sums import join_parts
 
 
 def cubic_kernel(x: jax.Array, y: jax.Array) -> jax.Array:
@@ -22,16 +26,10 @@ def cubic_kernel(x: jax.Array, y: jax.Array) -> jax.Array:
     return value * value * value
 
 
-def mean_own_kernel(real: np.ndarray) -> float:
-    """Return the mean of the kernel over the pairs of different examples `[N, F]`."""
-    real, width = np.asarray(real, np.float64), float(real.shape[1])
-    own = reduce_products(cubic_sum, real, real, width, own=-width)
-    return sum_float64(own) / (len(real) * (len(real) - 1))
-
-
 def prepare_kernel_distance(real: np.ndarray) -> TracedMetric:
     """Prepare `gan_jax.metrics.kernel_distance` from these examples; see there."""
-    mean, constants = mean_own_kernel(real), jnp.asarray(real, jnp.float32)
+    constants = jnp.asarray(real, jnp.float32)
+    mean = mean_within(cubic_kernel, constants)
 
     def measure(real: jax.Array, fakes: Fakes) -> Sums:
         return u_statistic_parts(cubic_kernel, real, fakes.features)
@@ -56,9 +54,15 @@ def prepare_kernel_distance_subsets(
     """
     drawn = draw_subsets(len(real), fake_count, subsets, size, seed)
     real_rows, fake_rows = (np.stack(rows) for rows in zip(*drawn, strict=True))
-    means = np.array([mean_own_kernel(real[rows]) for rows in real_rows])
-    constants = tuple(
-        jnp.asarray(x) for x in (np.asarray(real, np.float32), real_rows, fake_rows)
+    narrow = jnp.asarray(real, jnp.float32)
+    constants = narrow, jnp.asarray(real_rows), jnp.asarray(fake_rows)
+
+    @jax.jit
+    def sum_subsets(real: jax.Array, rows: jax.Array) -> jax.Array:
+        return lax.map(lambda chosen: sum_within(cubic_kernel, real[chosen]), rows)
+
+    means = (
+        2 * join_parts(np.asarray(sum_subsets(*constants[:2]))) / (size * (size - 1))
     )
 
     def measure(constants: tuple, fakes: Fakes) -> Sums:

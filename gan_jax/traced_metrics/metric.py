@@ -45,3 +45,39 @@ class TracedMetric(NamedTuple):
         """Return the numbers of one GAN's fakes."""
         sums = jax.device_get(self.measure(self.constants, fakes))
         return self.finish(sums, len(fakes.features))
+
+
+def join_metrics(*metrics: TracedMetric) -> TracedMetric:
+    """Return one metric with the numbers of all."""
+
+    def measure(constants: Any, fakes: Fakes) -> Sums:
+        return {
+            f"{turn}.{name}": value
+            for turn, (metric, own) in enumerate(zip(metrics, constants, strict=True))
+            for name, value in metric.measure(own, fakes).items()
+        }
+
+    def finish(sums: Fetched, count: int) -> Numbers:
+        numbers: Numbers = {}
+        for turn, metric in enumerate(metrics):
+            head = f"{turn}."
+            own = {
+                name.removeprefix(head): value
+                for name, value in sums.items()
+                if name.startswith(head)
+            }
+            numbers |= metric.finish(own, count)
+        return numbers
+
+    return TracedMetric(tuple(m.constants for m in metrics), measure, finish)
+
+
+def change_numbers(
+    metric: TracedMetric, change: Callable[[Numbers], Numbers]
+) -> TracedMetric:
+    """Return the metric with its numbers changed on the host."""
+
+    def finish(sums: Fetched, count: int) -> Numbers:
+        return change(metric.finish(sums, count))
+
+    return metric._replace(finish=finish)
