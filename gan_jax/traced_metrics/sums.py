@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 
 class Total(NamedTuple):
@@ -39,18 +40,16 @@ def add_values(total: Total, values: jax.Array) -> Total:
     return Total(added.high, total.low + added.low)
 
 
-def fold(total: Total) -> jax.Array:
-    """Return the sum over the last axis, `[..., N] -> [..., 2]`: high and low.
+def join_totals(a: tuple, b: tuple) -> tuple:
+    """Return the sum of two running sums, each high and low."""
+    added = add_with_error(a[0], b[0])
+    return added.high, a[1] + b[1] + added.low
 
-    Halves are added to each other until one is left, each time with their errors.
-    """
-    high, low = total.high, total.low.sum(axis=-1)
-    while (count := high.shape[-1]) > 1:
-        half = count // 2
-        added = add_with_error(high[..., :half], high[..., half : 2 * half])
-        low = low + added.low.sum(axis=-1)
-        high = jnp.concatenate([added.high, high[..., 2 * half :]], axis=-1)
-    return jnp.stack([high[..., 0], low], axis=-1)
+
+def fold(total: Total) -> jax.Array:
+    """Return the sum over the last axis, `[..., N] -> [..., 2]`: high and low."""
+    zeros, last = (jnp.float32(0), jnp.float32(0)), total.high.ndim - 1
+    return jnp.stack(lax.reduce(tuple(total), zeros, join_totals, (last,)), axis=-1)
 
 
 def sum_with_error(values: jax.Array) -> jax.Array:
