@@ -53,9 +53,11 @@ class Pending(NamedTuple):
 
     read: waits for it, and returns the numbers of each GAN. A GAN whose features are
         not finite has none, and neither has any if the measurement was given up.
+    is_complete: whether it was not given up.
     """
 
     read: Callable[[], list[Numbers]]
+    is_complete: bool = True
 
 
 class ChunkResult(NamedTuple):
@@ -135,7 +137,8 @@ def make_batched_measurement(
         results: list[ChunkResult] = []
         calls = (c for m in chunks for c in make_calls(variables, m, results))
         complete = dispatch_calls(calls, stop)
-        return Pending(partial(read_results, plan, results, count or 1, complete))
+        read = partial(read_results, plan, results, count or 1, complete)
+        return Pending(read, complete)
 
     return measure
 

@@ -106,20 +106,25 @@ def make_sample_monitor(
     def measure_all(state: TrainState) -> Pending:
         variables = on_one_device(state.ema)
         pending = [measure(variables, count, stop) for measure in measurements()]
+        if not all(one.is_complete for one in pending):
+            return Pending(lambda: [{} for _ in range(count or 1)], False)
         probes = measure_probes(state)
 
         def read() -> list[Row]:
             quality, *rest = (one.read() for one in pending)
-            found = [
-                {f"{name}@{evaluator.n}": float(value) for name, value in row.items()}
-                for row in (rest[0] if evaluator is not None else [{}] * len(quality))
-            ]
+            found = [name_counts(evaluator, row) for row in rest[0]] if rest else probes
             each = zip(quality, probes, found, strict=True)
-            return [q | p | f if q else {} for q, p, f in each]
+            return [a | b | c if a else {} for a, b, c in each]
 
         return Pending(read)
 
     return measure_all
+
+
+def name_counts(evaluator: Evaluator | None, numbers: Row) -> Row:
+    """Return the evaluator's numbers under names that end with its sample count."""
+    assert evaluator is not None
+    return {f"{name}@{evaluator.n}": float(v) for name, v in numbers.items()}
 
 
 def plan_quality(config: Config, gan: Gan, data: Dataset) -> SamplePlan:

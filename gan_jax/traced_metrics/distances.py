@@ -33,12 +33,12 @@ from gan_jax.traced_metrics.sums import join_parts, sum_with_error
 
 
 def centre_examples(real: np.ndarray) -> tuple[np.ndarray, jax.Array]:
-    """Return the examples minus their mean in float64, and the mean `[F]` in float32.
+    """Return the examples minus their mean, float64, and the mean `[1, F]`, float32.
 
     The float32 mean is what is taken away, so that both sides are shifted alike.
     """
     real = np.asarray(real, np.float64)
-    centre = real.mean(axis=0).astype(np.float32)
+    centre = real.mean(axis=0, keepdims=True).astype(np.float32)
     return real - centre, jnp.asarray(centre)
 
 
@@ -165,7 +165,9 @@ def prepare_effective_number(bandwidth: float) -> TracedMetric:
 
     def measure(constants: tuple, fakes: Fakes) -> Sums:
         points = fakes.features
-        return {"within": sum_within(kernel, points - points.mean(axis=0))}
+        return {
+            "within": sum_within(kernel, points - points.mean(axis=0, keepdims=True))
+        }
 
     def finish(sums: Fetched, count: int) -> Numbers:
         within = 2 * float(join_parts(sums["within"]))

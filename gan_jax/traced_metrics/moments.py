@@ -27,7 +27,7 @@ def shifted_moments(features: jax.Array, centre: jax.Array) -> Sums:
     blocks = -(-count // ROWS)
     size = -(-count // blocks)
     valid = (jnp.arange(blocks * size) < count).reshape(blocks, size, 1)
-    rows = jnp.pad(features - centre, ((0, blocks * size - count), (0, 0)))
+    rows = jnp.pad(features - centre[None], ((0, blocks * size - count), (0, 0)))
     rows = rows.reshape(blocks, size, width)
 
     def add_mean(turn: jax.Array, total: Total) -> Total:
@@ -37,7 +37,7 @@ def shifted_moments(features: jax.Array, centre: jax.Array) -> Sums:
     mean = (sums.high + sums.low) / count
 
     def add_scatter(turn: jax.Array, total: Total) -> Total:
-        rest = jnp.where(valid[turn], rows[turn] - mean, 0)
+        rest = jnp.where(valid[turn], rows[turn] - mean[None], 0)
         product = jnp.matmul(rest.T, rest, precision=lax.Precision.HIGHEST)
         return add_values(total, product)
 

@@ -124,12 +124,12 @@ def test_a_measurement_that_is_told_to_stop_gives_up_between_two_calls():
 
     def stop():
         asked.append(None)
-        return len(asked) > 4
+        return len(asked) > 6
 
     rows = monitor(RING, [{}] * GANS, stop=stop)(prepare(RING)[1]).read()
     assert rows == [{}] * GANS
-    # Four calls of the first plan; the second plan gives up at once.
-    assert len(asked) <= 6
+    # Three calls and an end make the first plan; the second gives up after two calls.
+    assert len(asked) == 7
 
 
 def test_a_metric_without_a_traced_form_is_computed_of_the_same_fakes():

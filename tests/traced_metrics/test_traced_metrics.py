@@ -39,7 +39,7 @@ def repeat_some(points):
 PAIRS = {
     "ring": (draw_ring(0), draw_ring(1)),
     "one mode missing": (draw_ring(0), draw_ring(1, modes=4)),
-    "duplicates": (draw_ring(0), repeat_some(draw_ring(1, count=COUNT + 0))),
+    "duplicates": (draw_ring(0), repeat_some(draw_ring(1))),
     "far from the origin": (draw_ring(0, shift=50.0), draw_ring(1, shift=50.0)),
     "wide": (draw_wide(0), draw_wide(1, shift=0.3)),
 }
@@ -107,6 +107,12 @@ FORMS = {
 }
 
 
+def mean_cubic_kernel(points):
+    """The kernel's own size: float32 rounds its values, and no shift makes it small."""
+    products = points.astype(np.float64) @ points.T
+    return ((products / points.shape[1] + 1) ** 3).mean()
+
+
 def measure(metric, fake, probabilities=None):
     fakes = Fakes(jnp.asarray(fake), probabilities)
     sums = jax.jit(metric.measure)(metric.constants, fakes)
@@ -119,7 +125,8 @@ def test_traced_metric_equals_the_float64_one(name, sets):
     prepare, reference = FORMS[name]
     real, fake = PAIRS[sets]
     found, expected = measure(prepare(real), fake), reference(real, fake)
-    assert found == pytest.approx(expected, rel=1e-4, abs=2e-7)
+    slack = 1e-8 * mean_cubic_kernel(real) if "kernel" in name else 2e-7
+    assert found == pytest.approx(expected, rel=1e-4, abs=slack)
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -199,7 +206,8 @@ def test_inception_score_equals_the_float64_one():
 
 
 def test_stacked_modes_equal_the_float64_ones_exactly():
-    p = draw_probabilities(1, (COUNT, 3, 10), 0.05)
+    # Every class is drawn three times, so that it is confident where it is sure.
+    p = np.tile(draw_probabilities(1, (COUNT // 3, 3, 10), 0.05), (3, 1, 1))
     metric = traced_metrics.prepare_stacked_modes()
     found = measure(metric, np.zeros((COUNT, 1), np.float32), jnp.asarray(p))
     assert found == metrics.stacked_modes(p.argmax(axis=2), p.max(axis=2))
