@@ -168,7 +168,7 @@ def split_chunks(count: int, size: int) -> list[np.ndarray]:
 def members_per_chunk(plan: SamplePlan, draw: Draw, variables: Any) -> int:
     """Return how many GANs are measured at a time, at least 1."""
     one = jax.eval_shape(partial(pick_member, index=0), variables)
-    fakes = jax.eval_shape(partial(draw, first=0), one)
+    fakes = jax.eval_shape(lambda own: draw(own, 0), one)
     features, _ = jax.eval_shape(plan.extract, fakes)
     width = max(LEAST_WIDTH, features.shape[1])
     layers = plan.batch * 8 * int(np.prod(fakes.shape[1:]))

@@ -33,14 +33,14 @@ class Comparison(NamedTuple):
 class Reference(NamedTuple):
     """What samples are compared with, apart from the samples; see `Comparison`.
 
-    count: how many samples are compared.
+    fake_count: how many samples are compared.
     """
 
     real: FeatureSet
     held_out: FeatureSet | None
     mixture: Mixture | None
     real_is_complete: bool
-    count: int
+    fake_count: int
 
 
 class Number(NamedTuple):

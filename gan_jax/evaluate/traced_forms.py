@@ -34,7 +34,7 @@ def prepare_fid(reference: Reference) -> TracedMetric:
 
 def prepare_kid(reference: Reference) -> TracedMetric:
     """Prepare the kernel distance over all pairs and over subsets."""
-    real, count = reference.real.features, reference.count
+    real, count = reference.real.features, reference.fake_count
     size = min(1000, len(real) // 2, count // 2)
     return join_metrics(
         prepare_kernel_distance(real),

@@ -133,7 +133,8 @@ def gaussian_kernel(rates: Sequence[float]) -> Pair:
 
     def kernel(x: jax.Array, y: jax.Array) -> jax.Array:
         squares = squared_distances(x, y)
-        return sum(jnp.exp(squares * -rate) for rate in rates) / len(rates)
+        values = (jnp.exp(squares * -rate) for rate in rates)
+        return sum(values, start=jnp.float32(0)) / len(rates)
 
     return kernel
 

@@ -165,9 +165,9 @@ def prepare_energy_to_mixture(
     constants = split_float64(centers), expected_excess_table(dimension)
 
     def measure(constants: tuple, fakes: Fakes) -> Sums:
-        points = fakes.features
+        points, (centres, table) = fakes.features, constants
         return {
-            "to_centres": sum_to_centres(points, *constants, sigma),
+            "to_centres": sum_to_centres(points, centres, table, sigma),
             "own": sum_within(distances, points),
         }
 

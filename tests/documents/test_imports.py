@@ -115,7 +115,6 @@ ALLOWED = {
         "terminal",
         "models",
         "data",
-        "metrics",
         "features",
         "gan",
         "assembly",
