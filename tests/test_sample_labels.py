@@ -143,7 +143,7 @@ def test_what_is_measured_in_training_has_the_datas_shares():
     measure = make_sample_monitor(
         CONFIG, gan, find_dataset(CONFIG), None, requested_evaluator(CONFIG)
     )
-    (found,) = measure(state)
+    (found,) = measure(state).read()
     assert found["reverse_kl@1000"] < 4 * 7 / 2000
     assert found["robust_modes@1000"] == 8
     assert 0.9 < found["diversity"] < 1.1

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from gan_jax.data import Mixture
 from gan_jax.features import FeatureSet
+from gan_jax.traced_metrics import TracedMetric
 
 Numbers = dict[str, float]
 """The numbers of a metric by their names."""
@@ -27,6 +28,19 @@ class Comparison(NamedTuple):
     held_out: FeatureSet | None
     mixture: Mixture | None
     real_is_complete: bool = False
+
+
+class Reference(NamedTuple):
+    """What samples are compared with, apart from the samples; see `Comparison`.
+
+    fake_count: how many samples are compared.
+    """
+
+    real: FeatureSet
+    held_out: FeatureSet | None
+    mixture: Mixture | None
+    real_is_complete: bool
+    fake_count: int
 
 
 class Number(NamedTuple):
@@ -56,12 +70,15 @@ class SampleMetric:
     least: The fewest examples of each side that it can be computed from.
     needs_held_out: Whether it compares with held-out examples, so that these cannot
         take the place of samples to measure its floor.
+    prepare: `Reference -> TracedMetric`: the same numbers, computed by JAX on the
+        device, to 1e-4. None: training computes them on the host.
     """
 
     compute: Callable[[Comparison], Numbers]
     numbers: Mapping[str, Number] = field(default_factory=dict)
     least: int = 1
     needs_held_out: bool = False
+    prepare: Callable[[Reference], TracedMetric] | None = None
 
     def __call__(self, comparison: Comparison) -> Numbers:
         return self.compute(comparison)

@@ -1,7 +1,8 @@
 """The metrics of samples by name: `METRICS[name](comparison) -> {number: value}`.
 
 To add one, write `Comparison -> Numbers` and a line in METRICS; the numbers' meaning
-stands in the same line.
+stands in the same line. Its traced form (`gan_jax.evaluate.traced_forms`) lets training
+compute it on the device; without one the host computes it.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,18 @@ from gan_jax.evaluate.metric import (
     Numbers,
     SampleMetric,
     as_sample_metric,
+)
+from gan_jax.evaluate.traced_forms import (
+    has_modes,
+    prepare_fid,
+    prepare_inception,
+    prepare_kid,
+    prepare_memorization,
+    prepare_mmd,
+    prepare_modes,
+    prepare_prdc,
+    prepare_swd,
+    report_classes,
 )
 from gan_jax.features import EXTRACTORS, as_extractor_entry
 from gan_jax.metrics import (
@@ -113,14 +126,8 @@ def class_modes(real: np.ndarray, fake: np.ndarray) -> Numbers:
 
     real, fake: class probabilities `[N, K]`; an example counts for its likeliest class.
     """
-    count = fake.shape[1]
-    hits = np.bincount(fake.argmax(axis=1), minlength=count)
-    q = (hits + 1 / count) / (hits.sum() + 1)
-    weights = np.bincount(real.argmax(axis=1), minlength=count) + 1 / count
-    return {
-        "classes": int((hits > 0).sum()),
-        "class_reverse_kl": float(np.sum(q * np.log(q / (weights / weights.sum())))),
-    }
+    hits = (np.bincount(p.argmax(1), minlength=fake.shape[1]) for p in (real, fake))
+    return report_classes(*hits)
 
 
 def toy_modes(points: np.ndarray, mixture: Mixture) -> Numbers:
@@ -133,7 +140,7 @@ def toy_modes(points: np.ndarray, mixture: Mixture) -> Numbers:
         raise ValueError("metrics modes: the data are one point, with no width")
     centres, weights = distinct_centres(mixture)
     report = mode_report(points, centres, sigma, weights=weights)
-    if len(set(mixture.mode_of.tolist())) < len(centres):
+    if not has_modes(mixture):
         report = {"high_quality": report["high_quality"]}
     energy = energy_to_mixture(points, centres, sigma, weights=weights)
     return report | {"energy_distance": energy}
@@ -176,6 +183,7 @@ METRICS: dict[str, SampleMetric | Callable[[Comparison], Numbers]] = {
         fid,
         {"frechet_distance": Number(LOWER, "Frechet distance", "held-out reals")},
         least=2,
+        prepare=prepare_fid,
     ),
     "kid": SampleMetric(
         kid,
@@ -186,6 +194,7 @@ METRICS: dict[str, SampleMetric | Callable[[Comparison], Numbers]] = {
             ),
         },
         least=4,
+        prepare=prepare_kid,
     ),
     "prdc": SampleMetric(
         prdc,
@@ -196,11 +205,13 @@ METRICS: dict[str, SampleMetric | Callable[[Comparison], Numbers]] = {
             "coverage": Number(HIGHER, "Coverage", ".969 at k = 5"),
         },
         least=6,
+        prepare=prepare_prdc,
     ),
     "is": SampleMetric(
         inception,
         {"inception_score": Number(HIGHER, "Inception Score", "held-out reals")},
         least=10,
+        prepare=prepare_inception,
     ),
     "modes": SampleMetric(
         modes,
@@ -218,6 +229,7 @@ METRICS: dict[str, SampleMetric | Callable[[Comparison], Numbers]] = {
             "kl": Number(LOWER, "KL to uniform", "999 / 2n, of n perfect samples"),
             "energy_distance": Number(LOWER, "Energy distance", "0 in mean"),
         },
+        prepare=prepare_modes,
     ),
     "swd": SampleMetric(
         swd,
@@ -226,14 +238,19 @@ METRICS: dict[str, SampleMetric | Callable[[Comparison], Numbers]] = {
                 LOWER, "Sliced Wasserstein-1", "reals against reals"
             )
         },
+        prepare=prepare_swd,
     ),
     "mmd": SampleMetric(
-        mmd, {"rbf_mmd": Number(LOWER, "Squared MMD, Gaussian", "0 in mean")}, least=2
+        mmd,
+        {"rbf_mmd": Number(LOWER, "Squared MMD, Gaussian", "0 in mean")},
+        least=2,
+        prepare=prepare_mmd,
     ),
     "memorization": SampleMetric(
         memorization,
         {"memorization_ratio": Number(HIGHER, "Memorization ratio", "1 in mean")},
         needs_held_out=True,
+        prepare=prepare_memorization,
     ),
 }
 FALLBACK = "swd"

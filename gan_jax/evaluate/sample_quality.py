@@ -11,7 +11,16 @@ import numpy as np
 
 from gan_jax.config import DatasetConfig
 from gan_jax.data import Mixture, distinct_centres, mixture_of
+from gan_jax.evaluate.traced_forms import has_modes
 from gan_jax.metrics import mode_report, nearest_distances, nearest_others
+from gan_jax.traced_metrics import (
+    TracedMetric,
+    change_numbers,
+    join_metrics,
+    prepare_diversity,
+    prepare_mode_report,
+    prepare_nearest_distance,
+)
 from gan_jax.types import Row
 
 CERTAIN = 4.0
@@ -30,28 +39,46 @@ def independent_noise(real: np.ndarray) -> np.ndarray:
     return real.mean(0) + real.std(0) * drawn
 
 
+def make_noise(real: np.ndarray, images: bool) -> np.ndarray:
+    """Return the noise that is told from the data; that of images is clipped."""
+    noise = independent_noise(real)
+    return noise.clip(-1, 1) if images else noise
+
+
 def standard_error(values: np.ndarray) -> float:
     """Return the standard error of the mean of values `[N]`."""
     return float(values.std() / np.sqrt(len(values)))
 
 
-def make_distance_measure(
-    real: np.ndarray, noise: np.ndarray
-) -> Callable[[np.ndarray], float] | None:
-    """Return a function of samples `[N, F]` to their distance from the data.
+def distance_scale(real: np.ndarray, noise: np.ndarray) -> tuple[float, float] | None:
+    """Return the distances from the data that are 0 and 1 on the scale of samples.
 
-    The distance is the mean distance of a sample to its nearest example. It is scaled
-    so that examples, measured to their nearest other ones, have 0 and noise has 1. It
-    is under 0 for samples between the examples, and for copies of them. The function is
-    None if noise is no further from the data than the data are: for single points and
-    for Gaussians.
+    They are the mean distance of an example to its nearest other one, and that of noise
+    to its nearest example less the first. The scale is None if noise is no further from
+    the data than the data are: for single points and for Gaussians.
     """
     if len(real) < 2:
         return None
     own, far = nearest_others(real), nearest_distances(noise, real)
-    floor, gap = own.mean(), far.mean() - own.mean()
+    floor, gap = float(own.mean()), float(far.mean() - own.mean())
     if not gap > CERTAIN * np.hypot(standard_error(own), standard_error(far)):
         return None
+    return floor, gap
+
+
+def make_distance_measure(
+    real: np.ndarray, noise: np.ndarray
+) -> Callable[[np.ndarray], float] | None:
+    """Return a function of samples `[N, F]` to their distance from the data, or None.
+
+    The distance is the mean distance of a sample to its nearest example, on the
+    `distance_scale`: examples have 0 and noise has 1. It is under 0 for samples between
+    the examples, and for copies of them. The function is None without a scale.
+    """
+    scale = distance_scale(real, noise)
+    if scale is None:
+        return None
+    floor, gap = scale
     return lambda fake: float((nearest_distances(fake, real).mean() - floor) / gap)
 
 
@@ -72,11 +99,6 @@ def toy_quality(points: np.ndarray, mixture: Mixture) -> Row:
     return {"sample_precision": float(near.mean())}
 
 
-def has_modes(mixture: Mixture) -> bool:
-    """Return whether every centre is a mode of its own; those of a curve are one."""
-    return len(set(mixture.mode_of.tolist())) == len(distinct_centres(mixture)[0])
-
-
 def make_quality_measure(
     config: DatasetConfig, real: np.ndarray, images: bool
 ) -> Callable[[np.ndarray], Row]:
@@ -87,8 +109,7 @@ def make_quality_measure(
     data are images, so that noise is clipped to [-1, 1].
     """
     real = np.asarray(real, np.float64)
-    noise = independent_noise(real)
-    distance = make_distance_measure(real, noise.clip(-1, 1) if images else noise)
+    distance = make_distance_measure(real, make_noise(real, images))
     mixture = mixture_of(config)
 
     def measure_quality(fake: np.ndarray) -> Row:
@@ -97,6 +118,41 @@ def make_quality_measure(
         return found if mixture is None else found | toy_quality(fake, mixture)
 
     return measure_quality
+
+
+def prepare_quality(
+    config: DatasetConfig, real: np.ndarray, images: bool
+) -> TracedMetric:
+    """Prepare the diversity and the numbers of `make_quality_measure` on the device.
+
+    The arguments are those of `make_quality_measure`.
+    """
+    parts = [prepare_diversity(real)]
+    real = np.asarray(real, np.float64)
+    scale = distance_scale(real, make_noise(real, images))
+    if scale is not None:
+        floor, gap = scale
+
+        def scale_distance(found: Row) -> Row:
+            return {"sample_distance": (found["nearest_distance"] - floor) / gap}
+
+        parts.append(change_numbers(prepare_nearest_distance(real), scale_distance))
+    mixture = mixture_of(config)
+    if mixture is not None and mixture.sigma > 0:
+        parts.append(prepare_toy_quality(mixture))
+    return join_metrics(*parts)
+
+
+def prepare_toy_quality(mixture: Mixture) -> TracedMetric:
+    """Prepare `toy_quality` of a mixture of positive width on the device."""
+    centres, weights = distinct_centres(mixture)
+    names = {"sample_modes": "modes", "sample_precision": "high_quality"}
+    if not has_modes(mixture):
+        del names["sample_modes"]
+    report = prepare_mode_report(centres, mixture.sigma, weights=weights, within=WITHIN)
+    return change_numbers(
+        report, lambda found: {name: found[own] for name, own in names.items()}
+    )
 
 
 def mode_count(config: DatasetConfig) -> int | None:

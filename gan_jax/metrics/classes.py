@@ -5,6 +5,8 @@ import numpy as np
 from gan_jax.metrics.inputs import Features, check_features, to_float64
 
 STACKED_CLASSES = 1000
+SURE = 0.5
+"""The least joint confidence of a confident triple of digits."""
 
 
 def entropy_terms(p: np.ndarray) -> np.ndarray:
@@ -73,10 +75,8 @@ def stacked_modes(
     """
     triples = triple_labels(predictions)
     hits = np.bincount(triples, minlength=STACKED_CLASSES)
-    kl = entropy_terms(hits / len(triples)).sum() + np.log(STACKED_CLASSES)
-    report: dict[str, float] = {"modes": int((hits > 0).sum()), "kl": float(kl)}
     if confidences is None:
-        return report
+        return report_stacked_modes(hits, None)
     sure = np.asarray(confidences, np.float64)
     if sure.shape != (len(triples), 3) or not ((sure >= 0) & (sure <= 1)).all():
         raise ValueError(
@@ -84,6 +84,21 @@ def stacked_modes(
             "is needed"
         )
     sure_hits = np.bincount(
-        triples[sure.prod(axis=1) >= 0.5], minlength=STACKED_CLASSES
+        triples[sure.prod(axis=1) >= SURE], minlength=STACKED_CLASSES
     )
+    return report_stacked_modes(hits, sure_hits)
+
+
+def report_stacked_modes(
+    hits: np.ndarray, sure_hits: np.ndarray | None
+) -> dict[str, float]:
+    """Return the numbers of `stacked_modes` from its counts `[1000]`.
+
+    hits, sure_hits: the samples of each class, and those of joint confidence at least
+    .5 (None: confidences are not known).
+    """
+    kl = entropy_terms(hits / hits.sum()).sum() + np.log(STACKED_CLASSES)
+    report: dict[str, float] = {"modes": int((hits > 0).sum()), "kl": float(kl)}
+    if sure_hits is None:
+        return report
     return report | {"confident_modes": int((sure_hits >= 3).sum())}

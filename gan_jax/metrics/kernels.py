@@ -94,20 +94,31 @@ def kernel_distance_subsets(
     Binkowski et al. 2018, arXiv 1801.01401.
     """
     real, fake = match_features(2, real=real, fake=fake)
-    smaller = min(len(real), len(fake))
+    drawn = draw_subsets(len(real), len(fake), subsets, size, seed)
+    values = [kernel_distance(real[rows], fake[others]) for rows, others in drawn]
+    return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(subsets))
+
+
+def draw_subsets(
+    real_count: int, fake_count: int, subsets: int, size: int, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the rows of both sets in each subset of `kernel_distance_subsets`."""
+    smaller = min(real_count, fake_count)
     if not 2 <= size <= smaller:
         raise ValueError(
-            f"size {size} of a subset; 2 to {smaller} are allowed with {len(real)} "
-            f"real and {len(fake)} fake samples"
+            f"size {size} of a subset; 2 to {smaller} are allowed with {real_count} "
+            f"real and {fake_count} fake samples"
         )
     if subsets < 2:
         raise ValueError(f"subsets {subsets}; a standard error needs at least 2")
     rng = np.random.default_rng(seed)
-    values = []
-    for _ in range(subsets):
-        rows = [rng.choice(len(x), size, replace=False) for x in (real, fake)]
-        values.append(kernel_distance(real[rows[0]], fake[rows[1]]))
-    return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(subsets))
+    return [
+        (
+            rng.choice(real_count, size, replace=False),
+            rng.choice(fake_count, size, replace=False),
+        )
+        for _ in range(subsets)
+    ]
 
 
 def median_distance(points: Features) -> float:
@@ -136,6 +147,19 @@ def rbf_mmd(
     that is not positive. Gretton et al. 2012, JMLR 13, eq. 3.
     """
     real, fake = match_features(2, real=real, fake=fake)
+    widths = choose_bandwidths(real, bandwidths)
+    rates = [float(1 / (2 * h**2)) for h in widths]
+
+    def sum_kernel(queries: Features, references: Features, own: float | None = None):
+        return reduce_squares(gaussian_sum, queries, references, *rates, own=own)
+
+    return u_statistic(sum_kernel, real, fake, np.inf)
+
+
+def choose_bandwidths(
+    real: Features, bandwidths: Sequence[float] | None
+) -> Sequence[float]:
+    """Return the bandwidths of `rbf_mmd`; None: multiples of the median distance."""
     if bandwidths is None:
         median = median_distance(real)
         bandwidths = [factor * median for factor in BANDWIDTH_FACTORS]
@@ -144,12 +168,7 @@ def rbf_mmd(
             f"bandwidths {list(bandwidths)}; at least one, all positive, is needed "
             "(the default is 0 where most reals coincide: give them)"
         )
-    rates = [float(1 / (2 * h**2)) for h in bandwidths]
-
-    def sum_kernel(queries: Features, references: Features, own: float | None = None):
-        return reduce_squares(gaussian_sum, queries, references, *rates, own=own)
-
-    return u_statistic(sum_kernel, real, fake, np.inf)
+    return bandwidths
 
 
 def energy_distance(real: Features, fake: Features) -> float:
@@ -186,11 +205,15 @@ def sliced_wasserstein(
     require_equal_counts("sliced_wasserstein", real, fake)
     if directions < 1:
         raise ValueError(f"directions {directions}; at least 1 is needed")
-    rng = np.random.default_rng(seed)
     distances = []
-    for _ in range(directions):
-        direction = rng.normal(size=real.shape[1])
-        direction /= np.linalg.norm(direction)
+    for direction in draw_directions(directions, real.shape[1], seed):
         gap = np.sort(real @ direction) - np.sort(fake @ direction)
         distances.append(np.abs(gap).mean())
     return float(np.mean(distances))
+
+
+def draw_directions(count: int, width: int, seed: int) -> np.ndarray:
+    """Return the unit directions `[count, width]` of `sliced_wasserstein`."""
+    rng = np.random.default_rng(seed)
+    drawn = (rng.normal(size=width) for _ in range(count))
+    return np.stack([direction / np.linalg.norm(direction) for direction in drawn])

@@ -76,16 +76,30 @@ def mode_report(
     if not (0 < sigma < math.inf and 0 < within < math.inf):
         raise ValueError(f"sigma {sigma}, within {within}: both must be positive")
     distances = centre_distances(points, centers)
-    count, modes = distances.shape
-    fair = normalize_weights(weights, modes)
+    modes = distances.shape[1]
     nearest = distances.argmin(axis=1)
     good = distances.min(axis=1) < within * sigma
-    hits = np.bincount(nearest[good], minlength=modes)
-    p = (np.bincount(nearest, minlength=modes) + 1 / modes) / (count + 1)
+    return report_modes(
+        np.bincount(nearest, minlength=modes),
+        np.bincount(nearest[good], minlength=modes),
+        normalize_weights(weights, modes),
+    )
+
+
+def report_modes(
+    hits: np.ndarray, good_hits: np.ndarray, fair: np.ndarray
+) -> dict[str, float]:
+    """Return the numbers of `mode_report` from its counts.
+
+    hits, good_hits: `[K]`, the points of each mode and those of high quality. fair:
+    `[K]`, the modes' probabilities.
+    """
+    count, modes = int(hits.sum()), len(hits)
+    p = (hits + 1 / modes) / (count + 1)
     return {
-        "modes": int((hits >= 1).sum()),
-        "robust_modes": int((hits >= count * fair / 4).sum()),
-        "high_quality": float(good.mean()),
+        "modes": int((good_hits >= 1).sum()),
+        "robust_modes": int((good_hits >= count * fair / 4).sum()),
+        "high_quality": float(good_hits.sum() / count),
         "reverse_kl": kl_divergence(p, fair),
         "forward_kl": kl_divergence(fair, p),
     }

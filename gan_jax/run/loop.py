@@ -3,12 +3,13 @@
 import itertools
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from gan_jax.config import Config
+from gan_jax.evaluate.batched import Pending
 from gan_jax.parallel.execution import Program
 from gan_jax.parallel.multihost import is_true_anywhere
 from gan_jax.run_files.history import (
@@ -20,18 +21,6 @@ from gan_jax.run_files.history import (
 )
 from gan_jax.run_files.logged_steps import PickedSteps, fetch_steps, pick_steps
 from gan_jax.types import Row, TrainState
-
-
-class Measurement(Protocol):
-    """The measurement of the GANs of a state, which devices may still be making.
-
-    is_ready: whether it is made. read: returns the numbers of each GAN; None if the
-    measurement was given up, because the run is to stop.
-    """
-
-    def is_ready(self) -> bool: ...
-
-    def read(self) -> list[Row] | None: ...
 
 
 class Callbacks(NamedTuple):
@@ -52,7 +41,7 @@ class Callbacks(NamedTuple):
     reach: Callable[[int], None]
     save: Callable[[TrainState, int], None]
     draw: Callable[[TrainState, int | None], None]
-    measure: Callable[[TrainState], Measurement]
+    measure: Callable[[TrainState], Pending]
     stop_signals: list[str]
 
 
@@ -76,7 +65,7 @@ class Unread(NamedTuple):
     """
 
     picked: list[PickedSteps]
-    measured: Measurement | None
+    measured: Pending | None
     last: bool
 
     def is_ready(self) -> bool:
@@ -162,7 +151,10 @@ def record_steps(
     started: when the run began, by `time.perf_counter`.
     """
     fetched = [fetch_steps(one.picked) for one in ready]
-    found = [one.measured and one.measured.read() for one in ready]
+    found = [
+        one.measured.read() if one.measured and one.measured.is_complete else None
+        for one in ready
+    ]
     wall_seconds = time.perf_counter() - started
     for one, dispatches, measurements in zip(ready, fetched, found, strict=True):
         rows, events = [], []

@@ -2,18 +2,22 @@
 
 from collections.abc import Callable
 from functools import cache, partial
+from typing import Any
 
+import jax
 import numpy as np
 
 from gan_jax.assembly.registry import choose
 from gan_jax.config import Config
 from gan_jax.data import Dataset, batch_indices, label_shares
-from gan_jax.evaluate.evaluator import (
-    Evaluator,
-    make_evaluator,
-    sample_features,
-    score_features,
+from gan_jax.evaluate.batched import (
+    Draw,
+    Pending,
+    SamplePlan,
+    make_batched_measurement,
+    plan_evaluation,
 )
+from gan_jax.evaluate.evaluator import Evaluator, make_evaluator
 from gan_jax.evaluate.gan_metrics import (
     PROBES,
     gan_metric_inputs,
@@ -21,11 +25,10 @@ from gan_jax.evaluate.gan_metrics import (
     restore_key,
 )
 from gan_jax.evaluate.metric_registry import METRICS
-from gan_jax.evaluate.sample_quality import make_quality_measure
+from gan_jax.evaluate.sample_quality import prepare_quality
 from gan_jax.features import EXTRACTORS
 from gan_jax.gan import Gan
 from gan_jax.logs.sample_plots import make_sampler
-from gan_jax.metrics import diversity
 from gan_jax.parallel.ensemble import split_members
 from gan_jax.parallel.multihost import to_local_arrays
 from gan_jax.types import Array, Row, TrainState
@@ -66,102 +69,147 @@ def make_sample_monitor(
     data: Dataset,
     members: list | None,
     evaluator: Evaluator | None,
-) -> Callable[[TrainState], list[Row]]:
+    stop: Callable[[], bool] = lambda: False,
+) -> Callable[[TrainState], Pending]:
     """Return a function that measures the averaged generator of each GAN of a state.
 
-    members: the GANs whose states are stacked, or None for a single GAN. See
-    `make_measurement` for what is measured.
-    """
-    measure = make_measurement(config, gan, data, evaluator)
+    members: the GANs whose states are stacked, or None for a single GAN. stop: asked
+    between two calls of the device; the measurement is given up if it is true.
 
-    def measure_all(state: TrainState) -> list[Row]:
-        state = to_local_arrays(state.replace(key=()))  # pyright: ignore
-        if members is None:
-            return [measure(state)]
-        return [measure(own) for own in split_members(state, len(members))]
+    - The diversity is that of 256 fakes against as many examples, the same ones each
+      time. Images are averaged down to at most 64 pixels a side.
+    - The numbers of `prepare_quality` are of the same fakes and examples. They say how
+      near the fakes are to the data.
+    - The names of what the evaluator measures end with its number of samples:
+      `frechet_distance@1000`.
+    - The PROBES in `metrics.names` measure the GAN itself, and are computed at once.
+
+    A generator whose samples are not finite has none of these numbers. The function
+    returns as soon as the device is at work on all others.
+    """
+    count = None if members is None else len(members)
+    measure_probes = make_probe_measure(config, count)
+
+    @cache
+    def measurements() -> list[Callable[..., Pending]]:
+        plans = [plan_quality(config, gan, data)]
+        if evaluator is not None:
+            batch = choose_batch(gan, config, evaluator.n, evaluator.batch)
+            plans.append(plan_evaluation(evaluator, batch))
+        shares = label_shares(data) if gan.label_count else None
+        in_turn = measures_in_turn(gan)
+        return [
+            make_batched_measurement(plan, make_draw(gan, plan.batch, shares), in_turn)
+            for plan in plans
+        ]
+
+    def measure_all(state: TrainState) -> Pending:
+        variables = on_one_device(state.ema)
+        pending = [measure(variables, count, stop) for measure in measurements()]
+        if not all(one.is_complete for one in pending):
+            return Pending(lambda: [{} for _ in range(count or 1)], False)
+        probes = measure_probes(state)
+
+        def read() -> list[Row]:
+            quality, *rest = (one.read() for one in pending)
+            found = [name_counts(evaluator, row) for row in rest[0]] if rest else probes
+            each = zip(quality, probes, found, strict=True)
+            return [a | b | c if a else {} for a, b, c in each]
+
+        return Pending(read, arrays=[one.arrays for one in pending])
 
     return measure_all
 
 
-def make_measurement(
-    config: Config, gan: Gan, data: Dataset, evaluator: Evaluator | None
-) -> Callable[[TrainState], Row]:
-    """Return a function that measures the averaged generator of a single GAN.
+def name_counts(evaluator: Evaluator | None, numbers: Row) -> Row:
+    """Return the evaluator's numbers under names that end with its sample count."""
+    assert evaluator is not None
+    return {f"{name}@{evaluator.n}": float(v) for name, v in numbers.items()}
 
-    - The diversity is that of 256 fakes against as many examples, the same ones each
-      time. Images are averaged down to at most 64 pixels a side.
-    - The numbers of `make_quality_measure` are of the same fakes and examples. They say
-      how near the fakes are to the data.
-    - The names of what the evaluator measures end with its number of samples:
-      `frechet_distance@1000`.
-    - The PROBES in `metrics.names` measure the GAN itself.
 
-    A generator whose samples are not finite has none of these numbers.
+def plan_quality(config: Config, gan: Gan, data: Dataset) -> SamplePlan:
+    """Return the plan that measures the diversity and the quality of 256 fakes."""
+    size = min(MEASURED_SAMPLES, len(data))
+    chosen = batch_indices(len(data), size, 1, 0, 0)[0]
+    real = np.asarray(shrink_images(np.asarray(data.get(chosen).image)))
+    quality = prepare_quality(config.dataset, real, len(gan.data_shape) == 3)
+    batch = choose_batch(gan, config, size, size)
+
+    def shrink(fakes: Array) -> tuple[Array, None]:
+        return shrink_images(fakes), None  # pyright: ignore
+
+    return SamplePlan(size, batch, shrink, {"quality": quality}, {})
+
+
+def choose_batch(gan: Gan, config: Config, n: int, most: int) -> int:
+    """Return how many of n fakes are drawn at a time.
+
+    Points are drawn all together. Images are drawn at most as many as `most`, and as a
+    batch of training.
     """
-    size, names = min(MEASURED_SAMPLES, len(data)), requested_gan_metrics(config)
-    draw_fakes = make_fake_source(gan, data, min(size, config.batch_size))
+    return n if len(gan.data_shape) == 1 else min(n, most, config.batch_size)
+
+
+def measures_in_turn(gan: Gan) -> bool:
+    """Whether GANs are measured one at a time: images on CPU.
+
+    On CPU one GAN's images keep all cores busy, and convolutions with many kernels are
+    slow there.
+    """
+    return jax.default_backend() == "cpu" and len(gan.data_shape) == 3
+
+
+def make_draw(gan: Gan, batch: int, shares: np.ndarray | None) -> Draw:
+    """Return a function that draws a batch of fakes of averaged variables.
+
+    They are the fakes of the run's pictures. A conditional generator draws each class
+    as often as the data have it (`shares`).
+    """
+    draw = make_sampler(gan, batch, shares)
+
+    def draw_batch(variables: Any, first: Array | int) -> Array:
+        state = TrainState((), (), (), (), variables, {}, {})  # pyright: ignore
+        return draw(state, first=first)
+
+    return draw_batch
+
+
+def make_probe_measure(
+    config: Config, count: int | None
+) -> Callable[[TrainState], list[Row]]:
+    """Return a function that measures the requested PROBES of each GAN of a state."""
+    names = requested_gan_metrics(config)
     stage = cache(partial(gan_metric_inputs, config))
 
-    @cache
-    def read_real() -> np.ndarray:
-        chosen = batch_indices(len(data), size, 1, 0, 0)[0]
-        return shrink_images(np.asarray(data.get(chosen).image))
+    def measure_probes(state: TrainState) -> list[Row]:
+        if not names:
+            return [{} for _ in range(count or 1)]
+        state = to_local_arrays(state.replace(key=()))  # pyright: ignore
+        states = [state] if count is None else split_members(state, count)
+        return [measure_one(own) for own in states]
 
-    @cache
-    def quality() -> Callable[[np.ndarray], Row]:
-        return make_quality_measure(
-            config.dataset, read_real(), len(gan.data_shape) == 3
-        )
+    def measure_one(state: TrainState) -> Row:
+        found: Row = {}
+        if all(np.isfinite(x).all() for x in jax.tree.leaves(state.ema)):
+            for name in names:
+                found |= PROBES[name](stage(), restore_key(state))
+        return found
 
-    def measure(state: TrainState) -> Row:
-        fakes = shrink_images(draw_fakes(state, 0, size))
-        if not np.isfinite(fakes).all():
-            return {}
-        found: Row = {"diversity": diversity(read_real(), fakes)} | quality()(fakes)
-        for name in names:
-            found |= PROBES[name](stage(), restore_key(state))
-        return found | evaluate_samples(evaluator, partial(draw_fakes, state))
-
-    return measure
+    return measure_probes
 
 
-def make_fake_source(
-    gan: Gan, data: Dataset, batch: int
-) -> Callable[[TrainState, int, int], np.ndarray]:
-    """Return a function of a state, the number of the first fake, and their count.
+def on_one_device(variables: Any) -> Any:
+    """Return variables that are spread over devices or processes as the host's arrays.
 
-    It draws the fakes in batches of the given size, which is no larger than that of
-    training. A conditional generator draws each class as often as the data have it.
+    To index arrays that are spread over devices is a collective of all of them.
     """
-
-    @cache
-    def sampler() -> Callable[..., Array]:
-        return make_sampler(gan, batch, label_shares(data) if gan.label_count else None)
-
-    def draw(state: TrainState, first: int, count: int) -> np.ndarray:
-        starts = range(first, first + count, batch)
-        return np.concatenate([sampler()(state, first=i) for i in starts])[:count]
-
-    return draw
+    leaves = jax.tree.leaves(variables)
+    if all(len(x.devices()) == 1 for x in leaves if isinstance(x, jax.Array)):
+        return variables
+    return jax.device_get(variables)
 
 
-def evaluate_samples(
-    evaluator: Evaluator | None, draw: Callable[[int, int], np.ndarray]
-) -> Row:
-    """Return the sample metrics of the fakes that `draw(first, count)` makes.
-
-    There are none without an evaluator, and none of features that are not finite.
-    """
-    if evaluator is None:
-        return {}
-    made = sample_features(evaluator, draw)
-    if not np.isfinite(made.features).all():
-        return {}
-    found = score_features(evaluator, made)
-    return {f"{name}@{evaluator.n}": float(value) for name, value in found.items()}
-
-
-def shrink_images(images: np.ndarray, side: int = 64) -> np.ndarray:
+def shrink_images(images: Array | np.ndarray, side: int = 64) -> Array | np.ndarray:
     """Average pixels over squares until a side has at most so many; return `[N, F]`.
 
     Points `[N, F]` stay as they are.

@@ -9,10 +9,11 @@ import jax
 from gan_jax.config import Config
 from gan_jax.data import Dataset
 from gan_jax.data.batch_order import ORDER_VERSION
+from gan_jax.evaluate.batched import Pending
 from gan_jax.logs.files import explain_write_errors
 from gan_jax.logs.row_files import write_rows
 from gan_jax.parallel.execution import Program
-from gan_jax.run.loop import Measurement, crosses_multiple
+from gan_jax.run.loop import crosses_multiple
 from gan_jax.run_files.checkpoint import (
     CHECKPOINT_FOLDER,
     discard_checkpoint,
@@ -173,7 +174,7 @@ def complete_measurements(
     config: Config,
     folder: Path | None,
     start: RunStart,
-    measure: Callable[[TrainState], Measurement],
+    measure: Callable[[TrainState], Pending],
 ) -> None:
     """Measure the state that a run goes on from, if a stop came before that was done.
 
@@ -185,10 +186,10 @@ def complete_measurements(
     due = crosses_multiple(config.metrics.every, start.step - 1, start.step)
     if not (rows and due) or any("diversity" in row for row in rows):
         return
-    found = measure(start.state).read()
-    if found is None:
+    pending = measure(start.state)
+    if not pending.is_complete:
         return
-    add_measurements(start.records, start.step, found)
+    add_measurements(start.records, start.step, pending.read())
     everything = (row for record in start.records for row in record.rows)
     if folder is not None:
         with explain_write_errors(folder):

@@ -243,21 +243,6 @@ def start_trackers(run: Run, start: RunStart, stack: ExitStack) -> list[Tracker]
     return trackers
 
 
-class Finished:
-    def __init__(self, rows):
-        self.rows = rows
-
-    def is_ready(self):
-        return True
-
-    def read(self):
-        return self.rows
-
-
-def finished(measure):
-    return lambda state: Finished(measure(state))
-
-
 def make_callbacks(
     run: Run,
     records: list[Record],
@@ -274,6 +259,7 @@ def make_callbacks(
     if path is not None:
         draw = make_picture_writer(config, path, work, data, trackers)
     counter = make_step_counter(config, data, display)
+    stop = lambda: bool(stop_signals)  # noqa: E731
     return Callbacks(
         write_rows=make_row_writer(counter.update, records, path, trackers, callback),
         write_events=make_event_writer(config, path, print_line, trackers),

@@ -408,7 +408,9 @@ def test_two_processes_read_their_own_shares_of_streamed_pictures(tmp_path):
     ours, alone = (lines(tmp_path / run / "metrics.jsonl") for run in ("two", "alone"))
     assert_rows_agree(ours, alone)
     had = [json.loads(text.splitlines()[-1])["rows"] for text in outputs]
-    assert had == [RING.steps * 16 * 4 * 4 * 3 // 2] * 2  # Grey pictures are read as RGB.
+    assert (
+        had == [RING.steps * 16 * 4 * 4 * 3 // 2] * 2
+    )  # Grey pictures are read as RGB.
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import pytest
 
 from gan_jax.config import CheckpointConfig, Config, LogConfig, MetricsConfig
+from gan_jax.evaluate.batched import Pending
 from gan_jax.parallel.execution import Program
 from gan_jax.run import loop
 from gan_jax.run.loop import Callbacks, Unread, is_checkpoint_due, run_steps
@@ -29,18 +30,6 @@ class State(NamedTuple):
     step: jax.Array
 
 
-class Measured(NamedTuple):
-    """A measurement of the state after some steps."""
-
-    value: int
-
-    def is_ready(self):
-        return True
-
-    def read(self):
-        return [{"diversity": self.value}]
-
-
 def follow_loop(config, monkeypatch, fails_at=None):
     """How many steps were made when each row was written, and each read of the host."""
     made, written, reads = [0], {}, []
@@ -58,13 +47,17 @@ def follow_loop(config, monkeypatch, fails_at=None):
         reads.append([one.start + one.length for one in picked])
         return fetch_steps(picked)
 
+    def measure(state):
+        step = made[0]
+        return Pending(lambda: [{"diversity": step}])
+
     def ignore(*arguments):
         pass
 
     monkeypatch.setattr(loop, "fetch_steps", fetch)
     splits = lambda bounds: iter(bounds[1:].tolist())  # noqa: E731
     work = Program(None, None, None, advance, splits, 1, [])
-    host = Callbacks(write_rows, *[ignore] * 6, lambda state: Measured(made[0]), [])
+    host = Callbacks(write_rows, *[ignore] * 6, measure, [])
     run_steps(config, work, State(jnp.int32(0)), 0, [make_record({}, [], {}, [])], host)
     return written, reads
 

@@ -40,7 +40,8 @@ def measure_quality(run: DiagnosedRun) -> dict[str, Any]:
     """Return the diversity and the quality of samples, as a run logs them."""
     metrics = dataclasses.replace(run.config.metrics, names=())
     config = dataclasses.replace(run.config, metrics=metrics)
-    (numbers,) = make_sample_monitor(config, run.gan, run.data, None, None)(run.state)
+    measure = make_sample_monitor(config, run.gan, run.data, None, None)
+    (numbers,) = measure(run.state).read()
     return numbers | {"mode_count": mode_count(config.dataset)}
 
 
