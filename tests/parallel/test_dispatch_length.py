@@ -6,7 +6,13 @@ import pytest
 
 from gan_jax import METHODS, build
 from gan_jax.assembly.datasets import find_dataset
-from gan_jax.config import Config, DatasetConfig, LogConfig, ModelConfig
+from gan_jax.config import (
+    Config,
+    DatasetConfig,
+    LogConfig,
+    ModelConfig,
+    PenaltyConfig,
+)
 from gan_jax.parallel import dispatch_length
 from gan_jax.parallel.dispatch_length import (
     LONGEST_CALL,
@@ -74,7 +80,8 @@ def test_steps_that_are_asked_for_stay():
 
 
 def test_work_is_counted_of_layers_that_take_means_over_devices():
-    config = replace(RING, model=replace(RING.model, d_minibatch="stddev"))
+    model = replace(RING.model, d_minibatch="discrimination")
+    config = replace(RING, model=model, penalty=PenaltyConfig("none"))
     spec = find_dataset(config).spec
     alone, over_devices = (build(config, spec=spec, axis_name=a) for a in (None, "d"))
     assert estimate_step_flops(config, alone) == estimate_step_flops(
