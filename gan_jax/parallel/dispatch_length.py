@@ -49,16 +49,18 @@ def choose_steps_per_call(
     most = min(config.log.every, LONGEST_CALL)
     limit = MOST_FLOPS.get(jax.default_backend(), MOST_FLOPS_OF_ACCELERATOR)
     short = int(limit / (gans_per_device * estimate_step_flops(config, gan)))
-    if short < most:
-        return max(short, 1), "one scan of about a second at most"
-    return most, "one scan"
+    if short >= most:
+        return most, "one scan"
+    # A divisor, so that logged steps end a dispatch and all dispatches are one program.
+    divisors = (count for count in range(1, short + 1) if most % count == 0)
+    return max(divisors, default=1), "one scan of about a second at most"
 
 
 def estimate_step_flops(config: Config, gan: Gan) -> float:
     """Return roughly the floating-point operations of a step of one GAN.
 
     It is `STEP_COST * d_steps` passes of a batch through G and D, by XLA's count. It is
-    1 where XLA counts nothing.
+    1 where the backend counts nothing.
     """
 
     def judge_fakes(state: TrainState, z: Array, label: Array | None) -> Array:
@@ -76,6 +78,9 @@ def estimate_step_flops(config: Config, gan: Gan) -> float:
     label = None
     if gan.label_count is not None:
         label = jax.ShapeDtypeStruct((1, count), jnp.int32)
-    counted = jax.jit(on_device).lower(state, z, label).cost_analysis() or {}
-    one_pass = counted.get("flops", 0.0)
+    lowered = jax.jit(on_device).lower(state, z, label)
+    try:
+        one_pass = (lowered.cost_analysis() or {}).get("flops", 0.0)
+    except jax.errors.JaxRuntimeError:  # Some backends have no such count.
+        one_pass = 0.0
     return max(1.0, STEP_COST * config.d_steps * one_pass)
