@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from gan_jax.command_line import early_signals
 from gan_jax.run.signals import in_main_thread, print_to_stderr, watch_signals
 
-WORD_SECONDS, GRACE_SECONDS = 0.2, 2.0
+WORD_SECONDS, GRACE_SECONDS = 0.2, 1.5
 """Seconds after a signal until a line says that the command ends, and from then on
 until its process is ended by force."""
 SHOW_CURSOR = "\x1b[?25h"

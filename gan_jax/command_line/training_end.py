@@ -33,13 +33,21 @@ def print_result(out: str, summary: dict[str, Any]) -> None:
         f"{summary['wall_seconds']:.0f} s ({summary['steps_per_second']:.0f} steps/s); "
         f"{outcome}\n"
         f"{format_samples(summary)}"
-        f"look at  {out}/samples.png  and  {out}/curves.png\n"
+        f"{format_pictures(out, summary)}\n"
         f"numbers  {out}/metrics.jsonl  and  {out}/summary.json{rows}\n"
         f"repeat   {command} --config {config} --out {again}"
     )
     if summary["verdict"] == "interrupted":
         place = shlex.quote(out)
         print(f"resume   {command} --config {config} --out {place} --resume")
+
+
+def format_pictures(out: str, summary: dict[str, Any]) -> str:
+    """Return where a run's pictures are; of an interrupted one, what draws them."""
+    if summary["verdict"] != "interrupted":
+        return f"look at  {out}/samples.png  and  {out}/curves.png"
+    draw = (f"{name_command(name)} {shlex.quote(out)}" for name in ("sample", "runs"))
+    return f"draw     {'  and  '.join(draw)}"
 
 
 def print_swept_values(summary: dict[str, Any]) -> None:

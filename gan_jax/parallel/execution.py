@@ -22,8 +22,8 @@ from gan_jax.config import Config
 from gan_jax.data import Dataset
 from gan_jax.data.core import ENDLESS
 from gan_jax.gan import Gan, init_state
+from gan_jax.parallel.dispatch_length import choose_steps_per_call
 from gan_jax.parallel.ensemble import (
-    has_convolutions,
     init_states,
     is_faster_in_turn,
     place_in_turn,
@@ -46,8 +46,6 @@ from gan_jax.types import Batch, Metrics, TrainState
 
 Member = dict[str, Any]
 """What distinguishes one GAN of a run: its seed and its factors of the sweep."""
-LONGEST_CALL = 100
-"""The most steps in one dispatch whose number is `auto`."""
 MOST_MEMBERS = 2**16
 """The most GANs that one run trains."""
 
@@ -92,7 +90,10 @@ def make_program(config: Config, data: Dataset) -> Program:
         init, placed, how = place_one_gan(config, gan, body, mesh)
     else:
         init, placed, how = place_many_gans(members, gan, body, mesh, feed.streams)
-    steps_per_call, reason = choose_steps_per_call(config, gan, feed.streams)
+    gans_per_device = len(members or [None]) / mesh.size
+    steps_per_call, reason = choose_steps_per_call(
+        config, gan, feed.streams, gans_per_device
+    )
     return Program(
         gan,
         members,
@@ -258,17 +259,6 @@ def refuse_placement_of_many(placement: str, hosts: int, members: int) -> None:
             f"seeds: {members} GANs train in one process, and there are {hosts}; start "
             "one process, or one for each part of the seeds"
         )
-
-
-def choose_steps_per_call(config: Config, gan: Gan, streams: bool) -> tuple[int, str]:
-    """Return the number of steps in one dispatch, and the reason for it."""
-    if config.steps_per_call != "auto":
-        return config.steps_per_call, "as asked"
-    if streams:
-        return 1, "its rows are read from disk"
-    if jax.default_backend() == "cpu" and has_convolutions(gan):
-        return 1, "XLA runs convolutions in a loop slowly on CPU"
-    return min(config.log.every, LONGEST_CALL), "one scan"
 
 
 def run_several_steps(

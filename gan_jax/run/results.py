@@ -1,4 +1,4 @@
-"""The files that a run writes at its end: curves, summary, one line for each GAN."""
+"""The files that a run writes at its end: summary, one line for each GAN, curves."""
 
 from pathlib import Path
 
@@ -17,11 +17,9 @@ from gan_jax.types import Row
 def write_results(
     folder: Path, config: Config, records: list[Record], summary: Row
 ) -> None:
-    """Write the curves, the summary, and for several GANs a line each."""
-    runs = [record.rows for record in records]
+    """Write the summary, and for several GANs a line each."""
     with explain_write_errors(folder):
-        if members := members_of(config):
-            draw_members(folder / "curves.png", config, members, runs)
+        if members_of(config):
             write_rows(
                 folder / "members.jsonl",
                 [
@@ -31,6 +29,14 @@ def write_results(
                     for record in records
                 ],
             )
+        write_json(folder / "summary.json", summary)
+
+
+def draw_curves_of_run(folder: Path, config: Config, records: list[Record]) -> None:
+    """Draw the curves of a run."""
+    runs = [record.rows for record in records]
+    with explain_write_errors(folder):
+        if members := members_of(config):
+            draw_members(folder / "curves.png", config, members, runs)
         else:
             draw_curves(folder / "curves.png", runs)
-        write_json(folder / "summary.json", summary)

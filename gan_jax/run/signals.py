@@ -6,7 +6,8 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from typing import Any
 
 STOP_MESSAGES = {
@@ -64,14 +65,38 @@ def watch_signals(react: Callable[[int], bool]) -> Iterator[None]:
 
 @contextmanager
 def stop_request() -> Iterator[list[str]]:
-    """Yield a list to which Ctrl-C and SIGTERM add their names.
+    """Yield a list that `collect_stop_requests` fills."""
+    requests: list[str] = []
+    with collect_stop_requests(requests):
+        yield requests
+
+
+@contextmanager
+def later_stop_request() -> Iterator[tuple[list[str], Callable[[], None]]]:
+    """Yield a list that `collect_stop_requests` fills, and a function that begins this.
+
+    Until the function is called, a signal does what it did before. Further calls change
+    nothing.
+    """
+    requests: list[str] = []
+    with ExitStack() as stack:
+
+        @cache
+        def begin() -> None:
+            stack.enter_context(collect_stop_requests(requests))
+
+        yield requests, begin
+
+
+@contextmanager
+def collect_stop_requests(requests: list[str]) -> Iterator[None]:
+    """A context in which Ctrl-C and SIGTERM add their names to the list.
 
     The first of each is answered with a line at once. A second Ctrl-C interrupts. A
     signal that the process ignores, as under nohup, stays ignored.
     """
-    requests: list[str] = []
     if not in_main_thread():
-        yield requests
+        yield
         return
 
     before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
@@ -96,7 +121,7 @@ def stop_request() -> Iterator[list[str]]:
         for one in watched:
             signal.signal(one, add_request)
         try:
-            yield requests
+            yield
         finally:
             for one in watched:
                 signal.signal(one, before[one])

@@ -4,49 +4,42 @@ from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 
-from gan_jax.assembly.assemble import build
-from gan_jax.assembly.datasets import find_dataset, require_enough_examples
 from gan_jax.config import Config
-from gan_jax.config.serialization import validate
-from gan_jax.data import Dataset, with_absolute_path
-from gan_jax.evaluate.evaluator import Evaluator
-from gan_jax.parallel.execution import Program, make_program, members_of
 from gan_jax.parallel.multihost import fail_together, require_same_everywhere
-from gan_jax.plugins.load import with_plugins
 from gan_jax.run.callbacks import (
     make_event_writer,
     make_picture_writer,
     make_row_writer,
     make_step_counter,
-    opening_line,
 )
 from gan_jax.run.loop import Callbacks
-from gan_jax.run.monitor import make_sample_monitor, requested_evaluator
+from gan_jax.run.monitor import make_sample_monitor
+from gan_jax.run.preparation import (
+    Run,
+    compare_data,
+    make_run,
+    skip_action,
+    validate_with_plugins,
+)
 from gan_jax.run.profiling import profile_steps
 from gan_jax.run.restores import run_with_restores
-from gan_jax.run.results import write_results
+from gan_jax.run.results import draw_curves_of_run, write_results
 from gan_jax.run.resume import (
     RunStart,
     complete_measurements,
-    require_same_data,
     start_or_resume,
     write_start,
 )
-from gan_jax.run.signals import stop_request
-from gan_jax.run.trackers import Tracker, open_trackers, require_wandb
+from gan_jax.run.signals import later_stop_request
+from gan_jax.run.trackers import Tracker, open_trackers
 from gan_jax.run_files.data_facts import DataFacts
-from gan_jax.run_files.folder import (
-    lock_folder,
-    refuse_config_changes,
-    refuse_used_folder,
-)
+from gan_jax.run_files.folder import choose_refusal, lock_folder
 from gan_jax.run_files.history import Record
 from gan_jax.run_files.summary import summarize_run
-from gan_jax.terminal.progress import ProgressDisplay, show_progress
+from gan_jax.terminal.progress import show_progress
 from gan_jax.types import Row, TrainState
 
 
@@ -69,7 +62,8 @@ def train(
     - "collapsed": the samples lack diversity at the end (`has_collapsed`).
     - "diverged": a metric was not finite. The newest checkpoint holds a finite state.
     - "interrupted": Ctrl-C or SIGTERM came. The step that runs is finished and saved.
-      While the data are prepared, a signal ends the call as it ends any other.
+      Until the first steps are made, nothing can be lost, and a signal ends the call as
+      it ends any other: while the data are prepared, and while the step is compiled.
 
     Of several processes the first alone writes.
 
@@ -107,101 +101,23 @@ def train(
         refuse = choose_refusal(config, folder, fresh, overwrite, allow_changes)
         run = make_run(config, folder, display, refuse)
         facts = compare_data(run, None if fresh or allow_changes else folder)
-        with stop_request() as stop_signals, ExitStack() as stack:
+        with ExitStack() as stack:
             display.begin("making the networks")
             begin = partial(start_or_resume, config, folder, run.program, print_line)
             start = open_run_folder(run, facts, begin, fresh, refuse, stack)
             trackers = start_trackers(run, start, stack)
-            records = start.records
-            callbacks = make_callbacks(run, records, trackers, callback, stop_signals)
-            complete_measurements(config, run.path, start, callbacks.measure)
-            with profile_steps(config, folder, run.program, print_line) as work:
-                state, restores = run_with_restores(
-                    config, folder, work, start, callbacks, begin
+            with later_stop_request() as stop:
+                callbacks = make_callbacks(
+                    run, start.records, trackers, callback, *stop
                 )
-            summary = summarize_run(config, run.program, state, records)
-            stopped_by = next(iter(stop_signals), None)
-            summary |= {"restores": restores, "stopped_by": stopped_by}
-            if first:
+                state, summary = run_to_end(run, folder, start, callbacks, begin)
+            # All is written, so a signal ends the drawing at once. A run that is to
+            # stop draws nothing: that may take long, and can be done at any time.
+            if first and summary["verdict"] != "interrupted":
                 display.begin("drawing the samples and the curves")
                 callbacks.draw(state, None)
-                write_results(folder, config, records, summary)
+                draw_curves_of_run(folder, config, start.records)
     return state, summary
-
-
-class Run(NamedTuple):
-    """A run that is prepared, and nothing of it is written yet.
-
-    path: the folder to write to, or None in a process that does not write.
-    evaluator: it measures the sample metrics, or None if none are requested.
-    """
-
-    config: Config
-    path: Path | None
-    data: Dataset
-    program: Program
-    evaluator: Evaluator | None
-    display: ProgressDisplay
-
-
-def validate_with_plugins(config: Config) -> Config:
-    """Return the valid Config with absolute paths and the content of its plugins."""
-    return with_plugins(with_absolute_path(validate(config)))
-
-
-def choose_refusal(
-    config: Config, folder: Path, fresh: bool, overwrite: bool, allow_changes: bool
-) -> Callable[[], None]:
-    """Return a function that raises an error if the folder cannot take this run."""
-    if fresh:
-        return partial(refuse_used_folder, folder, overwrite)
-    return partial(refuse_config_changes, folder, config, allow_changes)
-
-
-def make_run(
-    config: Config, folder: Path, display: ProgressDisplay, refuse: Callable[[], None]
-) -> Run:
-    """Prepare the run in every process, and print its first line."""
-    first = jax.process_index() == 0
-    prepare = partial(prepare_run, config, refuse if first else skip_action)
-    data, work, evaluator = fail_together(prepare)
-    display.print_line(opening_line(config, folder, len(work.members or [None])))
-    return Run(config, folder if first else None, data, work, evaluator, display)
-
-
-def prepare_run(
-    config: Config, refuse: Callable[[], None]
-) -> tuple[Dataset, Program, Evaluator | None]:
-    """Return the data, the program and the evaluator of the sample metrics.
-
-    Raises ValueError for what cannot be trained or measured, and what `refuse` raises.
-    """
-    data = find_dataset(config)
-    build(config, spec=data.spec)
-    require_enough_examples(config, data)
-    require_wandb(config)
-    if config.on_divergence == "restore" and members_of(config):
-        raise ValueError(
-            "on_divergence 'restore': goes back with the whole run, and there are "
-            "several GANs; choose stop or continue, or one seed and no sweep"
-        )
-    refuse()
-    return data, make_program(config, data), requested_evaluator(config)
-
-
-def skip_action(*arguments: object) -> None:
-    """Stand in for an action that the first process alone takes."""
-
-
-def compare_data(run: Run, recorded: Path | None) -> DataFacts:
-    """Return the facts of the data, and refuse other data than the run had.
-
-    recorded: the folder of the run to compare with, or None.
-    """
-    run.display.begin("comparing the data with the facts of the run")
-    print_line = run.display.print_line
-    compare = partial(require_same_data, recorded, run.config, run.data, print_line)
-    return fail_together(compare)
 
 
 def open_run_folder(
@@ -243,33 +159,67 @@ def start_trackers(run: Run, start: RunStart, stack: ExitStack) -> list[Tracker]
     return trackers
 
 
+def run_to_end(
+    run: Run,
+    folder: Path,
+    start: RunStart,
+    callbacks: Callbacks,
+    begin: Callable[[bool], RunStart],
+) -> tuple[TrainState, Row]:
+    """Make the steps, write the results, and return the last state and the summary.
+
+    begin: as in `run_with_restores`.
+    """
+    config, print_line = run.config, run.display.print_line
+    complete_measurements(config, run.path, start, callbacks.measure)
+    with profile_steps(config, folder, run.program, print_line) as work:
+        state, restores = run_with_restores(
+            config, folder, work, start, callbacks, begin
+        )
+    summary = summarize_run(config, run.program, state, start.records)
+    stopped_by = next(iter(callbacks.stop_signals), None)
+    summary |= {"restores": restores, "stopped_by": stopped_by}
+    if run.path is not None:
+        write_results(run.path, config, start.records, summary)
+    return state, summary
+
+
 def make_callbacks(
     run: Run,
     records: list[Record],
     trackers: list[Tracker],
     callback: Callable[[Row], None] | None,
     stop_signals: list[str],
+    take_signals: Callable[[], None],
 ) -> Callbacks:
     """Return what the loop calls; `save` does nothing yet.
 
-    The first process alone writes files and pictures.
+    The first process alone writes files and pictures. take_signals: called when steps
+    are made, which a signal shall not lose: from then on it asks the loop to stop.
+    Several processes stop together, and so they take signals from the beginning.
     """
     config, path, data, work, evaluator, display = run
     draw, print_line = skip_action, display.print_line
     if path is not None:
         draw = make_picture_writer(config, path, work, data, trackers)
     counter = make_step_counter(config, data, display)
-    stop = lambda: bool(stop_signals)  # noqa: E731
+    if jax.process_count() > 1:
+        take_signals()
+
+    def reach(step: int) -> None:
+        take_signals()
+        counter.reach(step)
+
     return Callbacks(
         write_rows=make_row_writer(counter.update, records, path, trackers, callback),
         write_events=make_event_writer(config, path, print_line, trackers),
         print_line=print_line,
         begin=counter.begin,
-        reach=counter.reach,
+        reach=reach,
         save=skip_action,
         draw=draw,
-        measure=finished(
-            make_sample_monitor(config, work.gan, data, work.members, evaluator)
+        measure=make_sample_monitor(
+            config, work.gan, data, work.members, evaluator, lambda: bool(stop_signals)
         ),
         stop_signals=stop_signals,
     )

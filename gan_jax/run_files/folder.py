@@ -1,8 +1,9 @@
 """The folder of a run: its files, its lock, and the changes that it refuses."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -201,3 +202,12 @@ def refuse_config_changes(folder: Path, config: Config, allowed: bool) -> None:
             f"{folder / 'config.json'} begins with its values), choose another --out, "
             "or --allow-changes (but of seeds and sweeps)"
         )
+
+
+def choose_refusal(
+    config: Config, folder: Path, fresh: bool, overwrite: bool, allow_changes: bool
+) -> Callable[[], None]:
+    """Return a function that raises an error if the folder cannot take this run."""
+    if fresh:
+        return partial(refuse_used_folder, folder, overwrite)
+    return partial(refuse_config_changes, folder, config, allow_changes)

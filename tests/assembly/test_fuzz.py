@@ -28,7 +28,8 @@ from gan_jax.config import (
 )
 from gan_jax.config.serialization import flat, from_json, to_json
 from gan_jax.gan import Gan
-from gan_jax.run.train_run import prepare_run, train
+from gan_jax.run.preparation import prepare_run
+from gan_jax.run.train_run import train
 
 FIELDS = list(flat(Config()))
 GROUPS = [name for name, value in asdict(Config()).items() if isinstance(value, dict)]

@@ -10,7 +10,7 @@ from benchmarks.speed import interleave
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import storage
 from gan_jax.parallel import memory_check
-from gan_jax.run.train_run import prepare_run
+from gan_jax.run.preparation import prepare_run
 
 RING = Config(dataset=DatasetConfig("ring"))
 
