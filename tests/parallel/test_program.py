@@ -30,8 +30,9 @@ from gan_jax.config import (
     PenaltyConfig,
     SweepConfig,
 )
-from gan_jax.parallel.execution import make_program, members_of, run_several_steps
+from gan_jax.parallel.execution import make_program, members_of
 from gan_jax.parallel.multihost import announces_processes, join_processes
+from gan_jax.parallel.shared_program import run_several_steps
 
 SGD = OptimizerConfig("sgd", learning_rate=0.01)
 RING = Config(
@@ -477,7 +478,7 @@ def test_dispatch_of_seeds_is_traced_once(slots, monkeypatch):
         traces.append(arguments)
         return run_several_steps(*arguments)
 
-    monkeypatch.setattr("gan_jax.parallel.execution.run_several_steps", body)
+    monkeypatch.setattr("gan_jax.parallel.shared_program.run_several_steps", body)
     config = replace(RING, seeds=2, devices=1, **slots)
     work = make_program(config, find_dataset(config))
     state = work.init()
