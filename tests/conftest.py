@@ -61,7 +61,7 @@ def prepared_data(
 
 @pytest.fixture(autouse=True)
 def own_programs():
-    """No test finds a program that another one compiled, perhaps with a changed step."""
+    """No test finds the program of another one, which may have changed the step."""
     yield
     find_program.cache_clear()
 

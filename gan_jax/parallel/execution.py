@@ -150,21 +150,24 @@ def make_first_state(plan: ProgramPlan, program: SharedProgram) -> TrainState:
     return replicate(state, mesh) if mesh.size == 1 else state
 
 
-def compile_program(plan: ProgramPlan, steps: int) -> None:
-    """Compile what a run calls first: its first state, and a dispatch of some steps.
+def compile_program(plan: ProgramPlan, steps: int) -> Iterator[None]:
+    """Compile the first state of a run, then a dispatch of some steps; yield twice.
 
-    Nothing is executed, and nothing lies on a device afterwards. A run of the same
-    structure then finds both compiled. A placement by pmap raises an error: its
-    programs are compiled by their calls alone.
+    Nothing is executed, and nothing of the run lies on a device. A run of the same
+    structure finds both compiled. A placement by pmap raises TypeError for the
+    dispatch: its program is compiled by its call alone.
     """
     program, mesh = find_program(plan.structure), plan.structure.mesh
     program.init.lower(plan.numbers, plan.seeds).compile()
+    yield
     state = jax.eval_shape(partial(make_first_state, plan, program))
+    shared = jax.eval_shape(lambda: (plan.numbers, plan.feed.shared))
     (split,) = plan.feed.splits(np.array([0, steps]))
-    on_mesh = state, (plan.numbers, plan.feed.shared)
-    shapes = jax.tree.map(partial(shape_of, NamedSharding(mesh, P())), on_mesh)
-    own = jax.tree.map(lambda x: shape_of(getattr(x, "sharding", None), x), split)
-    program.advance(*shapes, own)  # pyright: ignore
+    program.advance(
+        *jax.tree.map(partial(shape_of, NamedSharding(mesh, P())), (state, shared)),
+        jax.tree.map(lambda x: shape_of(getattr(x, "sharding", None), x), split),
+    )
+    yield
 
 
 def describe_placement(plan: ProgramPlan) -> str:
