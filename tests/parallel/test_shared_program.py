@@ -2,7 +2,9 @@
 
 import dataclasses
 import logging
+import threading
 from dataclasses import replace
+from functools import partial
 
 import jax
 import numpy as np
@@ -34,7 +36,7 @@ from gan_jax.config import (
     SweepConfig,
 )
 from gan_jax.config.serialization import flat
-from gan_jax.data import step_indices
+from gan_jax.data.batch_order import make_slots, state_indices
 from gan_jax.losses import LOSSES
 from gan_jax.parallel import shared_program
 from gan_jax.parallel.execution import make_program, plan_program
@@ -102,20 +104,15 @@ def traces(monkeypatch):
 def test_program_with_numbers_plays_the_game_of_its_config():
     """Its numbers are those of `build`, whose step has them as constants."""
     data, gan = find_dataset(FULL), build(FULL)
-    state, step = (
-        init_state(gan, jax.random.key(3)),
-        jax.jit(train_step, static_argnums=0),
-    )
-    indices = step_indices(data, FULL.batch_size, FULL.d_steps, [3], range(8))[0]
-    for index in indices:
-        state, _ = step(gan, state, data.get(index))
+    state, step = init_state(gan, jax.random.key(3)), jax.jit(partial(train_step, gan))
+    slots = make_slots(FULL.batch_size, FULL.d_steps)
+    for _ in range(8):
+        indices = state_indices(len(data), slots.size, state.key, state.step, slots)
+        state, _ = step(state, data.get(indices))
     ours, _ = run_program(FULL)
     theirs = jax.device_get(state.replace(key=jax.random.key_data(state.key)))
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-6),
-        ours,
-        theirs,
-    )
+    close = partial(np.testing.assert_allclose, rtol=2e-4, atol=2e-6)
+    jax.tree.map(close, ours, theirs)
 
 
 @pytest.mark.parametrize("many", [{}, {"seeds": 2, "devices": 1}], ids=["one", "two"])
@@ -251,8 +248,6 @@ def test_error_of_the_thread_is_left_to_the_run():
 
 def test_interrupt_waits_for_the_compilation_that_runs_alone(monkeypatch):
     """The body is interrupted while the first of two compilations runs."""
-    import threading
-
     begun, go_on, compiled = threading.Event(), threading.Event(), []
 
     def compile_twice(config):
