@@ -10,8 +10,8 @@ import jax
 import numpy as np
 import pytest
 
-from gan_jax import build, init_state, train_step
-from gan_jax.assembly.assemble import check_choices
+from gan_jax import METHODS, build, init_state, train_step
+from gan_jax.assembly.assemble import assemble, check_choices
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.assembly.numbers import (
     FIELDS_OF_RUN,
@@ -191,14 +191,33 @@ def test_fields_of_the_run_are_not_compiled_into_the_step(field):
     assert groups >= FIELDS_OF_RUN
 
 
-def test_zero_sum_loss_keeps_its_numbers():
-    """Competitive play needs a zero-sum game, which a weight of its fakes ends."""
-    config = replace(FULL, loss=LossConfig("minimax"))
-    assert not {"loss.fake_weight"} & find_numbers(make_choices(config)).keys()
-    weighted = replace(FULL, loss=LossConfig("minimax", fake_weight=0.5))
-    assert without_numbers(make_choices(config)) != without_numbers(
-        make_choices(weighted)
-    )
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_program_knows_whether_each_loss_is_zero_sum(name):
+    """Unrolled play needs to know, and a weight of the fakes may end it."""
+    for weight in (1.0, 0.5):
+        loss = LossConfig(name, fake_weight=weight)
+        choices = make_choices(replace(FULL, loss=loss))
+        numbers = find_numbers(choices)
+        found = []
+
+        def trace_gan(numbers, choices=choices, found=found):
+            config = with_numbers(without_numbers(choices).config, numbers)
+            spec = find_dataset(FULL).spec
+            gan = assemble(choices._replace(config=config), spec, None)
+            found.append(gan.loss.zero_sum)
+
+        jax.eval_shape(trace_gan, numbers)
+        assert found == [build(replace(FULL, loss=loss)).loss.zero_sum]
+        if name in ("minimax", "alpha"):
+            assert "loss.fake_weight" not in numbers
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_each_method_is_put_together_from_traced_numbers(name):
+    data, config = find_dataset(FULL), replace(METHODS[name], model=FULL.model)
+    structure = plan_program(config, data).structure
+    numbers = find_numbers(check_choices(config, data.spec)[0])
+    jax.eval_shape(find_program(structure).init, numbers, np.uint32(0))
 
 
 def test_loss_that_decides_by_its_numbers_keeps_them(monkeypatch):
