@@ -154,6 +154,11 @@ class Gan:
     axis_name: str | None = None
 
 
+def split_root(key: Array) -> Array:
+    """Return the keys of the steps, and of the weights of G and of D, `[3]`."""
+    return jax.random.split(key, 3)
+
+
 def init_state(gan: Gan, key: Array) -> TrainState:
     """Return the state before the first step.
 
@@ -165,7 +170,7 @@ def init_state(gan: Gan, key: Array) -> TrainState:
     Returns:
         The state with freshly initialized parameters, at step 0.
     """
-    key_run, key_g, key_d = jax.random.split(key, 3)
+    key_run, key_g, key_d = split_root(key)
     z = jnp.zeros((1, gan.z_dim))
     data = pack_examples(gan.pack, jnp.zeros((gan.pack, *gan.data_shape)))
     label = None if gan.label_count is None else jnp.zeros(1, jnp.int32)

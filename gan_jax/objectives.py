@@ -163,10 +163,12 @@ def example_keys(gan: Gan, key: Array, count: int) -> Array:
 
 
 def draw(gan: Gan, keys: Array) -> Draws:
-    """Draw the latents and the keys of one update from one key per example, `[B]`."""
-    z_keys, *other_keys = jax.vmap(lambda key: jax.random.split(key, 4), out_axes=1)(
-        keys
-    )
+    """Draw the latents and the keys of one update from one key per example, `[B]`.
+
+    The keys of each purpose are made apart from the others', so that XLA drops those
+    that nothing of the update reads.
+    """
+    z_keys, *other_keys = (fold_in_each(keys, purpose) for purpose in range(4))
     return Draws(draw_latents(gan, z_keys), *other_keys)
 
 

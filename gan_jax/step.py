@@ -127,7 +127,7 @@ def update_discriminator(
     for index in range(len(batch.image)):
         update_key = jax.random.fold_in(key, index)
         gradient, metrics = discriminator_gradient(
-            gan, state, select_update_batch(batch, index), update_key
+            gan, state, batch_of_update(batch, index), update_key
         )
         state = apply_to_discriminator(gan, state, gradient)
     return state, metrics
@@ -138,9 +138,7 @@ def update_generator(
 ) -> tuple[TrainState, Metrics]:
     """Update G once. Its reals are those of D's last update."""
     _, key = player_keys(state)
-    gradient, metrics = generator_gradient(
-        gan, state, select_update_batch(batch, -1), key
-    )
+    gradient, metrics = generator_gradient(gan, state, batch_of_update(batch, -1), key)
     return apply_to_generator(gan, state, gradient), metrics
 
 
@@ -150,7 +148,7 @@ def player_keys(state: TrainState) -> tuple[Array, Array]:
     return jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
 
 
-def select_update_batch(batch: Batch, index: int) -> Batch:
+def batch_of_update(batch: Batch, index: int) -> Batch:
     """Return the data of one update of D, `[d_steps, B, ...] -> [B, ...]`."""
     return jax.tree.map(lambda x: x[index], batch)
 

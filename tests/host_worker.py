@@ -1,4 +1,4 @@
-"""One process of a run on several: trains, and prints which examples it read.
+"""One process of a run on several: trains, and prints which part of its batches it had.
 
 `python host_worker.py CONFIG OUT --coordinator ... --num-processes ... --process-id .`
 """
@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from gan_jax import train
@@ -20,14 +21,20 @@ values = dict(zip(flags[::2], flags[1::2], strict=True))
 join_processes(
     values["--coordinator"], int(values["--num-processes"]), int(values["--process-id"])
 )
-read, wrote = [], []
-open_source, append_rows = execution.make_batch_source, callbacks.append_rows
+had, wrote = [], []
+make_feed, append_rows = execution.make_feed, callbacks.append_rows
 
 
-def open_recorded_source(*arguments):
-    """The run's source of data, which records the indices that are read."""
-    found = open_source(*arguments)
-    return found._replace(read=lambda i: (read.append(np.asarray(i)), found.read(i))[1])
+def make_recorded_feed(*arguments):
+    """The feed of the run; it records the part of each batch that this process has."""
+    feed = make_feed(*arguments)
+
+    def record(split):
+        shards = jax.tree.leaves(split)[0].addressable_shards
+        had.append(np.concatenate([shard.data for shard in shards], axis=2))
+        return split
+
+    return feed._replace(splits=lambda bounds: map(record, feed.splits(bounds)))
 
 
 def append_and_record(*arguments):
@@ -35,9 +42,9 @@ def append_and_record(*arguments):
     append_rows(*arguments)
 
 
-execution.make_batch_source = open_recorded_source
+execution.make_feed = make_recorded_feed
 callbacks.append_rows = append_and_record
 train(from_json(Path(config_path).read_text()), out)
-rows = sum(indices.size for indices in read)
-first = read[0].reshape(-1, 1).tolist()
+rows = sum(places.size for places in had)
+first = had[0].reshape(-1, 1).tolist()
 print(json.dumps({"rows": rows, "first": first, "wrote": bool(wrote)}))

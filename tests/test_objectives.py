@@ -148,3 +148,14 @@ def test_input_gradient_norm_is_logged_where_a_penalty_takes_it(name, logged):
     state = init_state(gan, jax.random.key(0))
     _, metrics = jax.eval_shape(partial(train_step, gan), state, points())
     assert ("critic_grad_norm" in metrics) == logged
+
+
+def test_every_purpose_and_example_has_a_key_of_its_own():
+    gan, count = handmade(Point(), Parabola()), 64
+    state = init_state(gan, jax.random.key(0))
+    keys = example_keys(gan, state.key, count)
+    draws = draw(gan, keys)
+    each = (keys, draws.real_keys, draws.fake_keys, draws.penalty_keys)
+    words = np.concatenate([jax.random.key_data(keys) for keys in each])
+    assert len(np.unique(words, axis=0)) == len(words) == 4 * count
+    assert len(np.unique(draws.z)) == draws.z.size

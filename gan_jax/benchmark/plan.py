@@ -19,6 +19,7 @@ from gan_jax.benchmark.suites import Suite, Task, find_suite, make_config
 from gan_jax.benchmark.suites.spec import EVALUATIONS, Changes, sweep_factors
 from gan_jax.config import Config
 from gan_jax.config.serialization import from_json
+from gan_jax.data.batch_order import ORDER_VERSION
 from gan_jax.dynamics import extra_evaluations
 from gan_jax.logs.files import write_json
 from gan_jax.parallel.execution import members_of
@@ -80,6 +81,7 @@ def make_plan(request: PlanRequest, command: str = "") -> Json:
     used = {cell["method"] for cell in cells}
     plan = {
         "suite": request.suite,
+        "order": ORDER_VERSION,
         "command": command,
         "tasks": list(tasks),
         "methods": [name for name in methods if name in used],
@@ -248,6 +250,11 @@ def store_plan(plan: Json, out: Path) -> Json:
         write_json(path, plan)
         return plan
     found = read_plan(out)
+    if found.get("order", 1) != plan["order"]:
+        raise ValueError(
+            f"out {out}: holds results by gan_jax before December 2026, whose runs "
+            "took their examples in another order; choose another --out"
+        )
     if found["hash"] != plan["hash"]:
         raise ValueError(
             f"out {out}: holds results of another plan ({describe_plan(found)}; "

@@ -23,9 +23,13 @@ import numpy as np
 from jax import lax
 
 from gan_jax.data.core import ENDLESS
+from gan_jax.gan import split_root
 from gan_jax.types import Array
 
 Words = TypeVar("Words", np.ndarray, jax.Array)
+ORDER_VERSION = 2
+"""The version of the order, which runs record. In version 1 (up to November 2026) each
+epoch was a permutation by NumPy's generator, made on the host."""
 ROUNDS = 8
 """The rounds of the Feistel network."""
 TURNS = np.arange(ROUNDS, dtype=np.uint32) * np.uint32(0x9E3779B9)
@@ -137,9 +141,9 @@ def state_indices(
 
 @lru_cache(maxsize=4096)
 def seed_words(seed: int) -> tuple[np.ndarray, ...]:
-    """Return the words of `jax.random.key(seed)`, each `[1]`."""
-    words = np.asarray(jax.random.key_data(jax.random.key(seed)))
-    return tuple(words[:, None])
+    """Return the words of the key of a run of this seed, each `[1]`."""
+    key, *_ = split_root(jax.random.key(seed))
+    return tuple(np.asarray(jax.random.key_data(key))[:, None])
 
 
 def batch_indices(

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.config import DatasetConfig
-from gan_jax.data.core import ENDLESS, Dataset, Spec, hash_arrays
+from gan_jax.data.core import ENDLESS, Dataset, Spec
 from gan_jax.data.entry import DatasetEntry
 from gan_jax.data.mixture import Mixture
 from gan_jax.types import Array, Batch
@@ -25,19 +25,34 @@ ROOT = 4_000_000_007
 """The seed of the points, which no run uses for anything else."""
 
 
-def draw_points(sigma: float, stored: tuple[Array, Array], indices: Array) -> Batch:
-    """Return the points at `indices [...]`, labelled with their mode."""
-    centres, mode_of = (jnp.asarray(array) for array in stored)
+def draw_points(stored: tuple[Array, Array, Array], indices: Array) -> Batch:
+    """Return the points at `indices [...]`, labelled with their mode.
+
+    stored: The centres `[K, D]`, the mode of each `[K]`, and sigma.
+    """
+    centres, mode_of = (jnp.asarray(array) for array in stored[:2])
+    sigma = jnp.asarray(stored[2], centres.dtype)
+    count, dimension = centres.shape
 
     def draw_point(index: Array) -> tuple[Array, Array]:
         key = jax.random.fold_in(jax.random.key(ROOT), index)
-        key_mode, key_noise = jax.random.split(key)
-        which = jax.random.bits(key_mode) % len(centres)
-        noise = jax.random.normal(key_noise, centres.shape[1:])
-        return centres[which] + sigma * noise, mode_of[which]
+        bits = jax.random.bits(key, (1 + dimension,), jnp.uint32)
+        which = bits[0] % count
+        return centres[which] + sigma * normal_from_bits(bits[1:]), mode_of[which]
 
     points, modes = jax.vmap(draw_point)(indices.reshape(-1))
     return Batch(points.reshape(*indices.shape, -1), modes.reshape(indices.shape))
+
+
+def normal_from_bits(bits: Array) -> Array:
+    """Return standard normal float32 numbers, one for each uniform uint32.
+
+    It is `sqrt(2) erfinv(u)` with `u = (2 k + 1) / 2^23 - 1`, k the upper 23 bits. So u
+    lies on an even, symmetric grid of step `2^-22` within (-1, 1), which float32 holds
+    exactly.
+    """
+    k = (bits >> 9).astype(jnp.float32)
+    return np.float32(np.sqrt(2)) * jax.scipy.special.erfinv((2 * k + 1) / 2**23 - 1)
 
 
 def separate_modes(centres: np.ndarray, sigma: float) -> Mixture:
@@ -118,12 +133,12 @@ def toy(make: Callable[[DatasetConfig], Mixture], config: DatasetConfig) -> Data
     """Return the data set of a mixture."""
     mixture = make(config)
     modes = int(mixture.mode_of.max()) + 1
+    sigma = np.float64(mixture.sigma)
     return Dataset(
         Spec(mixture.centres.shape[1:], modes, config.size or ENDLESS),
-        lambda: (np.float32(mixture.centres), np.int32(mixture.mode_of)),
-        partial(draw_points, mixture.sigma),
+        lambda: (np.float32(mixture.centres), np.int32(mixture.mode_of), sigma),
+        draw_points,
         labels=lambda stored: stored[1],
-        hash_content=lambda stored: hash_arrays((*stored, np.float64(mixture.sigma))),
     )
 
 

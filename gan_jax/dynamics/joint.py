@@ -25,9 +25,9 @@ from gan_jax.step import (
     Gradient,
     apply_to_discriminator,
     apply_to_generator,
+    batch_of_update,
     gradient_norms,
     player_keys,
-    select_update_batch,
     update_discriminator,
     whole_batch_gradient,
 )
@@ -53,7 +53,7 @@ def start_joint_move(
     """Make all of D's updates but the last, and return the data of the joint move."""
     last = len(batch.image) - 1
     key, _ = player_keys(state)
-    joint = JointBatch(select_update_batch(batch, last), jax.random.fold_in(key, last))
+    joint = JointBatch(batch_of_update(batch, last), jax.random.fold_in(key, last))
     if last:
         earlier = jax.tree.map(lambda x: x[:-1], batch)
         state, _ = update_discriminator(gan, state, earlier)

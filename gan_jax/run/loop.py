@@ -117,6 +117,7 @@ def run_steps(
         callbacks.reach(end)
         picked.append(pick_steps(config, metrics, state.step, start, end))
         due = find_what_is_due(config, start, end, saved_at, callbacks.stop_signals)
+        ended = due.last
         if any(due):
             measured = callbacks.measure(state) if due.measured else None
             unread.append(Unread(picked, measured, due.last))
@@ -127,10 +128,11 @@ def run_steps(
             if sound and (due.saved or due.last):
                 callbacks.save(state, end)
                 saved_at = time.monotonic()
-            if due.last or not (sound or config.on_divergence == "continue"):
-                break
+            ended = ended or not (sound or config.on_divergence == "continue")
         if crosses_multiple(config.log.samples_every, start, end):
             callbacks.draw(state, end)
+        if ended:
+            break
     return state
 
 

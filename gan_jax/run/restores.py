@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from gan_jax.config import Config
+from gan_jax.data.batch_order import ORDER_VERSION
 from gan_jax.parallel.execution import Program
 from gan_jax.parallel.multihost import fail_together, require_same_everywhere
 from gan_jax.run.loop import Callbacks, run_steps
@@ -101,6 +102,7 @@ def save_states(
         yield lambda state, step: None
         return
     about = {
+        "order": ORDER_VERSION,
         "restores": start.restores,
         "config": dataclasses.asdict(config),
         "versions": framework_versions(),

@@ -8,8 +8,11 @@ import jax
 
 from gan_jax.config import Config
 from gan_jax.data import Dataset
+from gan_jax.data.batch_order import ORDER_VERSION
 from gan_jax.logs.files import explain_write_errors
+from gan_jax.logs.row_files import write_rows
 from gan_jax.parallel.execution import Program
+from gan_jax.run.loop import Measurement, crosses_multiple
 from gan_jax.run_files.checkpoint import (
     CHECKPOINT_FOLDER,
     discard_checkpoint,
@@ -23,7 +26,12 @@ from gan_jax.run_files.data_facts import (
     write_facts,
 )
 from gan_jax.run_files.folder import config_changes, prepare_to_resume, reset_folder
-from gan_jax.run_files.history import Record, make_record, rows_of_member
+from gan_jax.run_files.history import (
+    Record,
+    add_measurements,
+    make_record,
+    rows_of_member,
+)
 from gan_jax.run_files.stored_rows import (
     describe_row_damage,
     read_events_until,
@@ -84,6 +92,7 @@ def resume_from(
     Prints which fields of the Config have changed, and which rows are damaged. Raises
     ValueError if the run has made more steps than it should, or if rows are missing.
     """
+    refuse_other_order(folder, note)
     for name, (old, new) in config_changes(folder, config).items():
         print_line(f"resumed with another {name}: {new!r} (was {old!r})")
     step = note["step"]
@@ -106,6 +115,19 @@ def resume_from(
     restores = sum("restored" in event for event in events)
     state = halve_learning_rates(state, restores - note["restores"])
     return RunStart(state, records, step, restores, True)
+
+
+def refuse_other_order(folder: Path, note: Row) -> None:
+    """Raise ValueError for a run that took its examples in the order of old versions.
+
+    note: that of its checkpoint.
+    """
+    if note.get("order", 1) != ORDER_VERSION:
+        raise ValueError(
+            f"out {folder}: the run in it is by gan_jax before December 2026, which "
+            "took the examples in another order, so it cannot go on exactly; begin it "
+            "anew with --overwrite, or go on with the version that began it"
+        )
 
 
 def require_same_data(
@@ -145,6 +167,35 @@ def write_start(
         reset_folder(folder, config)
     with explain_write_errors(folder):
         write_facts(folder, facts)
+
+
+def complete_measurements(
+    config: Config,
+    folder: Path | None,
+    start: RunStart,
+    measure: Callable[[TrainState], Measurement],
+) -> None:
+    """Measure the state that a run goes on from, if a stop came before that was done.
+
+    The numbers are added to the rows of its step, in the records and in metrics.jsonl.
+    folder: the run's folder, or None if another process writes the files.
+    """
+    newest = [record.rows[-1] for record in start.records if record.rows]
+    rows = [row for row in newest if row["step"] == start.step]
+    due = crosses_multiple(config.metrics.every, start.step - 1, start.step)
+    if not (rows and due) or any("diversity" in row for row in rows):
+        return
+    found = measure(start.state).read()
+    if found is None:
+        return
+    add_measurements(start.records, start.step, found)
+    everything = (row for record in start.records for row in record.rows)
+    if folder is not None:
+        with explain_write_errors(folder):
+            write_rows(
+                folder / "metrics.jsonl",
+                sorted(everything, key=lambda row: row["step"]),
+            )
 
 
 def choose_older_checkpoint(

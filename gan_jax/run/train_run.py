@@ -29,7 +29,13 @@ from gan_jax.run.monitor import make_sample_monitor, requested_evaluator
 from gan_jax.run.profiling import profile_steps
 from gan_jax.run.restores import run_with_restores
 from gan_jax.run.results import write_results
-from gan_jax.run.resume import RunStart, require_same_data, start_or_resume, write_start
+from gan_jax.run.resume import (
+    RunStart,
+    complete_measurements,
+    require_same_data,
+    start_or_resume,
+    write_start,
+)
 from gan_jax.run.signals import stop_request
 from gan_jax.run.trackers import Tracker, open_trackers, require_wandb
 from gan_jax.run_files.data_facts import DataFacts
@@ -106,20 +112,20 @@ def train(
             begin = partial(start_or_resume, config, folder, run.program, print_line)
             start = open_run_folder(run, facts, begin, fresh, refuse, stack)
             trackers = start_trackers(run, start, stack)
-            callbacks = make_callbacks(
-                run, start.records, trackers, callback, stop_signals
-            )
+            records = start.records
+            callbacks = make_callbacks(run, records, trackers, callback, stop_signals)
+            complete_measurements(config, run.path, start, callbacks.measure)
             with profile_steps(config, folder, run.program, print_line) as work:
                 state, restores = run_with_restores(
                     config, folder, work, start, callbacks, begin
                 )
-            summary = summarize_run(config, run.program, state, start.records)
+            summary = summarize_run(config, run.program, state, records)
             stopped_by = next(iter(stop_signals), None)
             summary |= {"restores": restores, "stopped_by": stopped_by}
             if first:
                 display.begin("drawing the samples and the curves")
                 callbacks.draw(state, None)
-                write_results(folder, config, start.records, summary)
+                write_results(folder, config, records, summary)
     return state, summary
 
 

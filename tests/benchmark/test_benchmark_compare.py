@@ -10,7 +10,14 @@ import pytest
 from processes import output, running, until
 
 from gan_jax.benchmark.exact_games import play_cell
-from gan_jax.benchmark.plan import PlanRequest, add_floors, make_plan, store_plan
+from gan_jax.benchmark.plan import (
+    PlanRequest,
+    add_floors,
+    make_plan,
+    plan_hash,
+    read_plan,
+    store_plan,
+)
 from gan_jax.benchmark.report.findings import collect_findings
 from gan_jax.benchmark.report.html.document import render_page
 from gan_jax.benchmark.report.published import compare_published
@@ -54,6 +61,15 @@ def test_results_of_another_plan_are_left_alone(tmp_path, capsys):
     assert compare.main([*TINY, "--out", str(out)]) == 2
     assert "holds results of another plan (toy, 1 tasks" in capsys.readouterr().err
     assert (out / "plan.json").read_text() == before
+
+
+def test_results_in_the_order_of_old_versions_are_refused(tmp_path):
+    plan = make_plan(PlanRequest("toy", ("ns_gan",), ("ring",)))
+    old = {name: value for name, value in plan.items() if name != "order"}
+    store_plan(old | {"hash": plan_hash(old)}, tmp_path)
+    assert read_plan(tmp_path)["hash"] != plan["hash"]  # A report still reads it.
+    with pytest.raises(ValueError, match="in another order; choose another --out"):
+        store_plan(plan, tmp_path)
 
 
 def test_the_plan_is_printed_and_nothing_is_run(tmp_path, capsys):

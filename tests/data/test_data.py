@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 
 from gan_jax.assembly.assemble import build
 from gan_jax.config import Config, DatasetConfig, ModelConfig
-from gan_jax.data import DATASETS, TOYS, Stored, batch_indices, gather
+from gan_jax.data import DATASETS, TOYS, Stored, gather
 from gan_jax.data.core import ENDLESS, read_rows, rows_to_batch
 from gan_jax.data.digits import resize_images
 
@@ -151,42 +151,3 @@ def test_building_a_gan_reads_no_pixels(name, monkeypatch):
     assert gan.data_shape == unread.spec.shape
     with pytest.raises(AssertionError, match="read"):
         unread.get(np.arange(2))
-
-
-SIZE, SEED, D_STEPS, EXAMPLES = 50, 7, 2, 6
-PER_STEP, STEPS = 12, 4  # An epoch is 50 // 12 steps; 2 examples are dropped.
-
-
-def indices(step, seed=SEED):
-    return batch_indices(SIZE, EXAMPLES, D_STEPS, seed, step)
-
-
-@pytest.mark.parametrize("epoch", [0, 1, 5])
-def test_an_epoch_is_its_permutation_without_the_remainder(epoch):
-    order = np.random.default_rng((SEED, epoch)).permutation(SIZE)
-    used = np.stack([indices(epoch * STEPS + turn) for turn in range(STEPS)])
-    assert used.shape == (STEPS, D_STEPS, EXAMPLES)
-    np.testing.assert_array_equal(used.ravel(), order[: STEPS * PER_STEP])
-    assert len(np.unique(used)) == STEPS * PER_STEP
-
-
-def test_indices_depend_on_seed_and_step_alone():
-    forwards = [indices(step) for step in range(12)]
-    backwards = [indices(step) for step in reversed(range(12))][::-1]
-    np.testing.assert_array_equal(forwards, backwards)
-    assert not np.array_equal(forwards[0], indices(0, seed=SEED + 1))
-    assert not np.array_equal(forwards[0], forwards[STEPS])
-
-
-def test_an_endless_set_is_taken_in_order_from_a_start_of_its_own():
-    taken = {
-        seed: np.stack(
-            [batch_indices(ENDLESS, EXAMPLES, D_STEPS, seed, step) for step in range(5)]
-        ).ravel()
-        for seed in (0, 1)
-    }
-    for order in taken.values():
-        assert len(np.unique(order)) == 5 * PER_STEP
-        assert np.all((order >= 0) & (order < ENDLESS))
-        np.testing.assert_array_equal(np.diff(order.astype(np.int64)) % ENDLESS, 1)
-    assert taken[0][0] != taken[1][0]

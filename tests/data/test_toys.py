@@ -1,5 +1,6 @@
 """Toy distributions: their densities are true, their modes are distinct."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -7,6 +8,8 @@ from scipy import stats
 
 from gan_jax.config import DatasetConfig
 from gan_jax.data import DATASETS, TOYS, log_density
+from gan_jax.data.core import hash_arrays
+from gan_jax.data.toys import normal_from_bits
 
 POINTS = {"dirac": 1, "bilinear": 2}
 SPREAD = [name for name in TOYS if name not in POINTS]
@@ -77,6 +80,59 @@ def test_modes_are_drawn_independently_and_uniformly():
     )
     pairs = np.bincount(8 * labels[::2] + labels[1::2], minlength=64)
     assert stats.chisquare(pairs).pvalue > 1e-3
+
+
+def test_noise_is_normal_and_independent_of_the_mode():
+    """Each coordinate's noise fits N(0, 1), and a uniform table with mode and sign.
+
+    At the ring's sigma of 0.01 a point is `e = (x - centre) / sigma` away from its
+    centre, with an error of 1e-5 from float32.
+    """
+    mixture = TOYS["ring"](DatasetConfig("ring"))
+    batch = DATASETS["ring"](DatasetConfig("ring")).get(np.arange(40_000))
+    label = np.asarray(batch.label)
+    noise = (np.asarray(batch.image) - mixture.centres[label]) / mixture.sigma
+    for axis in range(2):
+        assert stats.kstest(noise[:, axis], "norm").pvalue > 1e-3
+    quarter = (noise > 0) @ [2, 1]
+    cells = np.bincount(4 * label + quarter, minlength=32)
+    assert stats.chisquare(cells).pvalue > 1e-3
+    size = np.searchsorted(stats.norm.ppf([0.625, 0.75, 0.875]), np.abs(noise))
+    cells = np.bincount(4 * size[:, 0] + size[:, 1], minlength=16)
+    assert stats.chisquare(cells).pvalue > 1e-3
+
+
+def test_normal_from_bits_is_the_quantile_function():
+    """k of the upper 23 bits is the quantile at `(k + 1/2) / 2^23`."""
+    k = np.array([0, 1, 2**21, 2**22 - 1, 2**22, 2**22 + 2**21, 2**23 - 1])
+    expected = stats.norm.ppf((k + 0.5) / 2**23)
+    for lower in (0, 2**9 - 1):
+        bits = jnp.asarray(k * 2**9 + lower, jnp.uint32)
+        np.testing.assert_allclose(normal_from_bits(bits), expected, rtol=1e-5)
+
+
+def test_toys_that_differ_in_sigma_share_one_compiled_function():
+    narrow, wide = (
+        DATASETS["ring"](DatasetConfig("ring", sigma=sigma)) for sigma in (0.01, 0.05)
+    )
+    traces = []
+
+    @jax.jit
+    def draw(stored, indices):
+        traces.append(indices)
+        return narrow.gather(stored, indices).image
+
+    indices = jnp.arange(100)
+    images = [draw(data.on_device, indices) for data in (narrow, wide)]
+    assert narrow.gather is wide.gather
+    assert len(traces) == 1
+    mixture = TOYS["ring"](DatasetConfig("ring"))
+    centres = mixture.centres[np.asarray(narrow.get(indices).label)]
+    noise = [np.asarray(image) - centres for image in images]
+    np.testing.assert_allclose(noise[1], 5 * noise[0], atol=1e-6)
+    assert narrow.fingerprint != wide.fingerprint
+    content = np.float32(mixture.centres), np.int32(mixture.mode_of), np.float64(0.01)
+    assert narrow.fingerprint == hash_arrays(content)
 
 
 def test_random_mixture_depends_on_its_seed():

@@ -392,6 +392,27 @@ def test_two_processes_of_two_devices_are_one_of_four(placement, tmp_path):
 
 
 @pytest.mark.slow
+def test_two_processes_read_their_own_shares_of_streamed_pictures(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    random = np.random.default_rng(0)
+    for index in range(40):
+        pixels = random.integers(256, size=(4, 4), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"pictures/{index:02d}.png")
+    dataset = DatasetConfig(f"folder:{tmp_path}/pictures", device_limit=0.0)
+    config = replace(RING, dataset=dataset, placement="shard_map")
+    path = tmp_path / "config.json"
+    path.write_text(gan_jax.config.serialization.to_json(config))
+    train(replace(config, placement="jit"), tmp_path / "alone")
+    with together(2, 1, [str(WORKER), str(path), str(tmp_path / "two")]) as workers:
+        outputs = list(map(output, workers))
+    assert [worker.returncode for worker in workers] == [0, 0], outputs
+    ours, alone = (lines(tmp_path / run / "metrics.jsonl") for run in ("two", "alone"))
+    assert_rows_agree(ours, alone)
+    had = [json.loads(text.splitlines()[-1])["rows"] for text in outputs]
+    assert had == [RING.steps * 16 * 4 * 4 * 3 // 2] * 2  # Grey pictures are read as RGB.
+
+
+@pytest.mark.slow
 def test_two_processes_resume_bit_for_bit(tmp_path):
     path = tmp_path / "config.json"
     path.write_text(

@@ -170,6 +170,20 @@ def test_cut_off_metric_line_is_dropped(uninterrupted, tmp_path):
     assert read_metrics(run) == read_metrics(uninterrupted[0])
 
 
+def test_a_run_in_the_order_of_old_versions_is_refused(tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    monkeypatch.setattr("gan_jax.run.restores.ORDER_VERSION", 1)
+    crash_run(SMALL, run, 21)
+    monkeypatch.undo()
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    with pytest.raises(ValueError, match=r"in another order.*--overwrite"):
+        train(SMALL, run, resume=True)
+    after = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    after.pop(run / ".lock", None)
+    before.pop(run / ".lock", None)
+    assert before == after
+
+
 def test_changes_are_listed_and_harmful_ones_refused(uninterrupted, tmp_path, capsys):
     run = tmp_path / "run"
     shutil.copytree(uninterrupted[0], run)
