@@ -32,7 +32,6 @@ from gan_jax.config import (
 )
 from gan_jax.parallel.execution import make_program, members_of
 from gan_jax.parallel.multihost import announces_processes, join_processes
-from gan_jax.parallel.shared_program import run_several_steps
 
 SGD = OptimizerConfig("sgd", learning_rate=0.01)
 RING = Config(
@@ -409,7 +408,9 @@ def test_two_processes_read_their_own_shares_of_streamed_pictures(tmp_path):
     ours, alone = (lines(tmp_path / run / "metrics.jsonl") for run in ("two", "alone"))
     assert_rows_agree(ours, alone)
     had = [json.loads(text.splitlines()[-1])["rows"] for text in outputs]
-    assert had == [RING.steps * 16 * 4 * 4 * 3 // 2] * 2  # Grey pictures are read as RGB.
+    assert (
+        had == [RING.steps * 16 * 4 * 4 * 3 // 2] * 2
+    )  # Grey pictures are read as RGB.
 
 
 @pytest.mark.slow
@@ -479,30 +480,3 @@ def test_a_run_that_process_0_refuses_ends_them_all(tmp_path):
     assert "exists and is not empty" in texts[0]
     assert "process 0 refused the run" in texts[1]
     assert os.listdir(tmp_path / "run") == ["mine.txt"]
-
-
-IN_TURN = {
-    "dataset": DatasetConfig("digits"),
-    "model": ModelConfig("dcgan", width=1),
-    "penalty": PenaltyConfig(),
-}
-
-
-@pytest.mark.parametrize(
-    "slots", [{}, pytest.param(IN_TURN, marks=pytest.mark.slow)], ids=["vmap", "turn"]
-)
-def test_dispatch_of_seeds_is_traced_once(slots, monkeypatch):
-    """Tracing runs the body. Later states are laid out by dispatches, not by `init`."""
-    traces = []
-
-    def body(*arguments):
-        traces.append(arguments)
-        return run_several_steps(*arguments)
-
-    monkeypatch.setattr("gan_jax.parallel.shared_program.run_several_steps", body)
-    config = replace(RING, seeds=2, devices=1, **slots)
-    work = make_program(config, find_dataset(config))
-    state = work.init()
-    for split in work.splits(np.arange(4)):
-        state, _ = work.advance(state, split)
-    assert len(traces) == 1

@@ -115,6 +115,18 @@ def test_program_with_numbers_plays_the_game_of_its_config():
     jax.tree.map(close, ours, theirs)
 
 
+IN_TURN = {"model": ModelConfig("dcgan", width=1), "penalty": PenaltyConfig()}
+
+
+@pytest.mark.parametrize(
+    "slots", [{}, pytest.param(IN_TURN, marks=pytest.mark.slow)], ids=["vmap", "turn"]
+)
+def test_dispatch_of_seeds_is_traced_once(slots, traces):
+    """Tracing runs the body. Later states are laid out by dispatches, not by `init`."""
+    run_program(replace(FULL, seeds=2, devices=1, **slots), dispatches=3)
+    assert len(traces) == 1
+
+
 @pytest.mark.parametrize("many", [{}, {"seeds": 2, "devices": 1}], ids=["one", "two"])
 def test_runs_that_differ_in_numbers_are_traced_once(many, traces):
     first = replace(FULL, **many)
