@@ -162,9 +162,11 @@ def compile_program(plan: ProgramPlan, steps: int) -> Iterator[None]:
     yield
     state = jax.eval_shape(partial(make_first_state, plan, program))
     shared = jax.eval_shape(lambda: (plan.numbers, plan.feed.shared))
+    on_mesh = partial(shape_of, NamedSharding(mesh, P()))
     (split,) = plan.feed.splits(np.array([0, steps]))
     program.advance(
-        *jax.tree.map(partial(shape_of, NamedSharding(mesh, P())), (state, shared)),
+        jax.tree.map(on_mesh, state),
+        jax.tree.map(on_mesh, shared),
         jax.tree.map(lambda x: shape_of(getattr(x, "sharding", None), x), split),
     )
     yield
