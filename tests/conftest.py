@@ -36,6 +36,8 @@ import needs  # noqa: E402
 import processes  # noqa: E402
 from undrawn import without_pictures  # noqa: E402
 
+from gan_jax.parallel.shared_program import find_program  # noqa: E402
+
 os.environ[needs.VARIABLE] = needs.NOWHERE
 # A shell starts what runs in its background with Ctrl-C ignored, and processes inherit
 # that; tests send the signal all the same.
@@ -55,6 +57,13 @@ def prepared_data(
     """The data sets of this machine, for the tests that are marked with one."""
     if request.node.get_closest_marker("data"):
         monkeypatch.setenv(needs.VARIABLE, str(needs.PREPARED))
+
+
+@pytest.fixture(autouse=True)
+def own_programs():
+    """No test finds the program of another one, which may have changed the step."""
+    yield
+    find_program.cache_clear()
 
 
 @pytest.fixture

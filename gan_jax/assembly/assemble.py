@@ -50,6 +50,15 @@ def build(
         ValueError: A field has a value that is not allowed, or does not go together
             with others. The message names the field and says what to do.
     """
+    choices, spec = check_choices(config, spec)
+    return assemble(choices, spec, axis_name)
+
+
+def check_choices(config: Config, spec: Spec | None) -> tuple[Choices, Spec]:
+    """Return the choices of a Config, which are allowed and go together, and the spec.
+
+    Takes a spec, and raises ValueError, as `build` does.
+    """
     config = validate(config)
     require_plugins(config.plugin)
     if spec is None:
@@ -58,11 +67,14 @@ def build(
         spec = data.spec
     choices = resolve_choices(config, spec)
     refuse_mismatches(choices, spec)
-    return assemble(choices, spec, axis_name)
+    return choices, spec
 
 
 def assemble(choices: Choices, spec: Spec, axis_name: str | None) -> Gan:
-    """Bind compatible choices to their Config and put them together."""
+    """Bind compatible choices to their Config and put them together.
+
+    The numbers of the Config that `numbers.find_numbers` lists may be tracers.
+    """
     config, updates = choices.config, choices.update_rule.updates
     mean = global_mean(axis_name)
     label_count = spec.label_count if config.dataset.labels else None

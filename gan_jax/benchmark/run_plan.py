@@ -1,5 +1,6 @@
 """The cells of a plan, run one after another or on a cluster, with a progress board."""
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -35,10 +36,13 @@ from gan_jax.benchmark.results_io import (
 from gan_jax.benchmark.run_cell import CellInterrupted, run_cell
 from gan_jax.benchmark.suites import find_suite
 from gan_jax.plugins.load import write_copies
+from gan_jax.run.compile_ahead import compile_in_background
 from gan_jax.run.signals import stop_request
 from gan_jax.terminal.console import plain_console
 from gan_jax.terminal.progress import show_progress
 
+CELLS_BETWEEN_CLEARS = 16
+"""The cells between two times at which all compiled programs are dropped."""
 NoteStep = Callable[[str, int], None]
 """A function that is called with a cell's name and the step it has reached."""
 NoteRows = Callable[[Json, list[Json]], None]
@@ -146,12 +150,27 @@ def run_cells_locally(
     exact = find_suite(plan["suite"]).rates
     # Training takes a request to stop by itself; a game is over in a second.
     with stop_request() if exact else nullcontext([]) as requests:
-        for cell in cells:
+        for index, cell in enumerate(cells):
             if requests:
                 raise CellInterrupted(requests[0])
             name = cell["id"]
             note_step(name, 0)
             note_row = lambda row, name=name: note_step(name, row["step"])  # noqa: E731
-            yield cell, run_cell(plan, cell, out, note_row)
+            clears = (index + 1) % CELLS_BETWEEN_CLEARS == 0
+            coming = () if exact or clears else cells[index + 1 : index + 2]
+            config = next(map(cell_config, coming), None)
+            with compile_in_background(config):
+                yield cell, run_cell(plan, cell, out, note_row)
             if not exact:
-                jax.clear_caches()  # a program a cell would fill the memory
+                free_programs(clears)
+
+
+def free_programs(clears: bool) -> None:
+    """Free the programs of a finished cell, but those that later cells may share.
+
+    clears: whether to clear JAX's caches too. They hold a program for each kind of
+    function and shape that was ever called, which would fill the memory.
+    """
+    gc.collect()  # The functions of a run refer to each other.
+    if clears:
+        jax.clear_caches()

@@ -40,6 +40,10 @@ def compiler_options() -> dict[str, str]:
 def compile_step(body: Callable, **layout: Any) -> Callable:
     """Compile a function by `jax.jit` with `compiler_options()`.
 
+    Called with shapes in place of arrays (`jax.ShapeDtypeStruct` with a sharding), the
+    function is traced and compiled, is not executed, and returns the shapes of its
+    results. A later call with such arrays finds the program.
+
     layout: further arguments of `jax.jit`. Where the function is called inside another
     jitted one it has no options of its own, as a program has one set of options.
     """
@@ -47,11 +51,31 @@ def compile_step(body: Callable, **layout: Any) -> Callable:
     own = jax.jit(body, compiler_options=compiler_options(), **layout)
 
     def run(*arguments: Any) -> Any:
-        leaves = jax.tree.leaves(arguments)
-        traced = any(isinstance(leaf, Tracer) for leaf in leaves)
+        kinds = set(map(type, jax.tree.leaves(arguments)))
+        if jax.ShapeDtypeStruct in kinds:
+            return compile_for_shapes(own, *arguments)
+        traced = any(issubclass(kind, Tracer) for kind in kinds)
         return (plain if traced else own)(*arguments)
 
     return run
+
+
+def compile_for_shapes(jitted: Any, *shapes: Any) -> Any:
+    """Trace and compile a jitted function, and return the shapes of its results."""
+    lowered = jitted.lower(*shapes)
+    shardings = lowered.compile().output_shardings
+    return jax.tree.map(shape_of, shardings, lowered.out_info)
+
+
+def shape_of(sharding: Any, leaf: Any) -> jax.ShapeDtypeStruct:
+    """Return the shape and type of an array, laid out so."""
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+
+def has_shapes(tree: Any) -> bool:
+    """Whether a tree has shapes in place of arrays."""
+    leaves = jax.tree.leaves(tree)
+    return any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in leaves)
 
 
 def keep_memory() -> None:

@@ -18,11 +18,12 @@ from gan_jax.types import Array, TrainState
 
 LONGEST_CALL = 100
 """The most steps in one dispatch whose number is `auto`."""
-MOST_FLOPS = {"cpu": 1e10}
-"""The floating-point operations of a dispatch on one device, by its backend: about
-what two cores do in a second."""
-MOST_FLOPS_OF_ACCELERATOR = 1e12
-"""The same for a backend that MOST_FLOPS does not name."""
+MOST_FLOPS = {"cpu": 5e10}
+"""The floating-point operations of a dispatch on one device, by its backend: about what
+a core does in a second (R1 on the ring: 68 GFLOP/s)."""
+MOST_FLOPS_OF_ACCELERATOR = 1e13
+"""The same for a backend that MOST_FLOPS does not name: what a small GPU does in a
+second, and an H200 in less than a tenth of one."""
 STEP_COST = 10
 """The operations of a step with one D update, in passes of its batch through G and D.
 

@@ -9,7 +9,7 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
 from gan_jax.gan import Gan, init_state
-from gan_jax.parallel.compiler import compile_step
+from gan_jax.parallel.compiler import compile_step, has_shapes
 from gan_jax.parallel.mesh import (
     SEED_AXIS,
     Body,
@@ -112,13 +112,14 @@ def place_in_turn(body: Body, mesh: Mesh | None, split: bool) -> Body:
         own = jax.tree.map(lambda x: x[index], part) if split else part
         return body(member_state(states, index), shared, own)
 
-    @jax.jit
+    @compile_step
     def stack_outcomes(outcomes: list[tuple[TrainState, Metrics]]) -> Any:
         states, metrics = jax.tree.map(lambda *x: jnp.stack(x), *outcomes)
         return states.replace(step=states.step[0]), metrics  # pyright: ignore
 
     def step(states: TrainState, shared: Any, part: Any) -> Any:
-        part, count = jax.device_put(part), len(states.key)
+        count = states.key.shape[0]
+        part = part if has_shapes(part) else jax.device_put(part)
         return stack_outcomes(
             [step_member(states, i, shared, part) for i in range(count)]
         )

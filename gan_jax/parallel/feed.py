@@ -17,7 +17,6 @@ from jax.sharding import PartitionSpec as P
 from gan_jax.config import Config
 from gan_jax.data import Dataset, make_batch_source, step_indices, stream_batches
 from gan_jax.data.batch_order import make_slots, state_indices
-from gan_jax.parallel.mesh import replicate
 from gan_jax.parallel.multihost import put_on_mesh, read_own_share
 from gan_jax.types import Batch, TrainState
 
@@ -28,17 +27,38 @@ BATCH_AXIS = 2
 class Feed(NamedTuple):
     """How batches reach the steps of a dispatch.
 
-    shared: the data that lie on every device. find_batch: `(state, shared, part) ->
-    Batch`, inside the step; `part` is an entry of the leading axis of what a dispatch
-    takes. splits: yields what dispatches take between each two of some step counts.
-    streams: whether the host reads the examples; then each of several GANs has a part
-    of its own, along a further leading axis.
+    shared: the data that every device is to hold. selection: how a step finds its
+    batch. splits: yields what dispatches take between each two of some step counts.
     """
 
     shared: Any
-    find_batch: Callable[[TrainState, Any, Any], Batch]
+    selection: "Selection"
     splits: Callable[[np.ndarray], Iterator[Any]]
+
+
+class Selection(NamedTuple):
+    """How a step finds its batch, inside the program.
+
+    gather: `(data on the device, indices or rows) -> Batch`. examples: how many there
+    are to choose from. per_step: how many a step takes. streams: whether the host reads
+    the examples; then each of several GANs has a part of its own, along a further
+    leading axis of what a dispatch takes.
+    """
+
+    gather: Callable[[Any, Any], Batch]
+    examples: int
+    per_step: int
     streams: bool
+
+    def find_batch(self, state: TrainState, stored: Any, part: Any) -> Batch:
+        """Return the batch of the step that follows a state.
+
+        part: an entry of the leading axis of what a dispatch takes.
+        """
+        if self.streams:
+            return self.gather(stored, part)
+        found = state_indices(self.examples, self.per_step, state.key, state.step, part)
+        return self.gather(stored, found)
 
 
 def make_feed(
@@ -50,18 +70,10 @@ def make_feed(
     out.
     """
     source = make_batch_source(data, config.dataset.device_limit)
-    shared = replicate(source.shared, mesh)
+    per_step = config.d_steps * config.batch_size
+    selection = Selection(source.gather, len(data), per_step, source.streams)
     if not source.streams:
-        per_step = config.d_steps * config.batch_size
-
-        def find_batch(state: TrainState, stored: Any, slots: Any) -> Batch:
-            found = state_indices(len(data), per_step, state.key, state.step, slots)
-            return source.gather(stored, found)
-
-        return Feed(shared, find_batch, repeat_slots(config, mesh, seeds), False)
-
-    def gather_rows(state: TrainState, stored: Any, rows: Any) -> Batch:
-        return source.gather(stored, rows)
+        return Feed(source.shared, selection, repeat_slots(config, mesh, seeds))
 
     def order(steps: range) -> np.ndarray:
         own = [config.seed] if seeds is None else seeds
@@ -72,7 +84,7 @@ def make_feed(
     if seeds is None and jax.process_count() > 1:
         read = read_own_share(mesh, BATCH_AXIS, read)
     splits = partial(stream_batches, source._replace(read=read), order)
-    return Feed(shared, gather_rows, splits, True)
+    return Feed(source.shared, selection, splits)
 
 
 def repeat_slots(

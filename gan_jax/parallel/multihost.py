@@ -14,6 +14,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from gan_jax.parallel.compiler import has_shapes, shape_of
 from gan_jax.types import Array
 
 T = TypeVar("T")
@@ -186,8 +187,15 @@ def put_on_mesh(tree: Any, layout: Any) -> Any:
     """Return the tree laid out on its mesh.
 
     layout: the sharding of each part of the tree. A leaf that already has it stays
-    where it is.
+    where it is. In place of arrays the tree may have shapes (`compiler.has_shapes`),
+    which are given the sharding.
     """
+    if has_shapes(tree):
+        return jax.tree.map(
+            lambda sharding, part: jax.tree.map(partial(shape_of, sharding), part),
+            layout,
+            tree,
+        )
     if jax.process_count() == 1:
         return jax.device_put(tree, layout)
 

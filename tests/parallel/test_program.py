@@ -30,7 +30,7 @@ from gan_jax.config import (
     PenaltyConfig,
     SweepConfig,
 )
-from gan_jax.parallel.execution import make_program, members_of, run_several_steps
+from gan_jax.parallel.execution import make_program, members_of
 from gan_jax.parallel.multihost import announces_processes, join_processes
 
 SGD = OptimizerConfig("sgd", learning_rate=0.01)
@@ -480,30 +480,3 @@ def test_a_run_that_process_0_refuses_ends_them_all(tmp_path):
     assert "exists and is not empty" in texts[0]
     assert "process 0 refused the run" in texts[1]
     assert os.listdir(tmp_path / "run") == ["mine.txt"]
-
-
-IN_TURN = {
-    "dataset": DatasetConfig("digits"),
-    "model": ModelConfig("dcgan", width=1),
-    "penalty": PenaltyConfig(),
-}
-
-
-@pytest.mark.parametrize(
-    "slots", [{}, pytest.param(IN_TURN, marks=pytest.mark.slow)], ids=["vmap", "turn"]
-)
-def test_dispatch_of_seeds_is_traced_once(slots, monkeypatch):
-    """Tracing runs the body. Later states are laid out by dispatches, not by `init`."""
-    traces = []
-
-    def body(*arguments):
-        traces.append(arguments)
-        return run_several_steps(*arguments)
-
-    monkeypatch.setattr("gan_jax.parallel.execution.run_several_steps", body)
-    config = replace(RING, seeds=2, devices=1, **slots)
-    work = make_program(config, find_dataset(config))
-    state = work.init()
-    for split in work.splits(np.arange(4)):
-        state, _ = work.advance(state, split)
-    assert len(traces) == 1
