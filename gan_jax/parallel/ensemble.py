@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
@@ -18,6 +19,10 @@ from gan_jax.parallel.mesh import (
     with_auto_axes,
 )
 from gan_jax.types import Array, Metrics, TrainState
+
+MEMBERS_AT_ONCE = {"cpu": 2}
+"""How many GANs a device trains at a time, by its backend; all where it is not named.
+The arrays of many GANs do not fit into the caches of a CPU."""
 
 
 def init_states(gan: Gan, keys: Array) -> TrainState:
@@ -77,13 +82,12 @@ def has_convolutions(gan: Gan) -> bool:
 
 
 def place_members(body: Body, mesh: Mesh | None, split: bool) -> Body:
-    """Compile a body for stacked states, under vmap, shared out over a mesh.
+    """Compile a body for stacked states, shared out over a mesh.
 
     mesh: None for a single device. split: whether each GAN has its own batch, along a
     leading axis of the body's `split`; otherwise all have the same one.
     """
-    axes = per_member(None, 0), None, 0 if split else None
-    many = jax.vmap(body, in_axes=axes, out_axes=(per_member(None, 0), 0))
+    many = partial(map_members, body, split)
     if mesh is None:
         return compile_step(many, donate_argnums=0)
     mesh, each = with_auto_axes(mesh), P(SEED_AXIS)
@@ -98,6 +102,33 @@ def place_members(body: Body, mesh: Mesh | None, split: bool) -> Body:
         require_multiple("seeds", len(states.key), mesh.shape[SEED_AXIS])
 
     return place_on_mesh(step, mesh, state_spec, split_spec, require)
+
+
+def map_members(
+    body: Body, split: bool, states: TrainState, shared: Any, part: Any
+) -> tuple[TrainState, Metrics]:
+    """Call a body for each of the stacked states on a device, under vmap.
+
+    Where MEMBERS_AT_ONCE says so, a few GANs at a time make all their steps. The step
+    count stays common to all, so that a lazy penalty remains a branch.
+    """
+    count = states.step
+
+    def step_member(own: tuple[TrainState, Any]) -> Any:
+        state, own_part = own
+        state = state.replace(step=count)  # pyright: ignore
+        state, metrics = body(state, shared, own_part if split else part)
+        return state.replace(step=()), state.step, metrics
+
+    members = states.replace(step=()), part if split else ()  # pyright: ignore
+    at_once = MEMBERS_AT_ONCE.get(jax.default_backend())
+    if at_once is None or len(states.key) <= at_once:
+        axes = 0, None, 0
+        states, count, metrics = jax.vmap(step_member, out_axes=axes)(members)
+    else:
+        states, counts, metrics = lax.map(step_member, members, batch_size=at_once)
+        count = counts[0]
+    return states.replace(step=count), metrics  # pyright: ignore
 
 
 def place_in_turn(body: Body, mesh: Mesh | None, split: bool) -> Body:
