@@ -1,8 +1,7 @@
 """Record small runs whose newest checkpoint is of step 20, and their step 40.
 
-`PYTHONPATH=CHECKOUT python tests/record_old_runs.py COMMIT` writes ARCHIVE. A
-checkout of the commit is what is imported; the runs here are of 4e0a3e8, the last
-commit before the modules moved into packages. The archive holds, for each run,
+`PYTHONPATH=CHECKOUT python tests/record_kept_runs.py COMMIT` writes ARCHIVE. A
+checkout of the commit is what is imported. The archive holds, for each run,
 
     NAME/run/...            the folder as an error left it at step 25: configuration,
                             facts of the data, rows and the checkpoint of step 20
@@ -43,7 +42,7 @@ from gan_jax.config import (
     PenaltyConfig,
 )
 
-ARCHIVE = Path(__file__).parent / "run_files/before_the_move/runs.zip"
+ARCHIVE = Path(__file__).parent / "run_files/kept_runs/runs.zip"
 CHECKPOINT, STOP, END = 20, 25, 40
 SMALL = Config(
     steps=END,
