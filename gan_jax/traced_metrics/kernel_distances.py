@@ -40,6 +40,18 @@ def prepare_kernel_distance(real: np.ndarray) -> TracedMetric:
     return TracedMetric(constants, measure, finish)
 
 
+def mean_within_subsets(points: jax.Array, rows: jax.Array) -> np.ndarray:
+    """Return the mean kernel over the pairs of each subset, `[S]`; rows `[S, size]`."""
+    size = rows.shape[1]
+
+    @jax.jit
+    def sum_subsets(points: jax.Array, rows: jax.Array) -> jax.Array:
+        return lax.map(lambda chosen: sum_within(cubic_kernel, points[chosen]), rows)
+
+    sums = np.asarray(sum_subsets(points, rows))
+    return 2 * join_parts(sums) / (size * (size - 1))
+
+
 def prepare_kernel_distance_subsets(
     real: np.ndarray,
     fake_count: int,
@@ -57,13 +69,7 @@ def prepare_kernel_distance_subsets(
     narrow = jnp.asarray(real, jnp.float32)
     constants = narrow, jnp.asarray(real_rows), jnp.asarray(fake_rows)
 
-    @jax.jit
-    def sum_subsets(real: jax.Array, rows: jax.Array) -> jax.Array:
-        return lax.map(lambda chosen: sum_within(cubic_kernel, real[chosen]), rows)
-
-    means = (
-        2 * join_parts(np.asarray(sum_subsets(*constants[:2]))) / (size * (size - 1))
-    )
+    means = mean_within_subsets(narrow, constants[1])
 
     def measure(constants: tuple, fakes: Fakes) -> Sums:
         real, *rows = constants
