@@ -63,7 +63,8 @@ class Pending(NamedTuple):
     def is_ready(self) -> bool:
         """Return whether the device has made it, so that to read it is not to wait."""
         made = jax.tree.leaves(self.arrays)
-        return all(x.is_ready() for x in made if isinstance(x, jax.Array))
+        arrays = (x for x in made if isinstance(x, jax.Array))
+        return all(x.is_ready() for x in arrays)  # pyright: ignore
 
 
 class ChunkResult(NamedTuple):

@@ -118,7 +118,7 @@ def map_members(
         state, own_part = own
         state = state.replace(step=count)  # pyright: ignore
         state, metrics = body(state, shared, own_part if split else part)
-        return state.replace(step=()), state.step, metrics
+        return state.replace(step=()), state.step, metrics  # pyright: ignore
 
     members = states.replace(step=()), part if split else ()  # pyright: ignore
     at_once = MEMBERS_AT_ONCE.get(jax.default_backend())

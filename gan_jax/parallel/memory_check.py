@@ -24,10 +24,13 @@ def require_memory(
     members: the number of GANs. Where the memory is unknown, nothing is refused.
     """
     shared_out = mesh.size if members > 1 and not on_host(mesh) else 1
-    state = state_bytes(gan) * math.ceil(members / shared_out)
+    on_each = math.ceil(members / shared_out)
+    state = state_bytes(gan) * on_each
     model, per_step = config.model, config.batch_size * config.d_steps
-    split = mesh.size if members == 1 else 1
-    batches = members * per_step * 4 * math.prod(data.spec.shape) // split
+    per_call = config.steps_per_call
+    steps = 1 if per_call == "auto" else min(int(per_call), config.steps)
+    batches = 4 * per_step * (on_each * math.prod(data.spec.shape) + steps)
+    batches //= mesh.size if members == 1 else 1
     side = format_field("dataset.resolution", config.dataset.resolution)
     width = format_field("model.width", model.width)
     parts = {
@@ -37,7 +40,9 @@ def require_memory(
         f"{width}, model.z_dim {model.z_dim}, {side}, seeds {config.seeds}: the states "
         f"of {members} GAN(s)": state,
         f"batch_size {config.batch_size}, d_steps {config.d_steps}, seeds "
-        f"{config.seeds}: the batches of one step": batches,
+        f"{config.seeds}, steps_per_call {per_call}: the batches of one dispatch": (
+            batches
+        ),
     }
     limit = memory_limit(mesh)
     if limit is None:

@@ -262,7 +262,6 @@ DIGITS = Config(model=ModelConfig("resnet"))
         (Config(), "dataset.resolution", 2**30),
         pytest.param(DIGITS, "dataset.resolution", 2**30, marks=pytest.mark.slow),
         (replace(DIGITS, batch_size=1), "dataset.resolution", 2**11),
-        (RING, "dataset.size", HUGE - 1),
     ],
 )
 def test_what_cannot_fit_in_memory_is_refused_before_it_is_made(
@@ -276,6 +275,12 @@ def test_what_cannot_fit_in_memory_is_refused_before_it_is_made(
     assert_one_line(refusal.value, field)
     assert str(value) in str(refusal.value)
     assert not any(tmp_path.iterdir())
+
+
+def test_as_many_points_as_there_are_numbers_need_no_memory():
+    """Points and their order are computed where they are needed."""
+    _, work, _ = prepare_run(with_field(RING, "dataset.size", HUGE - 1), lambda: None)
+    assert "2,147,483,646 examples" in " ".join(work.about)
 
 
 def test_many_factors_of_a_sweep_are_too_many_gans():

@@ -190,7 +190,7 @@ def test_no_message_shows_a_value_that_nobody_gave(monkeypatch, capsys, tmp_path
     monkeypatch.setattr(memory_check, "memory_limit", lambda mesh: 1)
     ring = ["r1", "--dataset.name=ring", "--batch-size=8", "--model.width=4"]
     said = refused(train, [*ring, "--dataset.size=100"], capsys)
-    assert "dataset.size" in said and "None" not in said
+    assert "dataset.resolution, seeds 1" in said and "None" not in said
     said = refused(train, ["r1", "--dataset.name=digits", "--batch-size=2000"], capsys)
     assert "exceeds the 1797 examples of 'digits'" in said and "None" not in said
     assert "set --batch-size 1797" in said
