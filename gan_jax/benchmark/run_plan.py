@@ -33,11 +33,10 @@ from gan_jax.benchmark.results_io import (
     require_comparable,
     resume_results,
 )
-from gan_jax.benchmark.run_cell import CellInterrupted, run_cell
+from gan_jax.benchmark.run_cell import run_cell
 from gan_jax.benchmark.suites import find_suite
 from gan_jax.plugins.load import write_copies
 from gan_jax.run.compile_ahead import compile_in_background
-from gan_jax.run.signals import stop_request
 from gan_jax.terminal.console import plain_console
 from gan_jax.terminal.progress import show_progress
 
@@ -148,21 +147,17 @@ def run_cells_locally(
     note_step: called with a cell's name and each step that it logs.
     """
     exact = find_suite(plan["suite"]).rates
-    # Training takes a request to stop by itself; a game is over in a second.
-    with stop_request() if exact else nullcontext([]) as requests:
-        for index, cell in enumerate(cells):
-            if requests:
-                raise CellInterrupted(requests[0])
-            name = cell["id"]
-            note_step(name, 0)
-            note_row = lambda row, name=name: note_step(name, row["step"])  # noqa: E731
-            clears = (index + 1) % CELLS_BETWEEN_CLEARS == 0
-            coming = () if exact or clears else cells[index + 1 : index + 2]
-            config = next(map(cell_config, coming), None)
-            with compile_in_background(config):
-                yield cell, run_cell(plan, cell, out, note_row)
-            if not exact:
-                free_programs(clears)
+    for index, cell in enumerate(cells):
+        name = cell["id"]
+        note_step(name, 0)
+        note_row = lambda row, name=name: note_step(name, row["step"])  # noqa: E731
+        clears = (index + 1) % CELLS_BETWEEN_CLEARS == 0
+        coming = () if exact or clears else cells[index + 1 : index + 2]
+        config = next(map(cell_config, coming), None)
+        with compile_in_background(config):
+            yield cell, run_cell(plan, cell, out, note_row)
+        if not exact:
+            free_programs(clears)
 
 
 def free_programs(clears: bool) -> None:

@@ -25,6 +25,7 @@ from gan_jax.benchmark.report.results import is_exact, read_results, shown_metri
 from gan_jax.benchmark.report.summary import score_scale
 from gan_jax.benchmark.results_io import append_result_rows, read_result_rows
 from gan_jax.benchmark.run_cell import run_cell
+from gan_jax.command_line.interruption import interrupt
 from gan_jax.commands import compare, report
 
 TINY = ["--suite", "toy", "--tasks", "ring", "--methods", "ns_gan,r1_weak"]
@@ -98,7 +99,7 @@ def test_what_was_played_exactly_is_reported_beside_the_published_numbers(tmp_pa
 def test_a_signal_in_a_game_says_how_to_go_on(
     tmp_path, monkeypatch, capsys, sent, code
 ):
-    """Games are played exactly, and not by a run that takes it as a request."""
+    """It ends the game that is played: nothing of an unfinished game is stored."""
 
     played = play_cell
 
@@ -107,13 +108,16 @@ def test_a_signal_in_a_game_says_how_to_go_on(
         return played(config, rates)
 
     monkeypatch.setattr("gan_jax.benchmark.run_cell.play_cell", terminated)
-    before = signal.getsignal(sent)
+    before = signal.signal(sent, interrupt)  # As in a process that is a command.
     flags = ["--suite", "dirac", "--methods", "minimax", "--out", str(tmp_path)]
-    assert compare.main(flags) == code
+    try:
+        assert compare.main(flags) == code
+        assert signal.getsignal(sent) == interrupt
+    finally:
+        signal.signal(sent, before)
     message = capsys.readouterr().err
-    assert "stopped: 1 of " in message
+    assert "stopped: 0 of " in message
     assert "the same command goes on:\ngan-jax compare" in message
-    assert signal.getsignal(sent) == before
 
 
 def without_times(rows):
