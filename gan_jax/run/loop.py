@@ -30,8 +30,8 @@ class Callbacks(NamedTuple):
     begin: takes the description of the part of the work that begins. reach: takes the
     number of steps made. save: takes the state after so many steps. draw: takes it too,
     with None for the steps at the end of the run. measure: begins the measurement of a
-    state. stop_signals: the names of the signals that ask the loop to
-    stop; a signal handler fills the list.
+    state. stop_signals: the names of the signals that ask the loop to stop; a signal
+    handler fills the list.
     """
 
     write_rows: Callable[[list[Row]], None]
