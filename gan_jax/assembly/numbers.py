@@ -5,6 +5,7 @@ that one compilation serves both.
 """
 
 import dataclasses
+import inspect
 from collections.abc import Mapping
 from functools import reduce
 from typing import Any
@@ -27,7 +28,7 @@ NUMBERS_OF_STEP = (
     "d_optimizer.learning_rate",
     "ema.decay",
 )
-"""Fields that only this library's own arithmetic reads."""
+"""Fields that the penalties, the rule of play and the optimizers may read."""
 NUMBERS_OF_LOSS = ("loss.real_target", "loss.real_target_end", "loss.fake_weight")
 """Fields that a loss reads; a loss may decide by them in Python (`takes_numbers`)."""
 
@@ -36,11 +37,26 @@ def find_numbers(choices: Choices) -> dict[str, float]:
     """Return the numbers that the step takes as arguments, by their dotted field names.
 
     A field that is None is left out: it stands for the absence of what it describes, so
-    it is part of the program.
+    it is part of the program. There are none of NUMBERS_OF_STEP if a function that may
+    read them is not of this library: it may decide by a number in Python.
     """
-    names = NUMBERS_OF_STEP + (NUMBERS_OF_LOSS if takes_numbers(choices) else ())
+    names = NUMBERS_OF_STEP if all(map(is_own, readers_of_numbers(choices))) else ()
+    names += NUMBERS_OF_LOSS if takes_numbers(choices) else ()
     fields = flat(choices.config)
     return {name: fields[name] for name in names if fields[name] is not None}
+
+
+def readers_of_numbers(choices: Choices) -> list[Any]:
+    """Return the functions that may read NUMBERS_OF_STEP."""
+    rules = choices.rule.step, choices.update_rule.step
+    optimizers = choices.g_optimizer, choices.d_optimizer
+    return [choices.penalty, choices.generator_penalty, *rules, *optimizers]
+
+
+def is_own(function: Any) -> bool:
+    """Whether a function, or the one that it wraps, is defined in this library."""
+    module = getattr(inspect.unwrap(function), "__module__", None) or ""
+    return module.split(".")[0] == "gan_jax"
 
 
 def takes_numbers(choices: Choices) -> bool:
@@ -62,7 +78,7 @@ def takes_numbers(choices: Choices) -> bool:
     numbers = {n: fields[n] for n in NUMBERS_OF_LOSS if fields[n] is not None}
     try:
         jax.eval_shape(evaluate, numbers, jnp.zeros(2))
-    except jax.errors.ConcretizationTypeError:
+    except jax.errors.JAXTypeError:  # It made a Python or NumPy number of a tracer.
         return False
     return True
 

@@ -252,7 +252,7 @@ def store_plan(plan: Json, out: Path) -> Json:
     found = read_plan(out)
     if found.get("order", 1) != plan["order"]:
         raise ValueError(
-            f"out {out}: holds results by gan_jax before December 2026, whose runs "
+            f"out {out}: holds results by another version of gan_jax, whose runs "
             "took their examples in another order; choose another --out"
         )
     if found["hash"] != plan["hash"]:

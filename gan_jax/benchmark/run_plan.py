@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -148,16 +149,25 @@ def run_cells_locally(
     """
     exact = find_suite(plan["suite"]).rates
     for index, cell in enumerate(cells):
-        name = cell["id"]
-        note_step(name, 0)
-        note_row = lambda row, name=name: note_step(name, row["step"])  # noqa: E731
+        note_step(cell["id"], 0)
         clears = (index + 1) % CELLS_BETWEEN_CLEARS == 0
         coming = () if exact or clears else cells[index + 1 : index + 2]
         config = next(map(cell_config, coming), None)
-        with compile_in_background(config):
+        with compile_in_background(config) as begin_to_compile:
+            note_row = partial(
+                note_row_of_cell, cell["id"], note_step, begin_to_compile
+            )
             yield cell, run_cell(plan, cell, out, note_row)
         if not exact:
             free_programs(clears)
+
+
+def note_row_of_cell(
+    name: str, note_step: NoteStep, begin_to_compile: Callable[[], None], row: Json
+) -> None:
+    """Note the step of a logged row: the first one comes when all is compiled."""
+    begin_to_compile()
+    note_step(name, row["step"])
 
 
 def free_programs(clears: bool) -> None:

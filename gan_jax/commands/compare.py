@@ -36,15 +36,17 @@ from gan_jax.benchmark.run_cell import CellInterrupted
 from gan_jax.benchmark.run_plan import open_results, run_plan
 from gan_jax.benchmark.suites import find_suite
 from gan_jax.benchmark.suites.spec import refuse_variant_names
+from gan_jax.command_line import early_signals
 from gan_jax.command_line.flag_sources import make_flag_rewriter
 from gan_jax.command_line.flags import find_given_fields, parse, refuse_unread_flags
-from gan_jax.command_line.interruption import exit_code_of
+from gan_jax.command_line.interruption import end_process_at_once, exit_code_of
 from gan_jax.command_line.paths import expand_home
 from gan_jax.command_line.plugin_flag import gather_plugin_flags
 from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.parallel.compiler import cache_compilations
 from gan_jax.parallel.multihost import use_cores_as_devices
 from gan_jax.plugins.load import load_plugins
+from gan_jax.run.compile_ahead import is_compiling
 from gan_jax.run_files.folder import lock_folder
 from gan_jax.terminal.command_name import name_command
 from gan_jax.terminal.console import plain_console
@@ -124,7 +126,10 @@ def run_comparison(flags: Flags, arguments: list[str]) -> int:
                 f"{name_command('compare')} {shlex.join(arguments)}",
                 file=sys.stderr,
             )
-            return STOP_CODES.get(str(error), STOP_CODES["SIGINT"])  # no name: Ctrl-C
+            code = STOP_CODES.get(str(error), STOP_CODES["SIGINT"])  # no name: Ctrl-C
+            if is_compiling() and early_signals.IS_COMMAND:
+                end_process_at_once(code)
+            return code
     return print_results(done, cells, out)
 
 

@@ -19,7 +19,7 @@ from gan_jax.data.batch_source import (
 )
 from gan_jax.data.core import Dataset, Spec, Stored, gather
 from gan_jax.data.entry import DatasetEntry, TrainTest
-from gan_jax.data.mixture import Mixture, distinct_centres, log_density
+from gan_jax.data.mixture import Mixture, distinct_centres, has_modes, log_density
 from gan_jax.data.shares import label_shares
 from gan_jax.data.toys import TOYS
 
@@ -100,6 +100,7 @@ __all__ = [
     "dataset_fields",
     "distinct_centres",
     "gather",
+    "has_modes",
     "step_indices",
     "label_shares",
     "log_density",

@@ -31,15 +31,19 @@ ORDER_VERSION = 2
 """The version of the order, which runs record. In version 1 (up to November 2026) each
 epoch was a permutation by NumPy's generator, made on the host."""
 ROUNDS = 8
-"""The rounds of the Feistel network."""
+"""The rounds of the Feistel network. From 50 examples on, the orders of 6 rounds pass
+the chi-square tests of `tests/data/test_batch_order.py` already."""
 TURNS = np.arange(ROUNDS, dtype=np.uint32) * np.uint32(0x9E3779B9)
-"""What tells the keys of the rounds apart: multiples of 2^32 over the golden ratio."""
+"""What is added to the key of each round: multiples of 2^32 over the golden ratio."""
 FIRST, SECOND = np.uint32(0x243F6A88), np.uint32(0x85A308D3)
-"""Two digests of the seed and the epoch begin with these digits of pi."""
+"""The initial values of the two digests of the seed and the epoch: digits of pi."""
 
 
 def mix_bits(words: Words) -> Words:
-    """Return the words with their bits mixed: the finalizer of MurmurHash3."""
+    """Return the words with their bits mixed: the finalizer of MurmurHash3 (Appleby).
+
+    It is a permutation of the words in which each bit depends on all.
+    """
     words = (words ^ (words >> 16)) * np.uint32(0x85EBCA6B)
     words = (words ^ (words >> 13)) * np.uint32(0xC2B2AE35)
     return words ^ (words >> 16)
@@ -110,7 +114,8 @@ def examples_at(
 
     size: the number of examples. per_step: how many a step takes; there are as many
     slots. seed: the words of the seed. An epoch drops the remainder of `size` over
-    `per_step`. An endless set is taken in order, from a start that depends on the seed.
+    `per_step`. An endless set is taken in order, from a start that depends on the seed;
+    after 2^32 examples it takes two of them again.
     """
     if size == ENDLESS:
         begin = digest_words(FIRST, seed) % np.uint32(ENDLESS)

@@ -44,3 +44,8 @@ def distinct_centres(mixture: Mixture) -> tuple[np.ndarray, np.ndarray | None]:
         return mixture.centres, None
     order = np.argsort(first)
     return mixture.centres[first[order]], counts[order]
+
+
+def has_modes(mixture: Mixture) -> bool:
+    """Return whether every centre is a mode of its own; those of a curve are one."""
+    return len(set(mixture.mode_of.tolist())) == len(distinct_centres(mixture)[0])

@@ -52,7 +52,7 @@ class Pending(NamedTuple):
     """A measurement that the device may still be making.
 
     read: waits for it, and returns the numbers of each GAN. A GAN whose features are
-        not finite has none, and neither has any if the measurement was given up.
+        not finite has no numbers. No GAN has any if the measurement was given up.
     is_complete: whether it was not given up. arrays: what the device makes for it.
     """
 
@@ -70,13 +70,13 @@ class Pending(NamedTuple):
 class ChunkResult(NamedTuple):
     """What the device returns of a chunk of GANs, each with a leading axis of GANs.
 
-    finite: whether all features are finite. sums: those of each traced metric. fakes:
-    the features for metrics of the host; None if there are none.
+    finite: whether all features are finite. sums: those of each traced metric. host:
+    the numbers of the metrics of the host, for each GAN; filled one GAN at a time.
     """
 
     finite: Array
     sums: dict[str, Any]
-    fakes: Fakes | None
+    host: list[Numbers]
 
 
 def plan_evaluation(evaluator: Evaluator, batch: int) -> SamplePlan:
@@ -85,8 +85,9 @@ def plan_evaluation(evaluator: Evaluator, batch: int) -> SamplePlan:
     reference = Reference(evaluator.real, *about, evaluator.n)
     traced, host = {}, {}
     for name, metric in evaluator.metrics.items():
-        if metric.prepare is not None:
-            traced[name] = metric.prepare(reference)
+        form = None if metric.prepare is None else metric.prepare(reference)
+        if form is not None:
+            traced[name] = form
         else:
             host[name] = partial(compare_on_host, evaluator, metric)
     extract = evaluator.extractor.extract
@@ -110,8 +111,9 @@ def make_batched_measurement(
 
     The function's arguments are the variables, stacked along a leading axis of GANs;
     the number of GANs, or None for the variables of a single one; and `stop() -> bool`,
-    which is asked before each call of the device and gives up if it is true. It returns
-    when at most two calls are left on the device.
+    which is asked before each call of the device and before each GAN that the host
+    measures, and gives up if it is true. It returns when at most two calls are left on
+    the device.
     """
     extract = jax.jit(partial(extract_chunk, plan, draw))
     programs = {
@@ -132,7 +134,8 @@ def make_batched_measurement(
         for name, program in programs.items():
             sums[name] = program(plan.traced[name].constants, fakes)
             yield sums[name]
-        results.append(ChunkResult(finite, sums, fakes if plan.host else None))
+        results.append(ChunkResult(finite, sums, []))
+        yield from measure_on_host(plan, fakes, members, results[-1])
 
     def measure(
         variables: Any, count: int | None, stop: Callable[[], bool] = lambda: False
@@ -153,7 +156,7 @@ def make_batched_measurement(
 def dispatch_calls(calls: Iterator[Any], stop: Callable[[], bool]) -> bool:
     """Dispatch calls until none is left or `stop` says so; return whether none is left.
 
-    The outcome of each is waited for before the second next one.
+    It waits for the oldest call when more than IN_FLIGHT are on the device.
     """
     waiting: list[Any] = []
     while not stop():
@@ -164,6 +167,25 @@ def dispatch_calls(calls: Iterator[Any], stop: Callable[[], bool]) -> bool:
         if len(waiting) > IN_FLIGHT:
             jax.block_until_ready(waiting.pop(0))
     return False
+
+
+def measure_on_host(
+    plan: SamplePlan, fakes: Fakes, members: np.ndarray | None, result: ChunkResult
+) -> Iterator[None]:
+    """Compute the metrics of the host for one GAN of a chunk after the other.
+
+    A GAN that only fills up the chunk is not measured again. Yields after each GAN.
+    """
+    if not plan.host:
+        return
+    finite, fakes = jax.device_get((result.finite, fakes))
+    for turn, is_finite in enumerate(finite):
+        if members is not None and turn and members[turn] == members[turn - 1]:
+            return
+        features = FeatureSet(*jax.tree.map(lambda x, i=turn: x[i], fakes))
+        computed = [f(features) for f in plan.host.values()] if is_finite else []
+        result.host.append({k: v for numbers in computed for k, v in numbers.items()})
+        yield
 
 
 def split_chunks(count: int, size: int) -> list[np.ndarray]:
@@ -207,10 +229,10 @@ def extract_chunk(
 
     if members is None:
         return jax.tree.map(lambda x: x[None], extract_one(variables))
-    return map_members(lambda i: extract_one(pick_member(variables, i)), members)
+    return map_chunk(lambda i: extract_one(pick_member(variables, i)), members)
 
 
-def map_members(function: Callable[[Any], Any], members: Any) -> Any:
+def map_chunk(function: Callable[[Any], Any], members: Any) -> Any:
     """Return the function's values for each of some GANs, stacked.
 
     A single GAN is not mapped over: on CPU, XLA runs its convolutions faster so.
@@ -225,7 +247,7 @@ def measure_chunk(
     measure: Callable[[Any, Fakes], Any], constants: Any, fakes: Fakes
 ) -> Any:
     """Return the sums of a metric for each GAN of a chunk."""
-    return map_members(partial(measure, constants), fakes)
+    return map_chunk(partial(measure, constants), fakes)
 
 
 @partial(jax.jit, static_argnames="n")
@@ -241,22 +263,31 @@ def read_results(
     """Fetch the sums of all chunks, and return the numbers of each GAN."""
     if not complete:
         return [{} for _ in range(count)]
-    fetched = jax.device_get(results)
     each = (
-        finish_member(plan, jax.tree.map(lambda x, i=i: x[i], chunk))
-        for chunk in fetched
-        for i in range(len(chunk.finite))
+        finish_member(plan, finite, sums, host)
+        for result in results
+        for finite, sums, host in fetch_members(result)
     )
     return [numbers for _, numbers in zip(range(count), each, strict=False)]
 
 
-def finish_member(plan: SamplePlan, result: ChunkResult) -> Numbers:
-    """Return the numbers of one GAN; none if its features are not finite."""
+def fetch_members(result: ChunkResult) -> Iterator[tuple[bool, dict, Numbers]]:
+    """Yield what a chunk's result has for each GAN."""
+    finite, sums = jax.device_get((result.finite, result.sums))
+    for turn, is_finite in enumerate(finite):
+        own = jax.tree.map(lambda x, i=turn: x[i], sums)
+        yield is_finite, own, result.host[turn] if turn < len(result.host) else {}
+
+
+def finish_member(
+    plan: SamplePlan, is_finite: bool, sums: dict[str, Any], host: Numbers
+) -> Numbers:
+    """Return the numbers of one GAN; none if its features are not finite.
+
+    The host's come last.
+    """
     numbers: Numbers = {}
-    if not result.finite:
-        return numbers
-    for name, metric in plan.traced.items():
-        numbers |= metric.finish(result.sums[name], plan.n)
-    for compute in plan.host.values():
-        numbers |= compute(FeatureSet(*result.fakes))  # pyright: ignore
-    return numbers
+    if is_finite:
+        for name, metric in plan.traced.items():
+            numbers |= metric.finish(sums[name], plan.n)
+    return numbers | host

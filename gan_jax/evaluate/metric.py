@@ -71,14 +71,15 @@ class SampleMetric:
     needs_held_out: Whether it compares with held-out examples, so that these cannot
         take the place of samples to measure its floor.
     prepare: `Reference -> TracedMetric`: the same numbers, computed by JAX on the
-        device, to 1e-4. None: training computes them on the host.
+        device, to 1e-4. Training computes them on the host where this field is None,
+        or the function returns None.
     """
 
     compute: Callable[[Comparison], Numbers]
     numbers: Mapping[str, Number] = field(default_factory=dict)
     least: int = 1
     needs_held_out: bool = False
-    prepare: Callable[[Reference], TracedMetric] | None = None
+    prepare: Callable[[Reference], TracedMetric | None] | None = None
 
     def __call__(self, comparison: Comparison) -> Numbers:
         return self.compute(comparison)

@@ -10,8 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gan_jax.config import DatasetConfig
-from gan_jax.data import Mixture, distinct_centres, mixture_of
-from gan_jax.evaluate.traced_forms import has_modes
+from gan_jax.data import Mixture, distinct_centres, has_modes, mixture_of
 from gan_jax.metrics import mode_report, nearest_distances, nearest_others
 from gan_jax.traced_metrics import (
     TracedMetric,

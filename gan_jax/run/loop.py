@@ -54,11 +54,12 @@ class Due(NamedTuple):
     logged: bool
     measured: bool
     saved: bool
+    drawn: bool
     last: bool
 
 
 class Unread(NamedTuple):
-    """What the devices make of some dispatches, and the host has not read yet.
+    """The results of some dispatches that the host has not read yet.
 
     picked: the steps of each dispatch that get a row. measured: the measurement of the
     state after them, if one is due. last: whether the run ends with them.
@@ -87,10 +88,10 @@ def run_steps(
 
     The loop adds rows to the records, one record per GAN. The host reads what is made,
     and while it writes this down, the devices go on: what was dispatched last is read
-    after the next dispatch, unless it is ready at once. Before a state is saved, and at
-    the end, all is read. The loop ends at the last step, on request, or when no GAN is
-    finite any more, unless they are to continue; what was dispatched since that step is
-    then dropped. It never saves a state of which no GAN is finite.
+    after the next dispatch, unless it is ready at once. Before a state is saved or
+    drawn, and at the end, all is read. The loop ends at the last step, on request, or
+    when no GAN is finite any more, unless they are to continue; what was dispatched
+    since that step is then dropped. It never saves a state of which no GAN is finite.
     """
     prepare_first_step(config, state, begin, callbacks)
     started = time.perf_counter() - last_wall_seconds(records)
@@ -106,27 +107,28 @@ def run_steps(
         callbacks.reach(end)
         picked.append(pick_steps(config, metrics, state.step, start, end))
         due = find_what_is_due(config, start, end, saved_at, callbacks.stop_signals)
-        ended = due.last
         if any(due):
             measured = callbacks.measure(state) if due.measured else None
+            if measured and not measured.is_complete:
+                due = due._replace(last=True)  # A stop came: `--resume` measures it.
             unread.append(Unread(picked, measured, due.last))
             picked = []
-            wait_for_all = due.saved or due.last or jax.process_count() > 1
+            alone = jax.process_count() == 1
+            wait_for_all = due.saved or due.drawn or due.last or not alone
             ready = take_ready(unread, wait_for_all)
             sound = record_steps(config, records, ready, started, callbacks)
             if sound and (due.saved or due.last):
                 callbacks.save(state, end)
                 saved_at = time.monotonic()
-            ended = ended or not (sound or config.on_divergence == "continue")
-        if crosses_multiple(config.log.samples_every, start, end):
-            callbacks.draw(state, end)
-        if ended:
-            break
+            if due.drawn:
+                callbacks.draw(state, end)
+            if due.last or not (sound or config.on_divergence == "continue"):
+                break
     return state
 
 
 def take_ready(unread: list[Unread], wait_for_all: bool) -> list[Unread]:
-    """Take what the host reads now out of the list of what it has not read.
+    """Remove from the list, and return, what the host reads now.
 
     It is all that is ready, and all but the newest; or everything.
     """
@@ -199,6 +201,7 @@ def find_what_is_due(
     return Due(
         logged=logged,
         measured=crosses_multiple(config.metrics.every, start, end),
+        drawn=crosses_multiple(config.log.samples_every, start, end),
         saved=saved and (alone or logged),
         last=end == config.steps or stopped,
     )

@@ -89,36 +89,45 @@ def make_sample_monitor(
     """
     count = None if members is None else len(members)
     measure_probes = make_probe_measure(config, count)
+    none = [{} for _ in range(count or 1)]
+    given_up = Pending(lambda: none, is_complete=False)
 
-    @cache
-    def measurements() -> list[Callable[..., Pending]]:
-        plans = [plan_quality(config, gan, data)]
-        if evaluator is not None:
-            batch = choose_batch(gan, config, evaluator.n, evaluator.batch)
-            plans.append(plan_evaluation(evaluator, batch))
-        shares = label_shares(data) if gan.label_count else None
-        in_turn = measures_in_turn(gan)
-        return [
-            make_batched_measurement(plan, make_draw(gan, plan.batch, shares), in_turn)
-            for plan in plans
-        ]
+    measurements = cache(partial(make_measurements, config, gan, data, evaluator))
 
     def measure_all(state: TrainState) -> Pending:
         variables = on_one_device(state.ema)
         pending = [measure(variables, count, stop) for measure in measurements()]
         if not all(one.is_complete for one in pending):
-            return Pending(lambda: [{} for _ in range(count or 1)], False)
-        probes = measure_probes(state)
+            return given_up
+        probes = measure_probes(state, stop)
+        if probes is None:
+            return given_up
 
         def read() -> list[Row]:
             quality, *rest = (one.read() for one in pending)
-            found = [name_counts(evaluator, row) for row in rest[0]] if rest else probes
+            found = [name_counts(evaluator, row) for row in rest[0]] if rest else none
             each = zip(quality, probes, found, strict=True)
             return [a | b | c if a else {} for a, b, c in each]
 
         return Pending(read, arrays=[one.arrays for one in pending])
 
     return measure_all
+
+
+def make_measurements(
+    config: Config, gan: Gan, data: Dataset, evaluator: Evaluator | None
+) -> list[Callable[..., Pending]]:
+    """Return the measurements of the quality, and of the evaluator's metrics if any."""
+    plans = [plan_quality(config, gan, data)]
+    if evaluator is not None:
+        batch = choose_batch(gan, config, evaluator.n, evaluator.batch)
+        plans.append(plan_evaluation(evaluator, batch))
+    shares = label_shares(data) if gan.label_count else None
+    in_turn = measures_in_turn(gan)
+    return [
+        make_batched_measurement(plan, make_draw(gan, plan.batch, shares), in_turn)
+        for plan in plans
+    ]
 
 
 def name_counts(evaluator: Evaluator | None, numbers: Row) -> Row:
@@ -176,17 +185,26 @@ def make_draw(gan: Gan, batch: int, shares: np.ndarray | None) -> Draw:
 
 def make_probe_measure(
     config: Config, count: int | None
-) -> Callable[[TrainState], list[Row]]:
-    """Return a function that measures the requested PROBES of each GAN of a state."""
+) -> Callable[[TrainState, Callable[[], bool]], list[Row] | None]:
+    """Return a function that measures the requested PROBES of each GAN of a state.
+
+    Its second argument `stop() -> bool` is asked before each GAN; if it is true, the
+    function returns None.
+    """
     names = requested_gan_metrics(config)
     stage = cache(partial(gan_metric_inputs, config))
 
-    def measure_probes(state: TrainState) -> list[Row]:
+    def measure_probes(state: TrainState, stop: Callable[[], bool]) -> list[Row] | None:
         if not names:
             return [{} for _ in range(count or 1)]
         state = to_local_arrays(state.replace(key=()))  # pyright: ignore
         states = [state] if count is None else split_members(state, count)
-        return [measure_one(own) for own in states]
+        found = []
+        for own in states:
+            if stop():
+                return None
+            found.append(measure_one(own))
+        return found
 
     def measure_one(state: TrainState) -> Row:
         found: Row = {}
@@ -199,14 +217,14 @@ def make_probe_measure(
 
 
 def on_one_device(variables: Any) -> Any:
-    """Return variables that are spread over devices or processes as the host's arrays.
+    """Return variables that are spread over devices or processes, on one device.
 
     To index arrays that are spread over devices is a collective of all of them.
     """
     leaves = jax.tree.leaves(variables)
     if all(len(x.devices()) == 1 for x in leaves if isinstance(x, jax.Array)):
         return variables
-    return jax.device_get(variables)
+    return jax.device_put(jax.device_get(variables), jax.local_devices()[0])
 
 
 def shrink_images(images: Array | np.ndarray, side: int = 64) -> Array | np.ndarray:

@@ -123,11 +123,13 @@ def refuse_other_order(folder: Path, note: Row) -> None:
 
     note: that of its checkpoint.
     """
-    if note.get("order", 1) != ORDER_VERSION:
+    order = note.get("order", 1)
+    if order != ORDER_VERSION:
+        age = "an earlier" if order < ORDER_VERSION else "a later"
         raise ValueError(
-            f"out {folder}: the run in it is by gan_jax before December 2026, which "
-            "took the examples in another order, so it cannot go on exactly; begin it "
-            "anew with --overwrite, or go on with the version that began it"
+            f"out {folder}: the run in it is by {age} version of gan_jax, which takes "
+            "the examples in another order, so it cannot go on exactly; begin it anew "
+            "with --overwrite, or go on with the version that began it"
         )
 
 

@@ -203,6 +203,11 @@ def make_callbacks(
     if path is not None:
         draw = make_picture_writer(config, path, work, data, trackers)
     counter = make_step_counter(config, data, display)
+
+    def stop() -> bool:
+        # Several processes agree to stop at logged steps, so none gives up alone.
+        return bool(stop_signals) and jax.process_count() == 1
+
     if jax.process_count() > 1:
         take_signals()
 
@@ -219,7 +224,7 @@ def make_callbacks(
         save=skip_action,
         draw=draw,
         measure=make_sample_monitor(
-            config, work.gan, data, work.members, evaluator, lambda: bool(stop_signals)
+            config, work.gan, data, work.members, evaluator, stop
         ),
         stop_signals=stop_signals,
     )

@@ -57,7 +57,7 @@ def prepare_sliced_wasserstein(
     def measure(constants: tuple, fakes: Fakes) -> Sums:
         axes, ordered, centre = constants
         projected = products(axes, fakes.features - centre)
-        gaps = jnp.abs(sort_rows(projected) - ordered)
+        gaps = jnp.abs(jnp.sort(projected, axis=1) - ordered)
         return {"gaps": sum_with_error(gaps.sum(axis=0))}
 
     def finish(sums: Fetched, count: int) -> Numbers:
@@ -65,23 +65,6 @@ def prepare_sliced_wasserstein(
         return {"sliced_wasserstein": total / (count * directions)}
 
     return TracedMetric(constants, measure, finish)
-
-
-def sort_rows(values: jax.Array) -> jax.Array:
-    """Return each row sorted, `[..., N]`.
-
-    On CPU, NumPy sorts 25,000 float32 numbers 75 times as fast as XLA, which compares
-    one pair at a time.
-    """
-    if jax.default_backend() != "cpu":
-        return jnp.sort(values, axis=-1)
-    shape = jax.ShapeDtypeStruct(values.shape, values.dtype)
-    return jax.pure_callback(sort_on_host, shape, values, vmap_method="broadcast_all")
-
-
-def sort_on_host(values: jax.Array) -> np.ndarray:
-    """Return each row sorted by NumPy."""
-    return np.sort(np.asarray(values), axis=-1)
 
 
 def u_statistic_parts(

@@ -28,10 +28,14 @@ def zero_total(shape: tuple[int, ...]) -> Total:
 
 
 def add_with_error(a: jax.Array, b: jax.Array) -> Total:
-    """Return `a + b` rounded, and exactly what rounding took away (Knuth's two-sum)."""
+    """Return `a + b` rounded, and exactly what rounding took away (Knuth's two-sum).
+
+    Nothing is taken away from a sum that is infinite.
+    """
     total = a + b
     part = total - a
-    return Total(total, (a - (total - part)) + (b - part))
+    error = (a - (total - part)) + (b - part)
+    return Total(total, jnp.where(jnp.isfinite(total), error, 0))
 
 
 def add_values(total: Total, values: jax.Array) -> Total:

@@ -74,7 +74,7 @@ def test_points_of_the_two_sides_are_different_ones():
     data = DATASETS["ring"](RING.dataset)
     ours, theirs = (comparison_indices(data, 2500, turn) for turn in (0, 1))
     assert len(set(ours.tolist())) > 2490 and not set(ours) & set(theirs)
-    assert min(ours) >= 2**30  # A run draws its endless points from 0 on.
+    assert min(ours) >= 2**30
     assert np.bincount(ours % 8).std() > 0  # at random, so not equally many of a mode
 
 

@@ -35,9 +35,11 @@ CONFIG = Config(
 )
 
 
-@pytest.mark.parametrize("seeds", [1, 64])
-def test_dispatch_sends_nothing_and_reads_only_the_logged_rows(seeds, monkeypatch):
-    config = replace(CONFIG, seeds=seeds)
+@pytest.mark.parametrize("seeds, devices", [(1, 1), (64, 1), (4, 2)])
+def test_dispatch_sends_nothing_and_reads_only_the_logged_rows(
+    seeds, devices, monkeypatch
+):
+    config = replace(CONFIG, seeds=seeds, devices=devices)
     work = make_program(config, find_dataset(config))
     state, fetched = work.init(), []
 
@@ -52,7 +54,7 @@ def test_dispatch_sends_nothing_and_reads_only_the_logged_rows(seeds, monkeypatc
             state, metrics = work.advance(state, split)
             pick_steps(config, metrics, state.step, start, end)
             continue
-        with jax.transfer_guard("disallow"):
+        with jax.transfer_guard("disallow_explicit"):
             state, metrics = work.advance(state, split)
             picked = pick_steps(config, metrics, state.step, start, end)
         monkeypatch.setattr(jax, "device_get", count_numbers)

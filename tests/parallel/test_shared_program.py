@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -41,9 +42,12 @@ from gan_jax.losses import LOSSES
 from gan_jax.parallel import shared_program
 from gan_jax.parallel.execution import make_program, plan_program
 from gan_jax.parallel.shared_program import find_program, run_several_steps
+from gan_jax.penalties import PENALTIES
 from gan_jax.run.compile_ahead import (
+    NAME,
     compile_first_calls,
     compile_in_background,
+    is_compiling,
     usual_length,
 )
 from gan_jax.types import Loss
@@ -232,6 +236,25 @@ def test_each_method_is_put_together_from_traced_numbers(name):
     jax.eval_shape(find_program(structure).init, numbers, np.uint32(0))
 
 
+def test_functions_of_others_keep_their_numbers(monkeypatch):
+    """They may make Python numbers of them."""
+
+    def weighted_log(real, fake, *, fake_weight=1.0):
+        return np.log(np.asarray(fake_weight) + 1) * fake - real
+
+    def sharp_slope(critic, real, fake, keys):
+        return jnp.abs(critic(real))
+
+    monkeypatch.setitem(LOSSES, "log", Loss(weighted_log, lambda real, fake: -fake))
+    monkeypatch.setitem(PENALTIES, "sharp", sharp_slope)
+    config = replace(FULL, loss=LossConfig("log", fake_weight=2.0))
+    assert not find_numbers(make_choices(config)).keys() & set(NUMBERS_OF_LOSS)
+    run_program(config, 1)
+    config = replace(FULL, penalty=PenaltyConfig("sharp", 2.0))
+    assert not find_numbers(make_choices(config)).keys() & set(NUMBERS_OF_STEP)
+    run_program(config, 1)
+
+
 def test_loss_that_decides_by_its_numbers_keeps_them(monkeypatch):
     def choosy(real, fake, *, fake_weight=1.0):
         return fake - real if fake_weight == 1.0 else fake_weight * fake
@@ -290,11 +313,41 @@ def test_interrupt_waits_for_the_compilation_that_runs_alone(monkeypatch):
         yield
 
     monkeypatch.setattr("gan_jax.run.compile_ahead.compile_first_calls", compile_twice)
-    with pytest.raises(KeyboardInterrupt), compile_in_background(FULL):
+    with pytest.raises(KeyboardInterrupt), compile_in_background(FULL) as begin:
+        assert not is_begun(begun)  # The programs of the body come first.
+        begin()
         begun.wait(60)
         threading.Timer(0.2, go_on.set).start()
         raise KeyboardInterrupt
     assert compiled == ["first"]
+
+
+def is_begun(begun):
+    return begun.wait(0.2)
+
+
+def test_interrupt_does_not_wait_for_a_long_compilation(monkeypatch):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def compile_for_long(config):
+        begun.set()
+        go_on.wait(60)
+        yield
+
+    monkeypatch.setattr(
+        "gan_jax.run.compile_ahead.compile_first_calls", compile_for_long
+    )
+    monkeypatch.setattr("gan_jax.run.compile_ahead.PATIENCE", 0.1)
+    with pytest.raises(KeyboardInterrupt), compile_in_background(FULL) as begin:
+        begin()
+        begun.wait(60)
+        raise KeyboardInterrupt
+    assert is_compiling()
+    go_on.set()
+    for thread in threading.enumerate():
+        if thread.name == NAME:
+            thread.join(60)
+    assert not is_compiling()
 
 
 def test_dispatch_compiled_ahead_has_the_usual_length():

@@ -30,7 +30,7 @@ class State(NamedTuple):
     step: jax.Array
 
 
-def follow_loop(config, monkeypatch, fails_at=None):
+def follow_loop(config, monkeypatch, fails_at=None, measured=None, saved=None):
     """How many steps were made when each row was written, and each read of the host."""
     made, written, reads = [0], {}, []
 
@@ -49,7 +49,11 @@ def follow_loop(config, monkeypatch, fails_at=None):
 
     def measure(state):
         step = made[0]
-        return Pending(lambda: [{"diversity": step}])
+        return (measured or {}).get(step, Pending(lambda: [{"diversity": step}]))
+
+    def save(state, step):
+        if saved is not None:
+            saved.append(step)
 
     def ignore(*arguments):
         pass
@@ -57,7 +61,7 @@ def follow_loop(config, monkeypatch, fails_at=None):
     monkeypatch.setattr(loop, "fetch_steps", fetch)
     splits = lambda bounds: iter(bounds[1:].tolist())  # noqa: E731
     work = Program(None, None, None, advance, splits, 1, [])
-    host = Callbacks(write_rows, *[ignore] * 6, measure, [])
+    host = Callbacks(write_rows, *[ignore] * 4, save, ignore, measure, [])
     run_steps(config, work, State(jnp.int32(0)), 0, [make_record({}, [], {}, [])], host)
     return written, reads
 
@@ -107,6 +111,17 @@ def test_what_is_not_ready_is_read_after_the_next_dispatch(
     for step, (_, row) in written.items():
         due = "metrics" in changes and step % 6 == 0
         assert row.get("diversity") == (step if due else None)
+
+
+def test_run_ends_at_the_step_whose_measurement_a_stop_has_given_up(monkeypatch):
+    """So the checkpoint is of that step, and `--resume` can measure it."""
+    config = replace(CONFIG, metrics=MetricsConfig(every=4))
+    given_up = Pending(lambda: [{}], is_complete=False)
+    saved = []
+    written, _ = follow_loop(config, monkeypatch, measured={8: given_up}, saved=saved)
+    assert list(written) == [1, 4, 8]
+    assert [row.get("diversity") for _, row in written.values()] == [None, 4, None]
+    assert saved == [0, 8]
 
 
 def test_steps_made_since_a_fault_are_dropped(monkeypatch):

@@ -11,7 +11,7 @@ from gan_jax.metrics.mixtures import expected_norm
 from gan_jax.traced_metrics import Fakes
 from gan_jax.traced_metrics.mixtures import expected_excess, expected_excess_table
 from gan_jax.traced_metrics.pairs import distances, sum_within
-from gan_jax.traced_metrics.sums import Total, fold, join_parts
+from gan_jax.traced_metrics.sums import Total, fold, join_parts, sum_with_error
 
 COUNT = 333
 """Not a multiple of a tile, of a group of rows, or of a block."""
@@ -212,3 +212,8 @@ def test_stacked_modes_equal_the_float64_ones_exactly():
     found = measure(metric, np.zeros((COUNT, 1), np.float32), jnp.asarray(p))
     assert found == metrics.stacked_modes(p.argmax(axis=2), p.max(axis=2))
     assert 0 < found["confident_modes"] < found["modes"]
+
+
+def test_a_sum_beyond_float32_is_infinite_and_not_nan():
+    values = np.float32([[3e38, 3e38, 1.0]])
+    assert join_parts(np.asarray(sum_with_error(jnp.asarray(values)))) == np.inf
