@@ -18,10 +18,12 @@ from gan_jax.config import (
     CheckpointConfig,
     DatasetConfig,
     LogConfig,
+    MetricsConfig,
     OptimizerConfig,
     SweepConfig,
 )
 from gan_jax.config.serialization import to_json
+from gan_jax.evaluate import batched
 from gan_jax.run_files.checkpoint import CHECKPOINT_FOLDER, newest_intact
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -168,6 +170,33 @@ def test_cut_off_metric_line_is_dropped(uninterrupted, tmp_path):
         file.write('{"step": 29, "d_lo')
     train(SMALL, run, resume=True)
     assert read_metrics(run) == read_metrics(uninterrupted[0])
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_measurement_that_a_signal_gave_up_is_made_by_the_resumed_run(
+    seeds, tmp_path, monkeypatch
+):
+    config = replace(SMALL, seeds=seeds, metrics=MetricsConfig(every=20))
+    train(config, tmp_path / "whole")
+    dispatch, turns = batched.dispatch_calls, []
+
+    def signal_at_first(calls, stop):
+        turns.append(None)
+        if len(turns) == 1:
+            signal.raise_signal(signal.SIGTERM)
+        return dispatch(calls, stop)
+
+    monkeypatch.setattr(batched, "dispatch_calls", signal_at_first)
+    _, summary = train(config, tmp_path / "run")
+    assert (summary["verdict"], summary["steps"]) == ("interrupted", 20)
+    last = read_lines(tmp_path / "run/metrics.jsonl")[-1]
+    assert last["step"] == 20 and "diversity" not in last
+    train(config, tmp_path / "run", resume=True)
+    ours, whole = (read_metrics(tmp_path / run) for run in ("run", "whole"))
+    by_gan = [lambda row: row["step"], lambda row: row.get("seed", 0)]
+    for key in by_gan:
+        ours, whole = sorted(ours, key=key), sorted(whole, key=key)
+    assert ours == whole
 
 
 def test_a_run_in_the_order_of_old_versions_is_refused(tmp_path, monkeypatch):
