@@ -101,10 +101,10 @@ def run_steps(
     for (start, end), split in zip(ends, work.splits(bounds), strict=True):
         called = time.perf_counter()
         state, metrics = work.advance(state, split)
-        if start == begin:
-            seconds = time.perf_counter() - called
-            callbacks.print_line(f"first call, compiled, in {seconds:.1f} s")
+        seconds = time.perf_counter() - called
         callbacks.reach(end)
+        if start == begin:
+            callbacks.print_line(f"first call, compiled, in {seconds:.1f} s")
         picked.append(pick_steps(config, metrics, state.step, start, end))
         due = find_what_is_due(config, start, end, saved_at, callbacks.stop_signals)
         if any(due):
