@@ -11,16 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from gan_jax.assembly.assemble import build
-from gan_jax.assembly.choices import choose_rule, choose_update_rule
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.assembly.registry import choose
 from gan_jax.benchmark.outcome import Thresholds, resolve_goal
 from gan_jax.benchmark.suites import Suite, Task, find_suite, make_config
-from gan_jax.benchmark.suites.spec import EVALUATIONS, Changes, sweep_factors
+from gan_jax.benchmark.suites.spec import Changes, sweep_factors
 from gan_jax.config import Config
 from gan_jax.config.serialization import from_json
 from gan_jax.data.batch_order import ORDER_VERSION
-from gan_jax.dynamics import extra_evaluations
 from gan_jax.logs.files import write_json
 from gan_jax.parallel.execution import members_of
 from gan_jax.terminal.command_name import name_command
@@ -78,6 +76,7 @@ def make_plan(request: PlanRequest, command: str = "") -> Json:
     }
     suite = dataclasses.replace(suite, catalogue=catalogue)
     cells = list(make_cells(suite, tasks, methods, steps, seeds, named))
+    cells = list(split_into_rounds(cells, seeds, suite.round_seeds or seeds))
     used = {cell["method"] for cell in cells}
     plan = {
         "suite": request.suite,
@@ -150,6 +149,24 @@ def make_cells(
             }
 
 
+def split_into_rounds(cells: list[Json], seeds: int, size: int) -> Iterator[Json]:
+    """Yield the cells of each round of seeds, one round after the other.
+
+    A round has all cells, each with `size` of the seeds (the last round with those that
+    are left). So a comparison that ends early has fewer seeds, but no fewer methods.
+    The cells of a single round keep their names.
+    """
+    for first in range(0, seeds, size):
+        count = min(size, seeds - first)
+        suffix = "" if size >= seeds else f"--seeds={first}-{first + count - 1}"
+        for cell in cells:
+            yield cell | {
+                "id": cell["id"] + suffix,
+                "config": cell["config"] | {"seed": first, "seeds": count},
+                "members": cell["members"] * count // seeds,
+            }
+
+
 def select_share(cells: list[Json], part: str) -> list[Json]:
     """Return the cells of a part like `2/3`: every third one, from the second on.
 
@@ -191,33 +208,6 @@ def cell_config(cell: Json) -> Config:
 def plan_plugins(plan: Json) -> tuple[str, ...]:
     """Return the plugins that a plan records: all its cells record the same ones."""
     return cell_config(plan["cells"][0]).plugin if plan["cells"] else ()
-
-
-def count_gradient_evaluations(config: Config, steps: int) -> int:
-    """Return how many gradients of a player's loss are taken in `steps` steps.
-
-    In each step D takes `d_steps` and G takes one; the last update is joint.
-    Extragradient makes the joint update twice. Unrolled play adds its k steps of D, and
-    rules that need products with the Jacobian add those. What a penalty costs is not
-    counted here: it shows in the seconds.
-    """
-    joint = choose_update_rule(config.dynamics).updates
-    extra = extra_evaluations(choose_rule(config.dynamics), config.dynamics)
-    return steps * (2 * joint + config.d_steps - 1 + extra)
-
-
-def estimate_seconds(cell: Json, suite: Suite) -> float:
-    """Return the estimated seconds of a cell, from costs measured on 2 CPU cores."""
-    config, cost = cell_config(cell), suite.cost
-    if suite.rates:  # compilation
-        extra = extra_evaluations(choose_rule(config.dynamics), config.dynamics)
-        return 1.5 + extra / 8
-    own = count_gradient_evaluations(config, 1)
-    penalized = config.d_steps if config.penalty.name != "none" else 0
-    step = (own - penalized) * cost.update + penalized * cost.penalized
-    step *= config.batch_size / suite.changes.get("batch_size", config.batch_size)
-    member = config.steps * step + EVALUATIONS * cost.evaluation
-    return 10 + cell["members"] * member
 
 
 def make_thresholds(suite: Suite, names: Iterable[str], floors: Json) -> Json:

@@ -7,13 +7,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from gan_jax.benchmark.costs import count_gradient_evaluations, estimate_seconds
 from gan_jax.benchmark.outcome import ERROR
-from gan_jax.benchmark.plan import (
-    Json,
-    cell_config,
-    count_gradient_evaluations,
-    estimate_seconds,
-)
+from gan_jax.benchmark.plan import Json, cell_config
 from gan_jax.benchmark.suites import find_suite
 from gan_jax.terminal.progress_text import format_duration
 
@@ -69,6 +65,17 @@ def estimate_seconds_left(board: ProgressBoard) -> float:
             share = board.running.get(cell["id"], 0) / cell["config"]["steps"]
             left += board.estimates[cell["id"]] * (1 - share)
     return left * (measure_pace(board) or 1.0) / board.workers
+
+
+def has_time_for_next(board: ProgressBoard, limit: float) -> bool:
+    """Return whether the next cell, or all that are left, would end within the limit.
+
+    limit: seconds since the plan started.
+    """
+    left = [cell["id"] for cell in board.cells if cell["id"] not in board.done]
+    pace = measure_pace(board) or 1.0
+    needed = board.estimates[left[0]] * pace if left else 0.0
+    return time.monotonic() - board.started + needed <= limit
 
 
 def make_board_cell(board: ProgressBoard, tasks: list[str], method: str) -> Text:

@@ -10,6 +10,7 @@ from statistics import median
 
 import jax
 
+from gan_jax.benchmark.costs import count_gradient_evaluations
 from gan_jax.benchmark.exact_games import play_cell
 from gan_jax.benchmark.metric_info import METRIC_INFO
 from gan_jax.benchmark.outcome import (
@@ -22,7 +23,7 @@ from gan_jax.benchmark.outcome import (
     find_outcome,
     finite_number_or_none,
 )
-from gan_jax.benchmark.plan import Json, cell_config, count_gradient_evaluations
+from gan_jax.benchmark.plan import Json, cell_config
 from gan_jax.benchmark.reference_scores import evaluation_fingerprint
 from gan_jax.benchmark.suites import find_suite
 from gan_jax.config import Config

@@ -1,6 +1,7 @@
 """The cells of a plan, run one after another or on a cluster, with a progress board."""
 
 import gc
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -20,6 +21,7 @@ from gan_jax.benchmark.progress_board import (
     ProgressBoard,
     describe_cell,
     describe_progress,
+    has_time_for_next,
     make_board,
     render_board,
 )
@@ -68,12 +70,18 @@ def open_results(plan: Json, out: Path) -> Json:
 
 
 def run_plan(
-    plan: Json, cells: list[Json], out: Path, launcher: str
+    plan: Json,
+    cells: list[Json],
+    out: Path,
+    launcher: str,
+    limit: float = math.inf,
 ) -> dict[str, list[Json]]:
-    """Run the cells that are not finished, and return the rows of all cells by name.
+    """Run the cells that are not finished, and return the rows of all finished ones.
 
     launcher: "local" or "ray". Rows are stored as soon as their cell is finished.
-    Raises CellInterrupted or KeyboardInterrupt if it is stopped.
+    limit: seconds. After the first cell, none is begun that would not end within them,
+    at the pace of the cells so far. Raises CellInterrupted or KeyboardInterrupt if it
+    is stopped.
     """
     with show_progress("reading the results so far"):
         done = resume_results(plan, out)
@@ -90,6 +98,8 @@ def run_plan(
             for cell, rows in launch(plan, waiting, out, note_step):
                 append_result_rows(out, rows)
                 note_rows(cell, rows)
+                if not has_time_for_next(board, limit):
+                    break
     return done
 
 

@@ -13,10 +13,11 @@ takes more D steps or larger batches, its first ones are these). Networks with l
 their own (packing, minibatch layers, spectral norms) begin with parameters of their own
 there.
 
-Exit codes: 0 all cells are finished, 1 some crashed, 2 bad input, 130 and 143 stopped
-by Ctrl-C and SIGTERM.
+Exit codes: 0 all cells are finished (or the time of --hours is over), 1 some crashed,
+2 bad input, 130 and 143 stopped by Ctrl-C and SIGTERM.
 """
 
+import math
 import shlex
 import sys
 from dataclasses import dataclass
@@ -77,6 +78,9 @@ class Flags:
     part: str = "1/1"
     """The share of the cells that this machine runs, such as 2/3; `gan-jax merge`
     joins the results."""
+    hours: float | None = None
+    """Begin no cell that would not end within this time; the same command goes on
+    later. In suites with rounds of seeds, all methods then have about as many."""
     plugin: tuple[str, ...] = ()
     """Your Python files that register methods: docs/plugins.md."""
 
@@ -116,7 +120,8 @@ def run_comparison(flags: Flags, arguments: list[str]) -> int:
         with show_progress("measuring the floors of the tasks"):
             plan = open_results(plan, out)
         try:
-            done = run_plan(plan, cells, out, flags.launcher)
+            limit = math.inf if flags.hours is None else 3600 * flags.hours
+            done = run_plan(plan, cells, out, flags.launcher, limit)
         except (CellInterrupted, KeyboardInterrupt) as error:
             finished = select_finished_cells(plan, read_result_rows(out))
             count = sum(cell["id"] in finished for cell in cells)
@@ -130,6 +135,12 @@ def run_comparison(flags: Flags, arguments: list[str]) -> int:
             if is_compiling() and early_signals.IS_COMMAND:
                 end_process_at_once(code)
             return code
+    waiting = sum(cell["id"] not in done for cell in cells)
+    if waiting:
+        print(
+            f"hours {flags.hours:g}: {len(cells) - waiting} of {len(cells)} cells are "
+            f"finished; the same command goes on"
+        )
     return print_results(done, cells, out)
 
 
@@ -138,7 +149,7 @@ def print_results(done: dict[str, list[Json]], cells: list[Json], out: Path) -> 
     crashed = [
         describe_cell(cell, done[cell["id"]])
         for cell in cells
-        if any(row["outcome"] == ERROR for row in done[cell["id"]])
+        if any(row["outcome"] == ERROR for row in done.get(cell["id"], ()))
     ]
     for line in crashed:
         print(f"crashed: {line}", file=sys.stderr)
@@ -154,6 +165,8 @@ def start(arguments: list[str]) -> int:
     if find_suite(flags.suite).rates:
         reason = f"in the suite {flags.suite!r}, which draws nothing at random"
         refuse_unread_flags(find_given_fields(Flags, arguments), {"seeds": reason})
+    if flags.hours is not None and not 0 < flags.hours < math.inf:
+        raise ValueError(f"hours {flags.hours}: must be positive; leave it out for all")
     try:
         return run_comparison(expand_home(flags, "out"), arguments)
     except KeyboardInterrupt as error:

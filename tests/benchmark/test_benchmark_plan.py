@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gan_jax.assembly.assemble import build
+from gan_jax.benchmark.costs import count_gradient_evaluations
 from gan_jax.benchmark.exact_games import play_at_rates
 from gan_jax.benchmark.metric_info import METRIC_INFO
 from gan_jax.benchmark.outcome import meets_goal, resolve_goal
@@ -15,7 +16,6 @@ from gan_jax.benchmark.plan import (
     PlanRequest,
     add_floors,
     cell_config,
-    count_gradient_evaluations,
     make_plan,
     plan_hash,
 )

@@ -58,7 +58,8 @@ class Suite:
     all that apply. axes: name -> value -> changes. sweep: axes within one program,
     which are factors on both learning rates. catalogue: the methods there are to choose
     from. rates: learning rates of both players in a suite that is played exactly
-    (`gan_jax.benchmark.exact_games`) and has no seeds.
+    (`gan_jax.benchmark.exact_games`) and has no seeds. round_seeds: the seeds that are
+    trained before all cells get further ones; None stands for all.
     """
 
     about: str
@@ -74,6 +75,7 @@ class Suite:
     sweep: SweepConfig = field(default_factory=SweepConfig)
     catalogue: Mapping[str, Config] = field(default_factory=lambda: BENCHMARK_METHODS)
     rates: tuple[float, ...] = ()
+    round_seeds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,9 @@ METHOD_VARIANTS: dict[str, MethodVariant] = {
     ),
     "r3gan_weak": MethodVariant(
         "r3gan", {"penalty.weight": 0.1, "penalty.weight_end": None}
+    ),
+    "rpgan_r1_weak": MethodVariant(
+        "rpgan_r1", {"penalty.weight": 0.1, "penalty.weight_end": None}
     ),
     "r3gan_every8": MethodVariant("r3gan", {"penalty.every": 8}),
     "pacgan3": MethodVariant("pacgan2", {"model.pack": 3}),
