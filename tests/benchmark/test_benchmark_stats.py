@@ -1,6 +1,5 @@
 """Rates, aggregates and survival against closed forms, scipy and rliable."""
 
-import itertools
 import math
 
 import numpy as np

@@ -94,7 +94,7 @@ def compare_areas(
     Why not sign flips: their p is at least 2 / 2^n, so that 4 seeds reject nothing and
     8 seeds nothing after Holm's correction for seven or more tests. The t test holds
     its size: among two equal methods it finds a difference at the level .05 in at most
-    .063 of 4,000 simulations, for 4, 8 and 16 seeds, maps that are smooth, stepped, or
+    .061 of 4,000 simulations, for 4, 8 and 16 seeds, maps that are smooth, stepped, or
     nearly all success, and effects of the seed from none to 1.5 times the noise of a
     run. It is conservative (.00 to .02) with 4 seeds on maps of nearly all success.
     """
