@@ -4,6 +4,7 @@ import math
 
 from gan_jax.benchmark.report.maps.ranking import RankedMethod, Ranking
 from gan_jax.benchmark.report.maps.ranks import STABLE_CORRELATION
+from gan_jax.benchmark.report.maps.stability_map import StabilityMap, have_same_rates
 from gan_jax.benchmark.report.stats import Interval
 from gan_jax.benchmark.report.wording import (
     count_noun,
@@ -154,3 +155,19 @@ def describe_left_out(ranking: Ranking) -> str:
             f"of every task, and {are} not ranked."
         )
     return " ".join(parts)
+
+
+def describe_maps(maps: list[StabilityMap]) -> str:
+    """Return how to read the maps."""
+    words = (
+        "Each square counts the runs that succeeded at a pair of learning rates of the "
+        "discriminator (D) and the generator (G); both axes are logarithmic. A darker "
+        "square has more successes. The area is the mean over all squares, with its "
+        "95% interval."
+    )
+    if not have_same_rates(maps):
+        words += (
+            " The rates are not the same for all methods: what is compared is how far "
+            "each may leave its own."
+        )
+    return words

@@ -36,6 +36,11 @@ class StabilityMap(NamedTuple):
     counts: list[list[tuple[int, int]]]
     area: Interval
 
+    def axis_name(self, player: str) -> str:
+        """Return the name of the axis of a player, "G" or "D"."""
+        name = f"{player}'s learning rate"
+        return name if self.absolute else f"factor on {name}"
+
 
 def make_stability_maps(
     results: Results, ranking: Ranking | None
@@ -98,10 +103,21 @@ def round_rate(rate: float) -> float:
     return float(f"{rate:.6g}")
 
 
-def same_rates(maps: list[StabilityMap]) -> bool:
-    """Return whether all maps have the same learning rates, and these are known."""
-    sides = {(tuple(m.g_rates), tuple(m.d_rates), m.absolute) for m in maps}
-    return len(sides) == 1 and next(iter(sides))[2]
+MAX_TICKS = 3
+"""Learning rates above which an axis has labels at both ends and in the middle only."""
+
+
+def select_ticks(rates: int) -> list[int]:
+    """Return which of a number of learning rates have a label on a narrow axis."""
+    if rates <= MAX_TICKS:
+        return list(range(rates))
+    return sorted({0, (rates - 1) // 2, rates - 1})
+
+
+def have_same_rates(maps: list[StabilityMap]) -> bool:
+    """Return whether all maps on a task have the same axes."""
+    axes = {(m.task, tuple(m.g_rates), tuple(m.d_rates), m.absolute) for m in maps}
+    return len(axes) == len({m.task for m in maps})
 
 
 def has_success(maps: list[StabilityMap]) -> bool:
