@@ -14,6 +14,10 @@ from gan_jax.benchmark.report.wording import (
 )
 
 
+MANY_TIES = 4
+"""Methods above which a sentence on ties counts them and names none."""
+
+
 def describe_ranking_by_area(ranking: Ranking) -> str:
     """Return the sentences that say what was run and how the methods rank."""
     parts = [
@@ -96,28 +100,23 @@ def name_methods(some: list[RankedMethod], every: list[RankedMethod]) -> str:
 
 def describe_ties(ranking: Ranking) -> str:
     """Return which methods are not told apart from the first one; "" without tests."""
-    methods, first = ranking.methods, ranking.methods[0]
-    if len(ranking.seeds) < 2 or methods[-1].rank == 1:
-        return ""
+    methods = ranking.methods
     top = [one for one in methods if one.rank == 1]
     lower = [one for one in methods if one.rank > 1]
-    tied = [one for one in lower if one.method in first.ties]
+    if len(ranking.seeds) < 2 or not lower:
+        return ""
+    tied = [one for one in lower if one.method in top[0].ties]
+    best = name_methods(top, methods)
     if not tied:
-        return (
-            f"The tests tell every other method apart from {spoken_name(first.method)}."
-        )
+        return f"The tests tell every other method apart from {best}."
     if len(tied) == len(lower):
-        return (
-            f"The tests tell no other method apart from {name_methods(top, methods)}."
-        )
-    names = [one.method for one in tied]
-    if len(names) > 4:
-        names = [f"{len(names)} other methods"]
-    verb = "ties" if len(tied) == 1 else "tie"
-    return (
-        f"{join_names(names)} {verb} with {spoken_name(first.method)}: the tests do "
-        "not tell them apart."
-    )
+        return f"The tests tell no other method apart from {best}."
+    names, verb = join_names([one.method for one in tied]), "tie"
+    if len(tied) > MANY_TIES:
+        names = f"{len(tied)} other methods"
+    elif len(tied) == 1:
+        verb = "ties"
+    return f"{names} {verb} with {best}: the tests do not tell them apart."
 
 
 def describe_stability(ranking: Ranking) -> str:
