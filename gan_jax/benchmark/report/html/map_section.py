@@ -25,7 +25,7 @@ from gan_jax.benchmark.report.method_styles import MethodStyle
 from gan_jax.benchmark.report.results import Results
 from gan_jax.benchmark.report.wording import format_interval, format_rate
 
-PLOT_WIDTH, LABEL_WIDTH = 168, 60
+PLOT_WIDTH, LABEL_WIDTH = 152, 56
 """The width of a map's squares in the view box, and that of the labels left of them."""
 CHARACTER_WIDTH = 8
 """The width of a figure in a square."""
@@ -82,7 +82,7 @@ def draw_map(one: StabilityMap, style: MethodStyle, rank: int | None) -> str:
     rank: of the method, or None if it is not ranked.
     """
     side = PLOT_WIDTH / len(one.g_rates)
-    width, height = LABEL_WIDTH + PLOT_WIDTH + 8, side * len(one.d_rates) + 44
+    width, height = LABEL_WIDTH + PLOT_WIDTH + 6, side * len(one.d_rates) + 44
     parts = []
     for i, line in enumerate(one.counts):
         y = side * (len(one.d_rates) - 1 - i)

@@ -14,6 +14,8 @@ from scipy import stats
 
 from gan_jax.benchmark.report.stats import LEVEL
 
+DECIMALS = 12
+"""Decimals of a score: what is beyond them comes from the order of a sum."""
 TINY = 1e-9
 """Differences of scores that are no larger than this come from rounding."""
 NORMAL_QUANTILE = float(stats.norm.ppf((1 + LEVEL) / 2))
@@ -44,8 +46,11 @@ class Differences(NamedTuple):
 
 
 def seed_scores(won: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the score `[..., seeds]` of each seed."""
-    return won @ weights
+    """Return the score `[..., seeds]` of each seed.
+
+    Equal scores are equal in floats too, whatever the order of the sum.
+    """
+    return np.round(won @ weights, DECIMALS)
 
 
 def estimate_areas(won: np.ndarray, weights: np.ndarray) -> Estimates:
@@ -66,7 +71,7 @@ def estimate_areas(won: np.ndarray, weights: np.ndarray) -> Estimates:
     with an area of .955 and the same effect of the seed it covers .889, .892 and .908.
     """
     scores = seed_scores(won, weights)
-    value = scores.mean(axis=-1)
+    value = np.round(scores.mean(axis=-1), DECIMALS)
     if scores.shape[-1] < 2:
         return Estimates(
             value, np.full_like(value, np.nan), np.full_like(value, np.nan)

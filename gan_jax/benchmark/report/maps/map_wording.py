@@ -13,7 +13,6 @@ from gan_jax.benchmark.report.wording import (
     spoken_name,
 )
 
-
 MANY_TIES = 4
 """Methods above which a sentence on ties counts them and names none."""
 
@@ -128,8 +127,8 @@ def describe_stability(ranking: Ranking) -> str:
             "One seed gives no intervals and no tests, so the order of the methods may "
             "be chance."
         )
-    rho = f"Spearman's rho of {ranking.correlation:.2f} on average"
-    found = f"Halves of the seeds rank the methods with a {rho}"
+    rho = f"Spearman's rho of {ranking.correlation:.2f}"
+    found = f"Halves of the seeds rank the methods with a mean {rho}"
     if ranking.correlation < STABLE_CORRELATION:
         return (
             f"{found}, which is below {STABLE_CORRELATION}: the order of the methods "
