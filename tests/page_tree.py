@@ -34,7 +34,7 @@ class Tree(HTMLParser):
     def handle_starttag(self, tag, attrs):
         node = Node(tag, attrs)
         self.path[-1].children.append(node)
-        if tag not in ("meta", "link", "img"):
+        if tag not in ("meta", "link", "img", "input"):
             self.path.append(node)
 
     def handle_endtag(self, tag):

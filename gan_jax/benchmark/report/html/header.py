@@ -30,13 +30,11 @@ MANY_METHODS = 8
 """Methods from which on the page has a box to search them."""
 
 
-def make_search_box() -> str:
-    """Return a box that shows only the methods whose names have what is typed."""
-    words = "words of method names, such as r1 wgan; a method with any of them is shown"
-    about = {"placeholder": "find methods", "title": words, "autocomplete": "off"}
-    return element(
-        "input", type="search", id="search", aria_label="Find methods", **about
-    ).removesuffix("</input>")
+SEARCH_BOX = (
+    '<input type="search" id="search" placeholder="find methods" autocomplete="off" '
+    'aria-label="Find methods" title="words of method names, such as r1 wgan; a method '
+    'with any of them is shown">'
+)
 
 
 def make_filters(results: Results) -> str:
@@ -52,9 +50,8 @@ def make_filters(results: Results) -> str:
             continue
         every = element("button", "all", type="button", class_="all")
         label = element("span", name, class_="group")
-        search = ""
-        if name == "Methods" and len(buttons) >= MANY_METHODS:
-            search = make_search_box()
+        many = name == "Methods" and len(buttons) >= MANY_METHODS
+        search = SEARCH_BOX if many else ""
         groups.append(element("div", label, search, every, *buttons, class_="chips"))
     shown = element("nav", *groups, id="filters", aria_label="Filters")
     return shown if groups else ""
