@@ -1,9 +1,9 @@
 """The report of a benchmark: `gan-jax report results/x`.
 
 Writes report.md (tables for a paper), report.html (one page that opens offline) and
-figures/ (PNG and SVG) into the folder, from its plan.json and rows.jsonl alone. Samples
-of the median and the worst seed are drawn once, from the checkpoints of cells that
-still have them, and are kept in samples/.
+figures/ (PNG and SVG) into the folder, from its plan.json and rows.jsonl alone, and
+prints what the report begins with. Samples of the median and the worst seed are drawn
+once, from the checkpoints of cells that still have them, and are kept in samples/.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from typing import Annotated
 
 import tyro
 
-from gan_jax.benchmark.report.report import find_all, write_findings
+from gan_jax.benchmark.report.report import read_findings, write_findings
 from gan_jax.benchmark.report.terminal_summary import render_summary
 from gan_jax.command_line.flag_sources import make_flag_rewriter
 from gan_jax.command_line.flags import parse
@@ -38,7 +38,7 @@ def start(arguments: list[str]) -> None:
     flags = expand_home(flags, "folder")
     try:
         with show_progress("drawing the report"):
-            findings = find_all(flags.folder, flags.baseline)
+            findings = read_findings(flags.folder, flags.baseline)
             paths = write_findings(findings)
         plain_console().print(render_summary(findings))
         print("\n".join(map(str, paths)))

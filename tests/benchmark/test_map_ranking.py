@@ -9,6 +9,7 @@ import pytest
 import synthetic_maps
 import synthetic_rows as synthetic
 
+from gan_jax.benchmark.report.figures.map_figure import draw_stability_maps
 from gan_jax.benchmark.report.findings import collect_findings, summarize_findings
 from gan_jax.benchmark.report.html.document import render_page
 from gan_jax.benchmark.report.maps.areas import compare_areas
@@ -199,6 +200,30 @@ def test_rates_that_rows_do_not_tell_are_factors(tmp_path):
     ]
     assert one.area.value == pytest.approx(11 / 45)
     assert "factor on G&#x27;s learning rate" in render_page(found)
+
+
+def test_the_figure_shows_the_maps_by_rank_with_a_line_for_each_task(tmp_path):
+    def no_grid(row):
+        lost = {"success": False, "outcome": "not_reached"}
+        return row | (lost if row["task"] == "grid" else {})
+
+    found = find(tmp_path, LEVELS, tasks=("ring", "grid"))
+    figure = draw_stability_maps(found)
+    titles = [axis.get_title() for axis in figure.axes if axis.get_visible()]
+    ranked = [f"{one.rank}. {one.method}" for one in found.ranking.methods]
+    assert titles == ranked * 2
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == [
+        "1e-4",
+        "1e-3",
+        "1e-2",
+    ]
+    bare = draw_stability_maps(
+        find(tmp_path / "b", LEVELS, no_grid, tasks=("ring", "grid"))
+    )
+    assert len(bare.axes) == 3  # Nothing succeeded on the grid.
+    many = find(tmp_path / "c", {f"m{k}": k / 5 for k in range(10)}, seeds=2)
+    axes = draw_stability_maps(many).axes
+    assert len(axes) == 16 and sum(axis.get_visible() for axis in axes) == 10
 
 
 # name -> (levels, seeds, tasks, words of the first sentences)

@@ -19,10 +19,10 @@ def write_report(folder: Path, baseline: str | None = None) -> list[Path]:
 
     Raises ValueError for a folder that `read_results` refuses.
     """
-    return write_findings(find_all(folder, baseline))
+    return write_findings(read_findings(folder, baseline))
 
 
-def find_all(folder: Path, baseline: str | None = None) -> Findings:
+def read_findings(folder: Path, baseline: str | None = None) -> Findings:
     """Return the findings of a results folder; draws the samples that it can draw.
 
     Raises ValueError for a folder that `read_results` refuses.

@@ -269,8 +269,8 @@ def describe_shown_rates(results: Results) -> str:
     if len(results.main) == len(results.rows):
         return ""
     return (
-        "Apart from the ranking and the maps, everything is of the runs whose learning "
-        "rates are multiplied by 1."
+        "Apart from the ranking and the maps, the numbers are of the runs at the base "
+        "learning rates (factor 1)."
     )
 
 
