@@ -127,14 +127,17 @@ def describe_stability(ranking: Ranking) -> str:
             "One seed gives no intervals and no tests, so the order of the methods may "
             "be chance."
         )
-    rho = f"Spearman's rho of {ranking.correlation:.2f}"
-    found = f"Halves of the seeds rank the methods with a mean {rho}"
-    if ranking.correlation < STABLE_CORRELATION:
+    rho = ranking.correlation
+    if rho < STABLE_CORRELATION:
         return (
-            f"{found}, which is below {STABLE_CORRELATION}: the order of the methods "
+            "Halves of the seeds rank the methods with a mean Spearman's rho of "
+            f"{rho:.2f}, which is below {STABLE_CORRELATION}: the order of the methods "
             "is undecided."
         )
-    return f"{found}, so the order of the methods is stable."
+    return (
+        "Halves of the seeds agree on the order of the methods (mean Spearman's rho "
+        f"{rho:.2f})."
+    )
 
 
 def describe_left_out(ranking: Ranking) -> str:

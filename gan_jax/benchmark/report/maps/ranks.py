@@ -16,7 +16,10 @@ from gan_jax.benchmark.report.stats import LEVEL
 MAX_SPLITS = 1000
 """Splits of the seeds that are ranked; where there are more, this many are drawn."""
 STABLE_CORRELATION = 0.8
-"""The mean rank correlation of two halves below which a ranking is undecided."""
+"""The mean rank correlation of two halves below which a ranking is undecided.
+
+Among equal methods chance reaches it in .22 and .17 of 500 simulations with 2 methods
+and 4 and 8 seeds, in .05 and .02 with 3, and in at most .01 with 4 or more."""
 
 
 def correct_p_values(p: np.ndarray) -> np.ndarray:
