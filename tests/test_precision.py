@@ -20,7 +20,6 @@ from gan_jax.gan import init_state
 from gan_jax.layers import Style
 from gan_jax.layers.basic import Conv, Dense
 from gan_jax.layers.norms import no_norm
-from gan_jax.parallel.ensemble import init_states
 from gan_jax.precision import use_precision
 from gan_jax.sampling import sample
 from gan_jax.step import train_step, train_steps
@@ -80,11 +79,10 @@ def scanned(gan, state, batch):
 
 
 def mapped(gan, state, batch):
-    states = init_states(gan, jax.random.split(jax.random.key(0), 2))
-    states = states.replace(step=())
-    return jax.vmap(lambda s: train_step(gan, s.replace(step=state.step), batch))(
-        states
-    )
+    """Two copies of a state, as `seeds_step` trains many."""
+    own = jax.tree.map(lambda x: jnp.stack([x, x]), state.replace(step=()))
+    step = partial(train_step, gan)
+    return jax.vmap(lambda own: step(own.replace(step=state.step), batch))(own)
 
 
 def drawn(gan, state, batch):
