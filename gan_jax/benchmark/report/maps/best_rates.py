@@ -1,6 +1,5 @@
 """What a method reaches at its own best learning rates, chosen on other seeds."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -26,8 +25,8 @@ class BestRates(NamedTuple):
 
     success: the mean of its rates on the tasks, with `mean_rate`'s interval. distance:
     the median of the tasks' main metric in multiples of the floor, inf where half of
-    the runs failed. quality: the median of QUALITY_METRIC. Each is nan where the tasks
-    do not have the numbers.
+    the runs failed. quality: the median of QUALITY_METRIC. Both are
+    over the tasks that have the number, and nan without any.
     """
 
     success: Interval
@@ -108,7 +107,5 @@ def qualities(results: Results, task: str, rows: list[Row]) -> list[float]:
 
 
 def pool_median(parts: list[list[float]]) -> float:
-    """Return the median over the runs of all tasks; nan where a task has no numbers."""
-    if not all(parts):
-        return math.nan
+    """Return the median over the runs of all tasks that have numbers; nan if none has."""
     return extended_median([value for part in parts for value in part])

@@ -91,6 +91,7 @@ def rank_methods(results: Results) -> Ranking | None:
     if not shared:
         return None
     tried = {method for _, method in grids}
+    won, weights = stack_methods(grids, points, shared, methods)
     return Ranking(
         make_ranked_methods(results, grids, points, shared, methods),
         list(points),
@@ -103,9 +104,7 @@ def rank_methods(results: Results) -> Ranking | None:
             if method in methods and seed not in shared
         ),
         [m for m in results.methods if m in tried and m not in methods],
-        split_half_correlation(
-            seed_scores(*stack_methods(grids, points, shared, methods))
-        ),
+        split_half_correlation(seed_scores(won, weights)),
     )
 
 
@@ -233,7 +232,10 @@ def median_cost(grids: list[SuccessGrid], kind: str) -> float:
 
 
 def step_time_ratio(grids: Grids, mine: list[SuccessGrid], baseline: str) -> float:
-    """Return the time of a step over the baseline's: the geometric mean over tasks."""
+    """Return the time of a step over the baseline's: the geometric mean over tasks.
+
+    nan if the baseline did not run on all of them, or a time was not measured.
+    """
     ratios = []
     for grid in mine:
         rival = grids.get((grid.task, baseline))

@@ -96,13 +96,13 @@ COMPARISON_COLUMNS = (
     Column(
         "distance / floor",
         "The median of the task's metric at the best rates, in multiples of its floor "
-        "(what real data score).",
+        "(what real data score), on the tasks that have one.",
         best_number_cell("distance", math.inf),
     ),
     Column(
         "sharp",
-        "The median share of samples near a mode, at the best rates. It is no part of "
-        "success.",
+        "The median share of samples near a mode, at the best rates, on the tasks whose "
+        "goal does not include it.",
         best_number_cell("quality", -1.0),
     ),
     Column(
