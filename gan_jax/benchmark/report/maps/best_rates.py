@@ -25,8 +25,8 @@ class BestRates(NamedTuple):
 
     success: the mean of its rates on the tasks, with `mean_rate`'s interval. distance:
     the median of the tasks' main metric in multiples of the floor, inf where half of
-    the runs failed. quality: the median of QUALITY_METRIC. Both are
-    over the tasks that have the number, and nan without any.
+    the runs failed. quality: the median of QUALITY_METRIC. Both are over the tasks that
+    have the number, and nan without any.
     """
 
     success: Interval
@@ -107,5 +107,5 @@ def qualities(results: Results, task: str, rows: list[Row]) -> list[float]:
 
 
 def pool_median(parts: list[list[float]]) -> float:
-    """Return the median over the runs of all tasks that have numbers; nan if none has."""
+    """Return the median over the runs of the tasks that have numbers, or nan."""
     return extended_median([value for part in parts for value in part])

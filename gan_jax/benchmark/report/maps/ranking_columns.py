@@ -101,8 +101,8 @@ COMPARISON_COLUMNS = (
     ),
     Column(
         "sharp",
-        "The median share of samples near a mode, at the best rates, on the tasks whose "
-        "goal does not include it.",
+        "The median share of samples near a mode, at the best rates, on the tasks "
+        "whose goal does not include it.",
         best_number_cell("quality", -1.0),
     ),
     Column(
