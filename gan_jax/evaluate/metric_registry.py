@@ -6,6 +6,7 @@ compute it on the device; without one the host computes it.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -37,9 +38,13 @@ from gan_jax.features import EXTRACTORS, as_extractor_entry
 from gan_jax.metrics import (
     energy_to_mixture,
     frechet_distance,
+    frechet_extrapolated,
+    frechet_without_groups,
     inception_score,
     kernel_distance,
     kernel_distance_subsets,
+    kernel_distance_without_groups,
+    leave_groups_out,
     memorization_ratio,
     mode_report,
     precision_recall,
@@ -57,14 +62,30 @@ def fid(sides: Comparison) -> Numbers:
 
     It is the FID if the features are Inception's. Heusel et al. 2017, arXiv 1706.08500.
     """
+    refuse_wide("fid", sides)
+    value = frechet_distance(sides.real.features, sides.fake.features)
+    return {"frechet_distance": value}
+
+
+def extrapolated_fid(sides: Comparison) -> Numbers:
+    """Frechet distance at infinitely many samples: `a` of `FID_N = a + b / N`.
+
+    The line goes through the distances of all samples and of halves, thirds and
+    quarters of both sides. Chong and Forsyth 2020, arXiv 1911.07023.
+    """
+    refuse_wide("frechet_extrapolated", sides)
+    value = frechet_extrapolated(sides.real.features, sides.fake.features)
+    return {"frechet_extrapolated": value}
+
+
+def refuse_wide(metric: str, sides: Comparison) -> None:
+    """Raise ValueError for more features than a Frechet distance is computed of."""
     width = sides.real.features.shape[1]
     if width > WIDEST:
         raise ValueError(
-            f"metrics fid: {width} features, at most {WIDEST} can be; choose the "
+            f"metrics {metric}: {width} features, at most {WIDEST} can be; choose the "
             "extractor cnn or inception, or leave it out"
         )
-    value = frechet_distance(sides.real.features, sides.fake.features)
-    return {"frechet_distance": value}
 
 
 def kid(sides: Comparison) -> Numbers:
@@ -178,12 +199,32 @@ def memorization(sides: Comparison) -> Numbers:
     return {"memorization_ratio": memorization_ratio(*(s.features for s in three))}
 
 
+def leave_out(name: str, groups: Callable) -> Callable[[Comparison], dict]:
+    """Return the `without_groups` of a number.
+
+    groups: `(real [N, F], fake [M, F]) -> values` without each group of both.
+    """
+    return lambda sides: {name: groups(sides.real.features, sides.fake.features)}
+
+
 METRICS: dict[str, SampleMetric | Callable[[Comparison], Numbers]] = {
     "fid": SampleMetric(
         fid,
         {"frechet_distance": Number(LOWER, "Frechet distance", "held-out reals")},
         least=2,
         prepare=prepare_fid,
+        without_groups=leave_out("frechet_distance", frechet_without_groups),
+    ),
+    # The error of its first order is that of the distance of all samples.
+    "frechet_extrapolated": SampleMetric(
+        extrapolated_fid,
+        {
+            "frechet_extrapolated": Number(
+                LOWER, "Frechet distance, extrapolated", "0 in mean"
+            )
+        },
+        least=8,
+        without_groups=leave_out("frechet_extrapolated", frechet_without_groups),
     ),
     "kid": SampleMetric(
         kid,
@@ -195,6 +236,7 @@ METRICS: dict[str, SampleMetric | Callable[[Comparison], Numbers]] = {
         },
         least=4,
         prepare=prepare_kid,
+        without_groups=leave_out("kernel_distance", kernel_distance_without_groups),
     ),
     "prdc": SampleMetric(
         prdc,
@@ -239,12 +281,16 @@ METRICS: dict[str, SampleMetric | Callable[[Comparison], Numbers]] = {
             )
         },
         prepare=prepare_swd,
+        without_groups=leave_out(
+            "sliced_wasserstein", partial(leave_groups_out, sliced_wasserstein)
+        ),
     ),
     "mmd": SampleMetric(
         mmd,
         {"rbf_mmd": Number(LOWER, "Squared MMD, Gaussian", "0 in mean")},
         least=2,
         prepare=prepare_mmd,
+        without_groups=leave_out("rbf_mmd", partial(leave_groups_out, rbf_mmd)),
     ),
     "memorization": SampleMetric(
         memorization,
