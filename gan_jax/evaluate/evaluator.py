@@ -5,13 +5,13 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.assembly.registry import choose
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.data import Dataset, Mixture, dataset_fields, mixture_of
+from gan_jax.data import Dataset, Mixture, mixture_of
+from gan_jax.evaluate.fingerprint import Fingerprint, make_fingerprint
 from gan_jax.evaluate.metric import Comparison, Numbers, SampleMetric
 from gan_jax.evaluate.metric_choice import choose_metrics
 from gan_jax.evaluate.reference import (
@@ -30,9 +30,6 @@ from gan_jax.features import (
 )
 from gan_jax.metrics import LEAST_ROWS, confidence_interval
 from gan_jax.types import Array
-from gan_jax.version import versions
-
-Fingerprint = dict[str, Any]
 
 
 class NamedSet(NamedTuple):
@@ -255,8 +252,8 @@ def evaluate(
         floor = measure_floor(evaluator) if floor is None else floor
     if metrics is None and len(floor) == 1:
         raise ValueError(
-            f"n {evaluator.n}: is too few for the floor of {', '.join(evaluator.metrics)}"
-            "; give more examples, or samples to compare them with"
+            f"n {evaluator.n}: is too few for the floor of "
+            f"{', '.join(evaluator.metrics)}; give more examples, or samples to compare"
         )
     lines = [*evaluator.notes, *sorted({str(one.message) for one in caught})]
     return {
@@ -301,43 +298,3 @@ def take_examples(features: FeatureSet, count: int, start: int = 0) -> FeatureSe
     """Return the features of `count` examples from `start` on."""
     part, p = slice(start, start + count), features.probabilities
     return FeatureSet(features.features[part], None if p is None else p[part])
-
-
-def make_fingerprint(
-    extractor: Extractor, config: DatasetConfig, n: int, content: str
-) -> Fingerprint:
-    """Return everything that two numbers must share to be comparable."""
-    fields = dataset_fields(config.name)
-    left_out = ("flip", "skip_bad", "device_limit", "split")
-    return {
-        "extractor": extractor.name,
-        "weights": extractor.weights,
-        "about": extractor.about,
-        "resize": extractor.resize,
-        "dtype": "float32",
-        "backend": jax.default_backend(),
-        "n_real": n,
-        "n_fake": n,
-        "dataset": config.name,
-        "split": split_name(config),
-        "content": content[:16],
-        **{f: getattr(config, f) for f in fields if f not in left_out},
-        "versions": versions("jax", "numpy"),
-    }
-
-
-def require_one_fingerprint(rows: list[dict[str, Any]]) -> Fingerprint:
-    """Return the fingerprint that results of `evaluate` share.
-
-    Raises ValueError if they differ: the numbers in one column of a table must be
-    comparable.
-    """
-    one, *others = (row["fingerprint"] for row in rows)
-    for other in others:
-        for name in sorted(one.keys() | other.keys()):
-            if one.get(name) != other.get(name):
-                raise ValueError(
-                    f"{name}: {one.get(name)!r} and {other.get(name)!r} are not "
-                    "comparable; evaluate all of them alike"
-                )
-    return one

@@ -140,8 +140,8 @@ def frechet_of_moments(a: Moments, b: Moments) -> float:
 def frechet_distance(real: Features, fake: Features) -> float:
     """Return `frechet_of_moments` of `real [N, F]` and `fake [M, F]`, in float64.
 
-    Warns of fewer than 2 samples per feature. Raises ValueError on NaN, infinity, different
-    widths, fewer than 2 samples.
+    Warns of fewer than 2 samples per feature. Raises ValueError on NaN, infinity,
+    different widths, fewer than 2 samples.
     """
     check_features("real", real)
     check_features("fake", fake)
@@ -204,8 +204,8 @@ def frechet_extrapolated(real: Features, fake: Features) -> float:
     least, width = min(len(real), len(fake)) // PARTS, real.shape[1]
     if least < 2 * width:
         warnings.warn(
-            f"the extrapolated Frechet distance has parts of {least} samples of {width} "
-            f"features, and its line holds from {2 * width} samples on; take "
+            f"the extrapolated Frechet distance has parts of {least} samples of "
+            f"{width} features, and its line holds from {2 * width} samples on; take "
             f"{2 * PARTS * width} samples or an extractor with fewer features",
             stacklevel=2,
         )

@@ -173,6 +173,8 @@ ALLOWED = {
         "config",
         "terminal",
         "methods",
+        "data",
+        "sampling",
         "assembly",
         "parallel",
         "evaluate",

@@ -20,8 +20,8 @@ from gan_jax.evaluate.evaluator import (
     evaluate,
     make_evaluator,
     measure_floor,
-    require_one_fingerprint,
 )
+from gan_jax.evaluate.fingerprint import require_one_fingerprint
 from gan_jax.evaluate.metric import Comparison, SampleMetric
 from gan_jax.evaluate.metric_registry import METRICS, better_side, known_numbers
 from gan_jax.evaluate.reference import (
