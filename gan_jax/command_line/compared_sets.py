@@ -59,16 +59,19 @@ def find_two_sets(samples: str, against: str, seed: int) -> tuple[FoundSet, Foun
     return ours, theirs
 
 
-def find_set(text: str, shape: Shape | None, seed: int) -> FoundSet:
+def find_set(
+    text: str, shape: Shape | None, seed: int, *, rgb: bool = False
+) -> FoundSet:
     """Return the set of this name or at this path.
 
     It is a registered data set, a run's folder, a folder of pictures or an .npz file,
     in this order. shape: that of the other set; a data set that can be of this shape
-    is. seed: the root of a run's latents. Raises ValueError if there is no such set.
+    is. seed: the root of a run's latents. rgb: see `match_shape`. Raises ValueError if
+    there is no such set.
     """
     path = Path(text).expanduser()
     if is_registered(text):
-        config = match_shape(text, shape)
+        config = match_shape(text, shape, rgb)
         data = find_dataset(config_of(config))
         return FoundSet(text, data, config, True)
     if is_run(path):
@@ -111,12 +114,15 @@ def read_run(path: Path, seed: int) -> tuple[Dataset, DatasetConfig]:
     return data, config.dataset
 
 
-def match_shape(name: str, shape: Shape | None) -> DatasetConfig:
-    """Return the data set of this name with images of this shape, where it can."""
+def match_shape(name: str, shape: Shape | None, rgb: bool) -> DatasetConfig:
+    """Return the data set of this name with images of this shape, where it can.
+
+    rgb: whether grey images may be made RGB to this end.
+    """
     plain = DatasetConfig(name)
     if shape is None or len(shape) != 3 or has_shape(plain, shape):
         return plain
-    wanted = {"resolution": shape[0], "rgb": shape[2] == 3}
+    wanted = {"resolution": shape[0], "rgb": rgb and shape[2] == 3}
     read = dataset_fields(name)
     known = {field: value for field, value in wanted.items() if field in read}
     return DatasetConfig(name, **known)  # pyright: ignore
@@ -143,7 +149,8 @@ def require_same_shape(samples: str, shape: Shape, against: FoundSet) -> None:
     if (other := against.data.spec.shape) != shape:
         raise ValueError(
             f"against {against.name!r}: its examples are of shape {other}, the samples "
-            f"of {samples} of shape {shape}; choose another"
+            f"of {samples} of shape {shape}; choose another, or bring both to one "
+            "shape"
         )
 
 
@@ -180,3 +187,18 @@ def choose_common_count(
     if n > size:
         raise ValueError(f"n {n}: must be 2 to {size}, the examples of {ours.name}")
     return n
+
+
+def describe_shared(ours: FoundSet, real: np.ndarray, fake: np.ndarray) -> list[str]:
+    """Return a warning of samples that are examples of the other side, if there are.
+
+    real, fake: the features of both sides `[N, F]`; equal ones count as one example.
+    """
+    known = {row.tobytes() for row in real}
+    count = sum(row.tobytes() in known for row in fake)
+    if not count:
+        return []
+    return [
+        f"{count} of the {len(fake)} examples of {ours.name} are among those that they "
+        "are compared with: distances are lower than between separate sets"
+    ]

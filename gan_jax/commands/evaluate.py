@@ -22,10 +22,10 @@ from typing import Annotated, Any
 
 import jax
 import tyro
-from rich.table import Column, Table
 
 from gan_jax.command_line.compared_sets import (
     choose_common_count,
+    describe_shared,
     feature_config,
     find_set,
     find_two_sets,
@@ -37,6 +37,7 @@ from gan_jax.command_line.field_texts import CONFIG_KINDS, Kinds
 from gan_jax.command_line.flag_sources import make_flag_rewriter
 from gan_jax.command_line.flags import find_given_fields, parse, refuse_unread_flags
 from gan_jax.command_line.member_table import evaluate_members, print_members
+from gan_jax.command_line.number_table import print_numbers
 from gan_jax.command_line.paths import expand_home
 from gan_jax.command_line.plugin_flag import gather_plugin_flags, load_beside_run
 from gan_jax.command_line.user_errors import catch_user_errors
@@ -49,7 +50,6 @@ from gan_jax.evaluate.evaluator import (
     evaluate,
     make_evaluator,
 )
-from gan_jax.evaluate.metric_registry import better_side, bound_name
 from gan_jax.evaluate.reference import set_features
 from gan_jax.gan import Gan
 from gan_jax.logs.row_files import append_rows
@@ -57,7 +57,6 @@ from gan_jax.run_files.data_facts import label_shares_of_run, load_data_of_run
 from gan_jax.run_files.load_run import load_members, load_run
 from gan_jax.sampling import sample
 from gan_jax.terminal.command_name import name_command
-from gan_jax.terminal.console import plain_console
 from gan_jax.terminal.progress import ProgressDisplay, show_progress
 from gan_jax.types import Array, TrainState
 
@@ -160,10 +159,10 @@ def refuse_flags(flags: Flags, given: frozenset[str]) -> None:
     given: the fields that the user's flags have set.
     """
     if flags.run is None and flags.against is not None:
-        reasons = dict.fromkeys(("ema", "index"), "without the folder of a run")
-        if not is_run(Path(flags.against)):
-            reasons["seed"] = reasons["ema"]
-        refuse_unread_flags(given, reasons)
+        unread = ["ema", "index"]
+        unread += [] if is_run(Path(flags.against)) else ["seed"]
+        reason = "without the folder of a run"
+        refuse_unread_flags(given, dict.fromkeys(unread, reason))
     if flags.extractor != "inception":
         refuse_unread_flags(given, {"weights": "without --extractor inception"})
     if flags.against is not None and not is_registered(flags.against):
@@ -233,8 +232,7 @@ def measure_sets(flags: Flags, work: ProgressDisplay) -> dict[str, Any]:
     work.begin("computing the metrics")
     about = {"samples": ours.name, "samples_content": content[:16]}
     row = evaluate(measure, fake, about)
-    if content[:16] == measure.fingerprint["content"]:
-        row["warnings"].append("both sides hold the same examples")
+    row["warnings"] += describe_shared(ours, measure.real.features, fake.features)
     return row
 
 
@@ -296,36 +294,7 @@ def choose_reference(
             folder, config, "give --against NAME to compare with another data set"
         )
         return config, None
-    found = find_set(flags.against, gan.data_shape, flags.seed)
+    found = find_set(flags.against, gan.data_shape, flags.seed, rgb=True)
     require_same_shape(str(folder), gan.data_shape, found)
     dataset = feature_config(found, config.dataset)
     return replace(config, dataset=dataset), found.named
-
-
-def print_numbers(row: dict[str, Any]) -> None:
-    """Print a table of the numbers, which way is better, and their floor or ceiling."""
-    mark, floor, samples = row["fingerprint"], row["floor"], row["metrics"]
-    heads = [] if samples is None else ["samples", "95 % interval"]
-    heads.append("real data")
-    table = Table("metric", "better", *(Column(h, justify="right") for h in heads))
-    for name in floor if samples is None else samples:
-        if name != "n":
-            own = [] if samples is None else format_value(row, name)
-            bound = f"{bound_name(name)} {floor[name]:.5g}" if name in floor else ""
-            table.add_row(name, better_side(name), *own, bound.strip())
-    tool = f"{mark['extractor']} {mark['weights'][:8]}".strip()
-    print(f"{mark['dataset']} ({mark['split']}), extractor {tool}: {mark['about']}")
-    print(f"content {mark['content']}, of all {mark['dataset']} holds")
-    if samples is not None:
-        print(f"samples (n = {mark['n_fake']}) against as many examples")
-    print(f"real data (n = {floor['n']}) against as many other examples")
-    plain_console().print(table)
-    for warning in row["warnings"]:
-        print(f"warning: {warning}")
-
-
-def format_value(row: dict[str, Any], name: str) -> list[str]:
-    """Return a number of the samples and its interval, if it has one."""
-    low, high = row["intervals"].get(name, (None, None))
-    reach = "" if low is None else f"{low:.5g} to {high:.5g}"
-    return [f"{row['metrics'][name]:.5g}", reach]

@@ -209,9 +209,9 @@ def frechet_extrapolated(real: Features, fake: Features) -> float:
             f"{2 * PARTS * width} samples or an extractor with fewer features",
             stacklevel=2,
         )
-    counts = np.arange(1, PARTS + 1)
+    counts = range(1, PARTS + 1)
     means = [mean_over_parts(real, fake, count) for count in counts]
-    return float(np.polynomial.polynomial.polyfit(counts, means, 1)[0])
+    return float(np.polynomial.polynomial.polyfit(list(counts), means, 1)[0])
 
 
 def mean_over_parts(real: np.ndarray, fake: np.ndarray, count: int) -> float:
