@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
+import numpy as np
 
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config, DatasetConfig
