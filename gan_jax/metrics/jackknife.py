@@ -15,8 +15,7 @@ falls with n, which the Frechet distance has.
 Why not a bootstrap, which draws with replacement: an example that is drawn twice is at
 distance 0 from itself, so it counts as a pair of a U-statistic, and it lowers the rank
 of a covariance. For n samples a Frechet distance of `D + b / n` becomes `D + 2 b / n`
-in the mean over resamples, so its percentiles lie beside the value: with equal
-distributions they never hold it. Groups that are left out add no copies, and the
+in the mean over resamples, so its percentiles may lie beside the value. Groups that are left out add no copies, and the
 jackknife takes differences of distances of one size, in which the bias cancels.
 
 For equal distributions the first order vanishes. The standard error is then too large,
