@@ -113,7 +113,7 @@ def make_evaluator(
         batch=min(tool.batch, config.batch_size),
         extractor=tool,
         metrics=chosen,
-        real=set_features(tool, own, data, n, 0, tick),
+        real=set_features(tool, label, data, n, 0, tick),
         held_out=held_out_features(tool, other, n, tick),
         mixture=mixture_of(label),
         real_is_complete=n == size,

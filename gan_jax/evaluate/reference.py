@@ -107,9 +107,9 @@ def set_features(
 ) -> FeatureSet:
     """Return the features of n examples of a set (None: of all).
 
-    config: that of the set, or of the set whose classifier takes the features. Features
-    that a network makes are kept in the cache. They are found again by the SHA-256 of
-    all that the set holds, so those of a set that has changed are never used.
+    config: that of the set. Features that a network makes are kept in the cache. They
+    are found again by the SHA-256 of all that the set holds, so those of a set that has
+    changed are never used.
     """
     n = data.spec.size if n is None else min(n, data.spec.size)
     indices = comparison_indices(data, n, turn)
