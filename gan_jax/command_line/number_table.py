@@ -21,7 +21,7 @@ def print_numbers(row: dict[str, Any]) -> None:
             table.add_row(name, better_side(name), *own, bound.strip())
     tool = f"{mark['extractor']} {mark['weights'][:8]}".strip()
     print(f"{mark['dataset']} ({mark['split']}), extractor {tool}: {mark['about']}")
-    print(f"content {mark['content']}, of all {mark['dataset']} holds")
+    print(f"SHA-256 of all that {mark['dataset']} holds: {mark['content']}")
     if samples is not None:
         print(f"samples (n = {mark['n_fake']}) against as many examples")
     print(f"real data (n = {floor['n']}) against as many other examples")

@@ -15,11 +15,15 @@ falls with n, which the Frechet distance has.
 Why not a bootstrap, which draws with replacement: an example that is drawn twice is at
 distance 0 from itself, so it counts as a pair of a U-statistic, and it lowers the rank
 of a covariance. For n samples a Frechet distance of `D + b / n` becomes `D + 2 b / n`
-in the mean over resamples, so its percentiles may lie beside the value. Groups that are left out add no copies, and the
-jackknife takes differences of distances of one size, in which the bias cancels.
+in the mean over resamples, so its percentiles may lie beside the value. Groups that are
+left out add no copies, and the jackknife takes differences of distances of one size, in
+which the bias cancels.
 
-For equal distributions the first order vanishes. The standard error is then too large,
-by 2^1/2 for a sum of squares of normal variables, so the interval errs on the safe
+If the two sets are paired (row i of one was made from row i of the other), a group
+leaves out both, so the interval holds for pairs as well.
+
+For equal distributions the first order vanishes. The standard error is then too large
+(by 2^1/2 for a sum of squares of normal variables), so the interval errs on the safe
 side.
 """
 

@@ -3,6 +3,7 @@
 import hashlib
 import math
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from PIL import Image
 from undrawn import without_pictures
 
 from gan_jax import Config, build, init_state, load_generator, train
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.commands import evaluate as script
 from gan_jax.commands import sample as drawing
 from gan_jax.config import DatasetConfig, LogConfig, MetricsConfig, ModelConfig
@@ -171,6 +173,11 @@ def test_features_of_the_data_are_computed_once(tmp_path, monkeypatch):
     for ours, theirs in zip(first.real, again.real, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     (place,) = tmp_path.glob("features-*.npz")
+    with np.load(place) as stored:
+        made = datetime.fromisoformat(str(stored["time"]))
+        assert abs((datetime.now(UTC) - made).total_seconds()) < 3600
+        assert find_dataset(DIGITS).fingerprint in str(stored["key"])
+        assert "digits" in str(stored["key"])
     place.write_bytes(place.read_bytes()[:-9])
     third = make_evaluator(DIGITS, ("fid",), n=100, extractor="looking")
     assert calls == [50, 50, 50, 50]
