@@ -22,8 +22,6 @@ from gan_jax.types import Row
 
 CERTAIN = 4.0
 """By how many standard errors noise must be further from the data than the data."""
-WITHIN = 3.0
-"""How many sigma of a centre a point of high quality may be away (`mode_report`)."""
 
 
 def independent_noise(real: np.ndarray) -> np.ndarray:
@@ -71,8 +69,8 @@ def prepare_quality(
     The quality is `sample_distance`: the mean distance of a sample to its nearest
     example, on the `distance_scale`. Examples have 0 and noise has 1; samples between
     the examples, and copies of them, are under 0. It is left out without a scale. Of
-    the samples of a toy it is also the modes hit, `sample_modes`, and the share within
-    3 sigma of a centre, `sample_precision`.
+    the samples of a toy it is also the modes hit, `sample_modes`, and the share of high
+    quality, `sample_precision` (see `gan_jax.metrics.mode_report`).
 
     real: examples `[N, F]`, the same at every measurement of a run. images: whether the
     data are images, so that noise is clipped to [-1, 1].
@@ -102,7 +100,7 @@ def prepare_toy_quality(mixture: Mixture) -> TracedMetric:
     names = {"sample_modes": "modes", "sample_precision": "high_quality"}
     if not has_modes(mixture):
         del names["sample_modes"]
-    report = prepare_mode_report(centres, mixture.sigma, weights=weights, within=WITHIN)
+    report = prepare_mode_report(centres, mixture.sigma, weights=weights)
     return change_numbers(
         report, lambda found: {name: found[own] for name, own in names.items()}
     )
