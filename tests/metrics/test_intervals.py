@@ -87,7 +87,7 @@ def test_interval_covers_the_mean_distance_of_its_size(shift, scale, width, coun
 
 
 def test_interval_of_equal_distributions_is_on_the_safe_side():
-    """Their first order vanishes: the error is too large, by 2^1/2 at most."""
+    """Their first order vanishes: the error is too large, by about 2^1/2."""
     values, errors = [], []
     for seed in range(100):
         sides = gaussians(0, 1, 200, 20, seed)
