@@ -89,6 +89,23 @@ def time_in_turn(
     return {name: found[name] for name in contenders}
 
 
+def alternate(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+    """Return the seconds of each call in each round, in this process.
+
+    Each is called once before, and every other round goes backwards. A call returns
+    when its work is done.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        call()
+    for index in range(rounds):
+        for name in list(calls)[:: 1 - index % 2 * 2]:
+            started = time.perf_counter()
+            calls[name]()
+            seconds[name].append(time.perf_counter() - started)
+    return seconds
+
+
 def time_turn(runner: Runner) -> float:
     """Return the seconds per step of a turn made now."""
     return ask_process(runner.pipe, runner.units) / (runner.units * runner.unit)
