@@ -37,6 +37,7 @@ WORKER = (sys.executable, "-m", "benchmarks.accelerator.worker")
 RESULTS = Path("benchmarks/results/accelerator")
 ROOT = Path(__file__).parents[2]
 """The folder that holds `benchmarks`, and `tests` where they are."""
+FAST_COMPILATION = "--xla_backend_optimization_level=0"
 GRACE = 30.0
 """Seconds after its share at which a stage is ended within a piece."""
 
@@ -81,16 +82,19 @@ def ask_device() -> dict[str, Any]:
     return json.loads(found.stdout.strip().splitlines()[-1])
 
 
-def child_environment() -> dict[str, str]:
+def child_environment(tiny: bool = False) -> dict[str, str]:
     """Return the environment of the stages.
 
     Memory is taken as it is needed, because the contenders of a stage are processes of
-    their own on one device.
+    their own on one device. tiny: XLA compiles
+    fast, and the code is slow.
     """
-    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    paths = [os.environ.get("PYTHONPATH", ""), str(ROOT)]
+    flags = os.environ.get("XLA_FLAGS", "") + (f" {FAST_COMPILATION}" if tiny else "")
     return {
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         **os.environ,
+        "XLA_FLAGS": flags,
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
     }
 
@@ -118,10 +122,10 @@ def open_folder(out: Path, about: dict[str, Any]) -> None:
 
 
 @contextmanager
-def run_group(arguments: list[str]) -> Iterator[subprocess.Popen]:
+def run_group(arguments: list[str], tiny: bool) -> Iterator[subprocess.Popen]:
     """Run a process in a group of its own, which has ended after the context."""
     process = subprocess.Popen(
-        [*WORKER, *arguments], env=child_environment(), start_new_session=True
+        [*WORKER, *arguments], env=child_environment(tiny), start_new_session=True
     )
     try:
         yield process
@@ -137,7 +141,7 @@ def run_group(arguments: list[str]) -> Iterator[subprocess.Popen]:
 def run_in_time(name: str, out: Path, seconds: float, tiny: bool) -> str | None:
     """Run a stage in a process of its own; return why it ended early, if it did."""
     arguments = [name, str(out), str(seconds), "1" if tiny else "0"]
-    with run_group(arguments) as process:
+    with run_group(arguments, tiny) as process:
         try:
             code = process.wait(seconds + GRACE)
         except subprocess.TimeoutExpired:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from gan_jax.precision import use_precision
 
 from benchmarks.accelerator.right import flatten, make_start
 from benchmarks.accelerator.stage import Json, Piece, Settings, Stage
@@ -93,10 +94,11 @@ def find_gradients(
     def both(state: TrainState, batch: Batch) -> dict[str, Any]:
         d_key, g_key = player_keys(state)
         one = batch_of_update(batch, 0)
-        return {
-            "D": discriminator_gradient(gan, state, one, d_key)[0].params,
-            "G": generator_gradient(gan, state, one, g_key)[0].params,
-        }
+        with use_precision(gan.precision):
+            return {
+                "D": discriminator_gradient(gan, state, one, d_key)[0].params,
+                "G": generator_gradient(gan, state, one, g_key)[0].params,
+            }
 
     found = jax.jit(both)(*jax.device_put(start, device))
     return {player: flatten(tree) for player, tree in jax.device_get(found).items()}

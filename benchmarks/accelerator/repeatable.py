@@ -39,8 +39,8 @@ def make_config(tiny: bool, deterministic: bool) -> Config:
         batch_size=16 if tiny else 64,
         steps_per_call=1 if tiny else "auto",
         deterministic=deterministic,
-        dataset=DatasetConfig("digits", resolution=16 if tiny else 32),
-        model=ModelConfig("dcgan", width=8 if tiny else 64),
+        dataset=DatasetConfig("digits", resolution=None if tiny else 32),
+        model=ModelConfig("mlp" if tiny else "dcgan", width=8 if tiny else 64),
         metrics=MetricsConfig(0),
         log=LogConfig(every=2 if tiny else 20),
     )
@@ -105,9 +105,9 @@ def describe_gap(one: Any, other: Any) -> Json:
 
 
 def measure_cost(tiny: bool) -> Json:
-    """Return the ratio of the times of a step with deterministic operations and without.
+    """Return by how much deterministic operations lengthen a step.
 
-    The two take turns; the ratio is the median of those within a round.
+    Steps with and without them take turns; the ratio is the median over rounds.
     """
     rounds = 2 if tiny else 11
     calls = {

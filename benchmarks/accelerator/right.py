@@ -48,30 +48,32 @@ NEEDED = ("pytest", "chex", "hypothesis")
 
 def find_pieces(settings: Settings) -> list[Piece]:
     """Return a piece for each registered name, and one for each file of tests."""
+    tiny = settings.tiny
     steps = [
-        Piece(f"{kind}: {name}", partial(compare_step, entry, name))
-        for kind, entry, name in find_cases(settings.tiny)
+        Piece(f"{kind}: {name}", partial(compare_step, entry, name, tiny))
+        for kind, entry, name in find_cases(tiny)
     ]
-    files = TESTS[:1] if settings.tiny else TESTS
+    files = TESTS[:1] if tiny else TESTS
     limit = settings.seconds / 4
     return steps + [
         Piece(f"tests/{name}", partial(run_tests, name, limit)) for name in files
     ]
 
 
-def compare_step(kind: Kind, name: str) -> Json:
+def compare_step(kind: Kind, name: str, tiny: bool) -> Json:
     """Make one step on the CPU and on the device, and compare."""
-    config = case_config(kind, name)
+    config = case_config(kind, name, tiny)
     cpu, device = jax.devices("cpu")[0], jax.devices()[0]
     start, batch = make_start(config, cpu)
     step = jax.jit(partial(train_step, build(config)))
-    results = [
-        jax.device_get(step(*jax.device_put((start, batch), place))[0])
-        for place in (cpu, device)
-    ]
+
+    def parameters_after(place: Any) -> dict[str, Any]:
+        return player_parameters(step(*jax.device_put((start, batch), place))[0])
+
     return judge_difference(
-        player_parameters(jax.device_get(start)),
-        *map(player_parameters, results),
+        player_parameters(start),
+        parameters_after(cpu),
+        parameters_after(device),
         kind.follows_gradient,
     )
 
@@ -123,17 +125,17 @@ def run_tests(name: str, seconds: float) -> Json:
     missing = [package for package in NEEDED if find_spec(package) is None]
     if missing or not file.exists():
         raise Skipped(
-            f"needs {' and '.join(missing) or file}: run from a checkout or a pack with "
-            f"{', '.join(NEEDED)} installed"
+            f"needs {' and '.join(missing) or file}: run from a checkout or a pack, "
+            f"with {', '.join(NEEDED)} installed"
         )
     environment = {
         **os.environ,
         "JAX_PLATFORMS": ",".join(dict.fromkeys([jax.default_backend(), "cpu"])),
         "JAX_DEFAULT_MATMUL_PRECISION": "highest",
     }
-    options = ["-q", "-rfE", "--tb=line", "-p", "no:benchmark", "-p", "no:cacheprovider"]
+    options = "-q -rfE --tb=line -p no:benchmark -p no:cacheprovider"
     found = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, str(file)],
+        [sys.executable, "-m", "pytest", *options.split(), str(file)],
         cwd=ROOT,
         env=environment,
         capture_output=True,
