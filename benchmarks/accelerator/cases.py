@@ -82,7 +82,8 @@ def find_cases(tiny: bool) -> Iterator[tuple[str, Kind, str]]:
 def case_config(kind: Kind, name: str, tiny: bool) -> Config:
     """Return the first of BASES, with the name in it, that can be built.
 
-    tiny: take points, whose networks compile fastest, before images. Raises ValueError with the last reason if none can.
+    tiny: take points, whose networks compile fastest, before images. Raises ValueError
+    with the last reason if none can.
     """
     changes = dict.fromkeys(kind.fields, name)
     reason = ""
