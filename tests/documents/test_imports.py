@@ -11,12 +11,13 @@ OUTSIDE = {"experiments", "benchmarks", "tests"}
 # Package, or module at the top -> what it may import, itself aside.
 ALLOWED = {
     "version": set(),
+    "precision": set(),
     "types": set(),
     "config": set(),
     "terminal": set(),
-    "layers": set(),
+    "layers": {"precision"},
     "losses": {"types"},
-    "penalties": {"types"},
+    "penalties": {"types", "precision"},
     "augment": {"types"},
     "running_statistics": {"types", "penalties", "augment"},
     "optimizers": {"types", "config"},
@@ -30,8 +31,8 @@ ALLOWED = {
     "microbatches": {"gan"},
     "penalty_terms": {"types", "penalties", "gan"},
     "objectives": {"types", "gan", "penalty_terms"},
-    "step": {"types", "gan", "microbatches", "objectives"},
-    "sampling": {"types", "gan", "objectives"},
+    "step": {"types", "precision", "gan", "microbatches", "objectives"},
+    "sampling": {"types", "precision", "gan", "objectives"},
     "dynamics": {"types", "config", "gan", "microbatches", "objectives", "step"},
     "assembly": {
         "types",
@@ -53,6 +54,7 @@ ALLOWED = {
     "logs": {"types", "data", "gan", "sampling", "parallel"},
     "diagnostics": {
         "types",
+        "precision",
         "config",
         "layers",
         "losses",
