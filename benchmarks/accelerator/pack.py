@@ -2,8 +2,8 @@
 
 Downloads what a host lacks that has Python 3.12 (Linux, x86_64) with JAX, Flax, Optax,
 NumPy, SciPy and, for the comparison, PyTorch. Builds the wheel of this checkout, and
-copies `benchmarks`, `tests` and pyproject.toml. OUT then holds all that is needed, in
-less than 40 MB. Take it to the host and run
+copies `benchmarks`, pyproject.toml and some of the tests. OUT then holds all that is
+needed, in less than 40 MB. Take it to the host and run
 
     OUT/run.sh [flags of python -m benchmarks.accelerator]
 
@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from typing import Annotated
 
 import tyro
 
+from benchmarks.accelerator.right import TESTS
 from gan_jax.command_line.flags import parse
 from gan_jax.command_line.paths import expand_home
 from gan_jax.command_line.user_errors import catch_user_errors
@@ -35,8 +37,10 @@ PLATFORMS = ("2_28", "2_27", "2_24", "2_17")
 """The versions of glibc, newest first, whose wheels the host can run."""
 HOST = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy")
 """What the host has, with what these packages need."""
-TESTING = ("pytest", "chex", "hypothesis", "importlib_resources")
-"""What the project's tests need."""
+TESTING = ("pytest", "chex", "importlib_resources")
+"""What the tests of the stage *right* need."""
+UNUSED = ("fonttools",)
+"""What only PDF files of matplotlib need."""
 TFDS = (
     "tensorflow-datasets dm-tree immutabledict tensorflow-metadata simple_parsing "
     "requests termcolor toml tqdm wrapt attrs googleapis-common-protos urllib3 certifi "
@@ -46,7 +50,6 @@ TFDS = (
 which is larger than all others and is not imported, and `promise`, which has no wheel
 and is built here."""
 BUILT = ("promise",)
-COPIED = ("benchmarks", "tests", "pyproject.toml")
 LIMIT = 40_000_000
 """The most bytes of a pack."""
 RUN = """#!/usr/bin/env bash
@@ -77,14 +80,14 @@ def fill_pack(out: Path) -> int:
 
     Raises ValueError if pip fails, and if the pack is too large.
     """
-    wheels = out / "wheels"
+    needed, wheels = find_missing_packages(), out / "wheels"
     wheels.mkdir(parents=True)
-    needed = find_missing_packages()
     wanted = ["--no-deps", *target_options(), "--dest", str(wheels)]
     run_pip("download", *wanted, *needed, *TFDS)
     run_pip("wheel", "--no-deps", "--wheel-dir", str(wheels), *BUILT, str(ROOT))
-    for name in COPIED:
-        copy_source(ROOT / name, out / name)
+    for wheel in wheels.iterdir():
+        shrink_wheel(wheel)
+    copy_sources(out)
     script = out / "run.sh"
     script.write_text(RUN, "utf-8")
     script.chmod(0o755)
@@ -103,7 +106,9 @@ def find_missing_packages() -> list[str]:
     present = resolve_packages(list(HOST))
     found = resolve_packages([*ours, *TESTING])
     return [
-        f"{name}=={version}" for name, version in found.items() if name not in present
+        f"{name}=={version}"
+        for name, version in found.items()
+        if name not in present and name not in UNUSED
     ]
 
 
@@ -111,7 +116,7 @@ def resolve_packages(requirements: list[str]) -> dict[str, str]:
     """Return name and version of all that pip would install; nothing is installed."""
     report = run_pip(
         "install",
-        *("--dry-run", "--ignore-installed", "--report", "-"),
+        *("--dry-run", "--ignore-installed", "--report", "-", "--target", "unused"),
         *target_options(),
         *requirements,
     )
@@ -145,13 +150,38 @@ def run_pip(command: str, *arguments: str) -> str:
     return found.stdout
 
 
-def copy_source(source: Path, target: Path) -> None:
-    """Copy a file or a folder, without results and caches."""
-    if source.is_file():
-        shutil.copy(source, target)
-    else:
-        ignored = shutil.ignore_patterns("__pycache__", "results")
-        shutil.copytree(source, target, ignore=ignored)
+def shrink_wheel(wheel: Path) -> None:
+    """Write a wheel again, compressed by LZMA and without the package's own tests."""
+    smaller = wheel.with_suffix(".new")
+    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(smaller, "w") as new:
+        for entry in old.infolist():
+            content = old.read(entry)
+            if entry.filename.endswith(".dist-info/RECORD"):
+                lines = content.decode().splitlines(keepends=True)
+                content = "".join(x for x in lines if not is_test(x)).encode()
+            if not is_test(entry.filename):
+                entry.compress_type = zipfile.ZIP_LZMA
+                new.writestr(entry, content)
+    smaller.replace(wheel)
+
+
+def is_test(name: str) -> bool:
+    """Whether a file of a wheel is one of the package's own tests."""
+    return "/tests/" in name
+
+
+def copy_sources(out: Path) -> None:
+    """Copy `benchmarks`, and the tests of the stage *right* with their options."""
+    ignored = shutil.ignore_patterns("__pycache__", "results")
+    shutil.copytree(ROOT / "benchmarks", out / "benchmarks", ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", out)
+    (out / "tests").mkdir()
+    for helper in (ROOT / "tests").glob("*.py"):
+        shutil.copy(helper, out / "tests")
+    for name in TESTS:
+        if (ROOT / "tests" / name).is_dir():
+            place = out / "tests" / name
+            shutil.copytree(ROOT / "tests" / name, place, ignore=ignored)
 
 
 def start(arguments: list[str]) -> None:

@@ -43,7 +43,7 @@ TESTS = (
 )
 """Tests of single functions. They ask for no number of devices, start no processes, and
 compare with tolerances that true float32 keeps."""
-NEEDED = ("pytest", "chex", "hypothesis")
+NEEDED = ("pytest", "chex")
 
 
 def find_pieces(settings: Settings) -> list[Piece]:

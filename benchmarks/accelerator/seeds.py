@@ -19,8 +19,8 @@ from gan_jax import Config, train
 from gan_jax.benchmark.report.markdown import render_table
 from gan_jax.config import MetricsConfig
 
-COUNTS, TINY_COUNTS = (1, 16, 64, 256, 512, 2048), (1, 4)
-STEPS, TINY_STEPS = 2000, 200
+COUNTS, TINY_COUNTS = (1, 16, 64, 256, 512, 2048), (1, 2)
+STEPS = 2000
 LOOP_FLAG = "--xla_gpu_enable_command_buffer=+WHILE"
 """The XLA flag that lets a CUDA graph hold a whole loop, not only its body."""
 
@@ -28,17 +28,18 @@ LOOP_FLAG = "--xla_gpu_enable_command_buffer=+WHILE"
 def find_pieces(settings: Settings) -> list[Piece]:
     """Return a piece for each number of GANs, and one for loops in CUDA graphs."""
     tiny = settings.tiny
-    counts, steps = (TINY_COUNTS, TINY_STEPS) if tiny else (COUNTS, STEPS)
+    counts = TINY_COUNTS if tiny else COUNTS
     return [
-        *(Piece(f"{n} GANs", partial(measure_run, ring(n, steps))) for n in counts),
+        *(Piece(f"{n} GANs", partial(measure_run, ring(n, tiny))) for n in counts),
         Piece("loop in a CUDA graph", partial(compare_graphs, tiny)),
     ]
 
 
-def ring(seeds: int, steps: int) -> Config:
+def ring(seeds: int, tiny: bool) -> Config:
     """Return a run of R1 on the ring, which measures no samples."""
-    config = replace(case_config("ring", "r1"), seeds=seeds, steps=steps)
-    return replace(config, metrics=MetricsConfig(0))
+    config = case_config("ring", "r1", 8 if tiny else None)
+    config = replace(config, seeds=seeds, steps=STEPS, metrics=MetricsConfig(0))
+    return replace(config, steps=20, steps_per_call=5) if tiny else config
 
 
 def measure_run(config: Config) -> Json:

@@ -102,6 +102,7 @@ def run_stage(stage: Stage, name: str, settings: Settings) -> Iterator[tuple[str
 
     Pieces that were never tried come first. No piece begins after the stage's time.
     """
+    settings.out.mkdir(parents=True, exist_ok=True)
     ends = time.monotonic() + settings.seconds
     results = read_results(settings.out, name)
     pieces = stage.pieces(settings)
