@@ -8,7 +8,7 @@ VENV ?= .venv
 PYTEST = $(VENV)/bin/python -m pytest -n 2 --dist worksteal
 PIP = $(VENV)/bin/pip --disable-pip-version-check
 
-.PHONY: demo test compared slow exhaustive lint clean
+.PHONY: demo test compared slow exhaustive accelerator lint clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/gan-jax train r3gan --out runs/demo --overwrite \
@@ -25,6 +25,9 @@ slow: $(VENV)/.test
 
 exhaustive: $(VENV)/.test
 	$(PYTEST) -m exhaustive
+
+accelerator: $(VENV)/.test
+	$(VENV)/bin/python -m benchmarks.accelerator
 
 lint: $(VENV)/.lint
 	$(VENV)/bin/ruff check .

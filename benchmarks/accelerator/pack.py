@@ -39,17 +39,18 @@ HOST = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy")
 """What the host has, with what these packages need."""
 TESTING = ("pytest", "chex", "importlib_resources")
 """What the tests of the stage *right* need."""
+LIGHT = "matplotlib <3.11"
+"""The versions of matplotlib that draw PNG and SVG without fontTools (5 MB)."""
 UNUSED = ("fonttools",)
-"""What only PDF files of matplotlib need."""
 TFDS = (
     "tensorflow-datasets dm-tree immutabledict tensorflow-metadata simple_parsing "
     "requests termcolor toml tqdm wrapt attrs googleapis-common-protos urllib3 certifi "
     "idna charset-normalizer"
 ).split()
 """tensorflow-datasets and what it imports to read a prepared set. Left out are pyarrow,
-which is larger than all others and is not imported, and `promise`, which has no wheel
-and is built here."""
-BUILT = ("promise",)
+which is larger than all others and is not imported. BUILT: `promise`, which has no
+wheel and is built here, and what it needs."""
+BUILT = ("promise", "six")
 LIMIT = 40_000_000
 """The most bytes of a pack."""
 RUN = """#!/usr/bin/env bash
@@ -64,7 +65,7 @@ if [ ! -e "$site/.complete" ]; then
     --target "$site" "$here"/wheels/*.whl
   touch "$site/.complete"
 fi
-export PYTHONPATH="$site:$here${PYTHONPATH:+:$PYTHONPATH}"
+export PYTHONSAFEPATH=1 PYTHONPATH="$site:$here${PYTHONPATH:+:$PYTHONPATH}"
 exec "$python" -m benchmarks.accelerator "$@"
 """
 
@@ -104,7 +105,7 @@ def find_missing_packages() -> list[str]:
     ours = setup["options"]["install_requires"].split("\n")
     ours = [need for need in ours if need and not need.startswith(TFDS[0])]
     present = resolve_packages(list(HOST))
-    found = resolve_packages([*ours, *TESTING])
+    found = resolve_packages([*ours, *TESTING, LIGHT])
     return [
         f"{name}=={version}"
         for name, version in found.items()

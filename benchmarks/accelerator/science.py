@@ -59,8 +59,8 @@ EXPERIMENTS = (
     Experiment("stacked MNIST 2 x 2", STACKED, "stacked_mnist", 0.25),
     Experiment("CIFAR-10", CIFAR, "cifar10", 0.2),
 )
-TOY = "compare --suite toy --tasks ring --methods ns_gan --seeds 2 --steps 200"
-TINY = (Experiment("ring", TOY, "ring", 1.0),)
+DIRAC = "compare --suite dirac --tasks alternating --methods non_saturating"
+TINY = (Experiment("dirac", DIRAC, "ring", 1.0),)
 
 
 def find_pieces(settings: Settings) -> list[Piece]:
