@@ -58,8 +58,7 @@ def train_step(gan: Gan, state: TrainState, batch: Batch) -> tuple[TrainState, M
     before = state
     with use_precision(gan.precision):
         state, metrics = gan.dynamics(gan, state, batch)  # E.g. `alternating`, below.
-    statistics = update_statistics(gan, state, metrics)
-    metrics |= statistics
+    metrics |= (statistics := update_statistics(gan, state, metrics))
     if gan.watch_layers:
         metrics |= relative_updates(before, state)
     state = replace(

@@ -19,6 +19,7 @@ from gan_jax.data import Spec
 from gan_jax.gan import init_state
 from gan_jax.layers import Style
 from gan_jax.layers.basic import Conv, Dense
+from gan_jax.layers.convolution import convolution, transposed_convolution
 from gan_jax.layers.norms import no_norm
 from gan_jax.precision import use_precision
 from gan_jax.sampling import sample
@@ -119,6 +120,28 @@ def test_float32_takes_the_precision_around_it_and_others_do_not():
         with jax.default_matmul_precision("highest"):
             found = traced_products(partial(train_step, gan), state, batch)
         assert {p.precision for p in found} == {expected}
+
+
+@pytest.mark.parametrize("form", [convolution, transposed_convolution])
+def test_second_derivatives_in_image_and_kernel_keep_the_precision(form):
+    """They differentiate each of the three forms in both of its operands."""
+
+    def first(x, kernel):
+        return (form(x, kernel, 2) ** 2).sum()
+
+    def second(*operands):
+        gradients = jax.grad(first, (0, 1))(*operands)
+        return sum((gradient**2).sum() for gradient in gradients)
+
+    def asked_second(*operands):
+        with use_precision("tensorfloat32"):
+            return jax.grad(second, (0, 1))(*operands)
+
+    found = traced_products(
+        asked_second, jnp.ones((1, 4, 4, 2)), jnp.ones((3, 3, 2, 2))
+    )
+    assert {p.name for p in found} == {"convolve", "spread", "correlate"}
+    assert {p.precision for p in found} == {lax.Precision.HIGH}
 
 
 def test_eager_convolution_has_the_precision_around_it(monkeypatch):

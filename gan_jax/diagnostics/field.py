@@ -12,9 +12,9 @@ vectors by one power iteration from the state's; they are constants to different
 A lazy penalty counts once at its weight, its mean over steps.
 
 Precision: all numbers have the dtype of the parameters, and products are true float32
-whatever the run's precision. float32 is enough for leading
-eigenvalues to about 1e-4 of the largest; for more, inside `with jax.enable_x64(True):`,
-give `to_float64` of state and batch to any function here, and read the results there.
+whatever the run's precision. float32 is enough for leading eigenvalues to about 1e-4 of
+the largest; for more, inside `with jax.enable_x64(True):`, give `to_float64` of state
+and batch to any function here, and read the results there.
 """
 
 from collections.abc import Callable
@@ -176,7 +176,6 @@ def vector_game(
     field: Callable[[Array], Array], point: Array, generator_size: int
 ) -> Game:
     """Return the game of any differentiable vector field `[n] -> [n]`."""
-
     field = at_highest_precision(field)
 
     def jvp(w: Array, u: Array) -> Array:

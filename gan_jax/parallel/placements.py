@@ -219,11 +219,8 @@ def place_jit(
 def place_pmap(
     body: Body, mesh: Mesh, batch_axis: int, deterministic: bool = False
 ) -> Body:
-    """Compile a body under `pmap`; its Gan has the axis of the mesh.
-
-    `pmap` takes no compiler options, so that `deterministic` must be False.
-    """
-    assert not deterministic, "build refuses it"
+    """Compile a body under `pmap`; its Gan has the axis of the mesh."""
+    assert not deterministic, "pmap takes no compiler options, so build refuses it"
     mapped = jax.pmap(
         body,
         mesh.axis_names[0],

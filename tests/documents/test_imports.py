@@ -11,8 +11,8 @@ OUTSIDE = {"experiments", "benchmarks", "tests"}
 # Package, or module at the top -> what it may import, itself aside.
 ALLOWED = {
     "version": set(),
-    "precision": set(),
     "types": set(),
+    "precision": set(),
     "config": set(),
     "terminal": set(),
     "layers": {"precision"},
