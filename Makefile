@@ -1,6 +1,7 @@
 # make demo: train a GAN on real digits, about a minute on 2 cores.
 # make test: every test not marked slow or exhaustive. make compared: of these, the ones
 # that need prepared data sets or PyTorch. make slow, make exhaustive, make lint: the rest.
+# make accelerator: what a GPU or TPU computes and how fast, an hour (docs/accelerators.md).
 
 PYTHON ?= python3
 VENV ?= .venv
