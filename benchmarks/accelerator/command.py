@@ -86,15 +86,17 @@ def child_environment(tiny: bool = False) -> dict[str, str]:
     """Return the environment of the stages.
 
     Memory is taken as it is needed, because the contenders of a stage are processes of
-    their own on one device. tiny: XLA compiles
+    their own on one device. The CPU is there too, to compare with. tiny: XLA compiles
     fast, and the code is slow.
     """
     paths = [os.environ.get("PYTHONPATH", ""), str(ROOT)]
     flags = os.environ.get("XLA_FLAGS", "") + (f" {FAST_COMPILATION}" if tiny else "")
+    chosen = os.environ.get("JAX_PLATFORMS", "")
     return {
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         **os.environ,
         "XLA_FLAGS": flags,
+        "JAX_PLATFORMS": f"{chosen},cpu" if chosen and "cpu" not in chosen else chosen,
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
     }
 
