@@ -175,6 +175,8 @@ ALLOWED = {
         "config",
         "terminal",
         "methods",
+        "data",
+        "sampling",
         "assembly",
         "parallel",
         "evaluate",
