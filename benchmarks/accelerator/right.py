@@ -130,7 +130,7 @@ def run_tests(name: str, seconds: float) -> Json:
         )
     environment = {
         **os.environ,
-        # The tests take the CPU where this is unset; empty, it leaves the choice to JAX.
+        # Unset, the tests would take the CPU. Empty, it leaves the choice to JAX.
         "JAX_PLATFORMS": os.environ.get("JAX_PLATFORMS", ""),
         "JAX_DEFAULT_MATMUL_PRECISION": "highest",
     }
