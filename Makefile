@@ -1,6 +1,7 @@
 # make demo: train a GAN on real digits, about a minute on 2 cores.
 # make test: every test not marked slow or exhaustive. make compared: of these, the ones
 # that need prepared data sets or PyTorch. make slow, make exhaustive, make lint: the rest.
+# make accelerator: what a GPU or TPU computes and how fast, an hour (docs/accelerators.md).
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,7 +9,7 @@ VENV ?= .venv
 PYTEST = $(VENV)/bin/python -m pytest -n 2 --dist worksteal
 PIP = $(VENV)/bin/pip --disable-pip-version-check
 
-.PHONY: demo test compared slow exhaustive lint clean
+.PHONY: demo test compared slow exhaustive accelerator lint clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/gan-jax train r3gan --out runs/demo --overwrite \
@@ -25,6 +26,9 @@ slow: $(VENV)/.test
 
 exhaustive: $(VENV)/.test
 	$(PYTEST) -m exhaustive
+
+accelerator: $(VENV)/.test
+	$(VENV)/bin/python -m benchmarks.accelerator
 
 lint: $(VENV)/.lint
 	$(VENV)/bin/ruff check .
