@@ -12,8 +12,10 @@ from gan_jax.config import DatasetConfig
 from gan_jax.data import dataset_entry
 from gan_jax.data.storage import cache_folder
 from gan_jax.features.classifier import Classifier, classify, trained_classifier
+from gan_jax.features.efficientnet_lite import VARIANTS, extract_lite
 from gan_jax.features.extractor import Extractor, ExtractorEntry
 from gan_jax.features.inception import extract_inception
+from gan_jax.features.lite_weights import PUBLISHED, load_lite
 from gan_jax.features.weights import SHA256, inception_weights_path, load_inception
 from gan_jax.types import Array
 
@@ -72,6 +74,35 @@ def inception(config: DatasetConfig, path: str | None) -> Extractor:
     )
 
 
+def lite(name: str, config: DatasetConfig, path: str | None) -> Extractor:
+    """Return EfficientNet-Lite0 or Lite2; its weights are those of its package."""
+    size = VARIANTS[name].size
+    return Extractor(
+        name,
+        PUBLISHED[name].sha256,
+        f"antialiased bicubic to {size}",
+        f"EfficientNet-L{name[1:]} (ImageNet)",
+        10,  # On 2 CPU cores as fast an image as larger batches, or faster.
+        jax.jit(partial(extract_lite, name, load_lite(name))),
+    )
+
+
+def lite0(config: DatasetConfig, path: str | None) -> Extractor:
+    """EfficientNet-Lite0, 1,280 features of an ImageNet classifier. Install 'embedding'.
+
+    Google 2020, after Tan and Le 2019, arXiv 1905.11946.
+    """
+    return lite("lite0", config, path)
+
+
+def lite2(config: DatasetConfig, path: str | None) -> Extractor:
+    """EfficientNet-Lite2, larger and slower than lite0, with as many features.
+
+    Google 2020, after Tan and Le 2019, arXiv 1905.11946.
+    """
+    return lite("lite2", config, path)
+
+
 def default_extractor(config: DatasetConfig) -> str:
     """Return the name of a data set's extractor where none is chosen."""
     entry = dataset_entry(config.name)
@@ -84,6 +115,8 @@ EXTRACTORS: dict[
 ] = {
     "pixels": ExtractorEntry(pixels, metrics=lambda data: ("kid", "prdc")),
     "cnn": ExtractorEntry(cnn),
+    "lite0": ExtractorEntry(lite0, metrics=lambda data: ("fid", "kid", "prdc")),
+    "lite2": ExtractorEntry(lite2, metrics=lambda data: ("fid", "kid", "prdc")),
     "inception": ExtractorEntry(
         inception, metrics=lambda data: ("fid", "kid", "prdc", "is")
     ),
