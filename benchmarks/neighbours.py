@@ -58,7 +58,9 @@ def nearest_accuracy(
     train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray], k: int
 ) -> float:
     """Return the share of test examples whose k nearest training ones vote rightly."""
-    directions = [x / np.linalg.norm(x, axis=1, keepdims=True) for x, _ in (train, test)]
+    directions = [
+        x / np.linalg.norm(x, axis=1, keepdims=True) for x, _ in (train, test)
+    ]
     nearness = directions[1] @ directions[0].T
     nearest = np.argsort(-nearness, axis=1, kind="stable")[:, :k]
     votes = [vote(labels) for labels in train[1][nearest].tolist()]

@@ -70,7 +70,10 @@ STAGES = (
 
 
 def scale_width(channels: int, width: float) -> int:
-    """Return the multiple of 8 that is next to `channels * width`, at least 90 % of it."""
+    """Return the multiple of 8 that is nearest to `channels * width`.
+
+    It is at least 90 % of it.
+    """
     scaled = channels * width
     rounded = max(8, int(scaled + 4) // 8 * 8)
     return rounded if rounded >= 0.9 * scaled else rounded + 8

@@ -88,7 +88,7 @@ def lite(name: str, config: DatasetConfig, path: str | None) -> Extractor:
 
 
 def lite0(config: DatasetConfig, path: str | None) -> Extractor:
-    """EfficientNet-Lite0, 1,280 features of an ImageNet classifier. Install 'embedding'.
+    """EfficientNet-Lite0: 1,280 features of an ImageNet classifier.
 
     Google 2020, after Tan and Le 2019, arXiv 1905.11946.
     """
