@@ -3,8 +3,9 @@
 `@pytest.mark.data("mnist")` names a data set that has to be prepared, and
 `@pytest.mark.oracle("torch")` a package to compare with, and
 `@pytest.mark.embedding("lite0")` an extractor whose weights are a package. Where it is
-missing, the test is skipped with what there is to do. All other tests see no prepared data sets, as on a
-fresh machine, so that none of them passes only where data happen to be.
+missing, the test is skipped with what there is to do. All other tests see no prepared
+data sets, as on a fresh machine, so that none of them passes only where data happen to
+be.
 """
 
 import os

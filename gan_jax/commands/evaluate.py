@@ -33,6 +33,7 @@ from gan_jax.config.serialization import from_file, validate
 from gan_jax.data import dataset_fields
 from gan_jax.evaluate.evaluator import Evaluator, Sampler, evaluate, make_evaluator
 from gan_jax.evaluate.metric_registry import better_side, bound_name
+from gan_jax.features import suggest_extractor
 from gan_jax.gan import Gan
 from gan_jax.logs.row_files import append_rows
 from gan_jax.run_files.data_facts import label_shares_of_run, load_data_of_run
@@ -56,7 +57,7 @@ class Flags:
     """Examples of each side; None: 2,500 of toys, else 10,000 or all there are."""
     extractor: str | None = None
     """What features are taken with; None: cnn (the project's classifier) where the data
-    have one, else pixels."""
+    have one, else lite0 for images where its weights are installed, else pixels."""
     weights: str | None = None
     """Inception's weight file; None: the one that `gan-jax prepare inception` has
     downloaded."""
@@ -184,12 +185,14 @@ def make_sampler(
 
 def prepare_evaluator(flags: Flags, config: Config, work: ProgressDisplay) -> Evaluator:
     """Return what measures samples against a Config's data, as the flags say."""
+    config = validate(config)
+    shape = find_dataset(config).spec.shape
     work.begin("taking the features of the data")
     return make_evaluator(
-        validate(config),
+        config,
         tuple(flags.metrics.split(",")) if flags.metrics else None,
         flags.n,
-        flags.extractor,
+        flags.extractor or suggest_extractor(config.dataset, shape),
         flags.weights,
         split=flags.split,
         tick=work.advance,

@@ -15,7 +15,7 @@ from gan_jax.features.classifier import Classifier, classify, trained_classifier
 from gan_jax.features.efficientnet_lite import VARIANTS, extract_lite
 from gan_jax.features.extractor import Extractor, ExtractorEntry
 from gan_jax.features.inception import extract_inception
-from gan_jax.features.lite_weights import PUBLISHED, load_lite
+from gan_jax.features.lite_weights import PUBLISHED, find_weights, load_lite
 from gan_jax.features.weights import SHA256, inception_weights_path, load_inception
 from gan_jax.types import Array
 
@@ -104,10 +104,26 @@ def lite2(config: DatasetConfig, path: str | None) -> Extractor:
 
 
 def default_extractor(config: DatasetConfig) -> str:
-    """Return the name of a data set's extractor where none is chosen."""
+    """Return the name of a data set's extractor where a run chooses none.
+
+    It depends on the data alone. The rows of a run do not name the extractor, and they
+    would mix the numbers of two if a resume found other packages installed.
+    """
     entry = dataset_entry(config.name)
     has_classifier = entry.train_test is not None or entry.parts is not None
     return "cnn" if has_classifier else "pixels"
+
+
+def suggest_extractor(config: DatasetConfig, shape: tuple[int, ...]) -> str:
+    """Return the name of the extractor where an evaluation chooses none.
+
+    It is lite0 for images `[H, W, C]` of 1 or 3 channels that have no classifier of
+    their own, where its weights are installed; else it is `default_extractor`.
+    """
+    name = default_extractor(config)
+    if name != "pixels" or len(shape) != 3 or shape[-1] not in (1, 3):
+        return name
+    return name if find_weights("lite0") is None else "lite0"
 
 
 EXTRACTORS: dict[

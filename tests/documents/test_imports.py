@@ -26,7 +26,7 @@ ALLOWED = {
     "data": {"types", "config", "terminal", "gan"},
     "metrics": set(),
     "traced_metrics": {"metrics"},
-    "features": {"types", "config", "terminal", "data"},
+    "features": {"types", "config", "terminal", "layers", "data"},
     "microbatches": {"gan"},
     "penalty_terms": {"types", "penalties", "gan"},
     "objectives": {"types", "gan", "penalty_terms"},
