@@ -15,7 +15,7 @@ import gan_jax
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config, DatasetConfig, MetricsConfig, ModelConfig
 from gan_jax.data import Dataset, Spec, Stored, label_shares
-from gan_jax.data.stacked_mnist import Triples, stack, stacked_labels
+from gan_jax.data.stacked_images import Triples, stack, stacked_labels
 from gan_jax.gan import init_state
 from gan_jax.metrics import mode_report
 from gan_jax.run.monitor import make_sample_monitor, requested_evaluator

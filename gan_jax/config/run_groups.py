@@ -33,10 +33,11 @@ class DatasetConfig:
     sigma: Positive | None = None
     """Toys: standard deviation of each Gaussian; None: the toy's own."""
     size: Count | None = None
-    """Toys: fixed points (None: endless fresh ones); stacked_mnist: images (None:
-    128,000)."""
+    """Toys: fixed points (None: endless fresh ones); stacked_mnist and stacked_digits:
+    images (None: 128,000)."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    """Seed of the sets that are drawn: random_mixture and stacked_mnist."""
+    """Seed of the sets that are drawn: random_mixture, stacked_mnist and
+    stacked_digits."""
 
 
 @dataclass(frozen=True)

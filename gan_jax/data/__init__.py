@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.data import digits, folder, stacked_mnist, tfds, toys
+from gan_jax.data import digits, folder, stacked_images, tfds, toys
 from gan_jax.data.batch_order import batch_indices
 from gan_jax.data.batch_source import (
     BatchSource,
@@ -27,7 +27,7 @@ DATASETS: dict[str, DatasetEntry | Callable[[DatasetConfig], Dataset]] = {
     **toys.SETS,
     **digits.SETS,
     **tfds.SETS,
-    **stacked_mnist.SETS,
+    **stacked_images.SETS,
 }
 PREFIXES: dict[str, DatasetEntry | Callable[[str, DatasetConfig], Dataset]] = {
     **tfds.PREFIXES,

@@ -129,6 +129,15 @@ def rings(config: DatasetConfig) -> Mixture:
     return separate_modes(centres, config.sigma or 0.01)
 
 
+def mixture_16d(config: DatasetConfig) -> Mixture:
+    """32 Gaussians in 16 dimensions, at +-e_i of the unit vectors e_i; sigma 0.05.
+
+    The nearest modes are sqrt(2) apart. Source: none.
+    """
+    centres = np.concatenate([np.eye(16), -np.eye(16)])
+    return separate_modes(centres, config.sigma or 0.05)
+
+
 def toy(make: Callable[[DatasetConfig], Mixture], config: DatasetConfig) -> Dataset:
     """Return the data set of a mixture."""
     mixture = make(config)
@@ -180,6 +189,7 @@ SETS: dict[str, DatasetEntry] = {
     "random_mixture": toy_entry(random_mixture, reads=("sigma", "size", "seed")),
     "swiss_roll": toy_entry(swiss_roll),
     "rings": toy_entry(rings),
+    "mixture_16d": toy_entry(mixture_16d),
 }
 TOYS: dict[str, Callable[[DatasetConfig], Mixture]] = {
     name: entry.mixture for name, entry in SETS.items() if entry.mixture is not None

@@ -11,7 +11,12 @@ import numpy as np
 
 from gan_jax.config import DatasetConfig
 from gan_jax.data import Mixture, distinct_centres, has_modes, mixture_of
-from gan_jax.metrics import mode_report, nearest_distances, nearest_others
+from gan_jax.metrics import (
+    mode_report,
+    nearest_distances,
+    nearest_others,
+    quality_radius,
+)
 from gan_jax.traced_metrics import (
     TracedMetric,
     change_numbers,
@@ -24,8 +29,6 @@ from gan_jax.types import Row
 
 CERTAIN = 4.0
 """By how many standard errors noise must be further from the data than the data."""
-WITHIN = 3.0
-"""How many sigma of a centre a point of high quality may be away (`mode_report`)."""
 
 
 def independent_noise(real: np.ndarray) -> np.ndarray:
@@ -82,7 +85,7 @@ def make_distance_measure(
 
 
 def toy_quality(points: np.ndarray, mixture: Mixture) -> Row:
-    """Return the modes hit, and the share of the points within 3 sigma of a centre.
+    """Return the modes hit, and the share of the points of high quality.
 
     A curve is one mode of many centres, so only its share is returned. Nothing is
     returned for single points, which have no width.
@@ -94,7 +97,8 @@ def toy_quality(points: np.ndarray, mixture: Mixture) -> Row:
         found = mode_report(points, centres, sigma, weights=weights)
         names = {"sample_modes": "modes", "sample_precision": "high_quality"}
         return {name: found[own] for name, own in names.items()}
-    near = nearest_distances(points, np.asarray(centres, np.float64)) < WITHIN * sigma
+    radius = quality_radius(points.shape[1]) * sigma
+    near = nearest_distances(points, np.asarray(centres, np.float64)) < radius
     return {"sample_precision": float(near.mean())}
 
 
@@ -148,7 +152,7 @@ def prepare_toy_quality(mixture: Mixture) -> TracedMetric:
     names = {"sample_modes": "modes", "sample_precision": "high_quality"}
     if not has_modes(mixture):
         del names["sample_modes"]
-    report = prepare_mode_report(centres, mixture.sigma, weights=weights, within=WITHIN)
+    report = prepare_mode_report(centres, mixture.sigma, weights=weights)
     return change_numbers(
         report, lambda found: {name: found[own] for name, own in names.items()}
     )

@@ -24,7 +24,11 @@ from gan_jax.metrics.kernels import (
     rbf_mmd,
     sliced_wasserstein,
 )
-from gan_jax.metrics.mixtures import energy_to_mixture, mode_report
+from gan_jax.metrics.mixtures import (
+    energy_to_mixture,
+    mode_report,
+    quality_radius,
+)
 from gan_jax.metrics.nearest_neighbours import (
     memorization_ratio,
     nearest_distances,
@@ -52,6 +56,7 @@ __all__ = [
     "nearest_distances",
     "nearest_others",
     "precision_recall",
+    "quality_radius",
     "rbf_mmd",
     "sliced_wasserstein",
     "stacked_modes",

@@ -19,6 +19,7 @@ from gan_jax.metrics.mixtures import (
     centre_distances,
     expected_norm,
     normalize_weights,
+    quality_radius,
     report_modes,
 )
 from gan_jax.traced_metrics.classes import count_classes
@@ -74,13 +75,15 @@ def prepare_mode_report(
     sigma: float,
     *,
     weights: Weights | None = None,
-    within: float = 3.0,
+    within: float | None = None,
 ) -> TracedMetric:
     """Prepare `gan_jax.metrics.mode_report` for a mixture; see there.
 
     The counts are exact, but for points within float32 rounding of a border.
     """
     fair, modes = normalize_weights(weights, len(centers)), len(centers)
+    if within is None:
+        within = quality_radius(centers.shape[-1])
     radius = np.float32((within * sigma) ** 2)
 
     def locate(centres: jax.Array, rows: jax.Array) -> tuple[jax.Array, jax.Array]:

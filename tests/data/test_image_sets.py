@@ -3,6 +3,7 @@
 import errno
 import io
 import sys
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,6 +18,7 @@ from gan_jax.data import (
     PREFIXES,
     batch_indices,
     cache,
+    dataset_entry,
     make_batch_source,
     step_indices,
     stream_batches,
@@ -310,7 +312,7 @@ def test_stacked_mnist_is_three_digits_and_a_pure_function_of_seed(monkeypatch):
 
         return Dataset(Spec((28, 28, 1), 10, 20), lambda: Stored(digits, label))
 
-    module = sys.modules["gan_jax.data.stacked_mnist"]
+    module = sys.modules["gan_jax.data.stacked_images"]
     monkeypatch.setattr(module, "tfds_set", mnist)
     make = DATASETS["stacked_mnist"]
     data = make(DatasetConfig("stacked_mnist", size=500, seed=3))
@@ -325,6 +327,23 @@ def test_stacked_mnist_is_three_digits_and_a_pure_function_of_seed(monkeypatch):
     assert padded.shape == (1, 32, 32, 3)
     assert (np.asarray(padded)[:, :2] == -1).all()
     assert len(make(DatasetConfig("stacked_mnist"))) == 128_000
+
+
+def test_stacked_digits_are_triples_of_scans():
+    scans = DATASETS["digits"](DatasetConfig("digits")).get(np.arange(1797))
+    config = DatasetConfig("stacked_digits", size=300, seed=3)
+    data = DATASETS["stacked_digits"](config)
+    assert data.spec == ((8, 8, 3), 1000, 300, None)
+    image, label = data.get(np.arange(300))
+    chosen = np.random.default_rng(3).integers(1797, size=(300, 3), dtype=np.int32)
+    for channel in range(3):
+        own = np.asarray(scans.image)[chosen[:, channel], ..., 0]
+        np.testing.assert_array_equal(image[..., channel], own)
+    digit = np.asarray(scans.label)[chosen]
+    np.testing.assert_array_equal(label, digit @ [100, 10, 1])
+    entry = dataset_entry("stacked_digits")
+    assert entry.held_out(config, config) == replace(config, seed=4)
+    assert entry.parts.config(config) == DatasetConfig("digits")
 
 
 @pytest.mark.data("mnist")

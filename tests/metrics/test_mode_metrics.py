@@ -120,13 +120,24 @@ def test_no_points_near_a_mode_is_no_mode_and_no_perfect_divergence():
 
 
 @pytest.mark.parametrize("dimension", [1, 3, 20])
-def test_high_quality_share_in_other_dimensions_is_the_chi_squares(dimension):
+@pytest.mark.parametrize("within", [None, 3.0])
+def test_high_quality_share_in_other_dimensions_is_the_chi_squares(dimension, within):
     rng, count = np.random.default_rng(0), 20_000
     centres = 100 * np.eye(dimension)
-    report = metrics.mode_report(mixture(centres, 0.5, count, rng), centres, 0.5)
-    share = stats.chi2.cdf(9, dimension)
+    points = mixture(centres, 0.5, count, rng)
+    report = metrics.mode_report(points, centres, 0.5, within=within)
+    share = stats.chi2.cdf(9, 2 if within is None else dimension)
     deviation = math.sqrt(share * (1 - share) / count)
     assert abs(report["high_quality"] - share) < 4 * deviation
+
+
+def test_the_radius_of_high_quality_is_the_published_one_in_two_dimensions():
+    assert metrics.quality_radius(2) == 3.0
+    for dimension in (1, 5, 16):
+        radius = metrics.quality_radius(dimension)
+        np.testing.assert_allclose(
+            stats.chi2.sf(radius**2, dimension), math.exp(-4.5), rtol=1e-9
+        )
 
 
 @pytest.mark.parametrize("v", [0.0, 0.7, 30.0])

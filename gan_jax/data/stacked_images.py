@@ -1,6 +1,10 @@
-"""Stacked MNIST: three digits are the channels of one image, which has 1,000 modes."""
+"""Stacked digits: three of them are the channels of one image, which has 1,000 modes.
+
+The digits are MNIST's (`stacked_mnist`), or scikit-learn's (`stacked_digits`).
+"""
 
 import dataclasses
+from functools import partial
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -8,6 +12,8 @@ import numpy as np
 
 from gan_jax.config import DatasetConfig
 from gan_jax.data.core import Dataset, Spec, Stored, hash_arrays, hash_texts, to_float
+from gan_jax.data.digits import SIDE as SCAN_SIDE
+from gan_jax.data.digits import digits
 from gan_jax.data.entry import DatasetEntry, Parts
 from gan_jax.data.tfds import tfds_set
 from gan_jax.types import Array, Batch
@@ -61,20 +67,38 @@ def stacked_mnist(config: DatasetConfig) -> Dataset:
         resolution=None if padded else config.resolution,
         rgb=False,
     )
-    mnist = tfds_set("mnist", plain)
+    return triples_of(tfds_set("mnist", plain), config, side, BORDER if padded else 0)
+
+
+def stacked_digits(config: DatasetConfig) -> Dataset:
+    """128,000 fixed triples of scikit-learn's 8x8 scans as RGB images: 1,000 modes.
+
+    Image i shows the scans `default_rng(dataset.seed).integers(n, size=(size, 3))[i]`
+    of the n = 1,797. It is `stacked_mnist` with small digits, for a CPU.
+    """
+    return triples_of(digits(digit_config("digits", config)), config, SCAN_SIDE)
+
+
+def triples_of(
+    source: Dataset, config: DatasetConfig, side: int, border: int = 0
+) -> Dataset:
+    """Return the images of `side` pixels that show three digits of `source` each.
+
+    border: the black pixels that are put around each digit.
+    """
     size = config.size or SIZE
 
     def read() -> Triples:
-        image, label = mnist.on_host
-        if padded:
-            margin = (BORDER, BORDER)
+        image, label = source.on_host
+        if border:
+            margin = (border, border)
             image = np.pad(image, ((0, 0), margin, margin, (0, 0)))
         rng = np.random.default_rng(config.seed)
         chosen = rng.integers(len(image), size=(size, 3), dtype=np.int32)
         return Triples(Stored(image, label), chosen)
 
     def hash_content(triples: Triples) -> str:
-        return hash_texts(mnist.fingerprint, str(side), hash_arrays(triples.chosen))
+        return hash_texts(source.fingerprint, str(side), hash_arrays(triples.chosen))
 
     spec = Spec((side, side, 3), 1000, size)
     return Dataset(spec, read, stack, stacked_labels, hash_content=hash_content)
@@ -90,10 +114,10 @@ def other_triples(trained: DatasetConfig, compared: DatasetConfig) -> DatasetCon
     return dataclasses.replace(compared, seed=compared.seed + 1)
 
 
-def digit_config(config: DatasetConfig) -> DatasetConfig:
-    """Return the config of MNIST at the size of the digits in the stacked images."""
+def digit_config(name: str, config: DatasetConfig) -> DatasetConfig:
+    """Return the config of the digits at their size in the stacked images."""
     side = None if has_border(config) else config.resolution
-    return DatasetConfig("mnist", resolution=side)
+    return DatasetConfig(name, resolution=side)
 
 
 def separate_digits(config: DatasetConfig, image: Array) -> Array:
@@ -109,6 +133,12 @@ SETS: dict[str, DatasetEntry] = {
         reads=("split", "resolution", "size", "seed"),
         split=SPLIT,
         held_out=other_triples,
-        parts=Parts(digit_config, separate_digits),
+        parts=Parts(partial(digit_config, "mnist"), separate_digits),
+    ),
+    "stacked_digits": DatasetEntry(
+        stacked_digits,
+        reads=("size", "seed"),
+        held_out=other_triples,
+        parts=Parts(partial(digit_config, "digits"), separate_digits),
     ),
 }
