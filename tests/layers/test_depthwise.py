@@ -1,5 +1,6 @@
 """Depthwise convolutions against a loop over pixels, in each of their forms."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -47,3 +48,12 @@ def test_depthwise_convolution_equals_a_loop_over_pixels(form, image, size, stri
     kernel = RNG.normal(size=(*size, 3)).astype(np.float32)
     found = form(x, kernel, stride=stride)
     np.testing.assert_allclose(found, by_pixels(x, kernel, stride), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("platform", ["cpu", "cuda", "tpu"])
+def test_only_on_cpu_there_is_no_convolution(platform):
+    x, kernel = np.zeros((2, 8, 8, 3), np.float32), np.zeros((3, 3, 3), np.float32)
+    traced = jax.jit(depthwise_convolution, static_argnums=2).trace(x, kernel, 2)
+    text = traced.lower(lowering_platforms=(platform,)).as_text()
+    assert ("feature_group_count = 3" in text) == (platform != "cpu")
+    assert ("convolution" in text) == (platform != "cpu")
