@@ -1,6 +1,7 @@
 # make demo: train a GAN on real digits, about a minute on 2 cores.
 # make test: every test not marked slow or exhaustive. make compared: of these, the ones
-# that need prepared data sets or PyTorch. make slow, make exhaustive, make lint: the rest.
+# that need prepared data sets, PyTorch or the weights of an extractor. make slow, make
+# exhaustive, make lint: the rest.
 # make accelerator: what a GPU or TPU computes and how fast, an hour (docs/accelerators.md).
 
 PYTHON ?= python3
@@ -19,7 +20,7 @@ test: $(VENV)/.test
 	$(PYTEST)
 
 compared: $(VENV)/.oracle
-	$(PYTEST) -m '(data or oracle) and not slow and not exhaustive'
+	$(PYTEST) -m '(data or oracle or embedding) and not slow and not exhaustive'
 
 slow: $(VENV)/.test
 	$(PYTEST) -m slow
@@ -48,7 +49,7 @@ $(VENV)/.test: $(VENV)/.installed
 	touch $@
 
 $(VENV)/.oracle: $(VENV)/.test
-	$(PIP) install -e '.[oracle]'
+	$(PIP) install -e '.[oracle,embedding]'
 	touch $@
 
 $(VENV)/.lint: $(VENV)/.installed

@@ -21,6 +21,7 @@ from gan_jax.data.core import ENDLESS, hash_arrays, hash_texts
 from gan_jax.evaluate.evaluator import NamedSet
 from gan_jax.evaluate.picture_files import read_file_set
 from gan_jax.evaluate.reference import choose_count
+from gan_jax.features import suggest_extractor
 from gan_jax.run_files.data_facts import label_shares_of_run
 from gan_jax.run_files.load_run import load_run
 from gan_jax.sampling import sample
@@ -168,6 +169,17 @@ def feature_config(against: FoundSet, samples: DatasetConfig | None) -> DatasetC
         if config is not None and dataset_entry(config.name).mixture is None:
             return config
     return DatasetConfig(against.name)
+
+
+def choose_extractor(config: DatasetConfig, other_set: NamedSet | None) -> str:
+    """Return the name of the extractor where the command names none.
+
+    config: that of `feature_config`. other_set: the set compared with; None: it is the
+    config's data set.
+    """
+    named = other_set is None
+    data = find_dataset(Config(dataset=config)) if named else other_set.data
+    return suggest_extractor(config, data.spec.shape)
 
 
 def choose_common_count(

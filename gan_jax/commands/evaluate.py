@@ -25,6 +25,7 @@ import tyro
 
 from gan_jax.command_line.compared_sets import (
     choose_common_count,
+    choose_extractor,
     describe_shared,
     feature_config,
     find_set,
@@ -79,8 +80,8 @@ class Flags:
     """Examples of each side; None: 2,500 of toys, else 10,000 or all that the smaller
     side has."""
     extractor: str | None = None
-    """What features are taken with; None: cnn (the project's classifier) where the data
-    have one, else pixels."""
+    """What features are taken with; None: cnn where the data have a classifier, else
+    lite0 for images (where it is installed), else pixels."""
     weights: str | None = None
     """Inception's weight file; None: the one that `gan-jax prepare inception` has
     downloaded."""
@@ -227,10 +228,9 @@ def measure_sets(flags: Flags, work: ProgressDisplay) -> dict[str, Any]:
     measure = prepare_evaluator(flags, config, theirs.named, n, work)
     work.begin("taking the features of the samples", n)
     label = ours.config or DatasetConfig(ours.name)
-    tool, content = measure.extractor, ours.data.fingerprint
-    fake = set_features(tool, label, ours.data, n, 0, work.advance)
+    fake = set_features(measure.extractor, label, ours.data, n, 0, work.advance)
     work.begin("computing the metrics")
-    about = {"samples": ours.name, "samples_content": content[:16]}
+    about = {"samples": ours.name, "samples_content": ours.data.fingerprint[:16]}
     row = evaluate(measure, fake, about)
     row["warnings"] += describe_shared(ours, measure.real.features, fake.features)
     return row
@@ -272,7 +272,7 @@ def prepare_evaluator(
         validate(config),
         tuple(flags.metrics.split(",")) if flags.metrics else None,
         n,
-        flags.extractor,
+        flags.extractor or choose_extractor(config.dataset, other_set),
         flags.weights,
         split=flags.split,
         other_set=other_set,
