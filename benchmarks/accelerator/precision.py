@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from gan_jax.precision import use_precision
 
 from benchmarks.accelerator.right import flatten, make_start
 from benchmarks.accelerator.stage import Json, Piece, Settings, Stage
@@ -18,6 +17,7 @@ from benchmarks.speed.interleave import alternate
 from gan_jax import Batch, Config, TrainState, build, train_step
 from gan_jax.benchmark.report.markdown import render_table
 from gan_jax.parallel.compiler import compile_step
+from gan_jax.precision import use_precision
 from gan_jax.step import (
     batch_of_update,
     discriminator_gradient,
