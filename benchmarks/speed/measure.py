@@ -92,7 +92,8 @@ def compare_models(flags: Flags) -> Iterator[Comparison]:
                 OURS: (contenders.our_contender, (config,))
             }
             for rival in rivals:
-                makes[rival] = contenders.torch_contender, (config, rival == COMPILED)
+                compiled = "networks" if rival == COMPILED else ""
+                makes[rival] = contenders.torch_contender, (config, compiled)
             sizes = dict.fromkeys(makes, config.batch_size)
             against = (*rivals, OURS)[0]
             yield Comparison("models", case, variant, makes, sizes, against)

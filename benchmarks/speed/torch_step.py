@@ -220,6 +220,23 @@ def play_step(game: Game) -> Metrics:
     return metrics | {"finite": finite}
 
 
+def tune_torch() -> None:
+    """Let PyTorch use TF32 for products and convolutions, and choose among cuDNN's."""
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
+
+
+def with_autocast(step: Callable[[], Metrics], device: str) -> Callable[[], Metrics]:
+    """Return a step whose layers run in bfloat16 where autocast does that."""
+
+    def run() -> Metrics:
+        with torch.autocast(device, torch.bfloat16):
+            return step()
+
+    return run
+
+
 def make_player(network: nn.Module, adam: Adam, compiled: bool) -> Player:
     """Return a player; compiled: by torch.compile."""
     parameters: list[Tensor] = list(network.parameters())

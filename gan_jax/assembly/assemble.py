@@ -29,7 +29,14 @@ from gan_jax.methods import METHODS
 from gan_jax.optimizers import chain, learning_rate
 from gan_jax.types import Array
 
-PRECISIONS = {"float32": jnp.float32, "bf16": jnp.bfloat16}
+PRECISIONS: dict[str, tuple[Any, str | None]] = {
+    "highest": (jnp.float32, "highest"),
+    "tf32": (jnp.float32, "tensorfloat32"),
+    "float32": (jnp.float32, None),
+    "bf16": (jnp.bfloat16, "bfloat16"),
+}
+"""The dtype of the layers and the precision of products (`Gan.precision`), by
+`Config.precision`."""
 
 
 def build(
@@ -101,6 +108,7 @@ def assemble(choices: Choices, spec: Spec, axis_name: str | None) -> Gan:
         microbatches=config.microbatches,
         watch_layers=config.log.layers,
         axis_name=axis_name,
+        precision=PRECISIONS[config.precision][1],
     )
 
 
@@ -131,7 +139,7 @@ def make_networks(
         activation=activation,
         axis_name=axis_name,
         label_count=label_count,
-        dtype=PRECISIONS[config.precision],
+        dtype=PRECISIONS[config.precision][0],
     )
     g_style = make_style(
         norm=choices.g_norm,

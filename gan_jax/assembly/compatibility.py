@@ -190,8 +190,20 @@ def check_labels(choices: Choices, spec: Spec) -> str | None:
     return None
 
 
+def check_determinism(choices: Choices, spec: Spec) -> str | None:
+    """Compiler options make a step repeat, and pmap takes none."""
+    config = choices.config
+    if not (config.deterministic and config.placement == "pmap"):
+        return None
+    return (
+        "deterministic with placement 'pmap': pmap takes no compiler options; use "
+        "shard_map, which computes the same"
+    )
+
+
 CHECKS: tuple[Check, ...] = (
     check_seeds,
+    check_determinism,
     check_penalty_and_norm,
     check_penalty_and_minibatch,
     check_microbatches,

@@ -12,12 +12,12 @@ from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import mixture_of
 from gan_jax.evaluate.evaluator import (
     Evaluator,
-    Fingerprint,
     make_evaluator,
     measure_floor,
     sample_features,
     score_features,
 )
+from gan_jax.evaluate.fingerprint import Fingerprint
 from gan_jax.evaluate.reference import comparison_indices, real_features
 from gan_jax.evaluate.sample_quality import independent_noise
 

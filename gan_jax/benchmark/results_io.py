@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gan_jax.benchmark.outcome import ERROR
 from gan_jax.benchmark.plan import Json, read_plan
-from gan_jax.evaluate.evaluator import require_one_fingerprint
+from gan_jax.evaluate.fingerprint import require_one_fingerprint
 from gan_jax.logs.files import explain_write_errors, write_text
 from gan_jax.terminal.command_name import name_command
 

@@ -1,15 +1,19 @@
-"""Measure the samples of a run: `gan-jax evaluate RUN [--metrics fid,kid,prdc]`.
+"""Measure samples: `gan-jax evaluate RUN`, or any two sets, `--samples A --against B`.
 
-Prints each number, whether lower or higher is better, and the same metric of the data
-against held-out data of the same kind (toys: fresh points; TFDS: the test split), which
-a perfect generator would reach. That is the floor of a distance, the ceiling of a
-precision. A conditional generator draws each class as often as the data have it.
-Appends the numbers, with the fingerprint that says what they may be compared with, to
-RUN/evaluations.jsonl. `--reference NAME` compares with another data set than the run
-was trained on (because its pictures were moved, say); without a RUN it prints the floor
-of that data set alone. Exit codes: 0 measured, 2 bad input, 130 Ctrl-C.
+A set is a run's folder, a folder of pictures, an .npz with one array (as `gan-jax
+sample` writes it), or the name of a data set. RUN is the same as `--samples RUN`, and a
+run is compared with the data that it was trained on unless `--against` says otherwise.
+Prints each number with its 95 % interval, whether lower or higher is better, and the
+same metric of the data against held-out data of the same kind (toys: fresh points;
+TFDS: the test split; else one half against the other), which a perfect generator would
+reach. That is the floor of a distance, the ceiling of a precision. A conditional
+generator draws each class as often as the data have it. The numbers of a run are
+appended, with the fingerprint that says what they may be compared with, to
+RUN/evaluations.jsonl. With `--against` alone it prints the floor of that set. Exit
+codes: 0 measured, 2 bad input, 130 Ctrl-C.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,28 +22,42 @@ from typing import Annotated, Any
 
 import jax
 import tyro
-from rich.table import Column, Table
 
-from gan_jax.assembly.datasets import find_dataset
+from gan_jax.command_line.compared_sets import (
+    choose_common_count,
+    choose_extractor,
+    describe_shared,
+    feature_config,
+    find_set,
+    find_two_sets,
+    is_registered,
+    is_run,
+    require_same_shape,
+)
 from gan_jax.command_line.field_texts import CONFIG_KINDS, Kinds
 from gan_jax.command_line.flag_sources import make_flag_rewriter
 from gan_jax.command_line.flags import find_given_fields, parse, refuse_unread_flags
 from gan_jax.command_line.member_table import evaluate_members, print_members
+from gan_jax.command_line.number_table import print_numbers
 from gan_jax.command_line.paths import expand_home
 from gan_jax.command_line.plugin_flag import gather_plugin_flags, load_beside_run
 from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import from_file, validate
-from gan_jax.data import dataset_fields
-from gan_jax.evaluate.evaluator import Evaluator, Sampler, evaluate, make_evaluator
-from gan_jax.evaluate.metric_registry import better_side, bound_name
+from gan_jax.evaluate.evaluator import (
+    Evaluator,
+    NamedSet,
+    Sampler,
+    evaluate,
+    make_evaluator,
+)
+from gan_jax.evaluate.reference import set_features
 from gan_jax.gan import Gan
 from gan_jax.logs.row_files import append_rows
 from gan_jax.run_files.data_facts import label_shares_of_run, load_data_of_run
 from gan_jax.run_files.load_run import load_members, load_run
 from gan_jax.sampling import sample
 from gan_jax.terminal.command_name import name_command
-from gan_jax.terminal.console import plain_console
 from gan_jax.terminal.progress import ProgressDisplay, show_progress
 from gan_jax.types import Array, TrainState
 
@@ -48,15 +66,22 @@ from gan_jax.types import Array, TrainState
 class Flags:
     run: Annotated[str | None, tyro.conf.Positional] = None
     """Folder of the run."""
+    samples: str | None = None
+    """The samples, where they are no run's: a folder of pictures, an .npz file or a
+    data set."""
+    against: str | None = None
+    """What to compare with: a data set, a folder of pictures, an .npz file or a run;
+    None: the data that the run was trained on."""
     reference: str | None = None
-    """The data set to compare with; None: the one that the run was trained on."""
+    """The older name of against."""
     metrics: str | None = None
     """What to measure, a,b; None: what suits the data."""
     n: int | None = None
-    """Examples of each side; None: 2,500 of toys, else 10,000 or all there are."""
+    """Examples of each side; None: 2,500 of toys, else 10,000 or all that the smaller
+    side has."""
     extractor: str | None = None
-    """What features are taken with; None: cnn (the project's classifier) where the data
-    have one, else pixels."""
+    """What features are taken with; None: cnn where the data have a classifier, else
+    lite0 for images (where it is installed), else pixels."""
     weights: str | None = None
     """Inception's weight file; None: the one that `gan-jax prepare inception` has
     downloaded."""
@@ -71,6 +96,8 @@ class Flags:
     value."""
     seed: int = 0
     """Root of the latents."""
+    json: bool = False
+    """Print the numbers as JSON, one object a line."""
     plugin: tuple[str, ...] = ()
     """Python files of one's own that register names: docs/plugins.md."""
 
@@ -94,12 +121,16 @@ def run_with_flags(arguments: list[str]) -> None:
         description=__doc__,
         kinds=CONFIG_KINDS | own_kinds,
     )
+    flags = expand_home(flags, "run", "samples", "against", "reference", "weights")
+    flags = resolve_sides(flags)
     refuse_flags(flags, find_given_fields(Flags, arguments))
-    flags = expand_home(flags, "run", "weights")
     load_beside_run(flags.run, flags.plugin)
-    with show_progress("opening the run") as work:
+    with show_progress("opening the sets") as work:
         rows = measure_rows(flags, work)
-    if flags.run is not None and len(rows) > 1:
+    if flags.json:
+        for row in rows:
+            print(json.dumps(row))
+    elif flags.run is not None and len(rows) > 1:
         print_members(from_file(Path(flags.run) / "config.json"), rows)
     else:
         print_numbers(rows[0])
@@ -109,18 +140,38 @@ def run_with_flags(arguments: list[str]) -> None:
         append_rows(path, kept, "the numbers above are not kept")
 
 
+def resolve_sides(flags: Flags) -> Flags:
+    """Return the flags with `against` for its older name, and a run in `run`.
+
+    Raises ValueError if a side is named twice.
+    """
+    for one, other in (("against", "reference"), ("run", "samples")):
+        if getattr(flags, one) is not None and getattr(flags, other) is not None:
+            raise ValueError(f"{other}: is given beside {one}; give one of them")
+    flags = replace(flags, against=flags.against or flags.reference, reference=None)
+    if flags.samples is None or not is_run(Path(flags.samples)):
+        return flags
+    return replace(flags, run=flags.samples, samples=None)
+
+
 def refuse_flags(flags: Flags, given: frozenset[str]) -> None:
     """Raise ValueError for flags that do not go together or are out of range.
 
     given: the fields that the user's flags have set.
     """
-    if flags.run is None and flags.reference is not None:
+    if flags.run is None and flags.against is not None:
+        unread = ["ema", "index"]
+        unread += [] if is_run(Path(flags.against)) else ["seed"]
         reason = "without the folder of a run"
-        refuse_unread_flags(given, dict.fromkeys(("ema", "index", "seed"), reason))
+        refuse_unread_flags(given, dict.fromkeys(unread, reason))
     if flags.extractor != "inception":
         refuse_unread_flags(given, {"weights": "without --extractor inception"})
-    if flags.run is None and flags.reference is None:
-        raise ValueError("RUN: give the folder of a run, or --reference NAME, or both")
+    if flags.against is not None and not is_registered(flags.against):
+        refuse_unread_flags(given, {"split": f"with {flags.against}"})
+    if flags.samples is not None and flags.against is None:
+        raise ValueError("against: say what the samples are compared with")
+    if flags.run is None and flags.against is None:
+        raise ValueError("RUN: give the folder of a run, or --against SET, or both")
     if not 0 <= flags.seed < 2**32:
         raise ValueError(f"seed {flags.seed}: must be 0 to 2^32 - 1")
     if flags.all and (flags.run is None or flags.index):
@@ -130,10 +181,9 @@ def refuse_flags(flags: Flags, given: frozenset[str]) -> None:
 
 
 def measure_rows(flags: Flags, work: ProgressDisplay) -> list[dict[str, Any]]:
-    """Return a row of `evaluate` for each GAN, or one of the floor without a run."""
+    """Return a row of `evaluate` for each GAN, or one of two sets or of a floor."""
     if flags.run is None:
-        config = Config(dataset=DatasetConfig(str(flags.reference)))
-        return [evaluate(prepare_evaluator(flags, config, work), None, {})]
+        return [measure_sets(flags, work)]
     if flags.all:
         gan, states, config = load_members(flags.run)
     else:
@@ -142,7 +192,8 @@ def measure_rows(flags: Flags, work: ProgressDisplay) -> list[dict[str, Any]]:
     shares = label_shares_of_run(flags.run, config)
     about = {"ema": flags.ema, "seed": flags.seed}
     about |= {} if shares is None else {"labels": "the data's shares"}
-    measure = prepare_evaluator(flags, choose_reference(flags, gan, config), work)
+    config, own_set = choose_reference(flags, gan, config)
+    measure = prepare_evaluator(flags, config, own_set, flags.n, work)
     draw = jax.jit(partial(sample, gan, shares=shares), static_argnames=("n", "ema"))
     sampler_of = partial(make_sampler, flags, draw, measure.n, work)
     if not flags.all:
@@ -157,6 +208,32 @@ def measure_rows(flags: Flags, work: ProgressDisplay) -> list[dict[str, Any]]:
     return evaluate_members(
         config, measure, states, sampler_of=sampler_of, about=about, tell=begin_member
     )
+
+
+def measure_sets(flags: Flags, work: ProgressDisplay) -> dict[str, Any]:
+    """Return the row of two sets of examples, or of the floor of one.
+
+    Both sides have as many examples: n, or as many as the smaller set has.
+    """
+    assert flags.against is not None
+    if flags.samples is None:
+        theirs = find_set(flags.against, None, flags.seed)
+        config = Config(dataset=feature_config(theirs, None))
+        measure = prepare_evaluator(flags, config, theirs.named, flags.n, work)
+        return evaluate(measure, None, {})
+    ours, theirs = find_two_sets(flags.samples, flags.against, flags.seed)
+    own = feature_config(theirs, ours.config)
+    n = choose_common_count(flags.n, own, ours, theirs)
+    config = Config(dataset=own)
+    measure = prepare_evaluator(flags, config, theirs.named, n, work)
+    work.begin("taking the features of the samples", n)
+    label = ours.config or DatasetConfig(ours.name)
+    fake = set_features(measure.extractor, label, ours.data, n, 0, work.advance)
+    work.begin("computing the metrics")
+    about = {"samples": ours.name, "samples_content": ours.data.fingerprint[:16]}
+    row = evaluate(measure, fake, about)
+    row["warnings"] += describe_shared(ours, measure.real.features, fake.features)
+    return row
 
 
 def make_sampler(
@@ -182,67 +259,42 @@ def make_sampler(
     return draw_counted
 
 
-def prepare_evaluator(flags: Flags, config: Config, work: ProgressDisplay) -> Evaluator:
-    """Return what measures samples against a Config's data, as the flags say."""
+def prepare_evaluator(
+    flags: Flags,
+    config: Config,
+    other_set: NamedSet | None,
+    n: int | None,
+    work: ProgressDisplay,
+) -> Evaluator:
+    """Return what measures samples against a set or a Config's data, as flags say."""
     work.begin("taking the features of the data")
     return make_evaluator(
         validate(config),
         tuple(flags.metrics.split(",")) if flags.metrics else None,
-        flags.n,
-        flags.extractor,
+        n,
+        flags.extractor or choose_extractor(config.dataset, other_set),
         flags.weights,
         split=flags.split,
+        other_set=other_set,
         tick=work.advance,
     )
 
 
-def choose_reference(flags: Flags, gan: Gan, config: Config) -> Config:
-    """Return the run's Config with the data set that its samples are compared with.
+def choose_reference(
+    flags: Flags, gan: Gan, config: Config
+) -> tuple[Config, NamedSet | None]:
+    """Return the run's Config with the data that its samples are compared with.
 
-    Raises ValueError if the run's own data set holds other data by now, or if the
-    reference has another shape.
+    The set is None if that is the Config's data set. Raises ValueError if the run's own
+    data set holds other data by now, or if the other set has another shape.
     """
     folder = Path(str(flags.run))
-    if flags.reference is None:
+    if flags.against is None:
         load_data_of_run(
-            folder, config, "give --reference NAME to compare with another data set"
+            folder, config, "give --against NAME to compare with another data set"
         )
-        return config
-    group = match_shape(flags.reference, gan.data_shape)
-    config = replace(config, dataset=group)
-    if (shape := find_dataset(validate(config)).spec.shape) != gan.data_shape:
-        raise ValueError(
-            f"reference {flags.reference!r}: its examples are of shape {shape}, the "
-            f"samples of {folder} of shape {gan.data_shape}; choose another"
-        )
-    return config
-
-
-def match_shape(name: str, shape: tuple[int, ...]) -> DatasetConfig:
-    """Return the data set of this name with images of this shape, where it can."""
-    plain = DatasetConfig(name)
-    if len(shape) != 3:
-        return plain
-    wanted = {"resolution": shape[0], "rgb": shape[2] == 3}
-    read = dataset_fields(name)
-    return replace(plain, **{k: v for k, v in wanted.items() if k in read})
-
-
-def print_numbers(row: dict[str, Any]) -> None:
-    """Print a table of the numbers, which way is better, and their floor or ceiling."""
-    mark, floor, samples = row["fingerprint"], row["floor"], row["metrics"]
-    heads = ["real data"] if samples is None else ["samples", "real data"]
-    table = Table("metric", "better", *(Column(h, justify="right") for h in heads))
-    for name in floor if samples is None else samples:
-        if name != "n":
-            own = [] if samples is None else [f"{samples[name]:.5g}"]
-            bound = f"{bound_name(name)} {floor[name]:.5g}" if name in floor else ""
-            table.add_row(name, better_side(name), *own, bound.strip())
-    tool = f"{mark['extractor']} {mark['weights'][:8]}".strip()
-    print(f"{mark['dataset']} ({mark['split']}), extractor {tool}: {mark['about']}")
-    if samples is not None:
-        print(f"samples (n = {mark['n_fake']}) against as many examples")
-    print(f"real data (n = {floor['n']}) against as many other examples")
-    plain_console().print(table)
-    for warning in row["warnings"]:
-        print(f"warning: {warning}")
+        return config, None
+    found = find_set(flags.against, gan.data_shape, flags.seed, rgb=True)
+    require_same_shape(str(folder), gan.data_shape, found)
+    dataset = feature_config(found, config.dataset)
+    return replace(config, dataset=dataset), found.named

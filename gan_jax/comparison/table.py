@@ -14,7 +14,7 @@ from gan_jax.comparison.entries import (
     field_values,
     nearest_method,
 )
-from gan_jax.evaluate.evaluator import require_one_fingerprint
+from gan_jax.evaluate.fingerprint import require_one_fingerprint
 from gan_jax.run_files.history import last_wall_seconds, longest_rows, make_record
 from gan_jax.run_files.summary import steps_per_second
 from gan_jax.run_files.sweeps import (

@@ -50,9 +50,12 @@ class Config:
     """Discriminator updates per generator update, each on fresh data."""
     g_first: bool = False
     """Order of play: the generator moves first."""
-    precision: Literal["float32", "bf16"] = "float32"
-    """Precision of the networks' layers; parameters, losses, penalties and optimizers
-    are always float32."""
+    precision: Literal["highest", "tf32", "float32", "bf16"] = "float32"
+    """Precision of products: highest (true float32), tf32, float32 (arrays in float32,
+    products as the backend's default) or bf16 (the networks' layers in bfloat16).
+    Parameters, losses and optimizers are always float32."""
+    deterministic: bool = False
+    """On GPUs: only operations that repeat bit for bit, and no autotuning."""
     microbatches: Count = 1
     """Equal parts of the batch whose gradients are taken in turn and averaged."""
     placement: Literal["jit", "pmap", "shard_map", "gspmd"] = "jit"

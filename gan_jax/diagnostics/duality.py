@@ -12,6 +12,7 @@ from gan_jax.diagnostics.field import make_penalties_eager
 from gan_jax.gan import Gan, Players, params_of, resolve
 from gan_jax.losses import is_zero_sum
 from gan_jax.objectives import discriminator_loss, draw, example_keys, generator_loss
+from gan_jax.precision import at_highest_precision
 from gan_jax.types import Array, Batch, Loss, NetState, TrainState
 
 
@@ -109,6 +110,7 @@ def update_repeatedly(
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
+@at_highest_precision
 def update_player(
     gan: Gan,
     chain: optax.GradientTransformation,
@@ -147,6 +149,7 @@ def zero_sum_value(gan: Gan, state: TrainState, batches: Batch, key: Array) -> f
 
 
 @partial(jax.jit, static_argnums=0)
+@at_highest_precision
 def adversarial_part(gan: Gan, state: TrainState, batch: Batch, key: Array) -> Array:
     """Return D's mean loss on a batch, without penalties."""
     g, d = params_of(state)

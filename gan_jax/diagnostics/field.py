@@ -11,9 +11,10 @@ normalization takes the statistics of the batch, and D's own pass renews its spe
 vectors by one power iteration from the state's; they are constants to differentiation.
 A lazy penalty counts once at its weight, its mean over steps.
 
-Precision: all numbers have the dtype of the parameters. float32 is enough for leading
-eigenvalues to about 1e-4 of the largest; for more, inside `with jax.enable_x64(True):`,
-give `to_float64` of state and batch to any function here, and read the results there.
+Precision: all numbers have the dtype of the parameters, and products are true float32
+whatever the run's precision. float32 is enough for leading eigenvalues to about 1e-4 of
+the largest; for more, inside `with jax.enable_x64(True):`, give `to_float64` of state
+and batch to any function here, and read the results there.
 """
 
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from jax.flatten_util import ravel_pytree
 
 from gan_jax.gan import Gan, Players, params_of
 from gan_jax.objectives import discriminator_loss, draw, generator_loss
+from gan_jax.precision import at_highest_precision
 from gan_jax.types import Array, Batch, NetState, TrainState
 
 
@@ -52,6 +54,7 @@ def flat(players: Players) -> Array:
     return ravel_pytree(players)[0]
 
 
+@at_highest_precision
 def field(
     gan: Gan, state: TrainState, batch: Batch, keys: Array, players: Players
 ) -> Players:
@@ -173,6 +176,7 @@ def vector_game(
     field: Callable[[Array], Array], point: Array, generator_size: int
 ) -> Game:
     """Return the game of any differentiable vector field `[n] -> [n]`."""
+    field = at_highest_precision(field)
 
     def jvp(w: Array, u: Array) -> Array:
         return jax.jvp(field, (w,), (u,))[1]

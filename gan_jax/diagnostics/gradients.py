@@ -15,6 +15,7 @@ from gan_jax.gan import Gan, Players, named_arrays, params_of
 from gan_jax.layers import Style
 from gan_jax.objectives import as_function, draw, example_keys, forward, prepare_inputs
 from gan_jax.penalties import input_gradient_sq, interpolate
+from gan_jax.precision import at_highest_precision
 from gan_jax.types import Array, Batch, NetState, TrainState
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -118,6 +119,7 @@ def dead_units(gan: Gan, state: TrainState, batch: Batch, keys: Array) -> Player
 
 
 @partial(jax.jit, static_argnums=0)
+@at_highest_precision
 def traced_dead_units(
     gan: Gan, state: TrainState, batch: Batch, keys: Array
 ) -> Players:
@@ -160,6 +162,7 @@ def active_units(
 
 
 @partial(jax.jit, static_argnums=0)
+@at_highest_precision
 def critic_gradient_norms(
     gan: Gan, state: TrainState, batch: Batch, keys: Array
 ) -> dict[str, Array]:

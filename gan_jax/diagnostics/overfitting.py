@@ -8,6 +8,7 @@ import numpy as np
 
 from gan_jax.gan import Gan, pack_examples
 from gan_jax.objectives import as_function
+from gan_jax.precision import at_highest_precision
 from gan_jax.types import Array, TrainState
 
 
@@ -27,6 +28,7 @@ class LogitGap(NamedTuple):
 
 
 @partial(jax.jit, static_argnums=0)
+@at_highest_precision
 def real_logits(
     gan: Gan, state: TrainState, images: Array, label: Array | None = None
 ) -> Array:

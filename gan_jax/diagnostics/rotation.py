@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gan_jax.diagnostics.field import Game
+from gan_jax.precision import at_highest_precision
 from gan_jax.types import Array
 
 TINY = 1e-30
@@ -47,6 +48,7 @@ def turn_ratio(forward: Array, backward: Array) -> Array:
     return turning / jnp.linalg.norm(forward + backward)
 
 
+@at_highest_precision
 def path_angle(
     game: Game, end: Array, *, first: float = 0.6, last: float = 1.4, count: int = 41
 ) -> PathAngle:

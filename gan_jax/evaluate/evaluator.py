@@ -5,19 +5,20 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.assembly.registry import choose
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.data import Mixture, dataset_fields, mixture_of
+from gan_jax.data import Dataset, Mixture, mixture_of
+from gan_jax.evaluate.fingerprint import Fingerprint, make_fingerprint
 from gan_jax.evaluate.metric import Comparison, Numbers, SampleMetric
 from gan_jax.evaluate.metric_choice import choose_metrics
 from gan_jax.evaluate.reference import (
     choose_count,
     held_out_dataset,
     real_features,
+    set_features,
     split_name,
 )
 from gan_jax.features import (
@@ -27,10 +28,22 @@ from gan_jax.features import (
     default_extractor,
     extract_features,
 )
+from gan_jax.metrics import LEAST_ROWS, confidence_interval
 from gan_jax.types import Array
-from gan_jax.version import versions
 
-Fingerprint = dict[str, Any]
+
+class NamedSet(NamedTuple):
+    """A set of examples that is no registered data set, and what it is called."""
+
+    name: str
+    data: Dataset
+
+    @property
+    def label(self) -> DatasetConfig:
+        """The config of a data set of this name, which is not registered."""
+        return DatasetConfig(self.name)
+
+
 Sampler = Callable[[int, int], Array | np.ndarray]
 """`(first, count) -> samples [count, ...]`, from number `first` on."""
 
@@ -72,35 +85,39 @@ def make_evaluator(
     weights: str | None = None,
     *,
     split: str | None = None,
+    other_set: NamedSet | None = None,
     tick: Callable[[int], None] = lambda count: None,
 ) -> Evaluator:
-    """Choose, check and prepare what samples of a run are compared with.
+    """Choose, check and prepare what samples are compared with.
 
+    config: names the data set that they are compared with.
     metrics: names of METRICS; None: those that suit the data and their number.
     n: the number of examples on each side; None: 2,500 of toys, else 10,000 or all.
     extractor: a name of EXTRACTORS, by default `default_extractor`.
     weights: the path of Inception's weight file.
     split: the part of the data compared with; None: what was trained on.
+    other_set: a set of examples that is compared with in its place; the config's data
+        set then chooses the features and the metrics alone.
     tick: called with the number of examples whenever some were read.
     Raises ValueError for names, counts, files and metrics that do not suit the data.
     """
     own = compared_dataset(config.dataset, split)
-    size = find_dataset(Config(dataset=own)).spec.size
-    n, name = choose_count(own, size, n), extractor or default_extractor(own)
-    other = held_out_dataset(config.dataset, own)
-    chosen, notes = choose_metrics(metrics, own, name, n, other, size)
+    data = find_dataset(Config(dataset=own)) if other_set is None else other_set.data
+    other = held_out_dataset(config.dataset, own) if other_set is None else None
+    size, label = data.spec.size, own if other_set is None else other_set.label
+    n, name = choose_count(label, size, n), extractor or default_extractor(own)
+    chosen, notes = choose_metrics(metrics, own, name, n, size)
     tool = choose(EXTRACTORS, name, "extractor")(own, weights)
-    real, content = real_features(tool, own, n, 0, tick)
     evaluator = Evaluator(
         n=n,
         batch=min(tool.batch, config.batch_size),
         extractor=tool,
         metrics=chosen,
-        real=real,
+        real=set_features(tool, label, data, n, 0, tick),
         held_out=held_out_features(tool, other, n, tick),
-        mixture=mixture_of(own),
+        mixture=mixture_of(label),
         real_is_complete=n == size,
-        fingerprint=make_fingerprint(tool, own, n, content),
+        fingerprint=make_fingerprint(tool, label, n, data.fingerprint),
         notes=notes,
     )
     return try_metrics(evaluator)
@@ -167,6 +184,7 @@ def measure_floor(evaluator: Evaluator) -> Numbers:
     """Return the metrics of held-out examples in place of samples, and their number n.
 
     Where nothing is held out, one half of the examples is compared with the other half.
+    Metrics that need more examples than these have no floor.
     """
     real, held_out = evaluator.real, evaluator.held_out
     if held_out is None:
@@ -174,43 +192,97 @@ def measure_floor(evaluator: Evaluator) -> Numbers:
         held_out = take_examples(real, half, half)
     n = len(held_out.features)
     comparison = Comparison(take_examples(real, n), held_out, None, evaluator.mixture)
-    metrics = (m for m in evaluator.metrics.values() if not m.needs_held_out)
+    metrics = (
+        metric
+        for metric in evaluator.metrics.values()
+        if not metric.needs_held_out and least_of_floor(metric) <= n
+    )
     return compute_metrics(metrics, comparison) | {"n": n}
+
+
+def least_of_floor(metric: SampleMetric) -> int:
+    """Return how many examples of each side the floor of a metric needs."""
+    return max(metric.least, 2)
+
+
+def describe_floor(evaluator: Evaluator, n: int, has_samples: bool) -> list[str]:
+    """Return lines that say which metrics have no floor, and what it is not for.
+
+    n: how many examples of each side the floor is measured of. has_samples: whether
+    samples stand beside it.
+    """
+    lines = [
+        f"no floor of {name}: it needs {least_of_floor(metric)} examples of each side, "
+        f"and {'half of the data' if evaluator.held_out is None else 'the rest'} is {n}"
+        for name, metric in evaluator.metrics.items()
+        if not metric.needs_held_out and least_of_floor(metric) > n
+    ]
+    if has_samples and n != evaluator.n and len(lines) < len(evaluator.metrics):
+        lines.append(
+            f"the floor is of {n} examples, the samples are {evaluator.n}: distances "
+            "shrink as n grows, so it is no floor for them"
+        )
+    return lines
 
 
 def evaluate(
     evaluator: Evaluator,
-    sample: Sampler | None,
+    sample: Sampler | FeatureSet | None,
     about: dict[str, Any],
     floor: Numbers | None = None,
 ) -> dict[str, Any]:
     """Compare samples with the data that they should be like.
 
-    sample: the samples; None: only the floor is measured.
+    sample: the samples, or their features; None: only the floor is measured.
     about: how the samples were made (EMA or not, seed).
     floor: the floor, where it is known already.
 
-    Returns `metrics`, the `floor` (what a perfect generator would reach, if it is of as
-    many examples), `warnings`, and the `fingerprint`: only numbers with one fingerprint
-    are comparable.
+    Returns `metrics`, their `intervals` (95 %; see `gan_jax.metrics.jackknife`), the
+    `floor` (what a perfect generator would reach, if it is of as many examples),
+    `warnings`, and the `fingerprint`: only numbers with one fingerprint are comparable.
     """
-    metrics = None
+    metrics, intervals = None, {}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         if sample is not None:
-            metrics = score_features(evaluator, sample_features(evaluator, sample))
+            given = isinstance(sample, FeatureSet)
+            fake = sample if given else sample_features(evaluator, sample)
+            metrics = score_features(evaluator, fake)
+            intervals = measure_intervals(evaluator, fake, metrics)
         floor = measure_floor(evaluator) if floor is None else floor
-    lines = [*evaluator.notes, *sorted({str(one.message) for one in caught})]
-    if floor["n"] != evaluator.n:
-        lines.append(
-            f"the floor is of {floor['n']:.0f} examples, the samples are "
-            f"{evaluator.n}: distances shrink as n grows, so it is no floor for them"
+    if metrics is None and len(floor) == 1:
+        raise ValueError(
+            f"n {evaluator.n}: is too few for the floor of "
+            f"{', '.join(evaluator.metrics)}; give more examples, or samples to compare"
         )
+    lines = [*evaluator.notes, *sorted({str(one.message) for one in caught})]
     return {
         "metrics": metrics,
+        "intervals": intervals,
         "floor": floor,
-        "warnings": lines,
+        "warnings": [
+            *lines,
+            *describe_floor(evaluator, int(floor["n"]), metrics is not None),
+        ],
         "fingerprint": evaluator.fingerprint | about,
+    }
+
+
+def measure_intervals(
+    evaluator: Evaluator, fake: FeatureSet, metrics: Numbers
+) -> dict[str, tuple[float, float]]:
+    """Return the 95 % intervals of the distances among the metrics of samples.
+
+    There are none of fewer than 20 samples.
+    """
+    if evaluator.n < LEAST_ROWS:
+        return {}
+    comparison = Comparison(evaluator.real, fake, None, None)
+    return {
+        name: confidence_interval(metrics[name], values)
+        for metric in evaluator.metrics.values()
+        if metric.without_groups is not None
+        for name, values in metric.without_groups(comparison).items()
     }
 
 
@@ -226,43 +298,3 @@ def take_examples(features: FeatureSet, count: int, start: int = 0) -> FeatureSe
     """Return the features of `count` examples from `start` on."""
     part, p = slice(start, start + count), features.probabilities
     return FeatureSet(features.features[part], None if p is None else p[part])
-
-
-def make_fingerprint(
-    extractor: Extractor, config: DatasetConfig, n: int, content: str
-) -> Fingerprint:
-    """Return everything that two numbers must share to be comparable."""
-    fields = dataset_fields(config.name)
-    left_out = ("flip", "skip_bad", "device_limit", "split")
-    return {
-        "extractor": extractor.name,
-        "weights": extractor.weights,
-        "about": extractor.about,
-        "resize": extractor.resize,
-        "dtype": "float32",
-        "backend": jax.default_backend(),
-        "n_real": n,
-        "n_fake": n,
-        "dataset": config.name,
-        "split": split_name(config),
-        "content": content[:16],
-        **{f: getattr(config, f) for f in fields if f not in left_out},
-        "versions": versions("jax", "numpy"),
-    }
-
-
-def require_one_fingerprint(rows: list[dict[str, Any]]) -> Fingerprint:
-    """Return the fingerprint that results of `evaluate` share.
-
-    Raises ValueError if they differ: the numbers in one column of a table must be
-    comparable.
-    """
-    one, *others = (row["fingerprint"] for row in rows)
-    for other in others:
-        for name in sorted(one.keys() | other.keys()):
-            if one.get(name) != other.get(name):
-                raise ValueError(
-                    f"{name}: {one.get(name)!r} and {other.get(name)!r} are not "
-                    "comparable; evaluate all of them alike"
-                )
-    return one

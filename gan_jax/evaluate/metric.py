@@ -73,6 +73,9 @@ class SampleMetric:
     prepare: `Reference -> TracedMetric`: the same numbers, computed by JAX on the
         device, to 1e-4. Training computes them on the host where this field is None,
         or the function returns None.
+    without_groups: `Comparison -> {number: values}`: distances without each group of
+        samples, from which their intervals are taken (`gan_jax.metrics.jackknife`);
+        None: no number has an interval.
     """
 
     compute: Callable[[Comparison], Numbers]
@@ -80,6 +83,7 @@ class SampleMetric:
     least: int = 1
     needs_held_out: bool = False
     prepare: Callable[[Reference], TracedMetric | None] | None = None
+    without_groups: Callable[[Comparison], dict[str, list[float]]] | None = None
 
     def __call__(self, comparison: Comparison) -> Numbers:
         return self.compute(comparison)

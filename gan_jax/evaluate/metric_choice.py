@@ -11,63 +11,52 @@ def choose_metrics(
     config: DatasetConfig,
     extractor: str,
     n: int,
-    other: DatasetConfig | None,
     size: int,
 ) -> tuple[dict[str, SampleMetric], tuple[str, ...]]:
     """Return the metrics by name, and notes on those that were left out.
 
     metrics: the names asked for; None: those that suit the data and their number n.
-    other, size: see `examples_needed` and `refuse_few`. Raises ValueError for unknown
-    names, and for metrics asked for that need more than n examples.
+    size: how many examples there are. Raises ValueError for unknown names, and for
+    metrics asked for that need more than n examples of each side.
     """
     names, notes = metrics, ()
     if not names:
-        names, notes = keep_affordable(default_metrics(config, extractor), n, other)
+        names, notes = keep_affordable(default_metrics(config, extractor), n)
     chosen = {
         name: as_sample_metric(choose(METRICS, name, "metrics")) for name in names
     }
-    refuse_few(names, n, other, size)
+    refuse_few(names, n, size)
     return chosen, notes
 
 
-def examples_needed(metric: str, other: DatasetConfig | None) -> int:
-    """Return how many examples of the data a metric and its floor need.
-
-    other: the held-out examples that the floor is measured with; None: the floor
-    compares one half of the examples with the other half.
-    """
-    return as_sample_metric(METRICS[metric]).least * (2 if other is None else 1)
-
-
 def keep_affordable(
-    metrics: tuple[str, ...], n: int, other: DatasetConfig | None
+    metrics: tuple[str, ...], n: int
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the metrics that n examples suffice for, and why the others are left out.
 
     If n suffices for none of them, FALLBACK is returned, which needs least.
     """
-    kept = tuple(metric for metric in metrics if examples_needed(metric, other) <= n)
+    least = {name: as_sample_metric(METRICS[name]).least for name in metrics}
+    kept = tuple(name for name in metrics if least[name] <= n)
     notes = tuple(
-        f"left out {metric}: it needs {examples_needed(metric, other)} examples of the "
-        f"data, and there are {n}"
-        for metric in metrics
-        if metric not in kept
+        f"left out {name}: it needs {least[name]} examples of each side, and there "
+        f"are {n}"
+        for name in metrics
+        if name not in kept
     )
     return kept or (FALLBACK,), notes
 
 
-def refuse_few(
-    metrics: tuple[str, ...], n: int, other: DatasetConfig | None, size: int
-) -> None:
+def refuse_few(metrics: tuple[str, ...], n: int, size: int) -> None:
     """Raise ValueError for a metric that needs more than n examples.
 
     size: how many examples there are.
     """
-    kept, _ = keep_affordable(metrics, n, other)
+    kept, _ = keep_affordable(metrics, n)
     for metric in metrics:
-        if (least := examples_needed(metric, other)) > n:
+        if (least := as_sample_metric(METRICS[metric]).least) > n:
             more = f"--n {least} or more" if least <= size else "more data"
             raise ValueError(
-                f"metrics {metric}: needs {least} examples of the data, and there are "
+                f"metrics {metric}: needs {least} examples of each side, and there are "
                 f"{n}; give {more}, or choose others: --metrics {','.join(kept)}"
             )

@@ -6,12 +6,21 @@ compute it on the device; without one the host computes it.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from gan_jax.assembly.registry import choose
 from gan_jax.config import DatasetConfig
 from gan_jax.data import Mixture, dataset_entry, distinct_centres
+from gan_jax.evaluate.distances import (
+    extrapolated_fid,
+    fid,
+    kid,
+    leave_out,
+    mmd,
+    swd,
+)
 from gan_jax.evaluate.metric import (
     HIGHER,
     LOWER,
@@ -36,10 +45,10 @@ from gan_jax.evaluate.traced_forms import (
 from gan_jax.features import EXTRACTORS, as_extractor_entry
 from gan_jax.metrics import (
     energy_to_mixture,
-    frechet_distance,
+    frechet_without_groups,
     inception_score,
-    kernel_distance,
-    kernel_distance_subsets,
+    kernel_distance_without_groups,
+    leave_groups_out,
     memorization_ratio,
     mode_report,
     precision_recall,
@@ -47,40 +56,6 @@ from gan_jax.metrics import (
     sliced_wasserstein,
     stacked_modes,
 )
-
-WIDEST = 4096
-"""The most features that a Frechet distance is computed of: its cost is their cube."""
-
-
-def fid(sides: Comparison) -> Numbers:
-    """Frechet distance: `|m - m'|^2 + tr(S + S' - 2 (S S')^1/2)` of features' moments.
-
-    It is the FID if the features are Inception's. Heusel et al. 2017, arXiv 1706.08500.
-    """
-    width = sides.real.features.shape[1]
-    if width > WIDEST:
-        raise ValueError(
-            f"metrics fid: {width} features, at most {WIDEST} can be; choose the "
-            "extractor cnn or inception, or leave it out"
-        )
-    value = frechet_distance(sides.real.features, sides.fake.features)
-    return {"frechet_distance": value}
-
-
-def kid(sides: Comparison) -> Numbers:
-    """Unbiased kernel distance: MMD^2 with `k(x, y) = (x.y / F + 1)^3`.
-
-    It is computed of all samples, and as the mean over 100 subsets of 1,000 (at most
-    half of the samples). Binkowski et al. 2018, arXiv 1801.01401.
-    """
-    real, fake = sides.real.features, sides.fake.features
-    size = min(1000, len(real) // 2, len(fake) // 2)
-    mean, error = kernel_distance_subsets(real, fake, size=size)
-    return {
-        "kernel_distance": kernel_distance(real, fake),
-        "kernel_distance_subsets": mean,
-        "kernel_distance_standard_error": error,
-    }
 
 
 def prdc(sides: Comparison) -> Numbers:
@@ -146,24 +121,6 @@ def toy_modes(points: np.ndarray, mixture: Mixture) -> Numbers:
     return report | {"energy_distance": energy}
 
 
-def swd(sides: Comparison) -> Numbers:
-    """Sliced Wasserstein-1 distance: `mean_u W1(u.x, u.y)` over 128 directions u.
-
-    Rabin et al. 2011, doi 10.1007/978-3-642-24785-9_37.
-    """
-    value = sliced_wasserstein(sides.real.features, sides.fake.features)
-    return {"sliced_wasserstein": value}
-
-
-def mmd(sides: Comparison) -> Numbers:
-    """Unbiased MMD^2 with `k(x, y) = mean_h exp(-|x - y|^2 / (2 h^2))`.
-
-    The bandwidths h lie about the median distance of reals. Gretton et al. 2012, JMLR
-    13.
-    """
-    return {"rbf_mmd": rbf_mmd(sides.real.features, sides.fake.features)}
-
-
 def memorization(sides: Comparison) -> Numbers:
     """Memorization ratio: `mean_j d(y_j) / mean_l d(t_l)`, `d(y) = min_i |y - x_i|`.
 
@@ -184,6 +141,18 @@ METRICS: dict[str, SampleMetric | Callable[[Comparison], Numbers]] = {
         {"frechet_distance": Number(LOWER, "Frechet distance", "held-out reals")},
         least=2,
         prepare=prepare_fid,
+        without_groups=leave_out("frechet_distance", frechet_without_groups),
+    ),
+    # The error of its first order is that of the distance of all samples.
+    "frechet_extrapolated": SampleMetric(
+        extrapolated_fid,
+        {
+            "frechet_extrapolated": Number(
+                LOWER, "Frechet distance, extrapolated", "0 in mean"
+            )
+        },
+        least=8,
+        without_groups=leave_out("frechet_extrapolated", frechet_without_groups),
     ),
     "kid": SampleMetric(
         kid,
@@ -195,6 +164,7 @@ METRICS: dict[str, SampleMetric | Callable[[Comparison], Numbers]] = {
         },
         least=4,
         prepare=prepare_kid,
+        without_groups=leave_out("kernel_distance", kernel_distance_without_groups),
     ),
     "prdc": SampleMetric(
         prdc,
@@ -239,12 +209,16 @@ METRICS: dict[str, SampleMetric | Callable[[Comparison], Numbers]] = {
             )
         },
         prepare=prepare_swd,
+        without_groups=leave_out(
+            "sliced_wasserstein", partial(leave_groups_out, sliced_wasserstein)
+        ),
     ),
     "mmd": SampleMetric(
         mmd,
         {"rbf_mmd": Number(LOWER, "Squared MMD, Gaussian", "0 in mean")},
         least=2,
         prepare=prepare_mmd,
+        without_groups=leave_out("rbf_mmd", partial(leave_groups_out, rbf_mmd)),
     ),
     "memorization": SampleMetric(
         memorization,

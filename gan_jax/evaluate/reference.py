@@ -5,6 +5,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jax
@@ -39,7 +40,7 @@ def choose_count(config: DatasetConfig, size: int, n: int | None) -> int:
     """
     if size < 2:
         raise ValueError(
-            f"dataset.name {config.name!r}: holds {size} example, and a comparison "
+            f"{config.name!r}: holds {size} example, and a comparison "
             "needs 2 at least; give more"
         )
     if n is None:
@@ -91,26 +92,40 @@ def real_features(
     turn: int,
     tick: Callable[[int], None] = lambda count: None,
 ) -> tuple[FeatureSet, str]:
-    """Return the features of n examples (None: of all) and their set's fingerprint.
-
-    Features that a network makes are kept in the cache.
-    """
+    """Return the features of n examples (None: of all) and their set's fingerprint."""
     data = find_dataset(Config(dataset=config))
+    return set_features(extractor, config, data, n, turn, tick), data.fingerprint
+
+
+def set_features(
+    extractor: Extractor,
+    config: DatasetConfig,
+    data: Dataset,
+    n: int | None,
+    turn: int,
+    tick: Callable[[int], None] = lambda count: None,
+) -> FeatureSet:
+    """Return the features of n examples of a set (None: of all).
+
+    config: that of the set. Features that a network makes are kept in the cache. They
+    are found again by the SHA-256 of all that the set holds, so those of a set that has
+    changed are never used.
+    """
     n = data.spec.size if n is None else min(n, data.spec.size)
     indices = comparison_indices(data, n, turn)
-    content = data.fingerprint
     key = json.dumps(
-        [extractor.name, extractor.weights, extractor.resize, n, turn, content]
-        + sorted(dataclasses.asdict(config).items())
+        [extractor.name, extractor.weights, extractor.resize, n, turn]
+        + [data.fingerprint, *sorted(dataclasses.asdict(config).items())]
     )
     place = cache_folder() / f"features-{zlib.crc32(key.encode()):08x}.npz"
     if extractor.weights and (found := read_features(place, key)) is not None:
-        return found, content
+        tick(n)
+        return found
     rows = np.array_split(indices, -(-n // extractor.batch))
     made = extract_features(extractor, (data.get(part).image for part in rows), tick)
     if extractor.weights:
         write_features(place, key, made)
-    return made, content
+    return made
 
 
 def read_features(place: Path, key: str) -> FeatureSet | None:
@@ -127,12 +142,14 @@ def read_features(place: Path, key: str) -> FeatureSet | None:
 
 
 def write_features(place: Path, key: str, made: FeatureSet) -> None:
-    """Write features into the cache.
+    """Write features into the cache, with their key and the time (UTC).
 
+    The key says what they are of: the extractor, the set and the hash of its content.
     Raises OSError where the cache cannot be written.
     """
     arrays = {k: v for k, v in made._asdict().items() if v is not None}
     arrays["key"] = np.array(key)
+    arrays["time"] = np.array(datetime.now(UTC).isoformat(timespec="seconds"))
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(place, lambda part: np.savez(part, **arrays))  # pyright: ignore

@@ -5,18 +5,11 @@ do not. With a few hundred samples, the sliced Wasserstein and the energy distan
 Gaussian noise on a ring, or on the pixels of digits, are as small as those of the data.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from gan_jax.config import DatasetConfig
 from gan_jax.data import Mixture, distinct_centres, has_modes, mixture_of
-from gan_jax.metrics import (
-    mode_report,
-    nearest_distances,
-    nearest_others,
-    quality_radius,
-)
+from gan_jax.metrics import nearest_distances, nearest_others
 from gan_jax.traced_metrics import (
     TracedMetric,
     change_numbers,
@@ -68,67 +61,19 @@ def distance_scale(real: np.ndarray, noise: np.ndarray) -> tuple[float, float] |
     return floor, gap
 
 
-def make_distance_measure(
-    real: np.ndarray, noise: np.ndarray
-) -> Callable[[np.ndarray], float] | None:
-    """Return a function of samples `[N, F]` to their distance from the data, or None.
-
-    The distance is the mean distance of a sample to its nearest example, on the
-    `distance_scale`: examples have 0 and noise has 1. It is under 0 for samples between
-    the examples, and for copies of them. The function is None without a scale.
-    """
-    scale = distance_scale(real, noise)
-    if scale is None:
-        return None
-    floor, gap = scale
-    return lambda fake: float((nearest_distances(fake, real).mean() - floor) / gap)
-
-
-def toy_quality(points: np.ndarray, mixture: Mixture) -> Row:
-    """Return the modes hit, and the share of the points of high quality.
-
-    A curve is one mode of many centres, so only its share is returned. Nothing is
-    returned for single points, which have no width.
-    """
-    sigma, (centres, weights) = mixture.sigma, distinct_centres(mixture)
-    if not sigma > 0:
-        return {}
-    if has_modes(mixture):
-        found = mode_report(points, centres, sigma, weights=weights)
-        names = {"sample_modes": "modes", "sample_precision": "high_quality"}
-        return {name: found[own] for name, own in names.items()}
-    radius = quality_radius(points.shape[1]) * sigma
-    near = nearest_distances(points, np.asarray(centres, np.float64)) < radius
-    return {"sample_precision": float(near.mean())}
-
-
-def make_quality_measure(
-    config: DatasetConfig, real: np.ndarray, images: bool
-) -> Callable[[np.ndarray], Row]:
-    """Return a function of samples `[N, F]` to their quality: up to three numbers.
-
-    They are `sample_distance`, and `sample_modes` and `sample_precision` of a toy.
-    real: examples `[N, F]`, the same at every measurement of a run. images: whether the
-    data are images, so that noise is clipped to [-1, 1].
-    """
-    real = np.asarray(real, np.float64)
-    distance = make_distance_measure(real, make_noise(real, images))
-    mixture = mixture_of(config)
-
-    def measure_quality(fake: np.ndarray) -> Row:
-        fake = np.asarray(fake, np.float64)
-        found: Row = {} if distance is None else {"sample_distance": distance(fake)}
-        return found if mixture is None else found | toy_quality(fake, mixture)
-
-    return measure_quality
-
-
 def prepare_quality(
     config: DatasetConfig, real: np.ndarray, images: bool
 ) -> TracedMetric:
-    """Prepare the diversity and the numbers of `make_quality_measure` on the device.
+    """Prepare the diversity and the quality of samples `[N, F]` on the device.
 
-    The arguments are those of `make_quality_measure`.
+    The quality is `sample_distance`: the mean distance of a sample to its nearest
+    example, on the `distance_scale`. Examples have 0 and noise has 1; samples between
+    the examples, and copies of them, are under 0. It is left out without a scale. Of
+    the samples of a toy it is also the modes hit, `sample_modes`, and the share of high
+    quality, `sample_precision` (see `gan_jax.metrics.mode_report`).
+
+    real: examples `[N, F]`, the same at every measurement of a run. images: whether the
+    data are images, so that noise is clipped to [-1, 1].
     """
     parts = [prepare_diversity(real)]
     real = np.asarray(real, np.float64)
@@ -147,7 +92,10 @@ def prepare_quality(
 
 
 def prepare_toy_quality(mixture: Mixture) -> TracedMetric:
-    """Prepare `toy_quality` of a mixture of positive width on the device."""
+    """Prepare the modes hit and the share near a centre, of a mixture with a width.
+
+    A curve is one mode of many centres, so only its share is prepared.
+    """
     centres, weights = distinct_centres(mixture)
     names = {"sample_modes": "modes", "sample_precision": "high_quality"}
     if not has_modes(mixture):

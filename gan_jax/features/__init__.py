@@ -7,7 +7,7 @@ from gan_jax.features.extractor import (
     as_extractor_entry,
     extract_features,
 )
-from gan_jax.features.extractors import EXTRACTORS, default_extractor
+from gan_jax.features.extractors import EXTRACTORS, default_extractor, suggest_extractor
 
 __all__ = [
     "EXTRACTORS",
@@ -17,4 +17,5 @@ __all__ = [
     "as_extractor_entry",
     "default_extractor",
     "extract_features",
+    "suggest_extractor",
 ]

@@ -15,10 +15,10 @@ from urllib.request import urlopen
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax.traverse_util import flatten_dict, unflatten_dict
 
 from gan_jax.features.inception import SIZE, InceptionV3
 from gan_jax.features.torch_file import read_state_dict
+from gan_jax.features.variables import fit_variables
 from gan_jax.terminal.command_name import name_command
 from gan_jax.terminal.progress import show_progress
 
@@ -104,19 +104,7 @@ def to_variables(tensors: dict[str, np.ndarray], source: str) -> dict[str, Any]:
         for name, value in tensors.items()
         if not name.endswith(".bn.num_batches_tracked")
     }
-    image = jax.ShapeDtypeStruct((1, SIZE, SIZE, 3), jnp.float32)
-    like: Any = jax.eval_shape(InceptionV3().init, jax.random.key(0), image)
-    leaves: dict[tuple[str, ...], Any] = flatten_dict(like)  # pyright: ignore
-    wanted = {k: (v.shape, v.dtype) for k, v in leaves.items()}
-    found = {k: (v.shape, v.dtype) for k, v in flat.items()}
-    wrong = {k for k in wanted.keys() | found.keys() if wanted.get(k) != found.get(k)}
-    if wrong:
-        worst = min(wrong)
-        raise ValueError(
-            f"Inception weights {source}: {len(wrong)} tensors do not fit, first "
-            f"{'.'.join(worst)}: {found.get(worst)}, not {wanted.get(worst)}"
-        )
-    return unflatten_dict(flat)
+    return fit_variables(flat, InceptionV3(), SIZE, f"Inception weights {source}")
 
 
 def flax_path(name: str) -> tuple[str, ...]:

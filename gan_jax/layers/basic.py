@@ -20,6 +20,7 @@ from gan_jax.layers.convolution import (
     upsampled_convolution,
 )
 from gan_jax.layers.spectral_norm import spectral_normalize
+from gan_jax.precision import is_highest_asked
 
 Array = jax.Array
 
@@ -36,6 +37,7 @@ class Style(NamedTuple):
     axis over which a batch is split. label_count: the number of classes, None for a
     network without labels. dtype: that of the layers' arithmetic; float64 inputs and
     parameters stay float64, and parameters, sigma and norms' statistics stay float32.
+    Where the highest precision is asked for, it is float32 at least.
     minibatch: the layer before D's logits, `(features [B, F], style) -> [B, F + n]`.
     """
 
@@ -51,6 +53,11 @@ class Style(NamedTuple):
     def or_activation(self, activation: Callable[[Array], Array]) -> "Style":
         """Return this style, with `activation` where none was chosen."""
         return self._replace(activation=self.activation or activation)
+
+    def cast(self, x: Array) -> Array:
+        """Return x in the dtype of the layers' arithmetic."""
+        dtype = jnp.float32 if is_highest_asked() else self.dtype
+        return cast_below_float64(x, dtype)
 
     def normalize(self, x: Array, train: bool) -> Array:
         """Return x through the style's norm, in the dtype of x."""
@@ -72,7 +79,7 @@ class Dense(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         shape = (x.shape[-1], self.features)
-        x = cast_below_float64(x, self.style.dtype)
+        x = self.style.cast(x)
         return add_bias(self, x @ make_kernel(self, shape))
 
 
@@ -143,7 +150,7 @@ def make_kernel(module: Dense | Conv | ConvTranspose, shape: tuple[int, ...]) ->
     weights = module.param("kernel", module.style.kernel_init, shape)
     if module.style.spectral:
         weights = spectral_normalize(module, weights)
-    return cast_below_float64(weights, module.style.dtype)
+    return module.style.cast(weights)
 
 
 def cast_below_float64(x: Array, dtype: Any) -> Array:

@@ -23,6 +23,7 @@ from jax.interpreters import ad, batching, mlir
 
 from gan_jax.layers import cpu_lowering, lowering
 from gan_jax.layers.lowering import ConvolutionSizes
+from gan_jax.precision import asked_precision
 
 Array = jax.Array
 Form = Callable[[Array, Array, ConvolutionSizes], Array]
@@ -99,8 +100,13 @@ def box_kernel(kernel: Array, s: int) -> Array:
 
 
 def bind_one(form: Primitive, a: Array, b: Array, geometry: ConvolutionSizes) -> Array:
-    """Return a form of one pair of operands."""
-    return form.bind(a[None], b[None], geometry=geometry)[0]
+    """Return a form of one pair of operands, at the precision that is asked for.
+
+    The precision is a parameter of the form, because a form is lowered outside of the
+    context in which it is traced.
+    """
+    precision = asked_precision()
+    return form.bind(a[None], b[None], geometry=geometry, precision=precision)[0]
 
 
 # The operands of the primitives have one more axis in front: n independent forms.
@@ -131,19 +137,21 @@ def make_bilinear_primitive(
     """Return a form as a primitive, with its shape, batching and lowering rules."""
     form = Primitive(name)
 
-    def abstract_result(a: Any, b: Any, *, geometry: ConvolutionSizes) -> ShapedArray:
+    def abstract_result(
+        a: Any, b: Any, *, geometry: ConvolutionSizes, precision: str | None
+    ) -> ShapedArray:
         if a.dtype != b.dtype:
             raise ValueError(f"{name}: {a.dtype} and {b.dtype}; cast one of them")
         lengths = axis_sizes(name, axes, a, b, geometry)
         return ShapedArray(tuple(lengths[axis] for axis in axes[2]), a.dtype)
 
-    def on_cpu(a: Array, b: Array, *, geometry: ConvolutionSizes) -> Array:
+    def on_cpu(a: Array, b: Array, **parameters: Any) -> Array:
         function = implementations.cpu if len(a) == 1 else implementations.matmul
-        return map_forms(function, a, b, geometry=geometry).astype(a.dtype)
+        return map_forms(function, a, b, **parameters).astype(a.dtype)
 
-    def run(a: Array, b: Array, *, geometry: ConvolutionSizes) -> Array:
+    def run(a: Array, b: Array, **parameters: Any) -> Array:
         with jax.disable_jit(False):  # A primitive has no other way to run.
-            return jitted_form(form, geometry)(a, b)
+            return jitted_form(form, **parameters)(a, b)
 
     form.def_impl(run)
     form.def_abstract_eval(abstract_result)
@@ -176,7 +184,7 @@ def axis_sizes(
 
 
 def batch_form(
-    form: Primitive, axes: Axes, arrays: Any, over: Any, *, geometry: ConvolutionSizes
+    form: Primitive, axes: Axes, arrays: Any, over: Any, **parameters: Any
 ) -> tuple[Array, int]:
     """Return a form under vmap, and the place of the new axis.
 
@@ -194,7 +202,7 @@ def batch_form(
             x = jnp.moveaxis(x, axis, place)
             both, x = x.shape[place : place + 2], merge_axes(x, place)
         taken.append(x)
-    c, place = form.bind(*taken, geometry=geometry), result.index(longer)
+    c, place = form.bind(*taken, **parameters), result.index(longer)
     return c.reshape(*c.shape[:place], *both, *c.shape[place + 1 :]), place
 
 
@@ -205,20 +213,26 @@ def merge_axes(x: Array, axis: int) -> Array:
 
 
 def map_forms(
-    function: Form, a: Array, b: Array, *, geometry: ConvolutionSizes
+    function: Form,
+    a: Array,
+    b: Array,
+    *,
+    geometry: ConvolutionSizes,
+    precision: str | None,
 ) -> Array:
     """Return a form of each of n pairs of operands."""
-    if len(a) == 1:
-        return function(a[0], b[0], geometry)[None]
-    return jax.vmap(lambda a, b: function(a, b, geometry))(a, b)
+    with jax.default_matmul_precision(precision):  # None, too, replaces the context's.
+        if len(a) == 1:
+            return function(a[0], b[0], geometry)[None]
+        return jax.vmap(lambda a, b: function(a, b, geometry))(a, b)
 
 
 @cache
 def jitted_form(
-    form: Primitive, geometry: ConvolutionSizes
+    form: Primitive, geometry: ConvolutionSizes, precision: str | None
 ) -> Callable[[Array, Array], Array]:
-    """Return a form compiled for a geometry, which runs outside of jit."""
-    return jax.jit(partial(form.bind, geometry=geometry))
+    """Return a form compiled for these parameters, which runs outside of jit."""
+    return jax.jit(partial(form.bind, geometry=geometry, precision=precision))
 
 
 CONVOLVE = make_bilinear_primitive(
@@ -245,16 +259,16 @@ CORRELATE = make_bilinear_primitive(
 
 ad.defbilinear(
     CONVOLVE,
-    lambda y, x, w, geometry: SPREAD.bind(y, w, geometry=geometry),
-    lambda y, x, w, geometry: CORRELATE.bind(x, y, geometry=geometry),
+    lambda y, x, w, **parameters: SPREAD.bind(y, w, **parameters),
+    lambda y, x, w, **parameters: CORRELATE.bind(x, y, **parameters),
 )
 ad.defbilinear(
     SPREAD,
-    lambda x, y, w, geometry: CONVOLVE.bind(x, w, geometry=geometry),
-    lambda x, y, w, geometry: CORRELATE.bind(x, y, geometry=geometry),
+    lambda x, y, w, **parameters: CONVOLVE.bind(x, w, **parameters),
+    lambda x, y, w, **parameters: CORRELATE.bind(x, y, **parameters),
 )
 ad.defbilinear(
     CORRELATE,
-    lambda w, x, y, geometry: SPREAD.bind(y, w, geometry=geometry),
-    lambda w, x, y, geometry: CONVOLVE.bind(x, w, geometry=geometry),
+    lambda w, x, y, **parameters: SPREAD.bind(y, w, **parameters),
+    lambda w, x, y, **parameters: CONVOLVE.bind(x, w, **parameters),
 )

@@ -5,6 +5,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from gan_jax.precision import at_highest_precision
+
 Array = jax.Array
 SPECTRAL = "spectral"
 """The name of the collection of model states that holds the singular vectors."""
@@ -26,6 +28,7 @@ def power_iteration(matrix: Array, u: Array) -> tuple[Array, Array]:
     return normalize(v @ matrix), v
 
 
+@at_highest_precision
 def spectral_normalize(module: nn.Module, kernel: Array) -> Array:
     """Return `W / sigma(W)`, W the kernel as a matrix `[-1, out]`, sigma = v^T W u.
 
@@ -34,6 +37,9 @@ def spectral_normalize(module: nn.Module, kernel: Array) -> Array:
     vectors serve, so that all passes of a step can share one sigma. They start with 15
     iterations. Miyato et al. 2018, arXiv 1802.05957: sigma is the norm of the reshaped
     kernel, which does not bound the norm of the convolution.
+
+    All products are true float32: an error of sigma scales the whole kernel, and
+    products of a matrix and a vector cost next to nothing.
     """
     matrix = kernel.reshape(-1, kernel.shape[-1])
     frozen = lax.stop_gradient(matrix)

@@ -11,15 +11,23 @@ from gan_jax.metrics.diversity import diversity, effective_number
 from gan_jax.metrics.frechet import (
     Moments,
     frechet_distance,
+    frechet_extrapolated,
     frechet_of_moments,
+    frechet_without_groups,
     merge_moments,
     moments,
     moments_of_chunks,
+)
+from gan_jax.metrics.jackknife import (
+    LEAST_ROWS,
+    confidence_interval,
+    leave_groups_out,
 )
 from gan_jax.metrics.kernels import (
     energy_distance,
     kernel_distance,
     kernel_distance_subsets,
+    kernel_distance_without_groups,
     median_distance,
     rbf_mmd,
     sliced_wasserstein,
@@ -37,16 +45,22 @@ from gan_jax.metrics.nearest_neighbours import (
 )
 
 __all__ = [
+    "LEAST_ROWS",
     "Moments",
+    "confidence_interval",
     "diversity",
     "effective_number",
     "energy_distance",
     "energy_to_mixture",
     "frechet_distance",
+    "frechet_extrapolated",
+    "frechet_without_groups",
     "frechet_of_moments",
     "inception_score",
     "kernel_distance",
     "kernel_distance_subsets",
+    "kernel_distance_without_groups",
+    "leave_groups_out",
     "median_distance",
     "memorization_ratio",
     "merge_moments",

@@ -16,29 +16,48 @@ LIBRARY = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDU
 """The option that leaves only matrix products to the library YNNPACK on CPU. By default
 it takes float32 convolutions from XLA too, from jaxlib 0.10 on, and they took 1.2 to 2
 times as long."""
+DETERMINISTIC = {"xla_gpu_deterministic_ops": True}
+"""The option that makes a program for GPUs repeat bit for bit. XLA then takes no
+operation that adds in a varying order, and chooses kernels by rule: autotuning, which
+times them, chooses others in another compilation."""
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """Parameters of glibc's `mallopt`."""
 
 
-@cache
-def compiler_options() -> dict[str, str]:
+def compiler_options(deterministic: bool = False) -> dict[str, str | bool]:
     """Return the compiler options for a step with convolutions on this backend.
 
-    They are for `jax.jit(step, compiler_options=...)`. There are none where XLA does
-    not know the option.
+    They are for `jax.jit(step, compiler_options=...)`. deterministic: whether the step
+    is to repeat bit for bit.
     """
-    if jax.default_backend() != "cpu":
-        return {}
+    convolutions = library_options() if jax.default_backend() == "cpu" else {}
+    return convolutions | deterministic_options(deterministic, jax.default_backend())
+
+
+def deterministic_options(deterministic: bool, backend: str) -> dict[str, str | bool]:
+    """Return the compiler options with which a program repeats bit for bit.
+
+    backend: as `jax.default_backend` names it. Programs for other backends than GPUs
+    need none.
+    """
+    return dict(DETERMINISTIC) if deterministic and backend == "gpu" else {}
+
+
+@cache
+def library_options() -> dict[str, str | bool]:
+    """Return LIBRARY, or nothing where XLA does not know the option."""
     try:
         jax.jit(jnp.negative, compiler_options=LIBRARY).lower(0.0).compile()
     except jax.errors.JaxRuntimeError:
         return {}
-    return LIBRARY
+    return dict(LIBRARY)
 
 
-def compile_step(body: Callable, **layout: Any) -> Callable:
-    """Compile a function by `jax.jit` with `compiler_options()`.
+def compile_step(
+    body: Callable, deterministic: bool = False, **layout: Any
+) -> Callable:
+    """Compile a function by `jax.jit` with `compiler_options(deterministic)`.
 
     Called with shapes in place of arrays (`jax.ShapeDtypeStruct` with a sharding), the
     function is traced and compiled, is not executed, and returns the shapes of its
@@ -48,7 +67,8 @@ def compile_step(body: Callable, **layout: Any) -> Callable:
     jitted one it has no options of its own, as a program has one set of options.
     """
     plain = jax.jit(body, **layout)
-    own = jax.jit(body, compiler_options=compiler_options(), **layout)
+    options = compiler_options(deterministic)
+    own = jax.jit(body, compiler_options=options, **layout)
 
     def run(*arguments: Any) -> Any:
         kinds = set(map(type, jax.tree.leaves(arguments)))

@@ -81,7 +81,9 @@ def has_convolutions(gan: Gan) -> bool:
     return any(leaf.ndim == 4 for leaf in jax.tree.leaves(params))
 
 
-def place_members(body: Body, mesh: Mesh | None, split: bool) -> Body:
+def place_members(
+    body: Body, mesh: Mesh | None, split: bool, deterministic: bool = False
+) -> Body:
     """Compile a body for stacked states, shared out over a mesh.
 
     mesh: None for a single device. split: whether each GAN has its own batch, along a
@@ -89,14 +91,14 @@ def place_members(body: Body, mesh: Mesh | None, split: bool) -> Body:
     """
     many = partial(map_members, body, split)
     if mesh is None:
-        return compile_step(many, donate_argnums=0)
+        return compile_step(many, deterministic, donate_argnums=0)
     mesh, each = with_auto_axes(mesh), P(SEED_AXIS)
     state_spec, split_spec = per_member(P(), each), each if split else P()
     specs = state_spec, P(), split_spec
     mapped = jax.shard_map(
         many, mesh=mesh, in_specs=specs, out_specs=(state_spec, each), check_vma=False
     )
-    step = compile_step(mapped, donate_argnums=0)
+    step = compile_step(mapped, deterministic, donate_argnums=0)
 
     def require(states: TrainState, split: Any) -> None:
         require_multiple("seeds", len(states.key), mesh.shape[SEED_AXIS])
@@ -131,14 +133,16 @@ def map_members(
     return states.replace(step=count), metrics  # pyright: ignore
 
 
-def place_in_turn(body: Body, mesh: Mesh | None, split: bool) -> Body:
+def place_in_turn(
+    body: Body, mesh: Mesh | None, split: bool, deterministic: bool = False
+) -> Body:
     """Compile a body for one GAN, and call it for each of the stacked states.
 
     The states are not donated. mesh: None, as there is a single device. split: as in
     `place_members`.
     """
 
-    @compile_step
+    @partial(compile_step, deterministic=deterministic)
     def step_member(states: TrainState, index: int, shared: Any, part: Any) -> Any:
         own = jax.tree.map(lambda x: x[index], part) if split else part
         return body(member_state(states, index), shared, own)

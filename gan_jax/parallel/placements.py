@@ -32,11 +32,12 @@ from gan_jax.step import train_step
 from gan_jax.types import Array, Batch, Metrics, TrainState
 
 
-def jit_step(gan: Gan) -> Step:
+def jit_step(gan: Gan, *, deterministic: bool = False) -> Step:
     """Compile `train_step` for one device.
 
     Args:
         gan: The networks and the rules of the game, from `build(config)`.
+        deterministic: Whether the step repeats bit for bit on GPUs, at some cost.
 
     Returns:
         A function `(state, batch) -> (state, metrics)`, as `train_step` is. The state
@@ -46,7 +47,7 @@ def jit_step(gan: Gan) -> Step:
         ValueError: The GAN was built with an `axis_name`.
     """
     require_no_axis(gan)
-    return body_to_step(place_jit(make_body(gan)))
+    return body_to_step(place_jit(make_body(gan), deterministic=deterministic))
 
 
 def pmap_step(gan: Gan, devices: Sequence[Any] | None = None) -> Step:
@@ -71,7 +72,7 @@ def pmap_step(gan: Gan, devices: Sequence[Any] | None = None) -> Step:
     return body_to_step(place_pmap(make_body(gan), mesh, 1))
 
 
-def shard_map_step(gan: Gan, mesh: Mesh) -> Step:
+def shard_map_step(gan: Gan, mesh: Mesh, *, deterministic: bool = False) -> Step:
     """Compile `train_step` under `shard_map` over one axis of a mesh.
 
     Means over the batch are means over `gan.axis_name`.
@@ -81,6 +82,7 @@ def shard_map_step(gan: Gan, mesh: Mesh) -> Step:
             axis_name="data")`; any name will do that the mesh has.
         mesh: The devices; they may span hosts. Its axis `gan.axis_name` shares out the
             batch.
+        deterministic: Whether the step repeats bit for bit on GPUs, at some cost.
 
     Returns:
         A function `(state, batch) -> (state, metrics)`, of batch and state as that of
@@ -95,10 +97,11 @@ def shard_map_step(gan: Gan, mesh: Mesh) -> Step:
             f"mesh: its axes are {mesh.axis_names}, but the Gan was built with "
             f"axis_name {gan.axis_name!r}; name them alike"
         )
-    return body_to_step(place_shard_map(make_body(gan), mesh, 1, require_axis(gan)))
+    body, axis_name = make_body(gan), require_axis(gan)
+    return body_to_step(place_shard_map(body, mesh, 1, deterministic, axis_name))
 
 
-def gspmd_step(gan: Gan, mesh: Mesh) -> Step:
+def gspmd_step(gan: Gan, mesh: Mesh, *, deterministic: bool = False) -> Step:
     """Compile `train_step` under `jit`, with the batch sharded over a whole mesh.
 
     The compiler finds the means over the batch.
@@ -106,6 +109,7 @@ def gspmd_step(gan: Gan, mesh: Mesh) -> Step:
     Args:
         gan: The networks and the rules of the game, from `build(config)`.
         mesh: The devices; they may span hosts. All its axes share out the batch.
+        deterministic: Whether the step repeats bit for bit on GPUs, at some cost.
 
     Returns:
         A function `(state, batch) -> (state, metrics)`, of batch and state as that of
@@ -115,10 +119,12 @@ def gspmd_step(gan: Gan, mesh: Mesh) -> Step:
         ValueError: The GAN was built with an `axis_name`.
     """
     require_no_axis(gan)
-    return body_to_step(place_gspmd(make_body(gan), mesh, 1))
+    return body_to_step(place_gspmd(make_body(gan), mesh, 1, deterministic))
 
 
-def seeds_step(gan: Gan, mesh: Mesh | None = None) -> Step:
+def seeds_step(
+    gan: Gan, mesh: Mesh | None = None, *, deterministic: bool = False
+) -> Step:
     """Compile `train_step` for many GANs in one program.
 
     The step count is one for all, so a lazy penalty remains a branch. Where `vmap` is
@@ -127,6 +133,7 @@ def seeds_step(gan: Gan, mesh: Mesh | None = None) -> Step:
     Args:
         gan: The networks and the rules of the game, from `build(config)`.
         mesh: The devices; its axis "seed" shares out the GANs. None: one device.
+        deterministic: Whether the step repeats bit for bit on GPUs, at some cost.
 
     Returns:
         A function `(states, batch) -> (states, metrics)`. The states are those of S
@@ -145,7 +152,8 @@ def seeds_step(gan: Gan, mesh: Mesh | None = None) -> Step:
             f"mesh: its axes are {mesh.axis_names}; name one {SEED_AXIS!r}"
         )
     place = place_in_turn if mesh is None and is_faster_in_turn(gan) else place_members
-    own, common = (place(make_body(gan), mesh, split) for split in (True, False))
+    body = make_body(gan)
+    own, common = (place(body, mesh, split, deterministic) for split in (True, False))
 
     def step(states: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         if states.step.ndim:  # stacked, as from a plain vmap of init_state
@@ -198,13 +206,21 @@ def require_no_axis(gan: Gan) -> None:
         )
 
 
-def place_jit(body: Body, mesh: Mesh | None = None, batch_axis: int = 0) -> Body:
+def place_jit(
+    body: Body,
+    mesh: Mesh | None = None,
+    batch_axis: int = 0,
+    deterministic: bool = False,
+) -> Body:
     """Compile a body for one device."""
-    return compile_step(body, donate_argnums=0)
+    return compile_step(body, deterministic, donate_argnums=0)
 
 
-def place_pmap(body: Body, mesh: Mesh, batch_axis: int) -> Body:
+def place_pmap(
+    body: Body, mesh: Mesh, batch_axis: int, deterministic: bool = False
+) -> Body:
     """Compile a body under `pmap`; its Gan has the axis of the mesh."""
+    assert not deterministic, "pmap takes no compiler options, so build refuses it"
     mapped = jax.pmap(
         body,
         mesh.axis_names[0],
@@ -227,7 +243,11 @@ def place_pmap(body: Body, mesh: Mesh, batch_axis: int) -> Body:
 
 
 def place_shard_map(
-    body: Body, mesh: Mesh, batch_axis: int, axis_name: str = DATA_AXIS
+    body: Body,
+    mesh: Mesh,
+    batch_axis: int,
+    deterministic: bool = False,
+    axis_name: str = DATA_AXIS,
 ) -> Body:
     """Compile a body under `shard_map`; its Gan has the axis `axis_name`."""
     # Without check_vma, replicated parameters have local gradients, as under pmap. With
@@ -237,15 +257,17 @@ def place_shard_map(
         body, mesh=mesh, in_specs=(P(), P(), spec), out_specs=P(), check_vma=False
     )
     require = partial(require_split, batch_axis, mesh.shape[axis_name])
-    return place_on_mesh(
-        compile_step(mapped, donate_argnums=0), mesh, P(), spec, require
-    )
+    step = compile_step(mapped, deterministic, donate_argnums=0)
+    return place_on_mesh(step, mesh, P(), spec, require)
 
 
-def place_gspmd(body: Body, mesh: Mesh, batch_axis: int) -> Body:
+def place_gspmd(
+    body: Body, mesh: Mesh, batch_axis: int, deterministic: bool = False
+) -> Body:
     """Compile a body under `jit`, with the batch sharded over the whole mesh."""
     mesh, spec = with_auto_axes(mesh), P(*[None] * batch_axis, mesh.axis_names)
-    step = compile_step(body, donate_argnums=0, out_shardings=NamedSharding(mesh, P()))
+    layout = NamedSharding(mesh, P())
+    step = compile_step(body, deterministic, donate_argnums=0, out_shardings=layout)
     require = partial(require_split, batch_axis, mesh.size)
     return place_on_mesh(step, mesh, P(), spec, require)
 
@@ -259,12 +281,12 @@ def require_split(batch_axis: int, count: int, state: TrainState, split: Any) ->
 class Placement(NamedTuple):
     """One way to place the step of a single GAN on devices.
 
-    place: a function `(body, mesh of one axis, batch axis) -> placed body`. axis_name:
-    the name that the Gan has to be built with. hosts: whether the mesh may span
-    processes.
+    place: a function `(body, mesh of one axis, batch axis, deterministic) -> placed
+    body`. axis_name: the name that the Gan has to be built with. hosts: whether the
+    mesh may span processes.
     """
 
-    place: Callable[[Body, Mesh, int], Body]
+    place: Callable[[Body, Mesh, int, bool], Body]
     axis_name: str | None
     hosts: bool
 

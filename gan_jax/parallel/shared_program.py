@@ -18,6 +18,7 @@ from gan_jax.assembly.choices import Choices
 from gan_jax.assembly.numbers import with_numbers
 from gan_jax.data import Spec
 from gan_jax.gan import Gan, init_state
+from gan_jax.parallel.compiler import deterministic_options
 from gan_jax.parallel.ensemble import init_states, place_in_turn, place_members
 from gan_jax.parallel.feed import BATCH_AXIS, Selection
 from gan_jax.parallel.mesh import Body
@@ -64,8 +65,9 @@ def find_program(structure: Structure) -> SharedProgram:
     The program of an equal structure is returned again, unless others were asked for
     since. `find_program.cache_clear()` forgets them all.
     """
-    placement = structure.choices.config.placement
-    axis_name = PLACEMENTS[placement].axis_name
+    config = structure.choices.config
+    placement, axis_name = config.placement, PLACEMENTS[config.placement].axis_name
+    options = deterministic_options(config.deterministic, jax.default_backend())
 
     def make_gan(numbers: Numbers) -> Gan:
         choices = structure.choices
@@ -76,11 +78,15 @@ def find_program(structure: Structure) -> SharedProgram:
     mesh, alone = structure.mesh, structure.mesh.size == 1
     if not structure.many:
         layout = NamedSharding(mesh, P())
-        init = jax.jit(partial(init_one, make_gan), out_shardings=layout)
-        return SharedProgram(init, PLACEMENTS[placement].place(body, mesh, BATCH_AXIS))
-    init = jax.jit(partial(init_many, make_gan))
+        make_one = partial(init_one, make_gan)
+        init = jax.jit(make_one, out_shardings=layout, compiler_options=options)
+        place = PLACEMENTS[placement].place
+        placed = place(body, mesh, BATCH_AXIS, config.deterministic)
+        return SharedProgram(init, placed)
+    init = jax.jit(partial(init_many, make_gan), compiler_options=options)
     place = place_in_turn if structure.in_turn else place_members
-    placed = place(body, None if alone else mesh, structure.selection.streams)
+    streams = structure.selection.streams
+    placed = place(body, None if alone else mesh, streams, config.deterministic)
     return SharedProgram(init, placed)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax
 
 from gan_jax.penalties.examples import draw_each, split_each
+from gan_jax.precision import at_highest_precision
 from gan_jax.types import Array, Critic, Metrics
 
 
@@ -87,6 +88,7 @@ def refuse_missing_generator(z: Array) -> Array:
     raise ValueError("generator: zcr compares fakes of near latents; give it G")
 
 
+@at_highest_precision
 def zcr(
     critic: Critic,
     real: Array,

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from gan_jax.penalties.consistency import generate_pair
 from gan_jax.penalties.examples import EPSILON, draw_each, split_each, sum_square
 from gan_jax.penalties.info import returns_info
+from gan_jax.precision import at_highest_precision
 from gan_jax.types import Array, Metrics
 
 
@@ -18,6 +19,7 @@ def no_generator_penalty(generator: Callable, z: Array, keys: Array) -> Array:
     return jnp.zeros(len(z))
 
 
+@at_highest_precision
 def jacobian_difference(
     generator: Callable[[Array], Array], z: Array, keys: Array, *, sigma: float = 0.1
 ) -> Array:
@@ -35,6 +37,7 @@ def jacobian_difference(
     return sum_square(pull(probe)[0] - pull_shifted(probe)[0])
 
 
+@at_highest_precision
 def zcr_reward(
     generator: Callable[[Array], Array], z: Array, keys: Array, *, sigma: float = 0.05
 ) -> Array:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from gan_jax.penalties.examples import EPSILON, draw_each, split_each, sum_square
 from gan_jax.penalties.info import returns_info
+from gan_jax.precision import at_highest_precision
 from gan_jax.types import Array, Critic, Metrics, Pullbacks
 
 Pullback = Callable[[Array], Array]
@@ -142,6 +143,7 @@ def r1_r2(
     return on_real / 2 + on_fake / 2, gradient_info(on_real, on_fake)
 
 
+@at_highest_precision
 def finite_difference(critic: Critic, x: Array, keys: Array, sigma: float) -> Array:
     """Return `(D(x) - D(x + sigma e))^2`, e ~ N(0, I), about sigma^2 (grad D . e)^2."""
     noise = draw_each(jax.random.normal, keys, x)
@@ -153,9 +155,10 @@ def ar1(
 ) -> Array:
     """`(D(x) - D(x + sigma e))^2` at the reals: R1 without a double backward pass.
 
-    To first order, weight lambda acts as R1's gamma = 2 lambda sigma^2. It needs
-    float32, because the difference cancels in lower precision. x is D's input, after
-    the augmentation, of which the paper has none. Lin et al. 2025, arXiv 2501.08316.
+    To first order, weight lambda acts as R1's gamma = 2 lambda sigma^2. D computes it
+    in true float32 whatever the run's precision, because the difference cancels in a
+    lower one. x is D's input, after the augmentation, of which the paper has none. Lin
+    et al. 2025, arXiv 2501.08316.
     """
     return finite_difference(critic, real, keys, sigma)
 

@@ -49,6 +49,7 @@ HARMLESS_FIELDS = {
     "steps",
     "placement",
     "devices",
+    "deterministic",
     "steps_per_call",
     "on_divergence",
     "log",

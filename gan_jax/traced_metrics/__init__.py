@@ -14,7 +14,6 @@ from gan_jax.traced_metrics.classes import (
 from gan_jax.traced_metrics.distances import (
     prepare_diversity,
     prepare_effective_number,
-    prepare_energy_distance,
     prepare_rbf_mmd,
     prepare_sliced_wasserstein,
 )
@@ -47,7 +46,6 @@ __all__ = [
     "prepare_class_hits",
     "prepare_diversity",
     "prepare_effective_number",
-    "prepare_energy_distance",
     "prepare_energy_to_mixture",
     "prepare_frechet_distance",
     "prepare_inception_score",

@@ -23,7 +23,6 @@ from gan_jax.metrics.kernels import (
 from gan_jax.traced_metrics.metric import Fakes, Fetched, Numbers, Sums, TracedMetric
 from gan_jax.traced_metrics.pairs import (
     Pair,
-    distances,
     products,
     squared_distances,
     sum_between,
@@ -93,22 +92,6 @@ def mean_within(kernel: Pair, points: jax.Array) -> float:
     """Return the mean of a symmetric kernel over the pairs of different points."""
     total = join_parts(np.asarray(jax.jit(partial(sum_within, kernel))(points)))
     return 2 * float(total) / (len(points) * (len(points) - 1))
-
-
-def prepare_energy_distance(real: np.ndarray) -> TracedMetric:
-    """Prepare `gan_jax.metrics.energy_distance` from these examples; see there."""
-    centred, centre = centre_examples(real)
-    constants = jnp.asarray(centred, jnp.float32), centre
-    mean = mean_within(distances, constants[0])
-
-    def measure(constants: tuple, fakes: Fakes) -> Sums:
-        real, centre = constants
-        return u_statistic_parts(distances, real, fakes.features - centre)
-
-    def finish(sums: Fetched, count: int) -> Numbers:
-        return {"energy_distance": -finish_u_statistic(sums, mean, len(real), count)}
-
-    return TracedMetric(constants, measure, finish)
 
 
 def gaussian_kernel(rates: Sequence[float]) -> Pair:

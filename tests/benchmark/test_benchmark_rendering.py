@@ -28,7 +28,7 @@ from gan_jax.benchmark.report.report import write_report
 from gan_jax.benchmark.report.results import read_results
 from gan_jax.benchmark.report.wording import format_short
 
-VOID = {"meta", "link"}
+VOID = {"meta", "link", "input"}
 
 
 @pytest.fixture(scope="module")

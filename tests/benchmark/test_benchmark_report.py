@@ -19,7 +19,6 @@ from gan_jax.benchmark.report.results import (
     read_results,
     worst_value,
 )
-from gan_jax.benchmark.report.stability_map import make_stability_maps
 
 
 def test_every_method_has_an_entry_on_every_task(findings):
@@ -165,18 +164,6 @@ def test_a_run_that_was_good_only_at_the_end_counts_as_still_waiting(toy, tmp_pa
     own = summary.summarize_tasks(read_results(synthetic.rewrite(toy, tmp_path, late)))
     one = next(e for e in own if e.method == "r3gan")
     assert one.survival.median == math.inf and not len(one.survival.steps)
-
-
-def test_map_counts_success_at_each_pair_of_rates(mapped):
-    found = {m.method: m for m in make_stability_maps(read_results(mapped))}
-    one = found["ns_gan"]  # worse = log10 g + log10 d, + 1 on seeds 0 and 3, < 0
-    assert one.rates == [
-        [(5, 5), (3, 5), (0, 5)],
-        [(3, 5), (0, 5), (0, 5)],
-        [(0, 5), (0, 5), (0, 5)],
-    ]
-    assert one.area.value == pytest.approx(11 / 45)
-    assert one.area.low < one.area.value < one.area.high < found["r3gan"].area.value
 
 
 def test_the_tables_of_a_map_are_of_unchanged_rates(mapped):

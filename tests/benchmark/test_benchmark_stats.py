@@ -1,6 +1,5 @@
 """Rates, aggregates and survival against closed forms, scipy and rliable."""
 
-import itertools
 import math
 
 import numpy as np
@@ -101,22 +100,6 @@ def test_mean_of_two_rates_is_half_newcombe_of_one_and_the_others_failures():
     )
 
 
-def test_area_under_a_map_has_a_width_where_all_runs_end_alike():
-    found = stats.area_under_map(np.zeros((5, 9)))
-    assert found.value == found.low == 0
-    assert found.high == pytest.approx(stats.wilson(0, 5).high / 3)
-
-
-def test_area_under_a_map_covers_seeds_that_decide_everywhere():
-    # Each seed wins everywhere or nowhere: 9 points are no more than one.
-    won = np.repeat([[1.0], [1.0], [0.0], [0.0], [0.0]], 9, axis=1)
-    found = stats.area_under_map(won)
-    draws = itertools.product(won[:, 0], repeat=5)
-    exact = np.quantile([np.mean(d) for d in draws], [0.025, 0.975])
-    assert found.value == pytest.approx(0.4)
-    assert found.low <= exact[0] and found.high >= exact[1]
-
-
 def test_difference_of_means_over_one_cell_is_no_narrower_than_newcombes():
     one, other = (np.array([[1.0]] * k + [[0.0]] * (10 - k)) for k in (8, 3))
     found, known = (
@@ -136,9 +119,9 @@ def test_difference_of_means_counts_seeds_that_decide_everywhere_once():
     assert found.low <= low and found.high >= high
 
 
-def test_a_point_of_a_map_without_runs_is_left_out():
+def test_a_cell_without_runs_is_left_out():
     won = np.array([[1.0, np.nan], [0.0, np.nan]])
-    assert stats.area_under_map(won).value == 0.5
+    assert stats.mean_over_points(won) == 0.5
 
 
 def test_kaplan_meier_is_the_product_over_events():

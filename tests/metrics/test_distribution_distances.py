@@ -47,7 +47,7 @@ def test_frechet_distance_of_a_set_and_itself_is_zero():
 def test_frechet_distance_of_singular_covariances_is_that_within_their_span():
     """3 dimensions, put into 40 by a rotation: the distance stays."""
     rng = np.random.default_rng(0)
-    real, fake = sets(60, 70, 3)
+    real, fake = sets(80, 90, 3)
     rotation, _ = np.linalg.qr(rng.normal(size=(40, 40)))
     wide = [np.pad(x, ((0, 0), (0, 37))) @ rotation for x in (real, fake)]
     expected = metrics.frechet_distance(real, fake)
@@ -67,9 +67,13 @@ def test_frechet_distance_between_two_points_is_their_squared_distance():
     assert metrics.frechet_distance(real, fake) == pytest.approx(25)
 
 
-def test_frechet_distance_warns_of_fewer_samples_than_features():
-    real, fake = sets(10, 30, 20)
-    with pytest.warns(UserWarning, match="10 samples of 20 features.*at least 20"):
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(39, "39 samples of 20 features: the Frechet"), (20, "20 samples.*is singular")],
+)
+def test_frechet_distance_warns_of_fewer_than_two_samples_per_feature(count, words):
+    real, fake = sets(count, 40, 20)
+    with pytest.warns(UserWarning, match=f"{words}.*at least 40"):
         metrics.frechet_distance(real, fake)
 
 

@@ -194,7 +194,7 @@ def test_a_run_goes_on_only_with_the_data_it_had(change, run, pictures, capsys):
     with pytest.raises(ValueError, match="holds other data than the run"):
         load_diagnosed_run(run, 0)
     assert evaluate_command.main([str(run), "--metrics", "swd", "--n", "4"]) == 2
-    assert "--reference NAME" in capsys.readouterr().err
+    assert "--against NAME" in capsys.readouterr().err
 
 
 def test_a_run_goes_on_with_other_data_where_that_is_allowed(run, pictures):
@@ -220,7 +220,7 @@ def test_a_run_whose_pictures_moved_goes_on_and_is_measured(run, pictures, capsy
     again = moved.rename(pictures.with_name("again"))
     assert evaluate_command.main(flags) == 2
     told = capsys.readouterr().err
-    assert "no such folder" in told and "give --reference NAME" in told
+    assert "no such folder" in told and "give --against NAME" in told
     assert evaluate_command.main([*flags, "--reference", f"folder:{again}"]) == 0
     with pytest.raises(ValueError, match="no such folder.*holds them now"):
         load_diagnosed_run(run, 0)

@@ -1,6 +1,7 @@
 """The machinery of `benchmarks.speed`; nothing here asks how fast anything is."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -153,6 +154,24 @@ def test_command_writes_table_numbers_and_figure(tmp_path):
     assert (tmp_path / "models.png").read_bytes().startswith(b"\x89PNG")
     table = (tmp_path / "speed.md").read_text()
     assert "| ring | r1 | gan_jax | 256 |" in table
+
+
+@pytest.mark.oracle("torch")
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_the_fastest_settings_of_torch_make_the_same_step(precision):
+    """Channels last change the layout of memory alone."""
+    import torch
+
+    config = contenders.penalty_config("wgan_gp")
+    config = replace(config, batch_size=4, precision=precision)
+    config = replace(config, model=replace(config.model, width=8))
+    found = []
+    for tuned in (False, True):
+        torch.manual_seed(0)
+        step = contenders.make_torch_step(config, "cpu", tuned=tuned)
+        found.append({name: float(value) for name, value in step().items()})
+    rounding = {"float32": 1e-5, "bf16": 0.02}[precision]
+    assert found[0] == pytest.approx(found[1], rel=rounding)
 
 
 @pytest.mark.slow

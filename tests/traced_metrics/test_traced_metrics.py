@@ -60,10 +60,6 @@ FORMS = {
         traced_metrics.prepare_sliced_wasserstein,
         only("sliced_wasserstein", metrics.sliced_wasserstein),
     ),
-    "energy_distance": (
-        traced_metrics.prepare_energy_distance,
-        only("energy_distance", metrics.energy_distance),
-    ),
     "rbf_mmd": (
         traced_metrics.prepare_rbf_mmd,
         only("rbf_mmd", metrics.rbf_mmd),

@@ -3,14 +3,20 @@
 from typing import NamedTuple
 
 from gan_jax.benchmark.report.hypotheses import NO_ANSWER, Answer, answer_questions
+from gan_jax.benchmark.report.maps.map_wording import describe_ranking_by_area
+from gan_jax.benchmark.report.maps.ranking import Ranking, rank_methods
+from gan_jax.benchmark.report.maps.stability_map import (
+    StabilityMap,
+    make_stability_maps,
+)
 from gan_jax.benchmark.report.published import PublishedComparison, compare_published
 from gan_jax.benchmark.report.results import (
     Results,
+    Row,
     count_successes,
     has_failed,
     is_exact,
 )
-from gan_jax.benchmark.report.stability_map import StabilityMap, make_stability_maps
 from gan_jax.benchmark.report.stats import Interval, mean_rate
 from gan_jax.benchmark.report.summary import (
     OverallSummary,
@@ -28,11 +34,16 @@ from gan_jax.benchmark.report.wording import (
 
 
 class Findings(NamedTuple):
-    """Everything that a report says about the rows of a folder."""
+    """Everything that a report says about the rows of a folder.
+
+    ranking: None without stability maps. With one, the methods of `results` and
+    everything else stand in its order.
+    """
 
     results: Results
     entries: list[TaskSummary]
     overall: list[OverallSummary]
+    ranking: Ranking | None
     maps: list[StabilityMap]
     published: list[PublishedComparison]
     answers: list[Answer]
@@ -40,11 +51,17 @@ class Findings(NamedTuple):
 
 def collect_findings(results: Results) -> Findings:
     """Return all findings of a results folder."""
+    ranking = rank_methods(results)
+    if ranking is not None:
+        ranked = [one.method for one in ranking.methods]
+        others = [method for method in results.methods if method not in ranked]
+        results = results._replace(methods=[*ranked, *others])
     return Findings(
         results,
         summarize_tasks(results),
         summarize_overall(results),
-        make_stability_maps(results),
+        ranking,
+        make_stability_maps(results, ranking),
         compare_published(results),
         answer_questions(results),
     )
@@ -98,8 +115,11 @@ def tally_methods(findings: Findings) -> tuple[list[Tally], list[str]]:
 def summarize_findings(findings: Findings) -> str:
     """Return the first sentences of a report.
 
-    They say what a run is, and which methods succeed most and least often.
+    They say what a run is, and which methods succeed most and least often: over the
+    stability maps where there are any, and else at the methods' own rates.
     """
+    if findings.maps:
+        return summarize_maps(findings)
     exact = is_exact(findings.results)
     ranked, others = tally_methods(findings)
     words = [
@@ -111,7 +131,20 @@ def summarize_findings(findings: Findings) -> str:
             f"{join_names(others)} did not run on every task, and "
             f"{'is' if len(others) == 1 else 'are'} not ranked here."
         )
-    return " ".join([*filter(None, words), *describe_failures(findings)])
+    return " ".join([*filter(None, words), *describe_failures(findings.results.main)])
+
+
+def summarize_maps(findings: Findings) -> str:
+    """Return the first sentences of a report of stability maps."""
+    results, ranking = findings.results, findings.ranking
+    words = (
+        "No method has a seed at every pair of learning rates of every task yet, so "
+        "there is no ranking."
+        if ranking is None
+        else describe_ranking_by_area(ranking)
+    )
+    parts = [describe_success(results), COUNT_NOTE, words]
+    return " ".join([*filter(None, parts), *describe_failures(results.rows)])
 
 
 def describe_runs(findings: Findings) -> str:
@@ -136,9 +169,8 @@ def describe_success(results: Results) -> str:
     )
 
 
-def describe_failures(findings: Findings) -> list[str]:
+def describe_failures(rows: list[Row]) -> list[str]:
     """Return what a reader must know before reading anything into a failure of runs."""
-    rows = findings.results.main
     crashed = sum(row["error"] is not None for row in rows)
     if crashed == len(rows):
         return ["Every run crashed, which says nothing of the methods."]

@@ -8,6 +8,9 @@ from gan_jax.benchmark.report.findings import (
     select_answered,
     summarize_findings,
 )
+from gan_jax.benchmark.report.maps.map_wording import describe_maps
+from gan_jax.benchmark.report.maps.ranking_columns import ranking_columns
+from gan_jax.benchmark.report.maps.stability_map import StabilityMap, has_success
 from gan_jax.benchmark.report.outcome_legend import explain_outcomes
 from gan_jax.benchmark.report.published import PUBLISHED_HEADS, published_cells
 from gan_jax.benchmark.report.results import Results
@@ -16,6 +19,7 @@ from gan_jax.benchmark.report.tables import (
     ENTRY_COLUMNS,
     OVERALL_COLUMNS,
     Column,
+    describe_shown_rates,
     describe_task,
     list_crashes,
     select_informative,
@@ -24,6 +28,7 @@ from gan_jax.benchmark.report.wording import (
     count_noun,
     format_figure,
     format_interval,
+    format_rate,
     make_sentence,
     spoken_name,
 )
@@ -40,8 +45,8 @@ def render_markdown(findings: Findings) -> str:
             [summarize_findings(findings), *describe_baseline(results), INTERVAL_NOTE]
         ),
     ]
-    if findings.maps:
-        parts += ["## Stability map", render_areas(findings)]
+    parts += render_ranking(findings) + render_maps(findings)
+    parts += filter(None, [describe_shown_rates(results)])
     if findings.overall:
         head = "## Scores over all tasks" if len(results.tasks) > 1 else "## Scores"
         parts += [head, render_columns(OVERALL_COLUMNS, findings.overall)]
@@ -55,7 +60,10 @@ def render_markdown(findings: Findings) -> str:
     if ends := explain_outcomes(results, findings.entries):
         words = "A run has the first of these outcomes that fits it:"
         parts += ["## How runs end", words, render_list(ends)]
-    known = select_informative(OVERALL_COLUMNS, findings.overall)
+    known: tuple[Column, ...] = ()
+    if ranking := findings.ranking:
+        known += select_informative(ranking_columns(ranking), ranking.methods)
+    known += select_informative(OVERALL_COLUMNS, findings.overall)
     known += select_informative(ENTRY_COLUMNS[1:], findings.entries)
     parts += [
         "## What the columns mean",
@@ -114,19 +122,44 @@ def render_outcomes(entries: list[TaskSummary]) -> str:
     return "How the runs ended:\n\n" + render_table(heads, lines)
 
 
-def render_areas(findings: Findings) -> str:
-    """Return a table of the area under each map and of success at each pair."""
+def render_ranking(findings: Findings) -> list[str]:
+    """Return the section of the ranking by area; nothing if all areas are 0."""
+    ranking = findings.ranking
+    if ranking is None or ranking.methods[0].area.value == 0:
+        return []
+    return ["## Ranking", render_columns(ranking_columns(ranking), ranking.methods)]
+
+
+def render_maps(findings: Findings) -> list[str]:
+    """Return the section of the stability maps, or nothing without them."""
+    if not findings.maps:
+        return []
+    parts = ["## Stability maps", describe_maps(findings.maps)]
+    for task in findings.results.tasks:
+        mine = [one for one in findings.maps if one.task == task]
+        if mine and not has_success(mine):
+            parts.append(f"{task}: no method succeeded at any pair of learning rates.")
+        elif mine:
+            parts += [render_task_maps(task, mine)]
+    return parts
+
+
+def render_task_maps(task: str, maps: list[StabilityMap]) -> str:
+    """Return a table of success at each pair of rates; a column for each rate of D."""
+    g_rates = ", ".join(map(format_rate, maps[0].g_rates))
+    sizes = {runs for one in maps for line in one.counts for _, runs in line}
+    of = f", of {count_noun(sizes.pop(), 'run')} each" if len(sizes) == 1 else ""
+    axis = maps[0].axis_name("G")
+    words = f"{task}: successes{of}, at {axis} {g_rates} in this order."
+    heads = [f"{maps[0].axis_name('D')} {format_rate(d)}" for d in maps[0].d_rates]
     lines = []
-    for one in findings.maps:
+    for one in maps:
         cells = [
-            f"D x{d:g}, G x{g:g}: {won}/{runs}"
-            for d, line in zip(one.d_lr, one.rates, strict=True)
-            for g, (won, runs) in zip(one.g_lr, line, strict=True)
+            " ".join(str(won) if of else f"{won}/{runs}" for won, runs in line)
+            for line in one.counts
         ]
-        lines.append(
-            [one.task, one.method, format_interval(one.area, 2), "; ".join(cells)]
-        )
-    return render_table(("task", "method", "area", "success"), lines)
+        lines.append([one.method, format_interval(one.area, 2), *cells])
+    return f"{words}\n\n{render_table(('method', 'area', *heads), lines)}"
 
 
 def render_questions(findings: Findings) -> list[str]:

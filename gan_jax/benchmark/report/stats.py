@@ -135,21 +135,6 @@ def mean_rate(counts: Sequence[tuple[int, int]]) -> Interval:
     return Interval(mean, max(mean - float(below), 0.0), min(mean + float(above), 1.0))
 
 
-def area_under_map(successes: np.ndarray, reps: int = 2000) -> Interval:
-    """Return the mean success over the points of a map: the area under it, axes 0 to 1.
-
-    successes: `[seeds, points]` of 0 and 1, the same seeds at every point; nan stands
-    for no run. The interval is the hull of two. `mean_rate` over points takes points as
-    independent. A percentile bootstrap over seeds keeps that one seed starts alike at
-    every point, but has no width where all runs end alike.
-    """
-    value, low, high = mean_rate(count_columns(successes))
-    least, most = bootstrap_seeds(
-        lambda rows: mean_over_points(successes[rows]), len(successes), reps
-    )
-    return Interval(value, min(low, least), max(high, most))
-
-
 def mean_over_points(successes: np.ndarray) -> float:
     """Return the mean over seeds, averaged over the points that have runs."""
     known = np.isfinite(successes)
@@ -164,9 +149,8 @@ def difference_of_mean_rates(
     """Return the difference of two mean rates over own cells, on the same seeds.
 
     one, other: `[seeds, cells]` of 0 and 1; nan stands for no run. The interval is the
-    hull of two, as in `area_under_map`. Newcombe's of the two `mean_rate`s takes cells
-    as independent. A percentile bootstrap over seeds takes account of the seeds that
-    all cells share.
+    hull of two. Newcombe's of the two `mean_rate`s takes cells as independent. A
+    percentile bootstrap over seeds takes account of the seeds that all cells share.
     """
     (p1, l1, u1), (p2, l2, u2) = (mean_rate(count_columns(x)) for x in (one, other))
     below, above = math.hypot(p1 - l1, u2 - p2), math.hypot(u1 - p1, p2 - l2)

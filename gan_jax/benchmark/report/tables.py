@@ -264,6 +264,16 @@ def list_crashes(results: Results) -> list[str]:
     ]
 
 
+def describe_shown_rates(results: Results) -> str:
+    """Return at which rates the runs of the tables are; "" where these are all runs."""
+    if len(results.main) == len(results.rows):
+        return ""
+    return (
+        "Apart from the ranking and the maps, the numbers are of the runs at the base "
+        "learning rates (factor 1)."
+    )
+
+
 def describe_task(results: Results, task: str) -> str:
     """Return what is known of a task beforehand: its runs, metric, floor and goal."""
     metrics = task_metrics(results, task)

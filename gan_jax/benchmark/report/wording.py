@@ -61,11 +61,22 @@ def format_short(value: float | None) -> str:
     return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e")
 
 
+def format_rate(rate: float) -> str:
+    """Return a learning rate such as `2.5e-2` or `1e-3`."""
+    digits, _, power = f"{rate:.5e}".partition("e")
+    return f"{float(digits):g}e{int(power)}"
+
+
 def format_interval(interval: Interval | None, digits: int | None = None) -> str:
-    """Return an estimate with its interval: `0.80 [0.49, 0.94]`."""
+    """Return an estimate with its interval: `0.80 [0.49, 0.94]`.
+
+    Without limits it is the estimate alone.
+    """
     if interval is None or math.isnan(interval.value):
         return "–"
     show = format_short if digits is None else lambda v: f"{v:.{digits}f}"
+    if math.isnan(interval.low):
+        return show(interval.value)
     return f"{show(interval.value)} [{show(interval.low)}, {show(interval.high)}]"
 
 
@@ -73,6 +84,8 @@ def format_difference(interval: Interval | None) -> str:
     """Return a difference with its sign and interval: `+0.20 [-0.10, +0.45]`."""
     if interval is None:
         return "baseline"
+    if math.isnan(interval.low):
+        return f"{interval.value:+.2f}"
     return f"{interval.value:+.2f} [{interval.low:+.2f}, {interval.high:+.2f}]"
 
 

@@ -12,19 +12,19 @@ from gan_jax.benchmark.report.figures.canvas import (
     hide_unused_axes,
     line_style,
     make_figure,
-    make_square,
     marker_style,
     task_entries,
 )
+from gan_jax.benchmark.report.figures.map_figure import draw_stability_maps
 from gan_jax.benchmark.report.figures.task_figures import (
     draw_cost,
     draw_curves,
     draw_seeds,
 )
 from gan_jax.benchmark.report.findings import Findings
-from gan_jax.benchmark.report.html.svg import OUTCOME_COLOURS, rate_colour, text_colour
+from gan_jax.benchmark.report.html.svg import OUTCOME_COLOURS
+from gan_jax.benchmark.report.maps.stability_map import has_success
 from gan_jax.benchmark.report.results import is_exact, shown_metrics
-from gan_jax.benchmark.report.stability_map import StabilityMap
 from gan_jax.benchmark.report.summary import PROFILE_TAUS, list_outcomes
 
 
@@ -35,9 +35,11 @@ def draw_figures(findings: Findings) -> list[Path]:
     folder = findings.results.folder / "figures"
     folder.mkdir(exist_ok=True)
     with matplotlib.rc_context(STYLE):
-        drawn = {"success": draw_rates(findings), "outcomes": draw_outcomes(findings)}
-        if findings.maps:
-            drawn["stability_map"] = draw_stability_maps(findings.maps)
+        drawn = {"outcomes": draw_outcomes(findings)}
+        if any(one.outcomes["converged"] for one in findings.entries):
+            drawn["success"] = draw_rates(findings)
+        if has_success(findings.maps):
+            drawn["stability_map"] = draw_stability_maps(findings)
         if findings.overall:
             drawn["profiles"] = draw_profiles(findings)
         for task in findings.results.tasks:
@@ -70,33 +72,6 @@ def save_figure(figure: Any, folder: Path, name: str) -> list[Path]:
     figure.savefig(folder / f"{name}.png", dpi=150)
     figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
     return [folder / f"{name}.png", folder / f"{name}.svg"]
-
-
-def draw_stability_maps(maps: list[StabilityMap]) -> Any:
-    """Return a panel for each method: success over the learning rates of D and G."""
-    rows, columns = grid_shape(len(maps))
-    figure, axes = make_figure(2.5 * columns, 2.7 * rows, rows, columns)
-    for axis, one in zip(axes.flat, maps, strict=False):
-        for i, line in enumerate(one.rates):
-            for j, (won, runs) in enumerate(line):
-                rate = won / runs if runs else 0.0
-                corner = (j - 0.47, i - 0.47)
-                axis.add_patch(make_square(corner, rate_colour(rate)))
-                words = f"{won}/{runs}" if runs else "–"
-                ink = {"color": text_colour(rate), "ha": "center", "va": "center"}
-                axis.text(j, i, words, **ink)
-        area = f"{one.area.value:.2f} [{one.area.low:.2f}, {one.area.high:.2f}]"
-        axis.set_title(f"{one.method}, {one.task}\narea {area}")
-        axis.set_xticks(range(len(one.g_lr)), [f"{v:g}" for v in one.g_lr])
-        axis.set_yticks(range(len(one.d_lr)), [f"{v:g}" for v in one.d_lr])
-        axis.set(
-            xlabel="factor on G's learning rate", ylabel="factor on D's learning rate"
-        )
-        axis.set(xlim=(-0.5, len(one.g_lr) - 0.5), ylim=(-0.5, len(one.d_lr) - 0.5))
-        axis.spines[:].set_visible(False)
-        axis.tick_params(length=0)
-    hide_unused_axes(axes, len(maps))
-    return figure
 
 
 def draw_rates(findings: Findings) -> Any:

@@ -8,7 +8,6 @@ from gan_jax.benchmark.report.findings import Findings, summarize_findings
 from gan_jax.benchmark.report.html.header import (
     make_filters,
     make_heat_map,
-    make_map_section,
     make_outcome_bars,
     make_section,
 )
@@ -16,6 +15,10 @@ from gan_jax.benchmark.report.html.line_charts import (
     draw_profile_chart,
     draw_waiting_charts,
     make_cost_charts,
+)
+from gan_jax.benchmark.report.html.map_section import (
+    make_map_section,
+    make_ranking_section,
 )
 from gan_jax.benchmark.report.html.samples import make_sample_section
 from gan_jax.benchmark.report.html.sections import (
@@ -34,6 +37,7 @@ from gan_jax.benchmark.report.results import Results, is_exact, shown_metrics
 from gan_jax.benchmark.report.tables import (
     ENTRY_COLUMNS,
     OVERALL_COLUMNS,
+    describe_shown_rates,
     describe_task,
     list_crashes,
 )
@@ -99,7 +103,8 @@ def make_sections(findings: Findings) -> list[str]:
     notes = element("div", *about, class_="note") if len(about) <= MANY_TASKS else ""
     table = make_sortable_table(ENTRY_COLUMNS, findings.entries, "entries", styles)
     return [
-        make_map_section(results, findings.maps),
+        make_ranking_section(results, findings.ranking),
+        make_map_section(results, findings.maps, findings.ranking),
         make_rates_section(findings),
         make_section("methods", "Results on each task", order, notes, table),
         *(make_task_section(findings, task) for task in results.tasks),
@@ -113,10 +118,14 @@ def make_sections(findings: Findings) -> list[str]:
 def make_rates_section(findings: Findings) -> str:
     """Return how often each method succeeded and how its runs ended."""
     results, entries = findings.results, findings.entries
-    heat = make_heat_map(results, entries)
     bars = make_outcome_bars(results, entries)
+    rates = describe_shown_rates(results)
+    if not any(one.outcomes["converged"] for one in entries):
+        words = f"No run succeeded. {rates}".strip()
+        return make_section("rates", "How the runs ended", words, bars)
+    heat = make_heat_map(results, entries)
     limits = "" if is_exact(results) else ", with Wilson's 95% interval of the rate"
-    words = f"How many runs succeeded{limits}, and how all runs ended."
+    words = f"How many runs succeeded{limits}, and how all runs ended. {rates}".strip()
     sides = element("div", element("div", heat), element("div", bars), class_="columns")
     if len(results.tasks) > MANY_TASKS:
         sides = heat + make_folded("How the runs of each method ended", bars)

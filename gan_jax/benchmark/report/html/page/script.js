@@ -1,5 +1,5 @@
 "use strict";
-// Filters, the choice of a metric, sorting. Everything is drawn already: this only
+// Filters, search, the choice of a metric, sorting. Everything is drawn already: this only
 // shows, hides and reorders.
 const each = (selector, act, root = document) =>
   root.querySelectorAll(selector).forEach(act);
@@ -14,9 +14,17 @@ function chipName(kind) {
   return kind === "task" ? "chipTask" : "chipMethod";
 }
 
+// The words in the search box; a method is found if its name has any of them.
+let words = [];
+
+function found(name) {
+  return words.length === 0 || words.some((word) => name.toLowerCase().includes(word));
+}
+
 // A kind without chips has one task, or one method: it is always shown.
 function hidden(kind, name) {
-  return name !== undefined && shown[kind].size > 0 && !shown[kind].has(name);
+  if (name === undefined || shown[kind].size === 0) return false;
+  return !shown[kind].has(name) || (kind === "method" && !found(name));
 }
 
 function filter() {
@@ -31,7 +39,21 @@ function filter() {
       chip.setAttribute("aria-pressed", String(on));
     });
   }
+  each("[data-chip-method]", (chip) => {
+    chip.classList.toggle("off", !found(chip.dataset.chipMethod));
+  });
 }
+
+// Words that no name has show everything: an empty page would be a riddle.
+each("#search", (box) => {
+  box.addEventListener("input", () => {
+    words = box.value.toLowerCase().split(/[\s,]+/).filter(Boolean);
+    const none = ![...shown.method].some(found);
+    box.classList.toggle("none", none);
+    if (none) words = [];
+    filter();
+  });
+});
 
 // All shown: a click shows that one alone. Else it adds or takes one away; the last one
 // taken away shows all again.

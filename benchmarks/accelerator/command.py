@@ -1,0 +1,205 @@
+"""What a device computes, and how fast: `python -m benchmarks.accelerator`.
+
+Runs stages, each in a process of its own and within its share of the time. Each result
+is written as soon as it exists: a JSON file for each stage, and README.md, a page for
+all. If the command is stopped in any way, the same command goes on at the first piece
+without a result; pieces that failed or were skipped are tried again. To measure
+something again, delete the stage's JSON file.
+
+Exit codes: 0 all chosen stages passed (what cannot run on this device is skipped), 1
+something failed or is unfinished, 2 bad input, 130 and 143 stopped by Ctrl-C and
+SIGTERM.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.accelerator.page import render_page
+from benchmarks.accelerator.registry import STAGES
+from benchmarks.accelerator.stage import read_results
+from benchmarks.accelerator.worker import ABOUT, UNFINISHED
+from gan_jax.command_line.flags import parse
+from gan_jax.command_line.paths import expand_home
+from gan_jax.command_line.user_errors import catch_user_errors
+
+WORKER = (sys.executable, "-m", "benchmarks.accelerator.worker")
+RESULTS = Path("benchmarks/results/accelerator")
+ROOT = Path(__file__).parents[2]
+"""The folder that holds `benchmarks`, and `tests` where they are."""
+FAST_COMPILATION = "--xla_backend_optimization_level=0"
+GRACE = 30.0
+"""Seconds after its share at which a stage is ended within a piece."""
+
+
+@dataclass(frozen=True)
+class Flags:
+    minutes: float = 60.0
+    """Time for all chosen stages together."""
+    stages: str = ""
+    """Names a,b,c; by default all."""
+    tiny: bool = False
+    """Few cases and the smallest networks: a test of the program itself, under two
+    minutes on a CPU."""
+    out: Path | None = None
+    """Folder of the results; by default benchmarks/results/accelerator/DEVICE."""
+
+
+def choose_stages(text: str) -> list[str]:
+    """Return the names of the chosen stages in their order.
+
+    Raises ValueError for a name that is unknown.
+    """
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    for name in names:
+        if name not in STAGES:
+            raise ValueError(f"stages {name!r}: must be of {', '.join(STAGES)}")
+    return [name for name in STAGES if not names or name in names]
+
+
+def ask_device() -> dict[str, Any]:
+    """Return the device and the versions, as a process of its own sees them.
+
+    This process leaves the device alone: some can be held by one process only. Raises
+    ValueError if JAX does not start.
+    """
+    found = subprocess.run(
+        [*WORKER, ABOUT], env=child_environment(), capture_output=True, text=True
+    )
+    if found.returncode:
+        last = (found.stderr.strip().splitlines() or ["no output"])[-1]
+        raise ValueError(f"JAX does not start on this device: {last}")
+    return json.loads(found.stdout.strip().splitlines()[-1])
+
+
+def child_environment(tiny: bool = False) -> dict[str, str]:
+    """Return the environment of the stages.
+
+    Memory is taken as it is needed, because the contenders of a stage are processes of
+    their own on one device. The CPU is there too, to compare with. tiny: XLA compiles
+    fast, and the code is slow.
+    """
+    paths = [os.environ.get("PYTHONPATH", ""), str(ROOT)]
+    flags = os.environ.get("XLA_FLAGS", "") + (f" {FAST_COMPILATION}" if tiny else "")
+    chosen = os.environ.get("JAX_PLATFORMS", "")
+    return {
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        **os.environ,
+        "XLA_FLAGS": flags,
+        "JAX_PLATFORMS": f"{chosen},cpu" if chosen and "cpu" not in chosen else chosen,
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+    }
+
+
+def choose_folder(flags: Flags, about: dict[str, Any]) -> Path:
+    """Return the folder of the results."""
+    if flags.out is not None:
+        return flags.out
+    name = re.sub(r"[^a-z0-9]+", "_", about["device"].lower()).strip("_")
+    return RESULTS / (f"{name}_tiny" if flags.tiny else name)
+
+
+def open_folder(out: Path, about: dict[str, Any]) -> None:
+    """Make the folder; refuse the results of another device or other versions."""
+    file = out / "about.json"
+    if file.exists() and (found := json.loads(file.read_text("utf-8"))) != about:
+        differ = [key for key in about if found.get(key) != about[key]]
+        raise ValueError(
+            f"out {out}: holds results of another {' and '.join(differ) or 'setup'} "
+            f"({', '.join(str(found.get(key)) for key in differ)}); choose another "
+            "folder, or delete this one"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(about, indent=1), "utf-8")
+
+
+@contextmanager
+def run_group(arguments: list[str], tiny: bool) -> Iterator[subprocess.Popen]:
+    """Run a process in a group of its own, which has ended after the context."""
+    process = subprocess.Popen(
+        [*WORKER, *arguments], env=child_environment(tiny), start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(process.pid, number)
+                process.wait(15.0)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                pass
+
+
+def run_in_time(name: str, out: Path, seconds: float, tiny: bool) -> str | None:
+    """Run a stage in a process of its own; return why it ended early, if it did."""
+    arguments = [name, str(out), str(seconds), "1" if tiny else "0"]
+    with run_group(arguments, tiny) as process:
+        try:
+            code = process.wait(seconds + GRACE)
+        except subprocess.TimeoutExpired:
+            return f"ended after its {seconds:.0f} s, within a piece"
+    if code == UNFINISHED:
+        return "some pieces failed or are unfinished"
+    return None if code == 0 else f"its process ended with exit code {code}"
+
+
+def run_all(names: list[str], flags: Flags, out: Path, about: dict[str, Any]) -> bool:
+    """Run the stages, rewrite the page after each, and return whether all passed.
+
+    What a stage leaves of its time goes to those after it.
+    """
+    ends = time.monotonic() + 60 * flags.minutes
+    passed = True
+    for index, name in enumerate(names):
+        shares = [STAGES[later].share for later in names[index:]]
+        seconds = max(0.0, ends - time.monotonic()) * shares[0] / sum(shares)
+        print(f"{name}: {STAGES[name].about} At most {seconds:.0f} s.", flush=True)
+        fault = run_in_time(name, out, seconds, flags.tiny)
+        if fault:
+            print(f"  {name}: {fault}", file=sys.stderr)
+        passed &= fault is None
+        write_page(out, about)
+    return passed
+
+
+def write_page(out: Path, about: dict[str, Any]) -> None:
+    """Write README.md of all results so far."""
+    results = {name: read_results(out, name) for name in STAGES}
+    (out / "README.md").write_text(render_page(about, results), "utf-8")
+
+
+def start(arguments: list[str]) -> int:
+    """Run the command and return its exit code."""
+    flags = parse(
+        Flags, arguments, prog="python -m benchmarks.accelerator", description=__doc__
+    )
+    flags = expand_home(flags, "out")
+    names = choose_stages(flags.stages)
+    if flags.minutes <= 0:
+        raise ValueError(f"minutes {flags.minutes:g}: must be above 0")
+    about = ask_device() | {"tiny": flags.tiny}
+    out = choose_folder(flags, about)
+    open_folder(out, about)
+    try:
+        passed = run_all(names, flags, out, about)
+    except KeyboardInterrupt:
+        write_page(out, about)
+        print("stopped; the same command goes on", file=sys.stderr)
+        raise
+    print(f"page  {out}/README.md")
+    return 0 if passed else 1
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command and return its exit code."""
+    return catch_user_errors(partial(start, arguments))

@@ -1,0 +1,177 @@
+"""Stage *repeatable*: whether runs repeat and resume bit for bit, and what it costs."""
+
+import statistics
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from benchmarks.accelerator.right import flatten, player_parameters
+from benchmarks.accelerator.stage import Json, Piece, Settings, Stage
+from benchmarks.speed.contenders import digits_dataset
+from benchmarks.speed.interleave import alternate
+from gan_jax import METHODS, Config, train
+from gan_jax.assembly.datasets import find_dataset
+from gan_jax.benchmark.report.markdown import render_table
+from gan_jax.config import (
+    CheckpointConfig,
+    DatasetConfig,
+    LogConfig,
+    MetricsConfig,
+    ModelConfig,
+)
+from gan_jax.parallel.execution import make_program
+
+STEPS, TINY_STEPS = 400, 4
+COST_LIMIT = 1.3
+"""The most that a step of a run that repeats may take of another step's time."""
+
+
+def make_config(tiny: bool, deterministic: bool) -> Config:
+    """Return a run of R1 on the scanned digits; tiny: on the ring."""
+    return replace(
+        METHODS["r1"],
+        steps=TINY_STEPS if tiny else STEPS,
+        batch_size=16 if tiny else 64,
+        steps_per_call=1 if tiny else "auto",
+        deterministic=deterministic,
+        dataset=DatasetConfig("ring") if tiny else digits_dataset(32),
+        model=ModelConfig("mlp" if tiny else "dcgan", width=8 if tiny else 64),
+        metrics=MetricsConfig(0),
+        log=LogConfig(every=2 if tiny else 20),
+    )
+
+
+def find_pieces(settings: Settings) -> list[Piece]:
+    """Return the pieces: with deterministic operations, without, and their cost."""
+    tiny = settings.tiny
+    return [
+        Piece("deterministic", partial(compare_runs, make_config(tiny, True), True)),
+        Piece("default", partial(compare_runs, make_config(tiny, False), False)),
+        Piece("cost", partial(measure_cost, tiny)),
+    ]
+
+
+def compare_runs(config: Config, must_repeat: bool) -> Json:
+    """Train twice, and a third time in two parts; compare the parameters.
+
+    must_repeat: whether the runs have to be equal bit for bit to pass.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        first, second = (run_whole(config, folder / part) for part in ("a", "b"))
+        resumed = run_in_parts(config, folder / "c")
+    again, later = (describe_gap(first, other) for other in (second, resumed))
+    equal = again["equal"] and later["equal"]
+    return {
+        "steps": config.steps,
+        "again": again,
+        "resumed": later,
+        "passed": equal or not must_repeat,
+    }
+
+
+def run_whole(config: Config, folder: Path) -> Any:
+    """Train, and return the parameters of both players."""
+    state, _ = train(config, folder, progress=False)
+    return jax.device_get(player_parameters(state))
+
+
+def run_in_parts(config: Config, folder: Path) -> Any:
+    """Train to half of the steps, then resume to the end; return the parameters.
+
+    The second part is a call of its own, which reads the checkpoint of the first.
+    """
+    checkpoint = CheckpointConfig(every=config.steps)
+    half = replace(config, steps=config.steps // 2, checkpoint=checkpoint)
+    train(half, folder, progress=False)
+    whole = replace(half, steps=config.steps)
+    state, _ = train(whole, folder, progress=False, resume=True)
+    return jax.device_get(player_parameters(state))
+
+
+def describe_gap(one: Any, other: Any) -> Json:
+    """Return whether two trees are equal bit for bit, and how far they are apart."""
+    ours, theirs = flatten(one), flatten(other)
+    return {
+        "equal": bool((ours == theirs).all()),
+        "most": float(np.abs(ours - theirs).max()),
+        "relative": float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs)),
+    }
+
+
+def measure_cost(tiny: bool) -> Json:
+    """Return by how much deterministic operations lengthen a step.
+
+    Steps with and without them take turns; the ratio is the median over rounds.
+    """
+    rounds = 2 if tiny else 11
+    calls = {
+        name: make_call(make_config(tiny, deterministic), 2 if tiny else 200)
+        for name, deterministic in (("deterministic", True), ("default", False))
+    }
+    seconds = alternate(calls, rounds)
+    pairs = zip(seconds["deterministic"], seconds["default"], strict=True)
+    ratios = [ours / theirs for ours, theirs in pairs]
+    middle = statistics.median(ratios)
+    return {
+        "ratio": middle,
+        "least": min(ratios),
+        "most": max(ratios),
+        "rounds": rounds,
+        "passed": tiny or middle <= COST_LIMIT,
+    }
+
+
+def make_call(config: Config, steps: int) -> Callable[[], None]:
+    """Return a function that makes some more steps of a run and waits for them."""
+    work = make_program(config, find_dataset(config))
+    held = [work.init()]
+    length = work.steps_per_call
+    bounds = np.arange(0, max(steps, length) + 1, length)
+
+    def make_steps() -> None:
+        for split in work.splits(bounds):
+            held[0], _ = work.advance(held[0], split)
+        jax.block_until_ready(held[0])
+
+    return make_steps
+
+
+def render(found: dict[str, Json]) -> str:
+    """Return how far the runs part, and the cost."""
+    rows = [
+        [piece, part, *describe_row(result[part])]
+        for piece, result in found.items()
+        for part in ("again", "resumed")
+        if part in result
+    ]
+    heads = ("operations", "second run", "equal bit for bit", "most", "relative")
+    table = render_table(heads, rows)
+    cost = found.get("cost")
+    if cost is None:
+        return table
+    return (
+        f"{table}\n\nA step with deterministic operations takes {cost['ratio']:.2f} "
+        f"[{cost['least']:.2f}, {cost['most']:.2f}] of the time of one without "
+        f"(median, least, most of {cost['rounds']} pairs)."
+    )
+
+
+def describe_row(gap: Json) -> list[str]:
+    """Return the cells of a comparison of two runs."""
+    words = "yes" if gap["equal"] else "no"
+    return [words, f"{gap['most']:.2g}", f"{gap['relative']:.2g}"]
+
+
+STAGE = Stage(
+    "Two runs and a resumed run, with deterministic operations and without.",
+    1.0,
+    find_pieces,
+    render,
+)

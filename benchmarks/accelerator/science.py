@@ -1,0 +1,154 @@
+"""Stage *science*: comparisons and runs that need an accelerator.
+
+Each is a command of `gan-jax` with a time limit. What it reaches is kept in its folder
+under `science/`, and the same command goes on from there.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.accelerator.stage import (
+    Json,
+    OutOfTime,
+    Piece,
+    Settings,
+    Skipped,
+    Stage,
+)
+from gan_jax import Config
+from gan_jax.assembly.datasets import find_dataset
+from gan_jax.benchmark.report.markdown import render_table
+from gan_jax.benchmark.results_io import ROWS_FILE
+from gan_jax.config import DatasetConfig
+
+STOP_SECONDS = 30.0
+"""Seconds that a command has to save its state after SIGTERM."""
+
+
+class Experiment(NamedTuple):
+    """A command of gan-jax.
+
+    data: the data set that has to be there. share: of the stage's time.
+    """
+
+    name: str
+    command: str
+    data: str
+    share: float
+
+
+CIFAR = (
+    "train sn_gan --dataset.name cifar10 --model.name resnet --model.width 128 "
+    "--model.z-dim 128 --model.g-norm batch --model.g-init xavier "
+    "--model.d-init xavier --precision bf16 --steps 1000000 --ema.decay 0.999 "
+    "--metrics.names fid --metrics.every 2000 --metrics.n 10000 "
+    "--checkpoint.every 1m --resume"
+)
+STACKED = (
+    "compare --suite stacked_mnist --tasks stacked_resize "
+    "--methods r1,r1_r2,rpgan_r1,r3gan --seeds 16"
+)
+EXPERIMENTS = (
+    Experiment("stability map", "compare --suite map --seeds 8", "ring", 0.3),
+    Experiment("alpha", "compare --suite alpha --seeds 64", "ring", 0.25),
+    Experiment("stacked MNIST 2 x 2", STACKED, "stacked_mnist", 0.25),
+    Experiment("CIFAR-10", CIFAR, "cifar10", 0.2),
+)
+DIRAC = "compare --suite dirac --tasks alternating --methods non_saturating"
+TINY = (Experiment("dirac", DIRAC, "ring", 1.0),)
+
+
+def find_pieces(settings: Settings) -> list[Piece]:
+    """Return a piece for each experiment."""
+    experiments = TINY if settings.tiny else EXPERIMENTS
+    return [
+        Piece(one.name, partial(run_experiment, one, settings)) for one in experiments
+    ]
+
+
+def run_experiment(one: Experiment, settings: Settings) -> Json:
+    """Run a command until it ends or its time is over, and return what it reached.
+
+    A command that runs out of time is told to stop by SIGTERM, and saves its state.
+    """
+    require_data(one.data)
+    out = settings.out / "science" / one.name.replace(" ", "_")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    words = [*one.command.split(), "--out", str(out)]
+    with out.with_suffix(".log").open("a", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gan_jax", *words], stdout=log, stderr=log
+        )
+        try:
+            code = process.wait(max(1.0, one.share * settings.seconds - STOP_SECONDS))
+        except subprocess.TimeoutExpired:
+            stop_process(process)
+            raise OutOfTime(f"time is over, {describe_folder(out)}") from None
+    return {
+        "command": f"gan-jax {' '.join(words)}",
+        "exit_code": code,
+        "reached": describe_folder(out),
+        "passed": code == 0,
+        **({"why": f"exit code {code}, see {log.name}"} if code else {}),
+    }
+
+
+def require_data(name: str) -> None:
+    """Raise Skipped if a data set is not prepared, with what prepares it."""
+    try:
+        find_dataset(Config(dataset=DatasetConfig(name)))
+    except (ValueError, OSError) as error:
+        raise Skipped(str(error)) from None
+
+
+def stop_process(process: subprocess.Popen) -> None:
+    """Ask a process to save and end, and end it if it does not."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def describe_folder(out: Path) -> str:
+    """Say what the folder of a comparison or a run holds."""
+    rows = read_rows(out / ROWS_FILE)
+    if rows:
+        cells = {row["cell"] for row in rows}
+        converged = sum(row["outcome"] == "converged" for row in rows)
+        counts = {"cells": len(cells), "GANs": len(rows), "converged": converged}
+        return ", ".join(f"{k} {n}" for k, n in counts.items()) + f", in {out}"
+    logged = read_rows(out / "metrics.jsonl")
+    return f"step {logged[-1]['step']} in {out}" if logged else f"nothing yet in {out}"
+
+
+def read_rows(file: Path) -> list[Json]:
+    """Return the whole lines of a file of JSON objects; none if there is no file."""
+    if not file.exists():
+        return []
+    text = file.read_text("utf-8")
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+
+def render(found: dict[str, Json]) -> str:
+    """Return a table of the commands and what they reached."""
+    rows = [
+        [piece, f"`{result['command']}`", result["reached"]]
+        for piece, result in found.items()
+        if "command" in result
+    ]
+    return render_table(("experiment", "command", "reached"), rows)
+
+
+STAGE = Stage(
+    "Comparisons and runs that need an accelerator, each with a time limit.",
+    10.0,
+    find_pieces,
+    render,
+)

@@ -1,0 +1,127 @@
+"""The columns of the ranking: their texts for people, and keys for sorting."""
+
+import math
+from collections.abc import Callable
+
+from gan_jax.benchmark.report.maps.ranking import RankedMethod, Ranking
+from gan_jax.benchmark.report.tables import METHOD_EXPLANATION, Column, sort_key
+from gan_jax.benchmark.report.wording import (
+    format_difference,
+    format_interval,
+    format_probability,
+    format_short,
+)
+
+Cell = tuple[str, float | str]
+
+
+def rank_cell(one: RankedMethod) -> Cell:
+    """Return the rank with its set: `2 [1, 3]`, or `1= [1, 2]` if it is shared."""
+    equal = "=" if one.shared else ""
+    return f"{one.rank}{equal} [{one.low_rank}, {one.high_rank}]", one.rank
+
+
+def p_cell(one: RankedMethod) -> Cell:
+    """Return Holm's p against the baseline."""
+    known = one.p is not None and not math.isnan(one.p)
+    return (format_probability(one.p) if known else "–"), sort_key(one.p)
+
+
+def best_success_cell(one: RankedMethod) -> Cell:
+    """Return success at the best rates."""
+    if one.best is None:
+        return "–", -1.0
+    return format_interval(one.best.success, 2), one.best.success.value
+
+
+def best_number_cell(name: str, missing: float) -> Callable[[RankedMethod], Cell]:
+    """Return a cell of a number at the best rates; missing: how none sorts."""
+
+    def cell(one: RankedMethod) -> Cell:
+        value = math.nan if one.best is None else getattr(one.best, name)
+        return format_short(value), sort_key(value, missing)
+
+    return cell
+
+
+def task_column(task: str) -> Column:
+    """Return the column of the areas on a task."""
+
+    def cell(one: RankedMethod) -> Cell:
+        return f"{one.areas[task]:.2f}", one.areas[task]
+
+    return Column(f"on {task}", f"The area under the map on {task}.", cell)
+
+
+RANK_COLUMNS = (
+    Column(
+        "rank",
+        "The place by area, 1 for the largest; `=` marks equal areas. In brackets is "
+        "the set of ranks that the method may have, with 95%: from 1 plus the number "
+        "of methods shown to be better, to the number of all methods minus those shown "
+        "to be worse (paired t tests over seeds, corrected by Holm). Methods whose "
+        "sets overlap are not told apart by their ranks.",
+        rank_cell,
+    ),
+    Column("method", METHOD_EXPLANATION, lambda m: (m.method, m.method)),
+    Column(
+        "area",
+        "The share of all pairs of learning rates and seeds at which runs succeed, "
+        "averaged over tasks, with Student's 95% interval over seeds.",
+        lambda m: (format_interval(m.area, 2), m.area.value),
+    ),
+)
+COMPARISON_COLUMNS = (
+    Column(
+        "against baseline",
+        "The area minus the baseline's on the same seeds, with Student's 95% interval.",
+        lambda m: (
+            format_difference(m.difference),
+            sort_key(m.difference and m.difference.value, 0.0),
+        ),
+    ),
+    Column(
+        "p (Holm)",
+        "The p value of the paired t test over seeds that the area equals the "
+        "baseline's, corrected by Holm for the number of methods.",
+        p_cell,
+    ),
+    Column(
+        "at best rates",
+        "The success rate at the method's own best pair of learning rates, averaged "
+        "over tasks, with its 95% interval. Each half of the seeds chooses the pair at "
+        "which the other half is judged.",
+        best_success_cell,
+    ),
+    Column(
+        "distance / floor",
+        "The median of the task's metric at the best rates, in multiples of its floor "
+        "(what real data score), on the tasks that have one.",
+        best_number_cell("distance", math.inf),
+    ),
+    Column(
+        "sharp",
+        "The median share of samples near a mode, at the best rates, on the tasks "
+        "whose goal does not include it.",
+        best_number_cell("quality", -1.0),
+    ),
+    Column(
+        "gradients a step",
+        "The gradient evaluations of both players in a step.",
+        lambda m: (format_short(m.gradients), sort_key(m.gradients)),
+    ),
+    Column(
+        "step time",
+        "The wall time of a step, divided by the baseline's.",
+        lambda m: (
+            "–" if math.isnan(m.step_ratio) else f"{m.step_ratio:.2f}x",
+            sort_key(m.step_ratio),
+        ),
+    ),
+)
+
+
+def ranking_columns(ranking: Ranking) -> tuple[Column, ...]:
+    """Return the columns of a ranking: with an area for each task if it has several."""
+    tasks = ranking.tasks if len(ranking.tasks) > 1 else []
+    return (*RANK_COLUMNS, *map(task_column, tasks), *COMPARISON_COLUMNS)

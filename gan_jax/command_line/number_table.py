@@ -1,0 +1,39 @@
+"""The table of `gan-jax evaluate`: numbers, intervals, floors and ceilings."""
+
+from typing import Any
+
+from rich.table import Column, Table
+
+from gan_jax.evaluate.metric_registry import better_side, bound_name
+from gan_jax.terminal.console import plain_console
+
+
+def print_numbers(row: dict[str, Any]) -> None:
+    """Print a table of the numbers, which way is better, and their floor or ceiling."""
+    mark, floor, samples = row["fingerprint"], row["floor"], row["metrics"]
+    heads = ["real data"] if samples is None else ["samples (95 %)", "real data"]
+    columns = (Column(head, justify="right") for head in heads)
+    table = Table(Column("metric", no_wrap=True), "better", *columns)
+    for name in floor if samples is None else samples:
+        if name != "n":
+            own = [] if samples is None else [format_value(row, name)]
+            bound = f"{bound_name(name)} {floor[name]:.5g}" if name in floor else ""
+            table.add_row(name, better_side(name), *own, bound.strip())
+    tool = f"{mark['extractor']} {mark['weights'][:8]}".strip()
+    print(f"{mark['dataset']} ({mark['split']}), extractor {tool}: {mark['about']}")
+    print(f"SHA-256 of all that {mark['dataset']} holds: {mark['content']}")
+    if samples is not None:
+        print(f"samples (n = {mark['n_fake']}) against as many examples")
+    print(f"real data (n = {floor['n']}) against as many other examples")
+    plain_console().print(table)
+    for warning in row["warnings"]:
+        print(f"warning: {warning}")
+
+
+def format_value(row: dict[str, Any], name: str) -> str:
+    """Return a number of the samples, and half the length of its interval, if any."""
+    value = f"{row['metrics'][name]:.5g}"
+    interval = row["intervals"].get(name)
+    if interval is None:
+        return value
+    return f"{value} +- {(interval[1] - interval[0]) / 2:.2g}"

@@ -1,0 +1,273 @@
+"""The program that measures an accelerator, on a CPU."""
+
+import json
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from benchmarks.accelerator import cases, command, profile, right, science
+from benchmarks.accelerator.page import render_page
+from benchmarks.accelerator.registry import STAGES
+from benchmarks.accelerator.stage import (
+    OutOfTime,
+    Piece,
+    Settings,
+    Skipped,
+    Stage,
+    is_finished,
+    read_results,
+    run_stage,
+)
+from gan_jax.augment import AUGMENTS
+from gan_jax.dynamics import DYNAMICS
+from gan_jax.losses import LOSSES
+from gan_jax.models import MODELS
+from gan_jax.optimizers import OPTIMIZERS
+from gan_jax.penalties import PENALTIES
+
+ABOUT = {"device": "a device"}
+
+
+def run(stage, tmp_path, seconds=60.0):
+    return dict(run_stage(stage, "a", Settings(True, seconds, tmp_path)))
+
+
+def stage_of(**pieces):
+    found = [Piece(name, run) for name, run in pieces.items()]
+    return Stage("About.", 1.0, lambda settings: found, lambda results: "")
+
+
+def raises(error):
+    def run():
+        raise error
+
+    return run
+
+
+def test_a_stage_writes_each_result_and_goes_on_after_a_failure(tmp_path):
+    stage = stage_of(
+        good=lambda: {"number": 2},
+        wrong=lambda: {"passed": False},
+        broken=raises(RuntimeError("two\nlines")),
+        missing=raises(Skipped("needs a GPU")),
+        slow=raises(OutOfTime("at step 3")),
+    )
+    statuses = run(stage, tmp_path)
+    assert statuses == {
+        "good": "passed",
+        "wrong": "failed",
+        "broken": "failed",
+        "missing": "skipped",
+        "slow": "partial",
+    }
+    found = read_results(tmp_path, "a")
+    assert found["good"]["number"] == 2 and found["good"]["seconds"] >= 0
+    assert found["broken"]["why"] == "RuntimeError: two lines"
+    assert found["missing"]["why"] == "needs a GPU"
+    assert not is_finished(stage, "a", Settings(True, 60.0, tmp_path))
+
+
+def test_a_stopped_stage_resumes_at_the_first_piece_without_a_result(tmp_path):
+    calls = []
+
+    def note(name, stop=False):
+        def run():
+            calls.append(name)
+            if stop and calls.count(name) == 1:
+                raise KeyboardInterrupt
+            return {}
+
+        return run
+
+    stage = stage_of(first=note("first"), second=note("second", True), third=note("3"))
+    with pytest.raises(KeyboardInterrupt):
+        run(stage, tmp_path)
+    assert read_results(tmp_path, "a")["second"] == {"status": "begun"}
+    # The one in which the program ended is tried again after those never tried.
+    assert list(run(stage, tmp_path)) == ["third", "second"]
+    assert calls == ["first", "second", "3", "second"]
+    assert is_finished(stage, "a", Settings(True, 60.0, tmp_path))
+    assert run(stage, tmp_path) == {}
+
+
+def test_no_piece_begins_after_the_time_of_its_stage(tmp_path):
+    stage = stage_of(one=lambda: {})
+    assert run(stage, tmp_path, seconds=0.0) == {}
+    assert not is_finished(stage, "a", Settings(True, 0.0, tmp_path))
+
+
+def test_a_damaged_file_of_results_is_named(tmp_path):
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(ValueError, match=r"a\.json: is damaged .*; delete it"):
+        read_results(tmp_path, "a")
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--stages", "rihgt"], "stages 'rihgt': must be of right, repeatable"),
+        (["--minutes", "0"], "minutes 0: must be above 0"),
+    ],
+)
+def test_bad_flags_of_the_command_are_refused(flags, words, tmp_path, capsys):
+    assert command.main([*flags, "--out", str(tmp_path / "x")]) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+def test_stages_run_in_their_own_order():
+    assert command.choose_stages("profile, right") == ["right", "profile"]
+    assert command.choose_stages("") == list(STAGES)
+
+
+def test_results_of_another_device_are_not_mixed(tmp_path):
+    command.open_folder(tmp_path / "out", ABOUT)
+    command.open_folder(tmp_path / "out", ABOUT)
+    with pytest.raises(ValueError, match=r"another device \(a device\); choose"):
+        command.open_folder(tmp_path / "out", {"device": "another"})
+
+
+def test_every_registered_name_of_a_step_is_a_case():
+    found = {(kind, name) for kind, _, name in cases.find_cases(tiny=False)}
+    for kind, registry in {
+        "loss": LOSSES,
+        "penalty": PENALTIES,
+        "model": MODELS,
+        "rule of play": DYNAMICS,
+        "augmentation": AUGMENTS,
+        "optimizer": OPTIMIZERS,
+    }.items():
+        assert {(kind, name) for name in registry} <= found
+
+
+@pytest.mark.parametrize(("kind", "name"), [("model", "conv_7x7"), ("output", "tanh")])
+def test_a_case_is_the_first_game_that_a_name_suits(kind, name):
+    config = cases.case_config(cases.KINDS[kind], name, tiny=False)
+    assert config.precision == "highest"
+    assert config.dataset.resolution == {"conv_7x7": 28, "tanh": 16}[name]
+
+
+def test_all_cases_can_be_built():
+    for _, kind, name in cases.find_cases(tiny=False):
+        cases.case_config(kind, name, tiny=False)
+
+
+def test_the_same_step_on_one_device_is_right():
+    found = right.compare_step(cases.KINDS["loss"], "hinge", tiny=True)
+    assert found == {"parameters": 0.0, "updates": 0.0, "passed": True}
+
+
+def test_a_step_that_differs_is_not_right():
+    """An update that is wrong in its third digit passes only where Adam amplifies."""
+    start = {"G": {"w": jnp.ones(4)}, "D": {"w": jnp.ones(2)}}
+    cpu = {"G": {"w": jnp.full(4, 1.01)}, "D": {"w": jnp.ones(2)}}
+    device = {"G": {"w": jnp.full(4, 1.01002)}, "D": {"w": jnp.ones(2)}}
+    found = right.judge_difference(start, cpu, device, follows_gradient=True)
+    np.testing.assert_allclose(found["parameters"], 2e-5 / 1.01, rtol=1e-2)
+    np.testing.assert_allclose(found["updates"], 2e-3, rtol=1e-2)
+    assert not found["passed"]
+    assert right.judge_difference(start, cpu, device, False)["passed"]
+    far = {"G": {"w": jnp.full(4, 1.02)}, "D": {"w": jnp.ones(2)}}
+    assert not right.judge_difference(start, cpu, far, False)["passed"]
+
+
+def test_a_report_of_pytest_names_what_failed():
+    text = (
+        "..F\nFAILED tests/a.py::test_b[x] - no\nERROR tests/c.py\n1 failed, 2 passed"
+    )
+    found = right.read_test_report(text, 1)
+    assert found["failed"] == ["tests/a.py::test_b[x]", "tests/c.py"]
+    assert found["counts"] == {"failed": 1, "passed": 2} and not found["passed"]
+    assert right.read_test_report("", 4)["why"] == "no output"
+
+
+def name_line(kind, pid, tid, name):
+    return {"ph": "M", "name": kind, "pid": pid, "tid": tid, "args": {"name": name}}
+
+
+def run_event(pid, tid, name, start, duration, **arguments):
+    times = {"ts": start, "dur": duration, "args": arguments}
+    return {"ph": "X", "pid": pid, "tid": tid, "name": name, **times}
+
+
+GPU_TRACE = [
+    name_line("process_name", 1, 0, "/device:GPU:0"),
+    name_line("process_name", 2, 0, "/host:CPU"),
+    name_line("thread_name", 1, 7, "Stream #7(Compute)"),
+    name_line("thread_name", 1, 8, "XLA Ops"),
+    run_event(1, 7, "sm90_xmma_fprop_implicit_gemm_nhwc", 0, 60, hlo_op="conv.1"),
+    run_event(1, 7, "nchwToNhwcKernel", 60, 10),
+    run_event(1, 7, "loop_convert_fusion", 90, 10),
+    run_event(1, 8, "conv.1", 0, 60, hlo_op="conv.1"),
+    run_event(2, 3, "dispatch", 0, 500),
+]
+
+
+def test_kernels_are_those_of_the_streams_and_are_summed_by_kind():
+    found = profile.summarize(profile.find_kernels(GPU_TRACE))
+    assert found["kinds"] == {
+        profile.PRODUCT: 60,
+        profile.COPY: 10,
+        profile.ELEMENTWISE: 10,
+    }
+    assert found["busy"] == 0.8 and found["kernels"] == 3
+    assert found["top"][0][0] == "sm90_xmma_fprop_implicit_gemm_nhwc (conv.1)"
+
+
+def test_without_a_device_the_operations_of_a_program_count():
+    events = [
+        name_line("process_name", 2, 0, "/host:CPU"),
+        run_event(2, 3, "input_reduce_fusion", 0, 5, hlo_op="input_reduce_fusion"),
+        run_event(2, 3, "ThunkExecutor::Execute", 0, 50),
+        run_event(2, 4, "transpose_copy_fusion", 2, 5, hlo_op="transpose_copy_fusion"),
+    ]
+    found = profile.summarize(profile.find_kernels(events))
+    assert found["kinds"] == {profile.REDUCTION: 5, profile.COPY: 5}
+    assert found["busy"] == 1.0
+    with pytest.raises(ValueError, match="no kernels"):
+        profile.summarize([])
+
+
+def test_missing_data_skips_an_experiment_with_what_to_prepare(tmp_path):
+    one = science.EXPERIMENTS[-1]
+    with pytest.raises(Skipped, match="is not prepared .* prepare cifar10"):
+        science.run_experiment(one, Settings(False, 60.0, tmp_path))
+
+
+def test_a_page_shows_what_did_not_pass_and_why():
+    results = {"seeds": {"loop": {"status": "skipped", "why": "needs a GPU"}}}
+    page = render_page(ABOUT, results)
+    assert "## seeds" in page and "- loop: skipped: needs a GPU" in page
+
+
+def run_command(tmp_path, *flags):
+    out = tmp_path / "out"
+    code = command.main(["--tiny", "--out", str(out), *flags])
+    return code, out
+
+
+def test_a_stage_runs_in_a_process_of_its_own_and_is_not_repeated(tmp_path, capfd):
+    code, out = run_command(tmp_path, "--stages", "profile")
+    assert code == 0, capfd.readouterr().err
+    (result,) = json.loads((out / "profile.json").read_text()).values()
+    assert result["status"] == "passed" and result["kinds"][profile.PRODUCT] > 0
+    assert "## profile" in (out / "README.md").read_text()
+    first = (out / "profile.json").read_bytes()
+    assert run_command(tmp_path, "--stages", "profile")[0] == 0
+    assert (out / "profile.json").read_bytes() == first
+
+
+@pytest.mark.slow
+def test_all_stages_run_on_a_cpu(tmp_path, capfd):
+    code, out = run_command(tmp_path)
+    assert code == 0, capfd.readouterr().err
+    page = (out / "README.md").read_text()
+    assert re.findall(r"^## (\w+)$", page, re.MULTILINE) == list(STAGES)
+    assert "failed" not in re.sub(r"names of those that failed|\| failed", "", page)
+    assert jax.default_backend() == "cpu"
+    runs = json.loads((out / "repeatable.json").read_text())
+    assert runs["deterministic"]["again"]["equal"]
+    assert runs["deterministic"]["resumed"]["equal"]

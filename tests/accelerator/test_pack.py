@@ -1,0 +1,77 @@
+"""The pack of wheels for hosts without network; nothing is downloaded here."""
+
+import os
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from benchmarks.accelerator import pack
+
+RECORD = "own-1.dist-info/RECORD"
+FILES = {
+    "own/__init__.py": "number = 3\n",
+    "own/tests/test_own.py": "assert False\n",
+    "own-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: own\nVersion: 1\n",
+    "own-1.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n"
+    "Tag: py3-none-any\n",
+}
+
+
+def write_wheel(folder):
+    wheel = folder / "own-1-py3-none-any.whl"
+    record = "".join(f"{name},,\n" for name in [*FILES, RECORD])
+    with zipfile.ZipFile(wheel, "w") as file:
+        for name, content in {**FILES, RECORD: record}.items():
+            file.writestr(name, content)
+    return wheel
+
+
+def test_a_smaller_wheel_lacks_its_tests_and_nothing_else(tmp_path):
+    wheel = write_wheel(tmp_path)
+    pack.shrink_wheel(wheel)
+    with zipfile.ZipFile(wheel) as file:
+        kept = {name: file.read(name).decode() for name in file.namelist()}
+    record = kept.pop(RECORD)
+    assert kept == {k: v for k, v in FILES.items() if "/tests/" not in k}
+    assert "own/tests" not in record and "own/__init__.py,," in record
+
+
+def test_the_script_installs_without_network_once_and_starts_the_program(tmp_path):
+    (tmp_path / "wheels").mkdir()
+    pack.shrink_wheel(write_wheel(tmp_path / "wheels"))
+    program = tmp_path / "benchmarks" / "accelerator"
+    program.mkdir(parents=True)
+    (program / "__main__.py").write_text("import own, sys; print(own.number, sys.argv)")
+    script = tmp_path / "run.sh"
+    script.write_text(pack.RUN)
+    environment = {**os.environ, "PYTHON": sys.executable}
+    for _ in range(2):
+        found = subprocess.run(
+            ["bash", str(script), "--tiny"],
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert found.returncode == 0, found.stderr
+        assert found.stdout.startswith("3 [") and "'--tiny'" in found.stdout
+        (tmp_path / "wheels" / "own-1-py3-none-any.whl").unlink(missing_ok=True)
+
+
+def test_sources_of_a_pack_hold_the_tests_that_the_stage_runs(tmp_path):
+    pack.copy_sources(tmp_path)
+    assert all((tmp_path / "tests" / name).exists() for name in pack.TESTS)
+    assert (tmp_path / "tests" / "conftest.py").exists()
+    assert (tmp_path / "benchmarks" / "accelerator" / "pack.py").exists()
+    assert not (tmp_path / "benchmarks" / "results").exists()
+
+
+def test_a_pack_is_not_written_over(tmp_path, capsys):
+    assert pack.main([str(tmp_path)]) == 2
+    assert "is there already; choose another folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["Scikit_Learn", "scikit-learn", "scikit.learn"])
+def test_names_of_packages_are_compared_as_indexes_do(name):
+    assert pack.normalize_name(name) == "scikit-learn"
