@@ -41,6 +41,7 @@ TINY = ["--suite", "toy", "--tasks", "ring", "--methods", "ns_gan,r1_weak"]
         (["--suite", "toy", "--methods", "ada"], "methods 'ada' on ring: augment.name"),
         (["--suite", "mnist"], "dataset.name 'mnist' is not prepared"),
         ([*TINY, "--part", "2/1"], "part '2/1': must be like"),
+        ([*TINY, "--hours", "0"], "hours 0.0: must be positive"),
         (["--suite", "toy", "--methods", ","], "methods ',': names none; give a,b"),
         (["--suite", "toy", "--tasks", ", "], "tasks ', ': names none; give a,b"),
     ],
@@ -118,6 +119,21 @@ def test_a_signal_in_a_game_says_how_to_go_on(
     message = capsys.readouterr().err
     assert "stopped: 0 of " in message
     assert "the same command goes on:\ngan-jax compare" in message
+
+
+@pytest.mark.slow
+def test_a_time_limit_begins_no_cell_that_would_not_end_and_goes_on_later(
+    tmp_path, capsys
+):
+    out = tmp_path / "out"
+    command = [*TINY, "--seeds", "1", "--steps", "20", "--out", str(out)]
+    assert compare.main([*command, "--hours", "1e-9"]) == 0
+    said = capsys.readouterr().out
+    assert "hours 1e-09: 1 of 2 cells are finished; the same command goes on" in said
+    assert [row["cell"] for row in read_result_rows(out)] == ["ring--ns_gan"]
+    assert compare.main([*command, "--hours", "1"]) == 0
+    assert "hours" not in capsys.readouterr().out
+    assert len(read_result_rows(out)) == 2
 
 
 def without_times(rows):

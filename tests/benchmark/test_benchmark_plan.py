@@ -27,6 +27,7 @@ from gan_jax.data import DATASETS, TOYS
 from gan_jax.evaluate.metric_registry import toy_modes
 from gan_jax.gan import init_state
 from gan_jax.methods import METHODS
+from gan_jax.parallel.execution import members_of
 
 
 def toy_plan(**request):
@@ -61,6 +62,23 @@ def test_the_stability_map_is_one_program_for_each_method():
     (cell,) = plan["cells"]
     assert cell["members"] == 2 * 3 * 3
     assert plan["axes"] == {"g_lr": [0.1, 1.0, 10.0], "d_lr": [0.1, 1.0, 10.0]}
+
+
+def test_a_round_has_some_seeds_of_every_cell():
+    plan = make_plan(PlanRequest("map", ("r1", "ns_gan"), ("grid",), seeds=5))
+    rounds = ("0-1", "2-3", "4-4")
+    names = [f"grid--{m}--seeds={r}" for r in rounds for m in ("r1", "ns_gan")]
+    assert [cell["id"] for cell in plan["cells"]] == names
+    assert [cell["members"] for cell in plan["cells"]] == [18, 18, 18, 18, 9, 9]
+    seeds = [
+        member["seed"]
+        for cell in plan["cells"]
+        if cell["method"] == "r1"
+        for member in members_of(cell_config(cell))
+    ]
+    assert sorted(seeds) == [seed for seed in range(5) for _ in range(9)]
+    (whole,) = make_plan(PlanRequest("map", ("r1",), ("grid",), seeds=2))["cells"]
+    assert whole["id"] == "grid--r1"
 
 
 def test_all_methods_are_those_that_can_make_points():

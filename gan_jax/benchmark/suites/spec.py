@@ -97,9 +97,6 @@ METHOD_VARIANTS: dict[str, MethodVariant] = {
     "r3gan_weak": MethodVariant(
         "r3gan", {"penalty.weight": 0.1, "penalty.weight_end": None}
     ),
-    "rpgan_r1_weak": MethodVariant(
-        "rpgan_r1", {"penalty.weight": 0.1, "penalty.weight_end": None}
-    ),
     "r3gan_every8": MethodVariant("r3gan", {"penalty.every": 8}),
     "pacgan3": MethodVariant("pacgan2", {"model.pack": 3}),
     "pacgan4": MethodVariant("pacgan2", {"model.pack": 4}),

@@ -1,4 +1,4 @@
-"""The suites on points: tier T1, its stress axes, PacGAN's protocol."""
+"""The suites on points: tier T1, its map and stress axes, PacGAN's protocol."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from gan_jax.benchmark.suites.spec import (
     Task,
     make_axis,
 )
-from gan_jax.config import DatasetConfig
+from gan_jax.config import DatasetConfig, SweepConfig
 
 SAMPLES_PER_EVALUATION = 2500
 """Samples of each evaluation, as published."""
@@ -74,6 +74,7 @@ CORE = (
 PENALIZED = tuple(
     name for name in CORE if BENCHMARK_METHODS[name].penalty.name != "none"
 )
+MAPPED = ("ns_gan", "wgan_gp_weak", "r1_weak", "r3gan")
 PILOT = (
     "minimax",
     "ns_gan",
@@ -83,6 +84,7 @@ PILOT = (
     "rpgan",
     "r3gan_weak",
 )
+FACTORS = (0.1, 1.0, 10.0)
 
 TOY = Suite(
     "2-D mixtures, MLP of 2 x 128, 10,000 steps, rates decayed linearly (tier T1)",
@@ -161,6 +163,14 @@ ALPHA = Suite(
 SUITES = {
     "toy": TOY,
     "alpha": ALPHA,
+    "map": replace(
+        TOY,
+        about="The stability map: 3 x 3 factors on both learning rates",
+        tasks={"ring_wide": EASY_RING, "grid": GRID},
+        methods=MAPPED,
+        sweep=SweepConfig(g_lr=FACTORS, d_lr=FACTORS),
+        round_seeds=2,
+    ),
     "pilot": replace(
         TOY,
         about="The ring with every method's second moment decayed by 0.9",
