@@ -4,7 +4,8 @@ import dataclasses
 import functools
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,21 +34,33 @@ class Moments:
     count: int
 
 
+class Factors(NamedTuple):
+    """A mean `[F]`, and `A [F, r]` with `A A^T` the covariance, in float64."""
+
+    mean: np.ndarray
+    factor: np.ndarray
+
+
 def merge_moments(a: Moments, b: Moments) -> Moments:
     """Return the moments of both sets together; only float64 rounding is added.
 
     Chan, Golub and LeVeque 1983, doi 10.1080/00031305.1983.10483115.
     """
-    if a.mean.shape != b.mean.shape:
-        raise ValueError(
-            f"moments differ in width: {a.mean.shape}, {b.mean.shape}; all must "
-            "come from one extractor"
-        )
+    check_widths(a, b)
     count = a.count + b.count
     shift = b.mean - a.mean
     scatter = (a.count - 1) * a.covariance + (b.count - 1) * b.covariance
     scatter += np.outer(shift, shift) * (a.count * b.count / count)
     return Moments(a.mean + shift * (b.count / count), scatter / (count - 1), count)
+
+
+def check_widths(a: Moments | Factors, b: Moments | Factors) -> None:
+    """Raise ValueError unless both are of equally many features."""
+    if a.mean.shape != b.mean.shape:
+        raise ValueError(
+            f"moments differ in width: {a.mean.shape}, {b.mean.shape}; all must "
+            "come from one extractor"
+        )
 
 
 def chunk_moments(features: np.ndarray) -> Moments:
@@ -94,21 +107,59 @@ def covariance_factor(covariance: np.ndarray) -> np.ndarray:
     return vectors[:, kept] * np.sqrt(values[kept])
 
 
-def warn_if_few(moments: Moments) -> None:
+def factor_moments(moments: Moments) -> Factors:
+    """Return moments with their covariance factored."""
+    return Factors(moments.mean, covariance_factor(moments.covariance))
+
+
+def factor_quickly(moments: Moments) -> Factors:
+    """Return `factor_moments`, by Cholesky unless the covariance is singular."""
+    try:
+        return Factors(moments.mean, np.linalg.cholesky(moments.covariance))
+    except np.linalg.LinAlgError:
+        return factor_moments(moments)
+
+
+def factor_rows(features: np.ndarray) -> Factors:
+    """Return the factors of samples `[N, F]` float64: the centred rows, r = N.
+
+    They are `A = (X - m)^T / (N - 1)^1/2`. No covariance `[F, F]` is made of them.
+    """
+    mean = features.mean(axis=0)
+    return Factors(mean, (features - mean).T / math.sqrt(max(len(features) - 1, 1)))
+
+
+def summarize(features: Features) -> Moments | Factors:
+    """Return `factor_rows` of at most F samples `[N, F]`, and the moments of more."""
+    count, width = features.shape
+    return factor_rows(to_float64(features)) if count <= width else moments(features)
+
+
+def warn_if_few(count: int, width: int) -> None:
     """Warn of fewer than 2 samples per feature; raise ValueError for fewer than 2."""
-    width = len(moments.mean)
-    if moments.count < 2:
+    if count < 2:
         raise ValueError(
-            f"count {moments.count}: a covariance needs at least 2 samples; take more"
+            f"count {count}: a covariance needs at least 2 samples; take more"
         )
-    if moments.count < 2 * width:
-        singular = "the covariance is singular and " * (moments.count <= width)
+    if count < 2 * width:
+        singular = "the covariance is singular and " * (count <= width)
         warnings.warn(
-            f"{moments.count} samples of {width} features: {singular}the Frechet "
+            f"{count} samples of {width} features: {singular}the Frechet "
             f"distance is strongly biased upwards; take at least {2 * width} samples "
             "or an extractor with fewer features",
-            stacklevel=4,
+            stacklevel=3,
         )
+
+
+def frechet_of_factors(a: Factors, b: Factors) -> float:
+    """Return `|m - m'|^2 + tr(A A^T) + tr(B B^T) - 2 sum_i s_i` of two Gaussians.
+
+    s are the singular values of `A^T B`. Rounding may make the result negative.
+    """
+    shared = a.factor.T @ b.factor
+    overlap = np.linalg.svd(shared, compute_uv=False).sum() if shared.size else 0.0
+    spread = math.fsum([np.sum(a.factor**2), np.sum(b.factor**2), -2 * overlap])
+    return float(np.sum((a.mean - b.mean) ** 2) + spread)
 
 
 def frechet_of_moments(a: Moments, b: Moments) -> float:
@@ -124,59 +175,67 @@ def frechet_of_moments(a: Moments, b: Moments) -> float:
     Warns of fewer than 2 samples per feature. Raises ValueError on different widths or
     fewer than 2 samples. Heusel et al. 2017, arXiv 1706.08500; Dowson and Landau 1982.
     """
-    if a.mean.shape != b.mean.shape:
-        raise ValueError(
-            f"moments differ in width: {a.mean.shape}, {b.mean.shape}; both must "
-            "come from one extractor"
-        )
+    check_widths(a, b)
     for each in (a, b):
-        warn_if_few(each)
-    shared = covariance_factor(a.covariance).T @ covariance_factor(b.covariance)
-    overlap = np.linalg.svd(shared, compute_uv=False).sum() if shared.size else 0.0
-    spread = math.fsum([np.trace(a.covariance), np.trace(b.covariance), -2 * overlap])
-    return float(max(np.sum((a.mean - b.mean) ** 2) + spread, 0.0))
+        warn_if_few(each.count, len(each.mean))
+    return max(frechet_of_factors(factor_moments(a), factor_moments(b)), 0.0)
 
 
 def frechet_distance(real: Features, fake: Features) -> float:
     """Return `frechet_of_moments` of `real [N, F]` and `fake [M, F]`, in float64.
+
+    Of at most F samples the centred rows are the factor of their covariance. With few
+    samples on both sides this costs `O(N M F)` operations instead of `O(F^3)`.
 
     Warns of fewer than 2 samples per feature. Raises ValueError on NaN, infinity,
     different widths, fewer than 2 samples.
     """
     check_features("real", real)
     check_features("fake", fake)
-    return frechet_of_moments(moments(real), moments(fake))
+    a, b = summarize(real), summarize(fake)
+    check_widths(a, b)
+    for each in (real, fake):
+        warn_if_few(*each.shape)
+    factors = [factor_moments(x) if isinstance(x, Moments) else x for x in (a, b)]
+    return max(frechet_of_factors(*factors), 0.0)
 
 
 def frechet_without_groups(real: Features, fake: Features) -> list[float]:
     """Return the Frechet distance of `real` and `fake` without each group of both.
 
-    For `confidence_interval`. The moments of the rest are merged from those of the
-    groups, so the samples are read once.
+    For `confidence_interval`.
     """
-    sides = []
-    for features in (to_float64(real), to_float64(fake)):
-        numbers = number_groups(len(features))
-        sides.append([chunk_moments(features[numbers == g]) for g in range(GROUPS)])
-    return [
-        fast_frechet(
-            *(functools.reduce(merge_moments, own[:g] + own[g + 1 :]) for own in sides)
-        )
-        for g in range(GROUPS)
-    ]
+    sides = (summarize_without_groups(to_float64(x)) for x in (real, fake))
+    return [fast_frechet(a, b) for a, b in zip(*sides, strict=True)]
 
 
-def fast_frechet(a: Moments, b: Moments) -> float:
-    """Return `frechet_of_moments`, several times as fast, but with fewer digits.
+def summarize_without_groups(features: np.ndarray) -> Iterator[Moments | Factors]:
+    """Yield `summarize` of the samples `[N, F]` float64 without each group.
+
+    The moments are merged from those of the groups, so the samples are read once.
+    """
+    count, width = features.shape
+    numbers = number_groups(count)
+    if count - count // GROUPS <= width:
+        yield from (factor_rows(features[numbers != g]) for g in range(GROUPS))
+        return
+    parts = [chunk_moments(features[numbers == g]) for g in range(GROUPS)]
+    for g in range(GROUPS):
+        yield functools.reduce(merge_moments, parts[:g] + parts[g + 1 :])
+
+
+def fast_frechet(a: Moments | Factors, b: Moments | Factors) -> float:
+    """Return the Frechet distance, of moments several times as fast, but less exactly.
 
     The trace of the root is `sum_i (eig_i(L^T S' L))^1/2` with `S = L L^T` by Cholesky.
-    Of a trace of F roots about `F 10^-8` of the largest root is lost to rounding. The
-    result may be below 0 by as much.
+    Of a trace of F roots about `F 10^-8` of the largest root is lost to rounding. If
+    one side has few samples and comes as Factors, nothing is lost. The result may be
+    below 0 by rounding.
     """
-    try:
-        factor = np.linalg.cholesky(a.covariance)
-    except np.linalg.LinAlgError:  # a singular covariance
-        factor = covariance_factor(a.covariance)
+    if isinstance(a, Factors) or isinstance(b, Factors):
+        sides = (x if isinstance(x, Factors) else factor_quickly(x) for x in (a, b))
+        return frechet_of_factors(*sides)
+    factor = factor_quickly(a).factor
     squares = np.linalg.eigvalsh(factor.T @ b.covariance @ factor)
     overlap = np.sqrt(squares.clip(0)).sum()
     spread = math.fsum([np.trace(a.covariance), np.trace(b.covariance), -2 * overlap])
@@ -217,4 +276,4 @@ def frechet_extrapolated(real: Features, fake: Features) -> float:
 def mean_over_parts(real: np.ndarray, fake: np.ndarray, count: int) -> float:
     """Return the mean Frechet distance of the parts of both sets, cut into `count`."""
     pairs = zip(np.array_split(real, count), np.array_split(fake, count), strict=True)
-    return float(np.mean([fast_frechet(moments(x), moments(y)) for x, y in pairs]))
+    return float(np.mean([fast_frechet(summarize(x), summarize(y)) for x, y in pairs]))
