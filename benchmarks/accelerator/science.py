@@ -118,17 +118,21 @@ def wait_or_stop(process: subprocess.Popen, seconds: float) -> int:
     """Wait for a process to end, and return its exit code.
 
     Raises TimeoutExpired if it runs longer, and KeyboardInterrupt with the name of the
-    signal when Ctrl-C or SIGTERM asks this process to stop.
+    signal when Ctrl-C or SIGTERM asks this process to stop, also if the other process
+    has ended by then.
     """
     ends = time.monotonic() + seconds
     with stop_request() as requests:
         while not requests:
             left = ends - time.monotonic()
             try:
-                return process.wait(min(POLL_SECONDS, max(0.0, left)))
+                code = process.wait(min(POLL_SECONDS, max(0.0, left)))
             except subprocess.TimeoutExpired:
                 if left <= 0.0:
                     raise
+                continue
+            if not requests:
+                return code
     raise KeyboardInterrupt(requests[0])
 
 

@@ -136,6 +136,18 @@ def test_an_experiment_is_stopped_with_the_process_that_runs_it(
     assert (tmp_path / "saved").exists()
 
 
+def test_a_stop_counts_although_the_process_ends_at_the_same_time():
+    """Otherwise the next experiment would begin."""
+
+    class Ended:
+        def wait(self, seconds):
+            signal.raise_signal(signal.SIGTERM)
+            return 143
+
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        science.wait_or_stop(Ended(), 60.0)  # pyright: ignore[reportArgumentType]
+
+
 def test_an_experiment_out_of_time_saves_and_says_so(
     start_training, as_command, tmp_path, monkeypatch
 ):
