@@ -26,6 +26,7 @@ from gan_jax.evaluate.metric import Comparison, Reference, as_sample_metric
 from gan_jax.evaluate.metric_registry import METRICS
 from gan_jax.features import EXTRACTORS
 from gan_jax.features.classifier import Classifier
+from gan_jax.features.efficientnet_lite import VARIANTS, EfficientNetLite
 from gan_jax.features.extractor import FeatureSet
 from gan_jax.features.inception import InceptionV3
 from gan_jax.gan import init_state
@@ -269,8 +270,9 @@ def test_metrics_are_exact_on_an_accelerator(name, monkeypatch):
     for mixture in mixtures:
         with recorded_products(monkeypatch) as products:
             metric(Comparison(real, fake, real, mixture, real_is_complete=True))
-            form = metric.prepare(Reference(real, real, mixture, True, 60))
-            if form is not None:
+            reference = Reference(real, real, mixture, True, 60)
+            form = metric.prepare and metric.prepare(reference)
+            if form:
                 jax.jit(form.measure)(form.constants, Fakes(*map(jnp.asarray, fake)))
         assert_exact(products)
 
@@ -278,6 +280,8 @@ def test_metrics_are_exact_on_an_accelerator(name, monkeypatch):
 NETWORKS = {
     "cnn": (Classifier(10), (1, 28, 28, 1)),
     "inception": (InceptionV3(), (1, 299, 299, 3)),
+    "lite0": (EfficientNetLite(VARIANTS["lite0"]), (1, 224, 224, 3)),
+    "lite2": (EfficientNetLite(VARIANTS["lite2"]), (1, 260, 260, 3)),
 }
 """The network of each extractor that has one, and the shape of its input."""
 

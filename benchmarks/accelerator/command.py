@@ -12,6 +12,7 @@ SIGTERM.
 """
 
 import json
+import math
 import os
 import re
 import signal
@@ -27,7 +28,8 @@ from typing import Any
 
 from benchmarks.accelerator.page import render_page
 from benchmarks.accelerator.registry import STAGES
-from benchmarks.accelerator.stage import read_results
+from benchmarks.accelerator.science import POLL_SECONDS, STOP_SECONDS, wait_or_stop
+from benchmarks.accelerator.stage import read_results, read_table, write_table
 from benchmarks.accelerator.worker import ABOUT, UNFINISHED
 from gan_jax.command_line.flags import parse
 from gan_jax.command_line.paths import expand_home
@@ -40,6 +42,8 @@ ROOT = Path(__file__).parents[2]
 FAST_COMPILATION = "--xla_backend_optimization_level=0"
 GRACE = 30.0
 """Seconds after its share at which a stage is ended within a piece."""
+SAVING = STOP_SECONDS + 5.0
+"""Seconds that the processes of a stage have to end after SIGTERM."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,13 @@ class Flags:
 
 
 def choose_stages(text: str) -> list[str]:
-    """Return the names of the chosen stages in their order.
+    """Return the names of the chosen stages in their order; no text: all.
 
-    Raises ValueError for a name that is unknown.
+    Raises ValueError for a name that is unknown, and for a text without names.
     """
     names = [part.strip() for part in text.split(",") if part.strip()]
+    if text and not names:
+        raise ValueError(f"stages {text!r}: names none of {', '.join(STAGES)}")
     for name in names:
         if name not in STAGES:
             raise ValueError(f"stages {name!r}: must be of {', '.join(STAGES)}")
@@ -80,6 +86,28 @@ def ask_device() -> dict[str, Any]:
         last = (found.stderr.strip().splitlines() or ["no output"])[-1]
         raise ValueError(f"JAX does not start on this device: {last}")
     return json.loads(found.stdout.strip().splitlines()[-1])
+
+
+def require_device(about: dict[str, Any], tiny: bool) -> None:
+    """Print the device, and a warning if a CPU is to be measured.
+
+    Raises ValueError if JAX_PLATFORMS names a platform, and JAX found a CPU only.
+    """
+    print(f"device  {about['device']} ({about['platform']})", flush=True)
+    if about["platform"] != "cpu":
+        return
+    chosen = os.environ.get("JAX_PLATFORMS", "")
+    if chosen and "cpu" not in chosen:
+        raise ValueError(
+            f"JAX_PLATFORMS {chosen!r}: JAX found a CPU only; install JAX for that "
+            "device (docs/accelerators.md), or set it to cpu to measure the CPU"
+        )
+    if not tiny:
+        print(
+            "warning: this is a CPU, for which most stages are too long; --tiny tests "
+            "the program",
+            file=sys.stderr,
+        )
 
 
 def child_environment(tiny: bool = False) -> dict[str, str]:
@@ -110,34 +138,57 @@ def choose_folder(flags: Flags, about: dict[str, Any]) -> Path:
 
 
 def open_folder(out: Path, about: dict[str, Any]) -> None:
-    """Make the folder; refuse the results of another device or other versions."""
+    """Make the folder.
+
+    Raises ValueError for results of another device or other versions, and for a file
+    of results that is damaged.
+    """
     file = out / "about.json"
-    if file.exists() and (found := json.loads(file.read_text("utf-8"))) != about:
-        differ = [key for key in about if found.get(key) != about[key]]
+    found = read_table(file) if file.exists() else about
+    differ = [key for key in about | found if found.get(key) != about.get(key)]
+    if differ:
         raise ValueError(
-            f"out {out}: holds results of another {' and '.join(differ) or 'setup'} "
-            f"({', '.join(str(found.get(key)) for key in differ)}); choose another "
-            "folder, or delete this one"
+            f"out {out}: holds results of another {' and '.join(differ)} "
+            f"({', '.join(str(found.get(key, 'none')) for key in differ)}); choose "
+            "another folder, or delete this one"
         )
+    for name in STAGES:
+        read_results(out, name)
     out.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(about, indent=1), "utf-8")
+    write_table(file, about)
 
 
 @contextmanager
 def run_group(arguments: list[str], tiny: bool) -> Iterator[subprocess.Popen]:
-    """Run a process in a group of its own, which has ended after the context."""
+    """Run a process in a group of its own, which has ended after the context.
+
+    What still runs is told to stop by SIGTERM, and has SAVING seconds to save its state
+    before it is killed. Whatever interrupts the wait kills it at once.
+    """
     process = subprocess.Popen(
         [*WORKER, *arguments], env=child_environment(tiny), start_new_session=True
     )
     try:
         yield process
     finally:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(process.pid, number)
-                process.wait(15.0)
-            except (ProcessLookupError, subprocess.TimeoutExpired):
-                pass
+        try:
+            signal_group(process, signal.SIGTERM)
+            ends = time.monotonic() + SAVING
+            while signal_group(process, 0) and time.monotonic() < ends:
+                time.sleep(POLL_SECONDS)
+        finally:
+            signal_group(process, signal.SIGKILL)
+            process.wait()
+
+
+def signal_group(process: subprocess.Popen, number: int) -> bool:
+    """Signal the group that a process leads; return whether any of it is left."""
+    process.poll()  # Until it is waited for, an ended process counts as one.
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def run_in_time(name: str, out: Path, seconds: float, tiny: bool) -> str | None:
@@ -145,7 +196,7 @@ def run_in_time(name: str, out: Path, seconds: float, tiny: bool) -> str | None:
     arguments = [name, str(out), str(seconds), "1" if tiny else "0"]
     with run_group(arguments, tiny) as process:
         try:
-            code = process.wait(seconds + GRACE)
+            code = wait_or_stop(process, seconds + GRACE)
         except subprocess.TimeoutExpired:
             return f"ended after its {seconds:.0f} s, within a piece"
     if code == UNFINISHED:
@@ -185,9 +236,10 @@ def start(arguments: list[str]) -> int:
     )
     flags = expand_home(flags, "out")
     names = choose_stages(flags.stages)
-    if flags.minutes <= 0:
-        raise ValueError(f"minutes {flags.minutes:g}: must be above 0")
+    if not 0 < flags.minutes < math.inf:
+        raise ValueError(f"minutes {flags.minutes:g}: must be above 0 and finite")
     about = ask_device() | {"tiny": flags.tiny}
+    require_device(about, flags.tiny)
     out = choose_folder(flags, about)
     open_folder(out, about)
     try:

@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -25,9 +26,12 @@ from gan_jax.assembly.datasets import find_dataset
 from gan_jax.benchmark.report.markdown import render_table
 from gan_jax.benchmark.results_io import ROWS_FILE
 from gan_jax.config import DatasetConfig
+from gan_jax.run.signals import stop_request
 
 STOP_SECONDS = 30.0
 """Seconds that a command has to save its state after SIGTERM."""
+POLL_SECONDS = 0.2
+"""Seconds until a request to stop is noticed."""
 
 
 class Experiment(NamedTuple):
@@ -74,7 +78,8 @@ def find_pieces(settings: Settings) -> list[Piece]:
 def run_experiment(one: Experiment, settings: Settings) -> Json:
     """Run a command until it ends or its time is over, and return what it reached.
 
-    A command that runs out of time is told to stop by SIGTERM, and saves its state.
+    A command that runs out of time is told to stop by SIGTERM, and saves its state. So
+    it is if this process is told to stop.
     """
     require_data(one.data)
     out = settings.out / "science" / one.name.replace(" ", "_")
@@ -84,10 +89,13 @@ def run_experiment(one: Experiment, settings: Settings) -> Json:
         process = subprocess.Popen(
             [sys.executable, "-m", "gan_jax", *words], stdout=log, stderr=log
         )
+        seconds = max(1.0, one.share * settings.seconds - STOP_SECONDS)
         try:
-            code = process.wait(max(1.0, one.share * settings.seconds - STOP_SECONDS))
-        except subprocess.TimeoutExpired:
+            code = wait_or_stop(process, seconds)
+        except BaseException as reason:
             stop_process(process)
+            if not isinstance(reason, subprocess.TimeoutExpired):
+                raise
             raise OutOfTime(f"time is over, {describe_folder(out)}") from None
     return {
         "command": f"gan-jax {' '.join(words)}",
@@ -104,6 +112,28 @@ def require_data(name: str) -> None:
         find_dataset(Config(dataset=DatasetConfig(name)))
     except (ValueError, OSError) as error:
         raise Skipped(str(error)) from None
+
+
+def wait_or_stop(process: subprocess.Popen, seconds: float) -> int:
+    """Wait for a process to end, and return its exit code.
+
+    Raises TimeoutExpired if it runs longer, and KeyboardInterrupt with the name of the
+    signal when Ctrl-C or SIGTERM asks this process to stop, also if the other process
+    has ended by then.
+    """
+    ends = time.monotonic() + seconds
+    with stop_request() as requests:
+        while not requests:
+            left = ends - time.monotonic()
+            try:
+                code = process.wait(min(POLL_SECONDS, max(0.0, left)))
+            except subprocess.TimeoutExpired:
+                if left <= 0.0:
+                    raise
+                continue
+            if not requests:
+                return code
+    raise KeyboardInterrupt(requests[0])
 
 
 def stop_process(process: subprocess.Popen) -> None:

@@ -78,6 +78,18 @@ def read_results(out: Path, stage: str) -> dict[str, Json]:
     Raises ValueError for a file that is no such table.
     """
     file = results_file(out, stage)
+    found = read_table(file)
+    for name, result in found.items():
+        if not isinstance(result, dict) or "status" not in result:
+            raise ValueError(f"{file}: {name!r} has no status; delete the file")
+    return found
+
+
+def read_table(file: Path) -> Json:
+    """Return the JSON object in a file; an empty one if there is no file.
+
+    Raises ValueError for a file that holds something else.
+    """
     if not file.exists():
         return {}
     try:
@@ -85,15 +97,19 @@ def read_results(out: Path, stage: str) -> dict[str, Json]:
     except ValueError as error:
         raise ValueError(f"{file}: is damaged ({error}); delete it") from None
     if not isinstance(found, dict):
-        raise ValueError(f"{file}: holds no table of results; delete it")
+        raise ValueError(f"{file}: holds no JSON object; delete it")
     return found
 
 
 def write_results(out: Path, stage: str, results: dict[str, Json]) -> None:
     """Write the results of a stage, whole or not at all."""
-    file = results_file(out, stage)
+    write_table(results_file(out, stage), results)
+
+
+def write_table(file: Path, table: Json) -> None:
+    """Write a JSON object into a file, whole or not at all."""
     fresh = file.with_suffix(".new")
-    fresh.write_text(json.dumps(results, indent=1), "utf-8")
+    fresh.write_text(json.dumps(table, indent=1), "utf-8")
     fresh.replace(file)
 
 

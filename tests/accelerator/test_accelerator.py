@@ -29,6 +29,7 @@ from gan_jax.optimizers import OPTIMIZERS
 from gan_jax.penalties import PENALTIES
 
 ABOUT = {"device": "a device"}
+CPU = {"device": "a processor", "platform": "cpu"}
 
 
 def run(stage, tmp_path, seconds=60.0):
@@ -109,7 +110,10 @@ def test_a_damaged_file_of_results_is_named(tmp_path):
     ("flags", "words"),
     [
         (["--stages", "rihgt"], "stages 'rihgt': must be of right, repeatable"),
+        (["--stages", ","], "stages ',': names none of right, repeatable"),
         (["--minutes", "0"], "minutes 0: must be above 0"),
+        (["--minutes", "nan"], "minutes nan: must be above 0 and finite"),
+        (["--minutes", "inf"], "minutes inf: must be above 0 and finite"),
     ],
 )
 def test_bad_flags_of_the_command_are_refused(flags, words, tmp_path, capsys):
@@ -128,6 +132,60 @@ def test_results_of_another_device_are_not_mixed(tmp_path):
     command.open_folder(tmp_path / "out", ABOUT)
     with pytest.raises(ValueError, match=r"another device \(a device\); choose"):
         command.open_folder(tmp_path / "out", {"device": "another"})
+    with pytest.raises(ValueError, match=r"another torch \(none\); choose"):
+        command.open_folder(tmp_path / "out", ABOUT | {"torch": "2.11"})
+
+
+def test_results_made_with_a_package_that_is_gone_are_not_mixed(tmp_path):
+    command.open_folder(tmp_path, ABOUT | {"torch": "2.11"})
+    with pytest.raises(ValueError, match=r"another torch \(2\.11\); choose"):
+        command.open_folder(tmp_path, ABOUT)
+
+
+@pytest.mark.parametrize("name", ["about.json", "science.json"])
+@pytest.mark.parametrize("text", ["{", "[1]", '{"a": 1}'])
+def test_a_damaged_file_is_named_before_anything_runs(
+    name, text, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(command, "ask_device", lambda: CPU)
+    monkeypatch.setattr(command, "run_all", lambda *_: pytest.fail("stages ran"))
+    (tmp_path / name).write_text(text)
+    flags = ["--tiny", "--stages", "right", "--out", str(tmp_path)]
+    assert command.main(flags) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert str(tmp_path) in line and "delete" in line
+    if name == "science.json" or text != '{"a": 1}':
+        assert name in line
+    assert (tmp_path / name).read_text() == text
+
+
+@pytest.mark.parametrize("chosen", ["cuda", "tpu"])
+def test_a_device_that_is_missing_is_not_measured_as_a_cpu(
+    chosen, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("JAX_PLATFORMS", chosen)
+    monkeypatch.setattr(command, "ask_device", lambda: CPU)
+    assert command.main(["--tiny", "--out", str(tmp_path / "x")]) == 2
+    printed = capsys.readouterr()
+    assert "device  a processor (cpu)" in printed.out
+    [line] = printed.err.splitlines()
+    assert f"JAX_PLATFORMS '{chosen}': JAX found a CPU only; install" in line
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("chosen", ["", "cpu", "cuda,cpu"])
+def test_a_cpu_is_measured_with_a_warning(chosen, monkeypatch, capsys):
+    monkeypatch.setenv("JAX_PLATFORMS", chosen)
+    command.require_device(CPU, tiny=True)
+    assert capsys.readouterr().err == ""
+    command.require_device(CPU, tiny=False)
+    assert capsys.readouterr().err.startswith("warning: this is a CPU")
+
+
+def test_a_gpu_is_measured_without_a_warning(monkeypatch, capsys):
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    command.require_device({"device": "a GPU", "platform": "gpu"}, tiny=False)
+    assert capsys.readouterr() == ("device  a GPU (gpu)\n", "")
 
 
 def test_every_registered_name_of_a_step_is_a_case():

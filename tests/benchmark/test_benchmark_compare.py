@@ -42,6 +42,7 @@ TINY = ["--suite", "toy", "--tasks", "ring", "--methods", "ns_gan,r1_weak"]
         (["--suite", "mnist"], "dataset.name 'mnist' is not prepared"),
         ([*TINY, "--part", "2/1"], "part '2/1': must be like"),
         ([*TINY, "--hours", "0"], "hours 0.0: must be positive"),
+        ([*TINY, "--hours", "1", "--launcher", "ray"], "hours with launcher 'ray'"),
         (["--suite", "toy", "--methods", ","], "methods ',': names none; give a,b"),
         (["--suite", "toy", "--tasks", ", "], "tasks ', ': names none; give a,b"),
     ],

@@ -14,6 +14,7 @@ from gan_jax.benchmark.report.findings import collect_findings, summarize_findin
 from gan_jax.benchmark.report.html.document import render_page
 from gan_jax.benchmark.report.maps.areas import compare_areas
 from gan_jax.benchmark.report.maps.best_rates import choose_best_points
+from gan_jax.benchmark.report.maps.map_wording import format_area, format_common_area
 from gan_jax.benchmark.report.maps.ranks import correct_p_values
 from gan_jax.benchmark.report.markdown import render_markdown
 from gan_jax.benchmark.report.results import read_results
@@ -62,6 +63,23 @@ def test_methods_stand_in_the_order_of_their_areas(tmp_path):
     assert [one.area for one in found.maps] == [
         one.area for one in found.ranking.methods
     ]
+
+
+def test_equal_areas_with_different_intervals_are_told_without_one(tmp_path):
+    one, other = find(tmp_path, LEVELS).ranking.methods[:2]
+    alike = other._replace(area=one.area)
+    apart = other._replace(area=one.area._replace(low=0.0))
+    assert format_common_area([one, alike]) == format_area(one.area)
+    assert format_common_area([one, apart]) == f"{one.area.value:.2f}"
+
+
+def test_columns_of_one_name_are_explained_for_each_table(tmp_path):
+    text = render_markdown(find(tmp_path, LEVELS))
+    text = text[text.index("## What the columns mean") :]
+    ranking, scores = text.split("In the scores:")
+    assert "The place by area" in ranking
+    assert "The rank among the methods by the IQM" in scores
+    assert "set of ranks that the method may have" in ranking
 
 
 def test_differences_and_p_values_are_against_the_baseline(tmp_path):

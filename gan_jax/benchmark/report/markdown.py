@@ -60,16 +60,23 @@ def render_markdown(findings: Findings) -> str:
     if ends := explain_outcomes(results, findings.entries):
         words = "A run has the first of these outcomes that fits it:"
         parts += ["## How runs end", words, render_list(ends)]
-    known: tuple[Column, ...] = ()
+    return "\n\n".join(parts + explain_columns(findings)) + "\n"
+
+
+def explain_columns(findings: Findings) -> list[str]:
+    """Return what the columns mean, table by table: some have a name in common."""
+    tables: list[tuple[str, tuple[Column, ...], list]] = []
     if ranking := findings.ranking:
-        known += select_informative(ranking_columns(ranking), ranking.methods)
-    known += select_informative(OVERALL_COLUMNS, findings.overall)
-    known += select_informative(ENTRY_COLUMNS[1:], findings.entries)
-    parts += [
-        "## What the columns mean",
-        render_list({c.name: c.explain for c in known}),
-    ]
-    return "\n\n".join(parts) + "\n"
+        of_ranking = ranking_columns(ranking)
+        tables.append(("In the ranking:", of_ranking, ranking.methods))
+    if findings.overall:
+        tables.append(("In the scores:", OVERALL_COLUMNS, findings.overall))
+    tables.append(("In the table of a task:", ENTRY_COLUMNS[1:], findings.entries))
+    parts = ["## What the columns mean"]
+    for head, columns, found in tables:
+        shown = select_informative(columns, found)
+        parts += [head, render_list({c.name: c.explain for c in shown})]
+    return parts
 
 
 INTERVAL_NOTE = "Numbers in brackets are 95% intervals."

@@ -203,8 +203,9 @@ def make_footer(results: Results) -> str:
     facts += f"plan {results.plan['hash']:.12}."
     how = (
         "All intervals are 95% intervals. Those of rates are Wilson's, of differences "
-        "Newcombe's, of times Kaplan and Meier's; those of scores are by a bootstrap "
-        "over runs within tasks (rliable, arXiv 2108.13264)."
+        "of rates Newcombe's, of areas under maps Student's over seeds, of times "
+        "Kaplan and Meier's; those of scores are by a bootstrap over runs within tasks "
+        "(rliable, arXiv 2108.13264)."
     )
     note = html.escape(results.plan.get("note", ""))
     parts = filter(None, (command, note, html.escape(facts), html.escape(how)))

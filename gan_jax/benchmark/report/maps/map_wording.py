@@ -49,6 +49,14 @@ def format_area(area: Interval) -> str:
     return f"{area.value:.2f} (95% interval {area.low:.2f} to {area.high:.2f})"
 
 
+def format_common_area(methods: list[RankedMethod]) -> str:
+    """Return the area that these methods have, with the interval if it is common."""
+    area = methods[0].area
+    if any(one.area != area for one in methods):
+        return f"{area.value:.2f}"
+    return format_area(area)
+
+
 def describe_areas(methods: list[RankedMethod]) -> str:
     """Return which methods have the largest and the smallest area."""
     first, last = methods[0], methods[-1]
@@ -61,14 +69,14 @@ def describe_areas(methods: list[RankedMethod]) -> str:
     have, each = ("have", " each") if len(top) > 1 else ("has", "")
     words = (
         f"{name_methods(top, methods)} {have} the largest area, "
-        f"{format_area(first.area)}{each}"
+        f"{format_common_area(top)}{each}"
     )
     if last.area.value == 0:
         return f"{words}; {name_methods(rest, methods)} never succeeded."
     each = " each" if len(rest) > 1 else ""
     return (
         f"{words}; {name_methods(rest, methods)} the smallest, "
-        f"{format_area(last.area)}{each}."
+        f"{format_common_area(rest)}{each}."
     )
 
 

@@ -67,14 +67,16 @@ RANK_COLUMNS = (
     Column(
         "area",
         "The share of all pairs of learning rates and seeds at which runs succeed, "
-        "averaged over tasks, with Student's 95% interval over seeds.",
+        "averaged over tasks, with Student's 95% interval over seeds (by Wilson's "
+        "limits of the points where all seeds have the same area).",
         lambda m: (format_interval(m.area, 2), m.area.value),
     ),
 )
 COMPARISON_COLUMNS = (
     Column(
         "against baseline",
-        "The area minus the baseline's on the same seeds, with Student's 95% interval.",
+        "The area minus the baseline's on the same seeds, with Student's 95% interval, "
+        "which is not corrected for the number of methods.",
         lambda m: (
             format_difference(m.difference),
             sort_key(m.difference and m.difference.value, 0.0),

@@ -1,0 +1,163 @@
+"""Whoever stops the measurements of an accelerator lets a training save its state."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from benchmarks.accelerator import command, science
+from benchmarks.accelerator.stage import OutOfTime, Settings
+
+TRAINING = """#!{python}
+import signal, sys, time
+from pathlib import Path
+
+def save(*_):
+    time.sleep({seconds})
+    Path({folder!r}, "saved").touch()
+    sys.exit(0)
+
+signal.signal(signal.SIGTERM, save)
+Path({folder!r}, "begun").touch()
+time.sleep(60)
+"""
+"""Takes some time to save its state after SIGTERM."""
+WORKER = "import subprocess, sys; subprocess.run(sys.argv[1:2])"
+"""Runs a training, and ends at once at SIGTERM."""
+
+
+@pytest.fixture
+def start_training(tmp_path):
+    def write(seconds):
+        script = tmp_path / "training"
+        values = {"python": sys.executable, "folder": str(tmp_path)}
+        script.write_text(TRAINING.format(seconds=seconds, **values))
+        script.chmod(0o755)
+        return script
+
+    return write
+
+
+@pytest.fixture
+def as_worker(monkeypatch):
+    """Let a script take the place of the training that a stage runs."""
+
+    def replace(script):
+        words = (sys.executable, "-c", WORKER, str(script))
+        monkeypatch.setattr(command, "WORKER", words)
+
+    return replace
+
+
+def wait_for(file):
+    ends = time.monotonic() + 30
+    while not file.exists():
+        assert time.monotonic() < ends, f"{file} was never written"
+        time.sleep(0.02)
+
+
+def send_when(file, number):
+    """Send a signal to this process as soon as there is a file."""
+
+    def send():
+        wait_for(file)
+        os.kill(os.getpid(), number)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    return sender
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
+def test_stopping_waits_until_a_training_has_saved(
+    number, start_training, as_worker, tmp_path
+):
+    as_worker(start_training(seconds=0.6))
+    sender = send_when(tmp_path / "begun", number)
+    with pytest.raises(KeyboardInterrupt, match=signal.Signals(number).name):
+        command.run_in_time("science", tmp_path, 60.0, tiny=True)
+    sender.join()
+    assert (tmp_path / "saved").exists()
+
+
+def test_a_stage_out_of_time_waits_until_a_training_has_saved(
+    start_training, as_worker, tmp_path, monkeypatch
+):
+    as_worker(start_training(seconds=0.6))
+    monkeypatch.setattr(command, "GRACE", 0.0)
+    monkeypatch.setattr(
+        command,
+        "wait_or_stop",
+        lambda process, seconds: (
+            wait_for(tmp_path / "begun") or science.wait_or_stop(process, seconds)
+        ),
+    )
+    words = command.run_in_time("science", tmp_path, 0.0, tiny=True)
+    assert words == "ended after its 0 s, within a piece"
+    assert (tmp_path / "saved").exists()
+
+
+def test_a_training_that_does_not_end_is_killed(
+    start_training, as_worker, tmp_path, monkeypatch
+):
+    as_worker(start_training(seconds=50))
+    monkeypatch.setattr(command, "SAVING", 0.3)
+    with command.run_group([], tiny=True) as process:
+        wait_for(tmp_path / "begun")
+    started = time.monotonic()
+    while command.signal_group(process, 0):  # until the system has buried it
+        assert time.monotonic() < started + 10
+        time.sleep(0.02)
+    assert not (tmp_path / "saved").exists()
+
+
+@pytest.fixture
+def as_command(monkeypatch):
+    """Let a script take the place of `python`, which runs an experiment."""
+
+    def replace(script):
+        monkeypatch.setattr(science.sys, "executable", str(script))
+
+    return replace
+
+
+def test_an_experiment_is_stopped_with_the_process_that_runs_it(
+    start_training, as_command, tmp_path
+):
+    as_command(start_training(seconds=0.6))
+    sender = send_when(tmp_path / "begun", signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        science.run_experiment(science.TINY[0], Settings(True, 90.0, tmp_path))
+    sender.join()
+    assert (tmp_path / "saved").exists()
+
+
+def test_a_stop_counts_although_the_process_ends_at_the_same_time():
+    """Otherwise the next experiment would begin."""
+
+    class Ended:
+        def wait(self, seconds):
+            signal.raise_signal(signal.SIGTERM)
+            return 143
+
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        science.wait_or_stop(Ended(), 60.0)  # pyright: ignore[reportArgumentType]
+
+
+def test_an_experiment_out_of_time_saves_and_says_so(
+    start_training, as_command, tmp_path, monkeypatch
+):
+    as_command(start_training(seconds=0.2))
+
+    def run_out(process, seconds):
+        wait_for(tmp_path / "begun")
+        raise subprocess.TimeoutExpired("gan-jax", seconds)
+
+    monkeypatch.setattr(science, "wait_or_stop", run_out)
+    with pytest.raises(OutOfTime, match="time is over, nothing yet in"):
+        science.run_experiment(science.TINY[0], Settings(True, 90.0, tmp_path))
+    assert (tmp_path / "saved").exists()
