@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from gan_jax.assembly.datasets import find_dataset
+from gan_jax.assembly.registry import suggest_nearest
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import validate
 from gan_jax.data import (
@@ -25,6 +26,7 @@ from gan_jax.features import suggest_extractor
 from gan_jax.run_files.data_facts import label_shares_of_run
 from gan_jax.run_files.load_run import load_run
 from gan_jax.sampling import sample
+from gan_jax.terminal.command_name import name_command
 from gan_jax.types import Array, Batch
 
 Shape = tuple[int, ...]
@@ -80,8 +82,11 @@ def find_set(
         return FoundSet(text, *read_run(path, seed), False)
     if path.exists() or path.suffix == ".npz":
         return FoundSet(text, read_file_set(path), None, False)
-    find_dataset(Config(dataset=DatasetConfig(text)))  # raises with the nearest name
-    raise AssertionError
+    nearest = "" if "/" in text else suggest_nearest(text, DATASETS)
+    raise ValueError(
+        f"{text!r:.200}: there is no such file, folder, run or data set; "
+        f"{nearest}`{name_command('list')} datasets` names the data sets"
+    )
 
 
 def is_registered(name: str) -> bool:

@@ -32,8 +32,11 @@ def print_numbers(row: dict[str, Any]) -> None:
 
 def format_value(row: dict[str, Any], name: str) -> str:
     """Return a number of the samples, and half the length of its interval, if any."""
-    value = f"{row['metrics'][name]:.5g}"
-    interval = row["intervals"].get(name)
+    value, interval = row["metrics"][name], row["intervals"].get(name)
     if interval is None:
-        return value
-    return f"{value} +- {(interval[1] - interval[0]) / 2:.2g}"
+        return f"{value:.5g}"
+    half = (interval[1] - interval[0]) / 2
+    if not 0 < half < math.inf:
+        return f"{value:.5g} +- {half:.2g}"
+    places = max(1 - math.floor(math.log10(half)), 0)
+    return f"{value:.{places}f} +- {half:.{places}f}"

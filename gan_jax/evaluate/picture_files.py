@@ -131,6 +131,8 @@ def read_array_file(path: Path) -> Dataset:
     `[N, D]`.
     """
     name = escape_text(str(path), 200)
+    if path.is_file() and not zipfile.is_zipfile(path):
+        raise ValueError(f"{name}: is no .npz file; np.savez writes one")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             names = stored.files

@@ -76,11 +76,13 @@ def draw_scatter(
     outside = int((~(np.abs(fake) <= reach).all(axis=1)).sum())
     beyond = f", {outside:,} of them outside the picture" if outside else ""
     both = f"{len(real):,} real and " if len(real) else ""
+    count = fake.shape[1]
+    which = f"; the first 2 of {count} coordinates" if count > 2 else ""
     axis.set(
         xlim=(-reach, reach),
         ylim=(-reach, reach),
         aspect="equal",
-        title=f"{both}{len(fake):,} generated points{beyond}",
+        title=f"{both}{len(fake):,} generated points{beyond}{which}",
     )
     legend_below(axis, markerscale=2)
 
