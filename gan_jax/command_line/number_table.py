@@ -1,5 +1,6 @@
 """The table of `gan-jax evaluate`: numbers, intervals, floors and ceilings."""
 
+import math
 from typing import Any
 
 from rich.table import Column, Table

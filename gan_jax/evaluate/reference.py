@@ -49,7 +49,7 @@ def choose_count(config: DatasetConfig, size: int, n: int | None) -> int:
     if not 2 <= n <= size:
         raise ValueError(
             f"n {n}: must be 2 to {size}, the examples of {config.name!r} "
-            f"({split_name(config)}); lower it, or give more"
+            f"({split_name(config)}); lower it"
         )
     return n
 

@@ -8,6 +8,7 @@ from PIL import Image
 from undrawn import without_pictures
 
 from gan_jax import Config, train
+from gan_jax.command_line.number_table import format_value
 from gan_jax.commands.evaluate import main
 from gan_jax.commands.sample import main as draw
 from gan_jax.config import DatasetConfig, LogConfig, ModelConfig
@@ -155,9 +156,7 @@ def test_table_shows_half_the_interval_and_the_content(capsys, monkeypatch):
     row = measure(capsys, *flags)
     assert main([*flags, "--extractor", "pixels"]) == 0
     said = capsys.readouterr().out
-    low, high = row["intervals"]["kernel_distance"]
-    value = row["metrics"]["kernel_distance"]
-    assert f"{value:.5g} +- {(high - low) / 2:.2g}" in said
+    assert format_value(row, "kernel_distance") in said
     assert row["fingerprint"]["content"] in said
 
 
@@ -217,8 +216,9 @@ def test_unreadable_files_are_one_line(tmp_path, capsys):
     array = np.arange(3)
     np.save(tmp_path / "plain.npy", array)
     for name, words in (
-        ("bad.npz", "cannot be read as an .npz"),
-        ("plain.npy", "cannot be read as an .npz"),
+        ("bad.npz", "bad.npz: is no .npz file; np.savez writes one"),
+        ("plain.npy", "plain.npy: is no .npz file; np.savez writes one"),
+        ("folder", "there is no such file, folder, run or data set"),
         ("missing.npz", "there is no such file"),
         ("empty", "holds no PNG"),
         ("two", "000001.png: cannot be read"),
@@ -227,6 +227,21 @@ def test_unreadable_files_are_one_line(tmp_path, capsys):
         path = str(tmp_path / name)
         assert words in fail(capsys, "--samples", path, "--against", "png")
         assert words in fail(capsys, "--against", path)
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "shown"),
+    [
+        (-0.00054948, 0.0024, "-0.0005 +- 0.0024"),
+        (12.3456, 1.04, "12.3 +- 1.0"),
+        (1234.5, 67.0, "1234 +- 67"),
+        (2.0, 0.0, "2 +- 0"),
+    ],
+)
+def test_a_number_has_the_digits_of_its_interval(value, half, shown):
+    interval = value - half, value + half
+    row = {"metrics": {"x": value}, "intervals": {"x": interval}}
+    assert format_value(row, "x") == shown
 
 
 @pytest.mark.parametrize(

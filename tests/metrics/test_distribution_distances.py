@@ -9,6 +9,8 @@ from scipy import linalg, stats
 from scipy.spatial.distance import cdist
 
 from gan_jax import metrics
+from gan_jax.metrics.frechet import frechet_without_groups
+from gan_jax.metrics.jackknife import GROUPS
 
 
 def test_frechet_distance_equals_scipys_matrix_root():
@@ -17,6 +19,23 @@ def test_frechet_distance_equals_scipys_matrix_root():
     shift = np.sum((real.mean(axis=0) - fake.mean(axis=0)) ** 2)
     expected = shift + np.trace(s + t - 2 * linalg.sqrtm(s @ t).real)
     assert metrics.frechet_distance(real, fake) == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore:.*samples of")
+@pytest.mark.parametrize("counts", [(30, 40), (30, 400), (400, 30), (64, 65)])
+def test_frechet_distance_of_few_rows_is_that_of_their_moments(counts):
+    real, fake = sets(*counts, 64)
+    expected = metrics.frechet_of_moments(metrics.moments(real), metrics.moments(fake))
+    found = metrics.frechet_distance(real, fake)
+    assert found == pytest.approx(expected, rel=1e-9)
+    numbers = [np.arange(n) * GROUPS // n for n in counts]
+    without = frechet_without_groups(real, fake)
+    for group, value in enumerate(without):
+        one, other = real[numbers[0] != group], fake[numbers[1] != group]
+        direct = metrics.frechet_of_moments(
+            metrics.moments(one), metrics.moments(other)
+        )
+        assert value == pytest.approx(direct, rel=1e-9)
 
 
 @pytest.mark.parametrize("kept", [30, 20])

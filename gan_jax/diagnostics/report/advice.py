@@ -52,7 +52,7 @@ ADVICE: dict[str, Advice] = {
         FOR_VERDICT["not_learned"],
     ),
     "low_precision": Advice(
-        "under 50% of the samples of a toy within the radius that holds 98.9% of a mode",
+        "under 50% of the samples of a toy within a radius that holds 98.9% of a mode",
         evidence.find_low_precision,
         "Many samples lie between the modes of the data.",
         FOR_POOR_SAMPLES,
