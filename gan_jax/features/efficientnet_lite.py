@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from gan_jax.features.pixel_values import round_to_8_bits
 from gan_jax.layers.depthwise import depthwise_convolution
 from gan_jax.types import Array
 
@@ -162,20 +163,13 @@ class EfficientNetLite(nn.Module):
 def prepare_images(images: Array, size: int) -> Array:
     """Prepare images `[B, H, W, C]` in [-1, 1], C 1 or 3, as `[B, size, size, 3]`.
 
-    They become the 8-bit values 0..255 that a PNG of them would hold (rounded and
-    clipped, in float32). They are resized by the antialiased bicubic filter with
-    a = -1/2 and half-pixel centres, clipped to 0..255 again, and mapped by
-    (x - 127) / 128. That is the resize of clean-fid, and of Pillow for float images
-    (8-bit ones Pillow rounds after each axis). Grey is repeated in 3 channels. Raises
-    ValueError for other shapes and types.
+    They become the 8-bit values 0..255 (`round_to_8_bits`). They are resized by the
+    antialiased bicubic filter with a = -1/2 and half-pixel centres, clipped to 0..255
+    again, and mapped by (x - 127) / 128. That is the resize of clean-fid, and of Pillow
+    for float images (8-bit ones Pillow rounds after each axis). Grey is repeated in 3
+    channels. Raises ValueError for other shapes and types.
     """
-    floating = jnp.issubdtype(images.dtype, jnp.floating)
-    if images.ndim != 4 or images.shape[-1] not in (1, 3) or not floating:
-        raise ValueError(
-            f"images: {images.dtype} {list(images.shape)}; EfficientNet-Lite takes "
-            "floats [B, H, W, C] in [-1, 1] with 1 or 3 channels"
-        )
-    pixels = jnp.clip(jnp.round((images.astype(jnp.float32) + 1) * 127.5), 0, 255)
+    pixels = round_to_8_bits(images, "EfficientNet-Lite")
     shape = (len(images), size, size, images.shape[-1])
     pixels = jax.image.resize(pixels, shape, "cubic", antialias=True)
     pixels = (jnp.clip(pixels, 0, 255) - 127) / 128

@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from gan_jax.features.pixel_values import round_to_8_bits
 from gan_jax.types import Array
 
 SIZE = 299
@@ -231,18 +232,11 @@ def resize_bilinear(images: Array, size: int = SIZE) -> Array:
 def prepare_images(images: Array) -> Array:
     """Prepare images `[B, H, W, C]` in [-1, 1], C 1 or 3, as `[B, 299, 299, 3]`.
 
-    They become the 8-bit values 0..255 that a PNG of them would hold (rounded and
-    clipped, in float32). Grey is repeated in 3 channels. Then they are resized by
-    `resize_bilinear`, and mapped by (x - 128) / 128. Raises ValueError for other
-    shapes and types.
+    They become the 8-bit values 0..255 (`round_to_8_bits`). Grey is repeated in 3
+    channels. Then they are resized by `resize_bilinear`, and mapped by (x - 128) / 128.
+    Raises ValueError for other shapes and types.
     """
-    floating = jnp.issubdtype(images.dtype, jnp.floating)
-    if images.ndim != 4 or images.shape[-1] not in (1, 3) or not floating:
-        raise ValueError(
-            f"images: {images.dtype} {list(images.shape)}; Inception takes floats "
-            "[B, H, W, C] in [-1, 1] with 1 or 3 channels"
-        )
-    pixels = jnp.clip(jnp.round((images.astype(jnp.float32) + 1) * 127.5), 0, 255)
+    pixels = round_to_8_bits(images, "Inception")
     pixels = jnp.broadcast_to(pixels, (*pixels.shape[:3], 3))
     return (resize_bilinear(pixels) - 128) / 128
 
