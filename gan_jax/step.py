@@ -58,7 +58,8 @@ def train_step(gan: Gan, state: TrainState, batch: Batch) -> tuple[TrainState, M
     before = state
     with use_precision(gan.precision):
         state, metrics = gan.dynamics(gan, state, batch)  # E.g. `alternating`, below.
-    metrics |= (statistics := update_statistics(gan, state, metrics))
+    statistics = update_statistics(gan, state, metrics)
+    metrics |= statistics
     if gan.watch_layers:
         metrics |= relative_updates(before, state)
     state = replace(
@@ -211,8 +212,7 @@ def whole_batch_gradient(
         gradient, (model_state, metrics) = differentiate(batch, draws)
         return (gradient, metrics), model_state
 
-    means, model_state = average(gan, means_and_state, (batch, draws))
-    gradient, metrics = means
+    (gradient, metrics), model_state = average(gan, means_and_state, (batch, draws))
     return Gradient(gradient, model_state), metrics
 
 

@@ -6,7 +6,7 @@ from gan_jax.types import Array
 
 
 def round_to_8_bits(images: Array, network: str) -> Array:
-    """Return images in [-1, 1] as the 8-bit values 0..255 that a PNG of them would hold.
+    """Return the 8-bit values 0..255 that a PNG of images in [-1, 1] would hold.
 
     They are `clip(round((x + 1) 127.5), 0, 255)`, in float32.
 
