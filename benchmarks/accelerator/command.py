@@ -29,11 +29,12 @@ from typing import Any
 from benchmarks.accelerator.page import render_page
 from benchmarks.accelerator.registry import STAGES
 from benchmarks.accelerator.science import POLL_SECONDS, STOP_SECONDS, wait_or_stop
-from benchmarks.accelerator.stage import read_results, read_table, write_table
+from benchmarks.accelerator.stage import read_results, read_table
 from benchmarks.accelerator.worker import ABOUT, UNFINISHED
 from gan_jax.command_line.flags import parse
 from gan_jax.command_line.paths import expand_home
 from gan_jax.command_line.user_errors import catch_user_errors
+from gan_jax.logs.files import write_json, write_text
 
 WORKER = (sys.executable, "-m", "benchmarks.accelerator.worker")
 RESULTS = Path("benchmarks/results/accelerator")
@@ -155,7 +156,7 @@ def open_folder(out: Path, about: dict[str, Any]) -> None:
     for name in STAGES:
         read_results(out, name)
     out.mkdir(parents=True, exist_ok=True)
-    write_table(file, about)
+    write_json(file, about)
 
 
 @contextmanager
@@ -226,7 +227,7 @@ def run_all(names: list[str], flags: Flags, out: Path, about: dict[str, Any]) ->
 def write_page(out: Path, about: dict[str, Any]) -> None:
     """Write README.md of all results so far."""
     results = {name: read_results(out, name) for name in STAGES}
-    (out / "README.md").write_text(render_page(about, results), "utf-8")
+    write_text(out / "README.md", render_page(about, results))
 
 
 def start(arguments: list[str]) -> int:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gan_jax.logs.files import write_json
+
 Json = dict[str, Any]
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
@@ -103,14 +105,7 @@ def read_table(file: Path) -> Json:
 
 def write_results(out: Path, stage: str, results: dict[str, Json]) -> None:
     """Write the results of a stage, whole or not at all."""
-    write_table(results_file(out, stage), results)
-
-
-def write_table(file: Path, table: Json) -> None:
-    """Write a JSON object into a file, whole or not at all."""
-    fresh = file.with_suffix(".new")
-    fresh.write_text(json.dumps(table, indent=1), "utf-8")
-    fresh.replace(file)
+    write_json(results_file(out, stage), results)
 
 
 def run_stage(stage: Stage, name: str, settings: Settings) -> Iterator[tuple[str, str]]:

@@ -43,6 +43,8 @@ def test_the_script_installs_without_network_once_and_starts_the_program(tmp_pat
     pack.shrink_wheel(write_wheel(tmp_path / "wheels"))
     program = tmp_path / "benchmarks" / "accelerator"
     program.mkdir(parents=True)
+    for folder in (program, program.parent):
+        (folder / "__init__.py").touch()
     (program / "__main__.py").write_text("import own, sys; print(own.number, sys.argv)")
     script = tmp_path / "run.sh"
     script.write_text(pack.RUN)

@@ -60,8 +60,9 @@ def test_a_plan_has_a_cell_for_each_task_method_and_point_of_the_axes():
 def test_the_stability_map_is_one_program_for_each_method():
     plan = make_plan(PlanRequest("map", ("r1",), ("grid",), seeds=2))
     (cell,) = plan["cells"]
-    assert cell["members"] == 2 * 3 * 3
-    assert plan["axes"] == {"g_lr": [0.1, 1.0, 10.0], "d_lr": [0.1, 1.0, 10.0]}
+    assert cell["members"] == 2 * 5 * 5
+    factors = [0.04, 0.2, 1.0, 5.0, 25.0]
+    assert plan["axes"] == {"g_lr": factors, "d_lr": factors}
 
 
 def test_a_round_has_some_seeds_of_every_cell():
@@ -69,14 +70,14 @@ def test_a_round_has_some_seeds_of_every_cell():
     rounds = ("0-1", "2-3", "4-4")
     names = [f"grid--{m}--seeds={r}" for r in rounds for m in ("r1", "ns_gan")]
     assert [cell["id"] for cell in plan["cells"]] == names
-    assert [cell["members"] for cell in plan["cells"]] == [18, 18, 18, 18, 9, 9]
+    assert [cell["members"] for cell in plan["cells"]] == [50, 50, 50, 50, 25, 25]
     seeds = [
         member["seed"]
         for cell in plan["cells"]
         if cell["method"] == "r1"
         for member in members_of(cell_config(cell))
     ]
-    assert sorted(seeds) == [seed for seed in range(5) for _ in range(9)]
+    assert sorted(seeds) == [seed for seed in range(5) for _ in range(25)]
     (whole,) = make_plan(PlanRequest("map", ("r1",), ("grid",), seeds=2))["cells"]
     assert whole["id"] == "grid--r1"
 

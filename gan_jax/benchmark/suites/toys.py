@@ -84,7 +84,8 @@ PILOT = (
     "rpgan",
     "r3gan_weak",
 )
-FACTORS = (0.1, 1.0, 10.0)
+FACTORS = (0.04, 0.2, 1.0, 5.0, 25.0)
+"""The factors of a stability map on the learning rate of each player."""
 
 TOY = Suite(
     "2-D mixtures, MLP of 2 x 128, 10,000 steps, rates decayed linearly (tier T1)",
@@ -165,7 +166,7 @@ SUITES = {
     "alpha": ALPHA,
     "map": replace(
         TOY,
-        about="The stability map: 3 x 3 factors on both learning rates",
+        about="The stability map: 5 x 5 factors on both learning rates",
         tasks={"ring_wide": EASY_RING, "grid": GRID},
         methods=MAPPED,
         sweep=SweepConfig(g_lr=FACTORS, d_lr=FACTORS),
