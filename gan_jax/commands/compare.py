@@ -79,8 +79,9 @@ class Flags:
     """The share of the cells that this machine runs, such as 2/3; `gan-jax merge`
     joins the results."""
     hours: float | None = None
-    """Begin no cell that would not end within this time; the same command goes on
-    later. In suites with rounds of seeds, all methods then have about as many."""
+    """After the first cell, begin none that would not end within this time; the same
+    command goes on later. In suites with rounds of seeds, all methods then have about
+    as many seeds."""
     plugin: tuple[str, ...] = ()
     """Your Python files that register methods: docs/plugins.md."""
 

@@ -73,11 +73,11 @@ def draw_scatter(
         axis.scatter(
             *fake.T[:2], s=9, color="crimson", alpha=0.6, label="generated", lw=0
         )
-    outside = int((~(np.abs(fake) <= reach).all(axis=1)).sum())
+    outside = int((~(np.abs(fake[:, :2]) <= reach).all(axis=1)).sum())
     beyond = f", {outside:,} of them outside the picture" if outside else ""
     both = f"{len(real):,} real and " if len(real) else ""
     count = fake.shape[1]
-    which = f"; the first 2 of {count} coordinates" if count > 2 else ""
+    which = f"\nthe first 2 of {count} coordinates" if count > 2 else ""
     axis.set(
         xlim=(-reach, reach),
         ylim=(-reach, reach),

@@ -228,7 +228,7 @@ def test_the_figure_shows_the_maps_by_rank_with_a_line_for_each_task(tmp_path):
     found = find(tmp_path, LEVELS, tasks=("ring", "grid"))
     figure = draw_stability_maps(found)
     titles = [axis.get_title() for axis in figure.axes if axis.get_visible()]
-    ranked = [f"{one.rank}. {one.method}" for one in found.ranking.methods]
+    ranked = [f"#{one.place} {one.method}" for one in found.ranking.methods]
     assert titles == ranked * 2
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == [
         "1e-4",
@@ -264,8 +264,8 @@ CASES = {
     "ties at the top": (
         {"ns_gan": NEVER, "r1": ALWAYS, "wgan_gp": ALWAYS}, 4, ("ring",),
         "r1 and wgan_gp have the largest area, 1.00 (95% interval 0.84 to 1.00) each; "
-        "ns_gan never succeeded. The tests tell every other method apart from r1 and "
-        "wgan_gp.",
+        "ns_gan never succeeded. The tests show that every other method differs from "
+        "r1 and wgan_gp.",
     ),
     "one seed": (
         {"ns_gan": NEVER, "r1": 1.0}, 1, ("ring",),

@@ -40,13 +40,13 @@ def draw_stability_maps(findings: Findings) -> Any:
     for axis in axes.flat:
         axis.set_visible(False)
     ranking = findings.ranking
-    ranks = {} if ranking is None else {m.method: m.rank for m in ranking.methods}
+    places = {} if ranking is None else {m.method: m.place for m in ranking.methods}
     for one in maps:
         block, column = divmod(methods.index(one.method), columns)
         line = tasks.index(one.task)
         axis = axes[block * len(tasks) + line, column]
         axis.set_visible(True)
-        draw_panel(axis, one, ranks.get(one.method))
+        draw_panel(axis, one, places.get(one.method))
         if line < len(tasks) - 1:
             axis.set_xticks([])
         if column > 0:
@@ -63,12 +63,12 @@ def of_task(findings: Findings, task: str) -> list[StabilityMap]:
     return [one for one in findings.maps if one.task == task]
 
 
-def draw_panel(axis: Any, one: StabilityMap, rank: int | None) -> None:
+def draw_panel(axis: Any, one: StabilityMap, place: str | None) -> None:
     """Draw a map with its rates, under its rank, method and area."""
     for i, line in enumerate(one.counts):
         for j, (won, runs) in enumerate(line):
             draw_square(axis, i, j, won, runs)
-    name = one.method if rank is None else f"{rank}. {one.method}"
+    name = one.method if place is None else f"#{place} {one.method}"
     area = "not ranked" if math.isnan(one.area.value) else format_interval(one.area, 2)
     middle = {"ha": "center", "va": "bottom", "transform": axis.transAxes}
     axis.set_title(name, fontsize=8, pad=13)

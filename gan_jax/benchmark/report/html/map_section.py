@@ -52,17 +52,17 @@ def make_map_section(
     """Return the section of the stability maps, or nothing without them."""
     if not maps:
         return ""
-    ranks = {} if ranking is None else {m.method: m.rank for m in ranking.methods}
+    places = {} if ranking is None else {m.method: m.place for m in ranking.methods}
     blocks = []
     for task in results.tasks:
         mine = [one for one in maps if one.task == task]
         if mine:
-            blocks.append(make_task_maps(results, task, mine, ranks))
+            blocks.append(make_task_maps(results, task, mine, places))
     return make_section("map", "Stability maps", describe_maps(maps), *blocks)
 
 
 def make_task_maps(
-    results: Results, task: str, maps: list[StabilityMap], ranks: dict[str, int]
+    results: Results, task: str, maps: list[StabilityMap], places: dict[str, str]
 ) -> str:
     """Return the maps on a task, or a sentence if no run of them succeeded."""
     head = element("h3", html.escape(task))
@@ -70,16 +70,17 @@ def make_task_maps(
         words = "No method succeeded at any pair of learning rates."
         return element("div", head, element("p", words), data_task=task)
     panels = [
-        draw_map(one, results.styles[one.method], ranks.get(one.method)) for one in maps
+        draw_map(one, results.styles[one.method], places.get(one.method))
+        for one in maps
     ]
     grid = element("div", *panels, class_="panels maps")
     return element("div", head, grid, data_task=task)
 
 
-def draw_map(one: StabilityMap, style: MethodStyle, rank: int | None) -> str:
+def draw_map(one: StabilityMap, style: MethodStyle, place: str | None) -> str:
     """Return success at each pair of learning rates; darker is more.
 
-    rank: of the method, or None if it is not ranked.
+    place: the rank of the method in words, or None if it is not ranked.
     """
     side = PLOT_WIDTH / len(one.g_rates)
     width, height = LABEL_WIDTH + PLOT_WIDTH + 6, side * len(one.d_rates) + 44
@@ -96,8 +97,8 @@ def draw_map(one: StabilityMap, style: MethodStyle, rank: int | None) -> str:
         role="img",
         aria_label=f"stability map of {one.method}",
     )
-    place = "" if rank is None else element("span", f"{rank}.", class_="rank")
-    name = element("b", place, label_method(one.method, style))
+    mark = "" if place is None else element("span", f"#{place}", class_="rank")
+    name = element("b", mark, label_method(one.method, style))
     head = element("figcaption", name, make_area_label(one))
     about = {"data_method": one.method, "data_task": one.task}
     return element("figure", head, drawn, class_="map", **about)

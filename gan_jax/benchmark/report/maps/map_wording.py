@@ -112,18 +112,18 @@ def describe_ties(ranking: Ranking) -> str:
     lower = [one for one in methods if one.rank > 1]
     if len(ranking.seeds) < 2 or not lower:
         return ""
-    tied = [one for one in lower if one.method in top[0].ties]
+    tied = [one for one in lower if any(one.method in first.ties for first in top)]
     best = name_methods(top, methods)
     if not tied:
-        return f"The tests tell every other method apart from {best}."
+        return f"The tests show that every other method differs from {best}."
     if len(tied) == len(lower):
-        return f"The tests tell no other method apart from {best}."
+        return f"No test shows a difference between {best} and any other method."
     names, verb = join_names([one.method for one in tied]), "tie"
     if len(tied) > MANY_TIES:
         names = f"{len(tied)} other methods"
     elif len(tied) == 1:
         verb = "ties"
-    return f"{names} {verb} with {best}: the tests do not tell them apart."
+    return f"{names} {verb} with {best}: no test shows a difference."
 
 
 def describe_stability(ranking: Ranking) -> str:
@@ -143,8 +143,8 @@ def describe_stability(ranking: Ranking) -> str:
             "is undecided."
         )
     return (
-        "Halves of the seeds agree on the order of the methods (mean Spearman's rho "
-        f"{rho:.2f})."
+        "Halves of the seeds rank the methods alike (mean Spearman's rho "
+        f"{rho:.2f}), which does not show that neighbours in the order differ."
     )
 
 

@@ -56,6 +56,11 @@ class RankedMethod(NamedTuple):
     gradients: float
     step_ratio: float
 
+    @property
+    def place(self) -> str:
+        """The rank in words: `2`, or `1=` if another method has the same area."""
+        return f"{self.rank}{'=' if self.shared else ''}"
+
 
 class Ranking(NamedTuple):
     """Methods by area, the largest first.

@@ -17,8 +17,7 @@ Cell = tuple[str, float | str]
 
 def rank_cell(one: RankedMethod) -> Cell:
     """Return the rank with its set: `2 [1, 3]`, or `1= [1, 2]` if it is shared."""
-    equal = "=" if one.shared else ""
-    return f"{one.rank}{equal} [{one.low_rank}, {one.high_rank}]", one.rank
+    return f"{one.place} [{one.low_rank}, {one.high_rank}]", one.rank
 
 
 def p_cell(one: RankedMethod) -> Cell:
