@@ -10,10 +10,10 @@ from gan_jax.assembly.datasets import find_dataset
 from gan_jax.benchmark.suites import Task
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.data import mixture_of
+from gan_jax.evaluate.evaluation import measure_floor
 from gan_jax.evaluate.evaluator import (
     Evaluator,
     make_evaluator,
-    measure_floor,
     sample_features,
     score_features,
 )
@@ -43,12 +43,15 @@ def measure_floors(task: Task) -> dict[str, Any]:
     """Return each metric of n held-out examples against the reference of the samples.
 
     The floor of a toy is the mean over FLOOR_DRAWS sets of fresh points, as one set
-    alone is off by a third. Where nothing is held out, one half of the data is compared
-    with the other, n examples each; n may then be half of the data at most.
+    alone is off by a third. Where nothing is held out, n other examples take their
+    place. Raises ValueError if there are fewer.
     """
     measure = task_evaluator(task.dataset, task.metrics, task.n)
-    if measure.held_out is None:
-        return measure_floor(task_evaluator(task.dataset, task.metrics, 2 * task.n))
+    if measure.held_out is None and measure.read_others is None:
+        raise ValueError(
+            f"n {task.n}: must be at most half of the examples of "
+            f"{task.dataset.name!r}, because their floor is of n others"
+        )
     if mixture_of(task.dataset) is None:
         return measure_floor(measure)
     own = replace(task.dataset, flip=False)

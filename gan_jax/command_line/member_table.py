@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from gan_jax.config import Config
-from gan_jax.evaluate.evaluator import Evaluator, Sampler, evaluate
+from gan_jax.evaluate.evaluation import evaluate
+from gan_jax.evaluate.evaluator import Evaluator, Sampler
 from gan_jax.evaluate.metric_registry import better_side, bound_name
 from gan_jax.parallel.execution import members_of
 from gan_jax.run_files.sweeps import (

@@ -5,12 +5,12 @@ sample` writes it), or the name of a data set. RUN is the same as `--samples RUN
 run is compared with the data that it was trained on unless `--against` says otherwise.
 Prints each number with its 95 % interval, whether lower or higher is better, and the
 same metric of the data against held-out data of the same kind (toys: fresh points;
-TFDS: the test split; else one half against the other), which a perfect generator would
-reach. That is the floor of a distance, the ceiling of a precision. A conditional
-generator draws each class as often as the data have it. The numbers of a run are
-appended, with the fingerprint that says what they may be compared with, to
-RUN/evaluations.jsonl. With `--against` alone it prints the floor of that set. Exit
-codes: 0 measured, 2 bad input, 130 Ctrl-C.
+TFDS: the test split; else other examples, or one half against the other), which a
+perfect generator would reach. That is the floor of a distance, the ceiling of a
+precision. A conditional generator draws each class as often as the data have it. The
+numbers of a run are appended, with the fingerprint that says what they may be compared
+with, to RUN/evaluations.jsonl. With `--against` alone it prints the floor of that set.
+Exit codes: 0 measured, 2 bad input, 130 Ctrl-C.
 """
 
 import json
@@ -44,11 +44,11 @@ from gan_jax.command_line.plugin_flag import gather_plugin_flags, load_beside_ru
 from gan_jax.command_line.user_errors import catch_user_errors
 from gan_jax.config import Config, DatasetConfig
 from gan_jax.config.serialization import from_file, validate
+from gan_jax.evaluate.evaluation import evaluate
 from gan_jax.evaluate.evaluator import (
     Evaluator,
     NamedSet,
     Sampler,
-    evaluate,
     make_evaluator,
 )
 from gan_jax.evaluate.reference import set_features

@@ -1,9 +1,10 @@
-"""Turns samples into numbers that can be compared: features, metrics, fingerprint."""
+"""Prepares what samples are compared with, and computes their metrics."""
 
 import dataclasses
 import warnings
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from gan_jax.evaluate.metric_choice import choose_metrics
 from gan_jax.evaluate.reference import (
     choose_count,
     held_out_dataset,
+    other_features,
     real_features,
     set_features,
     split_name,
@@ -28,7 +30,6 @@ from gan_jax.features import (
     default_extractor,
     extract_features,
 )
-from gan_jax.metrics import LEAST_ROWS, confidence_interval
 from gan_jax.types import Array
 
 
@@ -63,6 +64,8 @@ class Evaluator(NamedTuple):
     real_is_complete: whether `real` is the whole data set.
     fingerprint: what numbers must share to be comparable.
     notes: which metrics were left out, and why.
+    read_others: reads n other examples of the same set, for a floor where nothing is
+        held out; None where something is, or where the set has fewer than 2 n.
     """
 
     n: int
@@ -75,6 +78,7 @@ class Evaluator(NamedTuple):
     real_is_complete: bool
     fingerprint: Fingerprint
     notes: tuple[str, ...] = ()
+    read_others: Callable[[], FeatureSet] | None = None
 
 
 def make_evaluator(
@@ -108,6 +112,8 @@ def make_evaluator(
     n, name = choose_count(label, size, n), extractor or default_extractor(own)
     chosen, notes = choose_metrics(metrics, own, name, n, size)
     tool = choose(EXTRACTORS, name, "extractor")(own, weights)
+    has_others = other is None and size >= 2 * n
+    read_others = partial(other_features, tool, label, data, n, tick)
     evaluator = Evaluator(
         n=n,
         batch=min(tool.batch, config.batch_size),
@@ -119,6 +125,7 @@ def make_evaluator(
         real_is_complete=n == size,
         fingerprint=make_fingerprint(tool, label, n, data.fingerprint),
         notes=notes,
+        read_others=read_others if has_others else None,
     )
     return try_metrics(evaluator)
 
@@ -178,112 +185,6 @@ def score_features(evaluator: Evaluator, fake: FeatureSet) -> Numbers:
         evaluator.real_is_complete,
     )
     return compute_metrics(evaluator.metrics.values(), comparison)
-
-
-def measure_floor(evaluator: Evaluator) -> Numbers:
-    """Return the metrics of held-out examples in place of samples, and their number n.
-
-    Where nothing is held out, one half of the examples is compared with the other half.
-    Metrics that need more examples than these have no floor.
-    """
-    real, held_out = evaluator.real, evaluator.held_out
-    if held_out is None:
-        half = evaluator.n // 2
-        held_out = take_examples(real, half, half)
-    n = len(held_out.features)
-    comparison = Comparison(take_examples(real, n), held_out, None, evaluator.mixture)
-    metrics = (
-        metric
-        for metric in evaluator.metrics.values()
-        if not metric.needs_held_out and least_of_floor(metric) <= n
-    )
-    return compute_metrics(metrics, comparison) | {"n": n}
-
-
-def least_of_floor(metric: SampleMetric) -> int:
-    """Return how many examples of each side the floor of a metric needs."""
-    return max(metric.least, 2)
-
-
-def describe_floor(evaluator: Evaluator, n: int, has_samples: bool) -> list[str]:
-    """Return lines that say which metrics have no floor, and what it is not for.
-
-    n: how many examples of each side the floor is measured of. has_samples: whether
-    samples stand beside it.
-    """
-    lines = [
-        f"no floor of {name}: it needs {least_of_floor(metric)} examples of each side, "
-        f"and {'half of the data' if evaluator.held_out is None else 'the rest'} is {n}"
-        for name, metric in evaluator.metrics.items()
-        if not metric.needs_held_out and least_of_floor(metric) > n
-    ]
-    if has_samples and n != evaluator.n and len(lines) < len(evaluator.metrics):
-        lines.append(
-            f"the floor is of {n} examples, the samples are {evaluator.n}: distances "
-            "shrink as n grows, so it is no floor for them"
-        )
-    return lines
-
-
-def evaluate(
-    evaluator: Evaluator,
-    sample: Sampler | FeatureSet | None,
-    about: dict[str, Any],
-    floor: Numbers | None = None,
-) -> dict[str, Any]:
-    """Compare samples with the data that they should be like.
-
-    sample: the samples, or their features; None: only the floor is measured.
-    about: how the samples were made (EMA or not, seed).
-    floor: the floor, where it is known already.
-
-    Returns `metrics`, their `intervals` (95 %; see `gan_jax.metrics.jackknife`), the
-    `floor` (what a perfect generator would reach, if it is of as many examples),
-    `warnings`, and the `fingerprint`: only numbers with one fingerprint are comparable.
-    """
-    metrics, intervals = None, {}
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        if sample is not None:
-            given = isinstance(sample, FeatureSet)
-            fake = sample if given else sample_features(evaluator, sample)
-            metrics = score_features(evaluator, fake)
-            intervals = measure_intervals(evaluator, fake, metrics)
-        floor = measure_floor(evaluator) if floor is None else floor
-    if metrics is None and len(floor) == 1:
-        raise ValueError(
-            f"n {evaluator.n}: is too few for the floor of "
-            f"{', '.join(evaluator.metrics)}; give more examples, or samples to compare"
-        )
-    lines = [*evaluator.notes, *sorted({str(one.message) for one in caught})]
-    return {
-        "metrics": metrics,
-        "intervals": intervals,
-        "floor": floor,
-        "warnings": [
-            *lines,
-            *describe_floor(evaluator, int(floor["n"]), metrics is not None),
-        ],
-        "fingerprint": evaluator.fingerprint | about,
-    }
-
-
-def measure_intervals(
-    evaluator: Evaluator, fake: FeatureSet, metrics: Numbers
-) -> dict[str, tuple[float, float]]:
-    """Return the 95 % intervals of the distances among the metrics of samples.
-
-    There are none of fewer than 20 samples.
-    """
-    if evaluator.n < LEAST_ROWS:
-        return {}
-    comparison = Comparison(evaluator.real, fake, None, None)
-    return {
-        name: confidence_interval(metrics[name], values)
-        for metric in evaluator.metrics.values()
-        if metric.without_groups is not None
-        for name, values in metric.without_groups(comparison).items()
-    }
 
 
 def compute_metrics(metrics: Iterable[SampleMetric], comparison: Comparison) -> Numbers:

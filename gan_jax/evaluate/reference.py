@@ -49,7 +49,7 @@ def choose_count(config: DatasetConfig, size: int, n: int | None) -> int:
     if not 2 <= n <= size:
         raise ValueError(
             f"n {n}: must be 2 to {size}, the examples of {config.name!r} "
-            f"({split_name(config)}); lower it"
+            f"({split_name(config)})"
         )
     return n
 
@@ -104,18 +104,22 @@ def set_features(
     n: int | None,
     turn: int,
     tick: Callable[[int], None] = lambda count: None,
+    *,
+    start: int = 0,
 ) -> FeatureSet:
     """Return the features of n examples of a set (None: of all).
 
-    config: that of the set. Features that a network makes are kept in the cache. They
+    config: that of the set. start: how many examples of the turn come before them.
+    Features that a network makes are kept in the cache. They
     are found again by the SHA-256 of all that the set holds, so those of a set that has
     changed are never used.
     """
     n = data.spec.size if n is None else min(n, data.spec.size)
-    indices = comparison_indices(data, n, turn)
+    indices = comparison_indices(data, start + n, turn)[start:]
     key = json.dumps(
         [extractor.name, extractor.weights, extractor.resize, n, turn]
         + [data.fingerprint, *sorted(dataclasses.asdict(config).items())]
+        + ([start] if start else [])
     )
     place = cache_folder() / f"features-{zlib.crc32(key.encode()):08x}.npz"
     if extractor.weights and (found := read_features(place, key)) is not None:
@@ -126,6 +130,22 @@ def set_features(
     if extractor.weights:
         write_features(place, key, made)
     return made
+
+
+def other_features(
+    extractor: Extractor,
+    config: DatasetConfig,
+    data: Dataset,
+    n: int,
+    tick: Callable[[int], None],
+) -> FeatureSet:
+    """Return the features of n examples other than the n that are compared with.
+
+    They are the next ones of the same permutation; an endless set has another turn.
+    """
+    if data.spec.size == ENDLESS:
+        return set_features(extractor, config, data, n, 1, tick)
+    return set_features(extractor, config, data, n, 0, tick, start=n)
 
 
 def read_features(place: Path, key: str) -> FeatureSet | None:

@@ -21,7 +21,7 @@ from gan_jax.config import (
     PenaltyConfig,
     SweepConfig,
 )
-from gan_jax.evaluate import evaluator
+from gan_jax.evaluate import evaluation
 from gan_jax.logs.animation import is_readable_image
 from gan_jax.logs.row_files import read_rows
 from gan_jax.logs.sample_plots import PICTURE_SEED
@@ -56,9 +56,9 @@ def runs(tmp_path_factory):
 
 def test_every_gan_is_measured_as_it_is_alone(runs, capsys, monkeypatch):
     path, counted = runs / "sweep" / "evaluations.jsonl", []
-    floor = evaluator.measure_floor
+    floor = evaluation.measure_floor
     monkeypatch.setattr(
-        evaluator, "measure_floor", lambda measure: counted.append(1) or floor(measure)
+        evaluation, "measure_floor", lambda measure: counted.append(1) or floor(measure)
     )
     flags = [str(runs / "sweep"), "--metrics", "modes,swd", "--n", "200"]
     assert evaluate_command.main([*flags, "--all"]) == 0

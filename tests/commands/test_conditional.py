@@ -16,7 +16,8 @@ from gan_jax.commands import evaluate as evaluate_command
 from gan_jax.commands import sample as sample_command
 from gan_jax.commands.sample import find_class
 from gan_jax.config import DatasetConfig, ModelConfig
-from gan_jax.evaluate.evaluator import evaluate, make_evaluator
+from gan_jax.evaluate.evaluation import evaluate
+from gan_jax.evaluate.evaluator import make_evaluator
 from gan_jax.gan import init_state, net_variables
 from gan_jax.logs.grids import (
     image_grid,

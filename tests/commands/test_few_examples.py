@@ -8,7 +8,8 @@ from PIL import Image
 
 from gan_jax.commands.evaluate import main
 from gan_jax.config import Config, DatasetConfig
-from gan_jax.evaluate.evaluator import evaluate, make_evaluator
+from gan_jax.evaluate.evaluation import evaluate
+from gan_jax.evaluate.evaluator import make_evaluator
 from gan_jax.evaluate.metric_registry import METRICS, Comparison
 from gan_jax.features import FeatureSet
 

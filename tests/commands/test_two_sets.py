@@ -82,7 +82,7 @@ def test_folder_against_array_is_the_distance_of_their_pixels(scans, capsys):
     assert (mark["n_real"], mark["samples"], mark["dataset"]) == (
         120, "png", "later.npz",
     )  # fmt: skip
-    assert row["floor"]["n"] == 60
+    assert row["floor"]["n"] == 60  # 140 are too few for 120 others
 
 
 @pytest.mark.parametrize(
@@ -148,6 +148,14 @@ def test_floor_of_files_is_of_their_halves(scans, capsys):
     expected = kernel_distance(eight_bit[order[:70]], eight_bit[order[70:]])
     assert row["metrics"] is None
     assert row["floor"]["kernel_distance"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_floor_of_files_with_spare_examples_is_of_as_many_others(scans, capsys):
+    flags = ["--samples", "png", "--against", "later.npz", "--n", "70"]
+    row = measure(capsys, *flags, "--metrics", "kid")
+    alone = measure(capsys, "--against", "later.npz", "--metrics", "kid")
+    assert row["floor"] == pytest.approx(alone["floor"], rel=1e-4)  # the same 70, 70
+    assert not any("no floor" in line for line in row["warnings"])
 
 
 def test_table_shows_half_the_interval_and_the_content(capsys, monkeypatch):

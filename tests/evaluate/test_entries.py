@@ -22,7 +22,8 @@ from gan_jax.data import (
     mixture_of,
 )
 from gan_jax.data.toys import toy_entry
-from gan_jax.evaluate.evaluator import evaluate, make_evaluator
+from gan_jax.evaluate.evaluation import evaluate
+from gan_jax.evaluate.evaluator import make_evaluator
 from gan_jax.evaluate.gan_metrics import PROBES, second_moment_decay
 from gan_jax.evaluate.metric import HIGHER, LOWER, Number, SampleMetric
 from gan_jax.evaluate.metric_registry import (

@@ -16,13 +16,10 @@ from gan_jax.commands import evaluate as script
 from gan_jax.commands import sample as drawing
 from gan_jax.config import DatasetConfig, LogConfig, MetricsConfig, ModelConfig
 from gan_jax.data import DATASETS, TOYS
-from gan_jax.evaluate.evaluator import (
-    evaluate,
-    make_evaluator,
-    measure_floor,
-)
+from gan_jax.evaluate.evaluation import evaluate
+from gan_jax.evaluate.evaluator import make_evaluator
 from gan_jax.evaluate.fingerprint import require_one_fingerprint
-from gan_jax.evaluate.metric import Comparison, SampleMetric
+from gan_jax.evaluate.metric import Comparison
 from gan_jax.evaluate.metric_registry import METRICS, better_side, known_numbers
 from gan_jax.evaluate.reference import (
     comparison_indices,
@@ -87,16 +84,6 @@ def test_examples_compared_with_themselves_are_perfect():
     assert found["precision"] == found["recall"] == found["coverage"] == 1
 
 
-def test_floor_without_held_out_examples_is_of_two_halves():
-    measure = make_evaluator(DIGITS, ("prdc",), n=100, extractor="pixels")
-    seen = []
-    spy = SampleMetric(lambda sides: seen.append(sides) or {})
-    found = measure_floor(measure._replace(metrics={"spy": spy}))
-    assert found == {"n": 50}
-    np.testing.assert_array_equal(seen[0].real.features, measure.real.features[:50])
-    np.testing.assert_array_equal(seen[0].fake.features, measure.real.features[50:])
-
-
 def test_fewer_samples_than_features_are_warned_of():
     measure = make_evaluator(DIGITS, ("fid",), n=50, extractor="pixels")
     found = evaluate(measure, lambda first, n: np.zeros((n, 8, 8, 1)), {})
@@ -116,6 +103,7 @@ def test_samples_that_are_not_finite_are_counted(ring):
     [
         ({"metrics": ("fdi",)}, "metrics 'fdi' is unknown; did you mean 'fid'"),
         ({"n": 1798}, "n 1798: must be 2 to 1797"),
+        ({"n": 1}, r"n 1: must be 2 to 1797, the examples of 'digits' \(all\)$"),
         ({"split": "test"}, "split 'test': digits has no splits"),
         ({"extractor": "pixel"}, "extractor 'pixel'.*'pixels'"),
         ({"extractor": "inception"}, "Inception weights .*prepare inception"),
@@ -289,12 +277,6 @@ def test_held_out_examples_were_not_trained_on(name, trained, compared, other):
     one, two = (DatasetConfig(name, split=split) for split in (trained, compared))
     found = held_out_dataset(one, two)
     assert found == (other and DatasetConfig(name, split=other))
-
-
-def test_floor_of_other_counts_is_said_to_be_none():
-    measure = make_evaluator(DIGITS, ("prdc",), n=100, extractor="pixels")
-    found = evaluate(measure, lambda first, n: np.zeros((n, 8, 8, 1)), {})
-    assert any("the floor is of 50 examples" in text for text in found["warnings"])
 
 
 NO_SIDE = {"kernel_distance_standard_error", "inception_score_deviation"}
