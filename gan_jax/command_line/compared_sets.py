@@ -56,9 +56,9 @@ def find_two_sets(samples: str, against: str, seed: int) -> tuple[FoundSet, Foun
 
     Raises ValueError for sets that are not there, or of different shapes.
     """
-    files = None if is_registered(against) else find_set(against, None, seed)
-    ours = find_set(samples, files and files.data.spec.shape, seed)
-    theirs = files or find_set(against, ours.data.spec.shape, seed)
+    unregistered = None if is_registered(against) else find_set(against, None, seed)
+    ours = find_set(samples, unregistered and unregistered.data.spec.shape, seed)
+    theirs = unregistered or find_set(against, ours.data.spec.shape, seed)
     require_same_shape(samples, ours.data.spec.shape, theirs)
     return ours, theirs
 

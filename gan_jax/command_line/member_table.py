@@ -77,6 +77,7 @@ def print_members(config: Config, rows: list[Row]) -> None:
         else ""
         for name in names
     ]
+    real_data = [f"real data (n = {floor['n']:.0f})", "", *bounds]
     print(
         f"{mark['dataset']} ({mark['split']}), n = {mark['n_fake']}, extractor "
         f"{mark['extractor']}: {mark['about']}"
@@ -87,7 +88,7 @@ def print_members(config: Config, rows: list[Row]) -> None:
             ["better", "", *(better_side(name) for name in names)],
             *lines,
             *groups,
-            [f"real data (n = {floor['n']:.0f})", "", *bounds],
+            *([] if len(floor) == 1 else [real_data]),
         ]
     )
     for warning in dict.fromkeys(text for row in rows for text in row["warnings"]):

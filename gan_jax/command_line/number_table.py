@@ -3,32 +3,39 @@
 import math
 from typing import Any
 
-from rich.table import Column, Table
-
 from gan_jax.evaluate.metric_registry import better_side, bound_name
-from gan_jax.terminal.console import plain_console
+from gan_jax.terminal.text_tables import print_table
 
 
 def print_numbers(row: dict[str, Any]) -> None:
     """Print a table of the numbers, which way is better, and their floor or ceiling."""
     mark, floor, samples = row["fingerprint"], row["floor"], row["metrics"]
-    heads = ["real data"] if samples is None else ["samples (95 %)", "real data"]
-    columns = (Column(head, justify="right") for head in heads)
-    table = Table(Column("metric", no_wrap=True), "better", *columns)
+    has_floor = len(floor) > 1
+    heads = ["metric", "better"]
+    heads += [] if samples is None else ["samples (95 %)"]
+    heads += ["real data"] if has_floor else []
+    lines = [heads]
     for name in floor if samples is None else samples:
         if name != "n":
-            own = [] if samples is None else [format_value(row, name)]
-            bound = f"{bound_name(name)} {floor[name]:.5g}" if name in floor else ""
-            table.add_row(name, better_side(name), *own, bound.strip())
+            cells = [name, better_side(name)]
+            cells += [] if samples is None else [format_value(row, name)]
+            cells += [format_bound(floor, name)] if has_floor else []
+            lines.append(cells)
     tool = f"{mark['extractor']} {mark['weights'][:8]}".strip()
     print(f"{mark['dataset']} ({mark['split']}), extractor {tool}: {mark['about']}")
     print(f"SHA-256 of all that {mark['dataset']} holds: {mark['content']}")
     if samples is not None:
         print(f"samples (n = {mark['n_fake']}) against as many examples")
-    print(f"real data (n = {floor['n']}) against as many other examples")
-    plain_console().print(table)
+    if has_floor:
+        print(f"real data (n = {floor['n']}) against as many other examples")
+    print_table(lines)
     for warning in row["warnings"]:
         print(f"warning: {warning}")
+
+
+def format_bound(floor: dict[str, float], name: str) -> str:
+    """Return the floor or the ceiling of a number, or "" if it has none."""
+    return f"{bound_name(name)} {floor[name]:.5g}".strip() if name in floor else ""
 
 
 def format_value(row: dict[str, Any], name: str) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 from gan_jax.evaluate.metric import Comparison, Numbers
 from gan_jax.metrics import (
+    can_extrapolate,
     frechet_distance,
     frechet_extrapolated,
+    frechet_without_groups,
     kernel_distance,
     kernel_distance_subsets,
     rbf_mmd,
@@ -30,7 +32,7 @@ def fid(sides: Comparison) -> Numbers:
 
 
 def extrapolated_fid(sides: Comparison) -> Numbers:
-    """Frechet distance at infinitely many samples: `a` of `FID_N = a + b / N`.
+    """Frechet distance at infinitely many samples: `a` of `D_N = a + b / N`.
 
     The line goes through the distances of all samples and of halves, thirds and
     quarters of both sides. Chong and Forsyth 2020, arXiv 1911.07023.
@@ -40,13 +42,26 @@ def extrapolated_fid(sides: Comparison) -> Numbers:
     return {"frechet_extrapolated": value}
 
 
+def extrapolated_fid_without_groups(sides: Comparison) -> dict[str, list[float]]:
+    """Return the `without_groups` of `extrapolated_fid`: that of the plain distance.
+
+    To first order in 1 / n both have the same error. There are none where the samples
+    are too few for the law `a + b / N`: the value is then biased, and no interval about
+    it holds.
+    """
+    real, fake = sides.real.features, sides.fake.features
+    if not can_extrapolate(real, fake):
+        return {}
+    return {"frechet_extrapolated": frechet_without_groups(real, fake)}
+
+
 def refuse_wide(metric: str, sides: Comparison) -> None:
     """Raise ValueError for more features than a Frechet distance is computed of."""
     width = sides.real.features.shape[1]
     if width > WIDEST:
         raise ValueError(
             f"metrics {metric}: {width} features, at most {WIDEST} can be; choose the "
-            "extractor cnn or inception, or leave it out"
+            "extractor cnn, lite0 or inception, or leave it out"
         )
 
 
@@ -84,7 +99,9 @@ def mmd(sides: Comparison) -> Numbers:
     return {"rbf_mmd": rbf_mmd(sides.real.features, sides.fake.features)}
 
 
-def leave_out(name: str, groups: Callable) -> Callable[[Comparison], dict]:
+def name_values_without_groups(
+    name: str, groups: Callable
+) -> Callable[[Comparison], dict]:
     """Return the `without_groups` of a number.
 
     groups: `(real [N, F], fake [M, F]) -> values` without each group of both.

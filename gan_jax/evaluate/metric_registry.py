@@ -15,10 +15,11 @@ from gan_jax.config import DatasetConfig
 from gan_jax.data import Mixture, dataset_entry, distinct_centres
 from gan_jax.evaluate.distances import (
     extrapolated_fid,
+    extrapolated_fid_without_groups,
     fid,
     kid,
-    leave_out,
     mmd,
+    name_values_without_groups,
     swd,
 )
 from gan_jax.evaluate.metric import (
@@ -141,9 +142,11 @@ METRICS: dict[str, SampleMetric | Callable[[Comparison], Numbers]] = {
         {"frechet_distance": Number(LOWER, "Frechet distance", "held-out reals")},
         least=2,
         prepare=prepare_fid,
-        without_groups=leave_out("frechet_distance", frechet_without_groups),
+        without_groups=name_values_without_groups(
+            "frechet_distance", frechet_without_groups
+        ),
     ),
-    # The error of its first order is that of the distance of all samples.
+    # To first order in 1 / n its error is that of the plain distance.
     "frechet_extrapolated": SampleMetric(
         extrapolated_fid,
         {
@@ -152,7 +155,7 @@ METRICS: dict[str, SampleMetric | Callable[[Comparison], Numbers]] = {
             )
         },
         least=8,
-        without_groups=leave_out("frechet_extrapolated", frechet_without_groups),
+        without_groups=extrapolated_fid_without_groups,
     ),
     "kid": SampleMetric(
         kid,
@@ -164,7 +167,9 @@ METRICS: dict[str, SampleMetric | Callable[[Comparison], Numbers]] = {
         },
         least=4,
         prepare=prepare_kid,
-        without_groups=leave_out("kernel_distance", kernel_distance_without_groups),
+        without_groups=name_values_without_groups(
+            "kernel_distance", kernel_distance_without_groups
+        ),
     ),
     "prdc": SampleMetric(
         prdc,
@@ -209,7 +214,7 @@ METRICS: dict[str, SampleMetric | Callable[[Comparison], Numbers]] = {
             )
         },
         prepare=prepare_swd,
-        without_groups=leave_out(
+        without_groups=name_values_without_groups(
             "sliced_wasserstein", partial(leave_groups_out, sliced_wasserstein)
         ),
     ),
@@ -218,7 +223,9 @@ METRICS: dict[str, SampleMetric | Callable[[Comparison], Numbers]] = {
         {"rbf_mmd": Number(LOWER, "Squared MMD, Gaussian", "0 in mean")},
         least=2,
         prepare=prepare_mmd,
-        without_groups=leave_out("rbf_mmd", partial(leave_groups_out, rbf_mmd)),
+        without_groups=name_values_without_groups(
+            "rbf_mmd", partial(leave_groups_out, rbf_mmd)
+        ),
     ),
     "memorization": SampleMetric(
         memorization,

@@ -88,8 +88,8 @@ def trained_classifier(config: DatasetConfig) -> Trained:
     if train_test is None:
         classified = (k for k in DATASETS if dataset_entry(k).train_test is not None)
         raise ValueError(
-            f"dataset.name {config.name!r}: has no classifier; there are ones of "
-            f"{', '.join(classified)}; choose the extractor pixels or inception"
+            f"{config.name!r}: has no classifier ({', '.join(classified)} have one); "
+            "choose the extractor lite0, inception or pixels"
         )
     plain = DatasetConfig(
         name=config.name, resolution=config.resolution, rgb=config.rgb

@@ -10,6 +10,7 @@ from gan_jax.metrics.classes import inception_score, stacked_modes
 from gan_jax.metrics.diversity import diversity, effective_number
 from gan_jax.metrics.frechet import (
     Moments,
+    can_extrapolate,
     frechet_distance,
     frechet_extrapolated,
     frechet_of_moments,
@@ -52,6 +53,7 @@ __all__ = [
     "effective_number",
     "energy_distance",
     "energy_to_mixture",
+    "can_extrapolate",
     "frechet_distance",
     "frechet_extrapolated",
     "frechet_without_groups",

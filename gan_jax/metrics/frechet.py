@@ -245,8 +245,8 @@ def fast_frechet(a: Moments | Factors, b: Moments | Factors) -> float:
 def frechet_extrapolated(real: Features, fake: Features) -> float:
     """Return the Frechet distance at infinitely many samples, extrapolated.
 
-    The distance of N samples of each side is about `FID_N = a + b / N`. Both sides are
-    cut into k = 1, 2, 3, 4 parts, and `FID_N` at `N = n / k` is the mean over the
+    The distance of N samples of each side is about `D_N = a + b / N`. Both sides are
+    cut into k = 1, 2, 3, 4 parts, and `D_N` at `N = n / k` is the mean over the
     parts, so every sample counts at every N. The result is the `a` of the line through
     the four points by least squares: an estimate without the bias of order 1 / n. It
     may be below 0; do not clip it.
@@ -260,8 +260,8 @@ def frechet_extrapolated(real: Features, fake: Features) -> float:
     """
     real, fake = match_features(2 * PARTS, real=real, fake=fake)
     real, fake = to_float64(real), to_float64(fake)
-    least, width = min(len(real), len(fake)) // PARTS, real.shape[1]
-    if least < 2 * width:
+    if not can_extrapolate(real, fake):
+        least, width = min(len(real), len(fake)) // PARTS, real.shape[1]
         warnings.warn(
             f"the extrapolated Frechet distance has parts of {least} samples of "
             f"{width} features, and its line holds from {2 * width} samples on; take "
@@ -271,6 +271,14 @@ def frechet_extrapolated(real: Features, fake: Features) -> float:
     counts = range(1, PARTS + 1)
     means = [mean_over_parts(real, fake, count) for count in counts]
     return float(np.polynomial.polynomial.polyfit(list(counts), means, 1)[0])
+
+
+def can_extrapolate(real: Features, fake: Features) -> bool:
+    """Return whether the smallest part of `[N, F]` and `[M, F]` has 2 F samples.
+
+    From there on the law `a + b / N` holds.
+    """
+    return min(len(real), len(fake)) // PARTS >= 2 * real.shape[1]
 
 
 def mean_over_parts(real: np.ndarray, fake: np.ndarray, count: int) -> float:

@@ -8,7 +8,7 @@ from PIL import Image
 from undrawn import without_pictures
 
 from gan_jax import Config, train
-from gan_jax.command_line.number_table import format_value
+from gan_jax.command_line.number_table import format_value, print_numbers
 from gan_jax.commands.evaluate import main
 from gan_jax.commands.sample import main as draw
 from gan_jax.config import DatasetConfig, LogConfig, ModelConfig
@@ -55,9 +55,9 @@ def measure(capsys, *arguments, extractor="pixels"):
     return json.loads(capsys.readouterr().out)
 
 
-def fail(capsys, *arguments):
+def fail(capsys, *arguments, extractor="pixels"):
     """Return the one line that the command ends with."""
-    assert main([*arguments, "--extractor", "pixels"]) == 2
+    assert main([*arguments, "--extractor", extractor]) == 2
     said = capsys.readouterr().err.strip()
     assert len(said.splitlines()) == 1
     return said
@@ -129,6 +129,9 @@ def test_samples_of_a_run_are_those_that_it_writes(capsys, tmp_path):
 
 def test_classes_of_the_samples_data_set_measure_files(capsys, monkeypatch):
     """`cnn` of files against a data set; files alone have no classifier."""
+    said = fail(capsys, "--against", "png", extractor="cnn")
+    assert "'png': has no classifier (digits, " in said
+    assert said.endswith("choose the extractor lite0, inception or pixels")
     seen = []
     monkeypatch.setattr(
         "gan_jax.features.extractors.trained_classifier",
@@ -166,6 +169,40 @@ def test_table_shows_half_the_interval_and_the_content(capsys, monkeypatch):
     said = capsys.readouterr().out
     assert format_value(row, "kernel_distance") in said
     assert row["fingerprint"]["content"] in said
+
+
+@pytest.mark.parametrize("terminal", ["1", ""])
+def test_no_number_of_the_table_is_broken(terminal, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("FORCE_COLOR", terminal)
+    flags = ["--samples", "png", "--against", "later.npz", "--metrics", "kid"]
+    row = measure(capsys, *flags)
+    print_numbers(row)
+    lines = capsys.readouterr().out.splitlines()
+    for name in row["metrics"]:
+        bound = f"floor {row['floor'][name]:.5g}"
+        for text in (format_value(row, name), bound.removeprefix("floor ")):
+            assert any(name in line and text in line for line in lines), text
+    limit = 80 if terminal else 120
+    assert max(len(line) for line in lines if "│" in line) <= limit
+
+
+def test_two_pictures_have_no_floor_to_print(scans, tmp_path, capsys):
+    for name in ("a", "b"):
+        write_images(tmp_path / name, scans[:2])
+    sides = ["--samples", str(tmp_path / "a"), "--against", str(tmp_path / "b")]
+    assert main([*sides, "--extractor", "pixels"]) == 0
+    said = capsys.readouterr().out
+    assert "samples (n = 2)" in said and "sliced_wasserstein" in said
+    assert "real data" not in said and "no floor of swd" in said
+
+
+def test_folder_named_as_a_data_set_is_a_path(scans, tmp_path, monkeypatch, capsys):
+    write_images(tmp_path / "digits", scans[:30])
+    monkeypatch.chdir(tmp_path)
+    for name, content in (("digits", 1797), ("./digits", 30)):
+        row = measure(capsys, "--against", name, "--metrics", "swd")
+        assert row["fingerprint"]["n_real"] == content
 
 
 def test_one_changed_picture_of_many_is_another_content(scans, capsys, tmp_path):

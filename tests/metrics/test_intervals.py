@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from gan_jax import metrics
+from gan_jax.evaluate.metric import Comparison
+from gan_jax.evaluate.metric_registry import METRICS
+from gan_jax.features import FeatureSet
 from gan_jax.metrics.frechet import fast_frechet
 from gan_jax.metrics.jackknife import GROUPS, jackknife_error, number_groups
 
@@ -84,6 +87,37 @@ def test_interval_covers_the_mean_distance_of_its_size(shift, scale, width, coun
     covered = np.mean(np.abs(values - np.mean(values)) <= reaches)
     assert covered == pytest.approx(0.95, abs=0.06)
     assert covered_true / REPEATS == pytest.approx(0.95, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("width", "count", "has"), [(8, 8, False), (8, 63, False), (8, 64, True)]
+)
+def test_extrapolated_distance_has_an_interval_where_its_law_holds(width, count, has):
+    """From 8 samples per feature on; where it has none, it warns."""
+    sides = gaussians(1, 1, count, width, 0)
+    fake = FeatureSet(sides[1], None)
+    real = FeatureSet(np.concatenate(sides), None)
+    groups = METRICS["frechet_extrapolated"].without_groups
+    found = groups(Comparison(real, fake, None, None))
+    assert list(found) == ["frechet_extrapolated"] * has
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        metrics.frechet_extrapolated(*sides)
+    assert bool(caught) != has
+
+
+@pytest.mark.parametrize(("shift", "scale", "width"), [(1, 1, 4), (0.5, 1.2, 8)])
+def test_interval_of_the_extrapolated_distance_covers_the_true_one(shift, scale, width):
+    """With 8 samples per feature; 200 sets, to 4 deviations of the binomial."""
+    true, covered = known_distance(shift, scale, width), 0
+    for seed in range(REPEATS):
+        sides = gaussians(shift, scale, 8 * width, width, seed)
+        low, high = metrics.confidence_interval(
+            metrics.frechet_extrapolated(*sides),
+            metrics.frechet_without_groups(*sides),
+        )
+        covered += low <= true <= high
+    assert covered / REPEATS == pytest.approx(0.95, abs=0.06)
 
 
 def test_interval_of_equal_distributions_is_on_the_safe_side():
