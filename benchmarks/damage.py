@@ -3,17 +3,20 @@
 The reference and the damaged images are disjoint parts of a data set's training split,
 n images each, in several draws of images that no other draw has. The row `none` is the
 floor: other images of the set, unharmed. A distance that people can believe grows with
-each kind of damage, and lies at the floor where the damage is none.
+each kind of damage, and lies at the floor where the damage is none. Of several
+extractors it prints how alike they order the kinds of damage.
 """
 
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 
 import jax.numpy as jnp
 import numpy as np
 from scipy.ndimage import gaussian_filter
+from scipy.stats import spearmanr
 
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.assembly.registry import choose
@@ -24,8 +27,12 @@ from gan_jax.evaluate.reference import comparison_indices
 from gan_jax.features import EXTRACTORS, Extractor, extract_features
 from gan_jax.metrics import frechet_distance, kernel_distance
 
+Distances = dict[str, list[list[float]]]
+"""The Frechet and the kernel distance of each kind of damage, for each draw."""
+
 SPARE = 2.2
-"""Unharmed images for each damaged one: half of the classes make up a whole set."""
+"""Images to be damaged, in multiples of n: of these, half of the classes must still
+hold n."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +126,7 @@ def damaged_features(
     return found
 
 
-def measure_draws(flags: Flags, extractor: Extractor) -> dict[str, list[list[float]]]:
+def measure_draws(flags: Flags, extractor: Extractor) -> Distances:
     """Return the two distances of each kind of damage, for each draw."""
     data = find_dataset(Config(dataset=DatasetConfig(flags.dataset)))
     each = flags.n + int(SPARE * flags.n)
@@ -129,7 +136,7 @@ def measure_draws(flags: Flags, extractor: Extractor) -> dict[str, list[list[flo
             f"{flags.dataset} has {len(data)}; lower one of them"
         )
     order = comparison_indices(data, each * flags.draws, 0).reshape(flags.draws, each)
-    found: dict[str, list[list[float]]] = {}
+    found: Distances = {}
     for indices in order:
         batch = data.get(indices)
         images, labels = np.asarray(batch.image), np.asarray(batch.label)
@@ -145,15 +152,29 @@ def measure_draws(flags: Flags, extractor: Extractor) -> dict[str, list[list[flo
     return found
 
 
+def order_agreement(one: Distances, other: Distances) -> float:
+    """Return Spearman's rho of the mean Frechet distances of two extractors.
+
+    The row `none` does not count, as it is no damage.
+    """
+    kinds = [name for name in one if name != "none"]
+    ours, theirs = (
+        [float(np.mean(side[name], axis=0)[0]) for name in kinds]
+        for side in (one, other)
+    )
+    return float(spearmanr(ours, theirs).statistic)  # pyright: ignore
+
+
 def start(arguments: list[str]) -> None:
     """Measure, and print a table for each extractor as it is done."""
     flags = parse(
         Flags, arguments, prog="python -m benchmarks.damage", description=__doc__
     )
+    measured: dict[str, Distances] = {}
     for name in flags.extractors:
         make = choose(EXTRACTORS, name, "extractor")
         extractor = make(DatasetConfig(flags.dataset), None)
-        found = measure_draws(flags, extractor)
+        found = measured[name] = measure_draws(flags, extractor)
         print(f"\n{flags.dataset}, {name} {extractor.weights[:8]}: {extractor.about}")
         print(f"n = {flags.n}, {flags.draws} draws: mean (least to most)\n")
         print("| damage | `frechet_distance` | `kernel_distance` |\n|---|---|---|")
@@ -163,6 +184,11 @@ def start(arguments: list[str]) -> None:
                 f"{c.mean():.4g} ({c.min():.4g} to {c.max():.4g})" for c in columns
             )
             print(f"| {damage} | {' | '.join(cells)} |", flush=True)
+    for one, other in combinations(measured, 2):
+        rho = order_agreement(measured[one], measured[other])
+        print(
+            f"\nSpearman's rho of the Frechet distances, {one} and {other}: {rho:.2f}"
+        )
 
 
 def main(arguments: list[str]) -> int:

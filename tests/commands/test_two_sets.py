@@ -308,7 +308,7 @@ def test_sides_that_do_not_go_together_are_one_line(arguments, words, capsys):
 
 
 def test_pictures_of_colour_and_grey_are_rgb(tmp_path, capsys):
-    """Transparent, 16-bit and turned pictures too are as the file shows them."""
+    """Transparent and turned pictures too are as the file shows them."""
     folder = tmp_path / "mixed"
     folder.mkdir()
     Image.new("L", (6, 4), 51).save(folder / "a.png")
@@ -317,8 +317,10 @@ def test_pictures_of_colour_and_grey_are_rgb(tmp_path, capsys):
     exif = Image.Exif()
     exif[274] = 6
     turned.save(folder / "c.png", exif=exif)
-    array = np.zeros((3, 4, 6, 3), np.uint8)
+    Image.new("RGBA", (6, 4), (0, 0, 0, 51)).save(folder / "d.png")
+    array = np.zeros((4, 4, 6, 3), np.uint8)
     array[0], array[1, ..., 0], array[2, ..., 1] = 51, 255, 255
+    array[3] = 204  # black of which a fifth is opaque, over white
     same = save(tmp_path / "same.npz", x=array)
     row = measure(
         capsys, "--samples", str(folder), "--against", same, "--metrics", "swd"
