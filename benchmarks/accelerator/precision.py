@@ -1,22 +1,19 @@
 """Stage *precision*: errors of a step's gradients, and its time, at each precision."""
 
 import statistics
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.accelerator.right import flatten, make_start
+from benchmarks.accelerator.cases import flatten, make_call, make_start
 from benchmarks.accelerator.stage import Json, Piece, Settings, Stage
 from benchmarks.speed.contenders import case_config
 from benchmarks.speed.interleave import alternate
-from gan_jax import Batch, Config, TrainState, build, train_step
+from gan_jax import Batch, Config, TrainState, build
 from gan_jax.benchmark.report.markdown import render_table
-from gan_jax.parallel.compiler import compile_step
 from gan_jax.precision import use_precision
 from gan_jax.step import (
     batch_of_update,
@@ -75,7 +72,10 @@ def compare_precisions(game: Game, rounds: int) -> Json:
         found[name] = {
             player: relative_distance(ours[player], exact[player]) for player in exact
         }
-    calls = {name: make_call(config, start) for name, config in configs.items()}
+    calls = {
+        name: make_call(replace(config, steps_per_call=STEPS), STEPS)
+        for name, config in configs.items()
+    }
     for name, seconds in alternate(calls, rounds).items():
         found[name] |= {
             "ms": 1e3 * statistics.median(seconds) / STEPS,
@@ -107,26 +107,6 @@ def find_gradients(
 def relative_distance(one: np.ndarray, exact: np.ndarray) -> float:
     """Return `|one - exact| / |exact|`."""
     return float(np.linalg.norm(one - exact) / np.linalg.norm(exact))
-
-
-def make_call(config: Config, start: tuple[TrainState, Batch]) -> Callable[[], None]:
-    """Return a function that makes STEPS steps on the device and waits for them."""
-    gan = build(config)
-
-    def make_steps(state: TrainState, batch: Batch) -> TrainState:
-        def one(state: TrainState, _: None) -> tuple[TrainState, None]:
-            return train_step(gan, state, batch)[0], None
-
-        return jax.lax.scan(one, state, None, STEPS)[0]
-
-    run = compile_step(make_steps, donate_argnums=0)
-    state, batch = jax.device_put(start, jax.devices()[0])
-    held = [jax.tree.map(jnp.copy, state)]
-
-    def call() -> None:
-        held[0] = jax.block_until_ready(run(held[0], batch))
-
-    return call
 
 
 def render(found: dict[str, Json]) -> str:

@@ -2,7 +2,6 @@
 
 import statistics
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from benchmarks.accelerator.right import flatten, player_parameters
+from benchmarks.accelerator.cases import flatten, make_call, player_parameters
 from benchmarks.accelerator.stage import Json, Piece, Settings, Stage
 from benchmarks.speed.contenders import digits_dataset
 from benchmarks.speed.interleave import alternate
 from gan_jax import METHODS, Config, train
-from gan_jax.assembly.datasets import find_dataset
 from gan_jax.benchmark.report.markdown import render_table
 from gan_jax.config import (
     CheckpointConfig,
@@ -25,7 +23,6 @@ from gan_jax.config import (
     MetricsConfig,
     ModelConfig,
 )
-from gan_jax.parallel.execution import make_program
 
 STEPS, TINY_STEPS = 400, 4
 COST_LIMIT = 1.3
@@ -126,21 +123,6 @@ def measure_cost(tiny: bool) -> Json:
         "rounds": rounds,
         "passed": tiny or middle <= COST_LIMIT,
     }
-
-
-def make_call(config: Config, steps: int) -> Callable[[], None]:
-    """Return a function that makes some more steps of a run and waits for them."""
-    work = make_program(config, find_dataset(config))
-    held = [work.init()]
-    length = work.steps_per_call
-    bounds = np.arange(0, max(steps, length) + 1, length)
-
-    def make_steps() -> None:
-        for split in work.splits(bounds):
-            held[0], _ = work.advance(held[0], split)
-        jax.block_until_ready(held[0])
-
-    return make_steps
 
 
 def render(found: dict[str, Json]) -> str:
