@@ -14,6 +14,7 @@ from benchmarks.speed.contenders import case_config
 from benchmarks.speed.interleave import alternate
 from gan_jax import Batch, Config, TrainState, build
 from gan_jax.benchmark.report.markdown import render_table
+from gan_jax.config import PenaltyConfig
 from gan_jax.precision import use_precision
 from gan_jax.step import (
     batch_of_update,
@@ -25,10 +26,16 @@ from gan_jax.step import (
 PRECISIONS = ("highest", "tf32", "float32", "bf16")
 STEPS = 20
 """Steps in a timed dispatch."""
+SIGMA = 0.01
+"""The length of aR1's finite differences."""
 
 
 class Game(NamedTuple):
-    """A step whose precision is varied; batch: None stands for the case's own."""
+    """A step whose precision is varied.
+
+    variant: one of `benchmarks.speed.contenders`, or ar1. batch: None stands for the
+    case's own.
+    """
 
     case: str
     variant: str
@@ -37,6 +44,7 @@ class Game(NamedTuple):
 
 GAMES = (
     Game("dcgan64", "r1", 256),
+    Game("dcgan64", "ar1", 256),
     Game("dcgan64", "wgan_gp", 256),
     Game("ring", "r1"),
     Game("ring", "wgan_gp"),
@@ -54,6 +62,20 @@ def find_pieces(settings: Settings) -> list[Piece]:
     ]
 
 
+def game_config(game: Game) -> Config:
+    """Return the Config of a game.
+
+    That of aR1 is R1's. Its weight `gamma / (2 sigma^2)` makes it act as R1's gamma, so
+    it has as large a part of D's gradient. The table shows by it whether a finite
+    difference keeps true float32 where the rest of the step does not.
+    """
+    if game.variant != "ar1":
+        return case_config(game.case, game.variant, game.batch)
+    config = case_config(game.case, "r1", game.batch)
+    weight = config.penalty.weight / (2 * SIGMA**2)
+    return replace(config, penalty=PenaltyConfig("ar1", weight=weight, sigma=SIGMA))
+
+
 def compare_precisions(game: Game, rounds: int) -> Json:
     """Return the errors of both gradients and the time of a step at each precision.
 
@@ -61,7 +83,7 @@ def compare_precisions(game: Game, rounds: int) -> Json:
     precision `highest`, at the same state, batch and draws. Float64 would draw other
     random numbers; the error of `highest` itself shows what float32 leaves open.
     """
-    base = case_config(game.case, game.variant, game.batch)
+    base = game_config(game)
     configs = {name: replace(base, precision=name) for name in PRECISIONS}
     cpu, device = jax.devices("cpu")[0], jax.devices()[0]
     start = make_start(base, cpu)

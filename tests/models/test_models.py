@@ -356,6 +356,11 @@ def test_bf16_layers_multiply_in_bfloat16_and_answer_in_float32(name):
         assert all(halves) == (player == "generator")  # D's logits are float32.
 
 
+def test_bf16_layers_are_tested_at_any_precision_around_the_tests():
+    with jax.default_matmul_precision("highest"):
+        test_bf16_layers_multiply_in_bfloat16_and_answer_in_float32("mlp")
+
+
 @pytest.mark.parametrize("name", ["resize", "resnet"])
 def test_resizing_convolutions_are_those_of_resized_images(name, monkeypatch):
     data = DatasetConfig("digits", resolution=32, rgb=True)

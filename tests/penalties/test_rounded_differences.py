@@ -63,6 +63,8 @@ def test_a_finite_difference_is_that_of_float32(name):
     assert gradient_error(registered(name)) < 1e-3
 
 
-def test_without_true_float32_a_difference_is_lost_where_a_gradient_is_not():
-    assert gradient_error(naive_difference) > 0.1
-    assert 1e-4 < gradient_error(registered("r1")) < 0.05
+@pytest.mark.parametrize("around", ["bfloat16", "highest"])
+def test_without_true_float32_a_difference_is_lost_where_a_gradient_is_not(around):
+    with jax.default_matmul_precision(around):
+        assert gradient_error(naive_difference) > 0.1
+        assert 1e-4 < gradient_error(registered("r1")) < 0.05
