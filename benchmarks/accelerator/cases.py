@@ -1,9 +1,18 @@
-"""The cases of the stage *right*: a Config for every registered name of a step."""
+"""The cases of the stage *right*, and what stages do with a Config.
 
-from collections.abc import Iterator, Mapping
+The cases are a Config for every registered name of a step.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
-from gan_jax import Config, build
+import jax
+import numpy as np
+
+from benchmarks.speed.contenders import make_runner
+from gan_jax import Batch, Config, TrainState, build, init_state
+from gan_jax.assembly.datasets import find_dataset
 from gan_jax.augment import AUGMENTS
 from gan_jax.config import DatasetConfig, EmaConfig, ModelConfig, OptimizerConfig
 from gan_jax.dynamics import DYNAMICS
@@ -96,3 +105,34 @@ def case_config(kind: Kind, name: str, tiny: bool) -> Config:
         else:
             return config
     raise ValueError(reason)
+
+
+def make_start(config: Config, cpu: Any) -> tuple[TrainState, Batch]:
+    """Return the first state of a Config and its first batch, both on the CPU."""
+    data = find_dataset(config)
+    with jax.default_device(cpu):
+        state = jax.jit(partial(init_state, build(config)))(jax.random.key(0))
+        count = config.d_steps * config.batch_size
+        indices = np.arange(count).reshape(config.d_steps, config.batch_size)
+        return jax.device_put((state, data.get(indices)), cpu)
+
+
+def player_parameters(state: TrainState) -> dict[str, Any]:
+    """Return the parameters of both players."""
+    return {"G": state.generator.params, "D": state.discriminator.params}
+
+
+def flatten(tree: Any) -> np.ndarray:
+    """Return all numbers of a tree as one vector in float64."""
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(tree)]).astype(
+        np.float64
+    )
+
+
+def make_call(config: Config, steps: int) -> Callable[[], None]:
+    """Return a function that makes some more steps of a run and waits for them.
+
+    steps: a multiple of the steps of a dispatch; of fewer, a dispatch is made.
+    """
+    run_units, unit = make_runner(config)
+    return partial(run_units, max(1, steps // unit))

@@ -1,22 +1,20 @@
 """Stage *precision*: errors of a step's gradients, and its time, at each precision."""
 
 import statistics
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.accelerator.right import flatten, make_start
+from benchmarks.accelerator.cases import flatten, make_call, make_start
 from benchmarks.accelerator.stage import Json, Piece, Settings, Stage
 from benchmarks.speed.contenders import case_config
 from benchmarks.speed.interleave import alternate
-from gan_jax import Batch, Config, TrainState, build, train_step
+from gan_jax import Batch, Config, TrainState, build
 from gan_jax.benchmark.report.markdown import render_table
-from gan_jax.parallel.compiler import compile_step
+from gan_jax.config import PenaltyConfig
 from gan_jax.precision import use_precision
 from gan_jax.step import (
     batch_of_update,
@@ -28,10 +26,16 @@ from gan_jax.step import (
 PRECISIONS = ("highest", "tf32", "float32", "bf16")
 STEPS = 20
 """Steps in a timed dispatch."""
+SIGMA = 0.01
+"""The length of aR1's finite differences."""
 
 
 class Game(NamedTuple):
-    """A step whose precision is varied; batch: None stands for the case's own."""
+    """A step whose precision is varied.
+
+    variant: one of `benchmarks.speed.contenders`, or ar1. batch: None stands for the
+    case's own.
+    """
 
     case: str
     variant: str
@@ -40,6 +44,7 @@ class Game(NamedTuple):
 
 GAMES = (
     Game("dcgan64", "r1", 256),
+    Game("dcgan64", "ar1", 256),
     Game("dcgan64", "wgan_gp", 256),
     Game("ring", "r1"),
     Game("ring", "wgan_gp"),
@@ -57,6 +62,20 @@ def find_pieces(settings: Settings) -> list[Piece]:
     ]
 
 
+def game_config(game: Game) -> Config:
+    """Return the Config of a game.
+
+    That of aR1 is R1's. Its weight `gamma / (2 sigma^2)` makes it act as R1's gamma, so
+    it has as large a part of D's gradient. The table shows by it whether a finite
+    difference keeps true float32 where the rest of the step does not.
+    """
+    if game.variant != "ar1":
+        return case_config(game.case, game.variant, game.batch)
+    config = case_config(game.case, "r1", game.batch)
+    weight = config.penalty.weight / (2 * SIGMA**2)
+    return replace(config, penalty=PenaltyConfig("ar1", weight=weight, sigma=SIGMA))
+
+
 def compare_precisions(game: Game, rounds: int) -> Json:
     """Return the errors of both gradients and the time of a step at each precision.
 
@@ -64,7 +83,7 @@ def compare_precisions(game: Game, rounds: int) -> Json:
     precision `highest`, at the same state, batch and draws. Float64 would draw other
     random numbers; the error of `highest` itself shows what float32 leaves open.
     """
-    base = case_config(game.case, game.variant, game.batch)
+    base = game_config(game)
     configs = {name: replace(base, precision=name) for name in PRECISIONS}
     cpu, device = jax.devices("cpu")[0], jax.devices()[0]
     start = make_start(base, cpu)
@@ -75,7 +94,10 @@ def compare_precisions(game: Game, rounds: int) -> Json:
         found[name] = {
             player: relative_distance(ours[player], exact[player]) for player in exact
         }
-    calls = {name: make_call(config, start) for name, config in configs.items()}
+    calls = {
+        name: make_call(replace(config, steps_per_call=STEPS), STEPS)
+        for name, config in configs.items()
+    }
     for name, seconds in alternate(calls, rounds).items():
         found[name] |= {
             "ms": 1e3 * statistics.median(seconds) / STEPS,
@@ -107,26 +129,6 @@ def find_gradients(
 def relative_distance(one: np.ndarray, exact: np.ndarray) -> float:
     """Return `|one - exact| / |exact|`."""
     return float(np.linalg.norm(one - exact) / np.linalg.norm(exact))
-
-
-def make_call(config: Config, start: tuple[TrainState, Batch]) -> Callable[[], None]:
-    """Return a function that makes STEPS steps on the device and waits for them."""
-    gan = build(config)
-
-    def make_steps(state: TrainState, batch: Batch) -> TrainState:
-        def one(state: TrainState, _: None) -> tuple[TrainState, None]:
-            return train_step(gan, state, batch)[0], None
-
-        return jax.lax.scan(one, state, None, STEPS)[0]
-
-    run = compile_step(make_steps, donate_argnums=0)
-    state, batch = jax.device_put(start, jax.devices()[0])
-    held = [jax.tree.map(jnp.copy, state)]
-
-    def call() -> None:
-        held[0] = jax.block_until_ready(run(held[0], batch))
-
-    return call
 
 
 def render(found: dict[str, Json]) -> str:

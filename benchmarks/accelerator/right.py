@@ -17,10 +17,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from benchmarks.accelerator.cases import Kind, case_config, find_cases
+from benchmarks.accelerator.cases import (
+    Kind,
+    case_config,
+    find_cases,
+    flatten,
+    make_start,
+    player_parameters,
+)
 from benchmarks.accelerator.stage import Json, Piece, Settings, Skipped, Stage
-from gan_jax import Batch, Config, TrainState, build, init_state, train_step
-from gan_jax.assembly.datasets import find_dataset
+from gan_jax import build, train_step
 from gan_jax.benchmark.report.markdown import render_table
 
 PARAMETER_LIMIT, UPDATE_LIMIT = 1e-4, 1e-3
@@ -78,21 +84,6 @@ def compare_step(kind: Kind, name: str, tiny: bool) -> Json:
     )
 
 
-def make_start(config: Config, cpu: Any) -> tuple[TrainState, Batch]:
-    """Return the first state of a Config and its first batch, both on the CPU."""
-    data = find_dataset(config)
-    with jax.default_device(cpu):
-        state = jax.jit(partial(init_state, build(config)))(jax.random.key(0))
-        count = config.d_steps * config.batch_size
-        indices = np.arange(count).reshape(config.d_steps, config.batch_size)
-        return jax.device_put((state, data.get(indices)), cpu)
-
-
-def player_parameters(state: TrainState) -> dict[str, Any]:
-    """Return the parameters of both players."""
-    return {"G": state.generator.params, "D": state.discriminator.params}
-
-
 def judge_difference(start: Any, cpu: Any, device: Any, follows_gradient: bool) -> Json:
     """Return the relative differences of both players' parameters and updates.
 
@@ -110,13 +101,6 @@ def judge_difference(start: Any, cpu: Any, device: Any, follows_gradient: bool) 
     right = found["parameters"] <= PARAMETER_LIMIT
     right &= found["updates"] <= UPDATE_LIMIT or not follows_gradient
     return found | {"passed": bool(right)}
-
-
-def flatten(tree: Any) -> np.ndarray:
-    """Return all numbers of a tree as one vector in float64."""
-    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(tree)]).astype(
-        np.float64
-    )
 
 
 def run_tests(name: str, seconds: float) -> Json:

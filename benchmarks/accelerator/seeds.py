@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jax
 
-from benchmarks.accelerator.repeatable import make_call
+from benchmarks.accelerator.cases import make_call
 from benchmarks.accelerator.stage import Json, Piece, Settings, Skipped, Stage
 from benchmarks.speed import contenders
 from benchmarks.speed.contenders import case_config

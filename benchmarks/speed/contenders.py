@@ -78,6 +78,15 @@ def case_config(case: str, variant: str, batch: int | None = None) -> Config:
 
 def our_contender(config: Config) -> Contender:
     """Return a run of gan_jax as `train` makes it, batches gathered on the device."""
+    return Contender(
+        *make_runner(config),
+        count_flops(*trace_arguments(config)),
+        planned_bytes(config),
+    )
+
+
+def make_runner(config: Config) -> tuple[RunUnits, int]:
+    """Return `run_units` and `unit` of `our_contender`."""
     data = find_dataset(config)
     work = make_program(config, data)
     unit = work.steps_per_call
@@ -90,9 +99,7 @@ def our_contender(config: Config) -> Contender:
             held[0], metrics = work.advance(held[0], next(splits))
         jax.block_until_ready(metrics)
 
-    return Contender(
-        run_units, unit, count_flops(*trace_arguments(config)), planned_bytes(config)
-    )
+    return run_units, unit
 
 
 def trace_arguments(config: Config) -> tuple[Callable, TrainState, Batch]:

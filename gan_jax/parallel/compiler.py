@@ -32,16 +32,16 @@ def compiler_options(deterministic: bool = False) -> dict[str, str | bool]:
     is to repeat bit for bit.
     """
     convolutions = library_options() if jax.default_backend() == "cpu" else {}
-    return convolutions | deterministic_options(deterministic, jax.default_backend())
+    return convolutions | deterministic_options(deterministic)
 
 
-def deterministic_options(deterministic: bool, backend: str) -> dict[str, str | bool]:
+def deterministic_options(deterministic: bool) -> dict[str, str | bool]:
     """Return the compiler options with which a program repeats bit for bit.
 
-    backend: as `jax.default_backend` names it. Programs for other backends than GPUs
-    need none.
+    Programs for other backends than GPUs need none.
     """
-    return dict(DETERMINISTIC) if deterministic and backend == "gpu" else {}
+    on_gpu = jax.default_backend() == "gpu"
+    return dict(DETERMINISTIC) if deterministic and on_gpu else {}
 
 
 @cache

@@ -66,13 +66,14 @@ def find_program(structure: Structure) -> SharedProgram:
     since. `find_program.cache_clear()` forgets them all.
     """
     config = structure.choices.config
-    placement, axis_name = config.placement, PLACEMENTS[config.placement].axis_name
-    options = deterministic_options(config.deterministic, jax.default_backend())
+    placement = PLACEMENTS[config.placement]
+    options = deterministic_options(config.deterministic)
 
     def make_gan(numbers: Numbers) -> Gan:
         choices = structure.choices
         config = with_numbers(choices.config, numbers)
-        return assemble(choices._replace(config=config), structure.spec, axis_name)
+        choices = choices._replace(config=config)
+        return assemble(choices, structure.spec, placement.axis_name)
 
     body = partial(run_several_steps, make_gan, structure.selection)
     mesh, alone = structure.mesh, structure.mesh.size == 1
@@ -80,8 +81,7 @@ def find_program(structure: Structure) -> SharedProgram:
         layout = NamedSharding(mesh, P())
         make_one = partial(init_one, make_gan)
         init = jax.jit(make_one, out_shardings=layout, compiler_options=options)
-        place = PLACEMENTS[placement].place
-        placed = place(body, mesh, BATCH_AXIS, config.deterministic)
+        placed = placement.place(body, mesh, BATCH_AXIS, config.deterministic)
         return SharedProgram(init, placed)
     init = jax.jit(partial(init_many, make_gan), compiler_options=options)
     place = place_in_turn if structure.in_turn else place_members

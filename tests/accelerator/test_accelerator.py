@@ -242,6 +242,25 @@ def test_a_report_of_pytest_names_what_failed():
     assert right.read_test_report("", 4)["why"] == "no output"
 
 
+QUICK = (
+    "test_losses.py",
+    "test_objectives.py",
+    "test_optimizers.py",
+    "metrics",
+    "models",
+    "penalties",
+)
+"""Of right.TESTS, those that ask for precisions, and some that take seconds."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", QUICK)
+def test_the_tests_that_run_on_a_device_pass_at_the_highest_precision(name):
+    assert name in right.TESTS
+    found = right.run_tests(name, 300.0)
+    assert found["passed"] and found["counts"]["passed"] > 5, found
+
+
 def name_line(kind, pid, tid, name):
     return {"ph": "M", "name": kind, "pid": pid, "tid": tid, "args": {"name": name}}
 

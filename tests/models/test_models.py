@@ -339,11 +339,14 @@ def test_bf16_layers_multiply_in_bfloat16_and_answer_in_float32(name):
         init = jax.jit(partial(modules[0].init, train=True))
         variables = init(jax.random.key(0), x)
         calls = [partial(module.apply, train=False) for module in modules]
-        full, half = (call(variables, x) for call in calls)
+        with jax.default_matmul_precision("highest"):
+            full = calls[0](variables, x)
+        with jax.default_matmul_precision("bfloat16"):  # At the highest none is bf16.
+            half = calls[1](variables, x)
+            program = str(jax.make_jaxpr(calls[1])(variables, x))
         assert half.dtype == jnp.float32
         error = np.linalg.norm(half - full) / np.linalg.norm(full)
         assert 0 < error < 0.03  # A bfloat16 holds 8 bits: 2^-8 = 0.4% per rounding.
-        program = str(jax.make_jaxpr(calls[1])(variables, x))
         kinds = ("dot_general[", "convolve[", "spread[")
         products = [
             line for line in program.splitlines() if any(kind in line for kind in kinds)
@@ -351,6 +354,11 @@ def test_bf16_layers_multiply_in_bfloat16_and_answer_in_float32(name):
         halves = ["bf16[" in line for line in products]
         assert any(halves)
         assert all(halves) == (player == "generator")  # D's logits are float32.
+
+
+def test_bf16_layers_are_tested_at_any_precision_around_the_tests():
+    with jax.default_matmul_precision("highest"):
+        test_bf16_layers_multiply_in_bfloat16_and_answer_in_float32("mlp")
 
 
 @pytest.mark.parametrize("name", ["resize", "resnet"])

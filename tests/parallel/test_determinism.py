@@ -35,8 +35,11 @@ DETERMINISTIC = {"xla_gpu_deterministic_ops": True}
         (True, "tpu", {}),
     ],
 )
-def test_only_deterministic_programs_for_gpus_have_the_option(asked, backend, expected):
-    assert deterministic_options(asked, backend) == expected
+def test_only_deterministic_programs_for_gpus_have_the_option(
+    asked, backend, expected, monkeypatch
+):
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    assert deterministic_options(asked) == expected
 
 
 def test_xla_knows_the_option():
