@@ -4,7 +4,7 @@ from typing import Any
 
 from gan_jax.assembly.choices import choose_rule, choose_update_rule
 from gan_jax.benchmark.plan import cell_config
-from gan_jax.benchmark.suites.spec import EVALUATIONS, Suite
+from gan_jax.benchmark.suites.spec import Suite
 from gan_jax.config import Config
 from gan_jax.dynamics import extra_evaluations
 
@@ -34,5 +34,5 @@ def estimate_seconds(cell: Json, suite: Suite) -> float:
     penalized = config.d_steps if config.penalty.name != "none" else 0
     step = (own - penalized) * cost.update + penalized * cost.penalized
     step *= config.batch_size / suite.changes.get("batch_size", config.batch_size)
-    member = config.steps * step + EVALUATIONS * cost.evaluation
+    member = config.steps * step + suite.evaluations * cost.evaluation
     return 10 + cell["members"] * member

@@ -76,7 +76,9 @@ def make_plan(request: PlanRequest, command: str = "") -> Json:
     }
     suite = dataclasses.replace(suite, catalogue=catalogue)
     cells = list(make_cells(suite, tasks, methods, steps, seeds, named))
-    cells = list(split_into_rounds(cells, seeds, suite.round_seeds or seeds))
+    cells = list(
+        split_into_rounds(cells, suite.first_seed, seeds, suite.round_seeds or seeds)
+    )
     used = {cell["method"] for cell in cells}
     plan = {
         "suite": request.suite,
@@ -149,15 +151,18 @@ def make_cells(
             }
 
 
-def split_into_rounds(cells: list[Json], seeds: int, size: int) -> Iterator[Json]:
+def split_into_rounds(
+    cells: list[Json], first_seed: int, seeds: int, size: int
+) -> Iterator[Json]:
     """Yield the cells of each round of seeds, one round after the other.
 
-    A round has all cells, each with `size` of the seeds (the last round with those that
+    The seeds are `first_seed`, `first_seed + 1` and so on. A round has all cells, each with `size` of the seeds (the last round with those that
     are left). So a comparison that ends early has fewer seeds, but no fewer methods.
     The cells of a single round keep their names.
     """
-    for first in range(0, seeds, size):
-        count = min(size, seeds - first)
+    end = first_seed + seeds
+    for first in range(first_seed, end, size):
+        count = min(size, end - first)
         suffix = "" if size >= seeds else f"--seeds={first}-{first + count - 1}"
         for cell in cells:
             yield cell | {

@@ -96,7 +96,8 @@ def train_or_play(
     rates = find_suite(plan["suite"]).rates
     if rates:
         return play_cell(config, rates)
-    _, summary = train(config, folder, callback=note_row, resume=True, progress=False)
+    quiet = {"progress": False, "pictures": False}
+    _, summary = train(config, folder, callback=note_row, resume=True, **quiet)
     if summary["verdict"] == "interrupted":
         raise CellInterrupted(summary["stopped_by"])
     return judge_cell(plan["thresholds"][cell["task"]], config, folder, summary)

@@ -52,6 +52,7 @@ def train(
     resume: bool = False,
     allow_changes: bool = False,
     progress: bool = True,
+    pictures: bool = True,
 ) -> tuple[TrainState, Row]:
     """Train to the end and write the folder `out`.
 
@@ -80,6 +81,7 @@ def train(
         allow_changes: Whether to resume with such a Config all the same.
         progress: Whether to show progress on standard output: a bar in a terminal,
             elsewhere a line every so often.
+        pictures: Whether to draw the samples and the curves at the end.
 
     Returns:
         The state after the last step, and the summary as summary.json holds it. The
@@ -113,7 +115,8 @@ def train(
                 state, summary = run_to_end(run, folder, start, callbacks, begin)
             # All is written, so a signal ends the drawing at once. A run that is to
             # stop draws nothing: that may take long, and can be done at any time.
-            if first and summary["verdict"] != "interrupted":
+            finished = summary["verdict"] != "interrupted"
+            if first and finished and pictures:
                 display.begin("drawing the samples and the curves")
                 callbacks.draw(state, None)
                 draw_curves_of_run(folder, config, start.records)

@@ -1,10 +1,10 @@
 """The suites of the comparison: each is a plan of tasks, methods and axes."""
 
 from gan_jax.assembly.registry import choose
-from gan_jax.benchmark.suites import games, images, toys
+from gan_jax.benchmark.suites import games, images, maps, toys
 from gan_jax.benchmark.suites.spec import Suite, Task, make_config
 
-SUITES: dict[str, Suite] = {**games.SUITES, **toys.SUITES, **images.SUITES}
+SUITES: dict[str, Suite] = {**games.SUITES, **toys.SUITES, **images.SUITES, **maps.SUITES}
 
 
 def find_suite(name: str) -> Suite:

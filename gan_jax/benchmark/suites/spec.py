@@ -12,10 +12,6 @@ from gan_jax.config import Config, DatasetConfig, MetricsConfig, SweepConfig
 from gan_jax.methods import METHODS
 from gan_jax.methods.changes import Changes, change_fields, change_rates
 
-EVALUATIONS = 20
-"""Evaluations of each run; five of them are in its last quarter."""
-
-
 @dataclass(frozen=True)
 class Task:
     """What is learned, and when that has succeeded.
@@ -59,7 +55,9 @@ class Suite:
     which are factors on both learning rates. catalogue: the methods there are to choose
     from. rates: learning rates of both players in a suite that is played exactly
     (`gan_jax.benchmark.exact_games`) and has no seeds. round_seeds: the seeds that are
-    trained before all cells get further ones; None stands for all.
+    trained before all cells get further ones; None stands for all. first_seed: the
+    first of a plan's seeds, which follow each other. evaluations: of each run, about; a
+    quarter of them are in its last quarter, which decides on success.
     """
 
     about: str
@@ -76,6 +74,8 @@ class Suite:
     catalogue: Mapping[str, Config] = field(default_factory=lambda: BENCHMARK_METHODS)
     rates: tuple[float, ...] = ()
     round_seeds: int | None = None
+    first_seed: int = 0
+    evaluations: int = 20
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def make_config(
     config = set_network(suite.catalogue[method], suite.network)
     config = change_rates(config, suite.adam_rate, suite.decay)
     config = change_fields(config, {**suite.changes, **task.changes, **point})
-    every, log_every = evaluation_intervals(steps)
+    every, log_every = evaluation_intervals(steps, suite.evaluations)
     return replace(
         config,
         steps=steps,
@@ -157,14 +157,14 @@ def make_config(
     )
 
 
-def evaluation_intervals(steps: int) -> tuple[int, int]:
-    """Return the steps between evaluations and between rows.
+def evaluation_intervals(steps: int, evaluations: int) -> tuple[int, int]:
+    """Return the steps between so many evaluations, and between rows.
 
     The first is a multiple of the second, so that all dispatches are equally long and
     are compiled once.
     """
     row = 20 if steps <= 20_000 else 100
-    every = max(1, steps // EVALUATIONS)
+    every = max(1, steps // evaluations)
     return (every, every) if every < row else (every - every % row, row)
 
 
