@@ -1,7 +1,9 @@
 """Reading and writing of rows.jsonl: one line for each GAN, a whole cell at a time."""
 
+import gzip
 import json
 import os
+import zlib
 from pathlib import Path
 
 from gan_jax.benchmark.outcome import ERROR
@@ -14,6 +16,8 @@ RERUN_HINT = "mend that, then go on with the same command"
 """What a user can do if rows.jsonl cannot be written."""
 
 ROWS_FILE = "rows.jsonl"
+PACKED_ROWS_FILE = "rows.jsonl.gz"
+"""The rows compressed by gzip, as results are kept; read where ROWS_FILE is missing."""
 ROW_FIELDS = {
     "plan", "task", "method", "cell", "seed", "axes", "config", "error", "verdict",
     "outcome", "success", "success_step", "series", "final", "best", "fingerprint",
@@ -24,13 +28,15 @@ ROW_FIELDS = {
 
 
 def read_result_rows(out: Path) -> list[Json]:
-    """Return the rows of a results folder.
+    """Return the rows of a results folder, from its ROWS_FILE or PACKED_ROWS_FILE.
 
     A last line that a kill cut off is left out. Raises ValueError for any other broken
     line.
     """
-    path, rows = Path(out) / ROWS_FILE, []
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    rows, path = [], find_rows_file(Path(out))
+    if path is None:
+        return rows
+    lines = read_lines(path)
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
@@ -47,6 +53,27 @@ def read_result_rows(out: Path) -> list[Json]:
             )
         rows.append(row)
     return rows
+
+
+def find_rows_file(out: Path) -> Path | None:
+    """Return the file of a results folder that holds its rows; None without one."""
+    names = ROWS_FILE, PACKED_ROWS_FILE
+    return next((out / name for name in names if (out / name).exists()), None)
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a text, which gzip compressed if its name ends in `.gz`.
+
+    Raises ValueError for a compressed file that is damaged.
+    """
+    if path.suffix != ".gz":
+        return path.read_text("utf-8").splitlines()
+    try:
+        return gzip.decompress(path.read_bytes()).decode("utf-8").splitlines()
+    except (OSError, EOFError, zlib.error):
+        raise ValueError(
+            f"{path}: is damaged; take it from where it came from again"
+        ) from None
 
 
 def broken_row_error(path: Path, why: str) -> ValueError:
@@ -107,7 +134,7 @@ def require_rows_of_plan(folder: Path, plan: Json, rows: list[Json]) -> None:
 
 
 def resume_results(plan: Json, out: Path) -> dict[str, list[Json]]:
-    """Return the rows of the finished cells, and leave only these in the file.
+    """Return the rows of the finished cells, and leave only these in ROWS_FILE.
 
     Raises ValueError for rows of another plan; the file is then left as it is.
     """
@@ -115,7 +142,7 @@ def resume_results(plan: Json, out: Path) -> dict[str, list[Json]]:
     require_rows_of_plan(out, plan, rows)
     whole = select_finished_cells(plan, rows)
     kept = [row for own in whole.values() for row in own]
-    if (out / ROWS_FILE).exists():
+    if find_rows_file(out):
         write_text(out / ROWS_FILE, to_json_lines(kept))
     return whole
 

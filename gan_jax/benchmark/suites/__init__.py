@@ -4,7 +4,12 @@ from gan_jax.assembly.registry import choose
 from gan_jax.benchmark.suites import games, images, maps, toys
 from gan_jax.benchmark.suites.spec import Suite, Task, make_config
 
-SUITES: dict[str, Suite] = {**games.SUITES, **toys.SUITES, **images.SUITES, **maps.SUITES}
+SUITES: dict[str, Suite] = {
+    **games.SUITES,
+    **maps.SUITES,
+    **toys.SUITES,
+    **images.SUITES,
+}
 
 
 def find_suite(name: str) -> Suite:

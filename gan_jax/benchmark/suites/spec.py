@@ -12,6 +12,7 @@ from gan_jax.config import Config, DatasetConfig, MetricsConfig, SweepConfig
 from gan_jax.methods import METHODS
 from gan_jax.methods.changes import Changes, change_fields, change_rates
 
+
 @dataclass(frozen=True)
 class Task:
     """What is learned, and when that has succeeded.

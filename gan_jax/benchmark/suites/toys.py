@@ -1,4 +1,4 @@
-"""The suites on points: tier T1, its map and stress axes, PacGAN's protocol."""
+"""The suites on points: tier T1, its stress axes, PacGAN's protocol."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from gan_jax.benchmark.suites.spec import (
     Task,
     make_axis,
 )
-from gan_jax.config import DatasetConfig, SweepConfig
+from gan_jax.config import DatasetConfig
 
 SAMPLES_PER_EVALUATION = 2500
 """Samples of each evaluation, as published."""
@@ -74,7 +74,6 @@ CORE = (
 PENALIZED = tuple(
     name for name in CORE if BENCHMARK_METHODS[name].penalty.name != "none"
 )
-MAPPED = ("ns_gan", "wgan_gp_weak", "r1_weak", "r3gan")
 PILOT = (
     "minimax",
     "ns_gan",
@@ -84,8 +83,6 @@ PILOT = (
     "rpgan",
     "r3gan_weak",
 )
-FACTORS = (0.04, 0.2, 1.0, 5.0, 25.0)
-"""The factors of a stability map on the learning rate of each player."""
 
 TOY = Suite(
     "2-D mixtures, MLP of 2 x 128, 10,000 steps, rates decayed linearly (tier T1)",
@@ -164,14 +161,6 @@ ALPHA = Suite(
 SUITES = {
     "toy": TOY,
     "alpha": ALPHA,
-    "map": replace(
-        TOY,
-        about="The stability map: 5 x 5 factors on both learning rates",
-        tasks={"ring_wide": EASY_RING, "grid": GRID},
-        methods=MAPPED,
-        sweep=SweepConfig(g_lr=FACTORS, d_lr=FACTORS),
-        round_seeds=2,
-    ),
     "pilot": replace(
         TOY,
         about="The ring with every method's second moment decayed by 0.9",
