@@ -156,9 +156,10 @@ def split_into_rounds(
 ) -> Iterator[Json]:
     """Yield the cells of each round of seeds, one round after the other.
 
-    The seeds are `first_seed`, `first_seed + 1` and so on. A round has all cells, each with `size` of the seeds (the last round with those that
-    are left). So a comparison that ends early has fewer seeds, but no fewer methods.
-    The cells of a single round keep their names.
+    The seeds are `first_seed`, `first_seed + 1` and so on. A round has all cells, each
+    with `size` of the seeds (the last round with those that are left). So a comparison
+    that ends early has fewer seeds, but no fewer methods. The cells of a single round
+    keep their names.
     """
     end = first_seed + seeds
     for first in range(first_seed, end, size):

@@ -102,14 +102,17 @@ def test_first_moments_are_compared_value_by_value(tmp_path):
     assert "b1 = .5: 7/10" in half and "difference -0.20 [" in half
     assert none.startswith("b1 = .9 succeeds more often (b1 = .9: 5/10")
     assert "b1 = 0: 0/10" in none and "difference +0.50 [" in none
-    assert found.answer.endswith("(the number below: .9 minus .5)")
+    # 2 seeds win at .5 alone: 2 / 2^2. 5 win at .9 alone: 2 / 2^5, and twice for two.
+    assert half.endswith("McNemar's p = .500")
+    assert "McNemar's p = .125 (p corrected by Holm for 2 comparisons" in none
+    assert found.answer.endswith("the number below: b1 = .9 minus b1 = .5)")
 
 
 def test_a_first_moment_of_nought_is_the_figure_where_there_is_no_half(tmp_path):
     found = answer(read(tmp_path, stressed((0.0, 0.9))), "H3")
     assert found.figure is not None and found.figure.value == pytest.approx(0.5)
     assert "b1 = .5" not in found.answer
-    assert found.answer.endswith("(the number below: .9 minus 0)")
+    assert found.answer.endswith("(the number below: b1 = .9 minus b1 = 0)")
     assert answer(read(tmp_path / "one", stressed((0.5,))), "H3").answer == NO_ANSWER
 
 

@@ -24,6 +24,7 @@ from gan_jax.benchmark.suites import SUITES, make_config
 from gan_jax.benchmark.suites.spec import evaluation_intervals
 from gan_jax.config import DatasetConfig, DynamicsConfig
 from gan_jax.data import DATASETS, TOYS
+from gan_jax.dynamics import DYNAMICS
 from gan_jax.evaluate.metric_registry import toy_modes
 from gan_jax.gan import init_state
 from gan_jax.methods import METHODS
@@ -58,7 +59,7 @@ def test_a_plan_has_a_cell_for_each_task_method_and_point_of_the_axes():
 
 
 def test_the_stability_map_is_one_program_for_each_method():
-    plan = make_plan(PlanRequest("map", ("r1",), ("grid",), seeds=2))
+    plan = make_plan(PlanRequest("map", ("r1",), ("digits",), seeds=2))
     (cell,) = plan["cells"]
     assert cell["members"] == 2 * 5 * 5
     factors = [0.04, 0.2, 1.0, 5.0, 25.0]
@@ -66,9 +67,9 @@ def test_the_stability_map_is_one_program_for_each_method():
 
 
 def test_a_round_has_some_seeds_of_every_cell():
-    plan = make_plan(PlanRequest("map", ("r1", "ns_gan"), ("grid",), seeds=5))
+    plan = make_plan(PlanRequest("map", ("r1", "ns_gan"), ("digits",), seeds=5))
     rounds = ("0-1", "2-3", "4-4")
-    names = [f"grid--{m}--seeds={r}" for r in rounds for m in ("r1", "ns_gan")]
+    names = [f"digits--{m}--seeds={r}" for r in rounds for m in ("r1", "ns_gan")]
     assert [cell["id"] for cell in plan["cells"]] == names
     assert [cell["members"] for cell in plan["cells"]] == [50, 50, 50, 50, 25, 25]
     seeds = [
@@ -78,8 +79,43 @@ def test_a_round_has_some_seeds_of_every_cell():
         for member in members_of(cell_config(cell))
     ]
     assert sorted(seeds) == [seed for seed in range(5) for _ in range(25)]
-    (whole,) = make_plan(PlanRequest("map", ("r1",), ("grid",), seeds=2))["cells"]
-    assert whole["id"] == "grid--r1"
+    (whole,) = make_plan(PlanRequest("map", ("r1",), ("digits",), seeds=2))["cells"]
+    assert whole["id"] == "digits--r1"
+
+
+def test_a_pilot_shares_no_seed_with_what_is_reported():
+    pilot = make_plan(PlanRequest("map_pilot", tasks=("digits",), seeds=3))
+    seeds = {m["seed"] for c in pilot["cells"] for m in members_of(cell_config(c))}
+    assert seeds == {1000, 1001, 1002}
+    others = [suite for name, suite in SUITES.items() if name != "map_pilot"]
+    assert {suite.first_seed for suite in others} == {0}
+
+
+@pytest.mark.parametrize("suite", ["map", "map_penalty", "map_rules", "quick"])
+def test_all_methods_of_a_map_play_by_one_setting(suite):
+    """They differ in the game and its penalties alone, and packs in their number."""
+    plan = make_plan(PlanRequest(suite, tasks=("mixture_16d",), seeds=2))
+    configs = [cell_config(cell) for cell in plan["cells"]]
+    assert len(configs) == len(plan["methods"]) * len(
+        next((v for k, v in plan["axes"].items() if k not in ("g_lr", "d_lr")), [0])
+    )
+    first = configs[0]
+    for config in configs:
+        assert config.g_optimizer == config.d_optimizer == first.g_optimizer
+        assert config.batch_size == 64 * config.model.pack
+        fields = "steps", "d_steps", "ema", "sweep", "metrics", "dataset", "seeds"
+        assert all(getattr(config, f) == getattr(first, f) for f in fields)
+        assert config.model.width == first.model.width
+
+
+def test_rules_and_weights_of_maps_are_axes():
+    plan = make_plan(PlanRequest("map_rules", tasks=("wide_ring",), seeds=2))
+    rules = {cell_config(cell).dynamics.name for cell in plan["cells"]}
+    assert rules == set(DYNAMICS) - {"competitive"}
+    plan = make_plan(PlanRequest("map_penalty", ("r1",), ("wide_ring",), seeds=2))
+    found = [cell_config(cell).penalty for cell in plan["cells"]]
+    assert [one.weight for one in found] == [1e-3, 1e-2, 0.1, 1.0, 10.0]
+    assert {one.weight_end for one in found} == {None}
 
 
 def test_all_methods_are_those_that_can_make_points():
@@ -105,9 +141,16 @@ def test_d_judges_as_many_packs_as_others_judge_points():
 
 @pytest.mark.parametrize("steps", [7, 300, 1000, 10_000, 400_000])
 def test_a_run_is_evaluated_about_20_times_and_at_its_end(steps):
-    every, row = evaluation_intervals(steps)
+    every, row = evaluation_intervals(steps, 20)
     assert every % row == 0 and steps % every == 0
     assert min(steps, 20) <= steps // every <= 30
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_every_run_of_a_suite_is_evaluated_at_its_end(name):
+    suite = SUITES[name]
+    every, row = evaluation_intervals(suite.steps, suite.evaluations)
+    assert every % row == 0 and suite.steps % every == 0
 
 
 def test_the_seed_alone_decides_on_data_and_first_parameters():
@@ -166,6 +209,16 @@ def test_real_points_reach_the_goal_of_every_toy(name, monkeypatch):
     task = SUITES["toy"].tasks[name]
     found = measure_floors(task)
     assert meets_goal(found, resolve_goal(task.goal, found))
+
+
+@pytest.mark.parametrize("name", by_cost(SUITES["map_pilot"].tasks))
+def test_real_data_reach_the_goal_of_every_map_and_noise_does_not(name, monkeypatch):
+    monkeypatch.setattr("gan_jax.benchmark.reference_scores.FLOOR_DRAWS", 2)
+    task = SUITES["map_pilot"].tasks[name]
+    found = measure_floors(task)
+    goal = resolve_goal(task.goal, found)
+    assert meets_goal(found, goal)
+    assert not meets_goal(measure_noise(task), goal)
 
 
 def test_noise_has_the_datas_spread_and_none_of_its_modes():

@@ -1,5 +1,6 @@
 """Rows of results: kept, counted, joined; what crashed, and what disagrees."""
 
+import gzip
 import json
 
 import numpy as np
@@ -15,6 +16,7 @@ from gan_jax.benchmark.plan import (
 )
 from gan_jax.benchmark.progress_board import estimate_seconds_left, make_board
 from gan_jax.benchmark.results_io import (
+    PACKED_ROWS_FILE,
     ROW_FIELDS,
     ROWS_FILE,
     append_result_rows,
@@ -60,6 +62,28 @@ def test_only_cells_with_all_their_rows_are_finished(tmp_path):
     found = resume_results(plan, out)
     assert found == {"ring--ns_gan": whole}
     assert read_result_rows(out) == whole
+
+
+def test_compressed_rows_are_read_and_gone_on_with(tmp_path):
+    plan = toy_plan()
+    whole = [row_of(plan, 0, 0), row_of(plan, 0, 1)]
+    out = folder(tmp_path / "out", plan, [*whole, row_of(plan, 1, 0)])
+    text = (out / ROWS_FILE).read_bytes()
+    (out / ROWS_FILE).unlink()
+    (out / PACKED_ROWS_FILE).write_bytes(gzip.compress(text))
+    assert len(read_result_rows(out)) == 3
+    assert resume_results(plan, out) == {"ring--ns_gan": whole}
+    append_result_rows(out, [row_of(plan, 1, 0), row_of(plan, 1, 1)])
+    assert len(read_result_rows(out)) == 4  # of the file that goes on
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-9], lambda b: b"no" + b])
+def test_damaged_compressed_rows_are_refused(tmp_path, damage):
+    out = folder(tmp_path / "out", toy_plan(), [])
+    (out / ROWS_FILE).unlink()
+    (out / PACKED_ROWS_FILE).write_bytes(damage(gzip.compress(b"{}\n" * 100)))
+    with pytest.raises(ValueError, match=r"rows\.jsonl\.gz: is damaged"):
+        read_result_rows(out)
 
 
 def test_a_cell_that_crashed_is_tried_again(tmp_path):

@@ -51,6 +51,14 @@ def test_run_writes_its_files(run):
     assert summary["steps"] == 50
 
 
+def test_a_run_without_pictures_writes_all_else(run, tmp_path):
+    config = from_json((run / "config.json").read_text(), "config")
+    gan_jax.train(config, tmp_path / "own", pictures=False, progress=False)
+    written = {path.name for path in (tmp_path / "own").iterdir()}
+    pictures = {"samples.png", "curves.png"}
+    assert written == {path.name for path in run.iterdir()} - pictures
+
+
 def test_samples_are_a_grid_of_100_images(run):
     with Image.open(run / "samples.png") as image:
         picture = np.asarray(image)

@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from itertools import product
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import f as f_ratio
 
 from gan_jax.benchmark.report import stats
+from gan_jax.benchmark.report.maps.ranks import correct_p_values
 from gan_jax.benchmark.report.published import end_value
 from gan_jax.benchmark.report.results import (
     Results,
@@ -24,15 +27,14 @@ from gan_jax.benchmark.report.wording import format_difference, format_p
 
 NO_ANSWER = "These runs do not answer it."
 """The answer where the rows say nothing about a question."""
-STACKED_TASKS = ("stacked_resize", "stacked_veegan")
-"""The tasks on Stacked MNIST."""
+STACKED_TASKS = ("stacked_resize", "stacked_veegan", "stacked_digits")
+"""The tasks on three digits as one image."""
 
 
 class Answer(NamedTuple):
     """A question with its answer.
 
-    figure: a number with its interval; None if the question has none, or if the rows do
-    not allow it. runs: how many runs the figure is of.
+    figure: a number with its interval, or None. runs: how many runs the figure is of.
     """
 
     name: str
@@ -70,53 +72,73 @@ def compare_rates(one: list[Row], other: list[Row], names: tuple[str, str]) -> d
 
 
 def answer_r3gan_ablation(results: Results) -> dict:
-    """Compare RpGAN + R1 + R2 with GAN + R1 + R2, and show GAN + R1."""
-    task = STACKED_TASKS
-    relative = {"loss__name": "relativistic", "penalty__name": "r1_r2"}
-    both = select_by_config(results, task, **relative)
-    plain = {"loss__name": "non_saturating"}
-    gan = select_by_config(results, task, penalty__name="r1_r2", **plain)
-    one = select_by_config(results, task, penalty__name="r1", **plain)
-    found = compare_rates(both, gan, ("RpGAN + R1 + R2", "GAN + R1 + R2"))
-    if found.get("figure") and one:
-        found["answer"] += f"; {describe_rate('GAN + R1', one)}"
+    """Compare the loss of pairs with the plain one, each with R1 alone and R1 + R2.
+
+    The figure is the difference of the losses with R1 + R2.
+    """
+    names = {
+        "RpGAN + R1 + R2": ("relativistic", "r1_r2"),
+        "GAN + R1 + R2": ("non_saturating", "r1_r2"),
+        "RpGAN + R1": ("relativistic", "r1"),
+        "GAN + R1": ("non_saturating", "r1"),
+    }
+    select = partial(select_by_config, results, STACKED_TASKS)
+    rows = {
+        name: select(loss__name=loss, penalty__name=penalty)
+        for name, (loss, penalty) in names.items()
+    }
+    (both, own), (gan, others), *further = rows.items()
+    found = compare_rates(own, others, (both, gan))
+    if "figure" in found:
+        rates = [describe_rate(name, group) for name, group in further if group]
+        found["answer"] = "; ".join([found["answer"], *rates])
     return found
 
 
-def answer_lazy_penalty(results: Results) -> dict:
-    """Compare R1 every 8 or 16 steps with R1 at every step."""
-    gradient = [r for r in results.main if "r1" in str(r["config"].get("penalty.name"))]
-    own = results._replace(main=gradient)
-    lazy, always = split_rows(
-        own, "penalty.every", lambda n: (n or 1) >= 8, {1, None}.__contains__
-    )
-    return compare_rates(
-        lazy, always, ("a penalty every 8 or 16 steps", "at every step")
-    )
+def compare_values(
+    results: Results, field: str, values: dict[str, Any], references: dict[str, Any]
+) -> dict:
+    """Compare success at each value of a field with that at each reference, by itself.
 
-
-def answer_first_moment(results: Results) -> dict:
-    """Compare Adam's b1 of .9 with .5 and with 0, each by itself.
-
-    The figure is that of the first comparison for which there are runs.
+    values, references: the values by their names. Every comparison has McNemar's exact
+    two-sided p over the seeds, which Holm's correction adjusts for their number. The
+    figure is that of the first comparison for which there are runs.
     """
-    found = {}
-    for other in (".5", "0"):
-        sides = {0.9}.__contains__, {float(other)}.__contains__
-        groups = split_rows(results, "g_optimizer.b1", *sides)
-        one = compare_rates(*groups, ("b1 = .9", f"b1 = {other}"))
-        if "figure" in one:
-            p = format_p(paired_p(*groups))
-            found[other] = one | {"answer": f"{one['answer']}, McNemar's {p}"}
+    found, p = {}, []
+    for (one, first), (other, second) in product(values.items(), references.items()):
+        groups = split_rows(results, field, first, second)
+        gap = compare_rates(*groups, (one, other))
+        if "figure" in gap:
+            found[f"{one} minus {other}"] = gap
+            p.append(paired_p(*groups))
     if not found:
         return {"answer": NO_ANSWER}
     words = [
-        f"{o['answer']}, difference {format_difference(o['figure'])}"
-        for o in found.values()
+        f"{gap['answer']}, difference {format_difference(gap['figure'])}, "
+        f"McNemar's {format_p(float(own))}"
+        for gap, own in zip(found.values(), correct_p_values(np.array(p)), strict=True)
     ]
-    first = next(iter(found))
-    text = f"{'; '.join(words)} (the number below: .9 minus {first})"
-    return found[first] | {"answer": text}
+    name, gap = next(iter(found.items()))
+    holm = f"p corrected by Holm for {len(p)} comparisons, " if len(p) > 1 else ""
+    text = f"{'; '.join(words)} ({holm}the number below: {name})"
+    return gap | {"answer": text}
+
+
+def answer_lazy_penalty(results: Results) -> dict:
+    """Compare R1 every 16 and every 8 steps with R1 at every step."""
+    gradient = [r for r in results.main if "r1" in str(r["config"].get("penalty.name"))]
+    lazy = {f"every {n} steps": {n}.__contains__ for n in (16, 8)}
+    always = {"every step": {1, None}.__contains__}
+    results = results._replace(main=gradient)
+    return compare_values(results, "penalty.every", lazy, always)
+
+
+def answer_first_moment(results: Results) -> dict:
+    """Compare Adam's b1 of .9 with .5 and with 0, each by itself."""
+    others = {f"b1 = {b1}": {float(b1)}.__contains__ for b1 in (".5", "0")}
+    return compare_values(
+        results, "g_optimizer.b1", {"b1 = .9": {0.9}.__contains__}, others
+    )
 
 
 def paired_p(one: list[Row], other: list[Row]) -> float:
@@ -130,20 +152,20 @@ def paired_p(one: list[Row], other: list[Row]) -> float:
 
 
 def answer_packing(results: Results) -> dict:
-    """Compare one-hit modes of the ring, as the source counts, and robust modes."""
+    """Compare one-hit modes, as the source counts, and robust modes: rings first."""
     gaps = {
         (task, metric): seed_gaps(
             select_rows(results, task, "pacgan2"),
             select_rows(results, task, "ns_gan"),
             metric,
         )
-        for task in ("ring", "grid")
+        for task in ("ring", "wide_ring", "grid")
         for metric in ("modes", "robust_modes")
     }
     pairs = {key: one for key, gap in gaps.items() if (one := compare_pairs(gap))}
-    if ("ring", "modes") not in pairs:
+    if not pairs:
         return {"answer": NO_ANSWER}
-    first = pairs["ring", "modes"]
+    key, first = next(iter(pairs.items()))
     words = [
         f"{task}, {metric_title(metric).lower()} "
         f"{format_difference(one.figure)}, {format_p(one.p)}"
@@ -152,8 +174,7 @@ def answer_packing(results: Results) -> dict:
     text = (
         f"{first.verdict}; PacGAN2 minus GAN by seed: {'; '.join(words)}; {TEST_NOTE}"
     )
-    runs = 2 * len(gaps["ring", "modes"])
-    return {"answer": text, "figure": first.figure, "runs": runs}
+    return {"answer": text, "figure": first.figure, "runs": 2 * len(gaps[key])}
 
 
 def seed_gaps(one: list[Row], other: list[Row], metric: str) -> np.ndarray:
@@ -197,8 +218,8 @@ def answer_seed_spread(results: Results) -> dict:
 
 def answer_averaging(results: Results) -> dict:
     """Compare averaged generators with raw ones."""
-    averaged, raw = split_rows(results, "ema.decay", bool, {0.0}.__contains__)
-    return compare_rates(averaged, raw, ("averaged generator", "raw generator"))
+    sides = {"averaged G": bool}, {"raw G": {0.0}.__contains__}
+    return compare_values(results, "ema.decay", *sides)
 
 
 def answer_longer_training(results: Results) -> dict:
@@ -233,7 +254,7 @@ AnswerFunction = Callable[[Results], dict]
 """A function from results to the fields of an Answer that depend on them."""
 QUESTIONS: dict[str, tuple[str, str, AnswerFunction]] = {
     "H1": (
-        "Stacked MNIST: is RpGAN + R1 + R2 better than GAN + R1 + R2?",
+        "Stacked digits: is RpGAN + R1 + R2 better than GAN + R1 + R2?",
         "Huang et al. 2024, arXiv 2501.05441: 1000 and 693 modes; R1 alone fails",
         answer_r3gan_ablation,
     ),

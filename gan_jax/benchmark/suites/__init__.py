@@ -1,12 +1,13 @@
 """The suites of the comparison: each is a plan of tasks, methods and axes."""
 
 from gan_jax.assembly.registry import choose
-from gan_jax.benchmark.suites import games, images, maps, toys
+from gan_jax.benchmark.suites import games, images, maps, questions, toys
 from gan_jax.benchmark.suites.spec import Suite, Task, make_config
 
 SUITES: dict[str, Suite] = {
     **games.SUITES,
     **maps.SUITES,
+    **questions.SUITES,
     **toys.SUITES,
     **images.SUITES,
 }
