@@ -25,15 +25,15 @@ SAMPLES_PER_EVALUATION = 2500
 def make_mixture_task(
     about: str, modes: int, dataset: DatasetConfig, changes: Changes | None = None
 ) -> Task:
-    """Return the task of drawing all modes of a mixture in the right shares.
+    """Return the task of drawing the modes of a mixture in the right shares.
 
-    Every mode gets at least a quarter of its share within the radius of high quality,
-    and the shares are within 0.05 nats. How sharp the modes are beyond that is not
-    judged: the report shows it apart.
+    At least 90 % of the modes get a quarter of their share or more within the radius of
+    high quality, and the shares are within 0.05 nats. How sharp the modes are beyond
+    that is not judged: the report shows it apart.
     """
     goal = Goal(
         (
-            Bound("robust_modes", at_least=modes),
+            Bound("robust_modes", at_least=0.9 * modes),
             Bound("reverse_kl", at_most=0.05),
         ),
         Bound("modes", at_least=modes / 2),
@@ -63,7 +63,7 @@ TASKS = {
         DatasetConfig("digits"),
         Goal(
             (
-                Bound("frechet_distance", at_most=6.0, of_floor=True),
+                Bound("frechet_distance", at_most=8.0, of_floor=True),
                 Bound("class_reverse_kl", at_most=0.05),
             ),
             Bound("classes", at_least=5),
