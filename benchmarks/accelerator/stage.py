@@ -58,15 +58,17 @@ class Piece(NamedTuple):
 class Stage(NamedTuple):
     """A list of pieces, and how their results are shown.
 
-    about: one sentence for the head of its page. share: its part of the time, relative
-    to the other stages. pieces: what is to be done. render: the finished results by
-    name of piece, as Markdown.
+    about: one sentence that says what is found out, and claims no result. share: its
+    part of the time, relative to the other stages. pieces: what is to be done. render:
+    the finished results by name of piece, as Markdown. claim: what has been shown once
+    every piece has passed; it takes the place of `about` on the page.
     """
 
     about: str
     share: float
     pieces: Callable[[Settings], list[Piece]]
     render: Callable[[dict[str, Json]], str]
+    claim: str = ""
 
 
 def results_file(out: Path, stage: str) -> Path:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks.accelerator import cases, command, profile, right, science
+from benchmarks.accelerator import cases, command, page, profile, right, science
 from benchmarks.accelerator.page import render_page
 from benchmarks.accelerator.registry import STAGES
 from benchmarks.accelerator.stage import (
@@ -316,8 +316,39 @@ def test_missing_data_skips_an_experiment_with_what_to_prepare(tmp_path):
 
 def test_a_page_shows_what_did_not_pass_and_why():
     results = {"seeds": {"loop": {"status": "skipped", "why": "needs a GPU"}}}
-    page = render_page(ABOUT, results)
-    assert "## seeds" in page and "- loop: skipped: needs a GPU" in page
+    text = render_page(ABOUT, results)
+    assert "## seeds" in text and "- loop: skipped: needs a GPU" in text
+
+
+QUESTION = "Whether every registered name makes the same step"
+
+
+@pytest.mark.parametrize(
+    ("last", "headline"),
+    [
+        ({"status": "passed"}, "4 of 4 passed. "),
+        ({"status": "failed"}, "3 of 4 passed, 1 failed. "),
+        ({"status": "partial"}, "3 of 4 passed, 1 ran out of time. "),
+        ({"status": "skipped"}, "3 of 4 passed, 1 cannot run here. "),
+        ({"status": "begun"}, "3 of 4 passed, 1 without a result. "),
+        (None, "3 of 4 passed, 1 without a result. "),
+    ],
+)
+def test_a_page_claims_success_only_if_every_piece_passed(last, headline):
+    names = page.piece_names("right", {"tiny": True})
+    assert len(names) == 4
+    found = {name: {"status": "passed"} for name in names[:3]}
+    found |= {names[3]: last} if last else {}
+    text = render_page(ABOUT | {"tiny": True}, {"right": found})
+    passed = last == {"status": "passed"}
+    assert headline + ("Every" if passed else "Whether every") in text
+    assert (QUESTION in text) == (not passed)
+
+
+@pytest.mark.parametrize("stage", ["right", "repeatable"])
+def test_what_a_stage_is_about_is_a_question_until_it_is_shown(stage):
+    assert STAGES[stage].about.startswith("Whether ")
+    assert STAGES[stage].claim and "hether" not in STAGES[stage].claim
 
 
 def run_command(tmp_path, *flags):
@@ -341,9 +372,9 @@ def test_a_stage_runs_in_a_process_of_its_own_and_is_not_repeated(tmp_path, capf
 def test_all_stages_run_on_a_cpu(tmp_path, capfd):
     code, out = run_command(tmp_path)
     assert code == 0, capfd.readouterr().err
-    page = (out / "README.md").read_text()
-    assert re.findall(r"^## (\w+)$", page, re.MULTILINE) == list(STAGES)
-    assert "failed" not in re.sub(r"names of those that failed|\| failed", "", page)
+    text = (out / "README.md").read_text()
+    assert re.findall(r"^## (\w+)$", text, re.MULTILINE) == list(STAGES)
+    assert "failed" not in re.sub(r"names of those that failed|\| failed", "", text)
     assert jax.default_backend() == "cpu"
     runs = json.loads((out / "repeatable.json").read_text())
     assert runs["deterministic"]["again"]["equal"]
