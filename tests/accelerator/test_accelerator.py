@@ -294,6 +294,27 @@ def test_kernels_are_those_of_the_streams_and_are_summed_by_kind():
     assert found["top"][0][0] == "sm90_xmma_fprop_implicit_gemm_nhwc (conv.1)"
 
 
+@pytest.mark.parametrize(
+    "name", ["while", "while.12", "conditional.3", "call", "call.1"]
+)
+def test_an_operation_that_holds_others_is_not_counted_beside_them(name):
+    events = [
+        *GPU_TRACE[:2],
+        name_line("thread_name", 1, 8, "XLA Ops"),
+        run_event(1, 8, name, 0, 100, hlo_op=name),
+        run_event(1, 8, "dot.1", 0, 60, hlo_op="dot.1"),
+        run_event(1, 8, "wrapped_call_fusion", 60, 30, hlo_op="wrapped_call_fusion"),
+    ]
+    found = profile.summarize(profile.find_kernels(events))
+    assert [row[0] for row in found["top"]] == ["dot.1", "wrapped_call_fusion"]
+    assert found["kinds"] == {profile.PRODUCT: 60, profile.ELEMENTWISE: 30}
+
+
+def test_kernels_of_cublas_are_products():
+    name = "nvjet_tst_128x256_64x4_2x1_v_bz_coopA_NNT"
+    assert profile.classify(name) == profile.PRODUCT
+
+
 def test_without_a_device_the_operations_of_a_program_count():
     events = [
         name_line("process_name", 2, 0, "/host:CPU"),
