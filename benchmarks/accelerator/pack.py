@@ -27,6 +27,8 @@ from typing import Annotated
 import tyro
 
 from benchmarks.accelerator.right import TESTS
+from benchmarks.accelerator.stage import COMMIT_FILE
+from gan_jax.benchmark.run_cell import find_commit
 from gan_jax.command_line.flags import parse
 from gan_jax.command_line.paths import expand_home
 from gan_jax.command_line.user_errors import catch_user_errors
@@ -172,7 +174,11 @@ def is_test(name: str) -> bool:
 
 
 def copy_sources(out: Path) -> None:
-    """Copy `benchmarks`, and the tests of the stage *right* with their options."""
+    """Copy `benchmarks`, and the tests of the stage *right* with their options.
+
+    The commit is written down, because a pack is not in git.
+    """
+    (out / COMMIT_FILE.name).write_text(find_commit() or "unknown", "utf-8")
     ignored = shutil.ignore_patterns("__pycache__", "results")
     shutil.copytree(ROOT / "benchmarks", out / "benchmarks", ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", out)

@@ -22,10 +22,12 @@ WORDS = {
 """What the page says of pieces that have a result and did not pass."""
 
 
-def render_page(about: dict[str, Any], results: dict[str, dict[str, Json]]) -> str:
-    """Return the page: the device, then each stage that has results."""
+def render_page(
+    about: dict[str, Any], results: dict[str, dict[str, Json]], command: str
+) -> str:
+    """Return the page: the device and the command, then each stage with results."""
     setup = ", ".join(f"{name} {value}" for name, value in about.items())
-    parts = [f"# {about['device']}", f"{setup}.", "`python -m benchmarks.accelerator`"]
+    parts = [f"# {about['device']}", f"{setup}.", f"`{command}`"]
     for name, found in results.items():
         if found:
             parts += render_stage(name, found, piece_names(name, about))
@@ -50,6 +52,20 @@ def count_pieces(found: dict[str, Json], names: list[str]) -> str:
     present = [text for text in words if not text.startswith("0 ")]
     rest = [f"{missing} without a result"] if missing else []
     return ", ".join([f"{counts[PASSED]} of {total} passed", *present, *rest])
+
+
+def list_origins(found: dict[str, Json]) -> list[str]:
+    """Return a line for each commit and flags of XLA that results were made with."""
+    days: dict[tuple[str, str], set[str]] = {}
+    for result in found.values():
+        if "date" in result:
+            origin = result["commit"] or "unknown", result["xla_flags"]
+            days.setdefault(origin, set()).add(result["date"][:10])
+    return [
+        f"Measured on {', '.join(sorted(dates))} with commit {commit} and "
+        + (f"`XLA_FLAGS={flags}`." if flags else "no `XLA_FLAGS`.")
+        for (commit, flags), dates in days.items()
+    ]
 
 
 def has_passed(found: dict[str, Json], names: list[str]) -> bool:
@@ -80,5 +96,6 @@ def render_stage(name: str, found: dict[str, Json], names: list[str]) -> list[st
     return [
         f"## {name}",
         f"{count_pieces(found, names)}. {shown or stage.about}",
+        *list_origins(found),
         *filter(None, ["\n".join(lines), table]),
     ]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.accelerator import cases, command, page, profile, right, science
+from benchmarks.accelerator import stage as stage_module
 from benchmarks.accelerator.page import render_page
 from benchmarks.accelerator.registry import STAGES
 from benchmarks.accelerator.stage import (
@@ -337,7 +339,7 @@ def test_missing_data_skips_an_experiment_with_what_to_prepare(tmp_path):
 
 def test_a_page_shows_what_did_not_pass_and_why():
     results = {"seeds": {"loop": {"status": "skipped", "why": "needs a GPU"}}}
-    text = render_page(ABOUT, results)
+    text = render_page(ABOUT, results, "run")
     assert "## seeds" in text and "- loop: skipped: needs a GPU" in text
 
 
@@ -360,10 +362,46 @@ def test_a_page_claims_success_only_if_every_piece_passed(last, headline):
     assert len(names) == 4
     found = {name: {"status": "passed"} for name in names[:3]}
     found |= {names[3]: last} if last else {}
-    text = render_page(ABOUT | {"tiny": True}, {"right": found})
+    text = render_page(ABOUT | {"tiny": True}, {"right": found}, "run")
     passed = last == {"status": "passed"}
     assert headline + ("Every" if passed else "Whether every") in text
     assert (QUESTION in text) == (not passed)
+
+
+def test_each_result_holds_its_commit_flags_and_date(tmp_path, monkeypatch):
+    monkeypatch.setattr(stage_module, "find_commit", lambda: "abc")
+    monkeypatch.setenv("XLA_FLAGS", " --xla_one=1")
+    run(stage_of(good=lambda: {}, wrong=raises(RuntimeError("no"))), tmp_path)
+    for result in read_results(tmp_path, "a").values():
+        assert result["commit"] == "abc" and result["xla_flags"] == "--xla_one=1"
+        day = datetime.fromisoformat(result["date"])
+        assert abs((datetime.now(UTC) - day).total_seconds()) < 60
+
+
+def test_a_pack_tells_its_commit_without_git(tmp_path, monkeypatch):
+    file = tmp_path / "commit.txt"
+    file.write_text("abc\n")
+    monkeypatch.setattr(stage_module, "COMMIT_FILE", file)
+    monkeypatch.setattr(stage_module, "find_commit", lambda: pytest.fail("asked git"))
+    assert stage_module.describe_origin()["commit"] == "abc"
+
+
+def test_a_page_shows_commits_flags_dates_and_the_command(tmp_path, monkeypatch):
+    first = {"status": "failed", "commit": "abc", "xla_flags": "--xla_one=1"}
+    found = {
+        "1 GANs": first | {"date": "2026-11-28T10:00:00+00:00"},
+        "2 GANs": first | {"date": "2026-11-27T10:00:00+00:00"},
+        "3 GANs": first | {"date": "2026-11-29T10:00:00", "xla_flags": ""},
+    }
+    (tmp_path / "seeds.json").write_text(json.dumps(found))
+    monkeypatch.setenv("XLA_FLAGS", "--xla_two=2 --x")
+    command.write_page(tmp_path, ABOUT, ["--minutes", "5", "--out", "a b"])
+    text = (tmp_path / "README.md").read_text()
+    flags = "XLA_FLAGS='--xla_two=2 --x'"
+    assert f"`{flags} python -m benchmarks.accelerator --minutes 5 --out 'a b'`" in text
+    days = "Measured on 2026-11-27, 2026-11-28 with commit abc and"
+    assert f"{days} `XLA_FLAGS=--xla_one=1`." in text
+    assert "Measured on 2026-11-29 with commit abc and no `XLA_FLAGS`." in text
 
 
 @pytest.mark.parametrize("stage", ["right", "repeatable"])

@@ -8,6 +8,7 @@ import zipfile
 import pytest
 
 from benchmarks.accelerator import pack
+from gan_jax.benchmark.run_cell import find_commit
 
 RECORD = "own-1.dist-info/RECORD"
 FILES = {
@@ -65,6 +66,7 @@ def test_sources_of_a_pack_hold_the_tests_that_the_stage_runs(tmp_path):
     pack.copy_sources(tmp_path)
     assert all((tmp_path / "tests" / name).exists() for name in pack.TESTS)
     assert (tmp_path / "tests" / "conftest.py").exists()
+    assert (tmp_path / "commit.txt").read_text() == (find_commit() or "unknown")
     assert (tmp_path / "benchmarks" / "accelerator" / "pack.py").exists()
     assert not (tmp_path / "benchmarks" / "results").exists()
 
