@@ -23,6 +23,8 @@ from benchmarks.accelerator.stage import (
     read_results,
     run_stage,
 )
+from benchmarks.speed.interleave import Timing
+from benchmarks.speed.measure import utilization
 from gan_jax.augment import AUGMENTS
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.losses import LOSSES
@@ -408,6 +410,14 @@ def test_a_page_shows_commits_flags_dates_and_the_command(tmp_path, monkeypatch)
 def test_what_a_stage_is_about_is_a_question_until_it_is_shown(stage):
     assert STAGES[stage].about.startswith("Whether ")
     assert STAGES[stage].claim and "hether" not in STAGES[stage].claim
+
+
+def test_a_step_uses_the_share_of_the_rate_of_a_product_in_its_rounds():
+    """Rates within a round are 10/2 of 40/4, 10/1 of 40/4 and 10/4 of 40/2."""
+    step = Timing(2.0, 1.0, 4.0, (2.0, 1.0, 4.0), flops=10)
+    product = Timing(4.0, 2.0, 4.0, (4.0, 4.0, 2.0), flops=40)
+    assert utilization(step, product) == 0.5
+    assert utilization(step._replace(rounds=()), product) is None
 
 
 def run_command(tmp_path, *flags):

@@ -79,3 +79,39 @@ def test_a_pack_is_not_written_over(tmp_path, capsys):
 @pytest.mark.parametrize("name", ["Scikit_Learn", "scikit-learn", "scikit.learn"])
 def test_names_of_packages_are_compared_as_indexes_do(name):
     assert pack.normalize_name(name) == "scikit-learn"
+
+
+def test_a_pack_without_a_name_is_refused_in_one_line(capsys):
+    assert pack.main([]) == 2
+    assert capsys.readouterr().err == "error: out: name the folder to fill\n"
+
+
+@pytest.mark.parametrize("error", [ValueError("pip download: no"), KeyboardInterrupt])
+def test_a_pack_that_fails_leaves_nothing(tmp_path, monkeypatch, error):
+    def fill(new):
+        (new / "wheels").mkdir(parents=True)
+        raise error
+
+    monkeypatch.setattr(pack, "fill_pack", fill)
+    with pytest.raises(type(error) if isinstance(error, ValueError) else error):
+        pack.make_pack(tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pack_has_its_name_only_when_it_is_whole(tmp_path, monkeypatch):
+    def fill(new):
+        assert new == tmp_path / "out.new"
+        new.mkdir()
+        assert not (tmp_path / "out").exists()
+        return 5
+
+    monkeypatch.setattr(pack, "fill_pack", fill)
+    assert pack.make_pack(tmp_path / "out") == 5
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_an_earlier_pack_left_is_not_deleted_unasked(tmp_path, capsys):
+    (tmp_path / "out.new").mkdir()
+    assert pack.main([str(tmp_path / "out")]) == 2
+    assert "out.new is left of an earlier pack; delete it" in capsys.readouterr().err
+    assert (tmp_path / "out.new").exists()
