@@ -336,7 +336,7 @@ def test_without_a_device_the_operations_of_a_program_count():
 def test_missing_data_skips_an_experiment_with_what_to_prepare(tmp_path):
     one = science.EXPERIMENTS[-1]
     with pytest.raises(Skipped, match="is not prepared .* prepare cifar10"):
-        science.run_experiment(one, Settings(False, 60.0, tmp_path))
+        science.run_experiment(one, tmp_path, 60.0)
 
 
 def test_a_page_shows_what_did_not_pass_and_why():
