@@ -420,6 +420,13 @@ def test_a_step_uses_the_share_of_the_rate_of_a_product_in_its_rounds():
     assert utilization(step._replace(rounds=()), product) is None
 
 
+def test_the_page_of_accelerators_has_two_rows_for_each_stage():
+    """One says what the stage does, the other its target."""
+    text = (command.ROOT / "docs" / "accelerators.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert [name for name in rows if name in STAGES] == [*STAGES, *STAGES]
+
+
 def run_command(tmp_path, *flags):
     out = tmp_path / "out"
     code = command.main(["--tiny", "--out", str(out), *flags])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -183,7 +184,7 @@ def test_a_run_out_of_time_is_partial_and_shows_images_and_its_last_fid(
     rows = [{"step": 10, "fid": 80.0}, {"step": 20, "fid": 41.25}, {"step": 30}]
     write_run(tmp_path / "science" / "dirac", rows)
     monkeypatch.setattr(science, "stop_process", lambda process: process.kill())
-    monkeypatch.setattr(science.sys, "executable", "/bin/true")
+    monkeypatch.setattr(science.sys, "executable", shutil.which("true"))
 
     def run_out(process, seconds):
         raise subprocess.TimeoutExpired("gan-jax", seconds)
