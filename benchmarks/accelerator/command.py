@@ -15,11 +15,12 @@ import json
 import math
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -205,8 +206,10 @@ def run_in_time(name: str, out: Path, seconds: float, tiny: bool) -> str | None:
     return None if code == 0 else f"its process ended with exit code {code}"
 
 
-def run_all(names: list[str], flags: Flags, out: Path, about: dict[str, Any]) -> bool:
-    """Run the stages, rewrite the page after each, and return whether all passed.
+def run_all(
+    names: list[str], flags: Flags, out: Path, show: Callable[[], None]
+) -> bool:
+    """Run the stages, call `show` after each, and return whether all passed.
 
     What a stage leaves of its time goes to those after it.
     """
@@ -220,14 +223,22 @@ def run_all(names: list[str], flags: Flags, out: Path, about: dict[str, Any]) ->
         if fault:
             print(f"  {name}: {fault}", file=sys.stderr)
         passed &= fault is None
-        write_page(out, about)
+        show()
     return passed
 
 
-def write_page(out: Path, about: dict[str, Any]) -> None:
-    """Write README.md of all results so far."""
+def write_page(out: Path, about: dict[str, Any], arguments: list[str]) -> None:
+    """Write README.md of all results so far, with the command that was given last."""
     results = {name: read_results(out, name) for name in STAGES}
-    write_text(out / "README.md", render_page(about, results))
+    text = render_page(about, results, describe_command(arguments))
+    write_text(out / "README.md", text)
+
+
+def describe_command(arguments: list[str]) -> str:
+    """Return the command as one types it, with XLA's flags if any are given."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    setting = f"XLA_FLAGS={shlex.quote(flags)} " if flags else ""
+    return setting + shlex.join(["python", "-m", "benchmarks.accelerator", *arguments])
 
 
 def start(arguments: list[str]) -> int:
@@ -243,10 +254,11 @@ def start(arguments: list[str]) -> int:
     require_device(about, flags.tiny)
     out = choose_folder(flags, about)
     open_folder(out, about)
+    show = partial(write_page, out, about, arguments)
     try:
-        passed = run_all(names, flags, out, about)
+        passed = run_all(names, flags, out, show)
     except KeyboardInterrupt:
-        write_page(out, about)
+        show()
         print("stopped; the same command goes on", file=sys.stderr)
         raise
     print(f"page  {out}/README.md")

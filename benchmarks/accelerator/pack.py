@@ -27,6 +27,8 @@ from typing import Annotated
 import tyro
 
 from benchmarks.accelerator.right import TESTS
+from benchmarks.accelerator.stage import COMMIT_FILE
+from gan_jax.benchmark.run_cell import find_commit
 from gan_jax.command_line.flags import parse
 from gan_jax.command_line.paths import expand_home
 from gan_jax.command_line.user_errors import catch_user_errors
@@ -76,6 +78,25 @@ class Flags:
     """Folder to fill; it must not exist."""
 
 
+def make_pack(out: Path) -> int:
+    """Make the folder of a pack, whole or not at all, and return its bytes.
+
+    It is filled as `OUT.new` and renamed at the end. Raises ValueError if one of the
+    two folders exists, and what `fill_pack` raises.
+    """
+    new = out.with_name(f"{out.name}.new")
+    if out.exists():
+        raise ValueError(f"out {out}: is there already; choose another folder")
+    if new.exists():
+        raise ValueError(f"out {out}: {new} is left of an earlier pack; delete it")
+    try:
+        size = fill_pack(new)
+        new.rename(out)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return size
+
+
 def fill_pack(out: Path) -> int:
     """Fill a folder, and return its bytes.
 
@@ -94,7 +115,7 @@ def fill_pack(out: Path) -> int:
     script.chmod(0o755)
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
     if size > LIMIT:
-        raise ValueError(f"out {out}: has {size / 1e6:.1f} MB, over {LIMIT / 1e6:.0f}")
+        raise ValueError(f"the pack has {size / 1e6:.1f} MB, over {LIMIT / 1e6:.0f}")
     return size
 
 
@@ -172,7 +193,11 @@ def is_test(name: str) -> bool:
 
 
 def copy_sources(out: Path) -> None:
-    """Copy `benchmarks`, and the tests of the stage *right* with their options."""
+    """Copy `benchmarks`, and the tests of the stage *right* with their options.
+
+    The commit is written down, because a pack is not in git.
+    """
+    (out / COMMIT_FILE.name).write_text(find_commit() or "unknown", "utf-8")
     ignored = shutil.ignore_patterns("__pycache__", "results")
     shutil.copytree(ROOT / "benchmarks", out / "benchmarks", ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", out)
@@ -187,11 +212,11 @@ def copy_sources(out: Path) -> None:
 
 def start(arguments: list[str]) -> None:
     """Fill the folder and say how to use it."""
+    if not arguments:
+        raise ValueError("out: name the folder to fill")
     name = "python -m benchmarks.accelerator pack"
     flags = expand_home(parse(Flags, arguments, prog=name, description=__doc__), "out")
-    if flags.out.exists():
-        raise ValueError(f"out {flags.out}: is there already; choose another folder")
-    size = fill_pack(flags.out)
+    size = make_pack(flags.out)
     print(f"{flags.out}: {size / 1e6:.1f} MB; on the host: {flags.out.name}/run.sh")
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from benchmarks.accelerator.repeatable import make_call
+from benchmarks.accelerator.cases import make_call
 from benchmarks.accelerator.stage import Json, Piece, Settings, Stage
 from benchmarks.speed.contenders import case_config, trace_arguments
 from benchmarks.speed.flops import count_flops
@@ -37,11 +37,13 @@ ELEMENTWISE, OTHER = "elementwise", "other"
 PATTERNS = {
     COPY: "transpose|copy|memcpy|memset|nchwtonhwc|nhwctonchw|tensortransform|reverse",
     PRODUCT: "conv(?!ert)|gemm|dot|matmul|fprop|dgrad|wgrad|xmma|cutlass|cublas|cudnn"
-    "|ynn",
+    "|nvjet|ynn",
     REDUCTION: "reduce|reduction",
     ELEMENTWISE: "fusion|wrapped|elementwise|loop_",
 }
 """A kernel is of the first kind whose pattern its name matches."""
+CONTAINERS = re.compile(r"(while|conditional|call)([._-]?\d+)*")
+"""The operations that hold others, whose time is that of what they hold."""
 
 
 class Kernel(NamedTuple):
@@ -102,7 +104,8 @@ def find_kernels(events: Iterable[Json]) -> list[Kernel]:
     """Return what ran on the device.
 
     On a GPU these are the events of its streams, on a TPU those of the line "XLA Ops".
-    Without a device they are the events that name an operation of a program.
+    Without a device they are the events that name an operation of a program. Operations
+    that hold others are left out, because their time would count twice.
     """
     events = list(events)
     names = {
@@ -117,6 +120,7 @@ def find_kernels(events: Iterable[Json]) -> list[Kernel]:
         Kernel(name_kernel(event), event["ts"], event["dur"])
         for event in events
         if event.get("ph") == "X"
+        and not CONTAINERS.fullmatch(event["name"])
         and (thread_of(event) in chosen if chosen else "hlo_op" in arguments(event))
     ]
 

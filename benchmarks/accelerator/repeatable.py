@@ -183,8 +183,11 @@ def describe_row(gap: Json) -> list[str]:
 
 
 STAGE = Stage(
-    "Two runs and a resumed run, with deterministic operations and without.",
+    "Whether a second run and a resumed run are equal to the first bit for bit with "
+    "deterministic operations, and what these cost.",
     2.0,
     find_pieces,
     render,
+    "With deterministic operations a second run and a resumed run are equal to the "
+    "first bit for bit.",
 )

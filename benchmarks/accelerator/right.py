@@ -180,8 +180,10 @@ def render(found: dict[str, Json]) -> str:
 
 
 STAGE = Stage(
-    "Every registered name makes the same step as on the CPU, and the tests pass.",
+    "Whether every registered name makes the same step as on the CPU, and whether the "
+    "tests pass.",
     3.0,
     find_pieces,
     render,
+    "Every registered name makes the same step as on the CPU, and the tests pass.",
 )

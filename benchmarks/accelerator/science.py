@@ -20,12 +20,15 @@ from benchmarks.accelerator.stage import (
     Settings,
     Skipped,
     Stage,
+    is_done,
+    read_results,
 )
 from gan_jax import Config
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.benchmark.report.markdown import render_table
 from gan_jax.benchmark.results_io import ROWS_FILE
 from gan_jax.config import DatasetConfig
+from gan_jax.config.serialization import from_file
 from gan_jax.run.signals import stop_request
 
 STOP_SECONDS = 30.0
@@ -37,7 +40,8 @@ POLL_SECONDS = 0.2
 class Experiment(NamedTuple):
     """A command of gan-jax.
 
-    data: the data set that has to be there. share: of the stage's time.
+    data: the data set that has to be there. share: of the stage's time, relative to
+    the experiments that are left.
     """
 
     name: str
@@ -69,30 +73,49 @@ TINY = (Experiment("dirac", DIRAC, "ring", 1.0),)
 
 
 def find_pieces(settings: Settings) -> list[Piece]:
-    """Return a piece for each experiment."""
+    """Return a piece for each experiment. The time of the stage begins now."""
     experiments = TINY if settings.tiny else EXPERIMENTS
+    ends, waiting = time.monotonic() + settings.seconds, list(experiments)
     return [
-        Piece(one.name, partial(run_experiment, one, settings)) for one in experiments
+        Piece(one.name, partial(run_in_share, one, waiting, settings.out, ends))
+        for one in experiments
     ]
 
 
-def run_experiment(one: Experiment, settings: Settings) -> Json:
+def run_in_share(
+    one: Experiment, waiting: list[Experiment], out: Path, ends: float
+) -> Json:
+    """Run an experiment in its share of the time that the stage still has.
+
+    waiting: the experiments that were not begun yet, from which this one is taken.
+    """
+    results = read_results(out, "science")
+    left = [two for two in waiting if not is_done(results.get(two.name))]
+    waiting.remove(one)
+    return run_experiment(one, out, share_time(one, left, ends - time.monotonic()))
+
+
+def share_time(one: Experiment, left: list[Experiment], seconds: float) -> float:
+    """Return an experiment's part of the seconds for those left, one of which it is."""
+    return seconds * one.share / sum(two.share for two in left)
+
+
+def run_experiment(one: Experiment, results: Path, seconds: float) -> Json:
     """Run a command until it ends or its time is over, and return what it reached.
 
     A command that runs out of time is told to stop by SIGTERM, and saves its state. So
-    it is if this process is told to stop.
+    it is if this process is told to stop. The time to save is part of the seconds.
     """
     require_data(one.data)
-    out = settings.out / "science" / one.name.replace(" ", "_")
+    out = results / "science" / one.name.replace(" ", "_")
     out.parent.mkdir(parents=True, exist_ok=True)
     words = [*one.command.split(), "--out", str(out)]
     with out.with_suffix(".log").open("a", encoding="utf-8") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "gan_jax", *words], stdout=log, stderr=log
         )
-        seconds = max(1.0, one.share * settings.seconds - STOP_SECONDS)
         try:
-            code = wait_or_stop(process, seconds)
+            code = wait_or_stop(process, max(1.0, seconds - STOP_SECONDS))
         except BaseException as reason:
             stop_process(process)
             if not isinstance(reason, subprocess.TimeoutExpired):
@@ -156,7 +179,13 @@ def describe_folder(out: Path) -> str:
         counts = {"cells": len(cells), "GANs": len(rows), "converged": converged}
         return ", ".join(f"{k} {n}" for k, n in counts.items()) + f", in {out}"
     logged = read_rows(out / "metrics.jsonl")
-    return f"step {logged[-1]['step']} in {out}" if logged else f"nothing yet in {out}"
+    if not logged:
+        return f"nothing yet in {out}"
+    config, step = from_file(out / "config.json"), logged[-1]["step"]
+    images = step * config.batch_size * config.d_steps
+    distances = [(row["fid"], row["step"]) for row in logged if "fid" in row]
+    fid = "FID {:.4g} at step {}".format(*distances[-1]) if distances else "no FID yet"
+    return f"step {step}, {images:,} images seen, {fid}, in {out}"
 
 
 def read_rows(file: Path) -> list[Json]:

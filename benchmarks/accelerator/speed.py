@@ -13,7 +13,7 @@ from benchmarks.accelerator.stage import Json, Piece, Settings, Stage
 from benchmarks.speed import contenders
 from benchmarks.speed.contenders import case_config
 from benchmarks.speed.interleave import ContenderMaker, Timing, time_in_turn
-from benchmarks.speed.measure import OURS, RATE, has_torch, paired_ratio
+from benchmarks.speed.measure import OURS, RATE, has_torch, paired_ratio, utilization
 from gan_jax.benchmark.report.markdown import render_table
 
 PRODUCT_SIDE, TINY_SIDE = 8192, 256
@@ -128,8 +128,7 @@ def timing_cells(timing: Timing, best: Timing | None, product: Timing) -> list[s
     if timing.fault:
         return [timing.fault, *[""] * 5]
     ratio = best and paired_ratio(timing, best)
-    rate = paired_ratio(product, timing)
-    share = rate and timing.flops / product.flops * rate[0]
+    share = utilization(timing, product)
     return [
         f"{1e3 * timing.seconds:.4g}",
         "{:.2f} [{:.2f}, {:.2f}]".format(*ratio) if ratio else "",

@@ -6,15 +6,20 @@ pieces that have no result.
 """
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gan_jax.benchmark.run_cell import find_commit
 from gan_jax.logs.files import write_json
 
 Json = dict[str, Any]
 
+COMMIT_FILE = Path(__file__).parents[2] / "commit.txt"
+"""Holds the commit of the code in a folder that `pack` has filled."""
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 PARTIAL = "partial"
 """The status of a piece that reached its time limit and can go on."""
@@ -58,15 +63,17 @@ class Piece(NamedTuple):
 class Stage(NamedTuple):
     """A list of pieces, and how their results are shown.
 
-    about: one sentence for the head of its page. share: its part of the time, relative
-    to the other stages. pieces: what is to be done. render: the finished results by
-    name of piece, as Markdown.
+    about: one sentence that says what is found out, and claims no result. share: its
+    part of the time, relative to the other stages. pieces: what is to be done. render:
+    the finished results by name of piece, as Markdown. claim: what has been shown once
+    every piece has passed; it takes the place of `about` on the page.
     """
 
     about: str
     share: float
     pieces: Callable[[Settings], list[Piece]]
     render: Callable[[dict[str, Json]], str]
+    claim: str = ""
 
 
 def results_file(out: Path, stage: str) -> Path:
@@ -123,9 +130,19 @@ def run_stage(stage: Stage, name: str, settings: Settings) -> Iterator[tuple[str
             return
         results[piece.name] = {"status": BEGUN}
         write_results(settings.out, name, results)
-        results[piece.name] = run_piece(piece)
+        results[piece.name] = run_piece(piece) | describe_origin()
         write_results(settings.out, name, results)
         yield piece.name, results[piece.name]["status"]
+
+
+def describe_origin() -> Json:
+    """Return what a result was made with: commit, XLA's flags and the time in UTC."""
+    packed = COMMIT_FILE.exists()
+    return {
+        "commit": COMMIT_FILE.read_text("utf-8").strip() if packed else find_commit(),
+        "xla_flags": os.environ.get("XLA_FLAGS", "").strip(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
 
 
 def is_done(result: Json | None) -> bool:

@@ -152,7 +152,6 @@ def time_comparison(one: Comparison, flags: Flags) -> Iterator[SpeedRow]:
     product, rival = found[RATE], found[one.against]
     for name in one.makes:
         own = found[name]
-        rate = paired_ratio(product, own)
         yield SpeedRow(
             one.part,
             one.case,
@@ -162,7 +161,7 @@ def time_comparison(one: Comparison, flags: Flags) -> Iterator[SpeedRow]:
             own,
             paired_ratio(own, rival),
             one.against,
-            rate and own.flops / product.flops * rate[0],
+            utilization(own, product),
         )
 
 
@@ -175,6 +174,15 @@ def paired_ratio(one: Timing, other: Timing) -> tuple[float, float, float] | Non
         return None
     ratios = [a / b for a, b in zip(one.rounds, other.rounds, strict=True)]
     return statistics.median(ratios), min(ratios), max(ratios)
+
+
+def utilization(timing: Timing, product: Timing) -> float | None:
+    """Return the rate of a step's operations over that of a matrix product.
+
+    It is the median over rounds, and None if one of the two has no times.
+    """
+    ratio = paired_ratio(product, timing)
+    return timing.flops / product.flops * ratio[0] if ratio else None
 
 
 def describe_setup(flags: Flags) -> dict[str, Any]:

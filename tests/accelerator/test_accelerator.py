@@ -2,13 +2,15 @@
 
 import json
 import re
+from datetime import UTC, datetime
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks.accelerator import cases, command, profile, right, science
+from benchmarks.accelerator import cases, command, page, profile, right, science
+from benchmarks.accelerator import stage as stage_module
 from benchmarks.accelerator.page import render_page
 from benchmarks.accelerator.registry import STAGES
 from benchmarks.accelerator.stage import (
@@ -21,6 +23,8 @@ from benchmarks.accelerator.stage import (
     read_results,
     run_stage,
 )
+from benchmarks.speed.interleave import Timing
+from benchmarks.speed.measure import utilization
 from gan_jax.augment import AUGMENTS
 from gan_jax.dynamics import DYNAMICS
 from gan_jax.losses import LOSSES
@@ -294,6 +298,27 @@ def test_kernels_are_those_of_the_streams_and_are_summed_by_kind():
     assert found["top"][0][0] == "sm90_xmma_fprop_implicit_gemm_nhwc (conv.1)"
 
 
+@pytest.mark.parametrize(
+    "name", ["while", "while.12", "conditional.3", "call", "call.1"]
+)
+def test_an_operation_that_holds_others_is_not_counted_beside_them(name):
+    events = [
+        *GPU_TRACE[:2],
+        name_line("thread_name", 1, 8, "XLA Ops"),
+        run_event(1, 8, name, 0, 100, hlo_op=name),
+        run_event(1, 8, "dot.1", 0, 60, hlo_op="dot.1"),
+        run_event(1, 8, "wrapped_call_fusion", 60, 30, hlo_op="wrapped_call_fusion"),
+    ]
+    found = profile.summarize(profile.find_kernels(events))
+    assert [row[0] for row in found["top"]] == ["dot.1", "wrapped_call_fusion"]
+    assert found["kinds"] == {profile.PRODUCT: 60, profile.ELEMENTWISE: 30}
+
+
+def test_kernels_of_cublas_are_products():
+    name = "nvjet_tst_128x256_64x4_2x1_v_bz_coopA_NNT"
+    assert profile.classify(name) == profile.PRODUCT
+
+
 def test_without_a_device_the_operations_of_a_program_count():
     events = [
         name_line("process_name", 2, 0, "/host:CPU"),
@@ -311,13 +336,95 @@ def test_without_a_device_the_operations_of_a_program_count():
 def test_missing_data_skips_an_experiment_with_what_to_prepare(tmp_path):
     one = science.EXPERIMENTS[-1]
     with pytest.raises(Skipped, match="is not prepared .* prepare cifar10"):
-        science.run_experiment(one, Settings(False, 60.0, tmp_path))
+        science.run_experiment(one, tmp_path, 60.0)
 
 
 def test_a_page_shows_what_did_not_pass_and_why():
     results = {"seeds": {"loop": {"status": "skipped", "why": "needs a GPU"}}}
-    page = render_page(ABOUT, results)
-    assert "## seeds" in page and "- loop: skipped: needs a GPU" in page
+    text = render_page(ABOUT, results, "run")
+    assert "## seeds" in text and "- loop: skipped: needs a GPU" in text
+
+
+QUESTION = "Whether every registered name makes the same step"
+
+
+@pytest.mark.parametrize(
+    ("last", "headline"),
+    [
+        ({"status": "passed"}, "4 of 4 passed. "),
+        ({"status": "failed"}, "3 of 4 passed, 1 failed. "),
+        ({"status": "partial"}, "3 of 4 passed, 1 ran out of time. "),
+        ({"status": "skipped"}, "3 of 4 passed, 1 cannot run here. "),
+        ({"status": "begun"}, "3 of 4 passed, 1 without a result. "),
+        (None, "3 of 4 passed, 1 without a result. "),
+    ],
+)
+def test_a_page_claims_success_only_if_every_piece_passed(last, headline):
+    names = page.piece_names("right", {"tiny": True})
+    assert len(names) == 4
+    found = {name: {"status": "passed"} for name in names[:3]}
+    found |= {names[3]: last} if last else {}
+    text = render_page(ABOUT | {"tiny": True}, {"right": found}, "run")
+    passed = last == {"status": "passed"}
+    assert headline + ("Every" if passed else "Whether every") in text
+    assert (QUESTION in text) == (not passed)
+
+
+def test_each_result_holds_its_commit_flags_and_date(tmp_path, monkeypatch):
+    monkeypatch.setattr(stage_module, "find_commit", lambda: "abc")
+    monkeypatch.setenv("XLA_FLAGS", " --xla_one=1")
+    run(stage_of(good=lambda: {}, wrong=raises(RuntimeError("no"))), tmp_path)
+    for result in read_results(tmp_path, "a").values():
+        assert result["commit"] == "abc" and result["xla_flags"] == "--xla_one=1"
+        day = datetime.fromisoformat(result["date"])
+        assert abs((datetime.now(UTC) - day).total_seconds()) < 60
+
+
+def test_a_pack_tells_its_commit_without_git(tmp_path, monkeypatch):
+    file = tmp_path / "commit.txt"
+    file.write_text("abc\n")
+    monkeypatch.setattr(stage_module, "COMMIT_FILE", file)
+    monkeypatch.setattr(stage_module, "find_commit", lambda: pytest.fail("asked git"))
+    assert stage_module.describe_origin()["commit"] == "abc"
+
+
+def test_a_page_shows_commits_flags_dates_and_the_command(tmp_path, monkeypatch):
+    first = {"status": "failed", "commit": "abc", "xla_flags": "--xla_one=1"}
+    found = {
+        "1 GANs": first | {"date": "2026-11-28T10:00:00+00:00"},
+        "2 GANs": first | {"date": "2026-11-27T10:00:00+00:00"},
+        "3 GANs": first | {"date": "2026-11-29T10:00:00", "xla_flags": ""},
+    }
+    (tmp_path / "seeds.json").write_text(json.dumps(found))
+    monkeypatch.setenv("XLA_FLAGS", "--xla_two=2 --x")
+    command.write_page(tmp_path, ABOUT, ["--minutes", "5", "--out", "a b"])
+    text = (tmp_path / "README.md").read_text()
+    flags = "XLA_FLAGS='--xla_two=2 --x'"
+    assert f"`{flags} python -m benchmarks.accelerator --minutes 5 --out 'a b'`" in text
+    days = "Measured on 2026-11-27, 2026-11-28 with commit abc and"
+    assert f"{days} `XLA_FLAGS=--xla_one=1`." in text
+    assert "Measured on 2026-11-29 with commit abc and no `XLA_FLAGS`." in text
+
+
+@pytest.mark.parametrize("stage", ["right", "repeatable"])
+def test_what_a_stage_is_about_is_a_question_until_it_is_shown(stage):
+    assert STAGES[stage].about.startswith("Whether ")
+    assert STAGES[stage].claim and "hether" not in STAGES[stage].claim
+
+
+def test_a_step_uses_the_share_of_the_rate_of_a_product_in_its_rounds():
+    """Rates within a round are 10/2 of 40/4, 10/1 of 40/4 and 10/4 of 40/2."""
+    step = Timing(2.0, 1.0, 4.0, (2.0, 1.0, 4.0), flops=10)
+    product = Timing(4.0, 2.0, 4.0, (4.0, 4.0, 2.0), flops=40)
+    assert utilization(step, product) == 0.5
+    assert utilization(step._replace(rounds=()), product) is None
+
+
+def test_the_page_of_accelerators_has_two_rows_for_each_stage():
+    """One says what the stage does, the other its target."""
+    text = (command.ROOT / "docs" / "accelerators.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert [name for name in rows if name in STAGES] == [*STAGES, *STAGES]
 
 
 def run_command(tmp_path, *flags):
@@ -341,9 +448,9 @@ def test_a_stage_runs_in_a_process_of_its_own_and_is_not_repeated(tmp_path, capf
 def test_all_stages_run_on_a_cpu(tmp_path, capfd):
     code, out = run_command(tmp_path)
     assert code == 0, capfd.readouterr().err
-    page = (out / "README.md").read_text()
-    assert re.findall(r"^## (\w+)$", page, re.MULTILINE) == list(STAGES)
-    assert "failed" not in re.sub(r"names of those that failed|\| failed", "", page)
+    text = (out / "README.md").read_text()
+    assert re.findall(r"^## (\w+)$", text, re.MULTILINE) == list(STAGES)
+    assert "failed" not in re.sub(r"names of those that failed|\| failed", "", text)
     assert jax.default_backend() == "cpu"
     runs = json.loads((out / "repeatable.json").read_text())
     assert runs["deterministic"]["again"]["equal"]

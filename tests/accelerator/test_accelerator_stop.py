@@ -1,6 +1,8 @@
 """Whoever stops the measurements of an accelerator lets a training save its state."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +12,11 @@ import time
 import pytest
 
 from benchmarks.accelerator import command, science
-from benchmarks.accelerator.stage import OutOfTime, Settings
+from benchmarks.accelerator.page import render_page
+from benchmarks.accelerator.registry import STAGES
+from benchmarks.accelerator.stage import OutOfTime, Settings, run_stage
+from gan_jax import Config
+from gan_jax.config.serialization import to_json
 
 TRAINING = """#!{python}
 import signal, sys, time
@@ -131,7 +137,7 @@ def test_an_experiment_is_stopped_with_the_process_that_runs_it(
     as_command(start_training(seconds=0.6))
     sender = send_when(tmp_path / "begun", signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
-        science.run_experiment(science.TINY[0], Settings(True, 90.0, tmp_path))
+        science.run_experiment(science.TINY[0], tmp_path, 90.0)
     sender.join()
     assert (tmp_path / "saved").exists()
 
@@ -159,5 +165,58 @@ def test_an_experiment_out_of_time_saves_and_says_so(
 
     monkeypatch.setattr(science, "wait_or_stop", run_out)
     with pytest.raises(OutOfTime, match="time is over, nothing yet in"):
-        science.run_experiment(science.TINY[0], Settings(True, 90.0, tmp_path))
+        science.run_experiment(science.TINY[0], tmp_path, 90.0)
     assert (tmp_path / "saved").exists()
+
+
+def write_run(folder, rows):
+    """Write what a training of batch 16 with two steps of D has left."""
+    folder.mkdir(parents=True)
+    config = Config(batch_size=16, d_steps=2)
+    (folder / "config.json").write_text(to_json(config))
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "metrics.jsonl").write_text(lines)
+
+
+def test_a_run_out_of_time_is_partial_and_shows_images_and_its_last_fid(
+    tmp_path, monkeypatch
+):
+    rows = [{"step": 10, "fid": 80.0}, {"step": 20, "fid": 41.25}, {"step": 30}]
+    write_run(tmp_path / "science" / "dirac", rows)
+    monkeypatch.setattr(science, "stop_process", lambda process: process.kill())
+    monkeypatch.setattr(science.sys, "executable", shutil.which("true"))
+
+    def run_out(process, seconds):
+        raise subprocess.TimeoutExpired("gan-jax", seconds)
+
+    monkeypatch.setattr(science, "wait_or_stop", run_out)
+    stage = STAGES["science"]
+    [(_, status)] = run_stage(stage, "science", Settings(True, 90.0, tmp_path))
+    assert status == "partial"
+    result = json.loads((tmp_path / "science.json").read_text())["dirac"]
+    assert "step 30, 960 images seen, FID 41.25 at step 20" in result["why"]
+    text = render_page(
+        {"device": "a device", "tiny": True}, {"science": {"dirac": result}}, "run"
+    )
+    assert "0 of 1 passed, 1 ran out of time." in text and "960 images seen" in text
+
+
+def test_the_time_of_the_stage_is_divided_among_what_is_left(tmp_path, monkeypatch):
+    """Of 1000 s the second has passed before, and each other ends after 100 s."""
+    now, given = [0.0], {}
+
+    def run(one, out, seconds):
+        given[one.name] = seconds
+        now[0] += 100.0
+        return {}
+
+    monkeypatch.setattr(science, "run_experiment", run)
+    monkeypatch.setattr(science.time, "monotonic", lambda: now[0])
+    first, second, third, fourth = (one.name for one in science.EXPERIMENTS)
+    done = {second: {"status": "passed"}, fourth: {"status": "partial"}}
+    (tmp_path / "science.json").write_text(json.dumps(done))
+    stage = STAGES["science"]
+    statuses = dict(run_stage(stage, "science", Settings(False, 1000.0, tmp_path)))
+    assert set(statuses.values()) == {"passed"}
+    wanted = {first: 1000 * 0.3 / 0.75, third: 900 * 0.25 / 0.45, fourth: 800}
+    assert given == pytest.approx(wanted)

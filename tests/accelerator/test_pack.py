@@ -8,6 +8,7 @@ import zipfile
 import pytest
 
 from benchmarks.accelerator import pack
+from gan_jax.benchmark.run_cell import find_commit
 
 RECORD = "own-1.dist-info/RECORD"
 FILES = {
@@ -65,6 +66,7 @@ def test_sources_of_a_pack_hold_the_tests_that_the_stage_runs(tmp_path):
     pack.copy_sources(tmp_path)
     assert all((tmp_path / "tests" / name).exists() for name in pack.TESTS)
     assert (tmp_path / "tests" / "conftest.py").exists()
+    assert (tmp_path / "commit.txt").read_text() == (find_commit() or "unknown")
     assert (tmp_path / "benchmarks" / "accelerator" / "pack.py").exists()
     assert not (tmp_path / "benchmarks" / "results").exists()
 
@@ -77,3 +79,39 @@ def test_a_pack_is_not_written_over(tmp_path, capsys):
 @pytest.mark.parametrize("name", ["Scikit_Learn", "scikit-learn", "scikit.learn"])
 def test_names_of_packages_are_compared_as_indexes_do(name):
     assert pack.normalize_name(name) == "scikit-learn"
+
+
+def test_a_pack_without_a_name_is_refused_in_one_line(capsys):
+    assert pack.main([]) == 2
+    assert capsys.readouterr().err == "error: out: name the folder to fill\n"
+
+
+@pytest.mark.parametrize("error", [ValueError("pip download: no"), KeyboardInterrupt])
+def test_a_pack_that_fails_leaves_nothing(tmp_path, monkeypatch, error):
+    def fill(new):
+        (new / "wheels").mkdir(parents=True)
+        raise error
+
+    monkeypatch.setattr(pack, "fill_pack", fill)
+    with pytest.raises(type(error) if isinstance(error, ValueError) else error):
+        pack.make_pack(tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pack_has_its_name_only_when_it_is_whole(tmp_path, monkeypatch):
+    def fill(new):
+        assert new == tmp_path / "out.new"
+        new.mkdir()
+        assert not (tmp_path / "out").exists()
+        return 5
+
+    monkeypatch.setattr(pack, "fill_pack", fill)
+    assert pack.make_pack(tmp_path / "out") == 5
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_an_earlier_pack_left_is_not_deleted_unasked(tmp_path, capsys):
+    (tmp_path / "out.new").mkdir()
+    assert pack.main([str(tmp_path / "out")]) == 2
+    assert "out.new is left of an earlier pack; delete it" in capsys.readouterr().err
+    assert (tmp_path / "out.new").exists()
