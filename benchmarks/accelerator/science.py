@@ -25,6 +25,7 @@ from benchmarks.accelerator.stage import (
 )
 from gan_jax import Config
 from gan_jax.assembly.datasets import find_dataset
+from gan_jax.benchmark.outcome import strip_sample_counts
 from gan_jax.benchmark.report.markdown import render_table
 from gan_jax.benchmark.results_io import ROWS_FILE
 from gan_jax.config import DatasetConfig
@@ -33,6 +34,8 @@ from gan_jax.run.signals import stop_request
 
 STOP_SECONDS = 30.0
 """Seconds that a command has to save its state after SIGTERM."""
+DISTANCE = "frechet_distance"
+"""The metric that a row of a run holds as, for example, `frechet_distance@10000`."""
 POLL_SECONDS = 0.2
 """Seconds until a request to stop is noticed."""
 
@@ -183,8 +186,9 @@ def describe_folder(out: Path) -> str:
         return f"nothing yet in {out}"
     config, step = from_file(out / "config.json"), logged[-1]["step"]
     images = step * config.batch_size * config.d_steps
-    distances = [(row["fid"], row["step"]) for row in logged if "fid" in row]
-    fid = "FID {:.4g} at step {}".format(*distances[-1]) if distances else "no FID yet"
+    rows = map(strip_sample_counts, logged)
+    found = [(r[DISTANCE], r["step"]) for r in rows if r.get(DISTANCE) is not None]
+    fid = "FID {:.4g} at step {}".format(*found[-1]) if found else "no FID yet"
     return f"step {step}, {images:,} images seen, {fid}, in {out}"
 
 

@@ -181,7 +181,9 @@ def write_run(folder, rows):
 def test_a_run_out_of_time_is_partial_and_shows_images_and_its_last_fid(
     tmp_path, monkeypatch
 ):
-    rows = [{"step": 10, "fid": 80.0}, {"step": 20, "fid": 41.25}, {"step": 30}]
+    distances = {10: 80.0, 20: 41.25}
+    rows = [{"step": k, "frechet_distance@9": v} for k, v in distances.items()]
+    rows.append({"step": 30})
     write_run(tmp_path / "science" / "dirac", rows)
     monkeypatch.setattr(science, "stop_process", lambda process: process.kill())
     monkeypatch.setattr(science.sys, "executable", shutil.which("true"))
