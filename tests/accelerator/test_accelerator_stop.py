@@ -185,7 +185,7 @@ def test_a_run_out_of_time_is_partial_and_shows_images_and_its_last_fid(
     rows = [{"step": k, "frechet_distance@9": v} for k, v in distances.items()]
     rows.append({"step": 30})
     write_run(tmp_path / "science" / "dirac", rows)
-    monkeypatch.setattr(science, "stop_process", lambda process: process.kill())
+    monkeypatch.setattr(science, "stop_process", subprocess.Popen.wait)
     monkeypatch.setattr(science.sys, "executable", shutil.which("true"))
 
     def run_out(process, seconds):
