@@ -64,7 +64,7 @@ STACKED = (
     "compare --suite stacked_mnist --tasks stacked_resize "
     "--methods r1,r1_r2,rpgan_r1,r3gan --seeds 16"
 )
-MAPS = "compare --suite map --methods all --seeds 8"
+MAPS = "compare --suite map --seeds 8"
 EXPERIMENTS = (
     Experiment("stability map", MAPS, "ring", 0.3),
     Experiment("alpha", "compare --suite alpha --seeds 64", "ring", 0.25),

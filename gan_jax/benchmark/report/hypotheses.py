@@ -15,18 +15,21 @@ from gan_jax.benchmark.report.published import end_value
 from gan_jax.benchmark.report.results import (
     Results,
     Row,
+    count_successes,
     metric_title,
     metric_value,
     select_by_config,
     select_rows,
     split_rows,
-    success_by_seed,
+    success_gap,
 )
 from gan_jax.benchmark.report.stats import Interval, compare_pairs
-from gan_jax.benchmark.report.wording import format_difference, format_p
+from gan_jax.benchmark.report.wording import describe_rate, format_difference, format_p
 
 NO_ANSWER = "These runs do not answer it."
 """The answer where the rows say nothing about a question."""
+Tests = dict[str, Callable[[Any], bool]]
+"""Tests of a value, by the names of the values that pass them."""
 STACKED_TASKS = ("stacked_resize", "stacked_veegan", "stacked_digits")
 """The tasks on three digits as one image."""
 
@@ -45,30 +48,13 @@ class Answer(NamedTuple):
     runs: int = 0
 
 
-def describe_rate(name: str, rows: list[Row]) -> str:
-    """Return a success rate with its counts and Wilson's interval."""
-    won = sum(row["success"] for row in rows)
-    value, low, high = stats.wilson(won, len(rows))
-    return f"{name}: {won}/{len(rows)} = {value:.2f} [{low:.2f}, {high:.2f}]"
-
-
-def compare_rates(one: list[Row], other: list[Row], names: tuple[str, str]) -> dict:
-    """Return the difference of two success rates, in words and as a figure.
-
-    Each rate is the mean over its own cells, whose seeds the two sides share.
-    """
-    if not one or not other:
-        return {"answer": NO_ANSWER}
-    seeds = sorted({row["seed"] for row in one + other})
-    gap = stats.difference_of_mean_rates(
-        success_by_seed(one, seeds), success_by_seed(other, seeds)
-    )
-    verdict = "no difference shown"
-    if not gap.low <= 0 <= gap.high:
-        verdict = f"{names[0] if gap.value > 0 else names[1]} succeeds more often"
-    rates = describe_rate(names[0], one), describe_rate(names[1], other)
-    text = f"{verdict} ({', '.join(rates)})"
-    return {"answer": text, "figure": gap, "runs": len(one) + len(other)}
+def describe_gap(sides: dict[str, list[Row]], gap: Interval, differs: bool) -> str:
+    """Return which of two sides succeeds more often, and both rates."""
+    one, other = sides
+    winner = one if gap.value > 0 else other
+    verdict = f"{winner} succeeds more often" if differs else "no difference shown"
+    rates = [describe_rate(name, *count_successes(r)) for name, r in sides.items()]
+    return f"{verdict} ({', '.join(rates)})"
 
 
 def answer_r3gan_ablation(results: Results) -> dict:
@@ -87,41 +73,51 @@ def answer_r3gan_ablation(results: Results) -> dict:
         name: select(loss__name=loss, penalty__name=penalty)
         for name, (loss, penalty) in names.items()
     }
-    (both, own), (gan, others), *further = rows.items()
-    found = compare_rates(own, others, (both, gan))
-    if "figure" in found:
-        rates = [describe_rate(name, group) for name, group in further if group]
-        found["answer"] = "; ".join([found["answer"], *rates])
-    return found
+    first, second, *further = rows
+    sides = {name: rows[name] for name in (first, second)}
+    if not all(sides.values()):
+        return {"answer": NO_ANSWER}
+    gap = success_gap(*sides.values())
+    text = describe_gap(sides, gap, not gap.low <= 0 <= gap.high)
+    rates = [
+        describe_rate(name, *count_successes(rows[name]))
+        for name in further
+        if rows[name]
+    ]
+    runs = sum(map(len, sides.values()))
+    return {"answer": "; ".join([text, *rates]), "figure": gap, "runs": runs}
 
 
 def compare_values(
-    results: Results, field: str, values: dict[str, Any], references: dict[str, Any]
+    results: Results, field: str, values: Tests, references: Tests
 ) -> dict:
     """Compare success at each value of a field with that at each reference, by itself.
 
-    values, references: the values by their names. Every comparison has McNemar's exact
-    two-sided p over the seeds, which Holm's correction adjusts for their number. The
-    figure is that of the first comparison for which there are runs.
+    The verdict of a comparison is that of McNemar's exact two-sided test over the
+    seeds, whose p Holm's correction adjusts for the number of comparisons. The figure
+    is that of the first comparison for which there are runs.
     """
-    found, p = {}, []
-    for (one, first), (other, second) in product(values.items(), references.items()):
-        groups = split_rows(results, field, first, second)
-        gap = compare_rates(*groups, (one, other))
-        if "figure" in gap:
-            found[f"{one} minus {other}"] = gap
-            p.append(paired_p(*groups))
-    if not found:
+    pairs = []
+    for (one, is_one), (other, is_other) in product(values.items(), references.items()):
+        rows = split_rows(results, field, is_one, is_other)
+        if all(rows):
+            pairs.append(dict(zip((one, other), rows, strict=True)))
+    if not pairs:
         return {"answer": NO_ANSWER}
+    gaps = [success_gap(*sides.values()) for sides in pairs]
+    p = correct_p_values(np.array([paired_p(*sides.values()) for sides in pairs]))
     words = [
-        f"{gap['answer']}, difference {format_difference(gap['figure'])}, "
-        f"McNemar's {format_p(float(own))}"
-        for gap, own in zip(found.values(), correct_p_values(np.array(p)), strict=True)
+        f"{describe_gap(sides, gap, own < 1 - stats.LEVEL)}, "
+        f"difference {format_difference(gap)}, McNemar's {format_p(float(own))}"
+        for sides, gap, own in zip(pairs, gaps, p, strict=True)
     ]
-    name, gap = next(iter(found.items()))
     holm = f"p corrected by Holm for {len(p)} comparisons, " if len(p) > 1 else ""
-    text = f"{'; '.join(words)} ({holm}the number below: {name})"
-    return gap | {"answer": text}
+    below = f"the number below: {' minus '.join(pairs[0])}"
+    return {
+        "answer": f"{'; '.join(words)} ({holm}{below})",
+        "figure": gaps[0],
+        "runs": sum(map(len, pairs[0].values())),
+    }
 
 
 def answer_lazy_penalty(results: Results) -> dict:

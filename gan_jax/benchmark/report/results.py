@@ -12,6 +12,7 @@ from gan_jax.benchmark.metric_info import METRIC_INFO
 from gan_jax.benchmark.outcome import ERROR, OUTCOMES
 from gan_jax.benchmark.plan import read_plan
 from gan_jax.benchmark.report.method_styles import MethodStyle, assign_styles
+from gan_jax.benchmark.report.stats import Interval, difference_of_mean_rates
 from gan_jax.benchmark.results_io import (
     ROWS_FILE,
     read_result_rows,
@@ -250,6 +251,17 @@ def success_by_seed(rows: list[Row], seeds: list[int]) -> np.ndarray:
         cell = row["task"], row["label"]
         won[seeds.index(row["seed"]), cells.index(cell)] = row["success"]
     return won
+
+
+def success_gap(one: list[Row], other: list[Row]) -> Interval:
+    """Return the difference of two success rates.
+
+    Each rate is the mean over its own cells, whose seeds the two sides share.
+    """
+    seeds = sorted({row["seed"] for row in one + other})
+    return difference_of_mean_rates(
+        success_by_seed(one, seeds), success_by_seed(other, seeds)
+    )
 
 
 def split_rows(

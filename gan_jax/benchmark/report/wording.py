@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from gan_jax.benchmark.report.stats import Interval
+from gan_jax.benchmark.report.stats import Interval, wilson
 
 
 def spoken_name(name: str) -> str:
@@ -37,6 +37,12 @@ def make_sentence(words: str) -> str:
 def describe_interval(interval: Interval) -> str:
     """Return `95% interval 20% to 52%`."""
     return f"95% interval {interval.low:.0%} to {interval.high:.0%}"
+
+
+def describe_rate(name: str, won: int, runs: int) -> str:
+    """Return `name: 7/10 = 0.70 [0.40, 0.89]`, a rate with Wilson's interval."""
+    value, low, high = wilson(won, runs)
+    return f"{name}: {won}/{runs} = {value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def explain_not_drawn(names: Sequence[str]) -> str:

@@ -1,8 +1,9 @@
 """The suites of stability maps: success at each pair of learning rates.
 
-All methods play by one setting, so that they differ in what they are about alone: Adam
-with (0.5, 0.99), batch 64, one update of D a step, and rates that are the same factors
-of 1e-3 for every method and fall linearly to 0. G is judged itself, not its average.
+All methods play by one setting (SETTING): Adam with betas (0.5, 0.99), batches of 64,
+one update of D a step, and learning rates that are the same factors of 1e-3 for every
+method and fall linearly to 0. So methods differ only in their losses, penalties,
+networks of D and rules of play. G itself is judged, not its average.
 """
 
 from dataclasses import replace
@@ -10,49 +11,60 @@ from dataclasses import replace
 from gan_jax.benchmark.outcome import Bound, Goal
 from gan_jax.benchmark.suites.games import change_both_players
 from gan_jax.benchmark.suites.spec import Changes, Cost, Suite, Task, make_axis
+from gan_jax.benchmark.suites.toys import SAMPLES_PER_EVALUATION, TOY, mixture_task
 from gan_jax.config import DatasetConfig, SweepConfig
 from gan_jax.dynamics import DYNAMICS
 
 FACTORS = (0.04, 0.2, 1.0, 5.0, 25.0)
 """The factors of a map on the learning rate of each player, which is 1e-3."""
 MIDDLE_FACTORS = (0.2, 1.0, 5.0)
-"""The factors of a small map."""
+"""The factors of a small map, on each player's rate."""
 PILOT_SEED = 1000
-"""The first seed of pilots. Comparisons have seeds from 0 on, and not as many."""
-SAMPLES_PER_EVALUATION = 2500
+"""The first seed of pilots. Comparisons have seeds from 0 on, and fewer than 1,000."""
 
 
-def make_mixture_task(
-    about: str, modes: int, dataset: DatasetConfig, changes: Changes | None = None
-) -> Task:
-    """Return the task of drawing the modes of a mixture in the right shares.
+def share_goal(modes: int) -> Goal:
+    """Return the goal of drawing the modes of a mixture in the right shares.
 
     At least 90 % of the modes get a quarter of their share or more within the radius of
     high quality, and the shares are within 0.05 nats. How sharp the modes are beyond
     that is not judged: the report shows it apart.
     """
-    goal = Goal(
-        (
-            Bound("robust_modes", at_least=0.9 * modes),
-            Bound("reverse_kl", at_most=0.05),
-        ),
-        Bound("modes", at_least=modes / 2),
+    success = (
+        Bound("robust_modes", at_least=0.9 * modes),
+        Bound("reverse_kl", at_most=0.05),
     )
-    metrics = ("modes", "swd")
-    return Task(about, dataset, goal, metrics, SAMPLES_PER_EVALUATION, changes or {})
+    return Goal(success, Bound("modes", at_least=modes / 2))
+
+
+def make_share_task(
+    about: str, modes: int, dataset: DatasetConfig, changes: Changes | None = None
+) -> Task:
+    """Return the task of drawing the modes of a mixture in the right shares."""
+    task = mixture_task(about, modes, dataset)
+    return replace(task, goal=share_goal(modes), changes=changes or {})
+
+
+def make_weight_axis(*weights: float) -> dict[float, Changes]:
+    """Return an axis along which a penalty has these weights, each constant."""
+    return {
+        weight: {"penalty.weight": weight, "penalty.weight_end": None}
+        for weight in weights
+    }
 
 
 IMAGES: Changes = {"model.z_dim": 32}
+"""What tasks on images change in the networks of the suite."""
 TASKS = {
-    "wide_ring": make_mixture_task(
+    "wide_ring": make_share_task(
         "8 modes on a circle, sigma 0.05", 8, DatasetConfig("ring", sigma=0.05)
     ),
-    "imbalanced_ring": make_mixture_task(
+    "imbalanced_ring": make_share_task(
         "the same, one mode with 1 % of the data",
         8,
         DatasetConfig("imbalanced_ring", sigma=0.05),
     ),
-    "mixture_16d": make_mixture_task(
+    "mixture_16d": make_share_task(
         "32 modes in 16 dimensions, sigma 0.15",
         32,
         DatasetConfig("mixture_16d", sigma=0.15),
@@ -89,19 +101,19 @@ TASKS = {
 }
 """The tasks of the comparison."""
 CANDIDATES = {
-    "grid": make_mixture_task(
+    "grid": make_share_task(
         "25 modes on a grid, sigma 0.15, networks of 2 x 128",
         25,
         DatasetConfig("grid", sigma=0.15),
         {"model.width": 128},
     ),
-    "random_mixture": make_mixture_task(
+    "random_mixture": make_share_task(
         "20 modes anywhere", 20, DatasetConfig("random_mixture")
     ),
 }
 """Tasks that the pilot tries too."""
 
-METHODS = (
+MAPPED = (
     "ns_gan",
     "minimax",
     "lsgan",
@@ -119,8 +131,7 @@ METHODS = (
     "pacgan2",
     "lookahead",
 )
-PILOT_METHODS = ("ns_gan", "r1_weak", "r3gan_weak")
-WEIGHTS = (1e-3, 1e-2, 0.1, 1.0, 10.0)
+"""The methods of the suite `map`."""
 RULES = tuple(name for name in DYNAMICS if name != "competitive")
 """The rules of play but competitive gradient descent, which needs plain SGD at a
 constant rate, so that its map would be another one."""
@@ -136,15 +147,10 @@ SETTING: Changes = {
 MAP = Suite(
     "Stability maps, 5 x 5 rates; MLP of 2 x 64, 5,000 steps, one setting for all",
     TASKS,
-    network={
-        "model.name": "mlp",
-        "model.width": 64,
-        "model.z_dim": 2,
-        "model.activation": "leaky_relu",
-    },
+    network={**TOY.network, "model.width": 64},
     steps=5_000,
     cost=Cost(0.05e-3, 0.07e-3, 0.02),
-    methods=METHODS,
+    methods=MAPPED,
     changes=SETTING,
     sweep=SweepConfig(g_lr=FACTORS, d_lr=FACTORS),
     round_seeds=2,
@@ -158,7 +164,7 @@ SUITES = {
         MAP,
         about="The pilot of the suite map: which tasks tell methods apart",
         tasks=TASKS | CANDIDATES,
-        methods=PILOT_METHODS,
+        methods=("ns_gan", "r1_weak", "r3gan_weak"),
         sweep=SMALL_SWEEP,
         first_seed=PILOT_SEED,
     ),
@@ -166,12 +172,7 @@ SUITES = {
         MAP,
         about="Stability maps of penalties at weights of 0.001 to 10",
         methods=("r1", "r1_r2", "wgan_gp"),
-        axes={
-            "weight": {
-                weight: {"penalty.weight": weight, "penalty.weight_end": None}
-                for weight in WEIGHTS
-            }
-        },
+        axes={"weight": make_weight_axis(1e-3, 1e-2, 0.1, 1.0, 10.0)},
     ),
     "map_rules": replace(
         MAP,

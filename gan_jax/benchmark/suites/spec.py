@@ -56,9 +56,10 @@ class Suite:
     which are factors on both learning rates. catalogue: the methods there are to choose
     from. rates: learning rates of both players in a suite that is played exactly
     (`gan_jax.benchmark.exact_games`) and has no seeds. round_seeds: the seeds that are
-    trained before all cells get further ones; None stands for all. first_seed: the
-    first of a plan's seeds, which follow each other. evaluations: of each run, about; a
-    quarter of them are in its last quarter, which decides on success.
+    trained before all cells get further ones; None stands for all. first_seed: a
+    plan's seeds are this and the numbers after it. evaluations: about how often the
+    samples of a run are measured. The steps between are equal, and the evaluations of
+    the last quarter decide on success.
     """
 
     about: str
