@@ -64,7 +64,7 @@ STACKED = (
     "compare --suite stacked_mnist --tasks stacked_resize "
     "--methods r1,r1_r2,rpgan_r1,r3gan --seeds 16"
 )
-MAPS = "compare --suite map --seeds 8"
+MAPS = "compare --suite map --methods all --seeds 8"
 EXPERIMENTS = (
     Experiment("stability map", MAPS, "ring", 0.3),
     Experiment("alpha", "compare --suite alpha --seeds 64", "ring", 0.25),
@@ -91,10 +91,12 @@ def run_in_share(
     """Run an experiment in its share of the time that the stage still has.
 
     waiting: the experiments that were not begun yet, from which this one is taken.
+    Those whose data are missing get no time.
     """
     results = read_results(out, "science")
-    left = [two for two in waiting if not is_done(results.get(two.name))]
     waiting.remove(one)
+    later = [two for two in waiting if not is_done(results.get(two.name))]
+    left = [one, *(two for two in later if has_data(two.data))]
     return run_experiment(one, out, share_time(one, left, ends - time.monotonic()))
 
 
@@ -139,6 +141,15 @@ def require_data(name: str) -> None:
         find_dataset(Config(dataset=DatasetConfig(name)))
     except (ValueError, OSError) as error:
         raise Skipped(str(error)) from None
+
+
+def has_data(name: str) -> bool:
+    """Whether a data set is prepared."""
+    try:
+        require_data(name)
+    except Skipped:
+        return False
+    return True
 
 
 def wait_or_stop(process: subprocess.Popen, seconds: float) -> int:

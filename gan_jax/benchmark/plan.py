@@ -14,7 +14,13 @@ from gan_jax.assembly.assemble import build
 from gan_jax.assembly.datasets import find_dataset
 from gan_jax.assembly.registry import choose
 from gan_jax.benchmark.outcome import Thresholds, resolve_goal
-from gan_jax.benchmark.suites import Suite, Task, find_suite, make_config
+from gan_jax.benchmark.suites import (
+    Suite,
+    Task,
+    find_suite,
+    make_config,
+    require_own_seeds,
+)
 from gan_jax.benchmark.suites.spec import Changes, sweep_factors
 from gan_jax.config import Config
 from gan_jax.config.serialization import from_json
@@ -39,14 +45,14 @@ class PlanRequest:
     """The part of a suite that a user asks for.
 
     methods: names, ("all",), or () for the suite's own. tasks: names, or () for all.
-    steps: None stands for the suite's. plugin: the loaded plugins that every Config
-    records.
+    seeds, steps: None stands for the suite's. plugin: the loaded plugins that every
+    Config records.
     """
 
     suite: str
     methods: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
-    seeds: int = 10
+    seeds: int | None = None
     steps: int | None = None
     plugin: tuple[str, ...] = ()
 
@@ -68,7 +74,8 @@ def make_plan(request: PlanRequest, command: str = "") -> Json:
         find_dataset(Config(dataset=task.dataset))  # prepared, before methods are tried
     methods = select_methods(suite, request.methods)
     steps = request.steps or suite.steps
-    seeds = 1 if suite.rates else request.seeds
+    seeds = 1 if suite.rates else request.seeds or suite.seeds
+    require_own_seeds(suite, seeds)
     named = request.methods not in ((), ("all",))
     catalogue = {
         name: dataclasses.replace(suite.catalogue[name], plugin=request.plugin)

@@ -71,13 +71,18 @@ def read_lines(path: Path) -> list[str]:
     try:
         return gzip.decompress(path.read_bytes()).decode("utf-8").splitlines()
     except (OSError, EOFError, zlib.error):
-        raise ValueError(
-            f"{path}: is damaged; take it from where it came from again"
-        ) from None
+        raise damaged_file_error(path) from None
+
+
+def damaged_file_error(path: Path) -> ValueError:
+    """Return the error for a compressed file that is damaged."""
+    return ValueError(f"{path}: is damaged; take it from where it came from again")
 
 
 def broken_row_error(path: Path, why: str) -> ValueError:
     """Return the error for a broken line, with the command that goes on."""
+    if path.name == PACKED_ROWS_FILE:
+        return damaged_file_error(path)
     command = read_plan(path.parent)["command"]
     return ValueError(f"{path}: {why:.200}; delete the line and go on with: {command}")
 
@@ -134,7 +139,7 @@ def require_rows_of_plan(folder: Path, plan: Json, rows: list[Json]) -> None:
 
 
 def resume_results(plan: Json, out: Path) -> dict[str, list[Json]]:
-    """Return the rows of the finished cells, and leave only these in ROWS_FILE.
+    """Return the rows of the finished cells, and leave only these, in ROWS_FILE.
 
     Raises ValueError for rows of another plan; the file is then left as it is.
     """
@@ -144,6 +149,7 @@ def resume_results(plan: Json, out: Path) -> dict[str, list[Json]]:
     kept = [row for own in whole.values() for row in own]
     if find_rows_file(out):
         write_text(out / ROWS_FILE, to_json_lines(kept))
+        (out / PACKED_ROWS_FILE).unlink(missing_ok=True)
     return whole
 
 

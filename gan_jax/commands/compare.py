@@ -64,8 +64,9 @@ class Flags:
     """Names a,b,c, or `all` for those that apply; by default the suite's own."""
     tasks: str = ""
     """Names a,b of the suite's tasks; by default all."""
-    seeds: int = 10
-    """GANs of each method on each task (exact suites have no seeds)."""
+    seeds: int | None = None
+    """GANs of each method on each task; by default those of the suite (exact suites
+    have no seeds)."""
     steps: int | None = None
     """Steps of each run; by default those of the suite."""
     out: str | None = None

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import jax
@@ -337,6 +339,18 @@ def test_missing_data_skips_an_experiment_with_what_to_prepare(tmp_path):
     one = science.EXPERIMENTS[-1]
     with pytest.raises(Skipped, match="is not prepared .* prepare cifar10"):
         science.run_experiment(one, tmp_path, 60.0)
+
+
+def test_the_page_leaves_the_device_to_the_stages():
+    """It is made in the process that starts them, which must not hold the device."""
+    program = (
+        "from benchmarks.accelerator.page import piece_names\n"
+        "from benchmarks.accelerator.registry import STAGES\n"
+        "assert all(piece_names(name, {}) for name in STAGES)\n"
+        "from jax._src import xla_bridge\n"
+        "assert not xla_bridge._backends, xla_bridge._backends\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_a_page_shows_what_did_not_pass_and_why():

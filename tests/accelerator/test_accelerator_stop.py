@@ -203,8 +203,14 @@ def test_a_run_out_of_time_is_partial_and_shows_images_and_its_last_fid(
     assert "0 of 1 passed, 1 ran out of time." in text and "960 images seen" in text
 
 
-def test_the_time_of_the_stage_is_divided_among_what_is_left(tmp_path, monkeypatch):
-    """Of 1000 s the second has passed before, and each other ends after 100 s."""
+@pytest.mark.parametrize("missing", [(), ("cifar10",)])
+def test_the_time_of_the_stage_is_divided_among_what_is_left(
+    tmp_path, monkeypatch, missing
+):
+    """Of 1000 s the second has passed before, and each other ends after 100 s.
+
+    An experiment whose data are missing takes no time from those before it.
+    """
     now, given = [0.0], {}
 
     def run(one, out, seconds):
@@ -213,6 +219,7 @@ def test_the_time_of_the_stage_is_divided_among_what_is_left(tmp_path, monkeypat
         return {}
 
     monkeypatch.setattr(science, "run_experiment", run)
+    monkeypatch.setattr(science, "has_data", lambda name: name not in missing)
     monkeypatch.setattr(science.time, "monotonic", lambda: now[0])
     first, second, third, fourth = (one.name for one in science.EXPERIMENTS)
     done = {second: {"status": "passed"}, fourth: {"status": "partial"}}
@@ -220,5 +227,7 @@ def test_the_time_of_the_stage_is_divided_among_what_is_left(tmp_path, monkeypat
     stage = STAGES["science"]
     statuses = dict(run_stage(stage, "science", Settings(False, 1000.0, tmp_path)))
     assert set(statuses.values()) == {"passed"}
-    wanted = {first: 1000 * 0.3 / 0.75, third: 900 * 0.25 / 0.45, fourth: 800}
+    last = 0.0 if missing else 0.2
+    wanted = {first: 300 / (0.55 + last), third: 900 * 0.25 / (0.25 + last)}
+    wanted |= {fourth: 800.0}
     assert given == pytest.approx(wanted)

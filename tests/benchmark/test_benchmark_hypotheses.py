@@ -6,7 +6,7 @@ import synthetic_rows as synthetic
 from scipy.stats import binom
 
 from gan_jax.benchmark.report import stats, summary
-from gan_jax.benchmark.report.hypotheses import NO_ANSWER, answer_questions
+from gan_jax.benchmark.report.questions.hypotheses import NO_ANSWER, answer_questions
 from gan_jax.benchmark.report.results import read_results
 
 
@@ -109,11 +109,95 @@ def test_first_moments_are_compared_value_by_value(tmp_path):
 
 
 def test_a_first_moment_of_nought_is_the_figure_where_there_is_no_half(tmp_path):
-    found = answer(read(tmp_path, stressed((0.0, 0.9))), "H3")
+    results = read(tmp_path, stressed((0.0, 0.9)), methods=("ns_gan",))
+    found = answer(results, "H3")
     assert found.figure is not None and found.figure.value == pytest.approx(0.5)
     assert "b1 = .5" not in found.answer
     assert found.answer.endswith("(the number below: b1 = .9 minus b1 = 0)")
     assert answer(read(tmp_path / "one", stressed((0.5,))), "H3").answer == NO_ANSWER
+
+
+def changed(field, wins):
+    """Each row at values of a field; at each, seeds below `wins[value]` win."""
+
+    def change(row):
+        return [
+            row
+            | {"axes": {"x": value}, "config": row["config"] | {field: value}}
+            | {"success": row["seed"] < count}
+            for value, count in wins.items()
+        ]
+
+    return change
+
+
+def test_lazy_r1_is_compared_with_r1_at_every_step(tmp_path):
+    wins = {1: 10, 8: 9, 16: 2}
+    results = read(tmp_path, changed("penalty.every", wins), methods=("r1",))
+    found = answer(results, "H2")
+    rare, less = found.answer.split("; ")
+    # 8 seeds win at every step alone: 2 / 2^8 = .0078, and twice that of two tests.
+    assert rare.startswith("every step succeeds more often (every 16 steps: 2/10")
+    assert rare.endswith("McNemar's p = .016")
+    assert less.startswith("no difference shown (every 8 steps: 9/10")
+    assert "McNemar's p = 1.000 (p corrected by Holm for 2 comparisons" in less
+    assert found.figure is not None and found.figure.value == pytest.approx(-0.8)
+    assert found.runs == 20
+
+
+def test_methods_that_share_seeds_are_compared_apart(tmp_path):
+    """Averaging wins on seeds 2 to 9 with both methods: 2 / 2^8, and twice that.
+
+    Pooled, the same seeds would count twice: 2 / 2^16.
+    """
+    change = changed("ema.decay", {0.0: 2, 0.999: 10})
+    found = answer(read(tmp_path, change), "H7")
+    assert found.answer.count("averaged G succeeds more often") == 2
+    assert found.answer.count("McNemar's p = .016") == 2
+    assert "ns_gan, ring: " in found.answer and "pacgan2, ring: " in found.answer
+    assert found.runs == 20
+
+
+def test_arms_of_the_ablation_are_compared_at_each_weight(tmp_path):
+    """With 10 seeds both win at weight 1, and none at .1: there are eight contrasts."""
+    arms = [(loss, p) for loss in ("relativistic", "non_saturating") for p in R_ARMS]
+
+    def change(row):
+        return [
+            row
+            | {"task": "stacked_digits", "axes": {"x": f"{loss} {penalty} {weight}"}}
+            | {"success": weight == 1 and (loss == "relativistic" or penalty == "r1")}
+            | {
+                "config": row["config"]
+                | {"loss.name": loss, "penalty.name": penalty, "penalty.weight": weight}
+            }
+            for loss, penalty in arms
+            for weight in (0.1, 1)
+        ]
+
+    found = answer(read(tmp_path, change, methods=("r1",)), "H1")
+    parts = found.answer.split("; ")
+    assert len(parts) == 8
+    at_one = [part for part in parts if part.startswith("weight 1, stacked_digits: ")]
+    # 10 seeds: 2 / 2^10 = .00195, times eight tests.
+    verdict = "RpGAN + R1 + R2 succeeds more often (RpGAN + R1 + R2: 10/10"
+    assert verdict in at_one[0] and "McNemar's p = .016" in at_one[0]
+    assert "GAN + R1 succeeds more often (GAN + R1 + R2: 0/10" in at_one[3]
+    assert sum("no difference shown" in part for part in parts) == 6
+
+
+R_ARMS = ("r1_r2", "r1")
+
+
+def test_packs_are_judged_by_success_where_the_ring_was_not_run(tmp_path):
+    def change(row):
+        return [row | {"task": "wide_ring", "success": row["method"] == "pacgan2"}]
+
+    found = answer(read(tmp_path, change), "H4")
+    assert found.answer.startswith(
+        "a pack of 2 succeeds more often (a pack of 2: 10/10"
+    )
+    assert found.figure is not None and found.figure.value == 1 and found.runs == 20
 
 
 def test_points_of_a_stress_axis_are_paired_with_the_baseline_by_seed(tmp_path):

@@ -89,6 +89,16 @@ def test_a_pilot_shares_no_seed_with_what_is_reported():
     assert seeds == {1000, 1001, 1002}
     others = [suite for name, suite in SUITES.items() if name != "map_pilot"]
     assert {suite.first_seed for suite in others} == {0}
+    most = PlanRequest("map", ("r1",), ("digits",), seeds=1000)
+    assert cell_config(make_plan(most)["cells"][-1]).seed == 998  # and 999
+    with pytest.raises(ValueError, match="seeds 1001: must be 1000 or fewer"):
+        make_plan(replace(most, seeds=1001))
+
+
+@pytest.mark.parametrize(("suite", "seeds"), [("toy", 10), ("map", 4), ("pairing", 16)])
+def test_a_suite_has_its_own_number_of_seeds(suite, seeds):
+    plan = make_plan(PlanRequest(suite, ("r1",), tuple(SUITES[suite].tasks)[:1]))
+    assert plan["seeds"] == seeds
 
 
 @pytest.mark.parametrize("suite", ["map", "map_penalty", "map_rules", "quick"])

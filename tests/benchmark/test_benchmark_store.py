@@ -73,15 +73,21 @@ def test_compressed_rows_are_read_and_gone_on_with(tmp_path):
     (out / PACKED_ROWS_FILE).write_bytes(gzip.compress(text))
     assert len(read_result_rows(out)) == 3
     assert resume_results(plan, out) == {"ring--ns_gan": whole}
+    assert not (out / PACKED_ROWS_FILE).exists()
     append_result_rows(out, [row_of(plan, 1, 0), row_of(plan, 1, 1)])
-    assert len(read_result_rows(out)) == 4  # of the file that goes on
+    assert len(read_result_rows(out)) == 4
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[:-9], lambda b: b"no" + b])
+DAMAGES = [lambda b: b[:-9], lambda b: b"no" + b, lambda b: gzip.compress(b"{}\n")]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_compressed_rows_are_refused(tmp_path, damage):
-    out = folder(tmp_path / "out", toy_plan(), [])
+    plan = toy_plan()
+    out = folder(tmp_path / "out", plan, [row_of(plan)])
+    packed = gzip.compress((out / ROWS_FILE).read_bytes())
     (out / ROWS_FILE).unlink()
-    (out / PACKED_ROWS_FILE).write_bytes(damage(gzip.compress(b"{}\n" * 100)))
+    (out / PACKED_ROWS_FILE).write_bytes(damage(packed))
     with pytest.raises(ValueError, match=r"rows\.jsonl\.gz: is damaged"):
         read_result_rows(out)
 

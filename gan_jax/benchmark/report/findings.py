@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from gan_jax.benchmark.report.hypotheses import NO_ANSWER, Answer, answer_questions
 from gan_jax.benchmark.report.maps.map_wording import describe_ranking_by_area
 from gan_jax.benchmark.report.maps.ranking import Ranking, rank_methods
 from gan_jax.benchmark.report.maps.stability_map import (
@@ -10,6 +9,8 @@ from gan_jax.benchmark.report.maps.stability_map import (
     make_stability_maps,
 )
 from gan_jax.benchmark.report.published import PublishedComparison, compare_published
+from gan_jax.benchmark.report.questions.contrasts import NO_ANSWER
+from gan_jax.benchmark.report.questions.hypotheses import Answer, answer_questions
 from gan_jax.benchmark.report.results import (
     Results,
     Row,

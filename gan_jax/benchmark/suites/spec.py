@@ -56,8 +56,9 @@ class Suite:
     which are factors on both learning rates. catalogue: the methods there are to choose
     from. rates: learning rates of both players in a suite that is played exactly
     (`gan_jax.benchmark.exact_games`) and has no seeds. round_seeds: the seeds that are
-    trained before all cells get further ones; None stands for all. first_seed: a
-    plan's seeds are this and the numbers after it. evaluations: about how often the
+    trained before all cells get further ones; None stands for all. seeds: how many
+    there are by default. first_seed: the seeds are this and the numbers after it.
+    evaluations: about how often the
     samples of a run are measured. The steps between are equal, and the evaluations of
     the last quarter decide on success.
     """
@@ -76,6 +77,7 @@ class Suite:
     catalogue: Mapping[str, Config] = field(default_factory=lambda: BENCHMARK_METHODS)
     rates: tuple[float, ...] = ()
     round_seeds: int | None = None
+    seeds: int = 10
     first_seed: int = 0
     evaluations: int = 20
 
@@ -92,14 +94,9 @@ METHOD_VARIANTS: dict[str, MethodVariant] = {
     "r1_weak": MethodVariant("r1", {"penalty.weight": 0.1}),
     "r1_r2_weak": MethodVariant("r1_r2", {"penalty.weight": 0.1}),
     "wgan_gp_weak": MethodVariant("wgan_gp", {"penalty.weight": 0.1, "d_steps": 1}),
-    "r1_weak_every8": MethodVariant("r1", {"penalty.weight": 0.1, "penalty.every": 8}),
-    "r1_weak_every16": MethodVariant(
-        "r1", {"penalty.weight": 0.1, "penalty.every": 16}
-    ),
     "r3gan_weak": MethodVariant(
         "r3gan", {"penalty.weight": 0.1, "penalty.weight_end": None}
     ),
-    "r3gan_every8": MethodVariant("r3gan", {"penalty.every": 8}),
     "pacgan3": MethodVariant("pacgan2", {"model.pack": 3}),
     "pacgan4": MethodVariant("pacgan2", {"model.pack": 4}),
 }

@@ -6,13 +6,13 @@ from gan_jax.benchmark.report.findings import describe_unanswered, select_answer
 from gan_jax.benchmark.report.html.header import make_section
 from gan_jax.benchmark.report.html.markers import label_method
 from gan_jax.benchmark.report.html.svg import element
-from gan_jax.benchmark.report.hypotheses import Answer
 from gan_jax.benchmark.report.method_styles import MethodStyle
 from gan_jax.benchmark.report.published import (
     PUBLISHED_HEADS,
     PublishedComparison,
     published_cells,
 )
+from gan_jax.benchmark.report.questions.hypotheses import Answer
 from gan_jax.benchmark.report.summary import OverallSummary, TaskSummary
 from gan_jax.benchmark.report.tables import Column, select_informative
 from gan_jax.benchmark.report.wording import format_figure, make_sentence

@@ -2,42 +2,40 @@
 
 import math
 from collections.abc import Callable
-from functools import partial
-from itertools import product
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import f as f_ratio
 
 from gan_jax.benchmark.report import stats
-from gan_jax.benchmark.report.maps.ranks import correct_p_values
 from gan_jax.benchmark.report.published import end_value
+from gan_jax.benchmark.report.questions.contrasts import (
+    NO_ANSWER,
+    Contrast,
+    answer_by_contrasts,
+    compare_values,
+)
 from gan_jax.benchmark.report.results import (
     Results,
     Row,
-    count_successes,
     metric_title,
     metric_value,
     select_by_config,
     select_rows,
-    split_rows,
-    success_gap,
 )
 from gan_jax.benchmark.report.stats import Interval, compare_pairs
-from gan_jax.benchmark.report.wording import describe_rate, format_difference, format_p
+from gan_jax.benchmark.report.wording import format_difference, format_p
 
-NO_ANSWER = "These runs do not answer it."
-"""The answer where the rows say nothing about a question."""
-Tests = dict[str, Callable[[Any], bool]]
-"""Tests of a value, by the names of the values that pass them."""
-STACKED_TASKS = ("stacked_resize", "stacked_veegan", "stacked_digits")
+STACKED_MNIST_TASKS = ("stacked_resize", "stacked_veegan")
+STACKED_TASKS = (*STACKED_MNIST_TASKS, "stacked_digits")
 """The tasks on three digits as one image."""
 
 
 class Answer(NamedTuple):
     """A question with its answer.
 
-    figure: a number with its interval, or None. runs: how many runs the figure is of.
+    figure: a number with its interval; None if the question has none, or if the rows do
+    not allow it. runs: how many runs the figure is of.
     """
 
     name: str
@@ -48,76 +46,46 @@ class Answer(NamedTuple):
     runs: int = 0
 
 
-def describe_gap(sides: dict[str, list[Row]], gap: Interval, differs: bool) -> str:
-    """Return which of two sides succeeds more often, and both rates."""
-    one, other = sides
-    winner = one if gap.value > 0 else other
-    verdict = f"{winner} succeeds more often" if differs else "no difference shown"
-    rates = [describe_rate(name, *count_successes(r)) for name, r in sides.items()]
-    return f"{verdict} ({', '.join(rates)})"
+R3GAN_ARMS = {
+    "RpGAN + R1 + R2": ("relativistic", "r1_r2"),
+    "GAN + R1 + R2": ("non_saturating", "r1_r2"),
+    "RpGAN + R1": ("relativistic", "r1"),
+    "GAN + R1": ("non_saturating", "r1"),
+}
+"""The 2 x 2 arms of R3GAN's ablation: names of the loss and the penalty."""
 
 
 def answer_r3gan_ablation(results: Results) -> dict:
-    """Compare the loss of pairs with the plain one, each with R1 alone and R1 + R2.
+    """Compare the loss of pairs with the plain one, and R1 + R2 with R1 alone.
 
-    The figure is the difference of the losses with R1 + R2.
+    Each of the four contrasts is taken at each penalty weight of each task.
     """
-    names = {
-        "RpGAN + R1 + R2": ("relativistic", "r1_r2"),
-        "GAN + R1 + R2": ("non_saturating", "r1_r2"),
-        "RpGAN + R1": ("relativistic", "r1"),
-        "GAN + R1": ("non_saturating", "r1"),
+    arms = {
+        name: select_by_config(
+            results, STACKED_TASKS, loss__name=loss, penalty__name=penalty
+        )
+        for name, (loss, penalty) in R3GAN_ARMS.items()
     }
-    select = partial(select_by_config, results, STACKED_TASKS)
-    rows = {
-        name: select(loss__name=loss, penalty__name=penalty)
-        for name, (loss, penalty) in names.items()
-    }
-    first, second, *further = rows
-    sides = {name: rows[name] for name in (first, second)}
-    if not all(sides.values()):
-        return {"answer": NO_ANSWER}
-    gap = success_gap(*sides.values())
-    text = describe_gap(sides, gap, not gap.low <= 0 <= gap.high)
-    rates = [
-        describe_rate(name, *count_successes(rows[name]))
-        for name in further
-        if rows[name]
-    ]
-    runs = sum(map(len, sides.values()))
-    return {"answer": "; ".join([text, *rates]), "figure": gap, "runs": runs}
+    both, gan, pairing, plain = arms
+    places = dict.fromkeys(weight_and_task(r) for rows in arms.values() for r in rows)
+    return answer_by_contrasts(
+        [
+            Contrast(
+                {
+                    name: [r for r in arms[name] if weight_and_task(r) == place]
+                    for name in sides
+                },
+                place,
+            )
+            for place in places
+            for sides in ((both, gan), (pairing, plain), (both, pairing), (gan, plain))
+        ]
+    )
 
 
-def compare_values(
-    results: Results, field: str, values: Tests, references: Tests
-) -> dict:
-    """Compare success at each value of a field with that at each reference, by itself.
-
-    The verdict of a comparison is that of McNemar's exact two-sided test over the
-    seeds, whose p Holm's correction adjusts for the number of comparisons. The figure
-    is that of the first comparison for which there are runs.
-    """
-    pairs = []
-    for (one, is_one), (other, is_other) in product(values.items(), references.items()):
-        rows = split_rows(results, field, is_one, is_other)
-        if all(rows):
-            pairs.append(dict(zip((one, other), rows, strict=True)))
-    if not pairs:
-        return {"answer": NO_ANSWER}
-    gaps = [success_gap(*sides.values()) for sides in pairs]
-    p = correct_p_values(np.array([paired_p(*sides.values()) for sides in pairs]))
-    words = [
-        f"{describe_gap(sides, gap, own < 1 - stats.LEVEL)}, "
-        f"difference {format_difference(gap)}, McNemar's {format_p(float(own))}"
-        for sides, gap, own in zip(pairs, gaps, p, strict=True)
-    ]
-    holm = f"p corrected by Holm for {len(p)} comparisons, " if len(p) > 1 else ""
-    below = f"the number below: {' minus '.join(pairs[0])}"
-    return {
-        "answer": f"{'; '.join(words)} ({holm}{below})",
-        "figure": gaps[0],
-        "runs": sum(map(len, pairs[0].values())),
-    }
+def weight_and_task(row: Row) -> tuple[str, str]:
+    """Return the penalty's weight, in words, and the task of a row."""
+    return f"weight {row['config'].get('penalty.weight')}", row["task"]
 
 
 def answer_lazy_penalty(results: Results) -> dict:
@@ -137,31 +105,25 @@ def answer_first_moment(results: Results) -> dict:
     )
 
 
-def paired_p(one: list[Row], other: list[Row]) -> float:
-    """Return McNemar's p of runs that share their seed, task and method."""
-    mine, theirs = (
-        {(r["seed"], r["task"], r["method"]): r["success"] for r in g}
-        for g in (one, other)
-    )
-    shared = mine.keys() & theirs.keys()
-    return stats.mcnemar([mine[k] for k in shared], [theirs[k] for k in shared])
-
-
 def answer_packing(results: Results) -> dict:
-    """Compare one-hit modes, as the source counts, and robust modes: rings first."""
+    """Compare packs with the plain GAN: modes of the ring and the grid, or success.
+
+    Modes are compared where the source's ring was run: one-hit modes, as the source
+    counts, and robust modes. Elsewhere the success of packs of 2 and of 3 is compared.
+    """
     gaps = {
         (task, metric): seed_gaps(
             select_rows(results, task, "pacgan2"),
             select_rows(results, task, "ns_gan"),
             metric,
         )
-        for task in ("ring", "wide_ring", "grid")
+        for task in ("ring", "grid")
         for metric in ("modes", "robust_modes")
     }
     pairs = {key: one for key, gap in gaps.items() if (one := compare_pairs(gap))}
-    if not pairs:
-        return {"answer": NO_ANSWER}
-    key, first = next(iter(pairs.items()))
+    if ("ring", "modes") not in pairs:
+        return compare_packs(results)
+    first = pairs["ring", "modes"]
     words = [
         f"{task}, {metric_title(metric).lower()} "
         f"{format_difference(one.figure)}, {format_p(one.p)}"
@@ -170,7 +132,25 @@ def answer_packing(results: Results) -> dict:
     text = (
         f"{first.verdict}; PacGAN2 minus GAN by seed: {'; '.join(words)}; {TEST_NOTE}"
     )
-    return {"answer": text, "figure": first.figure, "runs": 2 * len(gaps[key])}
+    runs = 2 * len(gaps["ring", "modes"])
+    return {"answer": text, "figure": first.figure, "runs": runs}
+
+
+def compare_packs(results: Results) -> dict:
+    """Compare the success of packs of 2 and of 3 with that of the plain GAN."""
+    return answer_by_contrasts(
+        [
+            Contrast(
+                {
+                    f"a pack of {size}": select_rows(results, task, f"pacgan{size}"),
+                    "no pack": select_rows(results, task, "ns_gan"),
+                },
+                (task,),
+            )
+            for task in results.tasks
+            for size in (2, 3)
+        ]
+    )
 
 
 def seed_gaps(one: list[Row], other: list[Row], metric: str) -> np.ndarray:
@@ -221,11 +201,11 @@ def answer_averaging(results: Results) -> dict:
 def answer_longer_training(results: Results) -> dict:
     """Compare modes of Stacked MNIST at the end with those at 1/20 of the training.
 
-    The runs are those of the plain GAN, on the first of STACKED_TASKS on which it was
-    trained. Modes at the best evaluation would be no fair rival: the end cannot exceed
-    them.
+    The runs are those of the plain GAN, on the first of STACKED_MNIST_TASKS on which it
+    was trained. Modes at the best evaluation would be no fair rival: the end cannot
+    exceed them.
     """
-    groups = [select_rows(results, task, "ns_gan") for task in STACKED_TASKS]
+    groups = [select_rows(results, task, "ns_gan") for task in STACKED_MNIST_TASKS]
     rows = next((rows for rows in groups if rows), [])
     pairs = [(end_value(r, "modes"), early_modes(r)) for r in rows]
     gained = np.array([end - early for end, early in pairs if early is not None])
@@ -250,7 +230,7 @@ AnswerFunction = Callable[[Results], dict]
 """A function from results to the fields of an Answer that depend on them."""
 QUESTIONS: dict[str, tuple[str, str, AnswerFunction]] = {
     "H1": (
-        "Stacked digits: is RpGAN + R1 + R2 better than GAN + R1 + R2?",
+        "Three digits as one image: is RpGAN + R1 + R2 better than GAN + R1 + R2?",
         "Huang et al. 2024, arXiv 2501.05441: 1000 and 693 modes; R1 alone fails",
         answer_r3gan_ablation,
     ),

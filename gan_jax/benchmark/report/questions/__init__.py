@@ -1,0 +1,1 @@
+"""The questions that were asked before the runs, and their answers from rows."""
