@@ -38,7 +38,8 @@ METHODS = {
     "wgan_gp": {"loss.name": "wasserstein", "penalty.name": "wgan_gp", "d_steps": 5},
     "r1": {"loss.name": "non_saturating", "penalty.name": "r1"},
     "r3gan": {"loss.name": "relativistic", "penalty.name": "r1_r2"},
-    "pacgan2": {"loss.name": "non_saturating", "penalty.name": "none", "model.pack": 2},
+    "pacgan2": {"loss.name": "non_saturating", "penalty.name": "none", "model.pack": 2}
+    | {"batch_size": 128},
 }
 EXCESS = {
     "ns_gan": 4.0,
@@ -205,6 +206,7 @@ def row(plan, task, method, seed, axes=None):
         "axes": axes or {},
         "seed": seed,
         "config": {"dataset.name": task, "dataset.size": None, "steps": STEPS}
+        | {"batch_size": 64, "d_steps": 1}
         | METHODS[method],
         "verdict": "diverged" if outcome == "nonfinite" else "completed",
         "outcome": outcome,

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import synthetic_maps
 import synthetic_rows as synthetic
 from scipy.stats import binom
 
@@ -244,3 +245,41 @@ def test_sign_flips_of_many_seeds_are_drawn_near_the_exact_share():
     tail = float(binom.sf(12, 20, 0.5))
     error = (tail * (1 - tail) / stats.FLIPS) ** 0.5
     assert stats.sign_flip_test(gaps) == pytest.approx(2 * tail, abs=2 * 4 * error)
+
+
+def rules_of_play(path, levels, seeds=4):
+    """The answer to H9 where R1's maps have these levels by rule, the plain GAN's 0."""
+    _, plan = synthetic_maps.planted({"ns_gan": 0.0, "r1": 0.0}, seeds)
+    found = []
+    for rule, level in levels.items():
+        new, _ = synthetic_maps.planted({"ns_gan": 0.0, "r1": level}, seeds)
+        own = {"plan": plan["hash"]}
+        found += [row | own | {"axes": row["axes"] | {"rule": rule}} for row in new]
+    return answer(read_results(synthetic.write(path, found, plan)), "H9")
+
+
+def test_the_rule_that_widens_one_methods_map_is_found(tmp_path):
+    levels = {"alternating": 0.0, "lookahead": 3.0, "simultaneous": -np.inf}
+    found = rules_of_play(tmp_path, levels)
+    assert found.answer.startswith("r1 with lookahead widens the map; r1 with simulta")
+    assert "narrows the map. Area minus that of alternating play: " in found.answer
+    same = "ns_gan with lookahead +0.00"  # the same noise, so the same map
+    assert same in found.answer and "for 4 comparisons" in found.answer
+    assert found.figure is not None and found.figure.low > 0
+    assert found.runs == 2 * 4 * 25
+
+
+def test_rules_that_change_nothing_show_no_difference(tmp_path):
+    found = rules_of_play(tmp_path, {"alternating": 0.0, "lookahead": 0.0})
+    assert found.answer.startswith("no difference shown. ")
+    assert found.figure is not None and found.figure.value == 0
+
+
+@pytest.mark.parametrize(
+    ("rules", "seeds"), [(("lookahead", "sga"), 4), (("alternating", "sga"), 1)]
+)
+def test_rules_without_a_reference_or_a_second_seed_are_no_answer(
+    tmp_path, rules, seeds
+):
+    found = rules_of_play(tmp_path, dict.fromkeys(rules, 0.0), seeds)
+    assert found.answer == NO_ANSWER and found.figure is None

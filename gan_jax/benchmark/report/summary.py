@@ -82,6 +82,7 @@ STEP_COSTS: dict[str, Callable[[Row], float]] = {
     "gradient evaluations": lambda row: (
         row["gradient_evaluations"] / planned_steps(row)
     ),
+    "real examples": lambda row: row["config"]["batch_size"] * row["config"]["d_steps"],
     "wall seconds": lambda row: row["step_seconds"] or math.nan,
 }
 """What a step costs, by kind of cost; nan if it was not measured."""

@@ -188,9 +188,15 @@ ENTRY_COLUMNS: tuple[Column, ...] = (
     Column(
         "at equal gradients",
         "The task's metric after as many gradient evaluations of both players as the "
-        "whole run of the cheapest method takes. A method whose discriminator judges "
-        "packs of k samples sees k times as many examples in each evaluation.",
+        "whole run of the cheapest method takes.",
         equal_cost_cell("gradient evaluations"),
+    ),
+    Column(
+        "at equal data",
+        "The task's metric after the discriminator has learned from as many real "
+        "examples as in the whole run of the method that takes fewest. Each update of "
+        "D takes a batch of them, and a batch of packs of k has k times as many.",
+        equal_cost_cell("real examples"),
     ),
     Column(
         "at equal time",

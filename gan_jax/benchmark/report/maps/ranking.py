@@ -39,7 +39,8 @@ class RankedMethod(NamedTuple):
     over tasks, with its interval; areas: on each task. difference, p: against the
     baseline, p corrected by Holm; None if it is the baseline or that is not ranked.
     ties: the methods that are not shown to differ from it. gradients: gradient
-    evaluations a step; step_ratio: the time of a step over the baseline's.
+    evaluations a step; examples: real examples a step; step_ratio: the time of a step
+    over the baseline's.
     """
 
     method: str
@@ -54,6 +55,7 @@ class RankedMethod(NamedTuple):
     ties: list[str]
     best: BestRates | None
     gradients: float
+    examples: float
     step_ratio: float
 
     @property
@@ -193,6 +195,7 @@ def make_ranked_methods(
                 ],
                 judge_best_rates(results, mine, seeds, points),
                 median_cost(mine, "gradient evaluations"),
+                median_cost(mine, "real examples"),
                 step_time_ratio(grids, mine, results.baseline),
             )
         )

@@ -112,6 +112,11 @@ COMPARISON_COLUMNS = (
         lambda m: (format_short(m.gradients), sort_key(m.gradients)),
     ),
     Column(
+        "examples a step",
+        "The real examples that the discriminator takes in a step.",
+        lambda m: (format_short(m.examples), sort_key(m.examples)),
+    ),
+    Column(
         "step time",
         "The wall time of a step, divided by the baseline's.",
         lambda m: (

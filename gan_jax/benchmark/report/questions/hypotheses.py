@@ -1,4 +1,4 @@
-"""The eight pre-registered questions, answered from rows as far as these allow."""
+"""The questions with their sources, answered from rows as far as these allow."""
 
 import math
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from gan_jax.benchmark.report.questions.contrasts import (
     answer_by_contrasts,
     compare_values,
 )
+from gan_jax.benchmark.report.questions.rules_of_play import answer_rules_of_play
 from gan_jax.benchmark.report.results import (
     Results,
     Row,
@@ -261,12 +262,17 @@ QUESTIONS: dict[str, tuple[str, str, AnswerFunction]] = {
         "AlphaGan-Papers-Results: yes, 685 modes at epoch 10, 400 at 200",
         answer_longer_training,
     ),
+    "H9": (
+        "Which rules of play widen the stability map?",
+        "none: each rule's paper shows gains at rates of its own",
+        answer_rules_of_play,
+    ),
 }
 """By name, each question with its source and the function that answers it."""
 
 
 def answer_questions(results: Results) -> list[Answer]:
-    """Return the answers to all eight questions in order.
+    """Return the answers to all questions in order.
 
     An answer is NO_ANSWER where the rows say nothing about its question.
     """
