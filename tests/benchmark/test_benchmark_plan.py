@@ -101,10 +101,18 @@ def test_a_suite_has_its_own_number_of_seeds(suite, seeds):
     assert plan["seeds"] == seeds
 
 
-@pytest.mark.parametrize("suite", ["map", "map_penalty", "map_rules", "quick"])
-def test_all_methods_of_a_map_play_by_one_setting(suite):
+@pytest.mark.parametrize(
+    ("suite", "task"),
+    [
+        ("map", "mixture_16d"),
+        ("map_penalty", "mixture_16d"),
+        ("map_rules", "mixture_16d"),
+        ("quick", "wider_ring"),
+    ],
+)
+def test_all_methods_of_a_map_play_by_one_setting(suite, task):
     """They differ in the game and its penalties alone, and packs in their number."""
-    plan = make_plan(PlanRequest(suite, tasks=("mixture_16d",), seeds=2))
+    plan = make_plan(PlanRequest(suite, tasks=(task,), seeds=2))
     configs = [cell_config(cell) for cell in plan["cells"]]
     assert len(configs) == len(plan["methods"]) * len(
         next((v for k, v in plan["axes"].items() if k not in ("g_lr", "d_lr")), [0])
@@ -221,10 +229,13 @@ def test_real_points_reach_the_goal_of_every_toy(name, monkeypatch):
     assert meets_goal(found, resolve_goal(task.goal, found))
 
 
-@pytest.mark.parametrize("name", by_cost(SUITES["map_pilot"].tasks))
+MAP_TASKS = SUITES["map_pilot"].tasks | SUITES["quick"].tasks
+
+
+@pytest.mark.parametrize("name", by_cost(MAP_TASKS))
 def test_real_data_reach_the_goal_of_every_map_and_noise_does_not(name, monkeypatch):
     monkeypatch.setattr("gan_jax.benchmark.reference_scores.FLOOR_DRAWS", 2)
-    task = SUITES["map_pilot"].tasks[name]
+    task = MAP_TASKS[name]
     found = measure_floors(task)
     goal = resolve_goal(task.goal, found)
     assert meets_goal(found, goal)

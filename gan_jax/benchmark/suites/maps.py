@@ -18,7 +18,9 @@ from gan_jax.dynamics import DYNAMICS
 FACTORS = (0.04, 0.2, 1.0, 5.0, 25.0)
 """The factors of a map on the learning rate of each player, which is 1e-3."""
 MIDDLE_FACTORS = (0.2, 1.0, 5.0)
-"""The factors of a small map, on each player's rate."""
+"""The factors of the pilot's maps, on each player's rate."""
+HIGH_FACTORS = (1.0, 5.0, 25.0)
+"""The factors of the suite `quick`: high rates, at which a short run has learned."""
 PILOT_SEED = 1000
 """The first seed of pilots. `require_own_seeds` keeps it out of all other plans."""
 
@@ -157,7 +159,6 @@ MAP = Suite(
     round_seeds=2,
     evaluations=10,
 )
-SMALL_SWEEP = SweepConfig(g_lr=MIDDLE_FACTORS, d_lr=MIDDLE_FACTORS)
 
 SUITES = {
     "map": MAP,
@@ -166,7 +167,7 @@ SUITES = {
         about="The pilot of the suite map: which tasks tell methods apart",
         tasks=TASKS | CANDIDATES,
         methods=("ns_gan", "r1_weak", "r3gan_weak"),
-        sweep=SMALL_SWEEP,
+        sweep=SweepConfig(g_lr=MIDDLE_FACTORS, d_lr=MIDDLE_FACTORS),
         seeds=2,
         first_seed=PILOT_SEED,
     ),
@@ -184,10 +185,16 @@ SUITES = {
     ),
     "quick": replace(
         MAP,
-        about="Small stability maps, 3 x 3 rates, for a first look",
-        tasks={name: TASKS[name] for name in ("wide_ring", "mixture_16d")},
+        about="Small stability maps: 3 x 3 high rates, 2,000 steps, for a first look",
+        tasks={
+            "wide_ring": TASKS["wide_ring"],
+            "wider_ring": make_share_task(
+                "the same, sigma 0.07", 8, DatasetConfig("ring", sigma=0.07)
+            ),
+        },
+        steps=2_000,
         methods=("ns_gan", "rpgan", "wgan_gp_weak", "r1_weak", "r3gan_weak", "sn_gan"),
-        sweep=SMALL_SWEEP,
+        sweep=SweepConfig(g_lr=HIGH_FACTORS, d_lr=HIGH_FACTORS),
         round_seeds=4,
     ),
 }
