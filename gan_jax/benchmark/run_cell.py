@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import jax
 
@@ -119,8 +120,8 @@ def judge_cell(
     own = members_of(config)
     ends = read_rows(folder / "members.jsonl") if own else [summary]
     goal, limits = read_thresholds(thresholds)
-    common = {"fingerprint": evaluation_fingerprint(config)} | share_times(
-        everything, len(ends)
+    common = {"fingerprint": evaluation_fingerprint(config)} | round_floats(
+        share_times(everything, len(ends))
     )
     results = []
     for label, end in zip(own or [{}], ends, strict=True):
@@ -135,7 +136,7 @@ def judge_cell(
                 "success": outcome == "converged",
                 "success_step": step,
             }
-            | summarize_evaluations(course)
+            | round_floats(summarize_evaluations(course))
             | common
         )
     return results
@@ -172,6 +173,19 @@ def summarize_evaluations(course: RunCourse) -> Json:
         best[name] = choose(known) if known else None
     gradients = {f"max_{name}": largest_value(course, name) for name in GRADIENT_NORMS}
     return {"series": series, "final": final, "best": best, "gradients": gradients}
+
+
+DIGITS = 7
+"""Significant digits of what is measured, which are those of float32."""
+
+
+def round_floats(value: Any) -> Any:
+    """Return the JSON value with all its floats at `DIGITS` significant digits."""
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, dict):
+        return {name: round_floats(one) for name, one in value.items()}
+    return [round_floats(one) for one in value] if isinstance(value, list) else value
 
 
 GRADIENT_NORMS = ("g_grad_norm", "d_grad_norm")

@@ -17,6 +17,7 @@ from gan_jax.benchmark.outcome import (
     reference_norm,
     resolve_goal,
 )
+from gan_jax.benchmark.run_cell import round_floats
 
 STEPS, EVERY, ROW = 10_000, 500, 20
 LIMITS = Thresholds()
@@ -276,3 +277,9 @@ def test_bounds_in_floors_are_resolved_to_the_metrics_units():
     assert found.success == (Bound("swd", at_most=0.06), GOAL.success[0])
     with pytest.raises(ValueError, match=r"goal swd.*floors are of kid"):
         resolve_goal(goal, {"kid": 0.02})
+
+
+def test_rows_keep_the_digits_of_float32():
+    row = {"final": {"kl": 1 / 3, "none": None}, "step": [500, 123_456_789], "at": 1e-9}
+    rounded = round_floats(row)
+    assert rounded == row | {"final": {"kl": 0.3333333, "none": None}}

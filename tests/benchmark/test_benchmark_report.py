@@ -225,7 +225,7 @@ def test_published_failures_cannot_agree_or_disagree():
 
 def test_questions_without_rows_say_so(findings):
     known = {one.name: one for one in findings.answers}
-    assert list(known) == [f"H{n}" for n in range(1, 9)]
+    assert list(known) == [f"H{n}" for n in range(1, 10)]
     assert known["H1"].answer == NO_ANSWER and known["H1"].figure is None
     packed, plain = (
         synthetic.find_entry(findings, "ring", m).rows for m in ("pacgan2", "ns_gan")
