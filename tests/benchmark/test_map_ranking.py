@@ -9,13 +9,14 @@ import pytest
 import synthetic_maps
 import synthetic_rows as synthetic
 
-from gan_jax.benchmark.report.figures.map_figure import draw_stability_maps
+from gan_jax.benchmark.report.figures.map_figure import draw_maps, draw_stability_maps
 from gan_jax.benchmark.report.findings import collect_findings, summarize_findings
 from gan_jax.benchmark.report.html.document import render_page
 from gan_jax.benchmark.report.maps.areas import compare_areas
 from gan_jax.benchmark.report.maps.best_rates import choose_best_points
 from gan_jax.benchmark.report.maps.map_wording import format_area, format_common_area
 from gan_jax.benchmark.report.maps.ranks import correct_p_values
+from gan_jax.benchmark.report.maps.stability_map import pool_tasks
 from gan_jax.benchmark.report.markdown import render_markdown
 from gan_jax.benchmark.report.results import read_results
 from gan_jax.benchmark.report.stats import mean_rate
@@ -242,6 +243,35 @@ def test_the_figure_shows_the_maps_by_rank_with_a_line_for_each_task(tmp_path):
     many = find(tmp_path / "c", {f"m{k}": k / 5 for k in range(10)}, seeds=2)
     axes = draw_stability_maps(many).axes
     assert len(axes) == 16 and sum(axis.get_visible() for axis in axes) == 10
+
+
+def test_the_maps_of_all_tasks_hold_the_area_of_the_ranking(tmp_path):
+    found = find(tmp_path, LEVELS, tasks=("ring", "grid"))
+    pooled = pool_tasks(found.maps, found.ranking)
+    assert [one.method for one in pooled] == [m.method for m in found.ranking.methods]
+    for one in pooled:
+        ring, grid = (m for m in found.maps if m.method == one.method)
+        assert one.counts[0][0] == tuple(
+            a + b for a, b in zip(ring.counts[0][0], grid.counts[0][0], strict=True)
+        )
+        squares = [square for line in one.counts for square in line]
+        won, runs = (sum(part) for part in zip(*squares, strict=True))
+        assert one.area.value == pytest.approx(won / runs)
+    figure = draw_maps(found, pooled)
+    assert len(figure.axes) == len(pooled)
+
+
+def test_maps_of_one_task_or_of_different_rates_are_not_pooled(tmp_path):
+    one = find(tmp_path / "one", LEVELS)
+    assert pool_tasks(one.maps, one.ranking) == []
+
+    def slow(row):
+        own = {"g_optimizer.learning_rate": 1e-4} if row["task"] == "grid" else {}
+        return row | {"config": row["config"] | own}
+
+    two = find(tmp_path / "two", LEVELS, slow, tasks=("ring", "grid"))
+    assert pool_tasks(two.maps, two.ranking) == []
+    assert pool_tasks(two.maps, None) == []
 
 
 # name -> (levels, seeds, tasks, words of the first sentences)

@@ -15,7 +15,7 @@ from gan_jax.benchmark.report.figures.canvas import (
     marker_style,
     task_entries,
 )
-from gan_jax.benchmark.report.figures.map_figure import draw_stability_maps
+from gan_jax.benchmark.report.figures.map_figure import draw_maps, draw_stability_maps
 from gan_jax.benchmark.report.figures.task_figures import (
     draw_cost,
     draw_curves,
@@ -23,7 +23,7 @@ from gan_jax.benchmark.report.figures.task_figures import (
 )
 from gan_jax.benchmark.report.findings import Findings
 from gan_jax.benchmark.report.html.svg import OUTCOME_COLOURS
-from gan_jax.benchmark.report.maps.stability_map import has_success
+from gan_jax.benchmark.report.maps.stability_map import has_success, pool_tasks
 from gan_jax.benchmark.report.results import is_exact, shown_metrics
 from gan_jax.benchmark.report.summary import PROFILE_TAUS, list_outcomes
 
@@ -40,6 +40,8 @@ def draw_figures(findings: Findings) -> list[Path]:
             drawn["success"] = draw_rates(findings)
         if has_success(findings.maps):
             drawn["stability_map"] = draw_stability_maps(findings)
+            if pooled := pool_tasks(findings.maps, findings.ranking):
+                drawn["ranked_maps"] = draw_maps(findings, pooled)
         if findings.overall:
             drawn["profiles"] = draw_profiles(findings)
         for task in findings.results.tasks:

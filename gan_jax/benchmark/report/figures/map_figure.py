@@ -24,10 +24,21 @@ WIDE_COUNT = 3
 def draw_stability_maps(findings: Findings) -> Any:
     """Return the maps of the methods in order of rank, a line for each task.
 
-    A task on which no run succeeded has no line. With more methods than fit in a line,
-    the others follow below.
+    A task on which no run succeeded has no line.
     """
-    maps = [one for one in findings.maps if has_success(of_task(findings, one.task))]
+    tasks = [
+        task
+        for task in findings.results.tasks
+        if has_success([one for one in findings.maps if one.task == task])
+    ]
+    return draw_maps(findings, [one for one in findings.maps if one.task in tasks])
+
+
+def draw_maps(findings: Findings, maps: list[StabilityMap]) -> Any:
+    """Return maps in order of rank, a line for each task.
+
+    With more methods than fit in a line, the others follow below.
+    """
     tasks, methods = (
         list(dict.fromkeys(getattr(one, name) for one in maps))
         for name in ("task", "method")
@@ -56,11 +67,6 @@ def draw_stability_maps(findings: Findings) -> Any:
     figure.supxlabel(maps[0].axis_name("G"), fontsize=9)
     figure.supylabel(maps[0].axis_name("D"), fontsize=9)
     return figure
-
-
-def of_task(findings: Findings, task: str) -> list[StabilityMap]:
-    """Return the maps of a task."""
-    return [one for one in findings.maps if one.task == task]
 
 
 def draw_panel(axis: Any, one: StabilityMap, place: str | None) -> None:

@@ -17,6 +17,9 @@ from gan_jax.benchmark.report.maps.success_grid import (
 from gan_jax.benchmark.report.results import Results
 from gan_jax.benchmark.report.stats import Interval
 
+ALL_TASKS = "all tasks"
+"""What a map of the runs of all tasks has for its task."""
+
 
 class StabilityMap(NamedTuple):
     """The stability map of a method on a task.
@@ -57,6 +60,33 @@ def make_stability_maps(
         for grid in mine:
             found.append(make_map(grid, points, seeds.get(grid.method)))
     return found
+
+
+def pool_tasks(maps: list[StabilityMap], ranking: Ranking | None) -> list[StabilityMap]:
+    """Return each ranked method's map of the runs of all tasks, in order of rank.
+
+    Its area is that of the ranking. There are none without a ranking over two or more
+    tasks, or if the maps have different learning rates.
+    """
+    axes = {(tuple(m.g_rates), tuple(m.d_rates), m.absolute) for m in maps}
+    if ranking is None or len(ranking.tasks) < 2 or len(axes) > 1:
+        return []
+    return [
+        pool_counts([m for m in maps if m.method == one.method], one.area)
+        for one in ranking.methods
+    ]
+
+
+def pool_counts(maps: list[StabilityMap], area: Interval) -> StabilityMap:
+    """Return the map of the runs of several tasks."""
+    counts = [
+        [
+            (sum(won for won, _ in squares), sum(runs for _, runs in squares))
+            for squares in zip(*lines, strict=True)
+        ]
+        for lines in zip(*(one.counts for one in maps), strict=True)
+    ]
+    return maps[0]._replace(task=ALL_TASKS, counts=counts, area=area)
 
 
 def make_map(
