@@ -46,19 +46,43 @@ SMALL_SET, SMALL_SET_EPOCHS = 1437, 60
 """Up to so many examples, the training takes so many epochs instead of 6."""
 
 
+def convolve(image: Array, kernel: Array, *others: Any, **options: Any) -> Array:
+    """Convolve as `jax.lax.conv_general_dilated` does, and tiny images by a product.
+
+    An image that is smaller than the 3x3 kernel is padded with zeros, cut into patches
+    and multiplied. On CPU, 500 images of 2x2 pixels and 64 channels take 4 ms so, and
+    49 ms by the convolution of XLA. Larger images take as long, or longer.
+    """
+    high, wide = image.shape[1:3]
+    if min(high, wide) >= len(kernel):
+        return jax.lax.conv_general_dilated(image, kernel, *others, **options)
+    padded = jnp.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    patches = [
+        padded[:, i : i + high, j : j + wide] for i in range(3) for j in range(3)
+    ]
+    rows = kernel.reshape(-1, kernel.shape[-1])
+    return jnp.dot(jnp.concatenate(patches, axis=-1), rows, precision=PRECISION)
+
+
 class Classifier(nn.Module):
     """Three 3x3 convolutions of 32, 64 and 128 channels, and dense layers of 128 and K.
 
     Each convolution is followed by ReLU and a 2x2 maximum pool. Images `[B, H, W, C]`
-    in [-1, 1] become features `[B, 128]` (after ReLU) and logits `[B, K]`.
+    in [-1, 1] become features `[B, 128]` (after ReLU) and logits `[B, K]`. convolve:
+    how the convolutions are computed; the training keeps XLA's, so that its weights
+    stay those that earlier results name.
     """
 
     classes: int
+    convolve: Callable[..., Array] = jax.lax.conv_general_dilated
 
     @nn.compact
     def __call__(self, x: Array) -> tuple[Array, Array]:
         for width in (32, 64, 128):
-            x = nn.relu(nn.Conv(width, (3, 3), precision=PRECISION)(x))
+            layer = nn.Conv(
+                width, (3, 3), precision=PRECISION, conv_general_dilated=self.convolve
+            )
+            x = nn.relu(layer(x))
             x = nn.max_pool(x, (2, 2), (2, 2))
         flat = x.reshape(len(x), -1)
         features = nn.relu(nn.Dense(128, precision=PRECISION)(flat))

@@ -11,7 +11,12 @@ import jax
 from gan_jax.config import DatasetConfig
 from gan_jax.data import dataset_entry
 from gan_jax.data.storage import cache_folder
-from gan_jax.features.classifier import Classifier, classify, trained_classifier
+from gan_jax.features.classifier import (
+    Classifier,
+    classify,
+    convolve,
+    trained_classifier,
+)
 from gan_jax.features.efficientnet_lite import VARIANTS, extract_lite
 from gan_jax.features.extractor import Extractor, ExtractorEntry
 from gan_jax.features.inception import extract_inception
@@ -38,7 +43,7 @@ def cnn(config: DatasetConfig, path: str | None) -> Extractor:
     parts = dataset_entry(config.name).parts
     own = config if parts is None else parts.config(config)
     trained = trained_classifier(own)
-    net = Classifier(trained.classes)
+    net = Classifier(trained.classes, convolve)
 
     def extract_whole(x: Array) -> tuple[Array, Array]:
         features, logits = classify(net, trained.params, x)

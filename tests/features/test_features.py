@@ -1,7 +1,9 @@
 """Extractors: the classifier of the project, and what all of them promise."""
 
 import json
+from functools import partial
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +16,7 @@ from gan_jax.features import EXTRACTORS, classifier, extract_features
 from gan_jax.features.classifier import (
     Classifier,
     classify,
+    convolve,
     hash_weights,
     measure_accuracy,
     shift_randomly,
@@ -161,6 +164,20 @@ def test_features_do_not_depend_on_the_batch(trained):
     np.testing.assert_allclose(parts.features, whole.features, atol=1e-4)
     np.testing.assert_allclose(parts.probabilities, whole.probabilities, atol=1e-5)
     np.testing.assert_allclose(whole.probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("side", [8, 9, 28])
+def test_tiny_images_are_convolved_alike_by_a_product(side):
+    """Of 8 pixels a side, 2 are left before the last convolution; of 28, 7."""
+    image = jax.random.normal(jax.random.key(1), (5, side, side, 1))
+    params = Classifier(10).init(jax.random.key(0), image)
+    plain = classify(Classifier(10), params, image)
+    ours = classify(Classifier(10, convolve), params, image)
+    chex.assert_trees_all_close(ours, plain, rtol=1e-5, atol=1e-5)
+    text = str(
+        jax.make_jaxpr(partial(classify, Classifier(10, convolve)))(params, image)
+    )
+    assert text.count("conv_general_dilated[") == (3 if side == 28 else 2)
 
 
 @pytest.mark.parametrize(("side_length", "border"), [(28, 0), (32, 2)])
