@@ -26,7 +26,8 @@ def count_gradient_evaluations(config: Config, steps: int) -> int:
 
 def estimate_seconds(cell: Json, suite: Suite) -> float:
     """Return the estimated seconds of a cell, from costs measured on 2 CPU cores."""
-    config, cost = cell_config(cell), suite.cost
+    config = cell_config(cell)
+    cost = suite.tasks[cell["task"]].cost or suite.cost
     if suite.rates:  # compilation
         extra = extra_evaluations(choose_rule(config.dynamics), config.dynamics)
         return 1.5 + extra / 8

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gan_jax.assembly.assemble import build
-from gan_jax.benchmark.costs import count_gradient_evaluations
+from gan_jax.benchmark.costs import count_gradient_evaluations, estimate_seconds
 from gan_jax.benchmark.exact_games import play_at_rates
 from gan_jax.benchmark.metric_info import METRIC_INFO
 from gan_jax.benchmark.outcome import meets_goal, resolve_goal
@@ -124,6 +124,17 @@ def test_all_methods_of_a_map_play_by_one_setting(suite, task):
         fields = "steps", "d_steps", "ema", "sweep", "metrics", "dataset", "seeds"
         assert all(getattr(config, f) == getattr(first, f) for f in fields)
         assert config.model.width == first.model.width
+
+
+def test_a_task_may_have_a_cost_of_its_own():
+    suite = SUITES["map"]
+    points, digits = suite.tasks["wide_ring"], suite.tasks["digits"]
+    request = PlanRequest("map", ("ns_gan",), ("wide_ring", "digits"), seeds=2)
+    cells = make_plan(request)["cells"]
+    assert points.cost is None and digits.cost is not None
+    for cell, cost in zip(cells, (suite.cost, digits.cost), strict=True):
+        each = 5_000 * 2 * cost.update + 10 * cost.evaluation
+        assert estimate_seconds(cell, suite) == pytest.approx(10 + 50 * each)
 
 
 def test_rules_and_weights_of_maps_are_axes():

@@ -85,6 +85,7 @@ TASKS = {
         ("fid", "modes"),
         898,
         IMAGES,
+        Cost(0.09e-3, 0.13e-3, 0.07),
     ),
     "stacked_digits": Task(
         "three digits as one RGB image, 1,000 modes",
@@ -151,7 +152,7 @@ MAP = Suite(
     TASKS,
     network={**TOY.network, "model.width": 64},
     steps=5_000,
-    cost=Cost(0.05e-3, 0.07e-3, 0.02),
+    cost=Cost(0.08e-3, 0.1e-3, 0.015),
     methods=MAPPED,
     changes=SETTING,
     sweep=SweepConfig(g_lr=FACTORS, d_lr=FACTORS),

@@ -14,23 +14,6 @@ from gan_jax.methods.changes import Changes, change_fields, change_rates
 
 
 @dataclass(frozen=True)
-class Task:
-    """What is learned, and when that has succeeded.
-
-    about: one line. goal: None where diagnostics.phase.verdict decides. metrics: names
-    of gan_jax.evaluate.metric_registry, taken of n samples. changes: made to every
-    Config.
-    """
-
-    about: str
-    dataset: DatasetConfig
-    goal: Goal | None
-    metrics: tuple[str, ...] = ()
-    n: int = 1000
-    changes: Changes = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Cost:
     """Seconds that one GAN takes on 2 CPU cores.
 
@@ -42,6 +25,24 @@ class Cost:
     update: float
     penalized: float
     evaluation: float
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learned, and when that has succeeded.
+
+    about: one line. goal: None where diagnostics.phase.verdict decides. metrics: names
+    of gan_jax.evaluate.metric_registry, taken of n samples. changes: made to every
+    Config. cost: None where the suite's holds.
+    """
+
+    about: str
+    dataset: DatasetConfig
+    goal: Goal | None
+    metrics: tuple[str, ...] = ()
+    n: int = 1000
+    changes: Changes = field(default_factory=dict)
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True)
