@@ -179,7 +179,9 @@ def test_arms_of_the_ablation_are_compared_at_each_weight(tmp_path):
     found = answer(read(tmp_path, change, methods=("r1",)), "H1")
     parts = found.answer.split("; ")
     assert len(parts) == 8
-    at_one = [part for part in parts if part.startswith("weight 1, stacked_digits: ")]
+    at_one = [
+        part for part in parts if part.startswith("for weight 1, stacked_digits: ")
+    ]
     # 10 seeds: 2 / 2^10 = .00195, times eight tests.
     verdict = "RpGAN + R1 + R2 succeeds more often (RpGAN + R1 + R2: 10/10"
     assert verdict in at_one[0] and "McNemar's p = .016" in at_one[0]
@@ -261,8 +263,11 @@ def rules_of_play(path, levels, seeds=4):
 def test_the_rule_that_widens_one_methods_map_is_found(tmp_path):
     levels = {"alternating": 0.0, "lookahead": 3.0, "simultaneous": -np.inf}
     found = rules_of_play(tmp_path, levels)
-    assert found.answer.startswith("r1 with lookahead widens the map; r1 with simulta")
-    assert "narrows the map. Area minus that of alternating play: " in found.answer
+    assert found.answer.startswith(
+        "the map is wider for r1 with lookahead; "
+        "the map is narrower for r1 with simultaneous. "
+        "Area minus that of alternating play: "
+    )
     same = "ns_gan with lookahead +0.00"  # the same noise, so the same map
     assert same in found.answer and "for 4 comparisons" in found.answer
     assert found.figure is not None and found.figure.low > 0

@@ -17,6 +17,12 @@ ONE_POINT = replace(
     round_seeds=None,
     seeds=80,
 )
+FIRST_MOMENT = replace(
+    ONE_POINT,
+    about="Adam's b1 at 0, .5 and .9, without a penalty and with R1 (question H3)",
+    methods=("ns_gan", "r1_weak"),
+    axes={"b1": make_axis("g_optimizer.b1", "d_optimizer.b1", values=(0.0, 0.5, 0.9))},
+)
 SUITES = {
     "lazy_r1": replace(
         ONE_POINT,
@@ -24,13 +30,11 @@ SUITES = {
         methods=("r1_weak",),
         axes={"lazy": make_axis("penalty.every", values=(1, 8, 16))},
     ),
-    "first_moment": replace(
-        ONE_POINT,
-        about="Adam's b1 at 0, .5 and .9, without a penalty and with R1 (question H3)",
-        methods=("ns_gan", "r1_weak"),
-        axes={
-            "b1": make_axis("g_optimizer.b1", "d_optimizer.b1", values=(0.0, 0.5, 0.9))
-        },
+    "first_moment": FIRST_MOMENT,
+    "first_moment_constant": replace(
+        FIRST_MOMENT,
+        about="The same at constant learning rates (question H3)",
+        decay=False,
     ),
     "packing": replace(
         ONE_POINT,

@@ -54,7 +54,7 @@ def answer_by_contrasts(contrasts: list[Contrast]) -> dict:
     p = correct_p_values(np.array([stats.mcnemar(*map(list, one)) for one in pairs]))
     several = len({one.place for one in known}) > 1
     words = [
-        (f"{', '.join(one.place)}: " if several else "")
+        (f"for {', '.join(one.place)}: " if several else "")
         + describe_contrast(one, gap, float(own))
         for one, gap, own in zip(known, gaps, p, strict=True)
     ]

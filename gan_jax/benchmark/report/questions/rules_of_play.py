@@ -75,14 +75,13 @@ def describe_rules(gaps: dict[str, Interval], p: np.ndarray) -> str:
         for (name, gap), own in zip(gaps.items(), p, strict=True)
         if own < 1 - LEVEL
     }
-    wider = [name for name, value in shown.items() if value > 0]
-    narrower = [name for name, value in shown.items() if value < 0]
+    chosen = {
+        "wider": [name for name, value in shown.items() if value > 0],
+        "narrower": [name for name, value in shown.items() if value < 0],
+    }
     verdicts = [
-        f"{join_names(names)} {verb} the map"
-        for names, verb in (
-            (wider, "widen" if len(wider) > 1 else "widens"),
-            (narrower, "narrow" if len(narrower) > 1 else "narrows"),
-        )
+        f"the map is {how} for {join_names(names)}"
+        for how, names in chosen.items()
         if names
     ]
     numbers = [
