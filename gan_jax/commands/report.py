@@ -40,13 +40,13 @@ def start(arguments: list[str]) -> None:
         with show_progress("drawing the report"):
             findings = read_findings(flags.folder, flags.baseline)
             paths = write_findings(findings)
-        plain_console().print(render_summary(findings))
-        print("\n".join(map(str, paths)))
     except OSError as error:
         path, why = error.filename or flags.folder, error.strerror or error
         raise OSError(
             f"{path}: cannot be used ({why}); mend that, or move it away"
         ) from None
+    plain_console().print(render_summary(findings))
+    print("\n".join(map(str, paths)))
 
 
 def main(arguments: list[str]) -> int:

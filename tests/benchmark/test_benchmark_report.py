@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import sys
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from gan_jax.benchmark.report.results import (
     read_results,
     worst_value,
 )
+from gan_jax.commands import report
 
 
 def test_every_method_has_an_entry_on_every_task(findings):
@@ -256,3 +259,17 @@ def test_crashed_cells_are_in_the_report(toy, tmp_path):
 def test_metrics_have_a_title_and_a_direction():
     assert METRIC_INFO["sliced_wasserstein"].lower_is_better
     assert not METRIC_INFO["robust_modes"].lower_is_better
+
+
+def test_a_report_that_nothing_reads_is_no_fault_of_its_folder(
+    tmp_path, monkeypatch, capsys
+):
+    folder = synthetic.write(tmp_path, *synthetic.toy(2, ("ring",), ("ns_gan",)))
+    monkeypatch.setattr(report, "write_findings", lambda findings: [])
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w", encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        code = report.main([str(folder)])
+        monkeypatch.undo()
+    assert code == 141 and "cannot be used" not in capsys.readouterr().err
