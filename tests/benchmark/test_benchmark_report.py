@@ -1,5 +1,6 @@
 """The numbers of a report of synthetic rows: summaries, scores, maps, comparisons."""
 
+import io
 import json
 import math
 import os
@@ -8,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 import synthetic_rows as synthetic
+from rich.console import Console
 
 from gan_jax.benchmark.metric_info import METRIC_INFO
 from gan_jax.benchmark.report import published, stats, summary
@@ -265,10 +267,12 @@ def test_a_report_that_nothing_reads_is_no_fault_of_its_folder(
     tmp_path, monkeypatch, capsys
 ):
     folder = synthetic.write(tmp_path, *synthetic.toy(2, ("ring",), ("ns_gan",)))
-    monkeypatch.setattr(report, "write_findings", lambda findings: [])
+    monkeypatch.setattr(report, "write_findings", lambda findings: ["report.md"])
+    other = Console(file=io.StringIO())  # The summary was read, the paths are not.
+    monkeypatch.setattr(report, "plain_console", lambda: other)
     reading, writing = os.pipe()
     os.close(reading)
-    with open(writing, "w", encoding="utf-8") as stream:
+    with open(writing, "w", 1, encoding="utf-8") as stream:
         monkeypatch.setattr(sys, "stdout", stream)
         code = report.main([str(folder)])
         monkeypatch.undo()
