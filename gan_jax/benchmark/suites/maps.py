@@ -100,6 +100,7 @@ TASKS = {
         ("modes",),
         SAMPLES_PER_EVALUATION,
         IMAGES,
+        Cost(0.09e-3, 0.13e-3, 0.22),
     ),
 }
 """The tasks of the comparison. `stacked_digits` has no pilot yet."""
