@@ -1,4 +1,4 @@
-"""Contrasts of success: two groups of runs on the same seeds, tested by pairs."""
+"""Contrasts of two groups of runs on the same seeds, tested by pairs."""
 
 from collections.abc import Callable
 from itertools import product
@@ -8,6 +8,7 @@ import numpy as np
 
 from gan_jax.benchmark.report import stats
 from gan_jax.benchmark.report.maps.ranks import correct_p_values
+from gan_jax.benchmark.report.published import end_value
 from gan_jax.benchmark.report.results import (
     Results,
     Row,
@@ -66,6 +67,46 @@ def answer_by_contrasts(contrasts: list[Contrast]) -> dict:
         "figure": gaps[0],
         "runs": sum(map(len, known[0].sides.values())),
     }
+
+
+def answer_by_modes(contrasts: list[Contrast]) -> dict:
+    """Return the fields of an Answer: differences of modes, the first as figure.
+
+    They are differences at the end, on the same seeds. Holm's correction adjusts the p
+    of sign flips for the number of contrasts. A contrast with fewer than two shared
+    seeds is left out.
+    """
+    pairs = [
+        (one, pair)
+        for one in contrasts
+        if (pair := stats.compare_pairs(seed_gaps(*one.sides.values(), "modes")))
+    ]
+    if not pairs:
+        return {"answer": NO_ANSWER}
+    p = correct_p_values(np.array([pair.p for _, pair in pairs]))
+    found = {"more modes": [], "fewer modes": [], "no difference shown": []}
+    for (one, pair), own in zip(pairs, p, strict=True):
+        sign = "more modes" if pair.figure.value > 0 else "fewer modes"
+        verdict = sign if own < 1 - stats.LEVEL else "no difference shown"
+        found[verdict].append(
+            f"{' minus '.join(one.sides)} ({', '.join(one.place)}) "
+            f"{format_difference(pair.figure)}, {format_p(float(own))}"
+        )
+    words = [f"{name}: {'; '.join(lines)}" for name, lines in found.items() if lines]
+    first, pair = pairs[0]
+    return {
+        "answer": f"{'. '.join(words)} (modes at the end by seed, p by sign flips, "
+        f"corrected by Holm for {len(p)} comparisons)",
+        "figure": pair.figure,
+        "runs": sum(map(len, first.sides.values())),
+    }
+
+
+def seed_gaps(one: list[Row], other: list[Row], metric: str) -> np.ndarray:
+    """Return the differences at the end, by seeds that both groups have."""
+    mine, theirs = ({r["seed"]: end_value(r, metric) for r in g} for g in (one, other))
+    shared = sorted(mine.keys() & theirs.keys())
+    return np.array([mine[seed] - theirs[seed] for seed in shared])
 
 
 def describe_contrast(contrast: Contrast, gap: Interval, p: float) -> str:

@@ -13,7 +13,9 @@ from gan_jax.benchmark.report.questions.contrasts import (
     NO_ANSWER,
     Contrast,
     answer_by_contrasts,
+    answer_by_modes,
     compare_values,
+    seed_gaps,
 )
 from gan_jax.benchmark.report.questions.rules_of_play import answer_rules_of_play
 from gan_jax.benchmark.report.results import (
@@ -59,7 +61,8 @@ R3GAN_ARMS = {
 def answer_r3gan_ablation(results: Results) -> dict:
     """Compare the loss of pairs with the plain one, and R1 + R2 with R1 alone.
 
-    Each of the four contrasts is taken at each penalty weight of each task.
+    Each of the four contrasts is taken at each penalty weight of each task. They are of
+    modes, as published.
     """
     arms = {
         name: select_by_config(
@@ -69,7 +72,7 @@ def answer_r3gan_ablation(results: Results) -> dict:
     }
     both, gan, pairing, plain = arms
     places = dict.fromkeys(weight_and_task(r) for rows in arms.values() for r in rows)
-    return answer_by_contrasts(
+    return answer_by_modes(
         [
             Contrast(
                 {
@@ -152,13 +155,6 @@ def compare_packs(results: Results) -> dict:
             for size in (2, 3)
         ]
     )
-
-
-def seed_gaps(one: list[Row], other: list[Row], metric: str) -> np.ndarray:
-    """Return the differences at the end, by seeds that both methods ran."""
-    mine, theirs = ({r["seed"]: end_value(r, metric) for r in g} for g in (one, other))
-    shared = sorted(mine.keys() & theirs.keys())
-    return np.array([mine[seed] - theirs[seed] for seed in shared])
 
 
 TEST_NOTE = "p by sign flips, intervals by a bootstrap over seeds"
