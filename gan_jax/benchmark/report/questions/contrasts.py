@@ -79,7 +79,7 @@ def answer_by_modes(contrasts: list[Contrast]) -> dict:
     pairs = [
         (one, pair)
         for one in contrasts
-        if (pair := stats.compare_pairs(seed_gaps(*one.sides.values(), "modes")))
+        if (pair := stats.compare_pairs(seed_gaps(*one.sides.values(), metric="modes")))
     ]
     if not pairs:
         return {"answer": NO_ANSWER}
