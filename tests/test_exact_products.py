@@ -25,7 +25,7 @@ from gan_jax.diagnostics import gan_game, params_of, vector_game
 from gan_jax.evaluate.metric import Comparison, Reference, as_sample_metric
 from gan_jax.evaluate.metric_registry import METRICS
 from gan_jax.features import EXTRACTORS
-from gan_jax.features.classifier import Classifier
+from gan_jax.features.classifier import Classifier, convolve_small_images
 from gan_jax.features.efficientnet_lite import VARIANTS, EfficientNetLite
 from gan_jax.features.extractor import FeatureSet
 from gan_jax.features.inception import InceptionV3
@@ -278,7 +278,7 @@ def test_metrics_are_exact_on_an_accelerator(name, monkeypatch):
 
 
 NETWORKS = {
-    "cnn": (Classifier(10), (1, 28, 28, 1)),
+    "cnn": (Classifier(10, convolve_small_images), (1, 8, 8, 1)),
     "inception": (InceptionV3(), (1, 299, 299, 3)),
     "lite0": (EfficientNetLite(VARIANTS["lite0"]), (1, 224, 224, 3)),
     "lite2": (EfficientNetLite(VARIANTS["lite2"]), (1, 260, 260, 3)),

@@ -14,7 +14,7 @@ from gan_jax.data.storage import cache_folder
 from gan_jax.features.classifier import (
     Classifier,
     classify,
-    convolve,
+    convolve_small_images,
     trained_classifier,
 )
 from gan_jax.features.efficientnet_lite import VARIANTS, extract_lite
@@ -43,7 +43,7 @@ def cnn(config: DatasetConfig, path: str | None) -> Extractor:
     parts = dataset_entry(config.name).parts
     own = config if parts is None else parts.config(config)
     trained = trained_classifier(own)
-    net = Classifier(trained.classes, convolve)
+    net = Classifier(trained.classes, convolve_small_images)
 
     def extract_whole(x: Array) -> tuple[Array, Array]:
         features, logits = classify(net, trained.params, x)

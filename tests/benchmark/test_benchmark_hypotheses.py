@@ -176,11 +176,11 @@ def test_arms_of_the_ablation_are_compared_at_each_weight(tmp_path):
         ]
 
     found = answer(read(tmp_path, change, methods=("r3gan",)), "H1")
-    more, none = found.answer.split(". no difference shown: ")
+    more, none = found.answer.split(". No difference shown: ")
     # 10 seeds: 2 / 2^10 = .00195, times eight tests.
     gain = "(weight 1, stacked_digits) +50.00 [+50.00, +50.00], p = .016"
     assert more == (
-        f"more modes: RpGAN + R1 + R2 minus RpGAN + R1 {gain}; "
+        f"More modes: RpGAN + R1 + R2 minus RpGAN + R1 {gain}; "
         f"GAN + R1 + R2 minus GAN + R1 {gain}"
     )
     assert none.count("+0.00 [+0.00, +0.00], p = 1.000") == 6

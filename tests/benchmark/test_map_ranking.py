@@ -261,6 +261,17 @@ def test_the_maps_of_all_tasks_hold_the_area_of_the_ranking(tmp_path):
     assert len(figure.axes) == len(pooled)
 
 
+def test_titles_of_maps_with_an_axis_have_a_line_for_it(tmp_path):
+    def at(row):
+        return row | {"axes": row["axes"] | {"rule": "extragradient"}}
+
+    plain, long = (find(tmp_path / n, LEVELS, c) for n, c in (("a", dict), ("b", at)))
+    one, other = map(draw_stability_maps, (plain, long))
+    first = long.ranking.methods[0].method.partition(",")[0]
+    assert other.axes[0].get_title() == f"#1 {first}\nrule extragradient"
+    assert other.get_figheight() > one.get_figheight()
+
+
 def test_maps_of_one_task_or_of_different_rates_are_not_pooled(tmp_path):
     one = find(tmp_path / "one", LEVELS)
     assert pool_tasks(one.maps, one.ranking) == []

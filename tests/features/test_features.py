@@ -16,7 +16,7 @@ from gan_jax.features import EXTRACTORS, classifier, extract_features
 from gan_jax.features.classifier import (
     Classifier,
     classify,
-    convolve,
+    convolve_small_images,
     hash_weights,
     measure_accuracy,
     shift_randomly,
@@ -172,11 +172,10 @@ def test_tiny_images_are_convolved_alike_by_a_product(side):
     image = jax.random.normal(jax.random.key(1), (5, side, side, 1))
     params = Classifier(10).init(jax.random.key(0), image)
     plain = classify(Classifier(10), params, image)
-    ours = classify(Classifier(10, convolve), params, image)
+    ours = classify(Classifier(10, convolve_small_images), params, image)
     chex.assert_trees_all_close(ours, plain, rtol=1e-5, atol=1e-5)
-    text = str(
-        jax.make_jaxpr(partial(classify, Classifier(10, convolve)))(params, image)
-    )
+    net = Classifier(10, convolve_small_images)
+    text = str(jax.make_jaxpr(partial(classify, net))(params, image))
     assert text.count("conv_general_dilated[") == (3 if side == 28 else 2)
 
 

@@ -191,7 +191,7 @@ SUITES = {
         tasks={
             "wide_ring": TASKS["wide_ring"],
             "wider_ring": make_share_task(
-                "the same, sigma 0.07", 8, DatasetConfig("ring", sigma=0.07)
+                "8 modes on a circle, sigma 0.07", 8, DatasetConfig("ring", sigma=0.07)
             ),
         },
         steps=2_000,

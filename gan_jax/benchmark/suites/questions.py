@@ -33,7 +33,7 @@ SUITES = {
     "first_moment": FIRST_MOMENT,
     "first_moment_constant": replace(
         FIRST_MOMENT,
-        about="The same at constant learning rates (question H3)",
+        about="Adam's b1 again, at constant learning rates (question H3)",
         decay=False,
     ),
     "packing": replace(

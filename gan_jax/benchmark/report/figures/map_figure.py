@@ -15,8 +15,8 @@ from gan_jax.benchmark.report.wording import format_interval, format_rate
 
 MOST_COLUMNS = 8
 """Maps side by side; more methods go on below."""
-PANEL_WIDTH, PANEL_HEIGHT = 1.32, 1.55
-"""Inches of a map."""
+PANEL_WIDTH, PANEL_HEIGHT, LINE_HEIGHT = 1.32, 1.55, 0.13
+"""Inches of a map with its title, and of each further line of the title."""
 WIDE_COUNT = 3
 """Characters of a square's count, such as 4/4, above which it leaves out the runs."""
 
@@ -46,7 +46,9 @@ def draw_maps(findings: Findings, maps: list[StabilityMap]) -> Any:
     methods = [name for name in findings.results.methods if name in methods]
     columns = min(MOST_COLUMNS, len(methods))
     rows = len(tasks) * math.ceil(len(methods) / columns)
-    size = (0.7 + PANEL_WIDTH * columns, 0.5 + PANEL_HEIGHT * rows)
+    lines = max(break_label(name).count("\n") for name in methods)
+    high = PANEL_HEIGHT + LINE_HEIGHT * lines
+    size = (0.7 + PANEL_WIDTH * columns, 0.5 + high * rows)
     figure, axes = make_figure(*size, rows, columns)
     for axis in axes.flat:
         axis.set_visible(False)
@@ -77,7 +79,7 @@ def draw_panel(axis: Any, one: StabilityMap, place: str | None) -> None:
     name = one.method if place is None else f"#{place} {one.method}"
     area = "not ranked" if math.isnan(one.area.value) else format_interval(one.area, 2)
     middle = {"ha": "center", "va": "bottom", "transform": axis.transAxes}
-    axis.set_title(name, fontsize=8, pad=13)
+    axis.set_title(break_label(name), fontsize=8, pad=13)
     axis.text(0.5, 1.02, area, fontsize=7, color="#4a5258", **middle)
     g, d = select_ticks(len(one.g_rates)), range(len(one.d_rates))
     axis.set_xticks(g, [format_rate(one.g_rates[k]) for k in g])
@@ -86,6 +88,11 @@ def draw_panel(axis: Any, one: StabilityMap, place: str | None) -> None:
     axis.set_aspect("equal")
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0, labelsize=7)
+
+
+def break_label(label: str) -> str:
+    """Return a label with each axis, such as `b1 0.9`, on a line of its own."""
+    return label.replace(", ", "\n")
 
 
 def draw_square(axis: Any, i: int, j: int, won: int, runs: int) -> None:

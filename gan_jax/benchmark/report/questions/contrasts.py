@@ -21,6 +21,7 @@ from gan_jax.benchmark.report.wording import (
     describe_rate,
     format_difference,
     format_p,
+    make_sentence,
 )
 
 NO_ANSWER = "These runs do not answer it."
@@ -92,11 +93,15 @@ def answer_by_modes(contrasts: list[Contrast]) -> dict:
             f"{' minus '.join(one.sides)} ({', '.join(one.place)}) "
             f"{format_difference(pair.figure)}, {format_p(float(own))}"
         )
-    words = [f"{name}: {'; '.join(lines)}" for name, lines in found.items() if lines]
+    words = [
+        make_sentence(f"{verdict}: {'; '.join(gaps)}")
+        for verdict, gaps in found.items()
+        if gaps
+    ]
     first, pair = pairs[0]
     return {
-        "answer": f"{'. '.join(words)} (modes at the end by seed, p by sign flips, "
-        f"corrected by Holm for {len(p)} comparisons)",
+        "answer": f"{' '.join(words)} Modes at the end by seed, p by sign flips, "
+        f"corrected by Holm for {len(p)} comparisons",
         "figure": pair.figure,
         "runs": sum(map(len, first.sides.values())),
     }
