@@ -52,11 +52,11 @@ def convolve_small_images(
 ) -> Array:
     """Convolve as `jax.lax.conv_general_dilated` does; small images by a product.
 
-    image: `[B, H, W, in]`, kernel: `[3, 3, in, out]`, result: `[B, H, W, out]`, with a
-    border of zeros. Images that are smaller than the kernel are cut into patches and
-    multiplied, because XLA's convolution is slow there: on 2 CPU cores it takes 49 ms
-    for 500 images of 2x2 pixels (64 channels to 128), the product 4 ms. From 3x3
-    pixels on the product is no faster.
+    image: `[B, H, W, in]`, kernel: `[3, 3, in, out]`, result: `[B, H, W, out]`, with
+    stride 1 and a border of zeros, as `Classifier` asks for. Images that are smaller
+    than the kernel are cut into patches and multiplied, because XLA's convolution is
+    slow there: on 2 CPU cores it takes 49 ms for 500 images of 2x2 pixels (64 channels
+    to 128), the product 4 ms. From 3x3 pixels on the product is no faster.
     """
     size, sides = image.shape[1:3], kernel.shape[:2]
     if min(size) >= min(sides):

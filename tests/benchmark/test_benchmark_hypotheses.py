@@ -184,7 +184,7 @@ def test_arms_of_the_ablation_are_compared_at_each_weight(tmp_path):
         f"GAN + R1 + R2 minus GAN + R1 {gain}"
     )
     assert none.count("+0.00 [+0.00, +0.00], p = 1.000") == 6
-    assert "corrected by Holm for 8 comparisons" in none
+    assert "corrected by Holm for 8 comparisons; the number below: " in none
     assert found.runs == 20
 
 
@@ -269,20 +269,19 @@ def test_the_rule_that_widens_one_methods_map_is_found(tmp_path):
     )
     same = "ns_gan with lookahead +0.00"  # the same noise, so the same map
     assert same in found.answer and "for 4 comparisons" in found.answer
-    assert found.figure is not None and found.figure.low > 0
-    assert found.runs == 2 * 4 * 25
+    assert found.runs == 4 * 4 * 25
 
 
 def test_rules_that_change_nothing_show_no_difference(tmp_path):
     found = rules_of_play(tmp_path, {"alternating": 0.0, "lookahead": 0.0})
     assert found.answer.startswith("no difference shown. ")
-    assert found.figure is not None and found.figure.value == 0
+    assert found.answer.count("+0.00") == 2
 
 
 @pytest.mark.parametrize(
-    ("rules", "seeds"), [(("lookahead", "sga"), 4), (("alternating", "sga"), 1)]
+    ("rules", "seeds"), [(("lookahead", "sga"), 4), (("alternating", "sga"), 3)]
 )
-def test_rules_without_a_reference_or_a_second_seed_are_no_answer(
+def test_rules_without_a_reference_or_a_fourth_seed_are_no_answer(
     tmp_path, rules, seeds
 ):
     found = rules_of_play(tmp_path, dict.fromkeys(rules, 0.0), seeds)

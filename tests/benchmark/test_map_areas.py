@@ -216,3 +216,15 @@ def test_a_half_in_which_all_tie_says_nothing_of_the_order():
     assert math.isnan(split_half_correlation(np.ones((3, 1))))
     equal = simulate_methods(np.array([SMOOTH] * 6), 8, 10, 1)[0].mean(axis=-1)
     assert split_half_correlation(equal) < 0.8
+
+
+@pytest.mark.parametrize(("seeds", "known"), [(2, False), (3, False), (4, True)])
+def test_equal_scores_of_few_seeds_have_no_interval_and_no_p(seeds, known):
+    """They are equal by chance, so that the runs' own spread would claim too much."""
+    one = np.repeat([[1.0, 1.0, 1.0, 0.0]], seeds, axis=0)
+    other = np.repeat([[1.0, 0.0, 0.0, 0.0]], seeds, axis=0)
+    weights = np.full(4, 0.25)
+    area, gap = estimate_areas(one, weights), compare_areas(one, other, weights)
+    assert (area.value, gap.value) == (0.75, 0.5)
+    limits = (area.low, area.high, gap.low, gap.high, gap.p)
+    assert all(np.isfinite(one) == known for one in limits)

@@ -85,7 +85,9 @@ STEP_COSTS: dict[str, Callable[[Row], float]] = {
     "real examples": lambda row: row["config"]["batch_size"] * row["config"]["d_steps"],
     "wall seconds": lambda row: row["step_seconds"] or math.nan,
 }
-"""What a step costs, by kind of cost; nan if it was not measured."""
+"""What a step costs, by kind of cost; nan if it was not measured. Real examples are
+those that D's updates take: `batch_size d_steps`, where a batch of packs of k has k
+times as many."""
 
 
 def summarize_tasks(results: Results) -> list[TaskSummary]:

@@ -74,8 +74,8 @@ def answer_by_modes(contrasts: list[Contrast]) -> dict:
     """Return the fields of an Answer: differences of modes, the first as figure.
 
     They are differences at the end, on the same seeds. Holm's correction adjusts the p
-    of sign flips for the number of contrasts. A contrast with fewer than two shared
-    seeds is left out.
+    of `stats.sign_flip_test` for the number of contrasts. A contrast with fewer than
+    two shared seeds, or with a difference that is not finite, is left out.
     """
     pairs = [
         (one, pair)
@@ -99,16 +99,17 @@ def answer_by_modes(contrasts: list[Contrast]) -> dict:
         if gaps
     ]
     first, pair = pairs[0]
+    below = f"{' minus '.join(first.sides)}, {', '.join(first.place)}"
     return {
         "answer": f"{' '.join(words)} Modes at the end by seed, p by sign flips, "
-        f"corrected by Holm for {len(p)} comparisons",
+        f"corrected by Holm for {len(p)} comparisons; the number below: {below}",
         "figure": pair.figure,
         "runs": sum(map(len, first.sides.values())),
     }
 
 
 def seed_gaps(one: list[Row], other: list[Row], metric: str) -> np.ndarray:
-    """Return the differences at the end, by seeds that both groups have."""
+    """Return `one - other` at the end, `[seeds]`, of seeds that both groups have."""
     mine, theirs = ({r["seed"]: end_value(r, metric) for r in g} for g in (one, other))
     shared = sorted(mine.keys() & theirs.keys())
     return np.array([mine[seed] - theirs[seed] for seed in shared])

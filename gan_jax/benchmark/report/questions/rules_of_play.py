@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gan_jax.benchmark.report.maps.areas import compare_areas
+from gan_jax.benchmark.report.maps.areas import FEWEST_SEEDS, compare_areas
 from gan_jax.benchmark.report.maps.ranking import (
     complete_seeds,
     stack_methods,
@@ -28,20 +28,22 @@ def answer_rules_of_play(results: Results) -> dict:
     """Compare the area under each rule's map with that of alternating play.
 
     Every method is compared by itself, over all tasks, on the seeds that both of its
-    maps have complete (two or more). The test is the two-sided paired t test over seeds
-    of `compare_areas`; Holm's correction allows for all comparisons. The figure is the
-    largest difference.
+    maps have complete. The test is the two-sided paired t test over seeds of
+    `compare_areas`; Holm's correction allows for all comparisons. Those with fewer than
+    `FEWEST_SEEDS` seeds are left out and named.
     """
     grids = collect_grids(results)
     points = task_points(grids, results.tasks)
     seeds = complete_seeds(results, grids, points)
-    found, runs = {}, {}
+    found, runs, left_out = {}, 0, []
     for name, labels in pair_rules(results).items():
         shared = sorted(set.intersection(*(seeds.get(one, set()) for one in labels)))
-        if len(shared) > 1:
-            (one, other), weights = stack_methods(grids, points, shared, list(labels))
-            found[name] = compare_areas(one, other, weights)
-            runs[name] = one.size + other.size
+        if len(shared) < FEWEST_SEEDS:
+            left_out.append(name)
+            continue
+        (one, other), weights = stack_methods(grids, points, shared, list(labels))
+        found[name] = compare_areas(one, other, weights)
+        runs += one.size
     if not found:
         return {"answer": NO_ANSWER}
     p = correct_p_values(np.array([float(gap.p) for gap in found.values()]))
@@ -49,9 +51,8 @@ def answer_rules_of_play(results: Results) -> dict:
         name: Interval(*map(float, (gap.value, gap.low, gap.high)))
         for name, gap in found.items()
     }
-    best = max(gaps, key=lambda name: gaps[name].value)
-    words = describe_rules(gaps, p)
-    return {"answer": words, "figure": gaps[best], "runs": runs[best]}
+    few = f"; too few seeds: {join_names(left_out)}" if left_out else ""
+    return {"answer": f"{describe_rules(gaps, p)}{few}", "runs": runs}
 
 
 def pair_rules(results: Results) -> dict[str, tuple[str, str]]:
