@@ -85,9 +85,7 @@ STEP_COSTS: dict[str, Callable[[Row], float]] = {
     "real examples": lambda row: row["config"]["batch_size"] * row["config"]["d_steps"],
     "wall seconds": lambda row: row["step_seconds"] or math.nan,
 }
-"""What a step costs, by kind of cost; nan if it was not measured. Real examples are
-those that D's updates take: `batch_size d_steps`, where a batch of packs of k has k
-times as many."""
+"""What a step costs, by kind; nan if unmeasured. D takes the real examples."""
 
 
 def summarize_tasks(results: Results) -> list[TaskSummary]:
