@@ -66,6 +66,12 @@ def circle(count: int, radius: float = 1.0) -> np.ndarray:
     return radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
 
+def square_grid(count: int, half: float) -> np.ndarray:
+    """Return `count x count` points at equal steps over `[-half, half]^2`, `[n, 2]`."""
+    places = np.linspace(-half, half, count)
+    return np.stack(np.meshgrid(places, places), axis=-1).reshape(-1, 2)
+
+
 def dirac(config: DatasetConfig) -> Mixture:
     """One point at 0 on a line, the data of the Dirac-GAN.
 
@@ -101,9 +107,12 @@ def grid(config: DatasetConfig) -> Mixture:
 
     Lin et al. 2018, arXiv 1712.04086.
     """
-    places = np.linspace(-4, 4, 5)
-    centres = np.stack(np.meshgrid(places, places), axis=-1).reshape(-1, 2)
-    return separate_modes(centres, config.sigma or 0.05)
+    return separate_modes(square_grid(5, 4.0), config.sigma or 0.05)
+
+
+def small_grid(config: DatasetConfig) -> Mixture:
+    """9 Gaussians on a 3 x 3 grid over `[-1, 1]^2`, sigma 0.05. Source: none."""
+    return separate_modes(square_grid(3, 1.0), config.sigma or 0.05)
 
 
 def random_mixture(config: DatasetConfig) -> Mixture:
@@ -129,13 +138,26 @@ def rings(config: DatasetConfig) -> Mixture:
     return separate_modes(centres, config.sigma or 0.01)
 
 
+def axis_mixture(dimension: int, sigma: float) -> Mixture:
+    """Return equal Gaussians at +-e_i of the unit vectors e_i, sqrt(2) apart."""
+    axes = np.eye(dimension)
+    return separate_modes(np.concatenate([axes, -axes]), sigma)
+
+
+def mixture_8d(config: DatasetConfig) -> Mixture:
+    """16 Gaussians in 8 dimensions, at +-e_i of the unit vectors e_i; sigma 0.05.
+
+    The nearest modes are sqrt(2) apart. Source: none.
+    """
+    return axis_mixture(8, config.sigma or 0.05)
+
+
 def mixture_16d(config: DatasetConfig) -> Mixture:
     """32 Gaussians in 16 dimensions, at +-e_i of the unit vectors e_i; sigma 0.05.
 
     The nearest modes are sqrt(2) apart. Source: none.
     """
-    centres = np.concatenate([np.eye(16), -np.eye(16)])
-    return separate_modes(centres, config.sigma or 0.05)
+    return axis_mixture(16, config.sigma or 0.05)
 
 
 def toy(make: Callable[[DatasetConfig], Mixture], config: DatasetConfig) -> Dataset:
@@ -186,9 +208,11 @@ SETS: dict[str, DatasetEntry] = {
     "ring": toy_entry(ring),
     "imbalanced_ring": toy_entry(imbalanced_ring),
     "grid": toy_entry(grid),
+    "small_grid": toy_entry(small_grid),
     "random_mixture": toy_entry(random_mixture, reads=("sigma", "size", "seed")),
     "swiss_roll": toy_entry(swiss_roll),
     "rings": toy_entry(rings),
+    "mixture_8d": toy_entry(mixture_8d),
     "mixture_16d": toy_entry(mixture_16d),
 }
 TOYS: dict[str, Callable[[DatasetConfig], Mixture]] = {

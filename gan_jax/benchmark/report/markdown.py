@@ -9,7 +9,11 @@ from gan_jax.benchmark.report.findings import (
     summarize_findings,
 )
 from gan_jax.benchmark.report.maps.map_wording import describe_maps
-from gan_jax.benchmark.report.maps.ranking_columns import ranking_columns
+from gan_jax.benchmark.report.maps.ranking_columns import (
+    GOAL_BY_STEP,
+    goal_columns,
+    ranking_columns,
+)
 from gan_jax.benchmark.report.maps.stability_map import StabilityMap, has_success
 from gan_jax.benchmark.report.outcome_legend import explain_outcomes
 from gan_jax.benchmark.report.published import PUBLISHED_HEADS, published_cells
@@ -134,7 +138,10 @@ def render_ranking(findings: Findings) -> list[str]:
     ranking = findings.ranking
     if ranking is None or ranking.methods[0].area.value == 0:
         return []
-    return ["## Ranking", render_columns(ranking_columns(ranking), ranking.methods)]
+    parts = ["## Ranking", render_columns(ranking_columns(ranking), ranking.methods)]
+    if by_step := goal_columns(ranking):
+        parts += [GOAL_BY_STEP, render_columns(by_step, ranking.methods)]
+    return parts
 
 
 def render_maps(findings: Findings) -> list[str]:

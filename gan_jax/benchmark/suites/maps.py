@@ -61,10 +61,19 @@ TASKS = {
     "wide_ring": make_share_task(
         "8 modes on a circle, sigma 0.05", 8, DatasetConfig("ring", sigma=0.05)
     ),
+    "small_grid": make_share_task(
+        "9 modes on a grid, sigma 0.07", 9, DatasetConfig("small_grid", sigma=0.07)
+    ),
     "imbalanced_ring": make_share_task(
-        "the same, one mode with 1 % of the data",
+        "the wide ring, one mode with 1 % of the data",
         8,
         DatasetConfig("imbalanced_ring", sigma=0.05),
+    ),
+    "mixture_8d": make_share_task(
+        "16 modes in 8 dimensions, sigma 0.15",
+        16,
+        DatasetConfig("mixture_8d", sigma=0.15),
+        {"model.z_dim": 16},
     ),
     "mixture_16d": make_share_task(
         "32 modes in 16 dimensions, sigma 0.15",

@@ -15,7 +15,11 @@ from gan_jax.benchmark.report.html.svg import (
 )
 from gan_jax.benchmark.report.maps.map_wording import describe_maps
 from gan_jax.benchmark.report.maps.ranking import Ranking
-from gan_jax.benchmark.report.maps.ranking_columns import ranking_columns
+from gan_jax.benchmark.report.maps.ranking_columns import (
+    GOAL_BY_STEP,
+    goal_columns,
+    ranking_columns,
+)
 from gan_jax.benchmark.report.maps.stability_map import (
     StabilityMap,
     has_success,
@@ -43,7 +47,18 @@ def make_ranking_section(results: Results, ranking: Ranking | None) -> str:
     table = make_sortable_table(
         ranking_columns(ranking), ranking.methods, "ranked", results.styles
     )
-    return make_section("ranking", "Ranking", words, table)
+    return make_section(
+        "ranking", "Ranking", words, table, make_goal_table(results, ranking)
+    )
+
+
+def make_goal_table(results: Results, ranking: Ranking) -> str:
+    """Return the runs that meet their goal at each evaluation; nothing without any."""
+    columns = goal_columns(ranking)
+    if not columns:
+        return ""
+    table = make_sortable_table(columns, ranking.methods, "by_step", results.styles)
+    return element("p", html.escape(GOAL_BY_STEP)) + table
 
 
 def make_map_section(

@@ -11,6 +11,10 @@ from gan_jax.benchmark.report.maps.areas import (
     seed_scores,
 )
 from gan_jax.benchmark.report.maps.best_rates import BestRates, judge_best_rates
+from gan_jax.benchmark.report.maps.goal_by_step import (
+    GoalByStep,
+    measure_goal_by_step,
+)
 from gan_jax.benchmark.report.maps.ranks import (
     correct_p_values,
     find_better,
@@ -40,7 +44,8 @@ class RankedMethod(NamedTuple):
     baseline, p corrected by Holm; None if it is the baseline or that is not ranked.
     ties: the methods that are not shown to differ from it. gradients: gradient
     evaluations a step; examples: real examples a step; step_ratio: the time of a step
-    over the baseline's.
+    over the baseline's. goal_by_step: the share of runs that meet their goal at each
+    evaluation.
     """
 
     method: str
@@ -57,6 +62,7 @@ class RankedMethod(NamedTuple):
     gradients: float
     examples: float
     step_ratio: float
+    goal_by_step: GoalByStep
 
     @property
     def place(self) -> str:
@@ -188,18 +194,20 @@ def make_ranked_methods(
                 task_areas(mine, points, seeds),
                 difference,
                 p,
-                [
-                    other
-                    for k, other in enumerate(methods)
-                    if k != index and not better[index, k]
-                ],
+                list_ties(methods, index, better),
                 judge_best_rates(results, mine, seeds, points),
                 median_cost(mine, "gradient evaluations"),
                 median_cost(mine, "real examples"),
                 step_time_ratio(grids, mine, results.baseline),
+                measure_goal_by_step(results, mine, seeds, points),
             )
         )
     return sorted(found, key=lambda one: one.rank)
+
+
+def list_ties(methods: list[str], index: int, better: np.ndarray) -> list[str]:
+    """Return the other methods that are not shown to differ from the one at `index`."""
+    return [m for k, m in enumerate(methods) if k != index and not better[index, k]]
 
 
 def compare_with_baseline(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+from gan_jax.benchmark.report.maps.goal_by_step import share_at_step
 from gan_jax.benchmark.report.maps.ranking import RankedMethod, Ranking
 from gan_jax.benchmark.report.tables import METHOD_EXPLANATION, Column, sort_key
 from gan_jax.benchmark.report.wording import (
@@ -130,4 +131,75 @@ COMPARISON_COLUMNS = (
 def ranking_columns(ranking: Ranking) -> tuple[Column, ...]:
     """Return the columns of a ranking: with an area for each task if it has several."""
     tasks = ranking.tasks if len(ranking.tasks) > 1 else []
-    return (*RANK_COLUMNS, *map(task_column, tasks), *COMPARISON_COLUMNS)
+    equal = [
+        equal_cost_column(ranking, f"goal at equal {noun}", field, cost)
+        for noun, field, cost in (
+            ("gradients", "gradients", "gradient evaluations"),
+            ("data", "examples", "real examples"),
+        )
+        if len({getattr(one, field) for one in ranking.methods}) > 1
+    ]
+    return (*RANK_COLUMNS, *map(task_column, tasks), *COMPARISON_COLUMNS, *equal)
+
+
+def equal_cost_column(ranking: Ranking, name: str, field: str, cost: str) -> Column:
+    """Return the column of the runs that meet their goal when all have cost the same.
+
+    field: the field of a RankedMethod with the cost of a step.
+    """
+    cheapest = min(getattr(one, field) for one in ranking.methods)
+
+    def cell(one: RankedMethod) -> Cell:
+        steps = max(one.goal_by_step, default=0) * cheapest / getattr(one, field)
+        share = share_at_step(one.goal_by_step, steps)
+        return format_share(share), sort_key(share, -1.0)
+
+    return Column(
+        name,
+        f"The share of runs that meet their goal at the last evaluation within the "
+        f"{cost} of the cheapest method's whole run. There a run need not hold its "
+        "goal, and rates that decay are still higher for a method whose steps cost "
+        "more.",
+        cell,
+    )
+
+
+def format_share(share: float) -> str:
+    """Return a share with two decimals."""
+    return "–" if math.isnan(share) else f"{share:.2f}"
+
+
+GOAL_BY_STEP = (
+    "The share of runs that meet their goal at each evaluation, by step. The area asks "
+    "for more: that a run meets its goal at all evaluations in the last quarter."
+)
+"""What the table of runs that meet their goal shows."""
+MOST_STEPS = 10
+"""Evaluations in the table of runs that meet their goal; of more, every few."""
+
+
+def goal_columns(ranking: Ranking) -> tuple[Column, ...]:
+    """Return the columns of the runs that meet their goal, one for each evaluation.
+
+    Nothing if no evaluation can be judged.
+    """
+    steps = list(ranking.methods[0].goal_by_step)
+    if not steps:
+        return ()
+    each = math.ceil(len(steps) / MOST_STEPS)
+    return (
+        Column("method", METHOD_EXPLANATION, lambda m: (m.method, m.method)),
+        *map(goal_column, steps[::-each][::-1]),
+    )
+
+
+def goal_column(step: int) -> Column:
+    """Return the column of the runs that meet their goal at a step."""
+
+    def cell(one: RankedMethod) -> Cell:
+        share = one.goal_by_step[step]
+        return format_share(share), share
+
+    return Column(
+        f"{step:,}", f"The share of runs that meet their goal at step {step:,}.", cell
+    )
