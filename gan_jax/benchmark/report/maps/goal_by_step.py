@@ -29,16 +29,17 @@ def measure_goal_by_step(
     Each task has the same weight, as in the area. A run that failed, or stopped before
     a step, does not meet the goal there. Empty if a task of the plan has no bounds.
     """
-    goals = [planned_goal(results, grid.task) for grid in grids]
-    if None in goals:
+    found = {grid.task: planned_goal(results, grid.task) for grid in grids}
+    goals = {task: goal for task, goal in found.items() if goal is not None}
+    if len(goals) < len(found):
         return {}
     met = [
         [
-            steps_that_meet(grid.runs[seed][point], goal)
+            steps_that_meet(grid.runs[seed][point], goals[grid.task])
             for seed in seeds
             for point in points[grid.task]
         ]
-        for grid, goal in zip(grids, goals, strict=True)
+        for grid in grids
     ]
     return {
         step: float(np.mean([np.mean([step in run for run in task]) for task in met]))
