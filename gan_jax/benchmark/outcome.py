@@ -111,6 +111,12 @@ class Judgement(NamedTuple):
     success_step: int | None
 
 
+def read_goal(stored: dict[str, Any]) -> Goal:
+    """Return the goal of a task as the thresholds of `plan.json` have it."""
+    success = tuple(Bound(**bound) for bound in stored["success"])
+    return Goal(success, Bound(**stored["alive"]))
+
+
 def resolve_goal(goal: Goal, floors: dict[str, float]) -> Goal:
     """Return the goal with its bounds in the metrics' own units.
 

@@ -16,13 +16,13 @@ from gan_jax.benchmark.exact_games import play_cell
 from gan_jax.benchmark.metric_info import METRIC_INFO
 from gan_jax.benchmark.outcome import (
     ERROR,
-    Bound,
     Goal,
     RunCourse,
     Thresholds,
     evaluation_rows,
     find_outcome,
     finite_number_or_none,
+    read_goal,
 )
 from gan_jax.benchmark.plan import Json, cell_config
 from gan_jax.benchmark.reference_scores import evaluation_fingerprint
@@ -152,8 +152,7 @@ def read_thresholds(stored: Json) -> tuple[Goal, Thresholds]:
     """Return the goal and the thresholds that `plan.make_thresholds` wrote."""
     names = {f.name for f in dataclasses.fields(Thresholds)}
     limits = Thresholds(**{k: v for k, v in stored.items() if k in names})
-    success = tuple(Bound(**bound) for bound in stored["success"])
-    return Goal(success, Bound(**stored["alive"])), limits
+    return read_goal(stored), limits
 
 
 def summarize_evaluations(course: RunCourse) -> Json:

@@ -9,7 +9,11 @@ import synthetic_rows as synthetic
 from gan_jax.benchmark.report.findings import collect_findings
 from gan_jax.benchmark.report.html.document import render_page
 from gan_jax.benchmark.report.maps.goal_by_step import share_at_step
-from gan_jax.benchmark.report.maps.ranking_columns import goal_columns, ranking_columns
+from gan_jax.benchmark.report.maps.ranking_columns import (
+    GOAL_BY_STEP,
+    goal_columns,
+    ranking_columns,
+)
 from gan_jax.benchmark.report.markdown import render_markdown
 from gan_jax.benchmark.report.results import read_results
 
@@ -37,10 +41,13 @@ def reach_goal(row):
 
 
 def find(tmp_path, change=dict, tasks=("ring", "grid")):
-    """The findings of maps whose runs reach their goals at known steps."""
+    """The findings of maps whose runs reach their goals at known steps.
+
+    change: of a row; None: it is left out.
+    """
     levels = dict.fromkeys(FIRST_STEP, 0.0)
-    rows, plan = synthetic_maps.planted(levels, 2, tasks, FACTORS)
-    rows = [change(reach_goal(row)) for row in rows]
+    planned, plan = synthetic_maps.planted(levels, 2, tasks, FACTORS)
+    rows = [new for row in planned if (new := change(reach_goal(row))) is not None]
     return collect_findings(read_results(synthetic.write(tmp_path / "m", rows, plan)))
 
 
@@ -49,10 +56,10 @@ def ranked(found):
     return {one.method: one for one in found.ranking.methods}
 
 
-def column_values(found, columns, name):
-    """The sort keys of a column, by method."""
-    (column,) = (one for one in columns(found.ranking) if one.name == name)
-    return {name: column.cell(one)[1] for name, one in ranked(found).items()}
+def column_values(found, name):
+    """The sort keys of a column of the ranking, by method."""
+    (column,) = (c for c in ranking_columns(found.ranking) if c.name == name)
+    return {method: column.cell(one)[1] for method, one in ranked(found).items()}
 
 
 def test_half_of_the_runs_meet_the_goal_from_a_methods_step_on(tmp_path):
@@ -62,11 +69,36 @@ def test_half_of_the_runs_meet_the_goal_from_a_methods_step_on(tmp_path):
 
 
 def test_every_task_has_the_same_weight(tmp_path):
+    """All runs on the grid fail, which has half as many; pooled they would give 1/3."""
+
     def lose_grid(row):
-        series = row["series"] | {"modes": [0.0] * len(STEPS)}
-        return row | {"series": series} if row["task"] == "grid" else row
+        if row["task"] != "grid":
+            return row
+        lost = row["series"] | {"modes": [0.0] * len(STEPS)}
+        return row | {"series": lost} if row["axes"]["g_lr"] == 1.0 else None
 
     assert ranked(find(tmp_path, lose_grid))["r1"].goal_by_step[10_000] == 0.25
+
+
+CRASH = {"outcome": "error", "verdict": "error", "error": "no memory"}
+CRASH |= {"success": False, "success_step": None, "series": {"step": []}}
+CRASH |= {"final": {}, "best": {}}
+
+
+def test_a_crashed_run_meets_no_goal(tmp_path):
+    def crash(row):
+        return row | (CRASH if row["method"] == "r1" and row["seed"] == 0 else {})
+
+    found = ranked(find(tmp_path, crash))
+    assert found["r1"].goal_by_step == {
+        2_500: 0.0, 5_000: 0.25, 7_500: 0.25, 10_000: 0.25,
+    }  # fmt: skip
+    assert found["ns_gan"].goal_by_step[10_000] == 0.5
+
+
+def test_a_task_on_which_all_crashed_leaves_no_table(tmp_path):
+    found = find(tmp_path, lambda row: row | (CRASH if row["task"] == "grid" else {}))
+    assert goal_columns(found.ranking) == ()
 
 
 def test_a_run_that_failed_or_stopped_meets_no_goal(tmp_path):
@@ -93,21 +125,18 @@ def test_equal_cost_is_that_of_the_cheapest_whole_run(tmp_path):
     2,000, before its first evaluation.
     """
     found = find(tmp_path)
-    data = column_values(found, ranking_columns, "goal at equal data")
+    data = column_values(found, "goal at equal data")
     assert data == {"ns_gan": 0.5, "r1": 0.5, "pacgan2": 0.5, "wgan_gp": -1.0}
-    gradients = column_values(found, ranking_columns, "goal at equal gradients")
+    gradients = column_values(found, "goal at equal gradients")
     assert gradients == dict.fromkeys(FIRST_STEP, 0.5)
 
     def slow(row):
         return reach_goal(row | {"method": "ns_gan"}) | {"method": row["method"]}
 
     late = find(tmp_path / "late", slow)
-    data = column_values(late, ranking_columns, "goal at equal data")
+    data = column_values(late, "goal at equal data")
     assert data["pacgan2"] == 0.0 and data["ns_gan"] == 0.5
-    assert (
-        column_values(late, ranking_columns, "goal at equal gradients")["wgan_gp"]
-        == 0.0
-    )
+    assert column_values(late, "goal at equal gradients")["wgan_gp"] == 0.0
 
 
 def test_methods_of_one_cost_have_no_columns_of_equal_cost(tmp_path):
@@ -128,16 +157,18 @@ def test_the_table_has_at_most_ten_evaluations_and_the_last_one(tmp_path):
 
 def test_report_and_page_show_the_table(tmp_path):
     found = find(tmp_path)
-    assert "| r1 | 0.00 | 0.50 | 0.50 | 0.50 |" in render_markdown(found)
+    text = render_markdown(found)
+    assert GOAL_BY_STEP in text and "| r1 | 0.00 | 0.50 | 0.50 | 0.50 |" in text
     assert 'id="by_step"' in render_page(found)
 
 
-def test_a_plan_without_bounds_has_no_table(tmp_path):
+@pytest.mark.parametrize("limits", [{}, {"ring": {"rule": "mean"}}])
+def test_a_plan_without_bounds_has_no_table(tmp_path, limits):
     rows, plan = synthetic_maps.planted({"ns_gan": 0.0, "r1": 1.0}, factors=FACTORS)
-    plan["thresholds"] = {}
+    plan["thresholds"] = limits
     found = collect_findings(read_results(synthetic.write(tmp_path, rows, plan)))
     assert goal_columns(found.ranking) == ()
-    assert "at each evaluation, by step" not in render_markdown(found)
+    assert GOAL_BY_STEP not in render_markdown(found)
     assert 'id="by_step"' not in render_page(found)
 
 

@@ -85,7 +85,7 @@ STEP_COSTS: dict[str, Callable[[Row], float]] = {
     "real examples": lambda row: row["config"]["batch_size"] * row["config"]["d_steps"],
     "wall seconds": lambda row: row["step_seconds"] or math.nan,
 }
-"""What a step costs, by kind; nan if unmeasured. D takes the real examples."""
+"""A step's cost by kind, or nan. Real examples are those that D's updates take."""
 
 
 def summarize_tasks(results: Results) -> list[TaskSummary]:

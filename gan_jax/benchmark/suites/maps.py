@@ -112,7 +112,7 @@ TASKS = {
         Cost(0.09e-3, 0.13e-3, 0.22),
     ),
 }
-"""The tasks of the comparison. `stacked_digits` has no pilot yet."""
+"""The tasks of the comparison."""
 CANDIDATES = {
     "grid": make_share_task(
         "25 modes on a grid, sigma 0.15, networks of 2 x 128",

@@ -1,16 +1,17 @@
-"""How many runs under the maps meet their goal at each evaluation, by steps and cost.
+"""How many runs of the maps meet their goal at each evaluation, by steps and cost.
 
 The area under a map counts runs that hold their goal over the last quarter. Here a run
-counts at an evaluation if it meets its goal there, whatever comes before and after. So
-this shows when methods have stopped improving, and what they have reached when all have
-cost the same. Learning rates that decay are still higher at early evaluations.
+counts at an evaluation if it meets its goal there, whatever it meets before and after.
+Runs that exploded, diverged or crashed count at no step. So this shows whether methods
+still improve at the end, and what they have reached when all have cost the same.
+Learning rates that decay are still higher at early evaluations.
 """
 
 import math
 
 import numpy as np
 
-from gan_jax.benchmark.outcome import Bound, Goal, meets_goal
+from gan_jax.benchmark.outcome import Goal, meets_goal, read_goal
 from gan_jax.benchmark.report.maps.success_grid import Point, SuccessGrid
 from gan_jax.benchmark.report.results import Results, Row, has_failed
 
@@ -19,19 +20,18 @@ GoalByStep = dict[int, float]
 
 
 def measure_goal_by_step(
-    results: Results,
     grids: list[SuccessGrid],
     seeds: list[int],
     points: dict[str, list[Point]],
+    goals: dict[str, Goal],
+    steps: list[int],
 ) -> GoalByStep:
-    """Return a method's share of runs that meet the goal, at each evaluation.
+    """Return the share of a method's runs that meet their goal, at each of the steps.
 
-    Each task has the same weight, as in the area. A run that failed, or stopped before
-    a step, does not meet the goal there. Empty if a task of the plan has no bounds.
+    Each task has the same weight, as in the area. A run that stopped before a step does
+    not meet its goal there.
     """
-    found = {grid.task: planned_goal(results, grid.task) for grid in grids}
-    goals = {task: goal for task, goal in found.items() if goal is not None}
-    if len(goals) < len(found):
+    if not steps:
         return {}
     met = [
         [
@@ -43,26 +43,25 @@ def measure_goal_by_step(
     ]
     return {
         step: float(np.mean([np.mean([step in run for run in task]) for task in met]))
-        for step in common_steps(results, list(points))
+        for step in steps
     }
 
 
-def common_steps(results: Results, tasks: list[str]) -> list[int]:
+def planned_goals(results: Results, tasks: list[str]) -> dict[str, Goal]:
+    """Return the goals of the tasks in the metrics' own units; {} if one has none."""
+    limits = results.plan.get("thresholds", {})
+    if not all("success" in limits.get(task, {}) for task in tasks):
+        return {}
+    return {task: read_goal(limits[task]) for task in tasks}
+
+
+def common_steps(results: Results, goals: dict[str, Goal]) -> list[int]:
     """Return the steps at which some run was evaluated on each of the tasks."""
-    found: dict[str, set[int]] = {task: set() for task in tasks}
+    found: dict[str, set[int]] = {task: set() for task in goals}
     for row in results.rows:
-        found.get(row["task"], set()).update(row["series"]["step"])
-    return sorted(set.intersection(*found.values()))
-
-
-def planned_goal(results: Results, task: str) -> Goal | None:
-    """Return the goal of a task with its bounds in the metrics' own units."""
-    limits = results.plan.get("thresholds", {}).get(task)
-    if not limits:
-        return None
-    return Goal(
-        tuple(Bound(**bound) for bound in limits["success"]), Bound(**limits["alive"])
-    )
+        if row["task"] in found:
+            found[row["task"]].update(row["series"]["step"])
+    return sorted(set.intersection(*found.values())) if found else []
 
 
 def steps_that_meet(row: Row, goal: Goal) -> set[int]:

@@ -13,7 +13,9 @@ from gan_jax.benchmark.report.maps.areas import (
 from gan_jax.benchmark.report.maps.best_rates import BestRates, judge_best_rates
 from gan_jax.benchmark.report.maps.goal_by_step import (
     GoalByStep,
+    common_steps,
     measure_goal_by_step,
+    planned_goals,
 )
 from gan_jax.benchmark.report.maps.ranks import (
     correct_p_values,
@@ -179,6 +181,8 @@ def make_ranked_methods(
     better = find_better(won, weights)
     low, high = limit_ranks(better)
     gaps = compare_with_baseline(won, weights, methods, results.baseline)
+    goals = planned_goals(results, list(points))
+    steps = common_steps(results, goals)
     found = []
     for index, method in enumerate(methods):
         mine = [grids[task, method] for task in points]
@@ -199,7 +203,7 @@ def make_ranked_methods(
                 median_cost(mine, "gradient evaluations"),
                 median_cost(mine, "real examples"),
                 step_time_ratio(grids, mine, results.baseline),
-                measure_goal_by_step(results, mine, seeds, points),
+                measure_goal_by_step(mine, seeds, points, goals, steps),
             )
         )
     return sorted(found, key=lambda one: one.rank)

@@ -145,37 +145,37 @@ def ranking_columns(ranking: Ranking) -> tuple[Column, ...]:
 def equal_cost_column(ranking: Ranking, name: str, field: str, cost: str) -> Column:
     """Return the column of the runs that meet their goal when all have cost the same.
 
-    field: the field of a RankedMethod with the cost of a step.
+    field: the field of a RankedMethod with the cost of a step. All methods of a plan
+    make the same number of steps.
     """
     cheapest = min(getattr(one, field) for one in ranking.methods)
 
     def cell(one: RankedMethod) -> Cell:
         steps = max(one.goal_by_step, default=0) * cheapest / getattr(one, field)
         share = share_at_step(one.goal_by_step, steps)
-        return format_share(share), sort_key(share, -1.0)
+        words = "–" if math.isnan(share) else f"{share:.2f}"
+        return words, sort_key(share, -1.0)
 
     return Column(
         name,
         f"The share of runs that meet their goal at the last evaluation within the "
-        f"{cost} of the cheapest method's whole run. There a run need not hold its "
-        "goal, and rates that decay are still higher for a method whose steps cost "
-        "more.",
+        f"{cost} of the cheapest method's whole run. A run need not hold its goal "
+        "after that. A method whose steps cost more is judged earlier, where rates "
+        "that decay are still higher. A dash says that its first evaluation comes "
+        "later.",
         cell,
     )
 
 
-def format_share(share: float) -> str:
-    """Return a share with two decimals."""
-    return "–" if math.isnan(share) else f"{share:.2f}"
-
-
 GOAL_BY_STEP = (
     "The share of runs that meet their goal at each evaluation, by step. The area asks "
-    "for more: that a run meets its goal at all evaluations in the last quarter."
+    "for more: that a run meets its goal at all evaluations in the last quarter. Runs "
+    "that exploded, diverged or crashed count at no step."
 )
 """What the table of runs that meet their goal shows."""
 MOST_STEPS = 10
-"""Evaluations in the table of runs that meet their goal; of more, every few."""
+"""The most evaluations in the table of runs that meet their goal. Of more, every second
+or third is shown, counted back from the last."""
 
 
 def goal_columns(ranking: Ranking) -> tuple[Column, ...]:
@@ -198,7 +198,7 @@ def goal_column(step: int) -> Column:
 
     def cell(one: RankedMethod) -> Cell:
         share = one.goal_by_step[step]
-        return format_share(share), share
+        return f"{share:.2f}", share
 
     return Column(
         f"{step:,}", f"The share of runs that meet their goal at step {step:,}.", cell
