@@ -14,7 +14,11 @@ from gan_jax.benchmark.report.findings import collect_findings, summarize_findin
 from gan_jax.benchmark.report.html.document import render_page
 from gan_jax.benchmark.report.maps.areas import compare_areas
 from gan_jax.benchmark.report.maps.best_rates import choose_best_points
-from gan_jax.benchmark.report.maps.map_wording import format_area, format_common_area
+from gan_jax.benchmark.report.maps.map_wording import (
+    describe_ties,
+    format_area,
+    format_common_area,
+)
 from gan_jax.benchmark.report.maps.ranks import correct_p_values
 from gan_jax.benchmark.report.maps.stability_map import pool_tasks
 from gan_jax.benchmark.report.markdown import render_markdown
@@ -72,6 +76,32 @@ def test_equal_areas_with_different_intervals_are_told_without_one(tmp_path):
     apart = other._replace(area=one.area._replace(low=0.0))
     assert format_common_area([one, alike]) == format_area(one.area)
     assert format_common_area([one, apart]) == f"{one.area.value:.2f}"
+
+
+def test_a_method_may_tie_with_one_of_two_first_ones(tmp_path):
+    """Of two methods with one area, a test may tell a third one from one of them."""
+    ranking = find(tmp_path, LEVELS).ranking
+    one, two, three = (m._replace(ties=[]) for m in ranking.methods)
+    one, two = (m._replace(rank=1, ties=[]) for m in (one, two))
+    top = f"{one.method} and {two.method}"
+
+    def describe(*ties_of_three):
+        mine = [
+            m._replace(ties=ties)
+            for m, ties in zip((one, two), ties_of_three, strict=True)
+        ]
+        return describe_ties(ranking._replace(methods=[*mine, three]))
+
+    name = [three.method]
+    assert describe(name, []) == (
+        f"{three.method} ties with at least one of {top}: no test shows a difference."
+    )
+    assert describe(name, name) == (
+        f"No test shows a difference between {top} and any other method."
+    )
+    assert describe([], []) == (
+        f"The tests show that every other method differs from {top}."
+    )
 
 
 def test_columns_of_one_name_are_explained_for_each_table(tmp_path):

@@ -116,14 +116,15 @@ def describe_ties(ranking: Ranking) -> str:
     best = name_methods(top, methods)
     if not tied:
         return f"The tests show that every other method differs from {best}."
-    if len(tied) == len(lower):
+    if all(one.method in first.ties for first in top for one in lower):
         return f"No test shows a difference between {best} and any other method."
     names, verb = join_names([one.method for one in tied]), "tie"
     if len(tied) > MANY_TIES:
         names = f"{len(tied)} other methods"
     elif len(tied) == 1:
         verb = "ties"
-    return f"{names} {verb} with {best}: no test shows a difference."
+    some = "at least one of " if len(top) > 1 else ""
+    return f"{names} {verb} with {some}{best}: no test shows a difference."
 
 
 def describe_stability(ranking: Ranking) -> str:
