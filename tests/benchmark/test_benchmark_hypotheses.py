@@ -278,6 +278,19 @@ def test_rules_that_change_nothing_show_no_difference(tmp_path):
     assert found.answer.count("+0.00") == 2
 
 
+def test_a_rule_with_three_seeds_is_named_and_left_out(tmp_path):
+    rules_of_play(tmp_path, {"alternating": 0.0, "sga": 0.0, "lookahead": 0.0})
+
+    def lose_a_seed(rows):
+        lost = ("sga", 3)
+        return [r for r in rows if (r["axes"]["rule"], r["seed"]) != lost]
+
+    folder = synthetic.rewrite(tmp_path, tmp_path / "few", lose_a_seed)
+    words = answer(read_results(folder), "H9").answer
+    assert words.endswith("; too few seeds: ns_gan with sga and r1 with sga")
+    assert "for 2 comparisons" in words
+
+
 @pytest.mark.parametrize(
     ("rules", "seeds"), [(("lookahead", "sga"), 4), (("alternating", "sga"), 3)]
 )

@@ -10,7 +10,7 @@ from gan_jax.benchmark.report.findings import collect_findings
 from gan_jax.benchmark.report.html.document import render_page
 from gan_jax.benchmark.report.maps.goal_by_step import share_at_step
 from gan_jax.benchmark.report.maps.ranking_columns import (
-    GOAL_BY_STEP,
+    GOAL_BY_STEP_WORDS,
     goal_columns,
     ranking_columns,
 )
@@ -158,17 +158,19 @@ def test_the_table_has_at_most_ten_evaluations_and_the_last_one(tmp_path):
 def test_report_and_page_show_the_table(tmp_path):
     found = find(tmp_path)
     text = render_markdown(found)
-    assert GOAL_BY_STEP in text and "| r1 | 0.00 | 0.50 | 0.50 | 0.50 |" in text
+    assert GOAL_BY_STEP_WORDS in text and "| r1 | 0.00 | 0.50 | 0.50 | 0.50 |" in text
     assert 'id="by_step"' in render_page(found)
 
 
 @pytest.mark.parametrize("limits", [{}, {"ring": {"rule": "mean"}}])
 def test_a_plan_without_bounds_has_no_table(tmp_path, limits):
-    rows, plan = synthetic_maps.planted({"ns_gan": 0.0, "r1": 1.0}, factors=FACTORS)
+    rows, plan = synthetic_maps.planted(dict.fromkeys(FIRST_STEP, 0.0), 2, ("ring",))
     plan["thresholds"] = limits
     found = collect_findings(read_results(synthetic.write(tmp_path, rows, plan)))
     assert goal_columns(found.ranking) == ()
-    assert GOAL_BY_STEP not in render_markdown(found)
+    names = [column.name for column in ranking_columns(found.ranking)]
+    assert not [name for name in names if name.startswith("goal at equal")]
+    assert GOAL_BY_STEP_WORDS not in render_markdown(found)
     assert 'id="by_step"' not in render_page(found)
 
 

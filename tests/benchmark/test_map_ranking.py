@@ -81,8 +81,8 @@ def test_equal_areas_with_different_intervals_are_told_without_one(tmp_path):
 def test_a_method_may_tie_with_one_of_two_first_ones(tmp_path):
     """Of two methods with one area, a test may tell a third one from one of them."""
     ranking = find(tmp_path, LEVELS).ranking
-    one, two, three = (m._replace(ties=[]) for m in ranking.methods)
-    one, two = (m._replace(rank=1, ties=[]) for m in (one, two))
+    one, two, three = ranking.methods
+    one, two = (m._replace(rank=1) for m in (one, two))
     top = f"{one.method} and {two.method}"
 
     def describe(*ties_of_three):

@@ -10,7 +10,7 @@ from gan_jax.benchmark.report.findings import (
 )
 from gan_jax.benchmark.report.maps.map_wording import describe_maps
 from gan_jax.benchmark.report.maps.ranking_columns import (
-    GOAL_BY_STEP,
+    GOAL_BY_STEP_WORDS,
     goal_columns,
     ranking_columns,
 )
@@ -140,7 +140,7 @@ def render_ranking(findings: Findings) -> list[str]:
         return []
     parts = ["## Ranking", render_columns(ranking_columns(ranking), ranking.methods)]
     if by_step := goal_columns(ranking):
-        parts += [GOAL_BY_STEP, render_columns(by_step, ranking.methods)]
+        parts += [GOAL_BY_STEP_WORDS, render_columns(by_step, ranking.methods)]
     return parts
 
 

@@ -16,7 +16,7 @@ from gan_jax.benchmark.report.html.svg import (
 from gan_jax.benchmark.report.maps.map_wording import describe_maps
 from gan_jax.benchmark.report.maps.ranking import Ranking
 from gan_jax.benchmark.report.maps.ranking_columns import (
-    GOAL_BY_STEP,
+    GOAL_BY_STEP_WORDS,
     goal_columns,
     ranking_columns,
 )
@@ -58,7 +58,7 @@ def make_goal_table(results: Results, ranking: Ranking) -> str:
     if not columns:
         return ""
     table = make_sortable_table(columns, ranking.methods, "by_step", results.styles)
-    return element("p", html.escape(GOAL_BY_STEP)) + table
+    return element("p", html.escape(GOAL_BY_STEP_WORDS)) + table
 
 
 def make_map_section(

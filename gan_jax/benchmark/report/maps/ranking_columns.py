@@ -53,6 +53,7 @@ def task_column(task: str) -> Column:
     return Column(f"on {task}", f"The area under the map on {task}.", cell)
 
 
+METHOD_COLUMN = Column("method", METHOD_EXPLANATION, lambda m: (m.method, m.method))
 RANK_COLUMNS = (
     Column(
         "rank",
@@ -63,12 +64,13 @@ RANK_COLUMNS = (
         "sets overlap are not told apart by their ranks.",
         rank_cell,
     ),
-    Column("method", METHOD_EXPLANATION, lambda m: (m.method, m.method)),
+    METHOD_COLUMN,
     Column(
         "area",
         "The share of all pairs of learning rates and seeds at which runs succeed, "
         "averaged over tasks, with Student's 95% interval over seeds (by Wilson's "
-        "limits of the points where all seeds have the same area).",
+        "limits of the points where all of four seeds or more have the same area, and "
+        "none where two or three have).",
         lambda m: (format_interval(m.area, 2), m.area.value),
     ),
 )
@@ -76,7 +78,8 @@ COMPARISON_COLUMNS = (
     Column(
         "against baseline",
         "The area minus the baseline's on the same seeds, with Student's 95% interval, "
-        "which is not corrected for the number of methods.",
+        "which is not corrected for the number of methods. Equal differences of two or "
+        "three seeds have neither an interval nor a p.",
         lambda m: (
             format_difference(m.difference),
             sort_key(m.difference and m.difference.value, 0.0),
@@ -132,21 +135,27 @@ def ranking_columns(ranking: Ranking) -> tuple[Column, ...]:
     """Return the columns of a ranking: with an area for each task if it has several."""
     tasks = ranking.tasks if len(ranking.tasks) > 1 else []
     equal = [
-        equal_cost_column(ranking, f"goal at equal {noun}", field, cost)
-        for noun, field, cost in (
-            ("gradients", "gradients", "gradient evaluations"),
-            ("data", "examples", "real examples"),
-        )
-        if len({getattr(one, field) for one in ranking.methods}) > 1
+        equal_cost_column(ranking, *names)
+        for names in EQUAL_COSTS
+        if ranking.methods[0].goal_by_step
+        and len({getattr(one, names[1]) for one in ranking.methods}) > 1
     ]
     return (*RANK_COLUMNS, *map(task_column, tasks), *COMPARISON_COLUMNS, *equal)
 
 
-def equal_cost_column(ranking: Ranking, name: str, field: str, cost: str) -> Column:
+EQUAL_COSTS = (
+    ("goal at equal gradients", "gradients", "gradient evaluations"),
+    ("goal at equal data", "examples", "real examples"),
+)
+"""Of each column at equal cost: its name, the field of a RankedMethod with the cost of
+a step, and what the cost is called in a sentence."""
+
+
+def equal_cost_column(ranking: Ranking, name: str, field: str, noun: str) -> Column:
     """Return the column of the runs that meet their goal when all have cost the same.
 
-    field: the field of a RankedMethod with the cost of a step. All methods of a plan
-    make the same number of steps.
+    name, field, noun: as in EQUAL_COSTS. All methods of a plan make the same number of
+    steps.
     """
     cheapest = min(getattr(one, field) for one in ranking.methods)
 
@@ -158,16 +167,16 @@ def equal_cost_column(ranking: Ranking, name: str, field: str, cost: str) -> Col
 
     return Column(
         name,
-        f"The share of runs that meet their goal at the last evaluation within the "
-        f"{cost} of the cheapest method's whole run. A run need not hold its goal "
+        "The share of runs that meet their goal at the last evaluation within the "
+        f"{noun} of the cheapest method's whole run. A run need not hold its goal "
         "after that. A method whose steps cost more is judged earlier, where rates "
         "that decay are still higher. A dash says that its first evaluation comes "
-        "later.",
+        "later. Runs that exploded, diverged or crashed at any time do not count.",
         cell,
     )
 
 
-GOAL_BY_STEP = (
+GOAL_BY_STEP_WORDS = (
     "The share of runs that meet their goal at each evaluation, by step. The area asks "
     "for more: that a run meets its goal at all evaluations in the last quarter. Runs "
     "that exploded, diverged or crashed count at no step."
@@ -188,7 +197,7 @@ def goal_columns(ranking: Ranking) -> tuple[Column, ...]:
         return ()
     each = math.ceil(len(steps) / MOST_STEPS)
     return (
-        Column("method", METHOD_EXPLANATION, lambda m: (m.method, m.method)),
+        METHOD_COLUMN,
         *map(goal_column, steps[::-each][::-1]),
     )
 
