@@ -33,12 +33,15 @@ def snapshots(trees: Sequence[Any]) -> np.ndarray:
 def row_differences(points: np.ndarray, least: int) -> np.ndarray:
     """Return the differences `[T - 1, P]` of rows `[T, P]`.
 
-    Raises ValueError for fewer than `least` rows.
+    Raises ValueError for fewer than `least` rows and for rows that are not finite.
     """
     if points.ndim != 2 or len(points) < least:
         raise ValueError(
             f"points: shape {points.shape}; give [T, P] with T at least {least}"
         )
+    if not np.isfinite(points).all():
+        row = int(np.isfinite(points).all(axis=1).argmin())
+        raise ValueError(f"points: row {row} is not finite; give the rows before it")
     return np.diff(points, axis=0)
 
 
@@ -47,7 +50,8 @@ def update_cosines(points: np.ndarray) -> np.ndarray:
 
     A cosine of 1 is travel in a straight line. Below 0 each update undoes the one
     before (too large a rate). A constant value between is rotation. It is 0 where there
-    was no update.
+    was no update. Raises ValueError for fewer than 3 points and for points that are not
+    finite.
     """
     updates = row_differences(points, 3)
     sizes = np.linalg.norm(updates, axis=1)
@@ -60,7 +64,7 @@ def detour(points: np.ndarray) -> float:
     """Return `sum_t |w_(t+1) - w_t| / |w_T - w_0|`, path length over displacement.
 
     The detour is 1 for a straight path and where nothing moves, infinite for a closed
-    path.
+    path. Raises ValueError for fewer than 2 points and for points that are not finite.
     """
     length = np.linalg.norm(row_differences(points, 2), axis=1).sum()
     displacement = np.linalg.norm(points[-1] - points[0])

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
 
 import jax
@@ -32,6 +33,7 @@ from gan_jax.diagnostics.report.diagnosed_run import (
     next_batch,
     paths_by_depth,
 )
+from gan_jax.diagnostics.report.measure import SECTIONS, measure_or_skip
 from gan_jax.diagnostics.report.measure_game import optimizer_reach
 from gan_jax.logs.row_files import read_rows
 from gan_jax.logs.sample_plots import PICTURE_SEED
@@ -396,3 +398,22 @@ def test_a_run_that_diverged_is_told_of_and_its_last_finite_state_shown(tmp_path
     assert found["verdict"] == "diverged"
     assert advise(found)[0]["name"] == "diverged"
     outline(html_page(found))
+
+
+@pytest.mark.parametrize("scale", [1e8, 1e16])
+def test_what_overflows_in_a_finite_state_is_no_error(run, scale):
+    """D's squared gradients overflow at 1e8, its logits at 1e16."""
+    diagnosed = load_diagnosed_run(run, 0)
+    critic = diagnosed.state.discriminator
+    huge = critic.replace(params=jax.tree.map(lambda x: scale * x, critic.params))
+    state = diagnosed.state.replace(discriminator=huge)
+    diagnosed = diagnosed._replace(state=state)
+    found = {
+        name: to_json_value(measure_or_skip(partial(SECTIONS[name], diagnosed)))
+        for name in ("critic", "overfitting", "motion")
+    }
+    assert not [name for name, numbers in found.items() if "skipped" in numbers]
+    lost = {1e8: found["critic"]["quantiles"]["real"], 1e16: found["overfitting"]["gap"]}
+    assert None in lost[scale].values()
+    # The first step overflows, so that no two updates follow each other.
+    assert found["motion"]["cosines"]["generator"] == []

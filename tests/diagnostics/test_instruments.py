@@ -299,6 +299,14 @@ def test_motion_of_points_at_rest_and_on_closed_paths():
         update_cosines(np.zeros((2, 5)))
 
 
+@pytest.mark.parametrize("wrong", [np.inf, np.nan])
+def test_motion_names_the_first_point_that_is_not_finite(wrong):
+    points = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, wrong], [wrong, 0.0]])
+    for measure in (update_cosines, detour):
+        with pytest.raises(ValueError, match="row 2 is not finite"):
+            measure(points)
+
+
 def test_snapshots_are_rows_and_ema_gap_a_difference():
     trees = [{"a": jnp.array([i, 2.0]), "b": jnp.float32(3)} for i in (0.0, 1.0)]
     np.testing.assert_array_equal(snapshots(trees), [[0, 2, 3], [1, 2, 3]])

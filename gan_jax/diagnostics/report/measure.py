@@ -41,6 +41,7 @@ from gan_jax.run_files.history import make_record
 from gan_jax.run_files.summary import decide_verdict
 from gan_jax.sampling import sample
 from gan_jax.step import train_step
+from gan_jax.types import TrainState
 
 EXAMPLES = 1000
 """The number of samples of which a distance to the data is taken."""
@@ -84,9 +85,14 @@ def diagnose(
 
 
 def measure_or_skip(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return a section's numbers, or `{"skipped": why}` if it raises ValueError."""
+    """Return a section's numbers, or `{"skipped": why}` if it raises ValueError.
+
+    What overflows in a state that is about to diverge is infinite or NaN, and null in
+    the file, without a warning.
+    """
     try:
-        return measure()
+        with np.errstate(over="ignore", invalid="ignore"):
+            return measure()
     except ValueError as error:
         return {"skipped": str(error)}
 
@@ -151,21 +157,33 @@ def describe_method(config: Config) -> str:
 
 
 def measure_motion(run: DiagnosedRun) -> dict[str, Any]:
-    """Return how updates follow each other, how metrics wander, and raw against EMA."""
-    state, states = run.state, [run.state]
-    step = jax.jit(lambda state, batch: train_step(run.gan, state, batch)[0])
-    for ahead in range(FRESH_STEPS):
-        state = step(state, batches_of_step(run, ahead))
-        states.append(state)
+    """Return how updates follow each other, how metrics wander, and raw against EMA.
+
+    The cosines are those of the updates up to the first state that is not finite; of
+    fewer than two updates there are none.
+    """
+    states = steps_ahead(run, FRESH_STEPS)
     cosines = {}
     for player in measure_networks.PLAYERS:
         points = snapshots([getattr(state, player).params for state in states])
-        cosines[player] = update_cosines(points).tolist()
+        cosines[player] = update_cosines(points).tolist() if len(points) > 2 else []
     return {
         "cosines": cosines,
         "spread": late_values(run),
         "ema": distances_to_data(run),
     }
+
+
+def steps_ahead(run: DiagnosedRun, steps: int) -> list[TrainState]:
+    """Return the final state and the finite states of up to `steps` steps after it."""
+    states = [run.state]
+    step = jax.jit(lambda state, batch: train_step(run.gan, state, batch)[0])
+    for ahead in range(steps):
+        state = step(states[-1], batches_of_step(run, ahead))
+        if not is_state_finite(state):
+            break
+        states.append(state)
+    return states
 
 
 def late_values(run: DiagnosedRun) -> dict[str, dict[str, float]]:
