@@ -1,5 +1,7 @@
 """The page of stability maps in headless Chromium: search, sorting, small screens."""
 
+from pathlib import Path
+
 import browser
 import pytest
 import synthetic_maps
@@ -16,6 +18,7 @@ pytestmark = [
         browser.binary() is None, reason="no Chromium: apt-get install chromium"
     ),
 ]
+KEPT = Path(__file__).parents[2] / "benchmarks/results"
 LEVELS = {m: k / 3 - 2 for k, m in enumerate(list(BENCHMARK_METHODS)[:12])}
 
 
@@ -85,3 +88,25 @@ def test_the_page_of_maps_fits_its_screen(page, path, width, height):
         ".getScreenCTM().a * parseFloat(getComputedStyle(t).fontSize)))",
     )
     assert min(sizes) >= 9
+
+
+@pytest.fixture(scope="module")
+def path_of_four_tasks(tmp_path_factory):
+    found = collect_findings(read_results(KEPT / "map_pilot"))
+    path = tmp_path_factory.mktemp("tasks") / "report.html"
+    path.write_text(render_page(found), "utf-8")
+    return path
+
+
+def test_four_tasks_are_seen_without_scrolling(path_of_four_tasks, tmp_path):
+    with browser.page(tmp_path) as page:
+        page.open(path_of_four_tasks, 1280, 800, mobile=False)
+        widths = shown(page, ".columns .scroll", "[n.scrollWidth, n.clientWidth]")
+        heights = shown(
+            page,
+            "figure.map",
+            "n.lastElementChild.getBoundingClientRect().top"
+            " - n.getBoundingClientRect().top",
+        )
+    assert len(widths) == 1 and widths[0][0] <= widths[0][1]
+    assert len(heights) == 12 and max(heights) - min(heights) < 1
