@@ -95,6 +95,7 @@ METHOD_VARIANTS: dict[str, MethodVariant] = {
     "r1_weak": MethodVariant("r1", {"penalty.weight": 0.1}),
     "r1_r2_weak": MethodVariant("r1_r2", {"penalty.weight": 0.1}),
     "wgan_gp_weak": MethodVariant("wgan_gp", {"penalty.weight": 0.1, "d_steps": 1}),
+    "dragan_weak": MethodVariant("dragan", {"penalty.weight": 0.1}),
     "r3gan_weak": MethodVariant(
         "r3gan", {"penalty.weight": 0.1, "penalty.weight_end": None}
     ),
