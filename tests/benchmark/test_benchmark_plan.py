@@ -126,6 +126,26 @@ def test_all_methods_of_a_map_play_by_one_setting(suite, task):
         assert config.model.width == first.model.width
 
 
+def test_maps_as_published_keep_betas_and_updates_and_share_the_rates():
+    plan = make_plan(PlanRequest("map_published", tasks=("wide_ring",), seeds=2))
+    configs = {c["method"]: cell_config(c) for c in plan["cells"]}
+    found = {
+        name: (config.d_steps, config.d_optimizer.b1, config.d_optimizer.b2)
+        for name, config in configs.items()
+    }
+    assert found == {
+        "ns_gan": (1, 0.5, 0.999),  # Radford et al. 2016
+        "wgan_gp": (5, 0.0, 0.9),  # Gulrajani et al. 2017, algorithm 1
+        "r1": (1, 0.0, 0.99),  # Mescheder et al. 2018, the released configs
+        "r3gan": (1, 0.0, 0.99),  # Huang et al. 2024, the released code
+        "sn_gan": (5, 0.0, 0.9),  # Miyato et al. 2018, the released config
+    }
+    for config in configs.values():
+        assert config.g_optimizer == config.d_optimizer
+        assert config.d_optimizer.learning_rate == 1e-3 and config.batch_size == 64
+        assert config.sweep == cell_config(plan["cells"][0]).sweep
+
+
 def test_a_task_may_have_a_cost_of_its_own():
     suite = SUITES["map"]
     points, digits = suite.tasks["wide_ring"], suite.tasks["digits"]

@@ -151,12 +151,13 @@ RULES = tuple(name for name in DYNAMICS if name != "competitive")
 """The rules of play but competitive gradient descent, which needs plain SGD at a
 constant rate, so that its map would be another one."""
 
-SETTING: Changes = {
+PUBLISHED: Changes = {
     "batch_size": 64,
-    "d_steps": 1,
     "ema.decay": 0.0,
-    **change_both_players(name="adam", learning_rate=1e-3, b1=0.5, b2=0.99),
+    **change_both_players(name="adam", learning_rate=1e-3),
 }
+"""The setting in which methods keep their own betas and updates of D."""
+SETTING = PUBLISHED | {"d_steps": 1, **change_both_players(b1=0.5, b2=0.99)}
 """The setting that all methods share."""
 
 MAP = Suite(
@@ -189,6 +190,12 @@ SUITES = {
         about="Stability maps of penalties at weights of 0.001 to 10",
         methods=("r1", "r1_r2", "wgan_gp"),
         axes={"weight": make_weight_axis(1e-3, 1e-2, 0.1, 1.0, 10.0)},
+    ),
+    "map_published": replace(
+        MAP,
+        about="Stability maps with the betas and the updates of D of each method",
+        methods=("ns_gan", "wgan_gp", "r1", "r3gan", "sn_gan"),
+        changes=PUBLISHED,
     ),
     "map_rules": replace(
         MAP,
