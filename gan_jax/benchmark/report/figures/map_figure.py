@@ -14,7 +14,7 @@ from gan_jax.benchmark.report.maps.stability_map import (
 from gan_jax.benchmark.report.wording import format_interval, format_rate
 
 MOST_COLUMNS = 8
-"""Maps side by side; more methods go on below."""
+"""Maps side by side at most; more methods go on below, in lines of one length."""
 PANEL_WIDTH, PANEL_HEIGHT, LINE_HEIGHT = 1.32, 1.55, 0.13
 """Inches of a map with its title, and of each further line of the title."""
 WIDE_COUNT = 3
@@ -44,8 +44,9 @@ def draw_maps(findings: Findings, maps: list[StabilityMap]) -> Any:
         for name in ("task", "method")
     )
     methods = [name for name in findings.results.methods if name in methods]
-    columns = min(MOST_COLUMNS, len(methods))
-    rows = len(tasks) * math.ceil(len(methods) / columns)
+    blocks = math.ceil(len(methods) / MOST_COLUMNS)
+    columns = math.ceil(len(methods) / blocks)
+    rows = len(tasks) * blocks
     lines = max(break_label(name).count("\n") for name in methods)
     high = PANEL_HEIGHT + LINE_HEIGHT * lines
     size = (0.7 + PANEL_WIDTH * columns, 0.5 + high * rows)
