@@ -136,8 +136,8 @@ def test_maps_as_published_keep_betas_and_updates_and_share_the_rates():
     assert found == {
         "ns_gan": (1, 0.5, 0.999),  # Radford et al. 2016
         "wgan_gp": (5, 0.0, 0.9),  # Gulrajani et al. 2017, algorithm 1
-        "r1": (1, 0.0, 0.99),  # Mescheder et al. 2018, the released configs
-        "r3gan": (1, 0.0, 0.99),  # Huang et al. 2024, the released code
+        "r1": (1, 0.0, 0.99),  # Mescheder et al. 2018 (the code has RMSprop)
+        "r3gan": (1, 0.0, 0.99),  # Huang et al. 2024 (there b2 rises from .9 to .99)
         "sn_gan": (5, 0.0, 0.9),  # Miyato et al. 2018, the released config
     }
     for config in configs.values():

@@ -3,7 +3,8 @@
 All methods play by one setting (SETTING): Adam with betas (0.5, 0.99), batches of 64,
 one update of D a step, and learning rates that are the same factors of 1e-3 for every
 method and fall linearly to 0. So methods differ only in their losses, penalties,
-networks of D and rules of play. G itself is judged, not its average.
+networks of D and rules of play. G itself is judged, not its average. In `map_published`
+alone methods keep their own betas and updates of D.
 """
 
 from dataclasses import replace

@@ -14,7 +14,7 @@ from gan_jax.benchmark.report.maps.stability_map import (
 from gan_jax.benchmark.report.wording import format_interval, format_rate
 
 MOST_COLUMNS = 8
-"""Maps side by side at most; more methods go on below, in lines of one length."""
+"""Maps side by side at most; more methods go on below, in lines of about one length."""
 PANEL_WIDTH, PANEL_HEIGHT, LINE_HEIGHT = 1.32, 1.55, 0.13
 """Inches of a map with its title, and of each further line of the title."""
 WIDE_COUNT = 3
